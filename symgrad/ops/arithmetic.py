@@ -1,0 +1,267 @@
+"""Arithmetic, powers, comparisons and selection."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import sympy as sp
+from flint import arb
+
+from symgrad.ops.base import Condition, Infix, Kink, Op, Pitfall, register
+
+SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
+
+PAIRS = ((3.0, -4.0), (-2.5, 0.75), (0.3, 7.0), (1e-3, 1e3))
+
+
+def _two_sum(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """Knuth's TwoSum: the exact rounding error of ``y = a + b``."""
+    c = y - a
+    return (a - (y - c)) + (b - c)
+
+
+def _split(t: Any, a: Any) -> tuple[Any, Any]:
+    """Dekker's splitting of a float64 (factor 2**27+1) or float32 (2**12+1) into two halves."""
+    c = a * (134217729.0 if getattr(a, "dtype", t.float64) == t.float64 else 4097.0)
+    high = c - (c - a)
+    return high, a - high
+
+
+def two_prod(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """Dekker's TwoProduct: the exact rounding error of ``y = a * b`` (where nothing overflows)."""
+    ah, al = _split(t, a)
+    bh, bl = _split(t, b)
+    return al * bl - (((y - ah * bh) - al * bh) - ah * bl)
+
+
+register(
+    Op(
+        "add", 2, (lambda m, y, a, b: 1, lambda m, y, a, b: 1),
+        sympy=lambda a, b: a + b, enclose=lambda a, b: a + b, torch=lambda t, a, b: a + b,
+        numpy="numpy.add", latex="{0} + {1}", infix=Infix("+", SUM, SUM, SUM), ulp=0.5,
+        residual=_two_sum, points=PAIRS,
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "sub", 2, (lambda m, y, a, b: 1, lambda m, y, a, b: -1),
+        sympy=lambda a, b: a - b, enclose=lambda a, b: a - b, torch=lambda t, a, b: a - b,
+        numpy="numpy.subtract", latex="{0} - {1}", infix=Infix("-", SUM, SUM, PRODUCT), ulp=0.5,
+        residual=lambda t, y, a, b: _two_sum(t, y, a, -b), points=PAIRS,
+        pitfalls=(Pitfall(lambda m, y, a, b: 1, "loses the minus sign of {1}", "sign", 1),),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "neg", 1, (lambda m, y, a: -1,),
+        sympy=lambda a: -a, enclose=lambda a: -a, torch=lambda t, a: -a,
+        numpy="numpy.negative", latex="-{0}", infix=Infix("-", UNARY, UNARY, UNARY, prefix=True), ulp=0.0,
+        residual=lambda t, y, a: 0.0, points=((1.5,), (-2.0,)),
+        pitfalls=(Pitfall(lambda m, y, a: 1, "loses the minus sign", "sign"),),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "mul", 2, (lambda m, y, a, b: b, lambda m, y, a, b: a),
+        sympy=lambda a, b: a * b, enclose=lambda a, b: a * b, torch=lambda t, a, b: a * b,
+        numpy="numpy.multiply", latex="{0} \\cdot {1}", infix=Infix("*", PRODUCT, PRODUCT, UNARY), ulp=0.5,
+        residual=two_prod, points=PAIRS,
+        pitfalls=(
+            Pitfall(lambda m, y, a, b: a, "uses {0} where the other factor {1} belongs", "wrong-variable", 0),
+            Pitfall(lambda m, y, a, b: b, "uses {1} where the other factor {0} belongs", "wrong-variable", 1),
+        ),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "div", 2, (lambda m, y, a, b: 1 / b, lambda m, y, a, b: -a / b**2),
+        sympy=lambda a, b: a / b, enclose=lambda a, b: a / b, torch=lambda t, a, b: a / b,
+        numpy="numpy.divide", latex="\\frac{{{0}}}{{{1}}}", infix=Infix("/", PRODUCT, PRODUCT, UNARY), ulp=0.5,
+        accurate=(lambda m, y, a, b: 1 / b, lambda m, y, a, b: -y / b),
+        autograd=(lambda m, y, a, b: 1 / b, lambda m, y, a, b: -((a / b) / b)),
+        residual=lambda t, y, a, b: ((a - (p := y * b)) - two_prod(t, p, y, b)) / b,
+        domain=(Condition(lambda m, a, b: b, "!=", "a denominator other than zero"),),
+        points=PAIRS,
+        pitfalls=(
+            Pitfall(lambda m, y, a, b: a / b**2, "loses the minus sign of the quotient rule", "sign", 1),
+            Pitfall(lambda m, y, a, b: -a / b, "divides by {1} once, not twice", "missing-factor", 1),
+            Pitfall(lambda m, y, a, b: -1 / b**2, "leaves out the numerator {0}", "missing-factor", 1),
+        ),
+    )
+)  # fmt: skip
+
+
+def _pow_base(m: Any, a: Any, b: Any) -> Any:
+    return arb(1) if b.is_integer() else a
+
+
+def _pow_pole(m: Any, a: Any, b: Any) -> Any:
+    return a if b < 0 else arb(1)
+
+
+def _pow_residual(t: Any, y: Any, a: Any, b: Any) -> Any:
+    return two_prod(t, y, a, a) if isinstance(b, float) and b == 2.0 else 0.0
+
+
+register(
+    Op(
+        "pow", 2, (lambda m, y, a, b: b * a ** (b - 1), lambda m, y, a, b: y * m.log(a)),
+        sympy=lambda a, b: a**b, enclose=lambda a, b: a**b, torch=lambda t, a, b: a**b,
+        numpy="numpy.power", math="math.pow", latex="{0}^{{{1}}}", infix=Infix("**", POWER, ATOM, UNARY),
+        residual=_pow_residual,
+        domain=(
+            Condition(_pow_base, ">=", "a base that is not negative when the exponent is not an integer"),
+            Condition(_pow_pole, "!=", "a base other than zero when the exponent is negative"),
+        ),
+        points=((3.0, 2.0), (-1.5, 3.0), (2.0, 0.5), (0.7, -2.5), (-3.0, -2.0), (10.0, 1.0 / 3)),
+        pitfalls=(
+            Pitfall(lambda m, y, a, b: a ** (b - 1), "leaves out the exponent {1}", "missing-factor"),
+            Pitfall(lambda m, y, a, b: b * a**b, "does not lower the exponent by one"),
+            Pitfall(lambda m, y, a, b: b * a, "drops the power of {0}"),
+        ),
+    )
+)  # fmt: skip
+
+
+def _truth(t: Any, result: Any, a: Any, b: Any) -> Any:
+    """torch's comparisons give bool; a step holds a number of the computation's dtype."""
+    return result.to((a if isinstance(a, t.Tensor) else b).dtype)
+
+
+def _compare(positive: bool | None, difference: Any) -> Any:
+    """A comparison in ball arithmetic: 1, 0, or the ball [0, 1] where it cannot be told.
+
+    ``positive`` is the truth where the difference is positive; ``None`` means "equal".
+    """
+    if difference.is_zero():
+        return arb(1) if positive is None else arb(0)
+    if difference > 0:
+        return arb(1 if positive else 0)
+    if difference < 0:
+        return arb(1 if positive is False else 0)
+    return arb(0.5, 0.5)
+
+
+def _comparison(name: str, symbol: str, latex: str, numpy: str, sympy: Any, enclose: Any, run: Any) -> None:
+    register(
+        Op(
+            name, 2, (None, None), sympy=sympy, enclose=enclose,
+            torch=lambda t, a, b: _truth(t, run(a, b), a, b), numpy=numpy, latex=latex,
+            infix=Infix(symbol, 0, SUM, SUM), ulp=0.0, hidden=True,
+            kinks=(Kink(lambda m, a, b: a - b, jump=True),),
+            points=((1.0, 2.0), (2.0, -1.0), (0.5, 0.25)),
+        )
+    )  # fmt: skip
+
+
+def _indicator(condition: Any) -> Any:
+    return sp.Piecewise((1, condition), (0, True))
+
+
+_comparison(
+    "lt", "<", "[{0} < {1}]", "numpy.less", lambda a, b: _indicator(sp.Lt(a, b)),
+    lambda a, b: _compare(True, b - a), lambda a, b: a < b,
+)  # fmt: skip
+_comparison(
+    "gt", ">", "[{0} > {1}]", "numpy.greater", lambda a, b: _indicator(sp.Gt(a, b)),
+    lambda a, b: _compare(True, a - b), lambda a, b: a > b,
+)  # fmt: skip
+_comparison(
+    "le", "<=", "[{0} \\le {1}]", "numpy.less_equal", lambda a, b: _indicator(sp.Le(a, b)),
+    lambda a, b: 1 - _compare(True, a - b), lambda a, b: a <= b,
+)  # fmt: skip
+_comparison(
+    "ge", ">=", "[{0} \\ge {1}]", "numpy.greater_equal", lambda a, b: _indicator(sp.Ge(a, b)),
+    lambda a, b: 1 - _compare(True, b - a), lambda a, b: a >= b,
+)  # fmt: skip
+_comparison(
+    "eq", "==", "[{0} = {1}]", "numpy.equal", lambda a, b: _indicator(sp.Eq(a, b)),
+    lambda a, b: _compare(None, a - b), lambda a, b: a == b,
+)  # fmt: skip
+_comparison(
+    "ne", "!=", "[{0} \\ne {1}]", "numpy.not_equal", lambda a, b: _indicator(sp.Ne(a, b)),
+    lambda a, b: 1 - _compare(None, a - b), lambda a, b: a != b,
+)  # fmt: skip
+
+
+def _select(c: Any, a: Any, b: Any) -> Any:
+    if c.is_zero():
+        return b
+    return a if not c.contains(0) else a.union(b)
+
+
+def _tensor_where(t: Any, c: Any, a: Any, b: Any) -> Any:
+    return t.where(c != 0, a, b)
+
+
+register(
+    Op(
+        "where", 3,
+        (None, lambda m, y, c, a, b: m.ne(c, 0), lambda m, y, c, a, b: m.eq(c, 0)),
+        sympy=lambda c, a, b: sp.Piecewise((a, sp.Ne(c, 0)), (b, True)),
+        enclose=_select, torch=_tensor_where, numpy="numpy.where", ulp=0.0,
+        latex="\\begin{{cases}} {1} & {0} \\\\ {2} & \\text{{otherwise}} \\end{{cases}}",
+        points=((1.0, 2.0, 5.0), (0.0, 2.0, 5.0), (1.0, -3.0, 0.5)),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "max", 2, (lambda m, y, a, b: m.heaviside(a - b), lambda m, y, a, b: m.heaviside(b - a)),
+        sympy=lambda a, b: sp.Max(a, b), enclose=lambda a, b: a.max(b),
+        torch="torch.maximum", numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
+        latex="\\max\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
+        points=((3.0, -4.0), (-2.5, 0.75)),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "min", 2, (lambda m, y, a, b: m.heaviside(b - a), lambda m, y, a, b: m.heaviside(a - b)),
+        sympy=lambda a, b: sp.Min(a, b), enclose=lambda a, b: a.min(b),
+        torch="torch.minimum", numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
+        latex="\\min\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
+        points=((3.0, -4.0), (-2.5, 0.75)),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "abs", 1, (lambda m, y, x: m.sign(x),),
+        sympy=sp.Abs, enclose=abs, torch="torch.abs", numpy="numpy.abs", math="math.fabs", ulp=0.0,
+        latex="\\left|{0}\\right|", kinks=(Kink(lambda m, x: x),), points=((1.5,), (-2.0,)),
+        residual=lambda t, y, x: 0.0, aliases=("fabs",),
+    )
+)  # fmt: skip
+
+register(
+    Op(
+        "sign", 1, (None,),
+        sympy=sp.sign, enclose=lambda x: x.sgn(), torch="torch.sign", numpy="numpy.sign", ulp=0.0,
+        latex="\\operatorname{{sign}}\\left({0}\\right)", kinks=(Kink(lambda m, x: x, jump=True),),
+        points=((1.5,), (-2.0,)), aliases=("sgn",),
+    )
+)  # fmt: skip
+
+
+def _step_function(x: Any, at_zero: Any) -> Any:
+    if x.is_zero():
+        return at_zero
+    return _compare(True, x)
+
+
+register(
+    Op(
+        "heaviside", 2, (None, lambda m, y, x, h: m.eq(x, 0)),
+        sympy=lambda x, h: sp.Heaviside(x, h), enclose=_step_function,
+        torch=lambda t, x, h: t.where(x > 0, 1.0, t.where(x < 0, 0.0, h)).to(x.dtype),
+        numpy="numpy.heaviside", defaults=(Fraction(1, 2),), ulp=0.0,
+        latex="H\\left({0}\\right)", kinks=(Kink(lambda m, x, h: x, jump=True),),
+        points=((1.5, 0.5), (-2.0, 0.5)),
+    )
+)  # fmt: skip

@@ -1,0 +1,192 @@
+"""What an op declares, and the table that holds every op.
+
+An op is declared once. Everything else in symgrad (parsing, evaluation, enclosure, derivation, printing,
+tests) reads the table; nothing outside ``symgrad.ops`` branches on an op's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Protocol
+
+from symgrad.errors import InternalError
+
+#: A rule is written against a namespace ``m`` (see :class:`Math`), the output ``y`` and the inputs. It is typed
+#: loosely on purpose: the same lambda runs on graph references, on Arb balls and on SymPy expressions.
+Rule = Callable[..., Any]
+
+
+class Math(Protocol):
+    """The namespace ``m`` that rules are written against: every op of the table by name, and exact constants."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on an op's inputs: ``expr(m, *inputs)`` stands in ``relation`` to zero.
+
+    ``relation`` is ``">"``, ``">="`` or ``"!="``. On the wrong side the op has no value; at zero of ``">"`` and
+    ``"!="`` it is at the edge of its domain. ``words`` completes "log needs ...".
+    """
+
+    expr: Rule
+    relation: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """A place where the op is not differentiable: where ``expr(m, *inputs)`` is zero.
+
+    ``jump`` says that the op itself, not only its derivative, is discontinuous there. ``active`` (optional) says
+    for given inputs whether the place is a kink at all: ``elu`` with alpha = 1 has none.
+    """
+
+    expr: Rule
+    jump: bool = False
+    active: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pitfall:
+    """A wrong local factor that people write, and the words for it.
+
+    ``factor`` has the form of a rule of ``partials``; ``words`` may refer to inputs as ``{0}``, ``{1}`` and to the
+    output as ``{y}``; ``mistake`` is one of the kinds that findings use.
+    """
+
+    factor: Rule
+    words: str
+    mistake: str = "wrong-formula"
+    input: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Infix:
+    """How an op is written between or before its inputs, in text.
+
+    ``symbol`` such as ``"+"``; ``precedence`` grows with binding strength; ``right`` is the precedence that the right
+    operand needs; unary minus has ``prefix=True``.
+    """
+
+    symbol: str
+    precedence: int
+    left: int
+    right: int
+    prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One row of the table.
+
+    Attributes:
+        name: as written in expressions and in graphs.
+        arity: number of inputs, defaults included.
+        partials: one rule per input, ``(m, y, *x) -> local derivative``, as taught: what is shown and compared. A
+            rule may be ``None`` where the output is piecewise constant in that input.
+        sympy: ``(*x) -> Expr``, the definition in functions that SymPy differentiates by itself.
+        enclose: ``(*balls) -> ball`` in Arb at the context's precision.
+        torch: dotted name of the torch function, or a callable ``(torch, *tensors)``; ``None`` if ``lower`` is given.
+        lower: ``(m, *x)``: the op composed from others, where torch has no function for it.
+        numpy: dotted name of the NumPy function or ``None``.
+        math: dotted name in Python's ``math`` or ``None``.
+        accurate: like ``partials``, but free of cancellation: what is evaluated. ``None`` entries fall back.
+        autograd: like ``partials``: the formula that torch's own backward evaluates, where it is another one.
+        residual: ``(torch, y, *x)``: an estimate of exact minus rounded ``y``, for compensated evaluation.
+        latex: template with ``{0}``, ``{1}`` for the inputs.
+        infix: how it is written in text, where it is not a function call.
+        domain: conditions under which the op has a value.
+        kinks: where it has no derivative.
+        ulp: bound on torch's error of one evaluation, in units in the last place of the result.
+        ulp_absolute: the same as an absolute error in units of roundoff: for functions with zeros that torch
+            evaluates with an error relative to 1, not to the result.
+        pitfalls: wrong factors that people write.
+        aliases: other names accepted in expressions.
+        defaults: values of trailing inputs that may be left out.
+        named: SymPy has no function for it, so closed forms show it under its own name.
+        points: inputs at which the tests exercise it.
+        hidden: not accepted in expressions (it only appears in derivatives).
+        lossy: where the accurate factor is ill-conditioned: a predicate on floats, and the words that name it.
+    """
+
+    name: str
+    arity: int
+    partials: tuple[Rule | None, ...]
+    sympy: Callable[..., Any]
+    enclose: Callable[..., Any]
+    latex: str
+    torch: str | Callable[..., Any] | None = None
+    lower: Rule | None = None
+    numpy: str | None = None
+    math: str | None = None
+    accurate: tuple[Rule | None, ...] = ()
+    autograd: tuple[Rule | None, ...] = ()
+    residual: Callable[..., Any] | None = None
+    infix: Infix | None = None
+    domain: tuple[Condition, ...] = ()
+    kinks: tuple[Kink, ...] = ()
+    ulp: float = 2.0
+    ulp_absolute: float = 0.0
+    pitfalls: tuple[Pitfall, ...] = ()
+    aliases: tuple[str, ...] = ()
+    defaults: tuple[Fraction, ...] = ()
+    named: bool = False
+    points: tuple[tuple[float, ...], ...] = ()
+    hidden: bool = False
+    lossy: tuple[Callable[..., bool], str] | None = None
+
+    def rule(self, index: int, style: str) -> Rule | None:
+        """The local derivative with respect to input ``index``.
+
+        ``style`` is ``"taught"``, ``"accurate"`` or ``"autograd"``; the latter two fall back to the taught one.
+        """
+        chosen: tuple[Rule | None, ...] = ()
+        if style == "accurate":
+            chosen = self.accurate
+        elif style == "autograd":
+            chosen = self.autograd
+        if index < len(chosen) and chosen[index] is not None:
+            return chosen[index]
+        return self.partials[index]
+
+
+#: Every op by name. Filled by the modules of this package; read by everyone else.
+OPS: dict[str, Op] = {}
+
+#: Every accepted spelling -> op name.
+SPELLINGS: dict[str, str] = {}
+
+
+def register(op: Op) -> Op:
+    """Add an op to the table.
+
+    Raises:
+        InternalError: the declaration is incomplete or its name is taken. This is raised at import, so that an
+            unfinished rule cannot go unnoticed.
+    """
+    problem = ""
+    if op.name in OPS:
+        problem = "is declared twice"
+    elif len(op.partials) != op.arity:
+        problem = f"has {op.arity} inputs but {len(op.partials)} partials"
+    elif (op.torch is None) == (op.lower is None):
+        problem = "needs either a torch function or a lowering"
+    elif not op.points:
+        problem = "names no points to test it at"
+    elif any(len(p) != op.arity for p in op.points):
+        problem = "has test points of another arity"
+    elif any(f"{{{i}}}" not in op.latex for i in range(op.arity - len(op.defaults))):
+        problem = "has a LaTeX template that leaves out an input"
+    if problem:
+        raise InternalError(f"the op {op.name} {problem}")
+    OPS[op.name] = op
+    if not op.hidden:
+        for spelling in (op.name, *op.aliases):
+            if spelling in SPELLINGS:
+                raise InternalError(f"the spelling {spelling} is taken by {SPELLINGS[spelling]}")
+            SPELLINGS[spelling] = op.name
+    return op

@@ -1,0 +1,208 @@
+"""Writing formulas that become graph steps: the namespace ``m`` over a :class:`GraphBuilder`.
+
+A rule such as ``1 - y**2`` is run once on :class:`Ref` handles and leaves steps behind. Only identities that a person
+applies without noticing are applied (``1*x``, ``x + 0``, ``x**1``, arithmetic on two rationals); everything else is kept
+as written, because what is shown must look as taught.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from symgrad.errors import InternalError, Span
+from symgrad.graph import GraphBuilder
+from symgrad.ops.base import OPS
+
+#: Rationals longer than this (in bits) are not folded: 9**9**9 must stay three symbols.
+FOLD_BITS = 256
+
+Number = int | Fraction
+Operand = "Ref | int | Fraction"
+
+
+class Ref:
+    """A step under construction. Supports ``+ - * / **`` and unary minus with references and exact numbers."""
+
+    __slots__ = ("index", "math")
+
+    def __init__(self, math: Formula, index: int) -> None:
+        self.math = math
+        self.index = index
+
+    def __add__(self, other: Ref | Number) -> Ref:
+        return self.math.call("add", self, other)
+
+    def __radd__(self, other: Number) -> Ref:
+        return self.math.call("add", other, self)
+
+    def __sub__(self, other: Ref | Number) -> Ref:
+        return self.math.call("sub", self, other)
+
+    def __rsub__(self, other: Number) -> Ref:
+        return self.math.call("sub", other, self)
+
+    def __mul__(self, other: Ref | Number) -> Ref:
+        return self.math.call("mul", self, other)
+
+    def __rmul__(self, other: Number) -> Ref:
+        return self.math.call("mul", other, self)
+
+    def __truediv__(self, other: Ref | Number) -> Ref:
+        return self.math.call("div", self, other)
+
+    def __rtruediv__(self, other: Number) -> Ref:
+        return self.math.call("div", other, self)
+
+    def __pow__(self, other: Ref | Number) -> Ref:
+        return self.math.call("pow", self, other)
+
+    def __neg__(self) -> Ref:
+        return self.math.call("neg", self)
+
+
+class Formula:
+    """The namespace ``m`` whose ops append steps to a graph."""
+
+    def __init__(self, builder: GraphBuilder, *, of: tuple[int, int] | None = None) -> None:
+        self.builder = builder
+        #: The chain-rule factor that steps made now belong to.
+        self.of = of
+        self.span: Span | None = None
+
+    def __getattr__(self, name: str) -> Callable[..., Ref]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if name not in OPS:
+            raise InternalError(f"a rule uses {name}, which is not in the table")
+        return lambda *args: self.call(name, *args)
+
+    def constant(self, value: Number | str) -> Ref:
+        """An exact rational, or ``"pi"`` or ``"E"``."""
+        exact = Fraction(value) if isinstance(value, int) else value
+        return Ref(self, self.builder.const(exact, self.span))
+
+    def ref(self, index: int) -> Ref:
+        return Ref(self, index)
+
+    def rational(self, ref: Ref) -> Fraction | None:
+        """The value of a rational constant, else ``None``."""
+        step = self.builder.steps[ref.index]
+        if not step.is_const:
+            return None
+        value = step.value
+        return value if isinstance(value, Fraction) else None
+
+    def call(self, name: str, *args: Ref | Number, label: str = "") -> Ref:
+        """Append one step (or fold it away). Missing trailing inputs take the op's defaults."""
+        op = OPS[name]
+        operands: list[Ref | Number] = list(args)
+        operands += op.defaults[len(operands) - op.arity + len(op.defaults) :] if op.defaults else ()
+        if len(operands) != op.arity:
+            raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
+        refs = [a if isinstance(a, Ref) else self.constant(a) for a in operands]
+        fold = _FOLDS.get(name)
+        if fold is not None and not label:
+            folded = fold(self, *refs)
+            if folded is not None:
+                return folded
+        steps = self.builder.steps
+        shape = _broadcast(tuple(steps[r.index].shape for r in refs))
+        index = self.builder.add(
+            name, (r.index for r in refs), name=label, shape=shape, span=self.span, of=self.of
+        )
+        return Ref(self, index)
+
+
+def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
+    """NumPy's broadcasting of shapes that are known to fit (front ends check and blame)."""
+    out: list[int] = []
+    for shape in shapes:
+        for axis in range(1, len(shape) + 1):
+            if axis > len(out):
+                out.insert(0, shape[-axis])
+            elif out[-axis] == 1:
+                out[-axis] = shape[-axis]
+    return tuple(out)
+
+
+def _small(value: Fraction) -> bool:
+    return value.numerator.bit_length() + value.denominator.bit_length() <= FOLD_BITS
+
+
+def _exact(m: Formula, value: Fraction) -> Ref | None:
+    return m.constant(value) if _small(value) else None
+
+
+def _fold_add(m: Formula, a: Ref, b: Ref) -> Ref | None:
+    va, vb = m.rational(a), m.rational(b)
+    if va == 0:
+        return b
+    if vb == 0:
+        return a
+    return _exact(m, va + vb) if va is not None and vb is not None else None
+
+
+def _fold_sub(m: Formula, a: Ref, b: Ref) -> Ref | None:
+    va, vb = m.rational(a), m.rational(b)
+    if vb == 0:
+        return a
+    if va == 0:
+        return -b
+    return _exact(m, va - vb) if va is not None and vb is not None else None
+
+
+def _fold_mul(m: Formula, a: Ref, b: Ref) -> Ref | None:
+    va, vb = m.rational(a), m.rational(b)
+    if va == 0 or vb == 0:
+        return m.constant(0)
+    if va == 1:
+        return b
+    if vb == 1:
+        return a
+    if vb == -1:
+        return -a
+    if va == -1:
+        return -b
+    return _exact(m, va * vb) if va is not None and vb is not None else None
+
+
+def _fold_div(m: Formula, a: Ref, b: Ref) -> Ref | None:
+    va, vb = m.rational(a), m.rational(b)
+    if vb == 1:
+        return a
+    if va is None or vb is None or vb == 0:
+        return None
+    return _exact(m, va / vb)
+
+
+def _fold_neg(m: Formula, a: Ref) -> Ref | None:
+    va = m.rational(a)
+    if va is not None:
+        return m.constant(-va)
+    step = m.builder.steps[a.index]
+    return m.ref(step.inputs[0]) if step.op == "neg" else None
+
+
+def _fold_pow(m: Formula, a: Ref, b: Ref) -> Ref | None:
+    va, vb = m.rational(a), m.rational(b)
+    if vb == 1:
+        return a
+    if vb == 0:
+        return m.constant(1)
+    if va is None or vb is None or vb.denominator != 1 or abs(vb) > FOLD_BITS:
+        return None
+    if va == 0 and vb < 0:
+        return None
+    bits = va.numerator.bit_length() + va.denominator.bit_length()
+    return _exact(m, va ** int(vb)) if bits * abs(int(vb)) <= 2 * FOLD_BITS else None
+
+
+_FOLDS: dict[str, Callable[..., Ref | None]] = {
+    "add": _fold_add,
+    "sub": _fold_sub,
+    "mul": _fold_mul,
+    "div": _fold_div,
+    "neg": _fold_neg,
+    "pow": _fold_pow,
+}
