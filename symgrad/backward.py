@@ -38,13 +38,15 @@ class Backward:
         forward: how many of the steps are forward steps.
         cotangents: forward position -> position of d output / d step, for steps on a path from ``wrt``.
         edges: in the order in which the reverse pass walks them.
-        gradients: for each variable asked for, the position of d output / d variable.
+        wrt: the positions of the variables asked for.
+        gradients: for each of them, the position of d output / d variable.
     """
 
     graph: Graph
     forward: int
     cotangents: dict[int, int]
     edges: tuple[Edge, ...]
+    wrt: tuple[int, ...]
     gradients: tuple[int, ...]
 
 
@@ -100,4 +102,33 @@ def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") 
     math.of = None
     zero = math.constant(0).index if any(w not in cotangents for w in wrt) else -1
     gradients = tuple(cotangents.get(w, zero) for w in wrt)
-    return Backward(builder.build(graph.output), len(graph), cotangents, tuple(edges), gradients)
+    return Backward(builder.build(graph.output), len(graph), cotangents, tuple(edges), tuple(wrt), gradients)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reverse pass, and which of its steps are derivatives that were asked for.
+
+    Attributes:
+        reverse: the pass; of order 2 it differentiates one entry of the gradient.
+        labels: what each target is a derivative with respect to: ``"x"``, or ``"x,z"`` of order 2.
+        targets: positions in ``reverse.graph``.
+    """
+
+    reverse: Backward
+    labels: tuple[str, ...]
+    targets: tuple[int, ...]
+
+
+def rows(graph: Graph, wrt: Sequence[int], order: int, rules: Chooser | str) -> tuple[Row, ...]:
+    """The reverse passes that give the gradient (order 1), or the upper triangle of the Hessian (order 2)."""
+    names = [graph.steps[i].name for i in wrt]
+    first = backward(graph, wrt, rules)
+    if order == 1:
+        return (Row(first, tuple(names), first.gradients),)
+    out = []
+    for n, gradient in enumerate(first.gradients):
+        inner = Graph(first.graph.steps, gradient, graph.source)
+        second = backward(inner, wrt[n:], rules)
+        out.append(Row(second, tuple(f"{names[n]},{m}" for m in names[n:]), second.gradients))
+    return tuple(out)

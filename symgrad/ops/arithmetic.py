@@ -15,24 +15,53 @@ SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 PAIRS = ((3.0, -4.0), (-2.5, 0.75), (0.3, 7.0), (1e-3, 1e3))
 
 
+def as_tensor(t: Any, value: Any, like: Any) -> Any:
+    """A constant as torch sees it beside ``like``: rounded to its dtype. A tensor is returned as it is."""
+    return value if isinstance(value, t.Tensor) else t.full((), value, dtype=like.dtype, device=like.device)
+
+
+def _tensors(t: Any, *values: Any) -> list[Any]:
+    """Numbers beside tensors, as tensors: for functions that take no Python number, or would pick its dtype."""
+    like = next(v for v in values if isinstance(v, t.Tensor))
+    return [as_tensor(t, v, like) for v in values]
+
+
+def estimate(t: Any, error: Any) -> Any:
+    """A residual where it is known, else 0: over- and underflow leave infinities and nan in its making."""
+    return t.where(t.isfinite(error), error, t.zeros_like(error))
+
+
 def _two_sum(t: Any, y: Any, a: Any, b: Any) -> Any:
     """Knuth's TwoSum: the exact rounding error of ``y = a + b``."""
+    a, b = as_tensor(t, a, y), as_tensor(t, b, y)
     c = y - a
-    return (a - (y - c)) + (b - c)
+    return estimate(t, (a - (y - c)) + (b - c))
 
 
 def _split(t: Any, a: Any) -> tuple[Any, Any]:
-    """Dekker's splitting of a float64 (factor 2**27+1) or float32 (2**12+1) into two halves."""
-    c = a * (134217729.0 if getattr(a, "dtype", t.float64) == t.float64 else 4097.0)
+    """Dekker's splitting of a number into two halves, each of half as many bits: the factor is 2**ceil(bits/2) + 1."""
+    factor = {t.float64: 134217729.0, t.float32: 4097.0, t.float16: 65.0, t.bfloat16: 17.0}[a.dtype]
+    c = a * factor
     high = c - (c - a)
     return high, a - high
 
 
-def two_prod(t: Any, y: Any, a: Any, b: Any) -> Any:
-    """Dekker's TwoProduct: the exact rounding error of ``y = a * b`` (where nothing overflows)."""
+def exact_product(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """Dekker's TwoProduct: ``a*b - y`` exactly, where ``y`` is near ``a*b`` and nothing over- or underflows."""
     ah, al = _split(t, a)
     bh, bl = _split(t, b)
     return al * bl - (((y - ah * bh) - al * bh) - ah * bl)
+
+
+def _two_prod(t: Any, y: Any, a: Any, b: Any) -> Any:
+    return estimate(t, exact_product(t, y, as_tensor(t, a, y), as_tensor(t, b, y)))
+
+
+def _quotient_residual(t: Any, y: Any, a: Any, b: Any) -> Any:
+    """The remainder ``a - y*b`` is exact; divided by ``b`` it is what ``y`` lacks."""
+    a, b = as_tensor(t, a, y), as_tensor(t, b, y)
+    p = y * b
+    return estimate(t, ((a - p) - exact_product(t, p, y, b)) / b)
 
 
 register(
@@ -59,7 +88,7 @@ register(
         "neg", 1, (lambda m, y, a: -1,),
         sympy=lambda a: -a, enclose=lambda a: -a, torch=lambda t, a: -a,
         numpy="numpy.negative", latex="-{0}", infix=Infix("-", UNARY, UNARY, UNARY, prefix=True), ulp=0.0,
-        residual=lambda t, y, a: 0.0, points=((1.5,), (-2.0,)),
+        residual=lambda t, y, a: t.zeros_like(y), points=((1.5,), (-2.0,)),
         pitfalls=(Pitfall(lambda m, y, a: 1, "loses the minus sign", "sign"),),
     )
 )  # fmt: skip
@@ -69,7 +98,7 @@ register(
         "mul", 2, (lambda m, y, a, b: b, lambda m, y, a, b: a),
         sympy=lambda a, b: a * b, enclose=lambda a, b: a * b, torch=lambda t, a, b: a * b,
         numpy="numpy.multiply", latex="{0} \\cdot {1}", infix=Infix("*", PRODUCT, PRODUCT, UNARY), ulp=0.5,
-        residual=two_prod, points=PAIRS,
+        residual=_two_prod, points=PAIRS,
         pitfalls=(
             Pitfall(lambda m, y, a, b: a, "uses {0} where the other factor {1} belongs", "wrong-variable", 0),
             Pitfall(lambda m, y, a, b: b, "uses {1} where the other factor {0} belongs", "wrong-variable", 1),
@@ -84,7 +113,7 @@ register(
         numpy="numpy.divide", latex="\\frac{{{0}}}{{{1}}}", infix=Infix("/", PRODUCT, PRODUCT, UNARY), ulp=0.5,
         accurate=(lambda m, y, a, b: 1 / b, lambda m, y, a, b: -y / b),
         autograd=(lambda m, y, a, b: 1 / b, lambda m, y, a, b: -((a / b) / b)),
-        residual=lambda t, y, a, b: ((a - (p := y * b)) - two_prod(t, p, y, b)) / b,
+        residual=_quotient_residual,
         domain=(Condition(lambda m, a, b: b, "!=", "a denominator other than zero"),),
         points=PAIRS,
         pitfalls=(
@@ -105,20 +134,44 @@ def _pow_pole(m: Any, a: Any, b: Any) -> Any:
 
 
 def _pow_residual(t: Any, y: Any, a: Any, b: Any) -> Any:
-    return two_prod(t, y, a, a) if isinstance(b, float) and b == 2.0 else 0.0
+    """Squares and cubes, which torch multiplies out, carry most of the digits that are lost in derivatives."""
+    if isinstance(b, t.Tensor) or b not in (2.0, 3.0):
+        return t.zeros_like(y)
+    a = as_tensor(t, a, y)
+    if b == 2.0:
+        return _two_prod(t, y, a, a)
+    square = a * a
+    return estimate(t, exact_product(t, y, square, a) + exact_product(t, square, a, a) * a)
+
+
+def _pow_slope(m: Any, y: Any, a: Any, b: Any) -> Any:
+    return m.where(m.ne(a, 0), y * m.log(a), 0)
+
+
+def _power(a: Any, b: Any) -> Any:
+    """``a**b`` in balls. Arb goes by way of log(a) unless it knows that b is an integer."""
+    if b.is_integer():
+        return a ** int(b.unique_fmpz())
+    if a.is_zero() and b > 0:
+        return arb(0)
+    return a**b
 
 
 register(
     Op(
         "pow", 2, (lambda m, y, a, b: b * a ** (b - 1), lambda m, y, a, b: y * m.log(a)),
-        sympy=lambda a, b: a**b, enclose=lambda a, b: a**b, torch=lambda t, a, b: a**b,
+        sympy=lambda a, b: a**b, enclose=_power, torch=lambda t, a, b: a**b,
+        # 0**b is 0 for every b > 0, so its slope in b is 0: y*log(a) would be 0*inf.
+        accurate=(None, _pow_slope), autograd=(None, _pow_slope),
         numpy="numpy.power", math="math.pow", latex="{0}^{{{1}}}", infix=Infix("**", POWER, ATOM, UNARY),
         residual=_pow_residual,
         domain=(
             Condition(_pow_base, ">=", "a base that is not negative when the exponent is not an integer"),
             Condition(_pow_pole, "!=", "a base other than zero when the exponent is negative"),
         ),
-        points=((3.0, 2.0), (-1.5, 3.0), (2.0, 0.5), (0.7, -2.5), (-3.0, -2.0), (10.0, 1.0 / 3)),
+        # Beyond 2**24 the exponent less one is not exact, and its parity is the sign.
+        lossy=(lambda a, b: a < 0 and abs(b) >= 2.0**24, "a negative base with an exponent beyond 2**24"),
+        points=((3.0, 4.0), (-1.5, 3.0), (2.0, 0.5), (0.7, -2.5), (-3.0, -2.0), (10.0, 1.0 / 3)),
         pitfalls=(
             Pitfall(lambda m, y, a, b: a ** (b - 1), "leaves out the exponent {1}", "missing-factor"),
             Pitfall(lambda m, y, a, b: b * a**b, "does not lower the exponent by one"),
@@ -147,7 +200,7 @@ def _compare(positive: bool | None, difference: Any) -> Any:
     return arb(0.5, 0.5)
 
 
-def _comparison(name: str, symbol: str, latex: str, numpy: str, sympy: Any, enclose: Any, run: Any) -> None:
+def _comparison(name: str, symbol: str, latex: str, numpy: str, *, sympy: Any, enclose: Any, run: Any) -> None:
     register(
         Op(
             name, 2, (None, None), sympy=sympy, enclose=enclose,
@@ -164,28 +217,28 @@ def _indicator(condition: Any) -> Any:
 
 
 _comparison(
-    "lt", "<", "[{0} < {1}]", "numpy.less", lambda a, b: _indicator(sp.Lt(a, b)),
-    lambda a, b: _compare(True, b - a), lambda a, b: a < b,
+    "lt", "<", "[{0} < {1}]", "numpy.less", sympy=lambda a, b: _indicator(sp.Lt(a, b)),
+    enclose=lambda a, b: _compare(True, b - a), run=lambda a, b: a < b,
 )  # fmt: skip
 _comparison(
-    "gt", ">", "[{0} > {1}]", "numpy.greater", lambda a, b: _indicator(sp.Gt(a, b)),
-    lambda a, b: _compare(True, a - b), lambda a, b: a > b,
+    "gt", ">", "[{0} > {1}]", "numpy.greater", sympy=lambda a, b: _indicator(sp.Gt(a, b)),
+    enclose=lambda a, b: _compare(True, a - b), run=lambda a, b: a > b,
 )  # fmt: skip
 _comparison(
-    "le", "<=", "[{0} \\le {1}]", "numpy.less_equal", lambda a, b: _indicator(sp.Le(a, b)),
-    lambda a, b: 1 - _compare(True, a - b), lambda a, b: a <= b,
+    "le", "<=", "[{0} \\le {1}]", "numpy.less_equal", sympy=lambda a, b: _indicator(sp.Le(a, b)),
+    enclose=lambda a, b: 1 - _compare(True, a - b), run=lambda a, b: a <= b,
 )  # fmt: skip
 _comparison(
-    "ge", ">=", "[{0} \\ge {1}]", "numpy.greater_equal", lambda a, b: _indicator(sp.Ge(a, b)),
-    lambda a, b: 1 - _compare(True, b - a), lambda a, b: a >= b,
+    "ge", ">=", "[{0} \\ge {1}]", "numpy.greater_equal", sympy=lambda a, b: _indicator(sp.Ge(a, b)),
+    enclose=lambda a, b: 1 - _compare(True, b - a), run=lambda a, b: a >= b,
 )  # fmt: skip
 _comparison(
-    "eq", "==", "[{0} = {1}]", "numpy.equal", lambda a, b: _indicator(sp.Eq(a, b)),
-    lambda a, b: _compare(None, a - b), lambda a, b: a == b,
+    "eq", "==", "[{0} = {1}]", "numpy.equal", sympy=lambda a, b: _indicator(sp.Eq(a, b)),
+    enclose=lambda a, b: _compare(None, a - b), run=lambda a, b: a == b,
 )  # fmt: skip
 _comparison(
-    "ne", "!=", "[{0} \\ne {1}]", "numpy.not_equal", lambda a, b: _indicator(sp.Ne(a, b)),
-    lambda a, b: 1 - _compare(None, a - b), lambda a, b: a != b,
+    "ne", "!=", "[{0} \\ne {1}]", "numpy.not_equal", sympy=lambda a, b: _indicator(sp.Ne(a, b)),
+    enclose=lambda a, b: 1 - _compare(None, a - b), run=lambda a, b: a != b,
 )  # fmt: skip
 
 
@@ -196,6 +249,7 @@ def _select(c: Any, a: Any, b: Any) -> Any:
 
 
 def _tensor_where(t: Any, c: Any, a: Any, b: Any) -> Any:
+    c, a, b = _tensors(t, c, a, b)
     return t.where(c != 0, a, b)
 
 
@@ -213,8 +267,8 @@ register(
 register(
     Op(
         "max", 2, (lambda m, y, a, b: m.heaviside(a - b), lambda m, y, a, b: m.heaviside(b - a)),
-        sympy=lambda a, b: sp.Max(a, b), enclose=lambda a, b: a.max(b),
-        torch="torch.maximum", numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
+        sympy=sp.Max, enclose=lambda a, b: a.max(b),
+        torch=lambda t, a, b: t.maximum(*_tensors(t, a, b)), numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
         latex="\\max\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
         points=((3.0, -4.0), (-2.5, 0.75)),
     )
@@ -223,8 +277,8 @@ register(
 register(
     Op(
         "min", 2, (lambda m, y, a, b: m.heaviside(b - a), lambda m, y, a, b: m.heaviside(a - b)),
-        sympy=lambda a, b: sp.Min(a, b), enclose=lambda a, b: a.min(b),
-        torch="torch.minimum", numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
+        sympy=sp.Min, enclose=lambda a, b: a.min(b),
+        torch=lambda t, a, b: t.minimum(*_tensors(t, a, b)), numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
         latex="\\min\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
         points=((3.0, -4.0), (-2.5, 0.75)),
     )
@@ -235,7 +289,7 @@ register(
         "abs", 1, (lambda m, y, x: m.sign(x),),
         sympy=sp.Abs, enclose=abs, torch="torch.abs", numpy="numpy.abs", math="math.fabs", ulp=0.0,
         latex="\\left|{0}\\right|", kinks=(Kink(lambda m, x: x),), points=((1.5,), (-2.0,)),
-        residual=lambda t, y, x: 0.0, aliases=("fabs",),
+        residual=lambda t, y, x: t.zeros_like(y), aliases=("fabs",),
     )
 )  # fmt: skip
 
@@ -249,6 +303,11 @@ register(
 )  # fmt: skip
 
 
+def _tensor_step(t: Any, x: Any, at_zero: Any) -> Any:
+    x, at_zero = _tensors(t, x, at_zero)
+    return t.where(x > 0, t.ones_like(x), t.where(x < 0, t.zeros_like(x), at_zero))
+
+
 def _step_function(x: Any, at_zero: Any) -> Any:
     if x.is_zero():
         return at_zero
@@ -258,8 +317,7 @@ def _step_function(x: Any, at_zero: Any) -> Any:
 register(
     Op(
         "heaviside", 2, (None, lambda m, y, x, h: m.eq(x, 0)),
-        sympy=lambda x, h: sp.Heaviside(x, h), enclose=_step_function,
-        torch=lambda t, x, h: t.where(x > 0, 1.0, t.where(x < 0, 0.0, h)).to(x.dtype),
+        sympy=sp.Heaviside, enclose=_step_function, torch=_tensor_step,
         numpy="numpy.heaviside", defaults=(Fraction(1, 2),), ulp=0.0,
         latex="H\\left({0}\\right)", kinks=(Kink(lambda m, x, h: x, jump=True),),
         points=((1.5, 0.5), (-2.0, 0.5)),

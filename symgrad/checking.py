@@ -1,0 +1,343 @@
+"""The whole pipeline on one page: a target in, a Report out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from symgrad import symbolic
+from symgrad.backward import Chooser, Row, rows
+from symgrad.derivation import Derivation, Entry, pick_variables
+from symgrad.enclosure import Proven, precision, prove
+from symgrad.errors import SymgradError
+from symgrad.formats import Format, get_format
+from symgrad.frontends import expression
+from symgrad.graph import Graph
+from symgrad.judge import ROUNDING, UNDEFINED, judge, worst
+from symgrad.naming import display_names
+from symgrad.ops import lower
+from symgrad.ops.balls import exact_ball
+from symgrad.points import Point, read_point
+from symgrad.printing import expression_text, step_text
+from symgrad.report.model import BackwardStep, Finding, ForwardStep, GradientReport, Report, WitnessValue
+from symgrad.rounding import ErrorModel
+
+#: Formulas of more characters than this are given as named steps.
+READABLE = 600
+#: Digits of the exact value that are shown; all are proven.
+DIGITS = 21
+
+
+def derive(
+    target: Any, wrt: Sequence[str] | str | None = None, *, order: int = 1, simplify_seconds: float = 1.0
+) -> Derivation:
+    """Derive the exact derivative of an expression. Imports no torch.
+
+    Args:
+        target: text such as ``"x*tanh(x)"`` (several statements allowed), a SymPy expression, or a Graph.
+        wrt: names of the variables to differentiate by; all by default.
+        order: 1 for the gradient, 2 for the Hessian.
+        simplify_seconds: budget for simplification, counted in work so that the result does not depend on the machine.
+
+    Raises:
+        SymgradError: the target cannot be used; the error says where and why.
+    """
+    if order not in (1, 2):
+        raise SymgradError(f"order must be 1 or 2, not {order}")
+    graph = read_target(target)
+    positions = pick_variables(graph, wrt)
+    return Derivation(graph, positions, order, rows(graph, positions, order, "taught"), simplify_seconds)
+
+
+def check(
+    target: Any,
+    at: Point | None = None,
+    *,
+    wrt: Sequence[str] | str | None = None,
+    dtype: str = "float64",
+    device: str = "cpu",
+    order: int = 1,
+    simplify_seconds: float = 1.0,
+) -> Report:
+    """Derive the derivative of ``target``, and hold every witness of it at a point against the proven value.
+
+    Args:
+        target: as for :func:`derive`.
+        at: the point: ``{"w": 2}`` (numbers, or text such as ``"pi/4"``) or ``"w=2"``. Without it the report holds
+            the derivation alone, and torch is not imported.
+        wrt, order, simplify_seconds: as for :func:`derive`.
+        dtype: float64, float32, bfloat16 or float16: the format in which the witnesses compute. The exact value is
+            proven at the binary values that this format makes of ``at``.
+        device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+
+    Returns:
+        a Report; ``report.ok`` and ``report.verdict`` sum it up.
+
+    Raises:
+        SymgradError: the input cannot be used: a syntax error, a missing value, a point outside a function's domain, an
+            unknown dtype, a device that is not there.
+    """
+    fmt = get_format(dtype)
+    derivation = derive(target, wrt, order=order, simplify_seconds=simplify_seconds)
+    graph = derivation.graph
+    point = read_point(graph, at, fmt) if at is not None else None
+    names = display_names(graph)
+    text = target if isinstance(target, str) else graph.source or expression.to_text(graph)
+    gradients = [_closed_form(entry, names, graph) for entry in derivation.entries]
+    report = Report(
+        target=text, source=graph.source, result=names[graph.output] or "f", at={}, dtype=fmt.name, device=device,
+        order=order, value="", verdict="agree", gradients=tuple(gradients), steps=_forward(graph, names, None),
+        backward=_backward(derivation.rows[0], names, None) if order == 1 else (), findings=(), graph=graph,
+        rows=derivation.rows,
+    )  # fmt: skip
+    return report if point is None else _judged(report, derivation, point, fmt, names)
+
+
+def read_target(target: Any) -> Graph:
+    """Text, a SymPy expression or a Graph, as a Graph."""
+    if isinstance(target, Graph):
+        return target.verify()
+    if isinstance(target, str):
+        return expression.parse(target)
+    if hasattr(target, "free_symbols") and hasattr(target, "func"):
+        return symbolic.from_sympy(target)
+    raise SymgradError(f"symgrad cannot check a {type(target).__name__}: give text or a SymPy expression")
+
+
+def _closed_form(entry: Entry, names: Sequence[str], graph: Graph) -> GradientReport:
+    result = names[graph.output] or "f"
+    parts = entry.label.split(",")
+    if len(parts) == 1:
+        written = f"d{result}/d{entry.label}"
+    else:
+        below = f"d{parts[0]}2" if parts[0] == parts[1] else f"(d{parts[0]} d{parts[1]})"
+        written = f"d2{result}/{below}"
+    reverse = entry.row.reverse
+    inputs = {i for i, s in enumerate(graph.steps) if s.is_input}
+    chain = expression_text(reverse.graph, entry.target, stop=inputs, limit=READABLE) or ""
+    derivative = latex = ""
+    closed = entry.closed
+    if not closed.reason:
+        derivative, latex = symbolic.sympy_text(closed.simplified), symbolic.sympy_latex(closed.simplified)
+        if len(derivative) > READABLE:
+            derivative = ""
+    return GradientReport(entry.label, written, chain, derivative, latex)
+
+
+def _judged(report: Report, derivation: Derivation, point: Mapping[int, Fraction], fmt: Format, names: list[str]) -> Report:
+    """The report with everything that needs a point: proven values, witnesses, verdicts."""
+    graph = derivation.graph
+    used = {i: v for i, v in point.items() if graph.ancestors(graph.output)[i]}
+    accurate = rows(graph, derivation.wrt, derivation.order, "accurate")
+    proofs = [prove(row.reverse, point) for row in accurate]
+    proven = [p for proof in proofs for p in proof.gradients]
+    where = lambda step: names[step] if step < len(graph) else ""  # noqa: E731
+    with precision(max(p.bits for p in proofs)):
+        output = proofs[0].output if derivation.order == 1 else None
+        value = "" if output is None or not output.defined else _digits(output)
+    results: dict[str, list[WitnessValue]] = {}
+    with precision(proofs[0].bits):
+        rules = symbolic.confirmed_rules(graph, proofs[0].steps)
+    for name, computed in _witnesses(derivation, rules, point, fmt, report.device):
+        results[name] = [c.judge(p, fmt, where) for c, p in zip(computed, proven, strict=True)]
+    gradients = []
+    for n, (gradient, truth) in enumerate(zip(report.gradients, proven, strict=True)):
+        mine = {name: values[n] for name, values in results.items()}
+        verdict = worst([w.verdict for w in mine.values()]) if truth.defined else UNDEFINED
+        span = graph.steps[_forward_step(graph, accurate, truth.where)].span if truth.where is not None else None
+        gradients.append(
+            replace(
+                gradient,
+                exact=_digits(truth) if truth.defined else "",
+                left=_short(truth.left), right=_short(truth.right),
+                reason=_reason(truth, mine), span=span, witnesses=mine, verdict=verdict,
+            )
+        )  # fmt: skip
+    return replace(
+        report, at={graph.steps[i].name: float(v) for i, v in used.items()}, value=value,
+        verdict=worst([g.verdict for g in gradients]), gradients=tuple(gradients),
+        steps=_forward(graph, names, proofs[0].steps),
+        backward=_backward(derivation.rows[0], names, (accurate[0], proofs[0].steps)) if derivation.order == 1 else (),
+        findings=_findings(gradients),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """A witness's number, and what is needed to judge it.
+
+    Attributes:
+        value: what it computed.
+        model: the error model of its computation, and ``target`` the result's place in it.
+        owner: step of the model -> forward step of the user's graph.
+        rerun: computes every step of the model, for finding where digits were lost; only called if some were.
+    """
+
+    value: float
+    model: ErrorModel
+    target: int
+    owner: Callable[[int], int]
+    rerun: Callable[[], list[float | None]]
+
+    def judge(self, truth: Proven, fmt: Format, name: Callable[[int], str]) -> WitnessValue:
+        bound = self.model.bound(self.target)
+        verdict = judge(self.value, truth, bound, fmt)
+        lost = note = ""
+        if verdict.verdict == ROUNDING:
+            culprit = self.model.culprit(self.target, self.rerun())
+            step = culprit if culprit >= 0 else bound.lost_at
+            lost = name(self.owner(step)) if step >= 0 else ""
+            note = f"{fmt.name} overflows there" if not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
+        return WitnessValue(self.value, verdict.difference, verdict.bound, verdict.verdict, lost, note)
+
+
+def _witnesses(
+    derivation: Derivation, rules: Chooser, point: Mapping[int, Fraction], fmt: Format, device_name: str
+) -> Iterator[tuple[str, list[_Computed]]]:
+    """Run the witnesses: name, then one computed value per derivative."""
+    from symgrad import evaluate
+
+    graph, wrt, order = derivation.graph, derivation.wrt, derivation.order
+    dtype, device = evaluate.torch_dtype(fmt), evaluate.torch_device(device_name)
+    import torch
+
+    values = {i: torch.tensor(float(v), dtype=dtype, device=device) for i, v in point.items()}
+
+    def run_rows(found: Sequence[Row], origin: Sequence[int], *, values_at: Mapping[int, Any], compensated: bool,
+                 given: Sequence[float] | None = None) -> list[_Computed]:  # fmt: skip
+        out: list[_Computed] = []
+        for row in found:
+            low = lower(row.reverse.graph)
+            targets = [low.place[t] for t in row.targets]
+            placed = {low.place[i]: v for i, v in values_at.items()}
+            exact = {low.place[i]: point[j] for i, j in zip(values_at, point, strict=True)}
+            model = ErrorModel(low.graph, exact, fmt, targets)
+            if given is None:
+                run = evaluate.run(low.graph, placed, targets, dtype=dtype, device=device, compensated=compensated)
+                numbers = [float(v) for v in run]
+            else:
+                numbers = list(given[len(out) : len(out) + len(targets)])
+
+            def rerun(low: Any = low, placed: Any = placed, targets: Any = targets) -> list[float | None]:
+                kept = evaluate.run(low.graph, placed, targets, dtype=dtype, device=device, keep=True)
+                return [None if v is None else float(v) for v in kept]
+
+            def owner(i: int, low: Any = low, graph: Graph = row.reverse.graph) -> int:
+                return origin[_forward_step_of(graph, low.origin[i], len(origin))]
+
+            out += [
+                _Computed(v, model, t, owner, rerun) for v, t in zip(numbers, targets, strict=True)
+            ]  # fmt: skip
+        return out
+
+    itself = range(len(graph))
+    yield "symbolic", run_rows(rows(graph, wrt, order, rules), itself, values_at=values, compensated=True)
+    forward = lower(graph)
+    leaves = {forward.place[i]: v for i, v in values.items()}
+    variables = [forward.place[i] for i in wrt]
+    _, found = evaluate.autograd(forward.graph, leaves, variables, dtype=dtype, device=device, order=order)
+    if order == 2:
+        n = len(variables)
+        found = [found[i * n + j] for i in range(n) for j in range(i, n)]
+    modelled = rows(forward.graph, variables, order, "autograd")
+    yield "autograd", run_rows(
+        modelled, forward.origin, values_at=leaves, compensated=False, given=[float(v) for v in found]
+    )
+    yield "backward", run_rows(derivation.rows, itself, values_at=values, compensated=False)
+
+
+def _forward_step_of(graph: Graph, index: int, forward: int) -> int:
+    """The forward step whose derivative a backward step belongs to."""
+    while index >= forward:
+        of = graph.steps[index].of
+        if of is None:
+            return graph.output if graph.output < forward else 0
+        index = of[0]
+    return index
+
+
+def _forward_step(graph: Graph, passes: Sequence[Row], index: int) -> int:
+    return _forward_step_of(passes[0].reverse.graph, index, len(graph))
+
+
+def _digits(truth: Proven) -> str:
+    """The proven decimal digits."""
+    ball = truth.ball
+    if ball.is_zero() or (ball.contains(0) and ball.is_finite()):
+        return "0"
+    digits = str(ball.str(DIGITS, radius=False))
+    # A dyadic value that fits is exact: its trailing zeros say nothing.
+    return digits.rstrip("0").rstrip(".") if ball.is_exact() and "." in digits and "e" not in digits else digits
+
+
+def _short(ball: Any) -> str:
+    return "" if ball is None else str(ball.str(12, radius=False))
+
+
+def _reason(truth: Proven, witnesses: Mapping[str, WitnessValue]) -> str:
+    if truth.reason and truth.kink is not None and "autograd" in witnesses:
+        return f"{truth.reason}; torch picks {witnesses['autograd'].value:.12g}"
+    return truth.reason
+
+
+def _findings(gradients: Sequence[GradientReport]) -> tuple[Finding, ...]:
+    """What a caller must look at: each disagreement and each place without a derivative."""
+    out = []
+    for g in gradients:
+        if g.reason:
+            out.append(Finding("undefined", f"{g.symbol} is not defined here: {g.reason}", g.span))
+        for name, witness in g.witnesses.items():
+            if witness.verdict == "disagree":
+                out.append(
+                    Finding("disagreement", f"{name} gives {g.symbol} = {witness.value!r}; the proven value is {g.exact}")
+                )
+    return tuple(out)
+
+
+def _number(balls: Sequence[Any] | None, index: int) -> float | None:
+    if balls is None or balls[index] is None:
+        return None
+    if not balls[index].is_finite():
+        return math.nan
+    try:
+        return float(balls[index])
+    except OverflowError:
+        return math.inf if balls[index] > 0 else -math.inf
+
+
+def _forward(graph: Graph, names: Sequence[str], balls: Sequence[Any] | None) -> tuple[ForwardStep, ...]:
+    needed = graph.ancestors(graph.output)
+    shown = {i: n for i, n in enumerate(names) if n}
+    return tuple(
+        ForwardStep(names[i], step_text(graph, i, shown), _number(balls, i), step.span)
+        for i, step in enumerate(graph.steps)
+        if needed[i] and not step.is_leaf
+    )
+
+
+def _backward(
+    row: Row, names: Sequence[str], proven: tuple[Row, Sequence[Any]] | None
+) -> tuple[BackwardStep, ...]:
+    """The chain-rule factors as taught, with values from the accurate pass, which has the same edges."""
+    reverse = row.reverse
+    graph = reverse.graph
+    shown = {i: n for i, n in enumerate(names) if n}
+    last = {graph.steps[e.step].inputs[e.input]: n for n, e in enumerate(reverse.edges)}
+    forward = set(shown)
+    out = []
+    for n, edge in enumerate(reverse.edges):
+        target = graph.steps[edge.step].inputs[edge.input]
+        formula = shown.get(edge.local) or expression_text(graph, edge.local, stop=forward, names=shown, limit=READABLE)
+        factor = contribution = total = None
+        if proven is not None:
+            twin, balls = proven[0].reverse.edges[n], proven[1]
+            # A constant factor such as 1 is folded away and no step of the proof; it is known without one.
+            step = proven[0].reverse.graph.steps[twin.local]
+            factor = float(exact_ball(step.value)) if step.is_const else _number(balls, twin.local)
+            contribution = _number(balls, twin.contribution)
+            total = _number(balls, proven[0].reverse.cotangents[target]) if last[target] == n else None
+        out.append(BackwardStep(names[edge.step], names[target], formula, factor, contribution, total))
+    return tuple(out)

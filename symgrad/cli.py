@@ -1,0 +1,163 @@
+"""The command line. Options in, text or JSON out; every decision is made elsewhere."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from symgrad import __version__
+
+EPILOG = """\b
+Examples:
+  symgrad "40*tanh(w*tanh(w*0.5))" --at w=2
+  symgrad "q = x + y; f = q*z" --at x=-2,y=5,z=-4
+  symgrad "sigmoid(x^2+z) + tanh(x^3 z^2)" --at x=3,z=2 --dtype float32
+  symgrad "x^2 + x^3" --latex
+  echo "x*y" | symgrad - --at x=4,y=-3
+
+\b
+Exit codes:
+  0  every witness agrees (differences that are rounding included)
+  1  a witness disagrees with the exact derivative
+  2  the input could not be used, or there is no derivative at the point
+  70 a bug in symgrad
+"""
+
+
+class _Command(click.Command):
+    """A command whose argument may begin with a minus sign: ``symgrad "-x^2"`` is an expression, ``--foo`` a typo."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = {o for p in self.params for o in p.opts}
+        fixed: list[str] = []
+        after_option = False
+        for n, arg in enumerate(args):
+            if arg == "--":
+                fixed += args[n:]
+                break
+            looks_like_option = arg.startswith("--") or arg in options or arg == "-"
+            if arg.startswith("-") and not looks_like_option and not after_option:
+                fixed = [*fixed, *args[n + 1 :], "--", arg] if "--" not in args[n + 1 :] else [*fixed, *args[n:]]
+                break
+            fixed.append(arg)
+            takes_value = any(arg in p.opts and not getattr(p, "is_flag", False) for p in self.params)
+            after_option = takes_value and "=" not in arg
+        return super().parse_args(ctx, fixed)
+
+
+@click.command(cls=_Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("target")
+@click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]", help="The point: w=2, or x=pi/4,z=1e-3.")
+@click.option("--wrt", multiple=True, metavar="NAME", help="Differentiate by this variable only (may be repeated).")
+@click.option("--order", type=click.IntRange(1, 2), default=1, show_default=True, help="2: second derivatives.")
+@click.option("--dtype", default="float64", show_default=True, metavar="TYPE",
+              help="float64, float32, bfloat16 or float16.")  # fmt: skip
+@click.option("--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N.")
+@click.option("--simplify-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="S",
+              help="Budget for simplification, as work that takes about S seconds.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print the derivation as a LaTeX align* environment.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
+@click.version_option(__version__, prog_name="symgrad")
+def main(
+    target: str,
+    points: tuple[str, ...],
+    wrt: tuple[str, ...],
+    order: int,
+    dtype: str,
+    device: str,
+    simplify_seconds: float,
+    as_json: bool,
+    as_latex: bool,
+    color: str,
+) -> None:
+    """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
+
+    TARGET may hold several statements, "q = x+y; f = q*z"; the last one is the function. "-" reads standard input.
+    Without --at the derivative is derived and printed, not evaluated.
+    """
+    from symgrad.errors import InternalError, SymgradError
+
+    # Importing torch and SymPy makes some million objects that live to the end; collecting among them again and
+    # again is a tenth of the start-up.
+    gc.set_threshold(200_000, 20, 20)
+    try:
+        text = click.get_text_stream("stdin").read() if target == "-" else target
+        _run(text, points, wrt, order, dtype, device, simplify_seconds, as_json, as_latex, color)
+    except SymgradError as error:
+        _refuse(error, target, as_json)
+    except UnicodeDecodeError as error:
+        _refuse(SymgradError(f"standard input is not UTF-8 text: {error.reason} at byte {error.start}"), target, as_json)
+    except InternalError as error:
+        click.echo(f"symgrad: internal error, a bug in symgrad: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away (`symgrad ... | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except (KeyboardInterrupt, SystemExit, click.exceptions.Exit, click.ClickException):
+        raise
+    except Exception as error:
+        if os.environ.get("SYMGRAD_TRACEBACK"):
+            raise
+        click.echo(f"symgrad: internal error, a bug in symgrad: {type(error).__name__}: {error}", err=True)
+        click.echo("  = help: set SYMGRAD_TRACEBACK=1 to see where", err=True)
+        sys.exit(InternalError.exit_code)
+
+
+def _run(
+    text: str,
+    points: tuple[str, ...],
+    wrt: tuple[str, ...],
+    order: int,
+    dtype: str,
+    device: str,
+    simplify_seconds: float,
+    as_json: bool,
+    as_latex: bool,
+    color: str,
+) -> None:
+    from symgrad.checking import check
+
+    report = check(
+        text,
+        at=list(points) or None,
+        wrt=list(wrt) or None,
+        order=order,
+        dtype=dtype,
+        device=device,
+        simplify_seconds=simplify_seconds,
+    )
+    if as_json:
+        click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
+    elif as_latex:
+        click.echo(report.latex())
+    else:
+        click.echo(report.explain(width=_width(), color=_colored(color)), nl=False, color=True)
+    sys.exit(report.exit_code)
+
+
+def _refuse(error: Any, target: str, as_json: bool) -> None:
+    if as_json:
+        from symgrad.report.document import error_document
+
+        click.echo(json.dumps(error_document(error, target), ensure_ascii=True, allow_nan=False))
+    click.echo(error.render().encode("utf-8", "replace").decode(), err=True)
+    sys.exit(error.exit_code)
+
+
+def _width() -> int:
+    import shutil
+
+    return max(60, min(shutil.get_terminal_size((100, 24)).columns, 160))
+
+
+def _colored(choice: str) -> bool:
+    if choice != "auto":
+        return choice == "always"
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,244 @@
+"""A derivative as an object: closed form, simplified form, steps, LaTeX, and a torch function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from symgrad import symbolic
+from symgrad.backward import Row, rows
+from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.graph import Graph
+from symgrad.naming import display_names
+from symgrad.ops import lower
+from symgrad.report.latex import derivation_latex
+
+if TYPE_CHECKING:
+    import sympy as sp
+    import torch
+
+
+def pick_variables(graph: Graph, wrt: Sequence[str] | str | None) -> tuple[int, ...]:
+    """Positions of the variables to differentiate by, all if ``wrt`` is ``None``.
+
+    Raises:
+        SymgradError: a name is no variable, or there is no variable at all.
+    """
+    variables = graph.variables
+    if not variables:
+        raise SymgradError("there is nothing to differentiate by: the expression has no variable")
+    if wrt is None:
+        return tuple(variables.values())
+    wanted = [wrt] if isinstance(wrt, str) else list(wrt)
+    for name in wanted:
+        if name not in variables:
+            known = ", ".join(variables)
+            raise SymgradError(
+                f"cannot differentiate by '{name}': it is no variable of the expression{did_you_mean(name, variables)}",
+                hint=f"the variables are {known}",
+            )
+    return tuple(variables[name] for name in dict.fromkeys(wanted))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One derivative of a :class:`Derivation`.
+
+    Attributes:
+        label: ``"w"``, or ``"x,z"`` for a second derivative.
+        row: the reverse pass that it belongs to.
+        target: its position there.
+        seconds: the budget for simplification.
+    """
+
+    label: str
+    row: Row
+    target: int
+    seconds: float
+
+    @cached_property
+    def closed(self) -> symbolic.ClosedForm:
+        """The closed form, simplified and checked; ``closed.reason`` says why there is none."""
+        return symbolic.closed_form(self.row.reverse.graph, self.target, seconds=self.seconds)
+
+    @property
+    def expr(self) -> sp.Expr:
+        """The derivative as the chain rule gives it, a SymPy expression in real symbols.
+
+        Raises:
+            Unsupported: a closed form would be too large, or hold numbers too large, to be written down.
+        """
+        if self.closed.reason:
+            raise Unsupported(self.closed.reason)
+        return self.closed.expr
+
+    @property
+    def simplified(self) -> sp.Expr:
+        """The shortest equal form that the budget finds, checked against the graph before it is given.
+
+        Raises:
+            Unsupported: as for :attr:`expr`.
+        """
+        if self.closed.reason:
+            raise Unsupported(self.closed.reason)
+        return self.closed.simplified
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """The exact derivative of a function, derived but not yet evaluated.
+
+    Attributes:
+        graph: the function.
+        wrt: positions of the variables.
+        order: 1 or 2.
+        rows: the reverse passes as taught.
+        seconds: the budget for simplification.
+    """
+
+    graph: Graph
+    wrt: tuple[int, ...]
+    order: int
+    rows: tuple[Row, ...]
+    seconds: float = 1.0
+    _cache: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the variables of the function, in order of first use: the order of arguments of :meth:`torch`."""
+        return tuple(self.graph.variables)
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        """The single derivatives: one per variable, or one per pair of variables for order 2."""
+        return tuple(
+            Entry(label, row, target, self.seconds)
+            for row in self.rows
+            for label, target in zip(row.labels, row.targets, strict=True)
+        )
+
+    def __getitem__(self, label: str) -> Entry:
+        """The derivative with respect to ``label`` (``"x"``, or ``"x,z"`` for order 2).
+
+        Raises:
+            KeyError: it was not derived.
+        """
+        for entry in self.entries:
+            if entry.label == label or entry.label == ",".join(reversed(label.split(","))):
+                return entry
+        raise KeyError(label)
+
+    @property
+    def expr(self) -> Any:
+        """The derivative as the chain rule gives it: an Expr, or for several derivatives a SymPy Matrix.
+
+        The Matrix is a column (the gradient) for order 1 and the symmetric Hessian for order 2.
+
+        Raises:
+            Unsupported: a closed form would be too large; use :attr:`steps`.
+        """
+        return self._collect("expr")
+
+    @property
+    def simplified(self) -> Any:
+        """Like :attr:`expr`, simplified within the budget and checked numerically before it is given."""
+        return self._collect("simplified")
+
+    def _collect(self, kind: str) -> Any:
+        forms = {e.label: getattr(e, kind) for e in self.entries}
+        if len(forms) == 1:
+            return next(iter(forms.values()))
+        import sympy as sp
+
+        if self.order == 1:
+            return sp.ImmutableMatrix(list(forms.values()))
+        names = [self.graph.steps[i].name for i in self.wrt]
+        return sp.ImmutableMatrix([[forms.get(f"{a},{b}", forms.get(f"{b},{a}")) for b in names] for a in names])
+
+    @property
+    def steps(self) -> Graph:
+        """The derivation as named steps: forward steps, then one backward step per chain-rule factor."""
+        return self.rows[0].reverse.graph
+
+    @property
+    def names(self) -> list[str]:
+        """The names under which the forward steps are shown."""
+        return display_names(self.graph)
+
+    def latex(self) -> str:
+        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result."""
+        closed = {}
+        for entry in self.entries:
+            found = entry.closed
+            closed[entry.label] = "" if found.reason else symbolic.sympy_latex(found.simplified)
+        return derivation_latex(self.graph, self.rows, closed)
+
+    def torch(self, *, dtype: str | None = None, device: str | None = None) -> TorchDerivative:
+        """The derivative as a function on torch tensors, evaluated with the accurate local factors.
+
+        Args:
+            dtype: float64, float32, bfloat16 or float16; by default that of the tensors given.
+            device: ``"cpu"`` or ``"cuda"``; by default that of the tensors given.
+
+        Raises:
+            SymgradError: the dtype is unknown or the device is not there.
+        """
+        return TorchDerivative(self, dtype, device)
+
+
+class TorchDerivative:
+    """A derivative that can be called on tensors of any (broadcastable) shape.
+
+    Call it with one argument per variable of the function, by position in the order of ``variables`` or by name. It
+    returns a tensor of the broadcast shape, or for several derivatives a tuple of them in the order of ``labels``.
+    """
+
+    def __init__(self, derivation: Derivation, dtype: str | None, device: str | None) -> None:
+        from symgrad import evaluate, formats
+
+        self.variables = derivation.variables
+        self.labels = tuple(e.label for e in derivation.entries)
+        self._dtype = evaluate.torch_dtype(formats.get_format(dtype)) if dtype is not None else None
+        self._device = evaluate.torch_device(device) if device is not None else None
+        accurate = rows(derivation.graph, derivation.wrt, derivation.order, "accurate")
+        self._plans = [(low := lower(r.reverse.graph), [low.place[t] for t in r.targets]) for r in accurate]
+        self._inputs = derivation.graph.variables
+
+    def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Evaluate at the given values: tensors, or anything that ``torch.as_tensor`` takes.
+
+        Raises:
+            TypeError: a variable is missing, unknown, or given twice.
+        """
+        import torch
+
+        from symgrad import evaluate, formats
+
+        if len(args) > len(self.variables):
+            raise TypeError(f"takes {len(self.variables)} arguments ({', '.join(self.variables)}), not {len(args)}")
+        given = dict(zip(self.variables, args, strict=False))
+        for name, value in kwargs.items():
+            if name not in self.variables or name in given:
+                raise TypeError(f"'{name}' is given twice" if name in given else f"there is no variable '{name}'")
+            given[name] = value
+        missing = [v for v in self.variables if v not in given]
+        if missing:
+            raise TypeError(f"no value for {', '.join(missing)}")
+        tensors = [v for v in given.values() if isinstance(v, torch.Tensor)]
+        dtype, device = self._dtype, self._device
+        if dtype is None:
+            floating = [t.dtype for t in tensors if t.dtype.is_floating_point]
+            dtype = floating[0] if floating else torch.float64
+            formats.get_format(str(dtype))
+        if device is None:
+            device = tensors[0].device if tensors else torch.device("cpu")
+        values = {n: torch.as_tensor(v).detach().to(device=device, dtype=dtype) for n, v in given.items()}
+        shape = torch.broadcast_shapes(*(v.shape for v in values.values()))
+        out: list[torch.Tensor] = []
+        for plan, targets in self._plans:
+            placed = {plan.place[i]: values[n] for n, i in self._inputs.items()}
+            found = evaluate.run(plan.graph, placed, targets, dtype=dtype, device=device, compensated=True)
+            out += [f.expand(shape) for f in found]
+        return out[0] if len(out) == 1 else tuple(out)

@@ -1,0 +1,291 @@
+"""Proven values: a derivative enclosed in Arb balls, at the exact binary values that a dtype holds.
+
+Precision is doubled until the digits are proven or a limit is reached. Where the graph passes through a kink (relu at
+0, a tie of max) the two one-sided derivatives are computed instead of one value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, ctx
+
+from symgrad.backward import Backward
+from symgrad.errors import SymgradError
+from symgrad.graph import Graph
+from symgrad.ops import OPS, Condition
+from symgrad.ops.balls import ArbMath, exact_ball, run_balls
+
+#: Precision to start with, and where to give up (in bits). The limit is lowered for large graphs.
+FIRST_BITS = 128
+LAST_BITS = 16384
+#: Proven means: this many bits of the value.
+PROVEN_BITS = 80
+#: Work limit: bits of precision times steps, beyond which precision is not doubled again.
+WORK_LIMIT = 2**31
+
+_M = ArbMath()
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Run a block at this working precision; Arb's context is global."""
+    old = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = old
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A value that is known.
+
+    Attributes:
+        ball: encloses the true value; ``rad`` is below ``2**-PROVEN_BITS`` of it, or it is provably almost zero.
+        kink: position of the first forward step whose kink the point lies on, or ``None``.
+        left, right: one-sided derivatives where there is a kink.
+        reason: why there is no derivative, in words; empty where there is one.
+        where: the step that ``reason`` speaks of.
+    """
+
+    ball: Any
+    kink: int | None = None
+    left: Any = None
+    right: Any = None
+    reason: str = ""
+    where: int | None = None
+
+    @property
+    def defined(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Everything that was proven about one point.
+
+    Attributes:
+        output: the value of the function.
+        gradients: one per variable, in the order asked for.
+        bits: the working precision that it took.
+        steps: a ball per step of the backward graph, at that precision.
+    """
+
+    output: Proven
+    gradients: tuple[Proven, ...]
+    bits: int
+    steps: tuple[Any, ...]
+
+
+def _proven(ball: Any) -> bool:
+    """Enough digits are known, or the value is zero beyond any doubt that a float could resolve."""
+    if not ball.is_finite():
+        return False
+    if ball.is_zero() or ball.rel_accuracy_bits() >= PROVEN_BITS:
+        return True
+    return bool(ball.abs_upper() < arb((1, -4096)))
+
+
+def kinks_at(graph: Graph, balls: Sequence[Any], needed: Sequence[bool]) -> list[int]:
+    """Forward steps that stand on a kink, or that cannot be told apart from it at this precision."""
+    found = []
+    for i, step in enumerate(graph.steps):
+        if i >= len(needed) or not needed[i] or step.is_leaf or not OPS[step.op].kinks:
+            continue
+        if all(graph.steps[j].is_const for j in step.inputs):
+            continue
+        inputs = [balls[j] for j in step.inputs]
+        for kink in OPS[step.op].kinks:
+            if kink.active is not None and kink.active(_M, *inputs).is_zero():
+                continue
+            if kink.expr(_M, *inputs).contains(0):
+                found.append(i)
+                break
+    return found
+
+
+def prove(reverse: Backward, point: Mapping[int, Fraction]) -> Proof:
+    """Enclose the output and the gradients of ``reverse`` at ``point``.
+
+    Args:
+        reverse: a reverse pass, preferably in the accurate style: it then needs the least precision.
+        point: the exact value of every input step that the output depends on.
+
+    Raises:
+        SymgradError: the point is outside the domain of some step (located at that step).
+    """
+    graph = reverse.graph
+    targets = (graph.output, *reverse.gradients)
+    needed = graph.ancestors(*targets)
+    forward_needed = graph.ancestors(graph.output)
+    bits = FIRST_BITS
+    while True:
+        with precision(bits):
+            balls = run_balls(graph, {i: exact_ball(v) for i, v in point.items()}, needed)
+            edge = _check_domain(graph, balls, forward_needed, final=_is_last(bits, len(graph)))
+            kinked = kinks_at(graph, balls, forward_needed[: reverse.forward])
+            sure = edge != "unknown" and all(_on_kink(graph, balls, i) for i in kinked)
+            done = bool(kinked) or edge == "edge" or all(_proven(balls[t]) for t in targets)
+            if (sure and done) or _is_last(bits, len(graph)):
+                break
+        bits *= 2
+    with precision(bits):
+        output = _outcome(graph, balls, graph.output, reverse, "value")
+        if kinked and output.defined:
+            gradients = tuple(_one_sided(reverse, point, balls, kinked, t) for t in range(len(reverse.gradients)))
+        else:
+            gradients = tuple(_outcome(graph, balls, t, reverse, "derivative") for t in reverse.gradients)
+    return Proof(output, gradients, bits, tuple(balls))
+
+
+def _is_last(bits: int, steps: int) -> bool:
+    return bits * 2 > LAST_BITS or bits * 2 * steps > WORK_LIMIT
+
+
+def _on_kink(graph: Graph, balls: Sequence[Any], index: int) -> bool:
+    step = graph.steps[index]
+    inputs = [balls[j] for j in step.inputs]
+    return any(k.expr(_M, *inputs).is_zero() for k in OPS[step.op].kinks)
+
+
+def _check_domain(graph: Graph, balls: Sequence[Any], needed: Sequence[bool], *, final: bool) -> str:
+    """Refuse a point at which some forward step has no value.
+
+    Returns:
+        ``"unknown"`` where more precision is needed to tell, ``"edge"`` where a step is at the edge of its domain, else
+        ``"inside"``.
+    """
+    status = "inside"
+    for i, step in enumerate(graph.steps):
+        if not needed[i] or step.is_leaf:
+            continue
+        op = OPS[step.op]
+        inputs = [balls[j] for j in step.inputs]
+        if any(not b.is_finite() for b in inputs):
+            continue
+        for condition in op.domain:
+            at = condition.expr(_M, *inputs)
+            if _violates(condition, at):
+                if condition.relation == ">=" or at < 0:
+                    shown = ", ".join(_short(b) for b in inputs)
+                    raise SymgradError(
+                        f"{step.op} needs {condition.words}; here it is given {shown}", step.span, source=graph.source
+                    )
+                status = "edge"
+            elif not _satisfies(condition, at):
+                status = "unknown"
+        if status == "inside" and not balls[i].is_finite():
+            status = "unknown" if not final else "edge"
+        if status != "inside":
+            return status
+    return status
+
+
+def _violates(condition: Condition, at: Any) -> bool:
+    if condition.relation == ">":
+        return bool(at <= 0)
+    return bool(at < 0) if condition.relation == ">=" else bool(at.is_zero())
+
+
+def _satisfies(condition: Condition, at: Any) -> bool:
+    if condition.relation == ">":
+        return bool(at > 0)
+    return bool(at >= 0) if condition.relation == ">=" else not at.contains(0)
+
+
+def _short(ball: Any) -> str:
+    return str(ball.str(6, radius=False))
+
+
+def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward, what: str) -> Proven:
+    """The proven value of one step, or why there is none."""
+    ball = balls[target]
+    if _proven(ball):
+        return Proven(ball)
+    needed = graph.ancestors(target)
+    for i, step in enumerate(graph.steps):
+        if not needed[i] or balls[i].is_finite():
+            continue
+        owner = i if i < reverse.forward or step.of is None else step.of[0]
+        forward = graph.steps[owner]
+        inputs = [balls[j] for j in forward.inputs]
+        if any(not b.is_finite() for b in inputs):
+            inputs = []
+        for condition in OPS[forward.op].domain if inputs else ():
+            if _violates(condition, condition.expr(_M, *inputs)):
+                shown = ", ".join(_short(b) for b in inputs)
+                words = f"{forward.op} needs {condition.words}; {shown} is the edge of its domain"
+                return Proven(ball, reason=words, where=owner)
+            if condition.relation == ">=" and condition.expr(_M, *inputs).is_zero():
+                shown = ", ".join(_short(b) for b in inputs)
+                return Proven(ball, reason=f"{forward.op} has no finite derivative at {shown}", where=owner)
+        if i < reverse.forward:
+            return Proven(ball, reason=f"{forward.op} gives a value too large to be enclosed", where=owner)
+        return Proven(ball, reason=f"the derivative of {forward.op} has no finite value here", where=owner)
+    bits = max(int(ball.rel_accuracy_bits()), 0)
+    return Proven(ball, reason=f"only {bits} bits of the {what} could be proven", where=target)
+
+
+def _one_sided(
+    reverse: Backward, point: Mapping[int, Fraction], balls: Sequence[Any], kinked: Sequence[int], t: int
+) -> Proven:
+    """Left and right derivative with respect to one variable at a point on a kink, by forward differentiation."""
+    gradient, variable = reverse.gradients[t], reverse.wrt[t]
+    bits = ctx.prec
+    right, above, met = _directional(reverse, point, kinked, variable, 1)
+    left, below, _ = _directional(reverse, point, kinked, variable, -1)
+    if not met:
+        return _outcome(reverse.graph, balls, gradient, reverse, "derivative")
+    left = -left
+    where = met[0]
+    name = reverse.graph.steps[where].op
+    close = arb((1, -bits // 2))
+    if abs(below - above).abs_lower() > close:
+        reason = f"{name} jumps here: {_short(below)} on the left, {_short(above)} on the right"
+    elif abs(left - right).abs_upper() <= close * (1 + abs(left)):
+        return Proven(left.mid(), where, left, right)
+    else:
+        reason = f"{name} has a kink here: the derivative is {_short(left)} on the left, {_short(right)} on the right"
+    return Proven(balls[gradient], where, left, right, reason, where)
+
+
+def _directional(
+    reverse: Backward, point: Mapping[int, Fraction], kinked: Sequence[int], variable: int, sign: int
+) -> tuple[Any, Any, list[int]]:
+    """The derivative along ``sign * variable``, the value just beside the point, and the kinks that were met.
+
+    At a step on its kink the rule is evaluated a hair's breadth off, in the direction in which its inputs move. The
+    hair is so thin, and the precision so much higher, that it does not show in the digits asked for.
+    """
+    graph = reverse.graph
+    bits = ctx.prec
+    hair = arb((1, -2 * bits))
+    on_kink = set(kinked)
+    needed = graph.ancestors(graph.output)
+    depends = graph.dependents(variable)
+    tangents: list[Any] = [arb(0)] * reverse.forward
+    tangents[variable] = arb(sign)
+    met: list[int] = []
+    with precision(5 * bits):
+        values = run_balls(graph, {i: exact_ball(v) for i, v in point.items()}, needed)
+        for i in range(reverse.forward):
+            step = graph.steps[i]
+            if not needed[i] or not depends[i] or step.is_leaf:
+                continue
+            op = OPS[step.op]
+            inputs = [values[j] for j in step.inputs]
+            if i in on_kink and any(not tangents[j].is_zero() for j in step.inputs):
+                inputs = [x + hair * tangents[j].mid() for x, j in zip(inputs, step.inputs, strict=True)]
+                met.append(i)
+            values[i] = op.enclose(*inputs)
+            for position, j in enumerate(step.inputs):
+                rule = op.rule(position, "accurate")
+                if rule is not None and not tangents[j].is_zero():
+                    tangents[i] = tangents[i] + tangents[j] * rule(_M, values[i], *inputs)
+    return tangents[graph.output], values[graph.output], met

@@ -1,0 +1,212 @@
+"""The attributes of traced values: what ``x.item()``, ``x.shape``, ``x.grad`` and ``x.tanh()`` mean.
+
+Two tables and no reflection: an attribute that stands in neither does not exist, so nothing of the objects behind a traced
+value can be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symgrad.frontends.trace import autograd, lib_numpy, lib_torch
+from symgrad.frontends.trace.lib_math import copied, raw
+from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker
+from symgrad.frontends.trace.values import (
+    ARRAY,
+    FLOAT,
+    NUMPY,
+    TENSOR,
+    Array,
+    Tensor,
+    TracedFloat,
+    TracedInt,
+    Value,
+    apply,
+    item,
+    number,
+)
+
+#: Attribute -> (least flavour that has it, how it is read).
+PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
+    "shape": (NUMPY, lambda x: np.shape(raw(x))),
+    "ndim": (NUMPY, lambda x: np.ndim(raw(x))),
+    "dtype": (NUMPY, lambda x: _dtype(x)),
+    "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else x.tr.unsupported("the transpose")),
+    "real": (FLOAT, lambda x: x),
+    "imag": (FLOAT, lambda x: 0.0),
+    "grad": (TENSOR, autograd.read),
+    "data": (TENSOR, autograd.detached),
+    "requires_grad": (TENSOR, lambda x: x.node is not None),
+    "is_leaf": (TENSOR, lambda x: x.node is None or x.node.is_leaf),
+    "grad_fn": (TENSOR, lambda x: None if x.node is None or x.node.is_leaf else "<grad_fn>"),
+    "device": (TENSOR, lambda x: "cpu"),
+}
+
+
+def _dtype(x: Any) -> Marker:
+    library = "torch" if isinstance(x, Tensor) else "numpy"
+    return Marker(f"{library}.{x.dtype if isinstance(x, Array) else 'float64'}", lambda v: False)
+
+
+def _same(x: Any, *args: Any, **kwargs: Any) -> Any:
+    return x
+
+
+def _number(x: Any, *args: Any) -> Any:
+    """``.item()``: the same step as a plain Python number."""
+    return item(x) if isinstance(x, Array) else number(x.tr, raw(x), x.place, FLOAT)
+
+
+def _requires_grad(x: Any, flag: Any = True) -> Any:
+    return autograd.track(x) if flag else autograd.untrack(x)
+
+
+def _zero(x: Any) -> Any:
+    x.replace(type(x)(x.tr, np.zeros(x.data.shape), dtype=x.dtype))
+    return x
+
+
+def _cast(name: str) -> Callable[..., Any]:
+    def call(x: Any) -> Any:
+        # The copy stays on the tape: a cast is the identity for a derivative.
+        made = copied(x)
+        made.dtype = name
+        return made
+
+    return call
+
+
+def _to(x: Any, *args: Any, **kwargs: Any) -> Any:
+    dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, Marker)]
+    return _cast(lib_numpy.dtype_name(dtypes[0], ""))(x) if dtypes else x
+
+
+def _tolist(x: Any) -> Any:
+    if not isinstance(x, Array) or x.data.ndim == 0:
+        return _number(x)
+    x.tr.note("the result of tolist is taken as constants")
+    return x.data.tolist()
+
+
+def _size(x: Any, *args: Any) -> Any:
+    return np.shape(raw(x))[int(args[0])] if args else np.shape(raw(x))
+
+
+def _reduction(name: str) -> Callable[..., Any]:
+    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
+        if not args and not kwargs and name in ("max", "min"):
+            return lib_numpy.reduced(x.tr, name, x)
+        if args and isinstance(args[0], Tensor):
+            return HANDLERS[f"torch.{name}"](x.tr, x, *args)
+        return lib_numpy.reduced(x.tr, name, x)
+
+    return call
+
+
+#: Method -> (least flavour that has it, what it does).
+METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "item": (NUMPY, _number),
+    "is_integer": (FLOAT, lambda x: float(x).is_integer()),
+    "bit_length": (0, lambda x: int(x).bit_length()),
+    "conjugate": (0, _same),
+    "tolist": (NUMPY, _tolist),
+    "copy": (NUMPY, lambda x, *a: copied(x) if isinstance(x, Array) else x),
+    "astype": (NUMPY, lambda x, dtype, **kw: _cast(lib_numpy.dtype_name(dtype, ""))(x) if isinstance(x, Array) else x),
+    "squeeze": (NUMPY, lambda x, *a: x if np.ndim(raw(x)) == 0 else x.tr.unsupported("squeeze")),
+    "sum": (NUMPY, _reduction("sum")),
+    "mean": (NUMPY, _reduction("mean")),
+    "prod": (NUMPY, _reduction("prod")),
+    "max": (NUMPY, _reduction("max")),
+    "min": (NUMPY, _reduction("min")),
+    "round": (NUMPY, lambda x, *a, **kw: HANDLERS["numpy.round"](x.tr, x, *a)),
+    "all": (ARRAY, lambda x: bool(np.all(raw(x)))),
+    "any": (ARRAY, lambda x: bool(np.any(raw(x)))),
+    "backward": (TENSOR, lambda x, gradient=None, **kw: autograd.backward(x, gradient)),
+    "retain_grad": (TENSOR, autograd.retain),
+    "requires_grad_": (TENSOR, _requires_grad),
+    "detach": (TENSOR, autograd.detached),
+    "detach_": (TENSOR, lambda x: setattr(x, "node", None) or x),
+    "numpy": (TENSOR, lambda x, **kw: autograd.to_numpy(x)),
+    "cpu": (TENSOR, _same),
+    "to": (TENSOR, _to),
+    "clone": (TENSOR, copied),
+    "contiguous": (TENSOR, _same),
+    "double": (TENSOR, _cast("float64")),
+    "float": (TENSOR, _cast("float32")),
+    "zero_": (TENSOR, _zero),
+    "size": (TENSOR, _size),
+    "dim": (TENSOR, lambda x: np.ndim(raw(x))),
+    "numel": (TENSOR, lambda x: int(np.size(raw(x)))),
+    "square": (TENSOR, lambda x: lib_numpy.square(x.tr, x)),
+    "reciprocal": (TENSOR, lambda x: lib_numpy.reciprocal(x.tr, x)),
+    "clamp": (TENSOR, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
+    "clip": (ARRAY, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
+    "dot": (NUMPY, lambda x, other: lib_numpy.dot(x.tr, x, other)),
+}  # fmt: skip
+
+
+def get(x: Value, name: str) -> Any:
+    """``x.name``.
+
+    Raises:
+        AttributeError: there is no such attribute on a value of this kind.
+    """
+    found = PROPERTIES.get(name)
+    if found is not None and x.flavour >= found[0]:
+        return found[1](x)
+    if name == "size" and NUMPY <= x.flavour < TENSOR:
+        return int(np.size(raw(x)))
+    method = METHODS.get(name)
+    if method is not None and x.flavour >= method[0]:
+        run = method[1]
+        return lambda *args, **kwargs: run(x, *args, **kwargs)
+    if x.flavour == TENSOR:
+        spelled = SPELLED.get(f"torch.{name}")
+        if spelled is not None:
+            op = spelled[0].name
+            return lambda *args: apply(op, (x, *args))
+        spelled = SPELLED.get(f"torch.{name[:-1]}") if name.endswith("_") else None
+        if spelled is not None:
+            op = spelled[0].name
+            return lambda *args: x.replace(apply(op, (x, *args)))  # type: ignore[attr-defined]
+    if isinstance(x, Array):
+        if name in x.extra:
+            return x.extra[name]
+        if hasattr(np.ndarray, name) or x.flavour == TENSOR:
+            kind = "torch.Tensor" if x.flavour == TENSOR else "numpy.ndarray"
+            x.tr.unsupported(f"{kind}.{name}")
+    raise AttributeError(f"'{kind_name(x)}' object has no attribute '{name}'")
+
+
+def put(x: Value, name: str, value: Any) -> None:
+    """``x.name = value``."""
+    if not isinstance(x, Array):
+        raise AttributeError(f"'{kind_name(x)}' object has no attribute '{name}'")
+    if isinstance(x, Tensor) and name == "grad":
+        if value is not None and not isinstance(value, Tensor):
+            raise TypeError("assigned grad has data of a different type")
+        x.grad = value
+    elif isinstance(x, Tensor) and name == "data":
+        node, x.node = x.node, None
+        x.replace(value)
+        x.node = node
+    elif isinstance(x, Tensor) and name == "requires_grad":
+        _requires_grad(x, bool(value))
+    elif name in PROPERTIES or name in METHODS:
+        x.tr.unsupported(f"setting {kind_name(x)}.{name}")
+    else:
+        x.extra[name] = value
+
+
+def kind_name(x: Value) -> str:
+    """The type's name as the script would print it."""
+    if isinstance(x, Tensor):
+        return "Tensor"
+    if isinstance(x, Array):
+        return "ndarray"
+    if isinstance(x, TracedInt):
+        return "int"
+    return "float" if isinstance(x, TracedFloat) and x.flavour == FLOAT else "float64"

@@ -1,0 +1,228 @@
+"""What a traced run leaves behind: plain data that crosses the sandbox's wall as JSON and as nothing else."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.errors import InternalError, Span, SymgradError, Unsupported
+from symgrad.graph import Graph
+
+TRACE_SCHEMA = 1
+
+#: The value of a step: a float, or nested lists of floats for a shaped one.
+Number = float | list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One assignment of a traced value to a name.
+
+    Attributes:
+        name: as the user would write it: ``dx``, ``self.dW``, ``grads["x"]``, ``hs[3]``.
+        step: the step that the name stands for from here on.
+        span: the right-hand side, or the whole statement of an augmented assignment.
+        line: of the target.
+        scope: ``""`` at module level, else the function's qualified name, ``#`` and the number of the call.
+        order: position among all bindings of the run.
+        augmented: ``""``, or the operator as written: ``"+="``.
+    """
+
+    name: str
+    step: int
+    span: Span
+    line: int
+    scope: str
+    order: int
+    augmented: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A number that the user named: an ``input`` step of the graph.
+
+    Attributes:
+        requires_grad: torch was asked for its gradient.
+        literal: the right-hand side is a number as written, not something computed.
+        dtype: ``"float64"``, ``"float32"`` (torch's default), ``"int64"``, ...
+        scope: as for :class:`Binding`.
+    """
+
+    name: str
+    step: int
+    span: Span
+    requires_grad: bool = False
+    literal: bool = False
+    dtype: str = "float64"
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardCall:
+    """``y.backward()``: the step of ``y``, and where."""
+
+    step: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class GradRead:
+    """``x.grad`` was read: ``step`` is an input-like step that holds autograd's number for ``target``."""
+
+    target: int
+    step: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that was evaluated as a constant, or left out, and where."""
+
+    message: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class TraceError:
+    """Why the run stopped.
+
+    ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
+    memory, output, depth), ``"unsupported"`` (cannot be traced yet) or ``"exception"`` (the user's code raised).
+    """
+
+    kind: str
+    message: str
+    span: Span | None = None
+    hint: str = ""
+
+    @property
+    def fatal(self) -> bool:
+        """Nothing traced before it may be used."""
+        return self.kind in ("syntax", "refused", "limit")
+
+    def exception(self, source: str) -> SymgradError:
+        """The same as an exception to raise."""
+        make = Unsupported if self.kind == "unsupported" else SymgradError
+        return make(self.message, self.span, source=source, hint=self.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A whole run.
+
+    Attributes:
+        graph: every number that flowed; its output is the last ``.backward()``'s step, else the last step.
+        values: float64 value of each step at the user's point.
+        bindings: every assignment of a traced value to a name, in order.
+        leaves: the numbers that the user named.
+        backward_calls: where torch's autograd was started.
+        grad_reads: where its result was read.
+        prints: what the script printed, line by line.
+        notes: what was evaluated as a constant since it could not be traced.
+        error: why the run stopped before its end; what was traced before it is kept.
+    """
+
+    graph: Graph
+    values: tuple[Number, ...]
+    bindings: tuple[Binding, ...] = ()
+    leaves: tuple[Leaf, ...] = ()
+    backward_calls: tuple[BackwardCall, ...] = ()
+    grad_reads: tuple[GradRead, ...] = ()
+    prints: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+    error: TraceError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
+        # Spans share one file name nearly always, so they travel as four numbers and an index.
+        files: dict[str, int] = {}
+
+        def span(s: Span) -> list[int]:
+            return [files.setdefault(s.file, len(files)), s.line, s.column, s.end_line, s.end_column]
+
+        out: dict[str, Any] = {
+            "schema": TRACE_SCHEMA,
+            "graph": self.graph.to_json() if self.graph.steps else None,
+            "source": self.graph.source,
+            "values": [_value_to_json(v) for v in self.values],
+            "bindings": [
+                [b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings
+            ],
+            "leaves": [
+                [f.name, f.step, span(f.span), f.requires_grad, f.literal, f.dtype, f.scope] for f in self.leaves
+            ],
+            "backward_calls": [[c.step, span(c.span)] for c in self.backward_calls],
+            "grad_reads": [[g.target, g.step, span(g.span)] for g in self.grad_reads],
+            "prints": list(self.prints),
+            "notes": [[n.message, span(n.span)] for n in self.notes],
+            "error": None,
+        }
+        if self.error is not None:
+            e = self.error
+            out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint]
+        out["files"] = list(files)
+        return out
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Trace:
+        """The inverse of :meth:`to_json`. Every field is converted and checked: the document may be hostile.
+
+        Raises:
+            InternalError: the document is not a trace.
+        """
+        try:
+            return _from_json(data)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError) as e:
+            raise InternalError(f"not a trace: {type(e).__name__}: {e}") from e
+
+
+def _from_json(data: Mapping[str, Any]) -> Trace:
+    if data["schema"] != TRACE_SCHEMA:
+        raise InternalError(f"trace schema {data['schema']!r} is not {TRACE_SCHEMA}")
+    graph = Graph((), 0, str(data["source"])) if data["graph"] is None else Graph.from_json(data["graph"])
+    files = [str(f) for f in data["files"]]
+
+    def span(s: Any) -> Span:
+        where, line, column, end_line, end_column = (int(v) for v in s)
+        return Span(files[where], line, column, end_line, end_column)
+
+    def step(index: Any) -> int:
+        if not 0 <= int(index) < len(graph):
+            raise InternalError(f"a trace refers to step {index!r}, which it does not have")
+        return int(index)
+
+    if len(data["values"]) != len(graph):
+        raise InternalError("a trace does not have one value a step")
+    error = None
+    if data["error"] is not None:
+        kind, message, where, hint = data["error"]
+        error = TraceError(str(kind), str(message), span(where) if where is not None else None, str(hint))
+    return Trace(
+        graph=graph,
+        values=tuple(_value_from_json(v) for v in data["values"]),
+        bindings=tuple(
+            Binding(str(n), step(i), span(s), int(line), str(scope), int(order), str(aug))
+            for n, i, s, line, scope, order, aug in data["bindings"]
+        ),
+        leaves=tuple(
+            Leaf(str(n), step(i), span(s), bool(r), bool(lit), str(d), str(scope))
+            for n, i, s, r, lit, d, scope in data["leaves"]
+        ),
+        backward_calls=tuple(BackwardCall(step(i), span(s)) for i, s in data["backward_calls"]),
+        grad_reads=tuple(GradRead(step(t), step(i), span(s)) for t, i, s in data["grad_reads"]),
+        prints=tuple(str(p) for p in data["prints"]),
+        notes=tuple(Note(str(m), span(s)) for m, s in data["notes"]),
+        error=error,
+    )
+
+
+def _value_to_json(value: Number) -> Any:
+    if isinstance(value, list):
+        return [_value_to_json(v) for v in value]
+    return value if math.isfinite(value) else repr(value)
+
+
+def _value_from_json(value: Any) -> Number:
+    return [_value_from_json(v) for v in value] if isinstance(value, list) else float(value)

@@ -1,0 +1,409 @@
+"""What a script may reach while it runs: attributes by exact type, and its own set of built-in functions.
+
+An attribute access of the script is a call of :meth:`Guard.getattr`. It decides by the *exact* type of the object and an
+allow-list of names for that type, so there is nothing to walk along: no ``__class__``, no ``gi_frame``, no ``__globals__``,
+not for any object that Python hands out (functions, generators, exceptions, methods, modules). Classes that the script
+defines may inherit only from each other, from ``object`` and from exceptions, so no object of its own can pose as a
+string, a number or one of our objects.
+"""
+
+from __future__ import annotations
+
+import builtins
+import collections
+import string
+from collections.abc import Callable, Iterable
+from types import BuiltinFunctionType, FunctionType, GeneratorType
+from typing import Any
+
+from symgrad.errors import did_you_mean
+from symgrad.frontends.trace import attributes
+from symgrad.frontends.trace.lib_math import Record, add_up, power, raw
+from symgrad.frontends.trace.lib_torch import NoGrad
+from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import Array, Mask, TracedFloat, TracedInt, Value, apply, item, matmul, number
+
+
+def _public(kind: type, *without: str) -> frozenset[str]:
+    return frozenset(n for n in dir(kind) if not n.startswith("_")) - set(without)
+
+
+#: Exact type -> the attributes that may be read. ``str.format`` walks attributes by itself: it is replaced below.
+READABLE: dict[type, frozenset[str]] = {
+    str: _public(str, "format", "format_map"),
+    list: _public(list), tuple: _public(tuple), dict: _public(dict), set: _public(set), frozenset: _public(frozenset),
+    int: _public(int, "from_bytes", "to_bytes"), float: _public(float, "fromhex"), bool: _public(bool, "from_bytes"),
+    complex: _public(complex), range: _public(range), slice: _public(slice), bytes: frozenset({"decode"}),
+    collections.OrderedDict: _public(collections.OrderedDict), collections.deque: _public(collections.deque),
+    collections.defaultdict: _public(collections.defaultdict), collections.Counter: _public(collections.Counter),
+    GeneratorType: frozenset({"send", "close"}), property: frozenset({"setter", "getter", "deleter"}),
+}  # fmt: skip
+
+#: Attributes of types themselves.
+OF_TYPES: dict[type, frozenset[str]] = {
+    str: frozenset({"lower", "upper", "strip", "join", "title"}), dict: frozenset({"fromkeys"}),
+}  # fmt: skip
+
+EXCEPTIONS: dict[str, type[BaseException]] = {
+    name: kind
+    for name, kind in vars(builtins).items()
+    if isinstance(kind, type) and issubclass(kind, BaseException) and not issubclass(kind, Warning)
+}
+#: Wrappers that stand for a type in the script -> the type.
+PLAIN = (
+    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set slice "
+    "sorted str tuple zip bool complex dict frozenset list object range property staticmethod classmethod super bytes"
+).split()
+
+#: Built-ins that are not there, with the reason.
+REFUSED = {
+    "eval": "runs text as code", "exec": "runs text as code", "compile": "makes code", "open": "reaches files",
+    "input": "waits for a person", "globals": "reaches the interpreter's tables", "locals": "reaches the interpreter's tables",
+    "vars": "reaches the interpreter's tables", "dir": "reaches the interpreter's tables", "breakpoint": "starts a debugger",
+    "exit": "ends the process", "quit": "ends the process", "memoryview": "reaches memory", "bytearray": "reaches memory",
+    "help": "starts a pager",
+}  # fmt: skip
+
+
+class Guard:
+    """The guards and the built-in functions of one run."""
+
+    def __init__(self, tr: Tracer) -> None:
+        self.tr = tr
+        #: Classes that the script has defined.
+        self.classes: set[type] = set()
+        self.modules: dict[str, Any] = {}
+
+    # --- attributes ---------------------------------------------------------------------------------------------
+
+    def getattr(self, obj: Any, name: Any) -> Any:
+        """``obj.name``."""
+        tr = self.tr
+        if tr.dead is not None:
+            raise tr.dead
+        if type(name) is not str:
+            raise TypeError("attribute name must be string")
+        kind = type(obj)
+        if issubclass(kind, Value):
+            if not name.startswith("_"):
+                return attributes.get(obj, name)
+        elif kind is Facade:
+            if not name.startswith("_"):
+                return obj.get(name)
+        elif kind is Missing:
+            obj.use()
+        elif kind in self.classes:
+            if self._own(name):
+                return getattr(obj, name)
+        elif name in READABLE.get(kind, ()):
+            return getattr(obj, name)
+        elif kind is str and name == "format":
+            return lambda *args, **kwargs: self.format(obj, args, kwargs)
+        else:
+            found = self._special(obj, kind, name)
+            if found is not None:
+                return found[0]
+        return self._no_attribute(obj, kind, name)
+
+    @staticmethod
+    def _own(name: str) -> bool:
+        """What a script may call an attribute of its own classes."""
+        return not name.startswith("__")
+
+    def _special(self, obj: Any, kind: type, name: str) -> tuple[Any] | None:
+        """The few attributes of classes, functions, exceptions, named tuples and ``super()``, in a tuple."""
+        if isinstance(obj, type):
+            if name == "__name__":
+                return (obj.__name__,)
+            if obj in self.classes and (self._own(name) or name == "__init__"):
+                # Only what the script's own classes define: no method of ``type`` and none of ``object``.
+                if any(name in vars(c) for c in obj.__mro__ if c in self.classes) or name == "__init__":
+                    return (getattr(obj, name),)
+            if name in OF_TYPES.get(obj, ()) or (name == "from_iterable" and obj.__module__ == "itertools"):
+                return (getattr(obj, name),)
+        elif name == "__name__" and isinstance(obj, FunctionType | BuiltinFunctionType):
+            return (obj.__name__,)
+        elif kind is super and obj.__thisclass__ in self.classes and (self._own(name) or name == "__init__"):
+            return (getattr(obj, name),)
+        elif isinstance(obj, BaseException) and name == "args":
+            return (obj.args,)
+        elif isinstance(obj, Record) and name in obj.fields:
+            return (obj[obj.fields.index(name)],)
+        elif kind is Marker and name == "__name__":
+            return (obj.name.rpartition(".")[2],)
+        return None
+
+    def _no_attribute(self, obj: Any, kind: type, name: str) -> Any:
+        words = attributes.kind_name(obj) if isinstance(obj, Value) else kind.__name__
+        if name.startswith("_"):
+            self.tr.refuse(f"the attribute {name} leads into Python's internals")
+        if kind in self.classes or kind in READABLE:
+            if name in dir(kind):
+                self.tr.refuse(f"the attribute {name} of {words} is not available in a traced file")
+            raise AttributeError(f"'{words}' object has no attribute '{name}'{did_you_mean(name, READABLE.get(kind, ()))}")
+        return self.tr.refuse(f"the attribute {name} of {words} is not available in a traced file")
+
+    def builtin_getattr(self, obj: Any, name: Any, *default: Any) -> Any:
+        """The script's ``getattr``."""
+        try:
+            return self.getattr(obj, name)
+        except AttributeError:
+            if default:
+                return default[0]
+            raise
+
+    def hasattr(self, obj: Any, name: Any) -> bool:
+        if type(obj) is Facade:
+            return name in obj.names()
+        try:
+            self.getattr(obj, name)
+        except AttributeError:
+            return False
+        return True
+
+    def setattr(self, obj: Any, name: Any, value: Any) -> None:
+        """``obj.name = value``: on the script's own objects, and the few attributes of a tensor that can be set."""
+        self.tr.alive()
+        if type(name) is not str:
+            raise TypeError("attribute name must be string")
+        if isinstance(obj, Value) and not name.startswith("_"):
+            attributes.put(obj, name, value)
+        elif (type(obj) in self.classes or (isinstance(obj, type) and obj in self.classes)) and self._own(name):
+            setattr(obj, name, value)
+        elif isinstance(obj, Facade):
+            self.tr.refuse(f"{obj.name}.{name} cannot be replaced")
+        else:
+            self.tr.refuse(f"the attribute {name} of {_kind_of(obj)} cannot be set in a traced file")
+
+    def delattr(self, obj: Any, name: Any) -> None:
+        self.tr.alive()
+        if type(name) is not str or type(obj) not in self.classes or not self._own(name):
+            self.tr.refuse(f"the attribute {name} of {_kind_of(obj)} cannot be deleted in a traced file")
+        delattr(obj, name)
+
+    # --- classes, modules ---------------------------------------------------------------------------------------
+
+    def build_class(self, body: Any, name: str, *bases: Any) -> Any:
+        """A ``class`` statement."""
+        self.tr.alive()
+        for base in bases:
+            if isinstance(base, Missing):
+                base.use()
+            exception = isinstance(base, type) and issubclass(base, Exception) and base.__module__ == "builtins"
+            if not (base is object or exception or (isinstance(base, type) and base in self.classes)):
+                self.tr.refuse(f"a class cannot inherit from {_kind_of(base)} in a traced file")
+        made: type = builtins.__build_class__(body, name, *bases)
+        if type(made) is not type:
+            self.tr.refuse("a class must be a plain class in a traced file")
+        self.classes.add(made)
+        return made
+
+    def module(self, name: str) -> Any:
+        if name not in self.modules:
+            if name in MODULES:
+                self.modules[name] = Facade(self.tr, name)
+            else:
+                message = f"the module {name} is not available in a traced file"
+                self.modules[name] = Missing(self.tr, name, message, "refused")
+        return self.modules[name]
+
+    def import_module(self, name: str, whole: bool) -> Any:
+        """``import name``, or ``import name as ...``. A module that is not there hurts only when it is used."""
+        self.tr.alive()
+        top = name.partition(".")[0]
+        return self.module(name if whole or name not in MODULES else top)
+
+    def import_from(self, module: str, name: str) -> Any:
+        self.tr.alive()
+        dotted = f"{module}.{name}"
+        if dotted in MODULES:
+            return self.module(dotted)
+        found = self.module(module)
+        if isinstance(found, Missing):
+            return Missing(self.tr, dotted, found.message, "refused")
+        return found.get(name)
+
+    # --- text ---------------------------------------------------------------------------------------------------
+
+    def format(self, template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """``template.format(...)`` for templates that look at whole arguments only."""
+        self._check_template(template, 0)
+        return template.format(*args, **kwargs)
+
+    def _check_template(self, template: str, depth: int) -> None:
+        for _, field, spec, _ in string.Formatter().parse(template):
+            if field is not None and ("." in field or "[" in field):
+                self.tr.refuse(f"the format field {{{field}}} reaches into its argument", "give the value as an argument")
+            if spec and depth < 2:
+                self._check_template(spec, depth + 1)
+
+    def print(self, *args: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
+        self.tr.alive()
+        if file is not None:
+            self.tr.refuse("print to a file is not available in a traced file")
+        sep, end = " " if sep is None else sep, "\n" if end is None else end
+        if type(sep) is not str or type(end) is not str:
+            raise TypeError("sep and end must be strings")
+        self.tr.write(sep.join(str(a) for a in args) + end)
+
+    # --- numbers ------------------------------------------------------------------------------------------------
+
+    def float(self, value: Any = 0.0) -> Any:
+        """``float(x)`` of a traced number is the same step."""
+        if isinstance(value, Array):
+            value = item(value)
+        if isinstance(value, Value):
+            exact = value if hasattr(value, "exact") else None
+            return exact or number(self.tr, float(raw(value)), value.step)
+        return float(value)
+
+    def int(self, value: Any = 0, *base: Any) -> Any:
+        if type(value) is TracedInt:
+            return value
+        if isinstance(value, TracedFloat | Array):
+            self.tr.note("the result of int is taken as a constant")
+        return int(raw(value), *base)
+
+    def bool(self, value: Any = False) -> bool:
+        return bool(value)
+
+    def round(self, value: Any, digits: Any = None) -> Any:
+        return round(value) if digits is None else round(value, digits)
+
+    def pow(self, base: Any, exponent: Any, modulus: Any = None) -> Any:
+        return power(self.tr, base, exponent) if modulus is None else pow(raw(base), raw(exponent), raw(modulus))
+
+    def sum(self, items: Iterable[Any], /, start: Any = 0) -> Any:
+        return add_up(self.tr, items, start)
+
+    def max(self, *args: Any, **options: Any) -> Any:
+        return self._extreme("max", max, args, options)
+
+    def min(self, *args: Any, **options: Any) -> Any:
+        return self._extreme("min", min, args, options)
+
+    def _extreme(self, op: str, plain: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        items = list(args[0]) if len(args) == 1 else list(args)
+        traced = any(isinstance(a, Value) for a in items) and all(isinstance(a, int | float | Value) for a in items)
+        if options or not traced:
+            return plain(items, **options)
+        best = items[0]
+        for other in items[1:]:
+            best = apply(op, (best, other)) if isinstance(best, Value) or isinstance(other, Value) else plain(best, other)
+        return best
+
+    def type(self, value: Any) -> Any:
+        """The type of a value, as the name that the script has for it."""
+        if isinstance(value, Mask):
+            return self.bool
+        if isinstance(value, TracedInt):
+            return self.names["int"]
+        if isinstance(value, Array):
+            return Marker("torch.Tensor" if attributes.kind_name(value) == "Tensor" else "numpy.ndarray", lambda x: False)
+        if isinstance(value, TracedFloat):
+            return self.names["float"] if attributes.kind_name(value) == "float" else Marker("numpy.float64", lambda x: False)
+        kind = type(value)
+        for name in ("float", "int", "bool"):
+            if kind is getattr(builtins, name):
+                return self.names[name]
+        if kind in self.classes or kind in READABLE or kind is type(None) or isinstance(value, Exception):
+            return kind
+        return self.tr.refuse(f"the type of {_kind_of(value)} is not available in a traced file")
+
+    def isinstance(self, value: Any, kinds: Any) -> bool:
+        if isinstance(kinds, tuple):
+            return any(self.isinstance(value, k) for k in kinds)
+        if isinstance(kinds, Marker):
+            return bool(kinds.test(value))
+        if isinstance(kinds, Missing):
+            kinds.use()
+        for name in ("float", "int", "bool"):
+            if kinds is self.names[name]:
+                kinds = getattr(builtins, name)
+        if isinstance(value, Array):
+            return kinds is object
+        if isinstance(value, Mask) and kinds is bool:
+            return True
+        return isinstance(value, kinds)
+
+    def issubclass(self, kind: Any, kinds: Any) -> bool:
+        return issubclass(kind, kinds)
+
+    # --- operators that could explode ---------------------------------------------------------------------------
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        return power(self.tr, base, exponent)
+
+    def shift(self, value: Any, places: Any) -> Any:
+        if isinstance(places, int) and places > 1 << 16:
+            self.tr.stop("limit", "a shift this far is too large to compute")
+        return value << places
+
+    def inplace(self, symbol: str, old: Any, value: Any) -> Any:
+        """``old op= value``: an array changes in place, everything else gives a new object."""
+        self.tr.alive()
+        if isinstance(old, Array):
+            return old.replace(PLAIN_OPERATORS[symbol](old, value))
+        if symbol == "**":
+            return self.power(old, value)
+        if symbol == "<<":
+            return self.shift(old, value)
+        return IN_PLACE[symbol](old, value)
+
+    # --- the table ----------------------------------------------------------------------------------------------
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """The script's built-in functions."""
+        if not hasattr(self, "_names"):
+            self._names = self._builtins()
+        return self._names
+
+    def _builtins(self) -> dict[str, Any]:
+        table: dict[str, Any] = {name: getattr(builtins, name) for name in PLAIN}
+        table |= EXCEPTIONS
+        table |= {"None": None, "True": True, "False": False, "Ellipsis": ..., "NotImplemented": NotImplemented}
+        own = "hasattr setattr delattr print float int round pow sum max min type isinstance issubclass bool"
+        table |= {name: _wrap(getattr(self, name), name) for name in own.split()}
+        table["getattr"] = _wrap(self.builtin_getattr, "getattr")
+        table["format"] = format
+        table["__name__"] = "__main__"
+        table["__build_class__"] = self.build_class
+        for name, reason in REFUSED.items():
+            message = f"{name} is not available in a traced file: it {reason}"
+            table[name] = Missing(self.tr, name, message, "refused")
+        return table
+
+
+def _wrap(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A plain function: a bound method would be one object more between the script and the guard."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+def _kind_of(value: Any) -> str:
+    return value.__name__ if isinstance(value, type) else type(value).__name__
+
+
+def _inplace_table() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
+    import operator as o
+
+    plain = {
+        "+": o.add, "-": o.sub, "*": o.mul, "/": o.truediv, "//": o.floordiv, "%": o.mod, "**": o.pow, "@": matmul,
+        ">>": o.rshift, "<<": o.lshift, "&": o.and_, "|": o.or_, "^": o.xor,
+    }  # fmt: skip
+    in_place = {
+        "+": o.iadd, "-": o.isub, "*": o.imul, "/": o.itruediv, "//": o.ifloordiv, "%": o.imod, "@": o.imatmul,
+        ">>": o.irshift, "&": o.iand, "|": o.ior, "^": o.ixor,
+    }  # fmt: skip
+    return plain, in_place
+
+
+PLAIN_OPERATORS, IN_PLACE = _inplace_table()
+
+__all__ = ["Guard", "NoGrad"]

@@ -1,0 +1,457 @@
+"""The rewriting that lets a script run under tracing and under guard.
+
+Assignments tell the recorder the name, attribute access asks the guards, and everything keeps its place in the text: a
+rewritten node takes the location of the node it replaces, so that Python's own positions stay those of the original. The
+helpers' names begin and end with two underscores: the script cannot write them (``rules.py``), and a class body does not
+mangle them.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeVar
+
+from symgrad.frontends.trace.rules import Refused
+
+GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_delattr__", "__sg_setitem__"
+BIND, APPEND, ENTER = "__sg_bind__", "__sg_append__", "__sg_enter__"
+INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
+IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
+
+OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.MatMult: "@", ast.LShift: "<<", ast.RShift: ">>", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+}  # fmt: skip
+
+N = TypeVar("N", bound=ast.AST)
+
+
+@dataclass(slots=True)
+class Site:
+    """One assignment in the text: what the recorder must know when it happens.
+
+    Attributes:
+        name: the target; of an attribute or item, the text of the object that it belongs to.
+        node: whose range is the span to report.
+        line: of the target.
+        literal: the right-hand side is a number as written.
+        fresh: the right-hand side is a list, tuple or dict display, so its elements are numbers being named.
+        elements: for a display, the site of each element.
+        augmented: ``"+="``, ...
+    """
+
+    name: str
+    node: ast.AST
+    line: int
+    literal: bool = False
+    fresh: bool = False
+    elements: tuple[Site, ...] = ()
+    augmented: str = ""
+
+
+@dataclass(slots=True)
+class Function:
+    """One function in the text: its name, and a site for each parameter."""
+
+    qualname: str
+    parameters: tuple[Site, ...]
+
+
+@dataclass(slots=True)
+class Instrumented:
+    """The rewritten tree, and the tables that its helper calls index."""
+
+    tree: ast.Module
+    sites: list[Site] = field(default_factory=list)
+    functions: list[Function] = field(default_factory=list)
+    exacts: list[tuple[float, Fraction]] = field(default_factory=list)
+
+
+def instrument(tree: ast.Module) -> Instrumented:
+    """Rewrite a checked tree (in place)."""
+    out = Instrumented(tree)
+    _Rewriter(out).visit(tree)
+    ast.fix_missing_locations(tree)
+    return out
+
+
+def literal_value(node: ast.AST) -> tuple[float, Fraction] | None:
+    """The value of an expression of nothing but number literals: as Python computes it, and exactly."""
+    if isinstance(node, ast.Constant):
+        value = node.value
+        if type(value) is int and value.bit_length() <= 1024:
+            return value, Fraction(value)
+        if type(value) is float and value - value == 0:
+            return value, Fraction(repr(value))
+        return None
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
+        inner = literal_value(node.operand)
+        if inner is None:
+            return None
+        return (-inner[0], -inner[1]) if isinstance(node.op, ast.USub) else inner
+    if not isinstance(node, ast.BinOp):
+        return None
+    right = literal_value(node.right)
+    left = literal_value(node.left) if right is not None else None
+    if left is None or right is None:
+        return None
+    (a, exact_a), (b, exact_b) = left, right
+    try:
+        if isinstance(node.op, ast.Add):
+            return a + b, exact_a + exact_b
+        if isinstance(node.op, ast.Sub):
+            return a - b, exact_a - exact_b
+        if isinstance(node.op, ast.Mult):
+            return a * b, exact_a * exact_b
+        if isinstance(node.op, ast.Div):
+            return a / b, exact_a / exact_b
+        if isinstance(node.op, ast.Pow) and exact_b.denominator == 1 and abs(b) <= 64 and abs(a) < 1e15:
+            return a**b, exact_a ** int(b)
+    except (ArithmeticError, ValueError):
+        pass
+    return None
+
+
+def _text(node: ast.AST) -> str:
+    """How the user would write an expression."""
+    return ast.unparse(node)
+
+
+class _Rewriter(ast.NodeTransformer):
+    def __init__(self, out: Instrumented) -> None:
+        self.out = out
+        self.path: list[str] = []
+        self.temporaries = 0
+
+    # --- helpers ------------------------------------------------------------------------------------------------
+
+    def call(self, helper: str, at: ast.AST, *args: ast.expr) -> ast.Call:
+        function = ast.copy_location(ast.Name(helper, ast.Load()), at)
+        return ast.copy_location(ast.Call(function, list(args), []), at)
+
+    def constant(self, value: object, at: ast.AST) -> ast.Constant:
+        return ast.copy_location(ast.Constant(value), at)  # type: ignore[arg-type]
+
+    def load(self, name: str, at: ast.AST) -> ast.Name:
+        return ast.copy_location(ast.Name(name, ast.Load()), at)
+
+    def store(self, name: str, at: ast.AST) -> ast.Name:
+        return ast.copy_location(ast.Name(name, ast.Store()), at)
+
+    def temporary(self) -> str:
+        self.temporaries += 1
+        return f"__sg_t{self.temporaries}__"
+
+    def expr(self, node: ast.expr) -> ast.expr:
+        made = self.visit(node)
+        assert isinstance(made, ast.expr)
+        return made
+
+    def site(self, name: str, node: ast.AST, line: int, value: ast.AST | None, augmented: str = "") -> Site:
+        """``node`` is what the span covers, ``value`` the right-hand side if there is one to look into."""
+        literal = value is not None and literal_value(value) is not None
+        made = Site(name, node, line, literal, augmented=augmented)
+        parts: list[ast.expr] = []
+        if isinstance(value, ast.List | ast.Tuple):
+            parts = value.elts
+        elif isinstance(value, ast.Dict):
+            parts = value.values
+        if isinstance(value, ast.List | ast.Tuple | ast.Dict):
+            made.fresh = True
+            # A starred element shifts the others, so that none can be told from its position.
+            if not any(isinstance(p, ast.Starred) for p in parts) and None not in getattr(value, "keys", ()):
+                made.elements = tuple(self.site("", p, p.lineno, p) for p in parts)
+        return made
+
+    def bound(self, site: Site, value: ast.expr, at: ast.AST) -> ast.expr:
+        self.out.sites.append(site)
+        number = self.constant(len(self.out.sites) - 1, at)
+        return self.call(BIND, at, number, value, self.load(SCOPE, at))
+
+    # --- assignment ---------------------------------------------------------------------------------------------
+
+    def assign(
+        self, target: ast.expr, value: ast.expr, source: ast.expr | None, span: ast.AST, augmented: str = ""
+    ) -> list[ast.stmt]:
+        """Statements that store ``value`` (rewritten already) into ``target`` (as the user wrote it).
+
+        ``source`` is the right-hand side as written, where it is one; ``span`` is what a binding's span covers.
+        """
+        at = target
+        if isinstance(target, ast.Name):
+            site = self.site(target.id, span, target.lineno, source, augmented)
+            stored = ast.Assign([self.store(target.id, at)], self.bound(site, value, span))
+            return [ast.copy_location(stored, at)]
+        if isinstance(target, ast.Attribute | ast.Subscript):
+            site = self.site(_text(target.value), span, target.lineno, source, augmented)
+            self.out.sites.append(site)
+            number = self.constant(len(self.out.sites) - 1, at)
+            scope = self.load(SCOPE, at)
+            owner = self.expr(target.value)
+            if isinstance(target, ast.Attribute):
+                name = self.constant(target.attr, at)
+                made = self.call(SETATTR, at, number, value, scope, owner, name)
+            else:
+                made = self.call(SETITEM, at, number, value, scope, owner, self.expr(target.slice))
+            return [ast.copy_location(ast.Expr(made), at)]
+        if isinstance(target, ast.Tuple | ast.List):
+            return self.unpack(target, value, source, span)
+        if isinstance(target, ast.Starred):
+            return self.assign(target.value, value, None, span)
+        raise Refused("this cannot be assigned to", target)
+
+    def unpack(
+        self, target: ast.Tuple | ast.List, value: ast.expr, source: ast.expr | None, span: ast.AST
+    ) -> list[ast.stmt]:
+        """``a, (b, self.c), *d = value``: Python unpacks into temporaries, which are then assigned one by one."""
+        parts: list[ast.expr] = []
+        after: list[ast.stmt] = []
+        sources: list[ast.expr | None] = [None] * len(target.elts)
+        if isinstance(source, ast.Tuple | ast.List) and len(source.elts) == len(target.elts):
+            if not any(isinstance(e, ast.Starred) for e in (*source.elts, *target.elts)):
+                sources = list(source.elts)
+        for element, part in zip(target.elts, sources, strict=True):
+            name = self.temporary()
+            stored: ast.expr = self.store(name, element)
+            if isinstance(element, ast.Starred):
+                stored = ast.copy_location(ast.Starred(stored, ast.Store()), element)
+            parts.append(stored)
+            after += self.assign(element, self.load(name, element), part, part or span)
+        packed = ast.copy_location(ast.Tuple(parts, ast.Store()), target)
+        return [ast.copy_location(ast.Assign([packed], value), span), *after]
+
+    def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
+        value = self.expr(node.value)
+        if len(node.targets) == 1:
+            return self._located(self.assign(node.targets[0], value, node.value, node.value), node)
+        name = self.temporary()
+        first = ast.Assign([self.store(name, node)], value)
+        out: list[ast.stmt] = [ast.copy_location(first, node)]
+        source: ast.expr | None = node.value
+        for target in node.targets:
+            # x = y = 0.5: one leaf each.
+            out += self.assign(target, self.load(name, node.value), source, node.value)
+        return self._located(out, node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> list[ast.stmt] | ast.stmt:
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        return self._located(self.assign(node.target, self.expr(node.value), node.value, node.value), node)
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        symbol = OPERATORS[type(node.op)]
+        target = node.target
+        out: list[ast.stmt] = []
+        if isinstance(target, ast.Name):
+            old: ast.expr = self.load(target.id, target)
+            again: ast.expr = target
+        else:
+            # The object and the index are evaluated once, before the old value is read.
+            owner = self.temporary()
+            out.append(ast.copy_location(ast.Assign([self.store(owner, node)], self.expr(target.value)), target))
+            if isinstance(target, ast.Attribute):
+                old = self.call(GETATTR, target, self.load(owner, target), self.constant(target.attr, target))
+                again = ast.copy_location(
+                    ast.Attribute(self.load(owner, target), target.attr, ast.Store()), target
+                )
+            else:
+                index = self.temporary()
+                value = self.expr(target.slice)
+                out.append(ast.copy_location(ast.Assign([self.store(index, node)], value), target))
+                old = ast.copy_location(
+                    ast.Subscript(self.load(owner, target), self.load(index, target), ast.Load()), target
+                )
+                again = ast.copy_location(
+                    ast.Subscript(self.load(owner, target), self.load(index, target), ast.Store()), target
+                )
+        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
+        result = self.call(INPLACE, node, self.constant(symbol, node), old, self.expr(node.value))
+        stores = self.assign(again, result, None, node, symbol + "=")
+        if text:
+            self.out.sites[-1].name = text
+        return self._located([*out, *stores], node)
+
+    def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
+        site = self.site(node.target.id, node.value, node.target.lineno, node.value)
+        made = ast.NamedExpr(node.target, self.bound(site, self.expr(node.value), node.value))
+        return ast.copy_location(made, node)
+
+    def visit_For(self, node: ast.For) -> ast.stmt:
+        name = self.temporary()
+        # There is no right-hand side: a loop variable's span is the iterable.
+        stores = self.assign(node.target, self.load(name, node.target), None, node.iter)
+        node.target = self.store(name, node.target)
+        node.iter = self.expr(node.iter)
+        node.body = [*stores, *self.block(node.body)]
+        node.orelse = self.block(node.orelse)
+        return node
+
+    def visit_While(self, node: ast.While) -> ast.stmt:
+        node.test = self.expr(node.test)
+        node.body = self.block(node.body)
+        node.orelse = self.block(node.orelse)
+        return node
+
+    def visit_withitem(self, node: ast.withitem) -> ast.withitem:
+        if node.optional_vars is not None and not isinstance(node.optional_vars, ast.Name):
+            raise Refused("'with ... as' must give a plain name here", node.optional_vars)
+        node.context_expr = self.expr(node.context_expr)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.comprehension:
+        for part in ast.walk(node.target):
+            if isinstance(part, ast.Attribute | ast.Subscript):
+                raise Refused("a comprehension's variable must be a plain name here", part)
+        node.iter = self.expr(node.iter)
+        node.ifs = [self.expr(test) for test in node.ifs]
+        return node
+
+    def visit_Delete(self, node: ast.Delete) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for target in node.targets:
+            if isinstance(target, ast.Attribute):
+                name = self.constant(target.attr, target)
+                made: ast.stmt = ast.Expr(self.call(DELATTR, target, self.expr(target.value), name))
+            elif isinstance(target, ast.Subscript):
+                target.value, target.slice = self.expr(target.value), self.expr(target.slice)
+                made = ast.Delete([target])
+            elif isinstance(target, ast.Name):
+                made = ast.Delete([target])
+            else:
+                raise Refused("delete one thing at a time here", target)
+            out.append(ast.copy_location(made, node))
+        return out
+
+    def _located(self, statements: list[ast.stmt], node: ast.stmt) -> list[ast.stmt]:
+        return [ast.copy_location(s, node) if not hasattr(s, "lineno") else s for s in statements]
+
+    def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for statement in body:
+            made = self.visit(statement)
+            out += made if isinstance(made, list) else [made]
+        return out
+
+    # --- expressions --------------------------------------------------------------------------------------------
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return self.call(GETATTR, node, self.expr(node.value), self.constant(node.attr, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        literal = literal_value(node)
+        if literal is not None:
+            return self.exactly(node, literal)
+        node.left, node.right = self.expr(node.left), self.expr(node.right)
+        if isinstance(node.op, ast.Pow):
+            small = isinstance(node.right, ast.Constant) and node.right.value in (1, 2, 3, 4)
+            return node if small else self.call(POWER, node, node.left, node.right)
+        if isinstance(node.op, ast.LShift):
+            return self.call(SHIFT, node, node.left, node.right)
+        return node
+
+    def exactly(self, node: ast.BinOp, literal: tuple[float, Fraction]) -> ast.expr:
+        """``1/3`` stays a third. Where the decimal that Python writes is exact, nothing needs to be done."""
+        value, exact = literal
+        if type(value) is not float or Fraction(repr(value)) == exact:
+            return ast.copy_location(ast.Constant(value), node)
+        self.out.exacts.append((value, exact))
+        return self.call(EXACT, node, self.constant(len(self.out.exacts) - 1, node))
+
+    def visit_Expr(self, node: ast.Expr) -> ast.stmt:
+        value = node.value
+        if (
+            isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "append"
+            and isinstance(value.func.value, ast.Name) and len(value.args) == 1 and not value.keywords
+        ):  # fmt: skip
+            # hs.append(h): the value gets the name hs[3].
+            name = value.func.value.id
+            argument = value.args[0]
+            if not isinstance(argument, ast.Starred):
+                self.out.sites.append(self.site(name, argument, value.lineno, argument))
+                number = self.constant(len(self.out.sites) - 1, argument)
+                scope, owner = self.load(SCOPE, argument), self.load(name, argument)
+                value.args = [self.call(APPEND, argument, number, self.expr(argument), scope, owner)]
+                value.func = self.expr(value.func)
+                return node
+        node.value = self.expr(value)
+        return node
+
+    # --- functions, classes, imports ----------------------------------------------------------------------------
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        self._arguments(node.args)
+        node.body = self.expr(node.body)
+        return node
+
+    def _arguments(self, arguments: ast.arguments) -> None:
+        """Default values become leaves; annotations are dropped, so that they are never evaluated."""
+        ordered = [*arguments.posonlyargs, *arguments.args]
+        pairs = list(zip(ordered[len(ordered) - len(arguments.defaults) :], arguments.defaults, strict=True))
+        arguments.defaults = [self._default(a, d) for a, d in pairs]
+        arguments.kw_defaults = [
+            None if d is None else self._default(a, d)
+            for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        ]
+        for a in (*ordered, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
+            if a is not None:
+                a.annotation = None
+
+    def _default(self, argument: ast.arg, default: ast.expr) -> ast.expr:
+        site = self.site(argument.arg, default, argument.lineno, default)
+        return self.bound(site, self.expr(default), default) if site.literal else self.expr(default)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.stmt:
+        node.returns = None
+        node.decorator_list = [self.expr(d) for d in node.decorator_list]
+        self._arguments(node.args)
+        ordered = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        self.path.append(node.name)
+        sites = tuple(Site(a.arg, a, a.lineno, literal=True) for a in ordered)
+        self.out.functions.append(Function(".".join(self.path), sites))
+        number = self.constant(len(self.out.functions) - 1, node)
+        entered = self.call(ENTER, node, number, *(self.load(a.arg, node) for a in ordered))
+        names: list[ast.expr] = [self.store(n, node) for n in (SCOPE, *(a.arg for a in ordered))]
+        enter = ast.copy_location(ast.Assign([ast.copy_location(ast.Tuple(names, ast.Store()), node)], entered), node)
+        self.path.append("<locals>")
+        body = self.block(node.body)
+        del self.path[-2:]
+        docstring = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
+        node.body = [*body[:docstring], enter, *body[docstring:]]
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:
+        node.decorator_list = [self.expr(d) for d in node.decorator_list]
+        node.bases = [self.expr(b) for b in node.bases]
+        self.path.append(node.name)
+        node.body = self.block(node.body)
+        self.path.pop()
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.ExceptHandler:
+        if node.type is not None:
+            node.type = self.expr(node.type)
+        # Whatever was caught, a run that has ended stays ended.
+        check = ast.copy_location(ast.Expr(self.call(CHECK, node)), node)
+        node.body = [check, *self.block(node.body)]
+        return node
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        out: list[ast.stmt] = []
+        for alias in node.names:
+            bound = alias.asname or alias.name.partition(".")[0]
+            whole = self.constant(alias.asname is not None, node)
+            value = self.call(IMPORT, node, self.constant(alias.name, node), whole)
+            out.append(ast.copy_location(ast.Assign([self.store(bound, node)], value), node))
+        return out
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt] | ast.stmt:
+        if node.module == "__future__":
+            return ast.copy_location(ast.Pass(), node)
+        out: list[ast.stmt] = []
+        for alias in node.names:
+            value = self.call(FROM, node, self.constant(node.module, node), self.constant(alias.name, node))
+            stored = ast.Assign([self.store(alias.asname or alias.name, node)], value)
+            out.append(ast.copy_location(stored, node))
+        return out

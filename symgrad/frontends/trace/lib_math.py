@@ -1,0 +1,269 @@
+"""Names of ``math`` and ``random``, and of Python's standard library, that are not ops of the table."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import math
+import operator
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, constant, lift, traced
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import FLOAT, INT_BITS, Array, Value, apply, check_power, exact
+
+#: math.factorial and its kin of an argument above this would be a bomb.
+LARGEST = 2000
+
+
+def raw(value: Any) -> Any:
+    return value.raw if isinstance(value, Value) else value
+
+
+def add_up(tr: Tracer, items: Iterable[Any], start: Any = 0) -> Any:
+    """``sum``: one addition a term."""
+    total = start
+    first = not isinstance(start, Value) and type(start) in (int, float) and start == 0
+    for item in items:
+        tr.alive()
+        total = item if first else total + item
+        first = False
+    return total
+
+
+@traced("math.fsum")
+def _fsum(tr: Tracer, items: Iterable[Any]) -> Any:
+    return add_up(tr, items)
+
+
+@traced("math.prod")
+def _prod(tr: Tracer, items: Iterable[Any], *, start: Any = 1) -> Any:
+    total = start
+    first = type(start) is int and start == 1
+    for item in items:
+        total = item if first else total * item
+        first = False
+        if type(total) is int and total.bit_length() > INT_BITS:
+            tr.stop("limit", "a product of whole numbers is too large to compute")
+    return total
+
+
+@traced("math.log")
+def _log(tr: Tracer, value: Any, base: Any = None) -> Any:
+    top = apply("log", (lift(tr, value, FLOAT),), math.log, FLOAT)
+    return top if base is None else top / apply("log", (lift(tr, base, FLOAT),), math.log, FLOAT)
+
+
+def _as_constant(name: str) -> Callable[..., Any]:
+    """A function of ``math`` whose result is piecewise constant, or of no interest as a step."""
+    function = getattr(math, name)
+
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        if name in ("factorial", "comb", "perm") and any(abs(raw(a)) > LARGEST for a in args):
+            tr.stop("limit", f"math.{name} of a number this large would not end")
+        if any(isinstance(a, Value) and a.flavour >= FLOAT for a in args) and not name.startswith("is"):
+            tr.note(f"the result of math.{name} is taken as a constant")
+        return function(*(raw(a) for a in args), **{k: raw(v) for k, v in kwargs.items()})
+
+    return call
+
+
+for _name in (
+    "floor ceil trunc isclose isfinite isinf isnan factorial comb perm gcd lcm copysign fmod modf frexp ldexp isqrt "
+    "remainder nextafter ulp dist"
+).split():
+    HANDLERS[f"math.{_name}"] = _as_constant(_name)
+
+
+@traced("math.degrees")
+def _degrees(tr: Tracer, value: Any) -> Any:
+    return value * (180 / pi(tr))
+
+
+@traced("math.radians")
+def _radians(tr: Tracer, value: Any) -> Any:
+    return value * (pi(tr) / 180)
+
+
+@constant("math.pi", "numpy.pi", "torch.pi")
+def pi(tr: Tracer) -> Any:
+    return exact(tr, math.pi, "pi")
+
+
+@constant("math.e", "numpy.e", "torch.e")
+def _e(tr: Tracer) -> Any:
+    return exact(tr, math.e, "E")
+
+
+@constant("math.tau")
+def _tau(tr: Tracer) -> Any:
+    return 2 * math.pi
+
+
+@constant("math.inf", "numpy.inf", "numpy.Inf", "torch.inf")
+def _inf(tr: Tracer) -> Any:
+    return math.inf
+
+
+@constant("math.nan", "numpy.nan", "numpy.NaN", "torch.nan")
+def _nan(tr: Tracer) -> Any:
+    return math.nan
+
+
+# --- random -----------------------------------------------------------------------------------------------------
+
+
+@constant("random.Random")
+def _random_class(tr: Tracer) -> Any:
+    return Marker("random.Random", lambda x: False)
+
+
+def _random(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        source = tr.__dict__.setdefault("python_random", random.Random(0))
+        plain = [raw(a) for a in args]
+        if name in ("choices", "sample") and max([0, *(a for a in (*plain, *kwargs.values()) if type(a) is int)]) > 10**6:
+            tr.stop("limit", f"random.{name} of this many items")
+        return getattr(source, name)(*plain, **{k: raw(v) for k, v in kwargs.items()})
+
+    return call
+
+
+for _name in "random uniform gauss normalvariate randint randrange choice choices sample shuffle seed expovariate".split():
+    HANDLERS[f"random.{_name}"] = _random(_name)
+
+# --- functools, itertools, collections, operator: pure, and their objects' attributes are guarded ---------------
+
+for _name in (
+    "accumulate chain combinations count cycle dropwhile filterfalse groupby islice pairwise permutations product repeat "
+    "starmap takewhile zip_longest"
+).split():
+    CONSTANTS[f"itertools.{_name}"] = functools.partial(lambda tr, found: found, found=getattr(itertools, _name))
+for _name in ("OrderedDict", "defaultdict", "deque", "Counter"):
+    CONSTANTS[f"collections.{_name}"] = functools.partial(lambda tr, found: found, found=getattr(collections, _name))
+for _name in (
+    "add sub mul truediv neg pos abs lt le gt ge eq ne itemgetter getitem floordiv mod not_ truth contains is_ is_not"
+).split():
+    CONSTANTS[f"operator.{_name}"] = functools.partial(lambda tr, found: found, found=getattr(operator, _name))
+
+
+@traced("operator.pow")
+def power(tr: Tracer, base: Any, exponent: Any) -> Any:
+    check_power(tr, raw(base), raw(exponent))
+    return base**exponent
+
+
+@traced("functools.reduce")
+def _reduce(tr: Tracer, function: Any, *args: Any) -> Any:
+    return functools.reduce(function, *args)
+
+
+@traced("functools.partial")
+def _partial(tr: Tracer, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+    return lambda *more, **extra: function(*args, *more, **{**kwargs, **extra})
+
+
+@traced("functools.wraps")
+def _wraps(tr: Tracer, function: Any) -> Any:
+    return lambda wrapper: wrapper
+
+
+@traced("functools.lru_cache", "functools.cache")
+def _cache(tr: Tracer, function: Any = None, **options: Any) -> Any:
+    def decorate(inner: Any) -> Any:
+        return functools.cache(lambda *args, **kwargs: inner(*args, **kwargs))
+
+    return decorate(function) if callable(function) else decorate
+
+
+class Record(tuple[Any, ...]):
+    """The base of this module's named tuples: the standard ones are made with ``eval``."""
+
+    __slots__ = ()
+    fields: tuple[str, ...] = ()
+
+
+@traced("collections.namedtuple")
+def _namedtuple(tr: Tracer, typename: Any, field_names: Any, *, defaults: Any = ()) -> Any:
+    names = field_names.replace(",", " ").split() if isinstance(field_names, str) else list(field_names)
+    if any(type(n) is not str or not n.isidentifier() or n.startswith("_") for n in names):
+        raise ValueError("field names must be identifiers that do not begin with an underscore")
+    extra = list(defaults)
+
+    def make(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(names, args, strict=False)) | kwargs
+        for name, value in zip(names[len(names) - len(extra) :], extra, strict=True):
+            given.setdefault(name, value)
+        if len(args) > len(names) or set(given) != set(names):
+            raise TypeError(f"{typename}() takes the arguments {', '.join(names)}")
+        return tuple.__new__(cls, [given[n] for n in names])
+
+    return type(str(typename), (Record,), {"__slots__": (), "__new__": make, "fields": tuple(names)})
+
+
+# --- the rest ---------------------------------------------------------------------------------------------------
+
+
+@traced("time.time", "time.perf_counter", "time.process_time", "time.monotonic")
+def _time(tr: Tracer) -> float:
+    return 0.0
+
+
+@traced("time.sleep", "warnings.filterwarnings", "warnings.simplefilter", "warnings.warn")
+def _nothing(tr: Tracer, *args: Any, **kwargs: Any) -> None:
+    return None
+
+
+@traced("copy.copy")
+def _copy(tr: Tracer, value: Any) -> Any:
+    if type(value) in (list, dict, set, tuple) or isinstance(value, float | int | str):
+        return value.copy() if type(value) in (list, dict, set) else value
+    if isinstance(value, Array):
+        return copied(value)
+    return tr.unsupported(f"copy.copy of {type(value).__name__}")
+
+
+@traced("copy.deepcopy")
+def _deepcopy(tr: Tracer, value: Any) -> Any:
+    if type(value) in (list, tuple, set):
+        return type(value)(_deepcopy(tr, v) for v in value)
+    if type(value) is dict:
+        return {k: _deepcopy(tr, v) for k, v in value.items()}
+    return _copy(tr, value) if value is not None else None
+
+
+def copied(array: Array) -> Array:
+    """The same number and step in an object of its own: what is done to the copy is not done to the original."""
+    made = type(array)(array.tr, array.data, array.step, array.dtype)
+    node = getattr(array, "node", None)
+    if node is not None:
+        setattr(made, "node", node)  # noqa: B010  (only a tensor has it)
+    return made
+
+
+class Anything:
+    """What ``typing`` holds: annotations are never evaluated, so its names need only exist."""
+
+    def __getitem__(self, key: Any) -> Any:
+        return self
+
+    def __or__(self, other: Any) -> Any:
+        return self
+
+    def __ror__(self, other: Any) -> Any:
+        return self
+
+
+for _name in (
+    "Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type Union Final ClassVar Generic "
+    "Self TypeAlias"
+).split():
+    CONSTANTS[f"typing.{_name}"] = lambda tr: Anything()
+
+
+@constant("numbers.Number", "numbers.Real")
+def _number(tr: Tracer) -> Any:
+    return Marker("numbers.Number", lambda x: isinstance(x, int | float) and not isinstance(x, Array))

@@ -1,0 +1,305 @@
+"""Names of ``numpy`` that are not ops of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symgrad.frontends.trace.lib_math import copied, raw
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import (
+    NUMPY,
+    Array,
+    NumpyFloat,
+    Scalar,
+    Tensor,
+    TracedInt,
+    Value,
+    apply,
+    exact,
+    number,
+    rewrap,
+)
+
+#: No array of the script's may have more elements: memory is the sandbox's last word, this is the friendly one.
+LARGEST = 1 << 24
+
+
+def size_of(tr: Tracer, shape: Any) -> tuple[int, ...]:
+    """A shape that a script asks for, within reason."""
+    plain = tuple(int(n) for n in shape) if isinstance(shape, list | tuple) else (int(shape),)
+    total = 1
+    for n in plain:
+        total *= max(n, 1)
+    if total > LARGEST:
+        tr.stop("limit", f"an array of {total:,} numbers is too large")
+    return plain
+
+
+def dtype_name(dtype: Any, default: str) -> str:
+    """``np.float32``, ``"float32"``, ``float``, ``torch.double`` as a dtype's name."""
+    if dtype is None:
+        return default
+    name = dtype.name.rpartition(".")[2] if isinstance(dtype, Marker) else getattr(dtype, "__name__", str(dtype))
+    known = {"float": "float64", "double": "float64", "int": "int64", "long": "int64", "half": "float16", "single": "float32"}
+    return known.get(name, name)
+
+
+def scalar(tr: Tracer, value: Any) -> Any:
+    """``np.float64(x)``: the same step as a NumPy number."""
+    value = as_array(tr, value) if isinstance(value, list | tuple) else value
+    if isinstance(value, Array):
+        return value if value.data.ndim else number(tr, value.data.item(), value.place, NUMPY)
+    if isinstance(value, str):
+        return float(value)
+    step = value.step if isinstance(value, Value) else None
+    made = number(tr, float(raw(value)), step, NUMPY)
+    return exact(tr, float(value), value.exact) if hasattr(value, "exact") else made
+
+
+def kind(name: str, *, whole: bool = False) -> Marker:
+    """One of NumPy's scalar types."""
+
+    def test(x: Any) -> bool:
+        return isinstance(x, TracedInt) if whole else isinstance(x, NumpyFloat)
+
+    return Marker(f"numpy.{name}", test)
+
+
+for _name in ("float64", "float32", "float16", "double", "single", "float_", "longdouble"):
+    def _make(tr: Tracer, name: str = _name) -> Any:
+        made = kind(name)
+        made.make = lambda value=0.0, tr=tr: scalar(tr, value)
+        return made
+
+    CONSTANTS[f"numpy.{_name}"] = _make
+for _name in ("int64", "int32", "int8", "uint8", "int_", "intp"):
+    def _whole(tr: Tracer, name: str = _name) -> Any:
+        made = kind(name, whole=True)
+        made.make = lambda value=0: int(raw(value))
+        return made
+
+    CONSTANTS[f"numpy.{_name}"] = _whole
+
+
+@constant("numpy.bool_")
+def _bool(tr: Tracer) -> Any:
+    return Marker("numpy.bool_", lambda x: isinstance(x, bool), bool)
+
+
+@constant("numpy.ndarray")
+def _ndarray(tr: Tracer) -> Any:
+    return Marker("numpy.ndarray", lambda x: isinstance(x, Array) and not isinstance(x, Tensor))
+
+
+@constant("numpy.number", "numpy.generic", "numpy.floating", "numpy.inexact")
+def _generic(tr: Tracer) -> Any:
+    return Marker("numpy.floating", lambda x: isinstance(x, NumpyFloat))
+
+
+@constant("numpy.newaxis")
+def _newaxis(tr: Tracer) -> Any:
+    return None
+
+
+# --- making arrays ----------------------------------------------------------------------------------------------
+
+
+@traced("numpy.array", "numpy.asarray", "numpy.copy", "numpy.ascontiguousarray", "numpy.atleast_1d")
+def array(tr: Tracer, value: Any, dtype: Any = None, **options: Any) -> Any:
+    if isinstance(value, Array):
+        made = copied(value)
+        return Array(tr, made.data, made.place, made.dtype) if isinstance(value, Tensor) else made
+    if isinstance(value, Scalar):
+        data = np.asarray(raw(value), dtype=np.float64)
+        return Array(tr, data, value.step if not hasattr(value, "exact") else value.place)
+    name = dtype_name(dtype, "")
+    made = as_array(tr, value, int if name.startswith("int") else float if name.startswith("float") else None)
+    made.dtype = name or made.dtype
+    return made
+
+
+def _filled(name: str, value: float | None) -> None:
+    def call(tr: Tracer, shape: Any, fill: Any = value, dtype: Any = None, **options: Any) -> Any:
+        return Array(tr, np.full(size_of(tr, shape), float(raw(fill))))
+
+    def like(tr: Tracer, model: Any, fill: Any = value, dtype: Any = None, **options: Any) -> Any:
+        return Array(tr, np.full(np.shape(raw(as_array(tr, model) if isinstance(model, list) else model)), float(raw(fill))))
+
+    HANDLERS[f"numpy.{name}"] = call
+    HANDLERS[f"numpy.{name}_like"] = like
+
+
+_filled("zeros", 0.0)
+_filled("ones", 1.0)
+_filled("empty", 0.0)
+_filled("full", None)
+
+
+@traced("numpy.arange")
+def _arange(tr: Tracer, *args: Any, **options: Any) -> Any:
+    plain = [raw(a) for a in args]
+    if len(plain) == 1:
+        size_of(tr, max(plain[0], 0))
+    elif plain[1:]:
+        step = plain[2] if len(plain) > 2 else 1
+        size_of(tr, max(int((plain[1] - plain[0]) / step), 0))
+    return Array(tr, np.arange(*plain))
+
+
+@traced("numpy.linspace")
+def _linspace(tr: Tracer, start: Any, stop: Any, num: Any = 50, **options: Any) -> Any:
+    return Array(tr, np.linspace(raw(start), raw(stop), *size_of(tr, num)))
+
+
+# --- functions composed of ops ----------------------------------------------------------------------------------
+
+
+@traced("numpy.square", "torch.square")
+def square(tr: Tracer, x: Any) -> Any:
+    return apply("pow", (lift(tr, x, NUMPY), 2), floor=NUMPY)
+
+
+@traced("numpy.reciprocal", "torch.reciprocal")
+def reciprocal(tr: Tracer, x: Any) -> Any:
+    return apply("div", (1, lift(tr, x, NUMPY)), floor=NUMPY)
+
+
+@traced("numpy.exp2", "torch.exp2")
+def _exp2(tr: Tracer, x: Any) -> Any:
+    return apply("pow", (2, lift(tr, x, NUMPY)), floor=NUMPY)
+
+
+@traced("numpy.positive", "torch.positive")
+def _positive(tr: Tracer, x: Any) -> Any:
+    return x
+
+
+@traced("numpy.clip")
+def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None) -> Any:
+    out = lift(tr, x, NUMPY)
+    if a_min is not None:
+        out = apply("max", (out, a_min), floor=NUMPY)
+    return out if a_max is None else apply("min", (out, a_max), floor=NUMPY)
+
+
+def reduced(tr: Tracer, name: str, x: Any) -> Any:
+    """A reduction of something with one element is that element; the others come with the tensor ops."""
+    value = lift(tr, x, NUMPY)
+    if np.ndim(raw(value)):
+        tr.unsupported(f"{name} of an array")
+    return number(tr, raw(value).item(), value.place, NUMPY) if type(value) is Array else value
+
+
+for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
+    def _reduce(tr: Tracer, x: Any, *args: Any, name: str = f"numpy.{_name}", **options: Any) -> Any:
+        return reduced(tr, name, x)
+
+    HANDLERS[f"numpy.{_name}"] = _reduce
+
+
+@traced("numpy.dot", "numpy.matmul", "numpy.inner", "numpy.vdot")
+def dot(tr: Tracer, a: Any, b: Any) -> Any:
+    left, right = lift(tr, a, NUMPY), lift(tr, b, NUMPY)
+    if np.ndim(raw(left)) or np.ndim(raw(right)):
+        tr.unsupported("a product of arrays")
+    return apply("mul", (left, right), floor=NUMPY)
+
+
+# --- constants ----------------------------------------------------------------------------------------------
+
+
+def compare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A comparison of numbers that the script only looks at."""
+
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        plain = [raw(as_array(tr, a) if isinstance(a, list) else a) for a in args]
+        value = function(*plain, **{k: raw(v) for k, v in kwargs.items()})
+        return bool(value) if np.ndim(value) == 0 else Array(tr, value)
+
+    return call
+
+
+for _name in ("isclose", "allclose", "array_equal", "isnan", "isinf", "isfinite", "all", "any"):
+    HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = compare(getattr(np, _name))
+HANDLERS["torch.equal"] = compare(np.array_equal)
+
+
+def as_constant(name: str) -> Callable[..., Any]:
+    """A function with no derivative worth tracing: its result is a number like one that was typed in."""
+    function = getattr(np, name)
+
+    def call(tr: Tracer, x: Any, *args: Any, **kwargs: Any) -> Any:
+        value = lift(tr, x, NUMPY)
+        if isinstance(x, Value):
+            tr.note(f"the result of {name} is taken as a constant")
+        return rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args), **kwargs))
+
+    return call
+
+
+for _name in ("round", "floor", "ceil", "trunc", "rint"):
+    HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = as_constant(_name)
+
+
+@traced("numpy.shape")
+def _shape(tr: Tracer, x: Any) -> Any:
+    return np.shape(raw(as_array(tr, x)))
+
+
+@traced("numpy.isscalar")
+def _isscalar(tr: Tracer, x: Any) -> bool:
+    return isinstance(x, int | float)
+
+
+@traced("numpy.set_printoptions", "numpy.seterr")
+def _ignored(tr: Tracer, *args: Any, **kwargs: Any) -> None:
+    return None
+
+
+@traced("numpy.errstate")
+def _errstate(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+    return Nothing()
+
+
+class Nothing:
+    """A ``with`` block that changes nothing."""
+
+    def __enter__(self) -> Nothing:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+
+# --- random -----------------------------------------------------------------------------------------------------
+
+
+def draw(tr: Tracer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """One draw from NumPy's old generator, so that a seed gives the numbers that it gives outside."""
+    source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
+    shape = kwargs.get("size", args if name in ("rand", "randn") else ())
+    if shape not in ((), None):
+        size_of(tr, shape)
+    plain = [tuple(int(n) for n in a) if isinstance(a, tuple | list) else raw(a) for a in args]
+    for a in plain[2:]:
+        size_of(tr, a)
+    value = getattr(source, name)(*plain, **{k: raw(v) for k, v in kwargs.items()})
+    if isinstance(value, np.ndarray):
+        return Array(tr, value)
+    return int(value) if isinstance(value, int | np.integer) else number(tr, float(value), None, NUMPY)
+
+
+for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
+    def _draw(tr: Tracer, *args: Any, name: str = _name, **kwargs: Any) -> Any:
+        return draw(tr, name, args, kwargs)
+
+    HANDLERS[f"numpy.random.{_name}"] = _draw
+
+
+@traced("numpy.random.seed")
+def _seed(tr: Tracer, seed: Any = 0) -> None:
+    tr.__dict__["numpy_random"] = np.random.RandomState(int(seed or 0))

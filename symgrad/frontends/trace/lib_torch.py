@@ -1,0 +1,206 @@
+"""Names of ``torch`` that are not ops of the table. torch itself is never imported here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace.lib_math import copied, raw
+from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, reduced, size_of
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import TENSOR, Array, Tensor, TracedInt, Value, apply
+
+for _name in ("float64", "double", "float32", "float", "float16", "half", "bfloat16", "int64", "long", "int32", "int", "bool"):
+    CONSTANTS[f"torch.{_name}"] = lambda tr, name=_name: Marker(f"torch.{name}", lambda x: False)
+
+
+@constant("torch.Tensor", "torch.FloatTensor", "torch.DoubleTensor")
+def _tensor_type(tr: Tracer) -> Any:
+    return Marker("torch.Tensor", lambda x: isinstance(x, Tensor), lambda value=0.0: tensor(tr, value))
+
+
+@constant("torch.nn.Parameter")
+def _parameter(tr: Tracer) -> Any:
+    def make(value: Any, requires_grad: Any = True) -> Any:
+        return tensor(tr, value, requires_grad=requires_grad)
+
+    return Marker("torch.nn.Parameter", lambda x: isinstance(x, Tensor), make)
+
+
+@traced("torch.tensor", "torch.as_tensor", "torch.from_numpy", "torch.scalar_tensor")
+def tensor(
+    tr: Tracer, data: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False, **options: Any
+) -> Any:
+    """A new tensor off the tape. Made from a traced value it is the same step: the same number, named again."""
+    step: int | None = None
+    if isinstance(data, Value):
+        step = data.place if data.step is not None or hasattr(data, "exact") else None
+        whole = isinstance(data, TracedInt)
+        default = data.dtype if isinstance(data, Array) else "int64" if whole else tr.default_dtype
+        values = np.asarray(raw(data))
+    else:
+        values = as_array(tr, data if isinstance(data, list | tuple) else [data]).data
+        values = values if isinstance(data, list | tuple) else values[0]
+        default = "int64" if np.asarray(values).dtype.kind == "i" else tr.default_dtype
+    name = dtype_name(dtype, default)
+    if requires_grad and not name.startswith(("float", "bfloat")):
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+    made = Tensor(tr, np.array(values, dtype=np.float64 if "float" in name else None), step, name)
+    return autograd.track(made) if requires_grad else made
+
+
+def _filled(name: str, value: float | None) -> None:
+    def finish(tr: Tracer, shape: tuple[int, ...], fill: Any, options: dict[str, Any]) -> Any:
+        made = Tensor(tr, np.full(shape, float(raw(fill))), dtype=dtype_name(options.get("dtype"), tr.default_dtype))
+        return autograd.track(made) if options.get("requires_grad") else made
+
+    def call(tr: Tracer, *args: Any, fill_value: Any = value, **options: Any) -> Any:
+        if value is None and len(args) == 2:
+            args, fill_value = args[:1], args[1]
+        shape = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
+        return finish(tr, size_of(tr, shape), fill_value, options)
+
+    def like(tr: Tracer, model: Any, fill_value: Any = value, **options: Any) -> Any:
+        options.setdefault("dtype", model.dtype)
+        return finish(tr, np.shape(raw(model)), fill_value, options)
+
+    HANDLERS[f"torch.{name}"] = call
+    HANDLERS[f"torch.{name}_like"] = like
+
+
+_filled("zeros", 0.0)
+_filled("ones", 1.0)
+_filled("full", None)
+
+
+def _draw(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+        shape = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
+        made = Tensor(tr, np.asarray(getattr(source, name)(*size_of(tr, shape))), dtype=tr.default_dtype)
+        return autograd.track(made) if options.get("requires_grad") else made
+
+    return call
+
+
+HANDLERS["torch.rand"] = _draw("rand")
+HANDLERS["torch.randn"] = _draw("randn")
+
+
+@traced("torch.manual_seed", "torch.random.manual_seed")
+def _seed(tr: Tracer, seed: Any = 0) -> None:
+    tr.note("torch's random numbers are not reproduced: the trace draws its own")
+    tr.__dict__["torch_random"] = np.random.RandomState(int(seed) % 2**32)
+
+
+@traced("torch.set_default_dtype")
+def _default(tr: Tracer, dtype: Any) -> None:
+    tr.default_dtype = dtype_name(dtype, "float32")
+
+
+@traced("torch.set_printoptions", "torch.set_num_threads", "torch.use_deterministic_algorithms")
+def _ignored(tr: Tracer, *args: Any, **kwargs: Any) -> None:
+    return None
+
+
+@traced("torch.is_tensor")
+def _is_tensor(tr: Tracer, x: Any) -> bool:
+    return isinstance(x, Tensor)
+
+
+class NoGrad:
+    """``torch.no_grad()``, as a ``with`` block or as a decorator."""
+
+    def __init__(self, tr: Tracer, on: bool = False) -> None:
+        self.tr = tr
+        self.change = -1 if on else 1
+
+    def __enter__(self) -> None:
+        self.before = self.tr.no_grad
+        self.tr.no_grad = max(self.change, 0)
+
+    def __exit__(self, *details: object) -> None:
+        self.tr.no_grad = self.before
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with NoGrad(self.tr, self.change < 0):
+                return function(*args, **kwargs)
+
+        return call
+
+
+@traced("torch.no_grad", "torch.inference_mode")
+def _no_grad(tr: Tracer, *args: Any) -> Any:
+    return NoGrad(tr)(args[0]) if args and callable(args[0]) else NoGrad(tr)
+
+
+@traced("torch.enable_grad")
+def _enable_grad(tr: Tracer) -> Any:
+    return NoGrad(tr, on=True)
+
+
+@traced("torch.set_grad_enabled")
+def _set_grad_enabled(tr: Tracer, mode: Any) -> Any:
+    return NoGrad(tr, on=bool(mode))
+
+
+@traced("torch.autograd.set_detect_anomaly")
+def _anomaly(tr: Tracer, *args: Any) -> Any:
+    return Nothing()
+
+
+HANDLERS["torch.autograd.grad"] = autograd.grad_of
+HANDLERS["torch.autograd.backward"] = lambda tr, tensors, grad_tensors=None, **kw: [
+    autograd.backward(t, grad_tensors) for t in (tensors if isinstance(tensors, list | tuple) else [tensors])
+] and None
+
+
+# --- functions composed of ops ----------------------------------------------------------------------------------
+
+
+@traced("torch.clamp", "torch.clip")
+def clamp(tr: Tracer, x: Any, min: Any = None, max: Any = None) -> Any:
+    return clip(tr, x, min, max)
+
+
+@traced("torch.clone")
+def _clone(tr: Tracer, x: Any) -> Any:
+    return copied(x)
+
+
+@traced("torch.nn.functional.gelu")
+def _gelu(tr: Tracer, x: Any, approximate: Any = "none") -> Any:
+    return apply("gelu" if approximate == "none" else "gelu_tanh", (lift(tr, x, TENSOR),), floor=TENSOR)
+
+
+@traced("torch.nn.functional.mse_loss")
+def _mse(tr: Tracer, x: Any, target: Any, reduction: Any = "mean") -> Any:
+    if np.ndim(raw(x)) and reduction != "none":
+        tr.unsupported("mse_loss of arrays")
+    return (x - target) ** 2
+
+
+def _either(op: str, name: str) -> None:
+    """``torch.max(a, b)`` is elementwise, ``torch.max(a)`` a reduction."""
+
+    def call(tr: Tracer, x: Any, other: Any = None, **options: Any) -> Any:
+        if isinstance(other, Tensor) and not options:
+            return apply(op, (lift(tr, x, TENSOR), other), floor=TENSOR)
+        return reduced(tr, name, x)
+
+    HANDLERS[name] = call
+
+
+_either("max", "torch.max")
+_either("min", "torch.min")
+
+for _name in ("sum", "mean", "prod"):
+    HANDLERS[f"torch.{_name}"] = lambda tr, x, *args, name=f"torch.{_name}", **options: reduced(tr, name, x)
+HANDLERS["torch.dot"] = HANDLERS["torch.matmul"] = HANDLERS["torch.mm"] = lambda tr, *args: tr.unsupported(
+    "a product of arrays"
+)

@@ -1,0 +1,309 @@
+"""What a script's ``math``, ``numpy`` and ``torch`` contain: facade modules over one table of dotted names.
+
+The script never holds a real module object: its attributes lead anywhere. It holds a :class:`Facade`, whose names come
+from three places, and from nowhere else:
+
+* the table of ops (``Op.numpy``, ``Op.math``, ``Op.torch``), so that an op declared there is traced here;
+* :data:`HANDLERS`: a dotted name -> how it is traced, filled by the modules beside this one;
+* constants and types of :data:`CONSTANTS`.
+
+Anything else is a :class:`Missing`: it does nothing until it is used, and then says its name and its line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from symgrad.frontends.trace import numeric
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import FLOAT, NUMPY, TENSOR, Array, Tensor, Value, apply, item, number
+from symgrad.ops import OPS, Op
+
+Handler = Callable[..., Any]
+F = TypeVar("F", bound=Handler)
+
+#: Dotted name -> how it is traced: called with the recorder and the script's arguments.
+HANDLERS: dict[str, Handler] = {}
+
+#: Dotted name -> makes the constant or type, given the recorder.
+CONSTANTS: dict[str, Callable[[Tracer], Any]] = {}
+
+#: Modules that a script may import, and the ones that are the same under another name.
+MODULES = {
+    "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
+    "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
+    "time", "copy", "typing", "numbers", "warnings",
+}  # fmt: skip
+
+#: Other spellings of an op, which the table of ops does not know since it names one function of each library.
+ALSO: dict[str, tuple[str, ...]] = {
+    "abs": ("numpy.absolute", "numpy.fabs", "torch.absolute"),
+    "pow": ("numpy.float_power", "numpy.pow", "torch.pow", "torch.float_power"),
+    "div": ("numpy.true_divide", "torch.div", "torch.divide", "torch.true_divide"),
+    "add": ("torch.add",),
+    "sub": ("torch.sub", "torch.subtract"),
+    "mul": ("torch.mul", "torch.multiply"),
+    "neg": ("torch.neg", "torch.negative"),
+    "max": ("numpy.fmax", "torch.fmax"),
+    "min": ("numpy.fmin", "torch.fmin"),
+    "lt": ("torch.lt", "torch.less"),
+    "gt": ("torch.gt", "torch.greater"),
+    "le": ("torch.le", "torch.less_equal"),
+    "ge": ("torch.ge", "torch.greater_equal"),
+    "eq": ("torch.eq",),
+    "ne": ("torch.ne", "torch.not_equal"),
+    "where": ("torch.where",),
+    "heaviside": ("torch.heaviside",),
+    "sigmoid": ("torch.nn.functional.sigmoid", "torch.special.expit"),
+    "tanh": ("torch.nn.functional.tanh",),
+    "relu": ("torch.nn.functional.relu",),
+    "softplus": ("torch.nn.functional.softplus",),
+    "softsign": ("torch.nn.functional.softsign",),
+    "leaky_relu": ("torch.nn.functional.leaky_relu",),
+    "elu": ("torch.nn.functional.elu",),
+    "asin": ("numpy.asin", "torch.arcsin"),
+    "acos": ("numpy.acos", "torch.arccos"),
+    "atan": ("numpy.atan", "torch.arctan"),
+    "atan2": ("numpy.atan2", "torch.arctan2"),
+    "asinh": ("numpy.asinh", "torch.arcsinh"),
+    "acosh": ("numpy.acosh", "torch.arccosh"),
+    "atanh": ("numpy.atanh", "torch.arctanh"),
+    "lgamma": ("torch.special.gammaln",),
+    "digamma": ("torch.special.digamma", "torch.special.psi"),
+    "polygamma": ("torch.polygamma", "torch.special.polygamma"),
+    "erf": ("torch.special.erf",),
+    "erfc": ("torch.special.erfc",),
+    "expm1": ("torch.special.expm1",),
+    "log1p": ("torch.special.log1p",),
+}
+
+#: Names of an op's inputs where a script gives them by keyword.
+KEYWORDS: dict[str, tuple[str, ...]] = {
+    "leaky_relu": ("input", "negative_slope"),
+    "elu": ("input", "alpha"),
+    "heaviside": ("input", "values"),
+    "pow": ("input", "exponent"),
+    "where": ("condition", "input", "other"),
+}
+
+#: Keyword arguments that change nothing that is traced.
+IGNORED = frozenset({"dtype", "inplace", "device"})
+
+#: What reads, writes or loads: told apart from what is merely not traced, for the sake of the message.
+FORBIDDEN = frozenset(
+    "load save savez savez_compressed loadtxt savetxt genfromtxt fromfile tofile memmap fromregex DataSource "
+    "ctypeslib f2py distutils testing compile jit hub utils multiprocessing distributed ops package classes "
+    "cuda backends frombuffer from_dlpack get_include show_config lib core".split()
+)
+
+
+def traced(*names: str) -> Callable[[F], F]:
+    """Declare how functions are traced: the function gets the recorder, then the script's arguments."""
+
+    def declare(function: F) -> F:
+        for name in names:
+            HANDLERS[name] = function
+        return function
+
+    return declare
+
+
+def constant(*names: str) -> Callable[[F], F]:
+    """Declare a name that is no function: the decorated function makes it."""
+
+    def declare(function: F) -> F:
+        for name in names:
+            CONSTANTS[name] = function
+        return function
+
+    return declare
+
+
+def lift(tr: Tracer, value: Any, flavour: int) -> Any:
+    """A script's argument as something that an op takes."""
+    if isinstance(value, Value):
+        if flavour == FLOAT and isinstance(value, Array):
+            return item(value)  # the math module sees a Python number, whatever it is given
+        return value
+    if isinstance(value, int | float):
+        return number(tr, value, None)
+    if isinstance(value, list | tuple) and flavour in (NUMPY, TENSOR):
+        return as_array(tr, value)
+    raise TypeError(f"a number is needed, not {type(value).__name__}")
+
+
+def as_array(tr: Tracer, value: Any, dtype: Any = None) -> Any:
+    """Plain data, perhaps nested, as an ndarray in a traced wrapper."""
+    def bare(item: Any) -> Any:
+        if isinstance(item, list | tuple):
+            return [bare(i) for i in item]
+        if isinstance(item, Value):
+            tr.unsupported("building an array from traced values", "assign the array as one literal")
+        if not isinstance(item, int | float):
+            raise TypeError(f"an array of numbers is needed, not of {type(item).__name__}")
+        return item
+
+    return value if isinstance(value, Value) else Array(tr, np.array(bare(value), dtype=dtype))
+
+
+def elementwise(tr: Tracer, name: str, op: Op, run: Callable[..., Any] | None, floor: int, *args: Any, **kw: Any) -> Any:
+    """Call an op of the table under its library's name."""
+    operands = list(args)
+    for keyword in KEYWORDS.get(op.name, ("input", "other"))[len(operands) :]:
+        if keyword in kw:
+            operands.append(kw.pop(keyword))
+    for extra in list(kw):
+        if extra in IGNORED:
+            kw.pop(extra)
+    if kw:
+        tr.unsupported(f"{name}(..., {next(iter(kw))}=...)")
+    if op.name == "where" and len(operands) == 1:
+        tr.unsupported(f"{name} with a condition only")
+    least = op.arity - len(op.defaults)
+    if not least <= len(operands) <= op.arity:
+        raise TypeError(f"{name}() takes {op.arity} arguments, {len(operands)} were given")
+    lifted = [lift(tr, a, floor) for a in operands]
+    missing = op.arity - len(lifted)
+    if missing:
+        lifted += [float(d) for d in op.defaults[len(op.defaults) - missing :]]
+    if floor == TENSOR and not any(isinstance(a, Tensor) for a in lifted):
+        raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(args[0]).__name__}")
+    return apply(op.name, tuple(lifted), run, floor)
+
+
+def _spellings() -> dict[str, tuple[Op, Callable[..., Any] | None, int]]:
+    """Every dotted name of an op of the table."""
+    table: dict[str, tuple[Op, Callable[..., Any] | None, int]] = {}
+    for op in OPS.values():
+        names = [*ALSO.get(op.name, ())]
+        names += [n for n in (op.numpy, op.torch, op.math) if isinstance(n, str)]
+        for name in names:
+            floor = FLOAT if name.startswith("math.") else TENSOR if name.startswith("torch.") else NUMPY
+            run = numeric.lookup(math, name) if floor == FLOAT else numeric.function(op.name)
+            table[name] = (op, run, floor)
+    return table
+
+
+SPELLED = _spellings()
+
+
+class Missing:
+    """A name that a facade does not have. Holding it is harmless; using it ends the run with its name and line."""
+
+    def __init__(self, tr: Tracer, name: str, message: str = "", kind: str = "unsupported") -> None:
+        self.tr = tr
+        self.name = name
+        self.kind = kind
+        self.message = message or f"{name} cannot be traced yet"
+
+    def use(self) -> Any:
+        self.tr.stop(self.kind, self.message)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.use()
+
+    def __iter__(self) -> Any:
+        return self.use()
+
+    def __enter__(self) -> Any:
+        return self.use()
+
+    def __exit__(self, *details: Any) -> None:
+        self.use()
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.use()
+
+    def __bool__(self) -> bool:
+        self.use()
+        return False
+
+
+class Marker:
+    """A type of a facade (``np.float64``, ``torch.Tensor``): to test with ``isinstance``, to name a dtype, or to call."""
+
+    def __init__(self, name: str, test: Callable[[Any], bool], make: Callable[..., Any] | None = None) -> None:
+        self.name = name
+        self.test = test
+        self.make = make
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.make is None:
+            raise TypeError(f"cannot create '{self.name}' instances")
+        return self.make(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, Marker) and other.name == self.name) or other == self.name.rpartition(".")[2]
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class Facade:
+    """A module as the script sees it. It has no attributes of its own that the guards let through."""
+
+    def __init__(self, tr: Tracer, name: str) -> None:
+        self.tr = tr
+        self.name = name
+        self._found: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<module {self.name!r}, as symgrad traces it>"
+
+    def names(self) -> set[str]:
+        """Everything that the facade has."""
+        start = self.name + "."
+        return {
+            name[len(start) :].partition(".")[0]
+            for table in (SPELLED, HANDLERS, CONSTANTS, MODULES)
+            for name in table
+            if name.startswith(start)
+        }
+
+    def get(self, attribute: str) -> Any:
+        """One attribute; a :class:`Missing` if there is none."""
+        if attribute not in self._found:
+            self._found[attribute] = self._make(attribute)
+        return self._found[attribute]
+
+    def _make(self, attribute: str) -> Any:
+        dotted = f"{self.name}.{attribute}"
+        tr = self.tr
+        if dotted in CONSTANTS:
+            return CONSTANTS[dotted](tr)
+        if dotted in HANDLERS:
+            return named(partial(HANDLERS[dotted], tr), attribute)
+        if dotted in SPELLED:
+            op, run, floor = SPELLED[dotted]
+            return named(partial(elementwise, tr, dotted, op, run, floor), attribute)
+        if dotted in MODULES or any(m.startswith(dotted + ".") for m in MODULES):
+            return Facade(tr, dotted)
+        if attribute in FORBIDDEN:
+            return Missing(tr, dotted, f"{dotted} is not available: a traced file may not reach outside", "refused")
+        return Missing(tr, dotted)
+
+
+def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A plain function around ``function``: a ``partial`` would show its insides to Python's own machinery."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+
+
+__all__ = [
+    "CONSTANTS", "HANDLERS", "MODULES", "SPELLED", "Facade", "Marker", "Missing", "as_array", "constant", "lift",
+    "traced",
+]  # fmt: skip

@@ -1,0 +1,151 @@
+"""Which Python the sandbox accepts: checked on the whole syntax tree before anything runs.
+
+Why not RestrictedPython's transformer? It rewrites much the same things (attribute access, iteration, unpacking, in-place
+operators), but it is a deny-list over names plus policies that every embedder must supply, its rewriting moves the source
+positions that the carets of symgrad's findings depend on, and it refuses what gradient code is full of (in-place operators
+on attributes and items, annotated assignments). Here the rule is the other way round, and in three layers, of which each
+would stop the known escapes by itself:
+
+1. this module: only node types of an allow-list, and no identifier that begins with two underscores but a few;
+2. ``guard.py``: every attribute access of the script goes through a function that decides by the *exact type* of the object
+   which names exist; there is no path to a frame, a code object, a module, a base class or a function's globals;
+3. ``child.py``: a process without files, network or subprocesses, where an audit hook ends the run on the first attempt.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+#: Node types that a script may contain. What is not listed is refused: await, async, match, except*, ...
+ALLOWED: frozenset[type[ast.AST]] = frozenset({
+    ast.Module, ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Store, ast.Del, ast.Attribute, ast.Subscript, ast.Slice,
+    ast.Starred, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.JoinedStr, ast.FormattedValue,
+    ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.NamedExpr, ast.Call, ast.keyword, ast.Lambda,
+    ast.arguments, ast.arg, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
+    ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Pass, ast.Break, ast.Continue, ast.Return, ast.Yield,
+    ast.YieldFrom, ast.If, ast.For, ast.While, ast.With, ast.withitem, ast.Try, ast.ExceptHandler, ast.Raise, ast.Assert,
+    ast.FunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.alias,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift, ast.BitAnd,
+    ast.BitOr, ast.BitXor, ast.Invert, ast.Not, ast.UAdd, ast.USub, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE,
+    ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+})  # fmt: skip
+
+#: What a refused node type is called.
+WORDS: dict[type[ast.AST], str] = {
+    ast.AsyncFunctionDef: "async functions", ast.AsyncFor: "async loops", ast.AsyncWith: "async with", ast.Await: "await",
+    ast.Match: "match statements", ast.TryStar: "except*",
+}  # fmt: skip
+
+#: Special methods that a class may define. None is called with, or can return, anything the script does not already have.
+METHODS = frozenset(
+    "__init__ __call__ __repr__ __str__ __len__ __iter__ __next__ __getitem__ __setitem__ __contains__ __enter__ __exit__ "
+    "__add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ __itruediv__ "
+    "__pow__ __rpow__ __neg__ __pos__ __abs__ __matmul__ __rmatmul__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ "
+    "__hash__ __float__".split()
+)
+
+#: Special names that may be read as plain names, and as attributes.
+NAMES = frozenset({"__name__"})
+ATTRIBUTES = frozenset({"__init__", "__name__"})
+
+#: Attributes of frames, code, tracebacks and generators. The guards know no type that has them; they are refused before
+#: anything runs, so that the message names the intent.
+INTERNAL = ("f_", "tb_", "co_", "gi_", "cr_", "ag_", "func_")
+
+#: A script longer than this is not homework.
+MAX_SOURCE = 2_000_000
+
+
+class Refused(Exception):
+    """A construct that the sandbox does not accept, and the node that it is."""
+
+    def __init__(self, message: str, node: ast.AST, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.node = node
+        self.hint = hint
+
+
+def check(tree: ast.AST) -> None:
+    """Go through every node, without recursion.
+
+    Raises:
+        Refused: the first construct, in source order, that is not accepted.
+    """
+    found = [problem for node in ast.walk(tree) for problem in _problems(node)]
+    if found:
+        raise min(found, key=lambda r: (getattr(r.node, "lineno", 0), getattr(r.node, "col_offset", 0)))
+
+
+def _problems(node: ast.AST) -> Iterator[Refused]:
+    kind = type(node)
+    if kind not in ALLOWED:
+        yield Refused(f"{WORDS.get(kind, kind.__name__)} are not accepted in a traced file", node)
+    elif isinstance(node, ast.Attribute):
+        name = node.attr
+        if (name.startswith("__") and name not in ATTRIBUTES) or name.startswith(INTERNAL):
+            yield Refused(f"the attribute {name} leads into Python's internals", node)
+        elif name.startswith("__") and not isinstance(node.ctx, ast.Load):
+            yield Refused(f"the attribute {name} cannot be assigned", node)
+    elif isinstance(node, ast.Name):
+        if node.id.startswith("__") and not (node.id in NAMES and isinstance(node.ctx, ast.Load)):
+            yield Refused(f"the name {node.id} leads into Python's internals", node)
+    elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+        if node.name.startswith("__") and not (node.name in METHODS and kind is ast.FunctionDef):
+            yield Refused(f"defining {node.name} is not accepted in a traced file", node)
+        if isinstance(node, ast.ClassDef) and node.keywords:
+            yield Refused("a class with a metaclass or keyword arguments is not accepted", node)
+    elif isinstance(node, ast.Import | ast.ImportFrom):
+        yield from _import_problems(node)
+    elif isinstance(node, ast.comprehension) and node.is_async:
+        yield Refused("async comprehensions are not accepted in a traced file", node.target)
+    else:
+        yield from _hidden_names(node)
+
+
+def _hidden_names(node: ast.AST) -> Iterator[Refused]:
+    """Identifiers that are plain strings in the tree: parameters, keywords, ``except ... as``, ``global``."""
+    names: list[str | None] = []
+    if isinstance(node, ast.arg | ast.keyword):
+        names = [node.arg]
+    elif isinstance(node, ast.ExceptHandler):
+        names = [node.name]
+    elif isinstance(node, ast.Global | ast.Nonlocal):
+        names = list(node.names)
+    for name in names:
+        if name is not None and name.startswith("__"):
+            yield Refused(f"the name {name} leads into Python's internals", node)
+
+
+def _import_problems(node: ast.Import | ast.ImportFrom) -> Iterator[Refused]:
+    if isinstance(node, ast.ImportFrom) and node.level:
+        yield Refused("a relative import has nothing to import from: one file is traced at a time", node)
+    for alias in node.names:
+        if alias.name == "*":
+            yield Refused("import * is not accepted in a traced file", node, "import the names that are used")
+        if any(part.startswith("_") for part in alias.name.split(".")) or (alias.asname or "").startswith("__"):
+            yield Refused(f"importing {alias.name} leads into Python's internals", node)
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("_") and node.module != "__future__":
+        yield Refused(f"the module {node.module} leads into Python's internals", node)
+
+
+#: Beginnings of the parser's messages on statements that only Python 2 had -> what they are called.
+PYTHON_2 = (
+    ("Missing parentheses in call to 'print'", "a Python 2 print statement"),
+    ("Missing parentheses in call to 'exec'", "a Python 2 exec statement"),
+    ("multiple exception types must be parenthesized", "a Python 2 except clause"),
+    ("leading zeros in decimal integer literals", "a Python 2 octal number"),
+)
+
+
+def syntax_message(error: SyntaxError, source: str) -> tuple[str, str]:
+    """Python's own words, and a hint where the text is Python 2."""
+    message = error.msg or "invalid syntax"
+    for start, words in PYTHON_2:
+        if message.startswith(start):
+            return f"this is {words}: {message}", "symgrad reads Python 3; 2to3 converts such a file"
+    line = source.split("\n")[error.lineno - 1] if error.lineno and error.lineno <= source.count("\n") + 1 else ""
+    if "<>" in line:
+        return f"this is Python 2's <> operator: {message}", "write !="
+    return message, ""

@@ -1,0 +1,227 @@
+"""One run of a script: parse, check, rewrite, execute under guard, and hand back the trace."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import Span
+from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace.data import Trace, TraceError
+from symgrad.frontends.trace.guard import Guard
+from symgrad.frontends.trace.instrument import Function, Instrumented, Site, instrument
+from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
+from symgrad.frontends.trace.stop import Stop
+from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
+from symgrad.frontends.trace.values import Array, Tensor, TracedInt, Value, exact, number
+
+
+class Run:
+    """A script on its way through the tracer."""
+
+    def __init__(self, source: str, filename: str) -> None:
+        self.source = source
+        self.tracer = Tracer(source, filename)
+        self.guard = Guard(self.tracer)
+        self.spans: dict[int, Span] = {}
+        self.made = Instrumented(ast.Module([], []))
+
+    # --- before -------------------------------------------------------------------------------------------------
+
+    def compile(self) -> CodeType:
+        """The rewritten code.
+
+        Raises:
+            Stop: the text does not parse, or uses what is not accepted.
+        """
+        tr = self.tracer
+        try:
+            if len(self.source) > MAX_SOURCE:
+                tr.stop("limit", "the file is too long")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(self.source, CODE_NAME)
+                check(tree)
+                return self.rewrite(tree)
+        except SyntaxError as e:
+            message, hint = syntax_message(e, self.source)
+            line, column = e.lineno or 1, max(e.offset or 1, 1)
+            end_line, end = e.end_lineno or line, e.end_offset or column + 1
+            span = Span(tr.filename, line, column, end_line, max(end, column + 1) if end_line == line else max(end, 1))
+            tr.stop("syntax", message, hint, span)
+        except Refused as e:
+            tr.stop("refused", e.message, e.hint, self.span(e.node))
+        except ValueError as e:
+            tr.stop("syntax", str(e), span=Span(tr.filename, 1, 1, 1, 1))
+        except (RecursionError, MemoryError):
+            tr.stop("limit", "the file is nested too deeply to be read", span=Span(tr.filename, 1, 1, 1, 1))
+
+    def rewrite(self, tree: ast.Module) -> CodeType:
+        """Instrument a checked tree and compile it."""
+        self.made = instrument(tree)
+        code: CodeType = compile(tree, CODE_NAME, "exec", dont_inherit=True)
+        return code
+
+    def span(self, node: ast.AST) -> Span:
+        """The place of a node of the original text."""
+        key = id(node)
+        if key not in self.spans:
+            line = getattr(node, "lineno", 1)
+            end_line = getattr(node, "end_lineno", None) or line
+            start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None) or 0
+            column = self.tracer.column
+            self.spans[key] = Span(self.tracer.filename, line, column(line, start), end_line, column(end_line, end))
+        return self.spans[key]
+
+    # --- during -------------------------------------------------------------------------------------------------
+
+    def namespace(self) -> dict[str, Any]:
+        """The globals that the script starts with: its built-ins and the helpers of the rewriting."""
+        guard = self.guard
+        table = dict(guard.names)
+        table |= {
+            names.GETATTR: guard.getattr, names.SETATTR: self.set_attribute, names.DELATTR: guard.delattr,
+            names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
+            names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
+            names.IMPORT: guard.import_module, names.FROM: guard.import_from, names.CHECK: self.tracer.alive,
+            names.SCOPE: "",
+        }  # fmt: skip
+        return {"__builtins__": table, "__name__": "__main__"}
+
+    def execute(self, code: CodeType) -> Trace:
+        """Run the script to its end, or to where it stops."""
+        return self.guarded(lambda: exec(code, self.namespace()))
+
+    def guarded(self, action: Callable[[], Any]) -> Trace:
+        """Run something of the script's; whatever ends it becomes the trace's error."""
+        tr = self.tracer
+        error: TraceError | None = None
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                action()
+        except Stop as e:
+            error = e.error
+        except MemoryError as e:
+            error = TraceError("limit", "the script needs more memory than it may have", tr.place_of(e.__traceback__))
+        except RecursionError as e:
+            error = TraceError("limit", "the script calls itself too deeply", tr.place_of(e.__traceback__))
+        except SystemExit as e:
+            error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
+        except BaseException as e:  # the script's own exception, of whatever class
+            error = self.raised(e)
+        if tr.dead is not None:
+            error = tr.dead.error
+        return tr.finish(error)
+
+    def raised(self, e: BaseException) -> TraceError:
+        """An exception of the script's, in one line."""
+        try:
+            words = str(e)
+        except BaseException:  # a __str__ of the script's
+            words = ""
+        if isinstance(e, SyntaxError | KeyError) and e.args:
+            words = repr(e.args[0])
+        name = type(e).__name__
+        return TraceError("exception", (f"{name}: {words}" if words else name)[:500], self.tracer.place_of(e.__traceback__))
+
+    # --- helpers of the rewriting -------------------------------------------------------------------------------
+
+    def exact(self, index: int) -> Any:
+        value, fraction = self.made.exacts[index]
+        return exact(self.tracer, value, fraction)
+
+    def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
+        """A function begins: a new scope, and plain floats that were passed become named inputs."""
+        tr = self.tracer
+        tr.alive()
+        function: Function = self.made.functions[index]
+        scope = tr.entered(function.qualname)
+        out: list[Any] = [scope]
+        for site, value in zip(function.parameters, arguments, strict=True):
+            out.append(self.bound(site, site.name, value, scope) if type(value) is float else value)
+        return tuple(out)
+
+    def bind(self, index: int, value: Any, scope: str) -> Any:
+        site = self.made.sites[index]
+        return self.bound(site, site.name, value, scope)
+
+    def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
+        site = self.made.sites[index]
+        return self.bound(site, f"{site.name}[{len(owner)}]", value, scope) if type(owner) is list else value
+
+    def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
+        site = self.made.sites[index]
+        self.guard.setattr(owner, name, self.bound(site, f"{site.name}.{name}", value, scope))
+
+    def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
+        self.tracer.alive()
+        site = self.made.sites[index]
+        owner[key] = self.bound(site, f"{site.name}[{_key(key)}]", value, scope)
+
+    def bound(self, site: Site, name: str, value: Any, scope: str) -> Any:
+        """A value gets a name: a plain number becomes a named input, a traced one is recorded under the name."""
+        tr = self.tracer
+        if isinstance(value, Value):
+            if value.step is not None and tr.varies[value.step]:
+                tr.bind(name, value.step, self.span(site.node), site.line, scope, site.augmented)
+                return value
+            return self.leaf(site, name, value, scope)
+        if type(value) is float or (type(value) is int and site.literal):
+            return self.leaf(site, name, value, scope)
+        if site.fresh:
+            return self.elements(site, name, value, scope)
+        return value
+
+    def elements(self, site: Site, name: str, value: Any, scope: str) -> Any:
+        """``ws = [0.1, 0.2]`` and ``p = {"w": 0.5}``: the numbers of a display are named one by one."""
+        kind = type(value)
+        if kind is dict and len(value) == len(site.elements):
+            for (key, inner), part in zip(list(value.items()), site.elements, strict=True):
+                value[key] = self.bound(part, f"{name}[{_key(key)}]", inner, scope)
+        elif kind in (list, tuple) and len(value) == len(site.elements):
+            made = [
+                self.bound(part, f"{name}[{i}]", inner, scope)
+                for i, (inner, part) in enumerate(zip(value, site.elements, strict=True))
+            ]
+            if kind is tuple:
+                return tuple(made)
+            value[:] = made
+        return value
+
+    def leaf(self, site: Site, name: str, value: Any, scope: str) -> Any:
+        """A number that nothing was computed for: an input of the graph, called as the user calls it."""
+        tr = self.tracer
+        raw = value.raw if isinstance(value, Value) else value
+        dtype = value.dtype if isinstance(value, Array) else "int64" if isinstance(raw, int) else "float64"
+        try:
+            recorded = raw if isinstance(raw, np.ndarray) and raw.ndim else float(raw)
+        except OverflowError:
+            return value
+        span = self.span(site.node)
+        step = tr.leaf(name, recorded, span, literal=site.literal, dtype=dtype, scope=scope)
+        tr.bind(name, step, span, site.line, scope, site.augmented)
+        if isinstance(value, Array):
+            value.step = step
+            if isinstance(value, Tensor) and value.node is not None:
+                tr.grad_steps.add(step)
+            return value
+        if isinstance(value, TracedInt):
+            return number(tr, type(raw)(raw), step)
+        return number(tr, raw, step, value.flavour if isinstance(value, Value) else 0)
+
+
+def _key(key: Any) -> str:
+    """A key as the user would write it."""
+    if isinstance(key, str):
+        return f'"{key}"'
+    if isinstance(key, Value):
+        return repr(key.raw)
+    if isinstance(key, tuple):
+        return ", ".join(_key(k) for k in key)
+    return repr(key) if isinstance(key, int | float) else "..."

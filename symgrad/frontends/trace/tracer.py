@@ -1,0 +1,236 @@
+"""The recorder of one run: steps, values, names and places.
+
+Every traced value (see ``values.py``) points here. The recorder gives each op a step whose span is exactly the
+sub-expression that the interpreter was executing: Python 3.11 keeps for every instruction the range of source text
+that it came from, so the innermost frame of the user's code and its instruction pointer tell.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from types import CodeType, FrameType, TracebackType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from symgrad.errors import Span
+from symgrad.frontends.trace.data import (
+    BackwardCall,
+    Binding,
+    GradRead,
+    Leaf,
+    Note,
+    Number,
+    Trace,
+    TraceError,
+)
+from symgrad.frontends.trace.stop import Stop
+from symgrad.graph import INPUT, Graph, GraphBuilder
+
+#: The file name that the user's code is compiled under: it marks its frames, and cannot be a real file's.
+CODE_NAME = "<symgrad: the traced code>"
+
+#: More steps than this are a runaway loop: they would fill memory before they fill time.
+MAX_STEPS = 400_000
+MAX_NOTES = 200
+
+
+class Tracer:
+    """What is recorded while the user's code runs."""
+
+    def __init__(self, source: str, filename: str, *, output_limit: int = 200_000) -> None:
+        self.filename = filename
+        self.builder = GraphBuilder(source=source)
+        self.source = source
+        self.lines = source.split("\n")
+        self.values: list[Any] = []
+        #: For each step, whether it depends on an input: the others are constants, however they were computed.
+        self.varies: list[bool] = []
+        self.bindings: list[Binding] = []
+        self.leaves: list[Leaf] = []
+        self.backward_calls: list[BackwardCall] = []
+        self.grad_reads: list[GradRead] = []
+        self.notes: dict[tuple[str, Span], Note] = {}
+        #: Steps of tensors that torch was asked to differentiate with respect to.
+        self.grad_steps: set[int] = set()
+        #: torch.no_grad() is in force when above zero.
+        self.no_grad = 0
+        self.default_dtype = "float32"
+        #: Set once the run must end; nothing revives it.
+        self.dead: Stop | None = None
+        self.output: list[str] = []
+        self.output_left = output_limit
+        self._spans: dict[tuple[CodeType, int], Span] = {}
+        self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
+        self._consts: dict[tuple[type, float], int] = {}
+        self._calls: dict[str, int] = {}
+
+    # --- places -------------------------------------------------------------------------------------------------
+
+    def here(self) -> Span:
+        """The sub-expression of the user's code that is being executed."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == CODE_NAME:
+                return self.place(frame.f_code, frame.f_lasti)
+            frame = frame.f_back
+        return Span(self.filename, 1, 1, 1, 1)
+
+    def place(self, code: CodeType, lasti: int) -> Span:
+        """The source range of the instruction at byte ``lasti`` of ``code``."""
+        key = (code, lasti)
+        found = self._spans.get(key)
+        if found is None:
+            positions = self._positions.get(code)
+            if positions is None:
+                positions = self._positions[code] = list(code.co_positions())
+            line, end_line, column, end_column = positions[lasti // 2] if lasti >= 0 else (None,) * 4
+            line = line or code.co_firstlineno
+            end_line = end_line or line
+            found = self._spans[key] = Span(
+                self.filename, line, self.column(line, column or 0), end_line, self.column(end_line, end_column or 0)
+            )
+        return found
+
+    def column(self, line: int, offset: int) -> int:
+        """A 1-based column in characters from the interpreter's 0-based offset in UTF-8 bytes."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        if text.isascii():
+            return offset + 1
+        return len(text.encode()[:offset].decode(errors="ignore")) + 1
+
+    def place_of(self, traceback: TracebackType | None) -> Span | None:
+        """The innermost place in the user's code that an exception passed through."""
+        found = None
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            if code.co_filename == CODE_NAME:
+                found = self.place(code, traceback.tb_lasti)
+            traceback = traceback.tb_next
+        return found
+
+    # --- ends ---------------------------------------------------------------------------------------------------
+
+    def stop(self, kind: str, message: str, hint: str = "", span: Span | None = None) -> NoReturn:
+        """End the run; see :class:`TraceError` for ``kind``. The first reason is the one that is reported."""
+        if self.dead is None:
+            self.dead = Stop(TraceError(kind, message, span or self.here(), hint))
+        raise self.dead
+
+    def refuse(self, message: str, hint: str = "") -> NoReturn:
+        self.stop("refused", message, hint)
+
+    def unsupported(self, what: str, hint: str = "") -> NoReturn:
+        self.stop("unsupported", f"{what} cannot be traced yet", hint)
+
+    def alive(self) -> None:
+        """Raise the reason why the run ended, if the user's code has swallowed it."""
+        if self.dead is not None:
+            raise self.dead
+
+    def note(self, message: str) -> None:
+        """Say once per place that something was taken as a constant."""
+        span = self.here()
+        if len(self.notes) < MAX_NOTES:
+            self.notes.setdefault((message, span), Note(message, span))
+
+    def write(self, text: str) -> None:
+        """Keep what the script prints."""
+        self.output_left -= len(text)
+        if self.output_left < 0:
+            self.stop("limit", "the script prints too much")
+        self.output.append(text)
+
+    # --- steps --------------------------------------------------------------------------------------------------
+
+    def emit(self, op: str, inputs: Sequence[int], value: Any) -> int:
+        """Record ``op(inputs)``, executed here, with its concrete value."""
+        shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
+        index = self.builder.add(op, inputs, span=self.here(), shape=shape)
+        self.values.append(value)
+        varies = self.varies
+        varies.append(any(varies[i] for i in inputs))
+        if index > MAX_STEPS:
+            self.stop("limit", f"the script computes more than {MAX_STEPS:,} values")
+        return index
+
+    def constant(self, value: float) -> int:
+        """The step of a plain number: exactly the decimal that Python writes for it, 1/10 for 0.1."""
+        key = (type(value), value)
+        found = self._consts.get(key)
+        if found is None:
+            if isinstance(value, float) and not math.isfinite(value):
+                # An infinity is no rational, so it cannot be a const step: it is an input that nobody named.
+                return self.input(repr(float(value)), float(value), self.here())
+            exact = Fraction(value) if isinstance(value, int) else Fraction(repr(float(value)))
+            found = self._consts[key] = self.exact(exact, value)
+        return found
+
+    def exact(self, exact: Fraction | str, value: float) -> int:
+        """The step of an exact constant, shared by all its uses."""
+        try:
+            approximate = float(value)
+        except OverflowError:
+            self.stop("limit", "a whole number beyond the range of float64 meets a traced value")
+        index = self.builder.const(exact, self.here())
+        if index == len(self.values):
+            self.values.append(approximate)
+            self.varies.append(False)
+        return index
+
+    def input(self, name: str, value: Any, span: Span) -> int:
+        """A new leaf step."""
+        shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
+        index = self.builder.add(INPUT, name=name, shape=shape, span=span)
+        self.values.append(value)
+        self.varies.append(True)
+        return index
+
+    def leaf(self, name: str, value: Any, span: Span, *, literal: bool, dtype: str, scope: str) -> int:
+        """A number that the user named."""
+        index = self.input(name, value, span)
+        self.leaves.append(Leaf(name, index, span, False, literal, dtype, scope))
+        return index
+
+    def bind(self, name: str, step: int, span: Span, line: int, scope: str, augmented: str) -> None:
+        """A traced value gets a name; a step that had none takes it."""
+        if self.builder.steps[step].is_hidden:
+            self.builder.rename(step, name)
+        self.bindings.append(Binding(name, step, span, line, scope, len(self.bindings), augmented))
+
+    def entered(self, qualname: str) -> str:
+        """The scope of one more call of a function."""
+        number = self._calls[qualname] = self._calls.get(qualname, 0) + 1
+        return f"{qualname}#{number}"
+
+    # --- the result ---------------------------------------------------------------------------------------------
+
+    def finish(self, error: TraceError | None = None) -> Trace:
+        steps = tuple(self.builder.steps)
+        output = self.backward_calls[-1].step if self.backward_calls else len(steps) - 1
+        leaves = tuple(
+            Leaf(f.name, f.step, f.span, f.step in self.grad_steps, f.literal, f.dtype, f.scope) for f in self.leaves
+        )
+        printed = "".join(self.output)
+        return Trace(
+            graph=Graph(steps, max(output, 0), self.source),
+            values=tuple(plain(v) for v in self.values),
+            bindings=tuple(self.bindings),
+            leaves=leaves,
+            backward_calls=tuple(self.backward_calls),
+            grad_reads=tuple(self.grad_reads),
+            prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n")) if printed else (),
+            notes=tuple(self.notes.values()),
+            error=error,
+        )
+
+
+def plain(value: Any) -> Number:
+    """A value as floats and lists of floats."""
+    if isinstance(value, np.ndarray):
+        listed: Number = value.astype(np.float64).tolist()
+        return listed
+    return float(value)

@@ -1,0 +1,503 @@
+"""Traced values: numbers that remember which step they are.
+
+A traced Python number is a subclass of ``float`` or ``int``, so that ``isinstance``, f-strings, ``range``, indexing and
+hashing work by themselves. NumPy's and torch's arrays are :class:`Array` and :class:`Tensor`, which hold a real ndarray
+and expose nothing of it but what the tables allow. Every operator goes through :func:`apply`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.frontends.trace import numeric
+from symgrad.frontends.trace.stop import Stop
+from symgrad.ops import OPS
+
+if TYPE_CHECKING:
+    from symgrad.frontends.trace.autograd import Node
+    from symgrad.frontends.trace.tracer import Tracer
+
+#: How a result is packaged: the highest flavour among the operands wins, as in Python, NumPy and torch.
+INT, FLOAT, NUMPY, ARRAY, TENSOR = range(5)
+
+
+class Value:
+    """What all traced values share: the operators, and a place in the graph.
+
+    Attributes (of the subclasses):
+        tr: the recorder.
+        step: position in the graph, or ``None`` for data that no step stands for yet: it becomes a named leaf when it
+            is assigned, and a constant when it is used before.
+    """
+
+    __slots__ = ()
+    flavour = FLOAT
+    tr: Tracer
+    step: int | None
+
+    @property
+    def raw(self) -> Any:
+        """The concrete value: a plain number or an ndarray."""
+        raise NotImplementedError
+
+    def materialise(self) -> int:
+        """A step for data that has none, since it is used without ever having got a name."""
+        self.step = self.tr.constant(self.raw)
+        return self.step
+
+    @property
+    def place(self) -> int:
+        return self.step if self.step is not None else self.materialise()
+
+    def __add__(self, other: Any) -> Any:
+        return binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return binary("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return binary("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return binary("sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return binary("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return binary("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return binary("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return binary("div", other, self)
+
+    def __pow__(self, other: Any, modulus: Any = None) -> Any:
+        return binary("pow", self, other) if modulus is None else NotImplemented
+
+    def __rpow__(self, other: Any, modulus: Any = None) -> Any:
+        return binary("pow", other, self) if modulus is None else NotImplemented
+
+    def __floordiv__(self, other: Any) -> Any:
+        return untraced(operator.floordiv, "//", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return untraced(operator.floordiv, "//", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return untraced(operator.mod, "%", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return untraced(operator.mod, "%", other, self)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return other // self, other % self
+
+    def __matmul__(self, other: Any) -> Any:
+        return matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return matmul(other, self)
+
+    def __neg__(self) -> Any:
+        return apply("neg", (self,))
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return apply("abs", (self,))
+
+    def __lt__(self, other: Any) -> Any:
+        return binary("lt", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return binary("le", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return binary("gt", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        return binary("ge", self, other)
+
+    def __eq__(self, other: Any) -> Any:
+        return binary("eq", self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return binary("ne", self, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """NumPy's own functions on a traced value: only a trusted callable has them; a script has the facade."""
+        op = UFUNCS.get(ufunc.__name__)
+        if method != "__call__" or kwargs or op is None:
+            self.tr.unsupported(f"numpy.{ufunc.__name__}")
+        return apply(op, inputs, floor=NUMPY)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from symgrad.frontends.trace.registry import HANDLERS
+
+        name = f"numpy.{function.__name__}"
+        if name not in HANDLERS:
+            self.tr.unsupported(name)
+        return HANDLERS[name](self.tr, *args, **kwargs)
+
+
+#: NumPy's own name of a ufunc (``np.abs`` calls itself ``absolute``) -> op.
+UFUNCS: dict[str, str] = {
+    numeric.lookup(np, op.numpy).__name__: op.name for op in OPS.values() if op.numpy is not None
+}
+
+
+class Scalar(Value):
+    """A traced Python or NumPy number."""
+
+    __slots__ = ()
+
+    def __round__(self, digits: Any = None) -> Any:
+        return untraced(round, "round", self) if digits is None else untraced(round, "round", self, digits)
+
+
+class TracedFloat(Scalar, float):
+    """A Python float."""
+
+    __slots__ = ("step", "tr")
+
+    @property
+    def raw(self) -> float:
+        return float(self)
+
+    __hash__ = float.__hash__
+
+
+class NumpyFloat(TracedFloat):
+    """A NumPy scalar: dividing by zero gives infinity instead of raising."""
+
+    __slots__ = ()
+    flavour = NUMPY
+
+
+class Exact(TracedFloat):
+    """A constant known exactly: ``math.pi``, or ``1/3`` as written."""
+
+    __slots__ = ("exact",)
+    exact: Fraction | str
+
+    def materialise(self) -> int:
+        # Not kept: the step's span is that of this use, and the graph shares equal constants anyway.
+        return self.tr.exact(self.exact, float(self))
+
+
+class TracedInt(Scalar, int):
+    """A whole number that was assigned to a name: still an index, a count and a key."""
+
+    flavour = INT
+
+    @property
+    def raw(self) -> int:
+        return int(self)
+
+    __hash__ = int.__hash__
+
+
+class Mask(TracedInt):
+    """The outcome of a comparison: prints as a bool, multiplies as 1 or 0."""
+
+    def __repr__(self) -> str:
+        return "True" if self else "False"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(bool(self), spec)
+
+    def __invert__(self) -> Any:
+        return apply("eq", (self, 0))
+
+    def __and__(self, other: Any) -> Any:
+        return binary("mul", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return binary("max", self, other)
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+
+class Array(Value):
+    """An ndarray. In-place operators change this very object, so that every name of it sees the change."""
+
+    __slots__ = ("data", "dtype", "extra", "step", "tr")
+    flavour = ARRAY
+    data: np.ndarray[Any, Any]
+    #: What the user's code believes the type to be; values are computed in float64 throughout.
+    dtype: str
+    #: Attributes that the user put on it (``x.g = ...``).
+    extra: dict[str, Any]
+
+    def __init__(self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "") -> None:
+        self.tr = tr
+        self.data = np.asarray(data)
+        self.step = step
+        self.dtype = dtype or str(self.data.dtype)
+        self.extra = {}
+
+    @property
+    def raw(self) -> Any:
+        return self.data
+
+    def materialise(self) -> int:
+        if self.data.ndim == 0:
+            self.step = self.tr.constant(self.data.item())
+        else:
+            # A const step holds one number, so an array that nobody named is an input that nobody named.
+            self.step = self.tr.input("array", self.data, self.tr.here())
+        return self.step
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __index__(self) -> int:
+        return operator.index(self.data.item() if self.data.ndim == 0 else self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        return np.array2string(self.data, separator=", ") if self.data.ndim else repr(self.data.item())
+
+    def __str__(self) -> str:
+        return str(self.data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data.item() if self.data.ndim == 0 else self.data, spec)
+
+    __hash__ = object.__hash__
+
+    def __iter__(self) -> Any:
+        self.tr.unsupported("going through an array element by element")
+
+    def __getitem__(self, index: Any) -> Any:
+        self.tr.unsupported("indexing an array")
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.tr.unsupported("assigning to a part of an array")
+
+    def __contains__(self, item: Any) -> bool:
+        self.tr.unsupported("'in' on an array")
+
+    def __invert__(self) -> Any:
+        return apply("eq", (self, 0))
+
+    def __and__(self, other: Any) -> Any:
+        return binary("mul", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return binary("max", self, other)
+
+    def replace(self, other: Any) -> Array:
+        """Become ``other``, in place."""
+        if not isinstance(other, Value):
+            other = Array(self.tr, other)
+        shape = np.shape(other.raw)
+        if shape != self.data.shape:
+            raise ValueError(f"an array of shape {self.data.shape} cannot hold a result of shape {shape}")
+        self.data = np.asarray(other.raw)
+        self.step = other.step
+        return self
+
+
+class Tensor(Array):
+    """A torch tensor, as much of one as a derivative needs."""
+
+    __slots__ = ("grad", "node")
+    flavour = TENSOR
+    #: The tensor's place on autograd's tape; ``None`` where torch would not track it.
+    node: Node | None
+    grad: Tensor | None
+
+    def __init__(self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "", node: Node | None = None) -> None:
+        super().__init__(tr, data, step, dtype)
+        self.node = node
+        self.grad = None
+
+    def __repr__(self) -> str:
+        tail = ", requires_grad=True" if self.node is not None else ""
+        return f"tensor({np.array2string(self.data, precision=4, separator=', ', floatmode='fixed')}{tail})"
+
+    __str__ = __repr__
+    __hash__ = object.__hash__
+
+    def replace(self, other: Any) -> Array:
+        super().replace(other)
+        if not self.tr.no_grad and isinstance(other, Tensor) and other.node is not None:
+            if self.node is not None and self.node.is_leaf:
+                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+            self.node = other.node
+        return self
+
+
+def number(tr: Tracer, value: float | bool, step: int | None, flavour: int = FLOAT) -> Any:
+    """A traced scalar of the class that fits the value."""
+    made: Any
+    if isinstance(value, bool | np.bool_):
+        made = int.__new__(Mask, bool(value))
+    elif isinstance(value, int | np.integer):
+        made = int.__new__(TracedInt, int(value))
+    elif isinstance(value, complex | np.complexfloating):
+        tr.unsupported("a complex number")
+    else:
+        made = float.__new__(NumpyFloat if flavour >= NUMPY else TracedFloat, value)
+    made.tr = tr
+    made.step = step
+    return made
+
+
+def item(array: Array) -> Any:
+    """``.item()`` and ``float()``: the same step as a Python number."""
+    if array.data.size != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    if array.data.ndim:
+        array.tr.unsupported("taking the number out of an array of one element")
+    return number(array.tr, array.data.item(), array.place)
+
+
+def exact(tr: Tracer, value: float, name: Fraction | str) -> Exact:
+    """A constant of which more is known than its float64 value."""
+    made = float.__new__(Exact, value)
+    made.tr = tr
+    made.step = None
+    made.exact = name
+    return made
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float | Value)
+
+
+def binary(op: str, left: Any, right: Any) -> Any:
+    """An operator with at least one traced operand."""
+    if not is_number(left) or not is_number(right):
+        other = right if isinstance(left, Value) else left
+        if isinstance(other, list | tuple) and isinstance(left if other is right else right, Array):
+            holder = left if other is right else right
+            wrapped = type(holder)(holder.tr, np.asarray(other))
+            return apply(op, (left, wrapped) if other is right else (wrapped, right))
+        return NotImplemented
+    return apply(op, (left, right))
+
+
+def step_of(tr: Tracer, value: Any) -> int:
+    """The step of an operand."""
+    if isinstance(value, Value):
+        return value.place
+    return tr.constant(int(value) if isinstance(value, bool) else value)
+
+
+def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None, floor: int = INT) -> Any:
+    """Compute ``op`` on traced and plain numbers, record it, and package the result.
+
+    Args:
+        run: what computes the concrete value; by default Python's own operator for Python numbers, NumPy otherwise.
+        floor: the least flavour of the result: ``np.tanh(0.5)`` is a NumPy number though 0.5 is not.
+    """
+    tr: Tracer | None = None
+    flavour = floor
+    raw = []
+    for a in args:
+        if isinstance(a, Value):
+            tr = a.tr
+            flavour = max(flavour, a.flavour)
+            raw.append(a.raw)
+        else:
+            raw.append(a)
+    assert tr is not None
+    tr.alive()
+    if run is None:
+        run = numeric.PYTHON.get(op) if flavour < NUMPY else None
+        if run is operator.pow:
+            check_power(tr, raw[0], raw[1])
+        run = run or numeric.function(op)
+    value = run(*raw)
+    if op in numeric.COMPARISONS and np.ndim(value) == 0:
+        value = bool(value)
+    steps = [step_of(tr, a) for a in args]
+    if flavour < ARRAY or (flavour == ARRAY and np.ndim(value) == 0):
+        if isinstance(value, np.ndarray):
+            value = value.item()
+        elif isinstance(value, complex | np.complexfloating):
+            tr.unsupported("a complex number")
+        try:
+            recorded = float(value)
+        except OverflowError:
+            tr.stop("limit", "a whole number grows beyond the range of float64")
+        return number(tr, value, tr.emit(op, steps, recorded), flavour)
+    data = np.asarray(value)
+    step = tr.emit(op, steps, data if data.ndim else float(data))
+    if flavour == ARRAY:
+        return Array(tr, data, step)
+    from symgrad.frontends.trace.autograd import record
+
+    return record(tr, op, args, raw, data, step)
+
+
+def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
+    """Evaluate something that has no derivative worth tracing; say so if it was more than index arithmetic."""
+    if not all(is_number(a) for a in args):
+        return NotImplemented
+    raw = [a.raw if isinstance(a, Value) else a for a in args]
+    tr = next(a.tr for a in args if isinstance(a, Value))
+    tr.alive()
+    if any(isinstance(a, Value) and a.flavour != INT for a in args):
+        tr.note(f"the result of {name} is taken as a constant")
+    return rewrap(tr, args, function(*raw))
+
+
+def rewrap(tr: Tracer, args: tuple[Any, ...], value: Any) -> Any:
+    """Plain data in the packaging of the operands, with no step."""
+    flavour = max((a.flavour for a in args if isinstance(a, Value)), default=INT)
+    if flavour == TENSOR:
+        return Tensor(tr, value)
+    if isinstance(value, np.ndarray) and value.ndim:
+        return Array(tr, value)
+    return value.item() if isinstance(value, np.generic | np.ndarray) else value
+
+
+def matmul(left: Any, right: Any) -> Any:
+    """``@``: on scalars an error as in NumPy; on arrays it comes with the tensor ops."""
+    tr = (left if isinstance(left, Value) else right).tr
+    if not isinstance(left, Array) and not isinstance(right, Array):
+        return NotImplemented
+    tr.unsupported("@ (matrix product)")
+
+
+#: A whole number may grow to this many bits.
+INT_BITS = 1 << 16
+
+
+def check_power(tr: Tracer, base: Any, exponent: Any) -> None:
+    """Refuse a power of whole numbers that would take minutes and gigabytes."""
+    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0:
+        if base.bit_length() * exponent > INT_BITS:
+            tr.stop("limit", "a power of whole numbers is too large to compute")
+
+
+__all__ = [
+    "ARRAY", "FLOAT", "INT", "NUMPY", "TENSOR", "Array", "Exact", "Mask", "NumpyFloat", "Scalar", "Stop", "Tensor",
+    "TracedFloat", "TracedInt", "Value", "apply", "binary", "check_power", "exact", "is_number", "item", "matmul", "number",
+    "rewrap", "step_of", "untraced",
+]  # fmt: skip

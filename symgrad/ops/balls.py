@@ -1,0 +1,78 @@
+"""Running graphs and rules in Arb's ball arithmetic: every result is an interval that is proven to hold the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from flint import arb, fmpq
+
+from symgrad.errors import InternalError
+from symgrad.graph import Graph
+from symgrad.ops.base import OPS
+
+#: What stands for "no value": outside the domain, or too large even for Arb.
+NAN = arb("nan")
+
+
+def exact_ball(value: Fraction | int | str) -> arb:
+    """A rational (exact up to the context's precision) or one of the constants ``"pi"`` and ``"E"``."""
+    if isinstance(value, Fraction):
+        if value.denominator & (value.denominator - 1) == 0:  # a binary fraction: exact at any precision
+            return arb((value.numerator, 1 - value.denominator.bit_length()))
+        return arb(fmpq(value.numerator, value.denominator))
+    if isinstance(value, int):
+        return arb(value)
+    if value == "pi":
+        return arb.pi()
+    if value == "E":
+        return arb.const_e()
+    raise InternalError(f"there is no constant called {value}")
+
+
+class ArbMath:
+    """The namespace ``m`` of rules, over balls."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in OPS:
+            raise AttributeError(name)
+        op = OPS[name]
+
+        def call(*args: Any) -> Any:
+            filled = [*args, *op.defaults[len(args) - op.arity + len(op.defaults) :]] if op.defaults else args
+            return op.enclose(*(a if isinstance(a, arb) else exact_ball(a) for a in filled))
+
+        # Found once, called often: later look-ups do not come here.
+        setattr(self, name, call)
+        return call
+
+    def constant(self, value: Fraction | int | str) -> arb:
+        return exact_ball(value)
+
+
+def run_balls(
+    graph: Graph, values: Mapping[int, arb], needed: Sequence[bool] | None = None
+) -> list[Any]:
+    """Enclose every step (or every ``needed`` one; others are ``None``) at the context's precision.
+
+    Args:
+        graph: any graph of elementwise ops.
+        values: a ball for each input step that is needed.
+
+    A step without a value (outside its op's domain, or not enclosable) is NaN, and so is all that uses it.
+    """
+    out: list[Any] = [None] * len(graph)
+    for i, step in enumerate(graph.steps):
+        if needed is not None and not needed[i]:
+            continue
+        if step.is_input:
+            out[i] = values[i]
+        elif step.is_const:
+            out[i] = exact_ball(step.value)
+        else:
+            try:
+                out[i] = OPS[step.op].enclose(*(out[j] for j in step.inputs))
+            except (ValueError, ZeroDivisionError, OverflowError):
+                out[i] = NAN
+    return out

@@ -1,0 +1,192 @@
+"""The Report: everything that was found out, as frozen plain data. Every rendering starts from here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.backward import Row
+from symgrad.errors import Span
+from symgrad.graph import Graph
+
+#: Version of the JSON document; raised when a field changes its meaning.
+SCHEMA = "symgrad-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessValue:
+    """What one witness says of one derivative.
+
+    Attributes:
+        value: the number that it computed, exactly as the dtype holds it.
+        difference: |value - exact|.
+        bound: the rounding bound of this witness's own computation.
+        verdict: agree, rounding, undefined or disagree.
+        lost_at: name of the step that lost the digits; empty unless the verdict is rounding.
+        note: why, in words, where there is more to say.
+    """
+
+    value: float
+    difference: float
+    bound: float
+    verdict: str
+    lost_at: str = ""
+    note: str = ""
+
+    @property
+    def in_bounds(self) -> float:
+        """The difference in units of the bound."""
+        if self.difference == 0:
+            return 0.0
+        return self.difference / self.bound if self.bound else math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class GradientReport:
+    """One derivative and its witnesses.
+
+    Attributes:
+        wrt: ``"w"``, or ``"x,z"`` for a second derivative.
+        symbol: how it is written: ``"df/dw"``.
+        chain_rule: the derivative as the chain rule gives it; empty where it is too large to read.
+        derivative: its simplified form; empty likewise.
+        latex: the simplified form in LaTeX.
+        exact: the proven digits; empty where there is no derivative, or no point was given.
+        left, right: one-sided derivatives at a kink.
+        reason: why there is no derivative, in words.
+        span: where, in the user's text.
+        witnesses: by name, in the order shown.
+        verdict: the worst of the witnesses'.
+    """
+
+    wrt: str
+    symbol: str
+    chain_rule: str
+    derivative: str
+    latex: str
+    exact: str = ""
+    left: str = ""
+    right: str = ""
+    reason: str = ""
+    span: Span | None = None
+    witnesses: Mapping[str, WitnessValue] = field(default_factory=dict)
+    verdict: str = "agree"
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardStep:
+    """A line of the forward pass: ``name = formula = value``."""
+
+    name: str
+    formula: str
+    value: float | None
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class BackwardStep:
+    """A chain-rule factor: ``d step/d input = formula = factor``, and what flows on: ``upstream * factor``.
+
+    Attributes:
+        step, input: names of the forward step and of the input that it is differentiated by.
+        formula: the local derivative in terms of the forward steps.
+        factor: its value.
+        contribution: the value of (df/d step) * factor.
+        total: the value of df/d input once all contributions are in; ``None`` while some are still missing.
+    """
+
+    step: str
+    input: str
+    formula: str
+    factor: float | None
+    contribution: float | None
+    total: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake, or one thing to know (see ``code``).
+
+    Columns count from 1, ends are exclusive.
+    """
+
+    code: str
+    message: str
+    span: Span | None = None
+    step: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The result of a check.
+
+    Attributes:
+        target: what was checked, as given.
+        source: the text that spans point into.
+        result: the name of the function's value.
+        at: the point, exactly as the dtype holds it; empty where none was given.
+        dtype, device: where the witnesses ran.
+        order: 1, or 2 for second derivatives.
+        value: the function's value at the point.
+        verdict: the worst verdict of any derivative.
+        gradients, steps, backward, findings: see their classes.
+        graph, rows: the function and its reverse passes, for renderings that draw them.
+    """
+
+    target: str
+    source: str
+    result: str
+    at: Mapping[str, float]
+    dtype: str
+    device: str
+    order: int
+    value: str
+    verdict: str
+    gradients: tuple[GradientReport, ...]
+    steps: tuple[ForwardStep, ...]
+    backward: tuple[BackwardStep, ...]
+    findings: tuple[Finding, ...]
+    graph: Graph = field(repr=False)
+    rows: tuple[Row, ...] = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """True where every witness agrees, rounding included."""
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
+        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point."""
+        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
+
+    def __getitem__(self, wrt: str) -> GradientReport:
+        """The derivative with respect to ``wrt``.
+
+        Raises:
+            KeyError: it is not in this report.
+        """
+        for gradient in self.gradients:
+            if gradient.wrt == wrt:
+                return gradient
+        raise KeyError(wrt)
+
+    def explain(self, *, width: int = 100, color: bool = False) -> str:
+        """The report as text, as the command line prints it."""
+        from symgrad.report.text import render
+
+        return render(self, width=width, color=color)
+
+    def latex(self) -> str:
+        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
+        from symgrad.report.latex import derivation_latex
+
+        return derivation_latex(self.graph, self.rows, {g.wrt: g.latex for g in self.gradients})
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as one JSON document: plain dict, list, str, int, float and None."""
+        from symgrad.report.document import document
+
+        return document(self)

@@ -1,0 +1,205 @@
+"""Derived rounding bounds: how far a floating-point computation can be from the truth, and which step is to blame.
+
+The bound is first-order error analysis in reverse: with v the exact value of a step and u the unit roundoff,
+
+    |computed - exact|  <=  sum over steps of  |d result / d step| * (error of that step alone)
+
+where a correctly rounded op errs by u*|v|, another function by its declared ulp, a constant by what the dtype cannot
+hold, and anything near the bottom of the range by half the smallest subnormal. The derivatives are taken over balls
+that enclose the perturbed values (the mean value form), so that a step that has lost all its digits widens the bound
+instead of invalidating it. See Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., sections 3.1 and 3.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from flint import arb
+
+from symgrad.enclosure import precision
+from symgrad.formats import Format
+from symgrad.graph import Graph, Step
+from symgrad.ops import OPS
+from symgrad.ops.balls import ArbMath, exact_ball, run_balls
+
+BITS = 96
+#: Below this relative error a step's perturbation does not change the derivatives noticeably.
+_NARROW = 2.0**-20
+_M = ArbMath()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A bound on |computed - exact| for one result.
+
+    Attributes:
+        value: the bound as a ball-free number (may be infinite).
+        lost_at: the step that contributes most to it, or -1 where every step is exact.
+        overflow: a step whose exact value the dtype cannot hold, or -1.
+    """
+
+    value: Any
+    lost_at: int
+    overflow: int
+
+
+class ErrorModel:
+    """One computation in one format at one point: shared work for the bounds of several results.
+
+    Args:
+        graph: a lowered graph, exactly the steps that the computation rounds.
+        point: exact values of the input steps.
+        fmt: the format that it ran in.
+        targets: positions of the results.
+    """
+
+    def __init__(self, graph: Graph, point: Mapping[int, Fraction], fmt: Format, targets: Sequence[int]) -> None:
+        self.graph = graph
+        self.fmt = fmt
+        self._needed = graph.ancestors(*targets)
+        self._own: list[Any] = [None] * len(graph)
+        self._partials: list[tuple[Any, ...]] = [()] * len(graph)
+        self.overflow = -1
+        with precision(BITS):
+            self._forward({i: exact_ball(v) for i, v in point.items()})
+
+    def _forward(self, values: Mapping[int, Any]) -> None:
+        """One sweep: each step's own error, its local derivatives, and the error that it carries."""
+        graph, fmt = self.graph, self.fmt
+        exact = run_balls(graph, values, self._needed)
+        u = arb(fmt.roundoff)
+        tiny = exact_ball(fmt.tiny) / 2
+        normal, largest = exact_ball(fmt.smallest_normal), exact_ball(fmt.largest)
+        zero, infinity = arb(0), arb("inf")
+        carried: list[Any] = [zero] * len(graph)
+        wide: list[Any] = list(exact)
+        for i, step in enumerate(graph.steps):
+            if not self._needed[i]:
+                continue
+            size = exact[i].abs_upper() if exact[i].is_finite() else infinity
+            if step.is_leaf:
+                own = zero if step.is_input else _constant_error(step, fmt, u, size)
+            else:
+                op = OPS[step.op]
+                inputs = [wide[j] for j in step.inputs]
+                moved = any(carried[j] > _NARROW * abs(exact[j]) for j in step.inputs)
+                if not moved:
+                    inputs = [exact[j] for j in step.inputs]
+                value = exact[i] if not moved else _enclose(step, inputs)
+                own = zero
+                if op.ulp or op.ulp_absolute:
+                    own = u * (size * (2 * op.ulp if op.ulp > 0.5 else 1) + 2 * op.ulp_absolute)
+                    if size < normal * 4:
+                        own = own + tiny * (1 + 2 * op.ulp)
+                if op.kinks and any(k.jump for k in op.kinks) and not value.is_exact():
+                    own = own + 2 * value.rad()
+                partials = []
+                total = own
+                for position, j in enumerate(step.inputs):
+                    rule = op.rule(position, "accurate")
+                    if rule is None or (carried[j].is_zero() and graph.steps[j].is_const):
+                        partials.append(zero)
+                        continue
+                    local = rule(_M, value, *inputs)
+                    local = local if isinstance(local, arb) else arb(local)
+                    partials.append(local)
+                    if not carried[j].is_zero():
+                        total = total + (abs(local) * carried[j]).abs_upper()
+                self._partials[i] = tuple(partials)
+                carried[i] = total
+            if not size <= largest:
+                own = infinity
+                if self.overflow < 0:
+                    self.overflow = i
+            if step.is_leaf:
+                carried[i] = own
+            self._own[i] = own
+            if not carried[i].is_zero():
+                wide[i] = arb(exact[i].mid(), carried[i] + exact[i].rad()) if carried[i].is_finite() else arb("nan")
+
+    def bound(self, target: int) -> Bound:
+        """The bound for one result, by one reverse sweep over the steps that it depends on."""
+        with precision(BITS):
+            return self._bound(target)
+
+    def culprit(self, target: int, computed: Sequence[float | None]) -> int:
+        """The step whose *actual* rounding moved the result most, given what each step computed.
+
+        The bound weighs what each step might lose; this weighs what it did lose: the difference between the number
+        that it produced and the exact function of the numbers that it was given.
+
+        Args:
+            target: position of the result.
+            computed: the value that the computation gave each step (``None`` where it was not run).
+        """
+        graph = self.graph
+        worst, found = arb(0), -1
+        with precision(BITS):
+            adjoint: dict[int, Any] = {target: arb(1)}
+            for i in range(target, -1, -1):
+                adj = adjoint.pop(i, None)
+                value = computed[i]
+                if adj is None or adj.is_zero() or value is None:
+                    continue
+                if not math.isfinite(value):
+                    found, worst = i, arb("inf")
+                step = graph.steps[i]
+                given = [computed[j] for j in step.inputs]
+                if not step.is_input and all(g is not None and math.isfinite(g) for g in given):
+                    exact = exact_ball(step.value) if step.is_const else _enclose(step, [arb(g) for g in given])
+                    share = (abs(adj) * abs(exact - arb(value))).abs_upper()
+                    if share > worst:
+                        worst, found = share, i
+                for j, local in zip(step.inputs, self._partials[i], strict=False):
+                    if isinstance(local, arb) and not local.is_zero():
+                        flow = adj * local
+                        adjoint[j] = adjoint[j] + flow if j in adjoint else flow
+        return found
+
+    def _bound(self, target: int) -> Bound:
+        graph = self.graph
+        adjoint: dict[int, Any] = {target: arb(1)}
+        total = arb(0)
+        worst, lost_at, overflow = arb(0), -1, -1
+        for i in range(target, -1, -1):
+            adj = adjoint.pop(i, None)
+            if adj is None or adj.is_zero():
+                continue
+            own = self._own[i]
+            if not own.is_zero():
+                share = abs(adj).abs_upper() * own
+                if not own.is_finite():
+                    overflow = i
+                if not share.is_finite():
+                    return Bound(arb("inf"), i, overflow)
+                total = total + share
+                if share > worst:
+                    worst, lost_at = share, i
+            for j, local in zip(graph.steps[i].inputs, self._partials[i], strict=False):
+                if isinstance(local, arb) and not local.is_zero():
+                    flow = adj * local
+                    adjoint[j] = adjoint[j] + flow if j in adjoint else flow
+        # 1 % for the terms of second order in u.
+        return Bound((total * arb("1.01")).abs_upper(), lost_at, overflow)
+
+
+def _enclose(step: Step, inputs: Sequence[Any]) -> Any:
+    try:
+        return OPS[step.op].enclose(*inputs)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return arb("nan")
+
+
+def _constant_error(step: Step, fmt: Format, u: Any, size: Any) -> Any:
+    """What the dtype cannot hold of a constant: nothing for one that it represents exactly."""
+    value = step.value
+    if isinstance(value, Fraction):
+        odd = value.numerator >> ((value.numerator & -value.numerator).bit_length() - 1) if value else 0
+        power_of_two = value.denominator & (value.denominator - 1) == 0
+        if power_of_two and abs(odd).bit_length() <= fmt.digits and value.denominator.bit_length() <= -fmt.min_exponent:
+            return arb(0)
+    return u * size

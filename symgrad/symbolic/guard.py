@@ -1,0 +1,178 @@
+"""Measuring expressions before SymPy is let near them.
+
+SymPy evaluates as it builds: ``9**9**9``, ``(2*x)**387420489`` or ``gamma(10**9)`` never return, and recursion on depth
+ends at some hundred levels. Nothing here recurses, and nothing here evaluates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sympy as sp
+from flint import ctx
+
+from symgrad.errors import Unsupported
+
+#: Operations in a written-out (not shared) closed form: what is built at most, and what is still read by a person.
+BUILD_LIMIT = 2000
+READABLE = 300
+#: Levels of a SymPy expression: its printers and its assumptions take some eight Python frames each.
+MAX_DEPTH = 40
+#: Longest exact number (numerator and denominator together) in a closed form, and largest exponent.
+MAX_BITS = 512
+MAX_POWER = 1000
+#: Constants beyond 2**(this) in size, or so close to zero, are not handed to SymPy.
+MAX_SCALE = 16384
+#: Argument up to which SymPy may write out gamma(n), polygamma(m, n) and their kin as an exact number.
+MAX_ARGUMENT = 64
+
+_EXPANDED = (sp.gamma, sp.loggamma, sp.polygamma, sp.factorial, sp.harmonic, sp.zeta, sp.binomial)
+_NO_NUMBER = (sp.S.ComplexInfinity, sp.S.NaN, sp.S.Infinity, sp.S.NegativeInfinity, sp.S.ImaginaryUnit)
+
+
+class TooLarge(Unsupported):
+    """There is no closed form that can be read (or that SymPy can hold): named steps are given instead."""
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Run a block at this precision of Arb, whose context is global."""
+    old = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = old
+
+
+def depth(expr: Any) -> int:
+    """Levels of nesting."""
+    return Census().depth(expr)
+
+
+class Census:
+    """Looks at every distinct node of growing expressions once."""
+
+    def __init__(self) -> None:
+        self._depth: dict[Any, int] = {}
+
+    def depth(self, expr: Any) -> int:
+        """Levels of nesting; shared parts are visited once, over all calls."""
+        known = self._depth
+        stack = [expr]
+        while stack:
+            node = stack[-1]
+            if node in known:
+                stack.pop()
+                continue
+            missing = [a for a in node.args if a not in known]
+            if missing:
+                stack += missing
+                continue
+            stack.pop()
+            known[node] = 1 + max((known[a] for a in node.args), default=0)
+            self.look(node)
+        return known[expr]
+
+    def look(self, node: Any) -> None:
+        """Called once for each node, inner ones first."""
+
+
+def operations(expr: Any) -> int:
+    """Operations of an expression written out. Linear in its distinct parts."""
+    counts: dict[Any, int] = {}
+
+    class Counter(Census):
+        def look(self, node: Any) -> None:
+            own = len(node.args) - 1 if node.is_Add or node.is_Mul else bool(node.args)
+            counts[node] = own + sum(counts[a] for a in node.args)
+
+    Counter().depth(expr)
+    return counts[expr]
+
+
+class ClosedFormCensus(Census):
+    """Rejects what must not stand in a closed form."""
+
+    def look(self, node: Any) -> None:
+        """Check one node.
+
+        Raises:
+            TooLarge: it is no finite real number, or too long.
+        """
+        if node.is_Rational and bits(node) > MAX_BITS:
+            raise TooLarge(f"a number of the closed form has more than {MAX_BITS} binary digits")
+        if node in _NO_NUMBER or isinstance(node, sp.AccumBounds):
+            raise TooLarge("a part of the closed form has no real value")
+
+    def admit(self, expr: Any) -> Any:
+        """Return ``expr``.
+
+        Raises:
+            TooLarge: it holds something that must not be there, or is too deep.
+        """
+        if self.depth(expr) > MAX_DEPTH:
+            raise TooLarge(f"the closed form is nested more than {MAX_DEPTH} deep")
+        return expr
+
+
+def bits(value: Any) -> int:
+    """Binary digits of an exact rational."""
+    return int(value.p).bit_length() + int(value.q).bit_length()
+
+
+def _numbers(expr: Any) -> int:
+    """Binary digits of all numbers that a power of ``expr`` would raise."""
+    if expr.is_Rational:
+        return bits(expr)
+    if expr.is_Mul:
+        return sum(_numbers(a) for a in expr.args)
+    return _numbers(expr.base) if expr.is_Pow else 0
+
+
+def check_power(base: Any, exponent: Any) -> None:
+    """Reject a power whose numbers SymPy would write out at length.
+
+    Raises:
+        TooLarge: it is such a power.
+    """
+    if base is sp.E:
+        check_exponential(exponent)
+    if not exponent.is_Rational:
+        # c**(b + n) is evaluated when it meets another power of c.
+        large = exponent.is_Number or any(abs(n) > MAX_POWER for n in exponent.atoms(sp.Rational))
+        if large and _numbers(base):
+            raise TooLarge("a number is raised to a power too large to be written out")
+        return
+    size = abs(int(exponent.p)) // int(exponent.q) + 1
+    if size > MAX_POWER + 1 or (_numbers(base) - 1) * size > MAX_BITS:
+        raise TooLarge("a power too large to be written out")
+
+
+def check_exponential(exponent: Any) -> None:
+    """Reject exp(n*log(c*x)) with a large n: SymPy turns it into c**n*x**n.
+
+    Raises:
+        TooLarge: it is such an exponential.
+    """
+    if exponent.has(sp.log) and any(abs(n) > MAX_POWER for n in exponent.atoms(sp.Rational)):
+        raise TooLarge("a power too large to be written out")
+
+
+def check_arguments(definition: Any, args: tuple[Any, ...]) -> None:
+    """Reject what SymPy would evaluate at length when it builds an op of this definition.
+
+    Raises:
+        TooLarge: it would.
+    """
+    if definition.has(*_EXPANDED):
+        for a in args:
+            if a.is_Rational and (abs(a.p) > MAX_ARGUMENT or a.q > MAX_ARGUMENT):
+                raise TooLarge("a number too large to be written out")
+    if definition.is_Pow and len(args) == 2:
+        check_power(*args)
+    elif definition.has(sp.exp):
+        for a in args:
+            check_exponential(a)

@@ -1,0 +1,101 @@
+"""The rules of the house: imports point one way, heavy libraries load late, ops are named in ops/ only."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from symgrad.ops import OPS
+
+ROOT = Path(__file__).parent.parent / "symgrad"
+
+#: Lower rooms first; a module may import from rooms below its own, and from its own package.
+LAYERS = [
+    {"errors"},
+    {"graph", "formats"},
+    {"ops"},
+    {"names"},
+    {"naming", "printing"},
+    {"frontends", "backward"},
+    {"symbolic", "evaluate", "enclosure"},
+    {"rounding"},
+    {"judge", "points", "diagnose"},
+    {"report"},
+    {"derivation"},
+    {"checking"},
+    {"cli"},
+]
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else module
+
+
+def level(name: str) -> int:
+    for n, layer in enumerate(LAYERS):
+        if name in layer:
+            return n
+    raise AssertionError(f"symgrad.{name} has no place in LAYERS")
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = [p for p in sorted(ROOT.rglob("*.py")) if module_name(p) not in ("symgrad", "symgrad.__main__")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_imports_point_one_way(path: Path) -> None:
+    mine = room(module_name(path))
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("symgrad"):
+            names = [node.module] if node.module != "symgrad" else [f"symgrad.{a.name}" for a in node.names]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names if a.name.startswith("symgrad.")]
+        for name in names:
+            theirs = room(name)
+            if theirs in ("__version__", mine):
+                continue
+            assert level(theirs) < level(mine), f"{mine} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_name)
+def test_op_names_are_tested_in_ops_only(path: Path) -> None:
+    """No comparison with an op's name, and no table keyed by op names, outside ops/ (and the grammar's own words)."""
+    if "ops" in path.relative_to(ROOT).parts:
+        return
+    own_words = {"max", "min", "where", "log", "abs", "sign", "pow"}  # also words of Python, torch and the grammar
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Compare):
+            for side in [node.left, *node.comparators]:
+                constants = side.elts if isinstance(side, ast.Tuple | ast.List | ast.Set) else [side]
+                for c in constants:
+                    if isinstance(c, ast.Constant) and isinstance(c.value, str):
+                        assert c.value not in OPS or c.value in own_words, f"{path.name}:{node.lineno} tests {c.value}"
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    return set(json.loads(out.splitlines()[-1]))
+
+
+def test_importing_symgrad_loads_nothing_heavy() -> None:
+    assert not loaded_after("import symgrad") & {"torch", "sympy", "numpy", "flint", "lark", "rich", "click"}
+
+
+def test_help_loads_neither_torch_nor_sympy() -> None:
+    code = "import symgrad.cli\ntry: symgrad.cli.main(['--help'])\nexcept SystemExit: pass"
+    assert not loaded_after(code) & {"torch", "sympy", "numpy", "flint"}
+
+
+def test_derivation_and_latex_load_no_torch() -> None:
+    code = "import symgrad\nd = symgrad.derive('x*tanh(x)')\nd.simplified, d.latex(), symgrad.check('x*y').explain()"
+    assert not loaded_after(code) & {"torch"}
