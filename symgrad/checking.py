@@ -147,7 +147,8 @@ def _judged(report: Report, derivation: Derivation, point: Mapping[int, Fraction
     for n, (gradient, truth) in enumerate(zip(report.gradients, proven, strict=True)):
         mine = {name: values[n] for name, values in results.items()}
         verdict = worst([w.verdict for w in mine.values()]) if truth.defined else UNDEFINED
-        span = graph.steps[_forward_step(graph, accurate, truth.where)].span if truth.where is not None else None
+        place = truth.where if truth.where is not None else truth.kink
+        span = graph.steps[_forward_step(graph, accurate, place)].span if place is not None else None
         gradients.append(
             replace(
                 gradient,
@@ -278,17 +279,24 @@ def _short(ball: Any) -> str:
 
 
 def _reason(truth: Proven, witnesses: Mapping[str, WitnessValue]) -> str:
-    if truth.reason and truth.kink is not None and "autograd" in witnesses:
-        return f"{truth.reason}; torch picks {witnesses['autograd'].value:.12g}"
-    return truth.reason
+    picked = f"torch picks {witnesses['autograd'].value:.12g}"
+    if truth.kink is None:
+        return truth.reason
+    if truth.reason:
+        return f"{truth.reason}; {picked}"
+    if any(w.verdict == UNDEFINED for w in witnesses.values()):
+        return f"the point lies on a kink, where a framework must pick a side: {picked}; both sides agree on the truth"
+    return ""
 
 
 def _findings(gradients: Sequence[GradientReport]) -> tuple[Finding, ...]:
     """What a caller must look at: each disagreement and each place without a derivative."""
     out = []
     for g in gradients:
-        if g.reason:
+        if g.reason and not g.exact:
             out.append(Finding("undefined", f"{g.symbol} is not defined here: {g.reason}", g.span))
+        elif g.reason:
+            out.append(Finding("kink", f"{g.symbol}: {g.reason}", g.span))
         for name, witness in g.witnesses.items():
             if witness.verdict == "disagree":
                 out.append(

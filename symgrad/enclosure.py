@@ -132,7 +132,7 @@ def prove(reverse: Backward, point: Mapping[int, Fraction]) -> Proof:
             kinked = kinks_at(graph, balls, forward_needed[: reverse.forward])
             sure = edge != "unknown" and all(_on_kink(graph, balls, i) for i in kinked)
             done = bool(kinked) or edge == "edge" or all(_proven(balls[t]) for t in targets)
-            if (sure and done) or _is_last(bits, len(graph)):
+            if (sure and done) or _is_last(bits, len(graph)) or (bits >= 1024 and _hopeless(graph, balls, needed)):
                 break
         bits *= 2
     with precision(bits):
@@ -146,6 +146,14 @@ def prove(reverse: Backward, point: Mapping[int, Fraction]) -> Proof:
 
 def _is_last(bits: int, steps: int) -> bool:
     return bits * 2 > LAST_BITS or bits * 2 * steps > WORK_LIMIT
+
+
+def _hopeless(graph: Graph, balls: Sequence[Any], needed: Sequence[bool]) -> bool:
+    """Some step has no finite value although its inputs are known well: more precision will not give it one."""
+    for i, step in enumerate(graph.steps):
+        if needed[i] and not step.is_leaf and not balls[i].is_finite():
+            return all(balls[j].is_finite() and balls[j].rel_accuracy_bits() > 200 for j in step.inputs)
+    return False
 
 
 def _on_kink(graph: Graph, balls: Sequence[Any], index: int) -> bool:
@@ -173,10 +181,8 @@ def _check_domain(graph: Graph, balls: Sequence[Any], needed: Sequence[bool], *,
             at = condition.expr(_M, *inputs)
             if _violates(condition, at):
                 if condition.relation == ">=" or at < 0:
-                    shown = ", ".join(_short(b) for b in inputs)
-                    raise SymgradError(
-                        f"{step.op} needs {condition.words}; here it is given {shown}", step.span, source=graph.source
-                    )
+                    message = f"{op.title} needs {condition.words}; here it is given {_given(inputs)}"
+                    raise SymgradError(message, step.span, source=graph.source)
                 status = "edge"
             elif not _satisfies(condition, at):
                 status = "unknown"
@@ -200,7 +206,12 @@ def _satisfies(condition: Condition, at: Any) -> bool:
 
 
 def _short(ball: Any) -> str:
-    return str(ball.str(6, radius=False))
+    text = str(ball.str(6, radius=False))
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _given(inputs: Sequence[Any]) -> str:
+    return " and ".join(_short(b) for b in inputs)
 
 
 def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward, what: str) -> Proven:
@@ -217,17 +228,17 @@ def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward,
         inputs = [balls[j] for j in forward.inputs]
         if any(not b.is_finite() for b in inputs):
             inputs = []
+        title = OPS[forward.op].title
         for condition in OPS[forward.op].domain if inputs else ():
-            if _violates(condition, condition.expr(_M, *inputs)):
-                shown = ", ".join(_short(b) for b in inputs)
-                words = f"{forward.op} needs {condition.words}; {shown} is the edge of its domain"
-                return Proven(ball, reason=words, where=owner)
-            if condition.relation == ">=" and condition.expr(_M, *inputs).is_zero():
-                shown = ", ".join(_short(b) for b in inputs)
-                return Proven(ball, reason=f"{forward.op} has no finite derivative at {shown}", where=owner)
+            at = condition.expr(_M, *inputs)
+            if _violates(condition, at):
+                reason = f"{title} needs {condition.words}, and is given {_given(inputs)}, the edge of its domain"
+                return Proven(ball, reason=reason, where=owner)
+            if condition.relation == ">=" and at.is_zero():
+                return Proven(ball, reason=f"{title} has no finite derivative at {_given(inputs)}", where=owner)
         if i < reverse.forward:
-            return Proven(ball, reason=f"{forward.op} gives a value too large to be enclosed", where=owner)
-        return Proven(ball, reason=f"the derivative of {forward.op} has no finite value here", where=owner)
+            return Proven(ball, reason=f"{title} gives a value too large to be enclosed", where=owner)
+        return Proven(ball, reason=f"{title} has no finite derivative here", where=owner)
     bits = max(int(ball.rel_accuracy_bits()), 0)
     return Proven(ball, reason=f"only {bits} bits of the {what} could be proven", where=target)
 
@@ -244,7 +255,7 @@ def _one_sided(
         return _outcome(reverse.graph, balls, gradient, reverse, "derivative")
     left = -left
     where = met[0]
-    name = reverse.graph.steps[where].op
+    name = OPS[reverse.graph.steps[where].op].title
     close = arb((1, -bits // 2))
     if abs(below - above).abs_lower() > close:
         reason = f"{name} jumps here: {_short(below)} on the left, {_short(above)} on the right"

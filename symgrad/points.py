@@ -85,7 +85,7 @@ def _evaluate(name: str, graph: Graph) -> Fraction:
         return step.value
     with precision(2048):
         ball = run_balls(graph, {}, graph.ancestors(graph.output))[graph.output]
-        if not ball.is_finite() or ball.rel_accuracy_bits() < 1200 and not ball.contains(0):
+        if not ball.is_finite() or (ball.rel_accuracy_bits() < 1200 and not ball.contains(0)):
             raise SymgradError(f"the value of '{name}' is no finite number", step.span, source=graph.source)
         if ball.contains(0):
             return Fraction(0)

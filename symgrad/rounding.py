@@ -63,7 +63,7 @@ class ErrorModel:
         self._needed = graph.ancestors(*targets)
         self._own: list[Any] = [None] * len(graph)
         self._partials: list[tuple[Any, ...]] = [()] * len(graph)
-        self.overflow = -1
+        self._finite: list[bool] = [False] * len(graph)
         with precision(BITS):
             self._forward({i: exact_ball(v) for i, v in point.items()})
 
@@ -113,8 +113,7 @@ class ErrorModel:
                 carried[i] = total
             if not size <= largest:
                 own = infinity
-                if self.overflow < 0:
-                    self.overflow = i
+                self._finite[i] = exact[i].is_finite()
             if step.is_leaf:
                 carried[i] = own
             self._own[i] = own
@@ -172,7 +171,7 @@ class ErrorModel:
             own = self._own[i]
             if not own.is_zero():
                 share = abs(adj).abs_upper() * own
-                if not own.is_finite():
+                if not own.is_finite() and self._finite[i]:
                     overflow = i
                 if not share.is_finite():
                     return Bound(arb("inf"), i, overflow)

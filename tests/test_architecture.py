@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from symgrad.ops import OPS
 
 ROOT = Path(__file__).parent.parent / "symgrad"

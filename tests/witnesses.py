@@ -167,8 +167,8 @@ def rational(value: float) -> sp.Rational:
 def sympy_value(expr: Any, names: Sequence[Any], x: Sequence[float]) -> arb:
     """``expr`` at ``x`` by evalf; DIGITS digits of it."""
     value = sp.N(sp.sympify(expr).subs(dict(zip(names, map(rational, x), strict=True))), DIGITS, maxn=800)
-    if not value.is_real:
-        value = sp.re(value) if abs(sp.im(value)) < abs(value) * sp.Rational(1, 10**35) else value
+    if not value.is_real:  # no real value there
+        return arb("nan")
     return at_precision(BITS, lambda: arb(str(value)))
 
 
@@ -183,10 +183,12 @@ def sympy_definition(name: str) -> tuple[Any, tuple[Any, ...]]:
 def sympy_partial(name: str, index: int, second: int = -1) -> tuple[Any, tuple[Any, ...]]:
     """SymPy's own derivative of the op's definition."""
     expr, names = sympy_definition(name)
-    if second >= 0:
-        expr = sympy_partial(name, index)[0]
-        return sp.diff(expr, names[second]), names
-    return sp.diff(expr, names[index]), names
+    if second < 0:
+        return sp.diff(expr, names[index]), names
+    expr = sympy_partial(name, index)[0]
+    # SymPy leaves the derivative of a sign unevaluated; it is 0 off the zeros.
+    held = {s: sp.Dummy() for s in expr.atoms(sp.sign)}
+    return sp.diff(expr.xreplace(held), names[second]).xreplace({v: k for k, v in held.items()}), names
 
 
 # --- graphs and torch --------------------------------------------------------------------------------------------
@@ -319,8 +321,12 @@ def ulp_of(value: arb, kind: str) -> float:
     bits, smallest, _ = FORMAT[kind]
     if value.is_zero():
         return 2.0**smallest
+    if not value.is_finite():
+        return math.inf
     mantissa, power = value.mid().man_exp()
     exponent = abs(int(mantissa)).bit_length() + int(power) - 1
+    if exponent > 1023:
+        return math.inf
     return math.ldexp(1.0, max(exponent - bits + 1, smallest))
 
 
@@ -364,6 +370,8 @@ def rounding_bound(graph: Graph, x: Sequence[float], kind: str) -> arb:
         step, value, worth = graph[i], values[i], values[back.cotangents[i]]
         op = None if step.is_const else OPS[step.op]
         ulp, absolute = (0.5, 0.0) if op is None else (op.ulp, op.ulp_absolute)
+        if ulp <= 0.5 and not absolute and value.is_exact() and arb(_round(float(value), kind)) == value:
+            continue  # correctly rounded, and there is nothing to round
         if ulp or absolute:
             total += abs(worth) * (ulp * ulp_of(value, kind) + absolute * unit + lost)
     return total * arb("1.01")

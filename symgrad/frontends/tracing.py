@@ -11,32 +11,26 @@ that it calls.
 from __future__ import annotations
 
 import ast
+import builtins
+import copy
+import importlib
 import inspect
-import math
 import sys
-import warnings
 from collections.abc import Callable, Mapping
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import Span, Unsupported
-from symgrad.frontends.trace.data import (
-    BackwardCall,
-    Binding,
-    GradRead,
-    Leaf,
-    Note,
-    Trace,
-    TraceError,
-)
+from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace.data import BackwardCall, Binding, GradRead, Leaf, Note, Trace, TraceError
 from symgrad.frontends.trace.instrument import Site
-from symgrad.frontends.trace.registry import MODULES
+from symgrad.frontends.trace.registry import Facade, Marker, Missing
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.stop import Stop
-from symgrad.frontends.trace.tracer import CODE_NAME
-from symgrad.frontends.trace.values import Array
+from symgrad.frontends.trace.values import Array, Tensor, Value
 
 
 def trace_source(source: str, filename: str = "<script>") -> Trace:
@@ -72,8 +66,8 @@ def trace_callable(function: Callable[..., Any], inputs: Mapping[str, Any]) -> T
     Raises:
         Unsupported: there is no source text to trace (a built-in, or something typed into a prompt).
     """
-    target = inspect.unwrap(function)
-    if inspect.ismethod(target):
+    target: Any = inspect.unwrap(function)
+    if isinstance(target, MethodType):
         inputs = {next(iter(inspect.signature(target.__func__).parameters)): target.__self__, **inputs}
         target = target.__func__
     if not isinstance(target, FunctionType):
@@ -86,33 +80,64 @@ def trace_callable(function: Callable[..., Any], inputs: Mapping[str, Any]) -> T
     return _Trusted("".join(lines), filename).trace(target, inputs)
 
 
+#: Real modules -> the facades that stand for them while a trusted function runs.
+_REPLACED = ("math", "numpy", "numpy.random", "torch", "torch.nn.functional", "torch.autograd", "random")
+
+
 class _Trusted(Run):
-    """A run of functions that live in this process."""
+    """A run of functions that live in this process: recorded as a script's are, but not guarded."""
 
     def __init__(self, source: str, filename: str) -> None:
         super().__init__(source, filename)
         self.tree = ast.parse(source)
-        self.done: dict[Any, Any] = {}
-        # Several functions are rewritten one after the other: their tables are kept apart by an offset.
-        self.guard.getattr = self.open_getattr  # type: ignore[method-assign]
-        self.guard.setattr = self.open_setattr  # type: ignore[method-assign]
+        self.functions: dict[FunctionType, Any] = {}
+        #: (object, attribute) -> the input that its number became; the object is kept, so that its id stays its own.
+        self.read: dict[tuple[int, str], tuple[object, object, Any]] = {}
 
     def trace(self, target: FunctionType, inputs: Mapping[str, Any]) -> Trace:
-        traced = self.convert(target)
         node = self.find(target)
-        parameters = {a.arg: a for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
+        places = {a.arg: a for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
         arguments: dict[str, Any] = {}
         for name, value in inputs.items():
-            at: ast.AST = parameters.get(name, node)
-            site = Site(name, at, getattr(at, "lineno", 1), literal=True)
-            if isinstance(value, np.ndarray | np.generic):
-                value = Array(self.tracer, value)
-            named = isinstance(value, float | Array) or (type(value) is int)
-            arguments[name] = self.bound(site, name, value, "") if named else value
-        return self.guarded(lambda: self.bind_result(node, traced(**arguments)))
+            at: ast.AST = places.get(name, node)
+            arguments[name] = self.named(name, value, at)
 
-    def bind_result(self, node: ast.AST, value: Any) -> None:
-        """Nothing to do: the last step is the result."""
+        def action() -> None:
+            result = self.convert(target)(**arguments)
+            self.returned("return", result)
+            if isinstance(result, Value) and result.step is not None:
+                self.tracer.result = result.step
+
+        return self.guarded(action)
+
+    def named(self, name: str, value: Any, at: ast.AST) -> Any:
+        """A number or an array from outside, as an input of the graph; anything else as it is."""
+        if isinstance(value, np.ndarray):
+            value = Array(self.tracer, value)
+        elif isinstance(value, np.generic):
+            value = value.item()
+        elif type(value).__module__ == "torch" and type(value).__name__ in ("Tensor", "Parameter"):
+            made = Tensor(self.tracer, value.detach().cpu().double().numpy(), dtype=str(value.dtype).removeprefix("torch."))
+            value = autograd.track(made) if value.requires_grad else made
+        if isinstance(value, Value) or type(value) in (int, float):
+            return self.bound(Site(name, at, getattr(at, "lineno", 1), literal=True), name, value, "")
+        return value
+
+    def returned(self, name: str, value: Any) -> None:
+        """The parts of the result that were traced are bindings: ``return``, ``return[0]``, ``return["dw"]``."""
+        if isinstance(value, Value) and value.step is not None:
+            span = self.tracer.builder.steps[value.step].span or Span(self.filename, 1, 1, 1, 1)
+            self.tracer.bind(name, value.step, span, span.line, "", "")
+        elif isinstance(value, list | tuple):
+            for i, part in enumerate(value):
+                self.returned(f"{name}[{i}]", part)
+        elif isinstance(value, dict):
+            for key, part in value.items():
+                self.returned(f"{name}[{key!r}]".replace("'", '"'), part)
+
+    @property
+    def filename(self) -> str:
+        return self.tracer.filename
 
     def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:
         """The text of a function."""
@@ -120,19 +145,102 @@ class _Trusted(Run):
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.Lambda):
                 decorators = getattr(node, "decorator_list", [])
-                if min([node.lineno, *(d.lineno for d in decorators)]) == first:
-                    if getattr(node, "name", "<lambda>") == target.__code__.co_name:
-                        return node
-        raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.tracer.filename}")
+                start = min([node.lineno, *(d.lineno for d in decorators)])
+                if start == first and getattr(node, "name", "<lambda>") == target.__name__:
+                    return node
+        raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.filename}")
 
     def convert(self, target: FunctionType) -> Any:
-        """The function again, rewritten."""
-        if target.__code__ in self.done:
-            return self.done[target.__code__]
-        raise NotImplementedError
+        """The function again, rewritten, with its own globals, closure and defaults."""
+        if target not in self.functions:
+            node = copy.deepcopy(self.find(target))
+            if isinstance(node, ast.Lambda):
+                made: ast.stmt = ast.copy_location(ast.Assign([ast.Name("made", ast.Store())], node), node)
+            else:
+                # The decorators have been applied already; a default may refer to what is gone by now.
+                node.decorator_list = []
+                made = node
+            closure = dict(zip(target.__code__.co_freevars, target.__closure__ or (), strict=True))
+            scope = {**self.trusted_globals(target), names.SCOPE: ""}
+            scope |= {n: self.outside(n, cell.cell_contents, node) for n, cell in closure.items()}
+            exec(self.rewrite(ast.Module([made], [])), scope)
+            self.functions[target] = scope["made" if isinstance(node, ast.Lambda) else node.name]
+        return self.functions[target]
 
-    def open_getattr(self, obj: Any, name: str) -> Any:
-        raise NotImplementedError
+    def trusted_globals(self, target: FunctionType) -> dict[str, Any]:
+        """The function's globals as it may see them while it is traced."""
+        table = vars(builtins) | {
+            n: v for n, v in self.namespace()["__builtins__"].items() if not isinstance(v, Missing)
+        }
+        table |= {"__build_class__": builtins.__build_class__, "type": type, "print": print}
+        table |= {names.GETATTR: self.open_getattr, names.SETATTR: self.open_set, "getattr": self.open_getattr}
+        table |= {names.DELATTR: delattr, names.IMPORT: self.open_import, names.FROM: self.open_from}
+        used = _names_of(target.__code__)
+        node = self.find(target)
+        scope = {n: self.outside(n, v, node) if n in used else v for n, v in target.__globals__.items()}
+        return scope | {"__builtins__": table}
 
-    def open_setattr(self, obj: Any, name: str, value: Any) -> None:
-        raise NotImplementedError
+    def outside(self, name: str, value: Any, at: ast.AST) -> Any:
+        """Something that a function finds in its globals or its closure."""
+        if type(value) is float or isinstance(value, np.ndarray):
+            return self.named(name, value, at)
+        return self.replaced(value)
+
+    def replaced(self, value: Any) -> Any:
+        """What a real object of a traced library, or a function of this file, is while tracing."""
+        if isinstance(value, ModuleType):
+            return self.guard.module(value.__name__) if value.__name__ in _REPLACED else value
+        if isinstance(value, FunctionType) and value.__code__.co_filename == self.filename:
+            return lambda *args, **kwargs: self.convert(value)(*args, **kwargs)
+        if isinstance(value, MethodType) and value.__func__.__code__.co_filename == self.filename:
+            bound, owner = value.__func__, value.__self__
+            return lambda *args, **kwargs: self.convert(bound)(owner, *args, **kwargs)
+        for module in ("math", "numpy"):
+            # ``from math import tanh``: the function itself, which says where it comes from.
+            name = getattr(value, "__name__", None)
+            if callable(value) and isinstance(name, str) and getattr(sys.modules.get(module), name, None) is value:
+                return self.guard.module(module).get(name)
+        return value
+
+    def open_getattr(self, obj: Any, name: str, *default: Any) -> Any:
+        if isinstance(obj, Value | Facade | Missing | Marker):
+            return self.guard.builtin_getattr(obj, name, *default)
+        value = getattr(obj, name, *default)
+        if type(value) is float or isinstance(value, np.ndarray):
+            key = (id(obj), name)
+            if key not in self.read or self.read[key][1] is not value:
+                self.read[key] = (obj, value, self.named(f"self.{name}", value, self.tree))
+            return self.read[key][2]
+        return self.replaced(value)
+
+    def open_set(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
+        site = self.made.sites[index]
+        value = self.bound(site, f"{site.name}.{name}", value, scope)
+        if isinstance(owner, Value):
+            self.guard.setattr(owner, name, value)
+        else:
+            setattr(owner, name, value)
+
+    def open_import(self, name: str, whole: bool) -> Any:
+        return self.guard.import_module(name, whole) if name.partition(".")[0] in _REPLACED else _imported(name, whole)
+
+    def open_from(self, module: str, name: str) -> Any:
+        if module in _REPLACED:
+            return self.guard.import_from(module, name)
+        return self.replaced(getattr(_imported(module, True), name))
+
+
+def _imported(name: str, whole: bool) -> Any:
+    module = importlib.import_module(name)
+    return module if whole else sys.modules[name.partition(".")[0]]
+
+
+def _names_of(code: CodeType) -> set[str]:
+    """Every global name that a function or one inside it may read."""
+    inner = (c for c in code.co_consts if isinstance(c, CodeType))
+    return set(code.co_names).union(*map(_names_of, inner))
+
+
+__all__ = [
+    "BackwardCall", "Binding", "GradRead", "Leaf", "Note", "Trace", "TraceError", "trace_callable", "trace_source",
+]  # fmt: skip

@@ -26,9 +26,17 @@ def _tensors(t: Any, *values: Any) -> list[Any]:
     return [as_tensor(t, v, like) for v in values]
 
 
-def estimate(t: Any, error: Any) -> Any:
-    """A residual where it is known, else 0: over- and underflow leave infinities and nan in its making."""
-    return t.where(t.isfinite(error), error, t.zeros_like(error))
+def estimate(t: Any, error: Any, product: Any = None) -> Any:
+    """A residual where it is known, else 0.
+
+    Overflow leaves infinities and nan in its making; and where ``product``, a number that was multiplied out to get
+    it, is so small that half of its digits lie below the smallest subnormal, the residual is noise.
+    """
+    known = t.isfinite(error)
+    if product is not None:
+        info = t.finfo(error.dtype)
+        known = known & (t.abs(product) > info.tiny / info.eps)
+    return t.where(known, error, t.zeros_like(error))
 
 
 def _two_sum(t: Any, y: Any, a: Any, b: Any) -> Any:
@@ -54,14 +62,14 @@ def exact_product(t: Any, y: Any, a: Any, b: Any) -> Any:
 
 
 def _two_prod(t: Any, y: Any, a: Any, b: Any) -> Any:
-    return estimate(t, exact_product(t, y, as_tensor(t, a, y), as_tensor(t, b, y)))
+    return estimate(t, exact_product(t, y, as_tensor(t, a, y), as_tensor(t, b, y)), y)
 
 
 def _quotient_residual(t: Any, y: Any, a: Any, b: Any) -> Any:
     """The remainder ``a - y*b`` is exact; divided by ``b`` it is what ``y`` lacks."""
     a, b = as_tensor(t, a, y), as_tensor(t, b, y)
     p = y * b
-    return estimate(t, ((a - p) - exact_product(t, p, y, b)) / b)
+    return estimate(t, ((a - p) - exact_product(t, p, y, b)) / b, p)
 
 
 register(
@@ -141,7 +149,7 @@ def _pow_residual(t: Any, y: Any, a: Any, b: Any) -> Any:
     if b == 2.0:
         return _two_prod(t, y, a, a)
     square = a * a
-    return estimate(t, exact_product(t, y, square, a) + exact_product(t, square, a, a) * a)
+    return estimate(t, exact_product(t, y, square, a) + exact_product(t, square, a, a) * a, t.minimum(square, t.abs(y)))
 
 
 def _pow_slope(m: Any, y: Any, a: Any, b: Any) -> Any:

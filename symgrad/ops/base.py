@@ -139,6 +139,11 @@ class Op:
     hidden: bool = False
     lossy: tuple[Callable[..., bool], str] | None = None
 
+    @property
+    def title(self) -> str:
+        """How a message speaks of it: ``tanh``, or ``'/'`` for what is written between its inputs."""
+        return f"'{self.infix.symbol}'" if self.infix else self.name
+
     def rule(self, index: int, style: str) -> Rule | None:
         """The local derivative with respect to input ``index``.
 

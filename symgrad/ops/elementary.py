@@ -91,7 +91,7 @@ register(
 def _sqrt_residual(t: Any, y: Any, x: Any) -> Any:
     """The remainder ``x - y*y`` is exact; divided by ``2*y`` it is what ``y`` lacks, to first order."""
     p = y * y
-    return estimate(t, ((x - p) - exact_product(t, p, y, y)) / (2 * y))
+    return estimate(t, ((x - p) - exact_product(t, p, y, y)) / (2 * y), x)
 
 
 register(
@@ -295,7 +295,7 @@ def _tensor_csch(t: Any, x: Any) -> Any:
 register(
     Op(
         "sech", 1, (lambda m, y, x: -y * m.tanh(x),),
-        autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.sinh(x), -y * m.sign(x)),),
+        autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.sinh(x), -y * m.tanh(x)),),
         sympy=sp.sech, enclose=lambda x: x.sech(), torch=_tensor_sech,
         latex=_operator("sech"), points=(*REALS, (25.0,), (-60.0,)), ulp=3.0,
     )
@@ -303,7 +303,7 @@ register(
 register(
     Op(
         "csch", 1, (lambda m, y, x: -y * m.coth(x),),
-        autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.cosh(x), -y * m.sign(x)),),
+        autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.cosh(x), -y * m.coth(x)),),
         sympy=sp.csch, enclose=lambda x: x.csch(), torch=_tensor_csch,
         latex=_operator("csch"), points=(*REALS, (25.0,), (-60.0,)), domain=_nonzero, ulp=3.0,
     )

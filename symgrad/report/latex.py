@@ -16,10 +16,7 @@ _ATOM = 9
 #: A derivation of more steps than this is cut: nobody reads page four.
 LIMIT = 200
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
-    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
-).split()
+_GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
 _LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _GREEK[:23], strict=True)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", _GREEK[23:], strict=True)
 )
@@ -80,9 +77,7 @@ def formula(graph: Graph, index: int, names: Sequence[str], forward: int) -> str
             value = step.value
             weak = isinstance(value, Fraction) and (value < 0 or "frac" in number(value))
             done[i] = (number(value), 2 if weak else _ATOM)
-        elif i != index and i < forward and names[i]:
-            done[i] = (symbol(names[i]), _ATOM)
-        elif step.is_input:
+        elif (i != index and i < forward and names[i]) or step.is_input:
             done[i] = (symbol(names[i]), _ATOM)
         else:
             waiting = [j for j in step.inputs if j not in done]

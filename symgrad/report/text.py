@@ -85,6 +85,8 @@ def _summary(console: Console, report: Report) -> None:
         "undefined": "the derivative is not defined at this point",
         "disagree": "a witness disagrees with the exact derivative",
     }[report.verdict]
+    if report.verdict == "undefined" and all(g.exact for g in report.gradients):
+        words = "the derivative exists, but the point lies on a kink where torch picks another value"
     line = Text.assemble((f"{_MARK[report.verdict]} {report.verdict}", style), f": {words}")
     for gradient in report.gradients[:8]:
         value = gradient.exact or "undefined"

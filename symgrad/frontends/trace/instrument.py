@@ -61,20 +61,17 @@ class Function:
 
 @dataclass(slots=True)
 class Instrumented:
-    """The rewritten tree, and the tables that its helper calls index."""
+    """The tables that the helper calls of rewritten trees index."""
 
-    tree: ast.Module
     sites: list[Site] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     exacts: list[tuple[float, Fraction]] = field(default_factory=list)
 
 
-def instrument(tree: ast.Module) -> Instrumented:
-    """Rewrite a checked tree (in place)."""
-    out = Instrumented(tree)
+def instrument(tree: ast.Module, out: Instrumented) -> None:
+    """Rewrite a checked tree in place, and extend the tables."""
     _Rewriter(out).visit(tree)
     ast.fix_missing_locations(tree)
-    return out
 
 
 def literal_value(node: ast.AST) -> tuple[float, Fraction] | None:

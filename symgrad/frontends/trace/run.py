@@ -29,7 +29,7 @@ class Run:
         self.tracer = Tracer(source, filename)
         self.guard = Guard(self.tracer)
         self.spans: dict[int, Span] = {}
-        self.made = Instrumented(ast.Module([], []))
+        self.made = Instrumented()
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Run:
 
     def rewrite(self, tree: ast.Module) -> CodeType:
         """Instrument a checked tree and compile it."""
-        self.made = instrument(tree)
+        instrument(tree, self.made)
         code: CodeType = compile(tree, CODE_NAME, "exec", dont_inherit=True)
         return code
 

@@ -63,6 +63,8 @@ class Tracer:
         self.dead: Stop | None = None
         self.output: list[str] = []
         self.output_left = output_limit
+        #: The step of a traced function's result, where it has one.
+        self.result: int | None = None
         self._spans: dict[tuple[CodeType, int], Span] = {}
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
@@ -211,6 +213,7 @@ class Tracer:
     def finish(self, error: TraceError | None = None) -> Trace:
         steps = tuple(self.builder.steps)
         output = self.backward_calls[-1].step if self.backward_calls else len(steps) - 1
+        output = output if self.result is None else self.result
         leaves = tuple(
             Leaf(f.name, f.step, f.span, f.step in self.grad_steps, f.literal, f.dtype, f.scope) for f in self.leaves
         )

@@ -1,0 +1,244 @@
+"""Running a stranger's file under tracing, in a child process that is locked in.
+
+What is promised: the file's code runs in another process, in a subset of Python whose every attribute access is checked
+against an allow-list, with facades in place of ``math``, NumPy and torch; without files, network, subprocesses or imports;
+within limits of time, memory and output; and only JSON comes back, which is checked field by field. An attempt to leave is
+an error with its line.
+
+What is not promised: this is no virtual machine. A bug in CPython's or NumPy's C code that can be reached by arithmetic
+alone could be used to run code in the child; it would then run as the same user. The network is cut by a namespace only
+where Linux allows that to unprivileged processes; elsewhere the child is without it only because its language is. Limits on
+memory and processes are those of the operating system, which is more lenient to root.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symgrad.errors import InternalError, Span, SymgradError
+from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.tracer import CODE_NAME
+
+#: More than this from the child is not a trace.
+MAX_ANSWER = 256 << 20
+MAX_SOURCE = 2_000_000
+DEFAULT_MEMORY_MB = 1024
+
+_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import main; main()"
+
+#: A line of faulthandler's report. Its innermost frame comes first.
+_FRAME = re.compile(rf'File "{re.escape(CODE_NAME)}", line (\d+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the child left: its document, its standard error, and how it ended."""
+
+    data: bytes
+    errors: str
+    status: int
+    late: bool
+
+
+class Sandbox:
+    """A child process that has been started and waits for a script.
+
+    Starting it early lets its imports run beside the caller's own: ``with Sandbox() as s: ...; s.run(source, name)``.
+    """
+
+    def __init__(self, *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> None:
+        self.timeout = timeout
+        self.memory = memory_mb << 20
+        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path())]
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            env=_environment(),
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child, and whatever it may have started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                with contextlib.suppress(OSError):
+                    stream.close()
+        self.process.wait()
+
+    def run(self, source: str, filename: str) -> Trace:
+        """Trace one script. A sandbox runs one, and is closed after it.
+
+        Raises:
+            SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
+        """
+        request = {"source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory}
+        try:
+            answer = self._exchange(json.dumps(request).encode())
+        finally:
+            self.close()
+        trace = _read(answer, source, filename, self.timeout)
+        if trace.error is not None and trace.error.fatal:
+            raise trace.error.exception(source)
+        return trace
+
+    def _exchange(self, request: bytes) -> Answer:
+        """Send the request and collect the answer, within the time and the size."""
+        process = self.process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
+        deadline = time.monotonic() + self.timeout + 10.0
+        parts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+        with selectors.DefaultSelector() as selector:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                os.set_blocking(stream.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(process.stderr, selectors.EVENT_READ)
+            left = memoryview(request)
+            while selector.get_map():
+                wait = deadline - time.monotonic()
+                ready = selector.select(wait) if wait > 0 else []
+                if not ready:
+                    break
+                for key, _ in ready:
+                    if key.fileobj is process.stdin:
+                        try:
+                            left = left[os.write(key.fd, left[: 1 << 16]) :]
+                        except BrokenPipeError:
+                            left = left[:0]
+                        if not left:
+                            selector.unregister(process.stdin)
+                            process.stdin.close()
+                        continue
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif len(parts[key.fd]) < MAX_ANSWER:
+                        parts[key.fd] += data
+                    else:
+                        return Answer(b"", "", 1, late=False)
+            late = bool(selector.get_map())
+        status = 0 if late else process.wait()
+        out, err = parts.values()
+        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late)
+
+
+def run_file(path: str | os.PathLike[str], *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> Trace:
+    """Trace a script in the sandbox.
+
+    Raises:
+        SymgradError: the file cannot be read or does not parse, does something that is refused, or passes a limit. An
+            exception of the script's own, or something that cannot be traced yet, is the trace's ``error`` instead.
+    """
+    return run_source(read_source(path), os.fspath(path), timeout=timeout, memory_mb=memory_mb)
+
+
+def run_source(
+    source: str, filename: str = "<script>", *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB
+) -> Trace:
+    """Trace a script's text in the sandbox; see :func:`run_file`."""
+    with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
+        return sandbox.run(source, filename)
+
+
+def read_source(path: str | os.PathLike[str]) -> str:
+    """The text of a Python file, in the encoding that it declares.
+
+    Raises:
+        SymgradError: it is not there, too large, or no text.
+    """
+    name = os.fspath(path)
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_SOURCE + 1)
+    except OSError as e:
+        raise SymgradError(f"{name} cannot be read: {e.strerror}") from e
+    if len(data) > MAX_SOURCE:
+        raise SymgradError(f"{name} is too long to be traced")
+    try:
+        return importlib.util.decode_source(data)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as e:
+        raise SymgradError(f"{name} is no Python text: {e}", Span(name, 1, 1, 1, 1)) from e
+
+
+def _path() -> list[str]:
+    """Where the child finds what it imports: the standard library, and the folders of NumPy and of symgrad.
+
+    It is started without ``site``, so that neither ``.pth`` files nor the environment nor the working directory can add
+    anything to it.
+    """
+    standard = [p for p in (os.path.dirname(os.__file__), _folder("_json")) if p]
+    wanted = [_folder(name) for name in ("numpy", "flint", "sympy", "mpmath", "symgrad")]
+    paths = [*standard, *(p for p in wanted if p)]
+    return list(dict.fromkeys(paths))
+
+
+def _folder(package: str) -> str:
+    found = importlib.util.find_spec(package)
+    if found is None:
+        return ""
+    if found.submodule_search_locations:
+        return str(Path(next(iter(found.submodule_search_locations))).resolve().parent)
+    # A module may be built into the interpreter, which needs no folder.
+    return str(Path(found.origin).resolve().parent) if found.has_location and found.origin else ""
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the caller's environment but what loading a shared library may need; one thread for NumPy."""
+    kept = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "SYSTEMROOT")}
+    one = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
+    return kept | one | {"LC_ALL": "C.UTF-8"}
+
+
+def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
+    """The child's document as a trace, or why there is none."""
+    if answer.data and not answer.late:
+        try:
+            document: Any = json.loads(answer.data)
+            return Trace.from_json(document)
+        except (ValueError, RecursionError, InternalError, AttributeError, TypeError) as e:
+            raise SymgradError(f"{filename}: the sandbox gave no usable answer") from e
+    line = _FRAME.search(answer.errors)
+    span = _line_span(source, filename, int(line[1])) if line else None
+    where = "" if line else f"{filename}: "
+    if answer.late or "Timeout" in answer.errors or answer.status == -signal.SIGXCPU:
+        raise SymgradError(
+            f"{where}the script does not end within {timeout:g} s", span, source=source,
+            hint="raise the limit with --timeout, or shorten the loop",
+        )  # fmt: skip
+    if "Fatal Python error" in answer.errors or answer.status < 0:
+        raise SymgradError(f"{where}the script brought its process down", span, source=source)
+    detail = answer.errors.strip().split("\n")[-1]
+    raise InternalError(f"the sandbox could not be started: {detail or f'status {answer.status}'}")
+
+
+def _line_span(source: str, filename: str, number: int) -> Span:
+    lines = source.split("\n")
+    text = lines[number - 1] if 0 < number <= len(lines) else ""
+    start = len(text) - len(text.lstrip())
+    return Span(filename, number, start + 1, number, max(len(text.rstrip()), start + 1) + 1)
