@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from flint import arb
+from flint import acb, arb
 
 from symgrad.backward import backward
 from symgrad.errors import InternalError
@@ -135,6 +135,11 @@ def rejects(witness: str, op: Op, index: int, rule: Rule | None) -> list[tuple[f
     for x in at_points(op):
         expected, allowed = WITNESSES[witness](op.name, index, x)
         got = value_of(op, rule, x)
+        if not expected.is_finite():
+            # No derivative there (x**b in b, for a negative x): the rule must not have one either.
+            if got.is_finite():
+                found.append(x)
+            continue
         if not at_precision(BITS, lambda e=expected, a=allowed, g=got: bool(abs(g.mid() - e.mid()) <= g.rad() + a)):
             found.append(x)
     return found
@@ -171,6 +176,9 @@ def test_second_derivatives(name: str) -> None:
                 got = at_precision(BITS, lambda s=second, x=x: run_balls(s.graph, x)[s.gradients[0]])
                 expected = sympy_value(*sympy_partial(name, i, j), x)
                 off = at_precision(BITS, lambda g=got, e=expected: abs(g.mid() - e.mid()) - g.rad())
+                if not expected.is_finite():
+                    assert not got.is_finite(), (style, i, j, x)
+                    continue
                 assert off <= abs(expected) * DIGITS_LEFT, (style, i, j, x)
 
 
@@ -178,6 +186,7 @@ def test_second_derivatives(name: str) -> None:
 def test_autograd_stays_within_the_bound_of_its_declared_formula(name: str) -> None:
     """Over samples of the whole domain, also where most digits are lost: the bound must not be too small either."""
     op = OPS[name]
+    compared = 0
     for kind in KINDS:
         rows = samples(name, kind)
         for x in rows[:: max(len(rows) // 40, 1)]:
@@ -187,12 +196,14 @@ def test_autograd_stays_within_the_bound_of_its_declared_formula(name: str) -> N
                 got, bound = torch_gradient(name, index, x, kind)
                 if not (bound.is_finite() and value.is_finite()):
                     continue
-                if abs(value) > arb(FORMAT[kind][2]) / 2 or not math.isfinite(got):
+                compared += 1
+                if not math.isfinite(got):
                     graph = Graph(*_autograd_graph(name, index))
                     assert leaves_range(graph, x, kind), (kind, index, x, got)
                     continue
                 off = at_precision(BITS, lambda g=got, v=value: abs(arb(g) - v.mid()))
                 assert off <= bound + flush(x, kind), (kind, index, x, got, value, bound)
+    assert compared > 40
 
 
 @cache
@@ -208,8 +219,8 @@ def _autograd_graph(name: str, index: int) -> tuple[Any, int]:
 def contradictions(op: Op) -> list[tuple[str, tuple[float, ...]]]:
     """Which of an op's own definitions differ from its enclosure, and where."""
     found = []
-    expr, names = op.sympy(*(symbols := sympy_definition(op.name)[1])), symbols
-    graph, _ = graph_of(op)
+    names = sympy_definition(op.name)[1]
+    expr = op.sympy(*names)
     for x in at_points(op):
         truth = at_precision(BITS, lambda x=x: enclosed(op, x))
 
@@ -293,10 +304,18 @@ def beyond(name: str, kind: str, rows: Any, values: Any, got: list[float]) -> li
             if leaves_range(low, x, kind):
                 continue
             bound = at_precision(BITS, lambda low=low, x=x: rounding_bound(low, x, kind))
+            if at_edge(op, x):  # no slope there, so no bound of first order: the value is all the more exact
+                assert ulps <= 1
+                continue
             if math.isfinite(units) and arb(units) * arb(2) ** -bits <= bound:
                 continue
         found.append((x, value, float(truth), ulps, units))
     return found
+
+
+def at_edge(op: Op, x: tuple[float, ...]) -> bool:
+    """Whether x lies on the rim of the domain, where a derivative may be infinite."""
+    return any(ball(c.expr(BALLS, *map(arb, x))).is_zero() for c in op.domain)
 
 
 @every_kind
@@ -339,7 +358,8 @@ def test_accurate_factors(name: str, kind: str) -> None:
             truth = proven(lambda x=x, r=rule: factor(op, r, x))
             if not truth.is_finite():
                 # x**b with a negative x has a derivative in b nowhere: not a place to be accurate at.
-                assert not inside(OPS["log"], x[:1]), x
+                assert at_edge(op, x) or not inside(OPS["log"], x[:1]), x
+                assert not math.isfinite(value), x
                 continue
             checked += 1
             if error(value, truth, kind)[0] > ULPS:
@@ -388,7 +408,9 @@ def test_residual_points_to_the_truth(name: str, kind: str) -> None:
                 continue  # Dekker's splitting overflows
             if abs(v) < arb(2.0 ** (low + 3 * bits)):
                 continue  # the residual itself underflows
-            before, after = at_precision(1200, lambda a=a, r=r, v=v: (abs(arb(a) - v), abs(arb(a) + arb(r) - v)))
+            before, after = at_precision(
+                1200, lambda a=a, r=r, v=v: (abs(arb(a) - v.mid()), abs(arb(a) + arb(r) - v.mid()))
+            )
             if name in EXACT:
                 assert after <= abs(v) * arb(2) ** -100 + v.rad(), (x, a, r)
             else:
@@ -396,7 +418,7 @@ def test_residual_points_to_the_truth(name: str, kind: str) -> None:
                 complement = 0.0 if op.ulp <= 1 or name == "pow" else max(0.0, 1 - abs(float(v)))
                 # The estimate itself is rounded: a few roundoffs of it.
                 slack = 8 * 2.0**-bits
-                assert (after <= before * (1 + slack) + v.rad() and after <= before + slack * abs(v)) or (
+                assert (after <= before * (1 + slack) + 2 * v.rad() and after <= before + slack * abs(v)) or (
                     after <= 16 * 2.0**-bits * complement
                 ), (x, a, r, float(v))
 
@@ -472,14 +494,15 @@ def test_kinks(name: str) -> None:
                     gaps.append(abs(take(up) - take(down)))
                 return gaps
 
-            def every_gap(sides: Any = sides) -> list[arb]:
+            def every_gap(sides: Any = sides, kink: Any = kink, balls: list[arb] = balls) -> list[arb]:
                 if kink.jump:
-                    return list(sides(lambda x: enclosed(op, x)))
+                    here = enclosed(op, balls)
+                    return [*sides(lambda at: enclosed(op, at)), abs(enclosed(op, [balls[0] + h, *balls[1:]]) - here)]
                 return [
                     g
                     for rule in op.partials
                     if rule is not None
-                    for g in sides(lambda x, r=rule: ball(r(BALLS, enclosed(op, x), *x)))
+                    for g in sides(lambda at, r=rule: ball(r(BALLS, enclosed(op, at), *at)))
                 ]
 
             active = kink.active is None or not ball(kink.active(BALLS, *balls)).contains(0)
@@ -499,7 +522,8 @@ def test_undecided_comparisons_are_the_ball_from_0_to_1(name: str) -> None:
     y = op.enclose(tie, *rest)
     assert y.contains(0)
     assert y.contains(1)
-    assert abs(y - 0.5) <= arb(0.5)
+    assert y.mid() == 0.5
+    assert y.rad() < 0.5 + 2.0**-20
     for v in (-1.0, 0.0, 1.0):
         exact = op.enclose(arb(v), *rest)
         assert exact.is_exact()
@@ -537,7 +561,7 @@ def test_pitfalls_are_wrong(name: str) -> None:
         for x in at_points(op):
             right = value_of(op, op.partials[pitfall.input], x)
             got = value_of(op, pitfall.factor, x)
-            wrong.append(at_precision(BITS, lambda a=got, b=right: bool(abs(a - b) > abs(b) * 2.0**-20)))
+            wrong.append(not got.overlaps(right))
         assert any(wrong) if op.kinks else all(wrong), (pitfall.words, wrong)
         text = pitfall.words.format(*(f"<{i}>" for i in range(op.arity)), y="<y>")
         assert text
@@ -633,17 +657,14 @@ def test_a_corrupted_definition_is_caught(name: str) -> None:
     op = OPS[name]
     assert op.numpy is None or ("numpy", at_points(op)[0]) not in contradictions(op)
 
-    def scaled(function: Any, first: bool = False) -> Any:
-        return (lambda t, *x: function(t, *x) * 1.001) if first else (lambda *x: function(*x) * sp.Rational(1001, 1000))
-
     definitions: dict[str, Any] = {
-        "sympy": scaled(op.sympy),
-        "enclose": lambda *x: op.enclose(*x) * arb("1.001"),
+        "sympy": lambda *x: op.sympy(*x) * sp.Rational(1001, 1000) + sp.Rational(1, 500),
+        "enclose": lambda *x: op.enclose(*x) * arb("1.001") + arb("0.002"),
     }
     if op.lower is not None:
-        definitions["lower"] = lambda m, *x: op.lower(m, *x) * 1001 / 1000
+        definitions["lower"] = lambda m, *x: op.lower(m, *x) * 1001 / 1000 + m.constant(2) / 1000
     else:
-        definitions["torch"] = lambda t, *x: torch_call(op, *x, dtype=torch.float64) * 1.001
+        definitions["torch"] = lambda t, *x: torch_call(op, *x, dtype=torch.float64) * 1.001 + 0.002
     for field, wrong in definitions.items():
         assert contradictions(dataclasses.replace(op, **{field: wrong})), field
 
@@ -738,8 +759,9 @@ def test_infix_is_well_formed(name: str) -> None:
     if infix is not None:
         assert infix.symbol
         assert OPS[name].arity == (1 if infix.prefix else 2)
-        assert infix.right >= infix.precedence
-        assert infix.left >= infix.precedence or infix.prefix
+        assert infix.left >= infix.precedence
+        # A power's exponent may be a negated one, as in 2**-x; everything else nests to the left.
+        assert infix.right >= infix.precedence or infix.symbol == "**"
 
 
 # --- particular places -------------------------------------------------------------------------------------------
@@ -772,22 +794,10 @@ def test_pow_at_negative_bases_and_at_zero(a: float, b: float) -> None:
 @pytest.mark.parametrize("x", [-0.5, -1.25, -7.75, -30.4, -1e6 - 0.3])
 @pytest.mark.parametrize("n", [1, 2, 3, 5])
 def test_polygamma_left_of_zero(n: int, x: float) -> None:
-    """By way of the recurrence psi_n(x) = psi_n(x + k) - (-1)**n n! sum 1/(x+i)**(n+1), an independent path."""
-    if x < -100:
-        expected = float(sp.N(sp.polygamma(n, sp.Rational(3, 10)), 30))  # its tail from -1e6 on is below 1e-5
-        x = -1e6 + 0.3
-        got = float(OPS["polygamma"].enclose(arb(n), arb(x)))
-        total = sum(math.fsum([1 / (0.3 - i) ** (n + 1)]) for i in range(1, 2000))
-        expected += -((-1) ** n) * math.factorial(n) * total * -1
-        assert abs(got - expected) < 1e-2 * abs(expected)
-        return
-    k = math.ceil(-x) + 1
-
-    def shifted() -> arb:
-        tail = sum((arb(1) / (arb(x) + i) ** (n + 1) for i in range(k)), arb(0))
-        return OPS["polygamma"].enclose(arb(n), arb(x) + k) - (-1) ** n * math.factorial(n) * tail
-
-    got, expected = (at_precision(BITS, f) for f in (lambda: OPS["polygamma"].enclose(arb(n), arb(x)), shifted))
+    """The reflection in the table against Arb's own complex polygamma."""
+    got, expected = at_precision(
+        BITS, lambda: (OPS["polygamma"].enclose(arb(n), arb(x)), acb(x).polygamma(acb(n)).real)
+    )
     assert got.overlaps(expected)
     assert got.rel_accuracy_bits() > 200
 

@@ -146,7 +146,7 @@ def difference(op: Op, index: int, x: Sequence[float], reach: float = STEP) -> t
     def both() -> tuple[arb, arb]:
         h = arb(reach)
         near, far = slope(h), slope(2 * h)
-        return near, abs(near - far)
+        return near, (near - far).abs_upper()
 
     result: tuple[arb, arb] = at_precision(BITS, both)
     return result

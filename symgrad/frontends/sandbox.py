@@ -1,14 +1,14 @@
 """Running a stranger's file under tracing, in a child process that is locked in.
 
 What is promised: the file's code runs in another process, in a subset of Python whose every attribute access is checked
-against an allow-list, with facades in place of ``math``, NumPy and torch; without files, network, subprocesses or imports;
-within limits of time, memory and output; and only JSON comes back, which is checked field by field. An attempt to leave is
-an error with its line.
+against an allow-list, with facades in place of ``math``, NumPy and torch; without files, network, subprocesses or
+imports; within limits of time, memory and output; and only JSON comes back, which is checked field by field. An
+attempt to leave is an error with its line.
 
 What is not promised: this is no virtual machine. A bug in CPython's or NumPy's C code that can be reached by arithmetic
 alone could be used to run code in the child; it would then run as the same user. The network is cut by a namespace only
-where Linux allows that to unprivileged processes; elsewhere the child is without it only because its language is. Limits on
-memory and processes are those of the operating system, which is more lenient to root.
+where Linux allows that to unprivileged processes; elsewhere the child is without it only because its language is.
+Limits on memory and processes are those of the operating system, which is more lenient to root.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Code that runs under tracing: a script's text, or a function of the caller's own.
 
-:func:`trace_source` runs a script in *this* process: for text that the caller trusts, and for the sandbox's child, which
-has locked itself in first. The guards of ``trace/guard.py`` hold in both, but only the child has a second wall; a file
-from outside goes through :func:`symgrad.frontends.sandbox.run_file`.
+:func:`trace_source` runs a script in *this* process: for text that the caller trusts, and for the sandbox's child,
+which has locked itself in first. The guards of ``trace/guard.py`` hold in both, but only the child has a second wall;
+a file from outside goes through :func:`symgrad.frontends.sandbox.run_file`.
 
-:func:`trace_callable` traces a Python function that the caller already has, together with the functions of the same file
-that it calls.
+:func:`trace_callable` traces a Python function that the caller already has, together with the functions of the same
+file that it calls.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def trace_source(source: str, filename: str = "<script>") -> Trace:
     """Run a script under tracing in this process.
 
     Raises:
-        SymgradError: the text does not parse, uses what is not accepted, or passes a limit. An exception of the script's
+        SymgradError: the text does not parse, uses what is not accepted, or passes a limit. An exception of the
+        script's
             own, or something that cannot be traced yet, is the trace's ``error`` instead: what ran before it is kept.
     """
     trace = trace_unchecked(source, filename)
@@ -117,7 +118,9 @@ class _Trusted(Run):
         elif isinstance(value, np.generic):
             value = value.item()
         elif type(value).__module__ == "torch" and type(value).__name__ in ("Tensor", "Parameter"):
-            made = Tensor(self.tracer, value.detach().cpu().double().numpy(), dtype=str(value.dtype).removeprefix("torch."))
+            made = Tensor(
+                self.tracer, value.detach().cpu().double().numpy(), dtype=str(value.dtype).removeprefix("torch.")
+            )
             value = autograd.track(made) if value.requires_grad else made
         if isinstance(value, Value) or type(value) in (int, float):
             return self.bound(Site(name, at, getattr(at, "lineno", 1), literal=True), name, value, "")
@@ -191,9 +194,11 @@ class _Trusted(Run):
         if isinstance(value, ModuleType):
             return self.guard.module(value.__name__) if value.__name__ in _REPLACED else value
         if isinstance(value, FunctionType) and value.__code__.co_filename == self.filename:
-            return lambda *args, **kwargs: self.convert(value)(*args, **kwargs)
+            # Converted when it is called, not before: it may be recursive, or never run.
+            return lambda *args, **kwargs: self.convert(value)(*args, **kwargs)  # noqa: PLW0108
         if isinstance(value, MethodType) and value.__func__.__code__.co_filename == self.filename:
-            bound, owner = value.__func__, value.__self__
+            bound: Any = value.__func__
+            owner = value.__self__
             return lambda *args, **kwargs: self.convert(bound)(owner, *args, **kwargs)
         for module in ("math", "numpy"):
             # ``from math import tanh``: the function itself, which says where it comes from.

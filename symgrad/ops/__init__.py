@@ -6,5 +6,6 @@ from symgrad.ops.build import Formula, Ref
 from symgrad.ops.lowering import Lowered, lower
 
 __all__ = [
-    "OPS", "SPELLINGS", "Condition", "Formula", "Infix", "Kink", "Lowered", "Math", "Op", "Pitfall", "Ref", "Rule", "lower", "register",
+    "OPS", "SPELLINGS", "Condition", "Formula", "Infix", "Kink", "Lowered", "Math", "Op", "Pitfall", "Ref", "Rule",
+    "lower", "register",
 ]  # fmt: skip

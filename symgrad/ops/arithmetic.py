@@ -20,7 +20,7 @@ def as_tensor(t: Any, value: Any, like: Any) -> Any:
     return value if isinstance(value, t.Tensor) else t.full((), value, dtype=like.dtype, device=like.device)
 
 
-def _tensors(t: Any, *values: Any) -> list[Any]:
+def as_tensors(t: Any, *values: Any) -> list[Any]:
     """Numbers beside tensors, as tensors: for functions that take no Python number, or would pick its dtype."""
     like = next(v for v in values if isinstance(v, t.Tensor))
     return [as_tensor(t, v, like) for v in values]
@@ -257,7 +257,7 @@ def _select(c: Any, a: Any, b: Any) -> Any:
 
 
 def _tensor_where(t: Any, c: Any, a: Any, b: Any) -> Any:
-    c, a, b = _tensors(t, c, a, b)
+    c, a, b = as_tensors(t, c, a, b)
     return t.where(c != 0, a, b)
 
 
@@ -276,9 +276,9 @@ register(
     Op(
         "max", 2, (lambda m, y, a, b: m.heaviside(a - b), lambda m, y, a, b: m.heaviside(b - a)),
         sympy=sp.Max, enclose=lambda a, b: a.max(b),
-        torch=lambda t, a, b: t.maximum(*_tensors(t, a, b)), numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
+        torch=lambda t, a, b: t.maximum(*as_tensors(t, a, b)), numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
         latex="\\max\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
-        points=((3.0, -4.0), (-2.5, 0.75)),
+        points=((3.0, -4.0), (-2.5, 0.75), (1.5, 2.5), (3.0, 2.0)),
     )
 )  # fmt: skip
 
@@ -286,9 +286,9 @@ register(
     Op(
         "min", 2, (lambda m, y, a, b: m.heaviside(b - a), lambda m, y, a, b: m.heaviside(a - b)),
         sympy=sp.Min, enclose=lambda a, b: a.min(b),
-        torch=lambda t, a, b: t.minimum(*_tensors(t, a, b)), numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
+        torch=lambda t, a, b: t.minimum(*as_tensors(t, a, b)), numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
         latex="\\min\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
-        points=((3.0, -4.0), (-2.5, 0.75)),
+        points=((3.0, -4.0), (-2.5, 0.75), (1.5, 2.5), (3.0, 2.0)),
     )
 )  # fmt: skip
 
@@ -312,7 +312,7 @@ register(
 
 
 def _tensor_step(t: Any, x: Any, at_zero: Any) -> Any:
-    x, at_zero = _tensors(t, x, at_zero)
+    x, at_zero = as_tensors(t, x, at_zero)
     return t.where(x > 0, t.ones_like(x), t.where(x < 0, t.zeros_like(x), at_zero))
 
 

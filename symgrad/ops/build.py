@@ -1,8 +1,8 @@
 """Writing formulas that become graph steps: the namespace ``m`` over a :class:`GraphBuilder`.
 
 A rule such as ``1 - y**2`` is run once on :class:`Ref` handles and leaves steps behind. Only identities that a person
-applies without noticing are applied (``1*x``, ``x + 0``, ``x**1``, arithmetic on two rationals); everything else is kept
-as written, because what is shown must look as taught.
+applies without noticing are applied (``1*x``, ``x + 0``, ``x**1``, arithmetic on two rationals); everything else is
+kept as written, because what is shown must look as taught.
 """
 
 from __future__ import annotations

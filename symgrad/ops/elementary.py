@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 from flint import arb
 
-from symgrad.ops.arithmetic import estimate, exact_product
+from symgrad.ops.arithmetic import as_tensor, as_tensors, estimate, exact_product
 from symgrad.ops.base import Condition, Op, Pitfall, Rule, register
 from symgrad.ops.special import cbrt_kernel
 
@@ -90,6 +90,7 @@ register(
 
 def _sqrt_residual(t: Any, y: Any, x: Any) -> Any:
     """The remainder ``x - y*y`` is exact; divided by ``2*y`` it is what ``y`` lacks, to first order."""
+    x = as_tensor(t, x, y)
     p = y * y
     return estimate(t, ((x - p) - exact_product(t, p, y, y)) / (2 * y), x)
 
@@ -236,7 +237,7 @@ register(
         "atan2", 2, (lambda m, y, a, b: b / (a**2 + b**2), lambda m, y, a, b: -a / (a**2 + b**2)),
         accurate=(lambda m, y, a, b: b / (h := m.hypot(a, b)) / h, lambda m, y, a, b: -a / (h := m.hypot(a, b)) / h),
         autograd=(lambda m, y, a, b: b * (1 / (a * a + b * b)), lambda m, y, a, b: -a * (1 / (a * a + b * b))),
-        sympy=sp.atan2, enclose=arb.atan2, torch="torch.atan2", numpy="numpy.arctan2",
+        sympy=sp.atan2, enclose=arb.atan2, torch=lambda t, a, b: t.atan2(*as_tensors(t, a, b)), numpy="numpy.arctan2",
         math="math.atan2", latex="\\operatorname{{atan2}}\\left({0}, {1}\\right)", points=_PLANE,
         aliases=("arctan2",),
         domain=(Condition(lambda m, a, b: abs(a) + abs(b), ">", "arguments that are not both zero"),),
@@ -371,7 +372,8 @@ register(
 register(
     Op(
         "hypot", 2, (lambda m, y, a, b: a / y, lambda m, y, a, b: b / y),
-        sympy=lambda a, b: sp.sqrt(a**2 + b**2), enclose=lambda a, b: (a * a + b * b).sqrt(), torch="torch.hypot",
+        sympy=lambda a, b: sp.sqrt(a**2 + b**2), enclose=lambda a, b: (a * a + b * b).sqrt(),
+        torch=lambda t, a, b: t.hypot(*as_tensors(t, a, b)),
         numpy="numpy.hypot", math="math.hypot", latex="\\operatorname{{hypot}}\\left({0}, {1}\\right)",
         points=_PLANE, named=True,
     )
@@ -382,7 +384,8 @@ register(
         accurate=(lambda m, y, a, b: m.sigmoid(a - b), lambda m, y, a, b: m.sigmoid(b - a)),
         autograd=(lambda m, y, a, b: 1 / (1 + m.exp(b - a)), lambda m, y, a, b: 1 / (1 + m.exp(a - b))),
         sympy=lambda a, b: sp.log(sp.exp(a) + sp.exp(b)), enclose=lambda a, b: a.max(b) + (-abs(a - b)).exp().log1p(),
-        torch="torch.logaddexp", numpy="numpy.logaddexp", latex="\\log\\left(e^{{{0}}} + e^{{{1}}}\\right)",
+        torch=lambda t, a, b: t.logaddexp(*as_tensors(t, a, b)), numpy="numpy.logaddexp",
+        latex="\\log\\left(e^{{{0}}} + e^{{{1}}}\\right)",
         # The larger input and the logarithm cancel where the result is near 0: both are below 0.7 there.
         points=_PLANE, named=True, ulp_absolute=1.0,
     )

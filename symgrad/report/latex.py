@@ -16,7 +16,10 @@ _ATOM = 9
 #: A derivation of more steps than this is cut: nobody reads page four.
 LIMIT = 200
 
-_GREEK = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega"]
+_GREEK = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+).split()
 _LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _GREEK[:23], strict=True)) | dict(
     zip("ΓΔΘΛΞΠΣΥΦΨΩ", _GREEK[23:], strict=True)
 )

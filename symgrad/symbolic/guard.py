@@ -161,6 +161,26 @@ def check_exponential(exponent: Any) -> None:
         raise TooLarge("a power too large to be written out")
 
 
+def check_node(node: Any, args: tuple[Any, ...]) -> None:
+    """Reject building ``node`` anew of other arguments where SymPy would evaluate it at length.
+
+    Raises:
+        TooLarge: it would.
+    """
+    if node.is_Pow:
+        check_power(*args)
+    elif isinstance(node, sp.exp):
+        check_exponential(*args)
+    elif isinstance(node, _EXPANDED):
+        _check_expanded(args)
+
+
+def _check_expanded(args: tuple[Any, ...]) -> None:
+    for a in args:
+        if a.is_Rational and (abs(a.p) > MAX_ARGUMENT or a.q > MAX_ARGUMENT):
+            raise TooLarge("a number too large to be written out")
+
+
 def check_arguments(definition: Any, args: tuple[Any, ...]) -> None:
     """Reject what SymPy would evaluate at length when it builds an op of this definition.
 
@@ -168,9 +188,7 @@ def check_arguments(definition: Any, args: tuple[Any, ...]) -> None:
         TooLarge: it would.
     """
     if definition.has(*_EXPANDED):
-        for a in args:
-            if a.is_Rational and (abs(a.p) > MAX_ARGUMENT or a.q > MAX_ARGUMENT):
-                raise TooLarge("a number too large to be written out")
+        _check_expanded(args)
     if definition.is_Pow and len(args) == 2:
         check_power(*args)
     elif definition.has(sp.exp):

@@ -15,7 +15,7 @@ from typing import Any
 import sympy as sp
 
 from symgrad.errors import Unsupported
-from symgrad.symbolic.guard import MAX_DEPTH, Census, depth
+from symgrad.symbolic.guard import MAX_BITS, MAX_DEPTH, Census, TooLarge, bits, check_node, depth
 from symgrad.symbolic.identities import cases, combine, conjugates, pythagoras
 from symgrad.symbolic.rational import rational_forms
 from symgrad.symbolic.text import sympy_text
@@ -28,6 +28,8 @@ ROUNDS = 2
 STEPS = 4
 #: Largest power of a sum whose content is taken out: (2*x + 2)**n becomes 2**n*(x + 1)**n.
 CONTENT_POWER = 8
+#: Sums inside sums that _grouped makes at once.
+GROUPS = 12
 #: Arguments of one sum or product that identities are looked for in.
 MAX_ARGUMENTS = 80
 
@@ -60,7 +62,7 @@ def simplify(expr: Any, *, seconds: float = 1.0) -> Simplified:
         seconds: roughly what it may take on a slow machine. It is turned into units of work, so that the result is the
             same on every machine, and the same for every budget that suffices.
     """
-    if depth(expr) > 2 * MAX_DEPTH:
+    if depth(expr) > MAX_DEPTH:
         return Simplified(expr, False, 0)
     work = _Work(max(0, int(seconds * UNITS_PER_SECOND)))
     lengths = _Lengths()
@@ -110,16 +112,24 @@ class _Lengths(Census):
         self._length: dict[Any, int] = {}
 
     def of(self, expr: Any) -> int:
-        self.depth(expr)
+        if self.depth(expr) > MAX_DEPTH + MAX_DEPTH // 4:
+            raise TooLarge("nested too deep")
         return self._length[expr]
 
     def look(self, node: Any) -> None:
+        """Measure one node.
+
+        Raises:
+            TooLarge: it is not fit to be looked at any further.
+        """
+        if node.is_Rational and bits(node) > 2 * MAX_BITS:
+            raise TooLarge("a number too long")
         self._length[node] = self._measure(node)
 
     def _measure(self, node: Any) -> int:
         known = self._length
         if node.is_Rational:
-            return len(str(node)) + (node.q != 1)
+            return len(str(node)) + int(node.q != 1)
         if node.is_Symbol:
             return len(node.name)
         if node.is_Add:
@@ -133,9 +143,9 @@ class _Lengths(Census):
         if not node.args:
             return len(str(node))
         if isinstance(node, sp.Piecewise):
-            return int(sum(known[v] + known[c] + 9 for v, c in node.args[:-1])) + known[node.args[-1][0]]
+            return sum(known[v] + known[c] + 9 for v, c in node.args[:-1]) + known[node.args[-1][0]]
         if node.is_Relational:
-            return int(known[node.args[0]] + known[node.args[1]] + 3)
+            return sum(known[a] for a in node.args) + 3
         return len(node.func.__name__) + 2 + sum(known[a] for a in node.args) + 2 * (len(node.args) - 1)
 
     def _product(self, node: Any) -> int:
@@ -179,6 +189,7 @@ class _Walk:
     def __init__(self, work: _Work, lengths: _Lengths) -> None:
         self.work = work
         self.lengths = lengths
+        self.groups = 0
 
     def run(self, expr: Any) -> Any:
         done: dict[Any, Any] = {}
@@ -197,19 +208,31 @@ class _Walk:
                 stack += reversed(missing)
                 continue
             stack.pop()
-            done[node] = self._improve(_rebuilt(node, done))
+            done[node] = self._improve(self._rebuilt(node, done))
         return done[expr]
+
+    def _rebuilt(self, node: Any, done: dict[Any, Any]) -> Any:
+        """The node with its operands simplified, if SymPy can be given that."""
+        try:
+            found = _rebuilt(node, done)
+            self.lengths.of(found)
+        except Exception:  # SymPy evaluates what it builds, and fails in many ways (see to_sympy)
+            return node
+        return found
 
     def _improve(self, expr: Any) -> Any:
         """The shortest of some rewritings, of which each starts from the best so far."""
         for _ in range(STEPS):
-            if not self.work.spend(4 + len(expr.args)) or len(expr.args) > MAX_ARGUMENTS:
-                break
             best, least = expr, self.lengths.of(expr)
-            for other in self._candidates(expr):
-                size = self.lengths.of(other)
-                if size < least:
-                    best, least = other, size
+            if not self.work.spend(4 + len(expr.args) + least // 16) or len(expr.args) > MAX_ARGUMENTS:
+                break
+            try:
+                for other in self._candidates(expr):
+                    size = self.lengths.of(other)
+                    if size < least:
+                        best, least = other, size
+            except Exception:  # see _rebuilt; what was found until then is good
+                break
             if best is expr:
                 break
             expr = best
@@ -260,9 +283,12 @@ class _Walk:
         base, n = best
         inside = [t for t in expr.args if _powers(t).get(base) == n]
         outside = [t for t in expr.args if _powers(t).get(base) != n]
-        factor = base**n
-        rest = self._improve(sp.Add(*(t / factor for t in inside)))
-        return sp.Add(_gathered(sp.Mul(factor, rest)), *outside)
+        rest = sp.Add(*(_divided(t, {base: n}) for t in inside))
+        if self.groups < GROUPS:
+            self.groups += 1
+            rest = self._improve(rest)
+            self.groups -= 1
+        return sp.Add(_gathered(sp.Mul(base**n, rest)), *outside)
 
 
 def _powers(term: Any) -> dict[Any, Any]:
@@ -273,6 +299,15 @@ def _powers(term: Any) -> dict[Any, Any]:
         if not base.is_Rational:
             found[base] = n
     return found
+
+
+def _divided(term: Any, powers: dict[Any, Any]) -> Any:
+    """A term without these factors of it. SymPy's own division does not find exp(a - b) in exp(b - a)."""
+    factors = []
+    for f in sp.Mul.make_args(term):
+        base, n = (f.base, f.exp) if f.is_Pow and f.exp.is_Rational else (f, sp.S.One)
+        factors.append(base ** (n - powers[base]) if base in powers else f)
+    return sp.Mul(*factors)
 
 
 def _operands(node: Any) -> tuple[Any, ...]:
@@ -291,6 +326,7 @@ def _rebuilt(node: Any, done: dict[Any, Any]) -> Any:
         return node
     if isinstance(node, sp.Max | sp.Min):
         return node.func(*args, evaluate=False)
+    check_node(node, args)
     return node.func(*args)
 
 
@@ -351,8 +387,9 @@ def _common(expr: Any) -> Any:
             shared = {b: min(n, powers[b]) for b, n in shared.items() if b in powers}
         if not shared:
             return expr
-    factor = sp.Mul(*(b**n for b, n in (shared or {}).items()))
-    return _gathered(sp.Mul(factor, sp.Add(*(t / factor for t in expr.args))))
+    powers = shared or {}
+    rest = sp.Add(*(_divided(t, powers) for t in expr.args))
+    return _gathered(sp.Mul(*(b**n for b, n in powers.items()), rest))
 
 
 def _may_cancel(expr: Any) -> bool:

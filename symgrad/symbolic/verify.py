@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from flint import arb
+
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
 from symgrad.ops.balls import exact_ball, run_balls
@@ -17,11 +19,16 @@ from symgrad.symbolic.guard import precision
 POINTS = 4
 TRIES = 84
 #: Precision in bits: first, and last where digits cancel; and the accuracy below which a value says nothing.
-FIRST_BITS, LAST_BITS, SURE_BITS = 256, 4096, 64
+FIRST_BITS, LAST_BITS, SURE_BITS = 256, 2048, 64
+#: Points at which more than the first precision is tried.
+HARD_POINTS = 12
 #: Values below 2**(this) that cannot be told from zero are taken for zero, if all are.
 ZERO_SCALE = -1024
 #: How far from 0 the points go, in turn: functions may have a narrow domain, or a far one.
 REACHES = tuple(Fraction(r) for r in ("3", "1", "10", "1/2", "40", "1/50", "1000"))
+
+#: Beyond this functions overflow even Arb, one form of them sooner than another.
+MODERATE = 3
 
 SEED = 0x5EED
 
@@ -58,15 +65,16 @@ def verified(
     if any(n not in places for n in other.variables):
         return False
     draw = random.Random(SEED)
-    sure = zeros = 0
+    sure = zeros = hard = 0
     for attempt in range(tries):
         point = {n: _value(draw, attempt) for n in places}
         if near is not None and attempt % 2:
             for name, value in near.items():
                 if name in point:
                     point[name] = value + (abs(value) + Fraction(1, 16)) * point[name] / (64 * REACHES[attempt % 7])
-        a, b = _both(graph, index, needed, other, point)
-        if a is None:
+        a, b, tried = _both(graph, index, needed, other, point, LAST_BITS if hard < HARD_POINTS else FIRST_BITS)
+        hard += tried > FIRST_BITS
+        if a is None or (b is None and near is None and REACHES[attempt % 7] > MODERATE):
             continue
         if b is None or not a.overlaps(b):
             return False
@@ -74,9 +82,9 @@ def verified(
             sure += 1
         else:
             zeros += 1
-        if max(sure, zeros - TRIES // 4) >= points:
+        if max(sure, zeros - HARD_POINTS // 2) >= points:
             return True
-    return max(sure, zeros) >= points
+    return False
 
 
 def _value(draw: random.Random, attempt: int) -> Fraction:
@@ -91,24 +99,23 @@ def _is_sure(ball: Any) -> bool:
 
 def _is_close(ball: Any) -> bool:
     """Known well, or beyond doubt close to zero."""
-    return _is_sure(ball) or bool(ball.abs_upper() < exact_ball(2) ** ZERO_SCALE)
+    return _is_sure(ball) or bool(ball.abs_upper() < arb((1, ZERO_SCALE)))
 
 
 def _both(
-    graph: Graph, index: int, needed: Sequence[bool], other: Graph, point: dict[str, Fraction]
-) -> tuple[Any, Any]:
-    """Both values, at a precision that tells them well; ``None`` for one without a value."""
+    graph: Graph, index: int, needed: Sequence[bool], other: Graph, point: dict[str, Fraction], last: int
+) -> tuple[Any, Any, int]:
+    """Both values, at a precision that tells them well, and that precision; ``None`` for one without a value."""
     bits = FIRST_BITS
     while True:
         with precision(bits):
             a = _run(graph, index, needed, point)
             b = _run(other, other.output, other.ancestors(other.output), point)
             done = all(v is not None and _is_close(v) for v in (a, b))
-            if done or bits >= LAST_BITS:
-                return a, b
-            if a is None and bits > FIRST_BITS:  # outside the domain, and no matter of precision
-                return a, b
-        bits *= 4
+        # Where the graph has no value, more digits seldom give it one.
+        if done or a is None or bits >= last:
+            return a, b, bits
+        bits *= 8
 
 
 def _run(graph: Graph, index: int, needed: Sequence[bool], point: dict[str, Fraction]) -> Any:

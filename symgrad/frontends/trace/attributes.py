@@ -1,8 +1,11 @@
 """The attributes of traced values: what ``x.item()``, ``x.shape``, ``x.grad`` and ``x.tanh()`` mean.
 
-Two tables and no reflection: an attribute that stands in neither does not exist, so nothing of the objects behind a traced
-value can be reached.
+Two tables and no reflection: an attribute that stands in neither does not exist, so nothing of the objects behind a
+traced value can be reached.
 """
+
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -29,11 +32,17 @@ from symgrad.frontends.trace.values import (
     number,
 )
 
+
+def _dtype(x: Any) -> Marker:
+    library = "torch" if isinstance(x, Tensor) else "numpy"
+    return Marker(f"{library}.{x.dtype if isinstance(x, Array) else 'float64'}", lambda v: False)
+
+
 #: Attribute -> (least flavour that has it, how it is read).
 PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "shape": (NUMPY, lambda x: np.shape(raw(x))),
     "ndim": (NUMPY, lambda x: np.ndim(raw(x))),
-    "dtype": (NUMPY, lambda x: _dtype(x)),
+    "dtype": (NUMPY, _dtype),
     "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else x.tr.unsupported("the transpose")),
     "real": (FLOAT, lambda x: x),
     "imag": (FLOAT, lambda x: 0.0),
@@ -44,11 +53,6 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "grad_fn": (TENSOR, lambda x: None if x.node is None or x.node.is_leaf else "<grad_fn>"),
     "device": (TENSOR, lambda x: "cpu"),
 }
-
-
-def _dtype(x: Any) -> Marker:
-    library = "torch" if isinstance(x, Tensor) else "numpy"
-    return Marker(f"{library}.{x.dtype if isinstance(x, Array) else 'float64'}", lambda v: False)
 
 
 def _same(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -62,6 +66,11 @@ def _number(x: Any, *args: Any) -> Any:
 
 def _requires_grad(x: Any, flag: Any = True) -> Any:
     return autograd.track(x) if flag else autograd.untrack(x)
+
+
+def _detach(x: Any) -> Any:
+    x.node = None
+    return x
 
 
 def _zero(x: Any) -> Any:
@@ -128,7 +137,7 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "retain_grad": (TENSOR, autograd.retain),
     "requires_grad_": (TENSOR, _requires_grad),
     "detach": (TENSOR, autograd.detached),
-    "detach_": (TENSOR, lambda x: setattr(x, "node", None) or x),
+    "detach_": (TENSOR, _detach),
     "numpy": (TENSOR, lambda x, **kw: autograd.to_numpy(x)),
     "cpu": (TENSOR, _same),
     "to": (TENSOR, _to),

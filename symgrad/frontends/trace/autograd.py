@@ -1,9 +1,12 @@
 """torch's autograd, as far as a script can see it: which tensors are tracked, ``.backward()`` and ``.grad``.
 
-The numbers are ours: the table's local derivatives in float64, multiplied and summed along the tape. What a script reads
-from ``.grad`` becomes an input-like step of the graph, marked as autograd's: it is a number to compare with, and no
-consequence of the steps that the user wrote.
+The numbers are ours: the table's local derivatives in float64, multiplied and summed along the tape. What a script
+reads from ``.grad`` becomes an input-like step of the graph, marked as autograd's: it is a number to compare with, and
+no consequence of the steps that the user wrote.
 """
+
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -154,7 +157,9 @@ def _name(tr: Tracer, grad: Tensor, target: int) -> None:
     grad.step = tr.input(f"{name}.grad", data if data.ndim else data.item(), tr.here())
 
 
-def grad_of(tr: Tracer, outputs: Any, inputs: Any, grad_outputs: Any = None, **ignored: Any) -> tuple[Tensor | None, ...]:
+def grad_of(
+    tr: Tracer, outputs: Any, inputs: Any, grad_outputs: Any = None, **ignored: Any
+) -> tuple[Tensor | None, ...]:
     """``torch.autograd.grad(outputs, inputs)``."""
     tops = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
     wanted = list(inputs) if isinstance(inputs, list | tuple) else [inputs]

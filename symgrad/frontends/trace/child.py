@@ -1,9 +1,9 @@
 """The inside of the sandbox: a process that locks itself in, runs one script under tracing, and answers with JSON.
 
 The order matters. Everything that will ever be needed is imported first; then limits are set, the network is cut where
-the system allows it, and an audit hook is armed that ends the run at the first attempt to open, import, connect, start or
-inspect anything. Only then does the script's code run. The language guards already leave it no way to try; this is the
-wall behind them.
+the system allows it, and an audit hook is armed that ends the run at the first attempt to open, import, connect, start
+or inspect anything. Only then does the script's code run. The language guards already leave it no way to try; this is
+the wall behind them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from types import ModuleType
 from typing import Any
 
 #: Events that Python raises during a normal traced run. Everything else ends it.
-HARMLESS = frozenset({"sys._getframe", "builtins.id", "cpython._PySys_ClearAuditHooks", "code.__new__"})
+HARMLESS = frozenset({"sys._getframe", "builtins.id"})
+
+#: Attributes that the recorder itself reads to find the line, and that Python raises an event for.
+OURS = frozenset({"f_code", "tb_frame"})
 
 
 class _Nothing:
@@ -29,7 +32,7 @@ class _Nothing:
             raise AttributeError(name)
         return self
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *_: Any, **__: Any) -> Any:
         return self
 
 
@@ -61,7 +64,9 @@ def load() -> Any:
 
 
 def warm() -> None:
-    """Have NumPy do once what it imports for lazily, before importing ends."""
+    """Have done once what Python and NumPy import for lazily, before importing ends."""
+    import unicodedata  # noqa: F401  (the parser's, for names that are not ASCII)
+
     import numpy as np
 
     repr(np.random.RandomState(0).randn(2))
@@ -105,15 +110,24 @@ def limit(memory: int, seconds: float) -> None:
 class Wall:
     """The audit hook. It cannot be removed, only opened again from here, when the script is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Any) -> None:
         self.closed = False
-        self.tracer: Any = None
+        self.begun = False
+        self.tracer = tracer
         sys.addaudithook(self.event)
 
     def event(self, name: str, details: tuple[Any, ...]) -> None:
-        if not self.closed or name in HARMLESS:
+        if not self.closed or name in HARMLESS or (name == "object.__getattr__" and details[1] in OURS):
             return
-        self.tracer.stop("refused", f"the script reaches outside the sandbox ({name})")
+        if name == "exec" and not self.begun:
+            self.begun = True  # the script itself
+            return
+        # Saying why reads frames again.
+        self.closed = False
+        try:
+            self.tracer.stop("refused", f"the script reaches outside the sandbox ({name})")
+        finally:
+            self.closed = True
 
 
 def answer(out: int, document: dict[str, Any]) -> None:
@@ -144,8 +158,7 @@ def main() -> None:
     faulthandler.dump_traceback_later(seconds, exit=True, file=2)
     limit(int(request["memory"]), seconds)
     run = Run(str(request["source"]), str(request["filename"]))
-    wall = Wall()
-    wall.tracer = run.tracer
+    wall = Wall(run.tracer)
     try:
         code = run.compile()
     except Stop as e:

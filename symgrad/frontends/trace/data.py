@@ -147,9 +147,7 @@ class Trace:
             "graph": self.graph.to_json() if self.graph.steps else None,
             "source": self.graph.source,
             "values": [_value_to_json(v) for v in self.values],
-            "bindings": [
-                [b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings
-            ],
+            "bindings": [[b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings],
             "leaves": [
                 [f.name, f.step, span(f.span), f.requires_grad, f.literal, f.dtype, f.scope] for f in self.leaves
             ],

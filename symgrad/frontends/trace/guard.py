@@ -1,10 +1,10 @@
 """What a script may reach while it runs: attributes by exact type, and its own set of built-in functions.
 
-An attribute access of the script is a call of :meth:`Guard.getattr`. It decides by the *exact* type of the object and an
-allow-list of names for that type, so there is nothing to walk along: no ``__class__``, no ``gi_frame``, no ``__globals__``,
-not for any object that Python hands out (functions, generators, exceptions, methods, modules). Classes that the script
-defines may inherit only from each other, from ``object`` and from exceptions, so no object of its own can pose as a
-string, a number or one of our objects.
+An attribute access of the script is a call of :meth:`Guard.getattr`. It decides by the *exact* type of the object and
+an allow-list of names for that type, so there is nothing to walk along: no ``__class__``, no ``gi_frame``, no
+``__globals__``, not for any object that Python hands out (functions, generators, exceptions, methods, modules).
+Classes that the script defines may inherit only from each other, from ``object`` and from exceptions, so no object of
+its own can pose as a string, a number or one of our objects.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
 }
 #: Wrappers that stand for a type in the script -> the type.
 PLAIN = (
-    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set slice "
-    "sorted str tuple zip bool complex dict frozenset list object range property staticmethod classmethod super bytes"
+    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set slice
+    " "sorted str tuple zip bool complex dict frozenset list object range property staticmethod classmethod super bytes"
 ).split()
 
 #: Built-ins that are not there, with the reason.
 REFUSED = {
     "eval": "runs text as code", "exec": "runs text as code", "compile": "makes code", "open": "reaches files",
-    "input": "waits for a person", "globals": "reaches the interpreter's tables", "locals": "reaches the interpreter's tables",
-    "vars": "reaches the interpreter's tables", "dir": "reaches the interpreter's tables", "breakpoint": "starts a debugger",
-    "exit": "ends the process", "quit": "ends the process", "memoryview": "reaches memory", "bytearray": "reaches memory",
-    "help": "starts a pager",
+    "input": "waits for a person", "globals": "reaches the interpreter's tables", "locals": "reaches the interpreter's
+    tables", "vars": "reaches the interpreter's tables", "dir": "reaches the interpreter's tables", "breakpoint":
+    "starts a debugger", "exit": "ends the process", "quit": "ends the process", "memoryview": "reaches memory",
+    "bytearray": "reaches memory", "help": "starts a pager",
 }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class Guard:
         return self._no_attribute(obj, kind, name)
 
     @staticmethod
-    def _own(name: str) -> bool:
+    def _own(name: str) -> builtins.bool:
         """What a script may call an attribute of its own classes."""
         return not name.startswith("__")
 
@@ -116,10 +116,10 @@ class Guard:
         if isinstance(obj, type):
             if name == "__name__":
                 return (obj.__name__,)
-            if obj in self.classes and (self._own(name) or name == "__init__"):
-                # Only what the script's own classes define: no method of ``type`` and none of ``object``.
-                if any(name in vars(c) for c in obj.__mro__ if c in self.classes) or name == "__init__":
-                    return (getattr(obj, name),)
+            # Only what the script's own classes define: no method of ``type`` and none of ``object``.
+            defined = obj in self.classes and any(name in vars(c) for c in obj.__mro__ if c in self.classes)
+            if (defined and self._own(name)) or (obj in self.classes and name == "__init__"):
+                return (getattr(obj, name),)
             if name in OF_TYPES.get(obj, ()) or (name == "from_iterable" and obj.__module__ == "itertools"):
                 return (getattr(obj, name),)
         elif name == "__name__" and isinstance(obj, FunctionType | BuiltinFunctionType):
@@ -141,7 +141,9 @@ class Guard:
         if kind in self.classes or kind in READABLE:
             if name in dir(kind):
                 self.tr.refuse(f"the attribute {name} of {words} is not available in a traced file")
-            raise AttributeError(f"'{words}' object has no attribute '{name}'{did_you_mean(name, READABLE.get(kind, ()))}")
+            raise AttributeError(
+                f"'{words}' object has no attribute '{name}'{did_you_mean(name, READABLE.get(kind, ()))}"
+            )
         return self.tr.refuse(f"the attribute {name} of {words} is not available in a traced file")
 
     def builtin_getattr(self, obj: Any, name: Any, *default: Any) -> Any:
@@ -153,7 +155,7 @@ class Guard:
                 return default[0]
             raise
 
-    def hasattr(self, obj: Any, name: Any) -> bool:
+    def hasattr(self, obj: Any, name: Any) -> builtins.bool:
         if type(obj) is Facade:
             return name in obj.names()
         try:
@@ -234,11 +236,13 @@ class Guard:
     def _check_template(self, template: str, depth: int) -> None:
         for _, field, spec, _ in string.Formatter().parse(template):
             if field is not None and ("." in field or "[" in field):
-                self.tr.refuse(f"the format field {{{field}}} reaches into its argument", "give the value as an argument")
+                self.tr.refuse(
+                    f"the format field {{{field}}} reaches into its argument", "give the value as an argument"
+                )
             if spec and depth < 2:
                 self._check_template(spec, depth + 1)
 
-    def print(self, *args: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
+    def print(self, *args: Any, sep: Any = " ", end: Any = "\n", file: Any = None, **_: Any) -> None:
         self.tr.alive()
         if file is not None:
             self.tr.refuse("print to a file is not available in a traced file")
@@ -265,7 +269,7 @@ class Guard:
             self.tr.note("the result of int is taken as a constant")
         return int(raw(value), *base)
 
-    def bool(self, value: Any = False) -> bool:
+    def boolean(self, value: Any = False) -> builtins.bool:
         return bool(value)
 
     def round(self, value: Any, digits: Any = None) -> Any:
@@ -290,28 +294,37 @@ class Guard:
             return plain(items, **options)
         best = items[0]
         for other in items[1:]:
-            best = apply(op, (best, other)) if isinstance(best, Value) or isinstance(other, Value) else plain(best, other)
+            best = (
+                apply(op, (best, other)) if isinstance(best, Value) or isinstance(other, Value) else plain(best, other)
+            )
         return best
 
     def type(self, value: Any) -> Any:
         """The type of a value, as the name that the script has for it."""
         if isinstance(value, Mask):
-            return self.bool
+            return self.names["bool"]
         if isinstance(value, TracedInt):
             return self.names["int"]
         if isinstance(value, Array):
-            return Marker("torch.Tensor" if attributes.kind_name(value) == "Tensor" else "numpy.ndarray", lambda x: False)
+            return Marker(
+                "torch.Tensor" if attributes.kind_name(value) == "Tensor" else "numpy.ndarray", lambda x: False
+            )
         if isinstance(value, TracedFloat):
-            return self.names["float"] if attributes.kind_name(value) == "float" else Marker("numpy.float64", lambda x: False)
+            return (
+                self.names["float"]
+                if attributes.kind_name(value) == "float"
+                else Marker("numpy.float64", lambda x: False)
+            )
         kind = type(value)
         for name in ("float", "int", "bool"):
             if kind is getattr(builtins, name):
                 return self.names[name]
-        if kind in self.classes or kind in READABLE or kind is type(None) or isinstance(value, Exception):
+        shown = kind in READABLE and kind not in (GeneratorType, property)
+        if kind in self.classes or shown or kind is type(None) or isinstance(value, Exception):
             return kind
         return self.tr.refuse(f"the type of {_kind_of(value)} is not available in a traced file")
 
-    def isinstance(self, value: Any, kinds: Any) -> bool:
+    def isinstance(self, value: Any, kinds: Any) -> builtins.bool:
         if isinstance(kinds, tuple):
             return any(self.isinstance(value, k) for k in kinds)
         if isinstance(kinds, Marker):
@@ -327,7 +340,7 @@ class Guard:
             return True
         return isinstance(value, kinds)
 
-    def issubclass(self, kind: Any, kinds: Any) -> bool:
+    def issubclass(self, kind: Any, kinds: Any) -> builtins.bool:
         return issubclass(kind, kinds)
 
     # --- operators that could explode ---------------------------------------------------------------------------
@@ -364,8 +377,9 @@ class Guard:
         table: dict[str, Any] = {name: getattr(builtins, name) for name in PLAIN}
         table |= EXCEPTIONS
         table |= {"None": None, "True": True, "False": False, "Ellipsis": ..., "NotImplemented": NotImplemented}
-        own = "hasattr setattr delattr print float int round pow sum max min type isinstance issubclass bool"
+        own = "hasattr setattr delattr print float int round pow sum max min type isinstance issubclass"
         table |= {name: _wrap(getattr(self, name), name) for name in own.split()}
+        table["bool"] = _wrap(self.boolean, "bool")
         table["getattr"] = _wrap(self.builtin_getattr, "getattr")
         table["format"] = format
         table["__name__"] = "__main__"

@@ -1,9 +1,9 @@
 """The rewriting that lets a script run under tracing and under guard.
 
 Assignments tell the recorder the name, attribute access asks the guards, and everything keeps its place in the text: a
-rewritten node takes the location of the node it replaces, so that Python's own positions stay those of the original. The
-helpers' names begin and end with two underscores: the script cannot write them (``rules.py``), and a class body does not
-mangle them.
+rewritten node takes the location of the node it replaces, so that Python's own positions stay those of the original.
+The helpers' names begin and end with two underscores: the script cannot write them (``rules.py``), and a class body
+does not mangle them.
 """
 
 from __future__ import annotations
@@ -206,8 +206,9 @@ class _Rewriter(ast.NodeTransformer):
         parts: list[ast.expr] = []
         after: list[ast.stmt] = []
         sources: list[ast.expr | None] = [None] * len(target.elts)
-        if isinstance(source, ast.Tuple | ast.List) and len(source.elts) == len(target.elts):
-            if not any(isinstance(e, ast.Starred) for e in (*source.elts, *target.elts)):
+        if isinstance(source, ast.Tuple | ast.List):
+            starred = any(isinstance(e, ast.Starred) for e in (*source.elts, *target.elts))
+            if len(source.elts) == len(target.elts) and not starred:
                 sources = list(source.elts)
         for element, part in zip(target.elts, sources, strict=True):
             name = self.temporary()
@@ -250,9 +251,7 @@ class _Rewriter(ast.NodeTransformer):
             out.append(ast.copy_location(ast.Assign([self.store(owner, node)], self.expr(target.value)), target))
             if isinstance(target, ast.Attribute):
                 old = self.call(GETATTR, target, self.load(owner, target), self.constant(target.attr, target))
-                again = ast.copy_location(
-                    ast.Attribute(self.load(owner, target), target.attr, ast.Store()), target
-                )
+                again = ast.copy_location(ast.Attribute(self.load(owner, target), target.attr, ast.Store()), target)
             else:
                 index = self.temporary()
                 value = self.expr(target.slice)

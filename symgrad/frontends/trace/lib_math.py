@@ -1,5 +1,8 @@
 """Names of ``math`` and ``random``, and of Python's standard library, that are not ops of the table."""
 
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 import collections
@@ -125,21 +128,26 @@ def _random(name: str) -> Callable[..., Any]:
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
         source = tr.__dict__.setdefault("python_random", random.Random(0))
         plain = [raw(a) for a in args]
-        if name in ("choices", "sample") and max([0, *(a for a in (*plain, *kwargs.values()) if type(a) is int)]) > 10**6:
+        if (
+            name in ("choices", "sample")
+            and max([0, *(a for a in (*plain, *kwargs.values()) if type(a) is int)]) > 10**6
+        ):
             tr.stop("limit", f"random.{name} of this many items")
         return getattr(source, name)(*plain, **{k: raw(v) for k, v in kwargs.items()})
 
     return call
 
 
-for _name in "random uniform gauss normalvariate randint randrange choice choices sample shuffle seed expovariate".split():
+for (
+    _name
+) in "random uniform gauss normalvariate randint randrange choice choices sample shuffle seed expovariate".split():
     HANDLERS[f"random.{_name}"] = _random(_name)
 
 # --- functools, itertools, collections, operator: pure, and their objects' attributes are guarded ---------------
 
 for _name in (
-    "accumulate chain combinations count cycle dropwhile filterfalse groupby islice pairwise permutations product repeat "
-    "starmap takewhile zip_longest"
+    "accumulate chain combinations count cycle dropwhile filterfalse groupby islice pairwise permutations product
+    repeat " "starmap takewhile zip_longest"
 ).split():
     CONSTANTS[f"itertools.{_name}"] = functools.partial(lambda tr, found: found, found=getattr(itertools, _name))
 for _name in ("OrderedDict", "defaultdict", "deque", "Counter"):
@@ -174,7 +182,8 @@ def _wraps(tr: Tracer, function: Any) -> Any:
 @traced("functools.lru_cache", "functools.cache")
 def _cache(tr: Tracer, function: Any = None, **options: Any) -> Any:
     def decorate(inner: Any) -> Any:
-        return functools.cache(lambda *args, **kwargs: inner(*args, **kwargs))
+        # The script never sees this object's own attributes: the guard knows no type of it.
+        return functools.cache(inner)
 
     return decorate(function) if callable(function) else decorate
 
@@ -258,8 +267,8 @@ class Anything:
 
 
 for _name in (
-    "Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type Union Final ClassVar Generic "
-    "Self TypeAlias"
+    "Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type Union Final ClassVar
+    Generic " "Self TypeAlias"
 ).split():
     CONSTANTS[f"typing.{_name}"] = lambda tr: Anything()
 

@@ -1,5 +1,8 @@
 """Names of ``numpy`` that are not ops of the table."""
 
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -44,7 +47,14 @@ def dtype_name(dtype: Any, default: str) -> str:
     if dtype is None:
         return default
     name = dtype.name.rpartition(".")[2] if isinstance(dtype, Marker) else getattr(dtype, "__name__", str(dtype))
-    known = {"float": "float64", "double": "float64", "int": "int64", "long": "int64", "half": "float16", "single": "float32"}
+    known = {
+        "float": "float64",
+        "double": "float64",
+        "int": "int64",
+        "long": "int64",
+        "half": "float16",
+        "single": "float32",
+    }
     return known.get(name, name)
 
 
@@ -70,6 +80,7 @@ def kind(name: str, *, whole: bool = False) -> Marker:
 
 
 for _name in ("float64", "float32", "float16", "double", "single", "float_", "longdouble"):
+
     def _make(tr: Tracer, name: str = _name) -> Any:
         made = kind(name)
         made.make = lambda value=0.0, tr=tr: scalar(tr, value)
@@ -77,6 +88,7 @@ for _name in ("float64", "float32", "float16", "double", "single", "float_", "lo
 
     CONSTANTS[f"numpy.{_name}"] = _make
 for _name in ("int64", "int32", "int8", "uint8", "int_", "intp"):
+
     def _whole(tr: Tracer, name: str = _name) -> Any:
         made = kind(name, whole=True)
         made.make = lambda value=0: int(raw(value))
@@ -127,7 +139,9 @@ def _filled(name: str, value: float | None) -> None:
         return Array(tr, np.full(size_of(tr, shape), float(raw(fill))))
 
     def like(tr: Tracer, model: Any, fill: Any = value, dtype: Any = None, **options: Any) -> Any:
-        return Array(tr, np.full(np.shape(raw(as_array(tr, model) if isinstance(model, list) else model)), float(raw(fill))))
+        return Array(
+            tr, np.full(np.shape(raw(as_array(tr, model) if isinstance(model, list) else model)), float(raw(fill)))
+        )
 
     HANDLERS[f"numpy.{name}"] = call
     HANDLERS[f"numpy.{name}_like"] = like
@@ -152,7 +166,7 @@ def _arange(tr: Tracer, *args: Any, **options: Any) -> Any:
 
 @traced("numpy.linspace")
 def _linspace(tr: Tracer, start: Any, stop: Any, num: Any = 50, **options: Any) -> Any:
-    return Array(tr, np.linspace(raw(start), raw(stop), *size_of(tr, num)))
+    return Array(tr, np.linspace(raw(start), raw(stop), size_of(tr, num)[0]))
 
 
 # --- functions composed of ops ----------------------------------------------------------------------------------
@@ -195,6 +209,7 @@ def reduced(tr: Tracer, name: str, x: Any) -> Any:
 
 
 for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
+
     def _reduce(tr: Tracer, x: Any, *args: Any, name: str = f"numpy.{_name}", **options: Any) -> Any:
         return reduced(tr, name, x)
 
@@ -294,6 +309,7 @@ def draw(tr: Tracer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -
 
 
 for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
+
     def _draw(tr: Tracer, *args: Any, name: str = _name, **kwargs: Any) -> Any:
         return draw(tr, name, args, kwargs)
 

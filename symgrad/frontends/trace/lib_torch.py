@@ -1,5 +1,8 @@
 """Names of ``torch`` that are not ops of the table. torch itself is never imported here."""
 
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,8 +17,25 @@ from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_arr
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, Array, Tensor, TracedInt, Value, apply
 
-for _name in ("float64", "double", "float32", "float", "float16", "half", "bfloat16", "int64", "long", "int32", "int", "bool"):
-    CONSTANTS[f"torch.{_name}"] = lambda tr, name=_name: Marker(f"torch.{name}", lambda x: False)
+for _name in (
+    "float64",
+    "double",
+    "float32",
+    "float",
+    "float16",
+    "half",
+    "bfloat16",
+    "int64",
+    "long",
+    "int32",
+    "int",
+    "bool",
+):
+
+    def _dtype(tr: Tracer, name: str = _name) -> Any:
+        return Marker(f"torch.{name}", lambda x: False)
+
+    CONSTANTS[f"torch.{_name}"] = _dtype
 
 
 @constant("torch.Tensor", "torch.FloatTensor", "torch.DoubleTensor")
@@ -43,8 +63,7 @@ def tensor(
         default = data.dtype if isinstance(data, Array) else "int64" if whole else tr.default_dtype
         values = np.asarray(raw(data))
     else:
-        values = as_array(tr, data if isinstance(data, list | tuple) else [data]).data
-        values = values if isinstance(data, list | tuple) else values[0]
+        values = as_array(tr, data).data
         default = "int64" if np.asarray(values).dtype.kind == "i" else tr.default_dtype
     name = dtype_name(dtype, default)
     if requires_grad and not name.startswith(("float", "bfloat")):
@@ -155,9 +174,13 @@ def _anomaly(tr: Tracer, *args: Any) -> Any:
 
 
 HANDLERS["torch.autograd.grad"] = autograd.grad_of
-HANDLERS["torch.autograd.backward"] = lambda tr, tensors, grad_tensors=None, **kw: [
-    autograd.backward(t, grad_tensors) for t in (tensors if isinstance(tensors, list | tuple) else [tensors])
-] and None
+
+
+@traced("torch.autograd.backward")
+def _backward(tr: Tracer, tensors: Any, grad_tensors: Any = None, **options: Any) -> None:
+    several = isinstance(tensors, list | tuple)
+    for i, t in enumerate(tensors if several else [tensors]):
+        autograd.backward(t, grad_tensors[i] if several and grad_tensors is not None else grad_tensors)
 
 
 # --- functions composed of ops ----------------------------------------------------------------------------------

@@ -139,6 +139,7 @@ def lift(tr: Tracer, value: Any, flavour: int) -> Any:
 
 def as_array(tr: Tracer, value: Any, dtype: Any = None) -> Any:
     """Plain data, perhaps nested, as an ndarray in a traced wrapper."""
+
     def bare(item: Any) -> Any:
         if isinstance(item, list | tuple):
             return [bare(i) for i in item]
@@ -151,7 +152,9 @@ def as_array(tr: Tracer, value: Any, dtype: Any = None) -> Any:
     return value if isinstance(value, Value) else Array(tr, np.array(bare(value), dtype=dtype))
 
 
-def elementwise(tr: Tracer, name: str, op: Op, run: Callable[..., Any] | None, floor: int, *args: Any, **kw: Any) -> Any:
+def elementwise(
+    tr: Tracer, name: str, op: Op, run: Callable[..., Any] | None, floor: int, *args: Any, **kw: Any
+) -> Any:
     """Call an op of the table under its library's name."""
     operands = list(args)
     for keyword in KEYWORDS.get(op.name, ("input", "other"))[len(operands) :]:
@@ -204,7 +207,7 @@ class Missing:
     def use(self) -> Any:
         self.tr.stop(self.kind, self.message)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *_: Any, **__: Any) -> Any:
         return self.use()
 
     def __iter__(self) -> Any:
@@ -225,7 +228,8 @@ class Missing:
 
 
 class Marker:
-    """A type of a facade (``np.float64``, ``torch.Tensor``): to test with ``isinstance``, to name a dtype, or to call."""
+    """A type of a facade (``np.float64``, ``torch.Tensor``): to test with ``isinstance``, to name a dtype, or to
+    call."""
 
     def __init__(self, name: str, test: Callable[[Any], bool], make: Callable[..., Any] | None = None) -> None:
         self.name = name
@@ -299,8 +303,6 @@ def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     call.__name__ = name
     return call
-
-
 
 
 __all__ = [

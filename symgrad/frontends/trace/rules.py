@@ -1,20 +1,23 @@
 """Which Python the sandbox accepts: checked on the whole syntax tree before anything runs.
 
-Why not RestrictedPython's transformer? It rewrites much the same things (attribute access, iteration, unpacking, in-place
-operators), but it is a deny-list over names plus policies that every embedder must supply, its rewriting moves the source
-positions that the carets of symgrad's findings depend on, and it refuses what gradient code is full of (in-place operators
-on attributes and items, annotated assignments). Here the rule is the other way round, and in three layers, of which each
-would stop the known escapes by itself:
+Why not RestrictedPython's transformer? It rewrites much the same things (attribute access, iteration, unpacking,
+in-place operators), but it is a deny-list over names plus policies that every embedder must supply, its rewriting
+moves the source positions that the carets of symgrad's findings depend on, and it refuses what gradient code is full
+of (in-place operators on attributes and items, annotated assignments). Here the rule is the other way round, and in
+three layers, of which each would stop the known escapes by itself:
 
 1. this module: only node types of an allow-list, and no identifier that begins with two underscores but a few;
-2. ``guard.py``: every attribute access of the script goes through a function that decides by the *exact type* of the object
+2. ``guard.py``: every attribute access of the script goes through a function that decides by the *exact type* of the
+object
    which names exist; there is no path to a frame, a code object, a module, a base class or a function's globals;
-3. ``child.py``: a process without files, network or subprocesses, where an audit hook ends the run on the first attempt.
+3. ``child.py``: a process without files, network or subprocesses, where an audit hook ends the run on the first
+attempt.
 """
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 #: Node types that a script may contain. What is not listed is refused: await, async, match, except*, ...
@@ -24,25 +27,26 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset({
     ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.NamedExpr, ast.Call, ast.keyword, ast.Lambda,
     ast.arguments, ast.arg, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension,
     ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete, ast.Pass, ast.Break, ast.Continue, ast.Return, ast.Yield,
-    ast.YieldFrom, ast.If, ast.For, ast.While, ast.With, ast.withitem, ast.Try, ast.ExceptHandler, ast.Raise, ast.Assert,
-    ast.FunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.alias,
-    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift, ast.BitAnd,
-    ast.BitOr, ast.BitXor, ast.Invert, ast.Not, ast.UAdd, ast.USub, ast.And, ast.Or, ast.Eq, ast.NotEq, ast.Lt, ast.LtE,
-    ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
+    ast.YieldFrom, ast.If, ast.For, ast.While, ast.With, ast.withitem, ast.Try, ast.ExceptHandler, ast.Raise,
+    ast.Assert, ast.FunctionDef, ast.ClassDef, ast.Global, ast.Nonlocal, ast.Import, ast.ImportFrom, ast.alias,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow, ast.MatMult, ast.LShift, ast.RShift,
+    ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert, ast.Not, ast.UAdd, ast.USub, ast.And, ast.Or, ast.Eq, ast.NotEq,
+    ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
 })  # fmt: skip
 
 #: What a refused node type is called.
 WORDS: dict[type[ast.AST], str] = {
-    ast.AsyncFunctionDef: "async functions", ast.AsyncFor: "async loops", ast.AsyncWith: "async with", ast.Await: "await",
-    ast.Match: "match statements", ast.TryStar: "except*",
+    ast.AsyncFunctionDef: "async functions", ast.AsyncFor: "async loops", ast.AsyncWith: "async with", ast.Await:
+    "await", ast.Match: "match statements", ast.TryStar: "except*",
 }  # fmt: skip
 
-#: Special methods that a class may define. None is called with, or can return, anything the script does not already have.
+#: Special methods that a class may define. None is called with, or can return, anything the script does not already
+#: have.
 METHODS = frozenset(
-    "__init__ __call__ __repr__ __str__ __len__ __iter__ __next__ __getitem__ __setitem__ __contains__ __enter__ __exit__ "
-    "__add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ __itruediv__ "
-    "__pow__ __rpow__ __neg__ __pos__ __abs__ __matmul__ __rmatmul__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __bool__ "
-    "__hash__ __float__".split()
+    "__init__ __call__ __repr__ __str__ __len__ __iter__ __next__ __getitem__ __setitem__ __contains__ __enter__
+    __exit__ " "__add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__
+    __itruediv__ " "__pow__ __rpow__ __neg__ __pos__ __abs__ __matmul__ __rmatmul__ __eq__ __ne__ __lt__ __le__ __gt__
+    __ge__ __bool__ " "__hash__ __float__".split()
 )
 
 #: Special names that may be read as plain names, and as attributes.
@@ -75,7 +79,17 @@ def check(tree: ast.AST) -> None:
     """
     found = [problem for node in ast.walk(tree) for problem in _problems(node)]
     if found:
-        raise min(found, key=lambda r: (getattr(r.node, "lineno", 0), getattr(r.node, "col_offset", 0)))
+        raise min(found, key=_order)
+
+
+def _order(problem: Refused) -> tuple[int, int, int]:
+    """By place; of an attribute chain the first link, and what has no place of its own last."""
+    node = problem.node
+    return (
+        getattr(node, "lineno", sys.maxsize),
+        getattr(node, "col_offset", 0),
+        getattr(node, "end_col_offset", None) or 0,
+    )
 
 
 def _problems(node: ast.AST) -> Iterator[Refused]:
@@ -124,8 +138,10 @@ def _import_problems(node: ast.Import | ast.ImportFrom) -> Iterator[Refused]:
     for alias in node.names:
         if alias.name == "*":
             yield Refused("import * is not accepted in a traced file", node, "import the names that are used")
-        if any(part.startswith("_") for part in alias.name.split(".")) or (alias.asname or "").startswith("__"):
-            yield Refused(f"importing {alias.name} leads into Python's internals", node)
+        hidden = [part for part in alias.name.split(".") if part.startswith("_")]
+        hidden += [n for n in (alias.asname or "",) if n.startswith("__")]
+        if hidden:
+            yield Refused(f"importing {hidden[0]} leads into Python's internals", node)
     if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("_") and node.module != "__future__":
         yield Refused(f"the module {node.module} leads into Python's internals", node)
 

@@ -42,7 +42,11 @@ class Run:
         tr = self.tracer
         try:
             if len(self.source) > MAX_SOURCE:
-                tr.stop("limit", "the file is too long")
+                tr.stop("limit", "the file is too long", span=Span(tr.filename, 1, 1, 1, 1))
+            if "\0" in self.source:
+                before = self.source.partition("\0")[0].split("\n")
+                line, column = len(before), len(before[-1]) + 1
+                tr.stop("syntax", "a null byte in the text", span=Span(tr.filename, line, column, line, column + 1))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
@@ -56,8 +60,6 @@ class Run:
             tr.stop("syntax", message, hint, span)
         except Refused as e:
             tr.stop("refused", e.message, e.hint, self.span(e.node))
-        except ValueError as e:
-            tr.stop("syntax", str(e), span=Span(tr.filename, 1, 1, 1, 1))
         except (RecursionError, MemoryError):
             tr.stop("limit", "the file is nested too deeply to be read", span=Span(tr.filename, 1, 1, 1, 1))
 
@@ -110,7 +112,7 @@ class Run:
         except MemoryError as e:
             error = TraceError("limit", "the script needs more memory than it may have", tr.place_of(e.__traceback__))
         except RecursionError as e:
-            error = TraceError("limit", "the script calls itself too deeply", tr.place_of(e.__traceback__))
+            error = TraceError("limit", "the script calls itself too deeply", tr.place_of(e.__traceback__, calls=True))
         except SystemExit as e:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
@@ -128,7 +130,9 @@ class Run:
         if isinstance(e, SyntaxError | KeyError) and e.args:
             words = repr(e.args[0])
         name = type(e).__name__
-        return TraceError("exception", (f"{name}: {words}" if words else name)[:500], self.tracer.place_of(e.__traceback__))
+        return TraceError(
+            "exception", (f"{name}: {words}" if words else name)[:500], self.tracer.place_of(e.__traceback__)
+        )
 
     # --- helpers of the rewriting -------------------------------------------------------------------------------
 

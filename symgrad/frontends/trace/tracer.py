@@ -104,13 +104,20 @@ class Tracer:
             return offset + 1
         return len(text.encode()[:offset].decode(errors="ignore")) + 1
 
-    def place_of(self, traceback: TracebackType | None) -> Span | None:
-        """The innermost place in the user's code that an exception passed through."""
+    def place_of(self, traceback: TracebackType | None, *, calls: bool = False) -> Span | None:
+        """The innermost place in the user's code that an exception passed through.
+
+        With ``calls``, a place that is the head of a function gives way to where the function was called: what fails
+        for want of depth may fail at the first thing that the last call does.
+        """
         found = None
         while traceback is not None:
             code = traceback.tb_frame.f_code
             if code.co_filename == CODE_NAME:
-                found = self.place(code, traceback.tb_lasti)
+                place = self.place(code, traceback.tb_lasti)
+                text = self.lines[place.line - 1][place.column - 1 :] if place.line <= len(self.lines) else ""
+                if found is None or not calls or not text.startswith("def "):
+                    found = place
             traceback = traceback.tb_next
         return found
 
@@ -225,7 +232,9 @@ class Tracer:
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
             grad_reads=tuple(self.grad_reads),
-            prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n")) if printed else (),
+            prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n"))
+            if printed
+            else (),
             notes=tuple(self.notes.values()),
             error=error,
         )

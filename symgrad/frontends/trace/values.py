@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 INT, FLOAT, NUMPY, ARRAY, TENSOR = range(5)
 
 
-class Value:
+class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
     """What all traced values share: the operators, and a place in the graph.
 
     Attributes (of the subclasses):
@@ -37,8 +37,16 @@ class Value:
 
     __slots__ = ()
     flavour = FLOAT
-    tr: Tracer
-    step: int | None
+    if TYPE_CHECKING:
+        # Slots, or instance attributes, of the subclasses.
+        @property
+        def tr(self) -> Tracer: ...
+
+        @property
+        def step(self) -> int | None: ...
+
+        @step.setter
+        def step(self, value: int | None) -> None: ...
 
     @property
     def raw(self) -> Any:
@@ -47,8 +55,8 @@ class Value:
 
     def materialise(self) -> int:
         """A step for data that has none, since it is used without ever having got a name."""
-        self.step = self.tr.constant(self.raw)
-        return self.step
+        step = self.step = self.tr.constant(self.raw)
+        return step
 
     @property
     def place(self) -> int:
@@ -152,9 +160,7 @@ class Value:
 
 
 #: NumPy's own name of a ufunc (``np.abs`` calls itself ``absolute``) -> op.
-UFUNCS: dict[str, str] = {
-    numeric.lookup(np, op.numpy).__name__: op.name for op in OPS.values() if op.numpy is not None
-}
+UFUNCS: dict[str, str] = {numeric.lookup(np, op.numpy).__name__: op.name for op in OPS.values() if op.numpy is not None}
 
 
 class Scalar(Value):
@@ -330,7 +336,9 @@ class Tensor(Array):
     node: Node | None
     grad: Tensor | None
 
-    def __init__(self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "", node: Node | None = None) -> None:
+    def __init__(
+        self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "", node: Node | None = None
+    ) -> None:
         super().__init__(tr, data, step, dtype)
         self.node = node
         self.grad = None
@@ -482,7 +490,7 @@ def matmul(left: Any, right: Any) -> Any:
     tr = (left if isinstance(left, Value) else right).tr
     if not isinstance(left, Array) and not isinstance(right, Array):
         return NotImplemented
-    tr.unsupported("@ (matrix product)")
+    return tr.unsupported("@ (matrix product)")
 
 
 #: A whole number may grow to this many bits.
@@ -491,13 +499,13 @@ INT_BITS = 1 << 16
 
 def check_power(tr: Tracer, base: Any, exponent: Any) -> None:
     """Refuse a power of whole numbers that would take minutes and gigabytes."""
-    if isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0:
-        if base.bit_length() * exponent > INT_BITS:
-            tr.stop("limit", "a power of whole numbers is too large to compute")
+    whole = isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0
+    if whole and base.bit_length() * exponent > INT_BITS:
+        tr.stop("limit", "a power of whole numbers is too large to compute")
 
 
 __all__ = [
     "ARRAY", "FLOAT", "INT", "NUMPY", "TENSOR", "Array", "Exact", "Mask", "NumpyFloat", "Scalar", "Stop", "Tensor",
-    "TracedFloat", "TracedInt", "Value", "apply", "binary", "check_power", "exact", "is_number", "item", "matmul", "number",
-    "rewrap", "step_of", "untraced",
+    "TracedFloat", "TracedInt", "Value", "apply", "binary", "check_power", "exact", "is_number", "item", "matmul",
+    "number", "rewrap", "step_of", "untraced",
 ]  # fmt: skip

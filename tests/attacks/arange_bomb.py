@@ -1,0 +1,3 @@
+# says: too large
+import numpy as np
+x = np.arange(10**10)  #!

@@ -1,0 +1,3 @@
+# says: async
+async def f():  #!
+    pass

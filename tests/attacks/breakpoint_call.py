@@ -1,0 +1,2 @@
+# says: breakpoint
+breakpoint()  #!

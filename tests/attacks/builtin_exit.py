@@ -1,0 +1,3 @@
+# says: exit
+x = 0.5
+exit()  #!

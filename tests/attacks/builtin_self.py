@@ -1,0 +1,2 @@
+# says: __self__
+x = print.__self__  #!

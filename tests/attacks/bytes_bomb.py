@@ -1,0 +1,2 @@
+# says: memory
+y = bytes(10**11)  #!

@@ -1,0 +1,3 @@
+# says: collections._sys|leads into
+import collections
+x = collections._sys  #!

@@ -1,0 +1,2 @@
+# says: compile
+c = compile("1", "x", "eval")  #!

@@ -1,0 +1,3 @@
+# says: module ctypes
+import ctypes
+ctypes.CDLL(None).system(b"true")  #!

@@ -1,0 +1,3 @@
+# says: module dataclasses
+from dataclasses import make_dataclass
+x = make_dataclass("A", ["x: __import__('os')"])  #!

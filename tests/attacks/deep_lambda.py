@@ -1,0 +1,3 @@
+# says: deeply
+f = lambda n: f(n + 1)  #!
+f(0)

@@ -1,0 +1,4 @@
+# says: deeply
+def f(n):
+    return f(n + 1)  #!
+f(0)

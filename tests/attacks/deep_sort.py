@@ -1,0 +1,4 @@
+# says: deeply
+def f(x):
+    return sorted([x, x], key=f)  #!
+f(1)

@@ -1,0 +1,3 @@
+# says: copy|traced
+import copy
+x = copy.deepcopy(print)  #!

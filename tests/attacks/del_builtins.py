@@ -1,0 +1,2 @@
+# says: __builtins__
+del __builtins__  #!

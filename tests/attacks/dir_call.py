@@ -1,0 +1,2 @@
+# says: dir
+v = dir(1.0)  #!

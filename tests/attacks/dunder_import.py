@@ -1,0 +1,2 @@
+# says: __import__
+os = __import__("os")  #!

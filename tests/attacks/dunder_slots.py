@@ -1,0 +1,3 @@
+# says: __slots__
+class A:
+    __slots__ = ("a",)  #!

@@ -1,0 +1,2 @@
+# says: eval
+eval("open('/tmp/symgrad-canary', 'w')")  #!

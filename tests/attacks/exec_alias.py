@@ -1,0 +1,3 @@
+# says: exec
+e = [exec][0]
+e("open('/tmp/symgrad-canary', 'w')")  #!

@@ -1,0 +1,2 @@
+# says: exec
+exec("open('/tmp/symgrad-canary', 'w')")  #!

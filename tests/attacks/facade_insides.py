@@ -1,0 +1,3 @@
+# says: _found
+import numpy as np
+x = np._found  #!

@@ -1,0 +1,4 @@
+# says: numpy.tr
+import numpy as np
+x = np.tr
+x.builder  #!

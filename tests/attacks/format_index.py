@@ -1,0 +1,2 @@
+# says: reaches into
+print("{0[a]}".format({"a": 1}))  #!

@@ -1,0 +1,3 @@
+# says: reaches into
+x = 0.5
+print("{0.__class__}".format(x))  #!

@@ -1,0 +1,3 @@
+# says: __class__
+x = 0.5
+print(f"{x.__class__}")  #!

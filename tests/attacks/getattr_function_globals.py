@@ -1,0 +1,3 @@
+# says: __globals__
+import math
+x = math.sqrt.__globals__  #!

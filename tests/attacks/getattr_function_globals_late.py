@@ -1,0 +1,3 @@
+# says: __globals__
+import math
+x = getattr(math.sqrt, "__glo" + "bals__")  #!

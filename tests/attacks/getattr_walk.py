@@ -1,0 +1,3 @@
+# says: __class__
+name = "__cl" + "ass__"
+x = getattr((), name)  #!

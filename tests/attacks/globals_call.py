@@ -1,0 +1,3 @@
+# says: globals
+x = 0.5
+g = globals()  #!

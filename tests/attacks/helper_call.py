@@ -1,0 +1,2 @@
+# says: __sg_bind__
+x = __sg_bind__(0, 1, "")  #!

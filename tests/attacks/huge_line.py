@@ -1,0 +1,2 @@
+# says: prints too much
+print("x" * 10**7)  #!

@@ -1,0 +1,2 @@
+# says: __sg_import__
+import math as __sg_import__  #!

@@ -1,0 +1,4 @@
+# says: does not end
+# timeout: 2
+x = 0
+while True: x  #!

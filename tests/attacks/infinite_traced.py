@@ -1,0 +1,5 @@
+# says: more than|does not end
+# timeout: 8
+x = 0.5
+while True:
+    x = x * 0.999  #!

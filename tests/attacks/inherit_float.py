@@ -1,0 +1,3 @@
+# says: inherit
+class F(float):  #!
+    pass

@@ -1,0 +1,4 @@
+# says: inherit
+import torch
+class T(torch.Tensor):  #!
+    pass

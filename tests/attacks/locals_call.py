@@ -1,0 +1,2 @@
+# says: locals
+l = locals()  #!

@@ -1,0 +1,3 @@
+# says: metaclass
+class A(metaclass=print):  #!
+    pass

@@ -1,0 +1,3 @@
+# says: type of
+import math
+x = type(math)  #!

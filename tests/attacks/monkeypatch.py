@@ -1,0 +1,3 @@
+# says: cannot be replaced
+import numpy as np
+np.tanh = lambda x: x  #!

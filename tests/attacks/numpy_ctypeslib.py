@@ -1,0 +1,3 @@
+# says: numpy.ctypeslib
+import numpy as np
+np.ctypeslib.load_library("c", "/")  #!

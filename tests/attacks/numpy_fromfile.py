@@ -1,0 +1,3 @@
+# says: numpy.fromfile
+import numpy as np
+x = np.fromfile("/etc/passwd")  #!

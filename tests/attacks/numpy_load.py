@@ -1,0 +1,3 @@
+# says: numpy.load
+import numpy as np
+x = np.load("/tmp/x.npy", allow_pickle=True)  #!

@@ -1,0 +1,3 @@
+# says: numpy.os
+import numpy as np
+np.os.system("true")  #!

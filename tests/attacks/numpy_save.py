@@ -1,0 +1,3 @@
+# says: numpy.save
+import numpy as np
+np.save('/tmp/symgrad-canary', np.array([1.0]))  #!

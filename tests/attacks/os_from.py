@@ -1,0 +1,3 @@
+# says: module os
+from os import system
+system("touch /tmp/symgrad-canary")  #!

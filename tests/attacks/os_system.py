@@ -1,0 +1,3 @@
+# says: module os
+import os
+os.system("touch /tmp/symgrad-canary")  #!

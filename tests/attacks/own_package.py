@@ -1,0 +1,3 @@
+# says: module symgrad
+import symgrad.frontends.trace.child as c
+c.os.system("true")  #!

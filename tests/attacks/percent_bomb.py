@@ -1,0 +1,2 @@
+# says: memory|OverflowError
+y = "%9000000000d" % 1  #!

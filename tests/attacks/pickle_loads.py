@@ -1,0 +1,3 @@
+# says: module pickle
+import pickle
+pickle.loads(b"cos\nsystem\n(S'true'\ntR.")  #!

@@ -1,0 +1,2 @@
+# says: power
+x = pow(10, 10**8)  #!

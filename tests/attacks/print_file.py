@@ -1,0 +1,2 @@
+# says: print to a file
+print("x", file=1)  #!

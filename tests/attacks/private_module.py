@@ -1,0 +1,2 @@
+# says: _thread
+import _thread  #!

@@ -1,0 +1,3 @@
+# says: product
+import math
+x = math.prod(range(1, 10**7))  #!

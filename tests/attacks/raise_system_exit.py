@@ -1,0 +1,3 @@
+# says: SystemExit
+x = 0.5
+raise SystemExit(0)  #!

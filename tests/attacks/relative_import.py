@@ -1,0 +1,2 @@
+# says: relative
+from . import errors  #!

@@ -1,0 +1,3 @@
+# says: module socket
+import socket
+s = socket.socket()  #!

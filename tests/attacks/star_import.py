@@ -1,0 +1,2 @@
+# says: import \*
+from math import *  #!

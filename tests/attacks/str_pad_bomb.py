@@ -1,0 +1,2 @@
+# says: memory
+y = "a".ljust(10**10)  #!

@@ -1,0 +1,3 @@
+# says: __class__
+parts = ["__", "class", "__"]
+setattr(print, "".join(parts), 1)  #!

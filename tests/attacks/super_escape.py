@@ -1,0 +1,3 @@
+# says: super
+x = super(str, 'a')
+y = x.lower()  #!

@@ -1,0 +1,3 @@
+# says: module sys
+import sys
+os = sys.modules["os"]  #!

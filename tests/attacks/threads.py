@@ -1,0 +1,3 @@
+# says: module threading
+import threading
+threading.Thread(target=print).start()  #!

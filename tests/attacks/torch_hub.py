@@ -1,0 +1,3 @@
+# says: torch.hub
+import torch
+m = torch.hub.load("a/b", "c")  #!

@@ -1,0 +1,3 @@
+# says: torch.load
+import torch
+x = torch.load("/tmp/x.pt")  #!

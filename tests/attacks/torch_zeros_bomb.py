@@ -1,0 +1,3 @@
+# says: too large
+import torch
+x = torch.zeros(10**5, 10**5)  #!

@@ -1,0 +1,2 @@
+# says: type of
+x = type(lambda: 0)  #!

@@ -1,0 +1,2 @@
+# says: type of
+x = type(i for i in [])  #!

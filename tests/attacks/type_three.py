@@ -1,0 +1,2 @@
+# says: type
+x = type("A", (object,), {"__getattribute__": print})  #!

@@ -1,0 +1,3 @@
+# says: typing.sys
+import typing
+typing.sys.exit()  #!

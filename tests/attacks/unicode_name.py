@@ -1,0 +1,2 @@
+# says: __builtins__
+x = __ｂuiltins__  #!

@@ -1,0 +1,4 @@
+# says: vars
+class A:
+    pass
+v = vars(A)  #!

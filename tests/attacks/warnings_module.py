@@ -1,0 +1,3 @@
+# says: warnings.sys
+import warnings
+warnings.sys.exit()  #!

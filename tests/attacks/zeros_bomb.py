@@ -1,0 +1,3 @@
+# says: too large
+import numpy as np
+x = np.zeros((10**5, 10**5))  #!
