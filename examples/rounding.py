@@ -1,7 +1,7 @@
 """Not every difference is a mistake: here autograd loses digits in float32, and symgrad says where.
 
-allclose calls autograd's d/dz = 1.6689e-05 wrong; the truth is 1.670114e-05, and the digits are lost in the sigmoid, whose
-local derivative y*(1 - y) cancels for y near 1.
+allclose calls autograd's d/dz = 1.6689e-05 wrong; the truth is 1.670114e-05, and the digits are lost in the sigmoid,
+whose local derivative y*(1 - y) cancels for y near 1.
 """
 
 import symgrad

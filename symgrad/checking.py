@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import symbolic
-from symgrad.backward import Chooser, Row, rows
+from symgrad.backward import Chooser, Row, backward, rows
 from symgrad.derivation import Derivation, Entry, pick_variables
-from symgrad.enclosure import Proven, precision, prove
+from symgrad.enclosure import Proof, Proven, precision, prove, trimmed
 from symgrad.errors import SymgradError
 from symgrad.formats import Format, get_format
 from symgrad.frontends import expression
@@ -23,7 +23,7 @@ from symgrad.ops.balls import exact_ball
 from symgrad.points import Point, read_point
 from symgrad.printing import expression_text, step_text
 from symgrad.report.model import BackwardStep, Finding, ForwardStep, GradientReport, Report, WitnessValue
-from symgrad.rounding import ErrorModel
+from symgrad.rounding import ErrorModel, enclose_step
 
 #: Formulas of more characters than this are given as named steps.
 READABLE = 600
@@ -127,17 +127,23 @@ def _closed_form(entry: Entry, names: Sequence[str], graph: Graph) -> GradientRe
     return GradientReport(entry.label, written, chain, derivative, latex)
 
 
-def _judged(report: Report, derivation: Derivation, point: Mapping[int, Fraction], fmt: Format, names: list[str]) -> Report:
+def _judged(
+    report: Report, derivation: Derivation, point: Mapping[int, Fraction], fmt: Format, names: list[str]
+) -> Report:
     """The report with everything that needs a point: proven values, witnesses, verdicts."""
     graph = derivation.graph
-    used = {i: v for i, v in point.items() if graph.ancestors(graph.output)[i]}
+    needed = graph.ancestors(graph.output)
+    used = {i: v for i, v in point.items() if needed[i]}
     accurate = rows(graph, derivation.wrt, derivation.order, "accurate")
     proofs = [prove(row.reverse, point) for row in accurate]
     proven = [p for proof in proofs for p in proof.gradients]
+    first = proofs[0]
+    if derivation.order == 2:
+        first = prove(backward(graph, derivation.wrt, "accurate"), point)
+        proven = _twice(first, derivation, proven)
     where = lambda step: names[step] if step < len(graph) else ""  # noqa: E731
-    with precision(max(p.bits for p in proofs)):
-        output = proofs[0].output if derivation.order == 1 else None
-        value = "" if output is None or not output.defined else _digits(output)
+    with precision(first.bits):
+        value = _digits(first.output) if first.output.defined else ""
     results: dict[str, list[WitnessValue]] = {}
     with precision(proofs[0].bits):
         rules = symbolic.confirmed_rules(graph, proofs[0].steps)
@@ -160,10 +166,39 @@ def _judged(report: Report, derivation: Derivation, point: Mapping[int, Fraction
     return replace(
         report, at={graph.steps[i].name: float(v) for i, v in used.items()}, value=value,
         verdict=worst([g.verdict for g in gradients]), gradients=tuple(gradients),
-        steps=_forward(graph, names, proofs[0].steps),
-        backward=_backward(derivation.rows[0], names, (accurate[0], proofs[0].steps)) if derivation.order == 1 else (),
+        steps=_forward(graph, names, first.steps),
+        backward=_backward(derivation.rows[0], names, (accurate[0], _all_steps(proofs[0], accurate[0])))
+        if derivation.order == 1 else (),
         findings=_findings(gradients),
     )  # fmt: skip
+
+
+def _twice(first: Proof, derivation: Derivation, second: Sequence[Proven]) -> list[Proven]:
+    """Second derivatives, each undefined where a first derivative that it is taken of is."""
+    names = [derivation.graph.steps[i].name for i in derivation.wrt]
+    firsts = dict(zip(names, first.gradients, strict=True))
+    out = []
+    for entry, truth in zip(derivation.entries, second, strict=True):
+        missing = next((p for p in map(firsts.__getitem__, entry.label.split(",")) if not p.defined), None)
+        if missing is not None:
+            reason = f"the first derivative is not defined: {missing.reason}"
+            truth = Proven(truth.ball, missing.kink, reason=reason, where=missing.where)
+        out.append(truth)
+    return out
+
+
+def _all_steps(proof: Proof, row: Row) -> list[Any]:
+    """The proof's balls, and those of steps that it did without because a factor of 1 or 0 was folded away."""
+    balls = list(proof.steps)
+    with precision(proof.bits):
+        for i, step in enumerate(row.reverse.graph.steps):
+            if balls[i] is not None or step.is_input:
+                continue
+            if step.is_const:
+                balls[i] = exact_ball(step.value)
+            elif all(balls[j] is not None for j in step.inputs):
+                balls[i] = enclose_step(step, [balls[j] for j in step.inputs])
+    return balls
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,15 +306,15 @@ def _digits(truth: Proven) -> str:
         return "0"
     digits = str(ball.str(DIGITS, radius=False))
     # A dyadic value that fits is exact: its trailing zeros say nothing.
-    return digits.rstrip("0").rstrip(".") if ball.is_exact() and "." in digits and "e" not in digits else digits
+    return trimmed(digits) if ball.is_exact() else digits
 
 
 def _short(ball: Any) -> str:
-    return "" if ball is None else str(ball.str(12, radius=False))
+    return "" if ball is None else trimmed(str(ball.str(12, radius=False)))
 
 
 def _reason(truth: Proven, witnesses: Mapping[str, WitnessValue]) -> str:
-    picked = f"torch picks {witnesses['autograd'].value:.12g}"
+    picked = f"torch picks {witnesses['autograd'].value + 0.0:.12g}"
     if truth.kink is None:
         return truth.reason
     if truth.reason:
@@ -299,9 +334,8 @@ def _findings(gradients: Sequence[GradientReport]) -> tuple[Finding, ...]:
             out.append(Finding("kink", f"{g.symbol}: {g.reason}", g.span))
         for name, witness in g.witnesses.items():
             if witness.verdict == "disagree":
-                out.append(
-                    Finding("disagreement", f"{name} gives {g.symbol} = {witness.value!r}; the proven value is {g.exact}")
-                )
+                found = f"{name} gives {g.symbol} = {witness.value!r}; the proven value is {g.exact}"
+                out.append(Finding("disagreement", found))
     return tuple(out)
 
 
@@ -342,9 +376,7 @@ def _backward(
         factor = contribution = total = None
         if proven is not None:
             twin, balls = proven[0].reverse.edges[n], proven[1]
-            # A constant factor such as 1 is folded away and no step of the proof; it is known without one.
-            step = proven[0].reverse.graph.steps[twin.local]
-            factor = float(exact_ball(step.value)) if step.is_const else _number(balls, twin.local)
+            factor = _number(balls, twin.local)
             contribution = _number(balls, twin.contribution)
             total = _number(balls, proven[0].reverse.cotangents[target]) if last[target] == n else None
         out.append(BackwardStep(names[edge.step], names[target], formula, factor, contribution, total))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import sys
@@ -87,12 +88,13 @@ def main(
     # again is a tenth of the start-up.
     gc.set_threshold(200_000, 20, 20)
     try:
-        text = click.get_text_stream("stdin").read() if target == "-" else target
+        text = _standard_input() if target == "-" else target
         _run(text, points, wrt, order, dtype, device, simplify_seconds, as_json, as_latex, color)
     except SymgradError as error:
         _refuse(error, target, as_json)
     except UnicodeDecodeError as error:
-        _refuse(SymgradError(f"standard input is not UTF-8 text: {error.reason} at byte {error.start}"), target, as_json)
+        problem = SymgradError(f"standard input is not UTF-8 text: {error.reason} at byte {error.start}")
+        _refuse(problem, target, as_json)
     except InternalError as error:
         click.echo(f"symgrad: internal error, a bug in symgrad: {error}", err=True)
         sys.exit(error.exit_code)
@@ -140,6 +142,11 @@ def _run(
     else:
         click.echo(report.explain(width=_width(), color=_colored(color)), nl=False, color=True)
     sys.exit(report.exit_code)
+
+
+def _standard_input() -> str:
+    """What is on standard input, as UTF-8 whatever the locale; of endless input no more than is needed to refuse it."""
+    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig").read(1_000_000)
 
 
 def _refuse(error: Any, target: str, as_json: bool) -> None:

@@ -235,7 +235,7 @@ class TorchDerivative:
         if device is None:
             device = tensors[0].device if tensors else torch.device("cpu")
         values = {n: torch.as_tensor(v).detach().to(device=device, dtype=dtype) for n, v in given.items()}
-        shape = torch.broadcast_shapes(*(v.shape for v in values.values()))
+        shape = torch.broadcast_shapes(*(v.shape for v in values.values()))  # type: ignore[no-untyped-call]
         out: list[torch.Tensor] = []
         for plan, targets in self._plans:
             placed = {plan.place[i]: values[n] for n, i in self._inputs.items()}

@@ -206,8 +206,13 @@ def _satisfies(condition: Condition, at: Any) -> bool:
 
 
 def _short(ball: Any) -> str:
-    text = str(ball.str(6, radius=False))
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+    return trimmed(str(ball.str(6, radius=False)))
+
+
+def trimmed(digits: str) -> str:
+    """A decimal number without the zeros at the end of its mantissa."""
+    mantissa, e, exponent = digits.partition("e")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + exponent
 
 
 def _given(inputs: Sequence[Any]) -> str:
@@ -246,57 +251,74 @@ def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward,
 def _one_sided(
     reverse: Backward, point: Mapping[int, Fraction], balls: Sequence[Any], kinked: Sequence[int], t: int
 ) -> Proven:
-    """Left and right derivative with respect to one variable at a point on a kink, by forward differentiation."""
-    gradient, variable = reverse.gradients[t], reverse.wrt[t]
+    """Left and right derivative with respect to one variable at a point on a kink: limits of the derivative beside it."""
+    graph, gradient = reverse.graph, reverse.gradients[t]
+    depends = graph.dependents(reverse.wrt[t])
+    where = next((i for i in kinked if depends[i]), None)
+    plain = _outcome(graph, balls, gradient, reverse, "derivative")
+    if where is None:
+        return plain
     bits = ctx.prec
-    right, above, met = _directional(reverse, point, kinked, variable, 1)
-    left, below, _ = _directional(reverse, point, kinked, variable, -1)
-    if not met:
-        return _outcome(reverse.graph, balls, gradient, reverse, "derivative")
-    left = -left
-    where = met[0]
-    name = OPS[reverse.graph.steps[where].op].title
-    close = arb((1, -bits // 2))
-    if abs(below - above).abs_lower() > close:
-        reason = f"{name} jumps here: {_short(below)} on the left, {_short(above)} on the right"
-    elif abs(left - right).abs_upper() <= close * (1 + abs(left)):
-        return Proven(left.mid(), where, left, right)
+    name = OPS[graph.steps[where].op].title
+    value = balls[graph.output]
+    with precision(16 * bits):
+        left, below = _beside(reverse, point, t, -1, bits)
+        right, above = _beside(reverse, point, t, 1, bits)
+        sides = _limit(left, bits), _limit(right, bits)
+        beyond = _limit(below, bits), _limit(above, bits)
+        jumps = not all(_vanishes([b - value for b in beside], bits) for beside in (below, above))
+        differ = not _vanishes([a - b for a, b in zip(left, right, strict=True)], bits)
+    if None in sides or None in beyond:
+        # Perhaps it is not the kink that is to blame, but a step that has no finite derivative.
+        place = "left" if sides[0] is None else "right"
+        reason = plain.reason or f"{name} has a kink here, and no derivative on the {place} that could be proven"
+    elif jumps:
+        at, before, after = _short(value), _short(beyond[0]), _short(beyond[1])
+        between = f"{at} at the point, " if at not in (before, after) else ""
+        reason = f"{name} jumps here: {before} on the left, {between}{after} on the right"
+    elif differ:
+        on = [_short(side) for side in sides]
+        reason = f"{name} has a kink here: the derivative is {on[0]} on the left, {on[1]} on the right"
     else:
-        reason = f"{name} has a kink here: the derivative is {_short(left)} on the left, {_short(right)} on the right"
-    return Proven(balls[gradient], where, left, right, reason, where)
+        return Proven(sides[1], where, *sides)
+    return Proven(balls[gradient], where, *sides, reason, where)
 
 
-def _directional(
-    reverse: Backward, point: Mapping[int, Fraction], kinked: Sequence[int], variable: int, sign: int
-) -> tuple[Any, Any, list[int]]:
-    """The derivative along ``sign * variable``, the value just beside the point, and the kinks that were met.
+def _beside(
+    reverse: Backward, point: Mapping[int, Fraction], t: int, sign: int, bits: int
+) -> tuple[list[Any], list[Any]]:
+    """The derivative and the value a hair's breadth beside the point, for a hair and for its square.
 
-    At a step on its kink the rule is evaluated a hair's breadth off, in the direction in which its inputs move. The
-    hair is so thin, and the precision so much higher, that it does not show in the digits asked for.
+    Two of them, so that what tends to a limit can be told from what does not.
     """
-    graph = reverse.graph
-    bits = ctx.prec
-    hair = arb((1, -2 * bits))
-    on_kink = set(kinked)
-    needed = graph.ancestors(graph.output)
-    depends = graph.dependents(variable)
-    tangents: list[Any] = [arb(0)] * reverse.forward
-    tangents[variable] = arb(sign)
-    met: list[int] = []
-    with precision(5 * bits):
-        values = run_balls(graph, {i: exact_ball(v) for i, v in point.items()}, needed)
-        for i in range(reverse.forward):
-            step = graph.steps[i]
-            if not needed[i] or not depends[i] or step.is_leaf:
-                continue
-            op = OPS[step.op]
-            inputs = [values[j] for j in step.inputs]
-            if i in on_kink and any(not tangents[j].is_zero() for j in step.inputs):
-                inputs = [x + hair * tangents[j].mid() for x, j in zip(inputs, step.inputs, strict=True)]
-                met.append(i)
-            values[i] = op.enclose(*inputs)
-            for position, j in enumerate(step.inputs):
-                rule = op.rule(position, "accurate")
-                if rule is not None and not tangents[j].is_zero():
-                    tangents[i] = tangents[i] + tangents[j] * rule(_M, values[i], *inputs)
-    return tangents[graph.output], values[graph.output], met
+    graph, variable = reverse.graph, reverse.wrt[t]
+    needed = graph.ancestors(graph.output, reverse.gradients[t])
+    slopes, outputs = [], []
+    for hair in (arb((sign, -2 * bits)), arb((sign, -4 * bits))):
+        at = {i: exact_ball(v) for i, v in point.items()}
+        at[variable] = at[variable] + hair
+        balls = run_balls(graph, at, needed)
+        slopes.append(balls[reverse.gradients[t]])
+        outputs.append(balls[graph.output])
+    return slopes, outputs
+
+
+def _vanishes(found: Sequence[Any], bits: int) -> bool:
+    """Whether what was found at a hair and at its square tends to 0: it shrinks with the hair, or is noise."""
+    near, nearer = (abs(ball) for ball in found)
+    if nearer.contains(0) and max(near.abs_upper(), nearer.abs_upper()) < arb((1, -2 * bits)):
+        return True
+    return bool(nearer.abs_upper() <= near.abs_lower() * arb((1, -bits // 4)))
+
+
+def _limit(found: Sequence[Any], bits: int) -> Any:
+    """The limit of what was found at a hair and at its square; ``None`` if it has none that is finite."""
+    near, nearer = found
+    if not (near.is_finite() and nearer.is_finite()):
+        return None
+    if _vanishes(found, bits):
+        return arb(0)
+    gap = abs(near - nearer).abs_upper()
+    if gap > abs(nearer).abs_lower() * arb((1, -bits // 2)):
+        return None
+    return arb(nearer.mid(), gap)

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import SymgradError, Unsupported
-from symgrad.formats import Format
+from symgrad.formats import Format, get_format
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 
@@ -64,7 +64,7 @@ def _function(name: str) -> Callable[..., Any]:
         found: Any = torch
         for part in str(op.torch).split(".")[1:]:
             found = getattr(found, part)
-        raw = found
+        raw = found if op.arity == 1 else _of_tensors(found)
     lacking: set[Any] = set()
 
     def guarded(*args: Any) -> Any:
@@ -82,6 +82,11 @@ def _function(name: str) -> Callable[..., Any]:
     return guarded
 
 
+def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A torch function of several inputs, of which some are Python numbers: torch wants tensors for all of them."""
+    return lambda *args: function(*(_promote(a, args) for a in args))
+
+
 def _number(value: Fraction | str) -> float:
     """A constant as the Python float that torch rounds to the dtype."""
     import math
@@ -92,6 +97,20 @@ def _number(value: Fraction | str) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+#: pi and e to 60 digits, for what a float leaves of them.
+_DIGITS = {
+    "pi": Fraction("3.14159265358979323846264338327950288419716939937510582097494"),
+    "E": Fraction("2.71828182845904523536028747135266249775724709369995957496697"),
+}
+
+
+def _lost(value: Fraction | str, fmt: Format) -> float:
+    """What the format cannot hold of a constant: exact minus rounded."""
+    exact = _DIGITS[value] if isinstance(value, str) else value
+    rounded = fmt.round(exact)
+    return 0.0 if rounded is None else float(exact - rounded)
 
 
 def run(
@@ -130,6 +149,8 @@ def run(
     out: list[Any] = [None] * len(graph)
     errors: list[Any] = [0.0] * len(graph) if compensated else []
 
+    fmt = get_format(str(dtype))
+
     def tensor(value: float) -> torch.Tensor:
         return torch.tensor(value, dtype=dtype, device=device)
 
@@ -141,6 +162,8 @@ def run(
             continue
         if step.is_const:
             out[i] = _number(step.value)
+            if compensated:
+                errors[i] = _lost(step.value, fmt)
             continue
         args = [out[j] for j in step.inputs]
         if not any(isinstance(a, torch.Tensor) for a in args):
@@ -169,15 +192,13 @@ class _TorchMath:
     """The namespace ``m`` of rules, over tensors: used to carry an error through a function."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        import torch
-
         op = OPS[name]
 
         def call(*args: Any) -> Any:
             filled = [*args, *(float(d) for d in op.defaults[len(args) - op.arity + len(op.defaults) :])]
             if op.lower is not None:
                 return op.lower(self, *filled)
-            return _function(name)(*(a if isinstance(a, torch.Tensor) else _promote(a, filled) for a in filled))
+            return _function(name)(*(_promote(a, filled) for a in filled))
 
         setattr(self, name, call)
         return call
@@ -187,8 +208,11 @@ class _TorchMath:
 
 
 def _promote(value: Any, among: Sequence[Any]) -> Any:
+    """A number beside tensors as a tensor like them; a tensor is returned as it is."""
     import torch
 
+    if isinstance(value, torch.Tensor):
+        return value
     like = next((a for a in among if isinstance(a, torch.Tensor)), None)
     return torch.tensor(value, dtype=torch.float64) if like is None else torch.full_like(like, float(value))
 

@@ -49,7 +49,7 @@ class Step:
 
     @property
     def is_leaf(self) -> bool:
-        return self.op == INPUT or self.op == CONST
+        return self.op in (INPUT, CONST)
 
     @property
     def is_input(self) -> bool:

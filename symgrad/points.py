@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import reprlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -22,6 +23,8 @@ Point = Mapping[str, Any] | str | Sequence[str]
 
 def read_point(graph: Graph, at: Point, fmt: Format) -> dict[int, Fraction]:
     """The exact value of every variable, rounded to the format: position of the input step -> value.
+
+    A variable that the function does not use needs no value; it is 0 then.
 
     Raises:
         SymgradError: a variable is missing or unknown, or a value is not a finite number that the format holds.
@@ -48,7 +51,7 @@ def read_point(graph: Graph, at: Point, fmt: Format) -> dict[int, Fraction]:
         raise SymgradError(
             f"no value for {' and '.join(missing)}: add --at {wanted}", span, source=graph.source, hint=hints
         )
-    point: dict[int, Fraction] = {}
+    point = {i: Fraction(0) for name, i in variables.items() if name not in given}
     for name, exact in given.items():
         rounded = fmt.round(exact)
         if rounded is None:
@@ -61,18 +64,20 @@ def _plain(name: str, value: Any) -> Fraction:
     """A number of any kind (Python, NumPy, a tensor of one element), or an expression as text."""
     if isinstance(value, str):
         return _evaluate(name, parse_points([f"{name}={value}"])[name])
-    if isinstance(value, numbers.Rational):
-        return Fraction(value.numerator, value.denominator)
+    if isinstance(value, numbers.Rational) and not isinstance(value, bool):
+        return Fraction(int(value.numerator), int(value.denominator))  # NumPy's integers are no Python ones
     if hasattr(value, "item"):
         try:
             value = value.item()
         except (TypeError, ValueError, RuntimeError) as problem:
             raise SymgradError(f"the value of '{name}' must be one number; this has several elements") from problem
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not isinstance(value, int | float):
         try:
             value = float(value)
         except (TypeError, ValueError) as problem:
-            raise SymgradError(f"the value of '{name}' is no number: {value!r}") from problem
+            raise SymgradError(f"the value of '{name}' is no number: {reprlib.repr(value)}") from problem
+    if isinstance(value, bool):
+        raise SymgradError(f"the value of '{name}' is no number: {value}")
     if isinstance(value, float) and not math.isfinite(value):
         raise SymgradError(f"the value of '{name}' is {value}; symgrad needs a finite number")
     return Fraction(value)

@@ -89,12 +89,19 @@ class ErrorModel:
                 moved = any(carried[j] > _NARROW * abs(exact[j]) for j in step.inputs)
                 if not moved:
                     inputs = [exact[j] for j in step.inputs]
-                value = exact[i] if not moved else _enclose(step, inputs)
+                value = exact[i] if not moved else enclose_step(step, inputs)
                 own = zero
-                if op.ulp or op.ulp_absolute:
+                # A correctly rounded op that is given exact numbers and whose result is 0 gives just that.
+                exactly = op.ulp <= 0.5 and exact[i].is_zero() and all(carried[j].is_zero() for j in step.inputs)
+                if (op.ulp or op.ulp_absolute) and not exactly:
                     own = u * (size * (2 * op.ulp if op.ulp > 0.5 else 1) + 2 * op.ulp_absolute)
                     if size < normal * 4:
                         own = own + tiny * (1 + 2 * op.ulp)
+                    if op.ulp > 0.5:
+                        # A function built from others may flush to 0, where one of them leaves the range: torch's
+                        # sigmoid does once exp(-x) overflows, as does whatever it multiplies by its inputs then.
+                        reach = sum((abs(x).abs_upper() for x in inputs if x.is_finite()), arb(1))
+                        own = own + normal * reach
                 if op.kinks and any(k.jump for k in op.kinks) and not value.is_exact():
                     own = own + 2 * value.rad()
                 partials = []
@@ -118,7 +125,7 @@ class ErrorModel:
                 carried[i] = own
             self._own[i] = own
             if not carried[i].is_zero():
-                wide[i] = arb(exact[i].mid(), carried[i] + exact[i].rad()) if carried[i].is_finite() else arb("nan")
+                wide[i] = _widened(exact[i], carried[i])
 
     def bound(self, target: int) -> Bound:
         """The bound for one result, by one reverse sweep over the steps that it depends on."""
@@ -149,7 +156,7 @@ class ErrorModel:
                 step = graph.steps[i]
                 given = [computed[j] for j in step.inputs]
                 if not step.is_input and all(g is not None and math.isfinite(g) for g in given):
-                    exact = exact_ball(step.value) if step.is_const else _enclose(step, [arb(g) for g in given])
+                    exact = exact_ball(step.value) if step.is_const else enclose_step(step, [arb(g) for g in given])
                     share = (abs(adj) * abs(exact - arb(value))).abs_upper()
                     if share > worst:
                         worst, found = share, i
@@ -186,7 +193,17 @@ class ErrorModel:
         return Bound((total * arb("1.01")).abs_upper(), lost_at, overflow)
 
 
-def _enclose(step: Step, inputs: Sequence[Any]) -> Any:
+def _widened(exact: Any, by: Any) -> Any:
+    """A ball around every number within ``by`` of an exact one."""
+    if not by.is_finite():
+        return arb("nan")
+    # Around a middle of just 0, python-flint's x**2 is nan: move it a little.
+    middle = exact.mid() if not exact.mid().is_zero() else by.mid() * arb((1, -40))
+    return arb(middle, (by + exact.rad()) * (1 + arb((1, -39))))
+
+
+def enclose_step(step: Step, inputs: Sequence[Any]) -> Any:
+    """One step in balls; NaN where it has no value."""
     try:
         return OPS[step.op].enclose(*inputs)
     except (ValueError, ZeroDivisionError, OverflowError):

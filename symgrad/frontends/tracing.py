@@ -85,6 +85,9 @@ def trace_callable(function: Callable[..., Any], inputs: Mapping[str, Any]) -> T
 _REPLACED = ("math", "numpy", "numpy.random", "torch", "torch.nn.functional", "torch.autograd", "random")
 
 
+_ABSENT = object()
+
+
 class _Trusted(Run):
     """A run of functions that live in this process: recorded as a script's are, but not guarded."""
 
@@ -94,6 +97,8 @@ class _Trusted(Run):
         self.functions: dict[FunctionType, Any] = {}
         #: (object, attribute) -> the input that its number became; the object is kept, so that its id stays its own.
         self.read: dict[tuple[int, str], tuple[object, object, Any]] = {}
+        #: Attributes of the caller's objects that were set, and what they were before.
+        self.changed: list[tuple[Any, str, Any]] = []
 
     def trace(self, target: FunctionType, inputs: Mapping[str, Any]) -> Trace:
         node = self.find(target)
@@ -109,7 +114,15 @@ class _Trusted(Run):
             if isinstance(result, Value) and result.step is not None:
                 self.tracer.result = result.step
 
-        return self.guarded(action)
+        try:
+            return self.guarded(action)
+        finally:
+            # The caller's objects are as they were, with no traced value left in them.
+            for owner, name, before in reversed(self.changed):
+                if before is _ABSENT:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, before)
 
     def named(self, name: str, value: Any, at: ast.AST) -> Any:
         """A number or an array from outside, as an input of the graph; anything else as it is."""
@@ -158,7 +171,8 @@ class _Trusted(Run):
         if target not in self.functions:
             node = copy.deepcopy(self.find(target))
             if isinstance(node, ast.Lambda):
-                made: ast.stmt = ast.copy_location(ast.Assign([ast.Name("made", ast.Store())], node), node)
+                name = ast.copy_location(ast.Name("made", ast.Store()), node)
+                made: ast.stmt = ast.copy_location(ast.Assign([name], node), node)
             else:
                 # The decorators have been applied already; a default may refer to what is gone by now.
                 node.decorator_list = []
@@ -224,6 +238,9 @@ class _Trusted(Run):
         if isinstance(owner, Value):
             self.guard.setattr(owner, name, value)
         else:
+            self.changed.append(
+                (owner, name, vars(owner).get(name, _ABSENT) if hasattr(owner, "__dict__") else _ABSENT)
+            )
             setattr(owner, name, value)
 
     def open_import(self, name: str, whole: bool) -> Any:

@@ -40,8 +40,8 @@ register(
         "sigmoid", 1, (lambda m, y, x: y * (1 - y),),
         accurate=(lambda m, y, x: m.sigmoid(x) * m.sigmoid(-x),), autograd=(lambda m, y, x: (1 - y) * y,),
         sympy=lambda x: 1 / (1 + sp.exp(-x)), enclose=_sigmoid, torch="torch.sigmoid",
-        latex="\\sigma\\left({0}\\right)", aliases=("logistic", "expit", "σ"), points=(*REALS, (40.0,), (-40.0,)),
-        residual=_sigmoid_residual, named=True,
+        latex="\\sigma\\left({0}\\right)", aliases=("logistic", "expit", "σ"),
+        points=(*REALS, (0.0,), (40.0,), (-40.0,)), residual=_sigmoid_residual, named=True,
         pitfalls=(
             Pitfall(lambda m, y, x: x * (1 - x), "uses its input {0} where its output {y} belongs", "input-for-output"),
             Pitfall(lambda m, y, x: 1 - y, "leaves out the factor {y}", "missing-factor"),
@@ -55,11 +55,11 @@ register(
     Op(
         "logsigmoid", 1, (lambda m, y, x: 1 - m.sigmoid(x),), accurate=(lambda m, y, x: m.sigmoid(-x),),
         autograd=(lambda m, y, x: m.where(
-            m.lt(x, 0), 1 - (z := m.exp(-m.abs(x))) / (1 + z), (z := m.exp(-m.abs(x))) / (1 + z)),),
+            m.lt(x, 0), 1 - (z := m.exp(x)) / (1 + z), (z := m.exp(-x)) / (1 + z)),),
         sympy=lambda x: -sp.log(1 + sp.exp(-x)),
         enclose=lambda x: -((-x).exp().log1p()) if x > 0 else x - x.exp().log1p(),
         torch="torch.nn.functional.logsigmoid", latex="\\log\\sigma\\left({0}\\right)",
-        aliases=("log_sigmoid",), points=REALS, named=True,
+        aliases=("log_sigmoid",), points=(*REALS, (0.0,)), named=True,
     )
 )  # fmt: skip
 register(
@@ -70,7 +70,7 @@ register(
         enclose=lambda x: x + (-x).exp().log1p() if x > 0 else x.exp().log1p(),
         # torch's own threshold of 20 drops exp(-20), far more than a float64 rounding.
         torch=lambda t, x: t.nn.functional.softplus(x, 1.0, 40.0),
-        latex=_call("softplus"), points=REALS, named=True,
+        latex=_call("softplus"), points=(*REALS, (0.0,)), named=True,
     )
 )  # fmt: skip
 register(
@@ -131,8 +131,8 @@ register(
         accurate=(lambda m, y, x: m.sigmoid(x) * (1 + x * m.sigmoid(-x)),),
         autograd=(lambda m, y, x: m.sigmoid(x) * (1 + x * (1 - m.sigmoid(x))),),
         sympy=lambda x: x / (1 + sp.exp(-x)), enclose=lambda x: x * _sigmoid(x),
-        torch="torch.nn.functional.silu", latex=_call("silu"), points=REALS, aliases=("swish",), named=True, ulp=3.0,
-        lossy=(lambda x: -1.35 < x < -1.2, "near -1.278, where the derivative of silu is zero"),
+        torch="torch.nn.functional.silu", latex=_call("silu"), points=(*REALS, (0.0,)), aliases=("swish",), named=True,
+        ulp=3.0, lossy=(lambda x: -1.35 < x < -1.2, "near -1.278, where the derivative of silu is zero"),
     )
 )  # fmt: skip
 
@@ -142,11 +142,12 @@ def _mish_slope(m: Any, t: Any, x: Any, slope: Any) -> Any:
 
 
 def _mish_accurate(m: Any, x: Any) -> Any:
-    """The same as a rational function of x and z = exp(-|x|): nothing cancels but at its zero, nothing overflows."""
-    z = m.exp(-m.abs(x))
-    right = (1 + 4 * z + (4 * x + 6) * z**2 + 4 * (x + 1) * z**3) / (1 + 2 * z + 2 * z**2) ** 2
-    left = z * (4 * (x + 1) + (4 * x + 6) * z + 4 * z**2 + z**3) / (2 + 2 * z + z**2) ** 2
-    return m.where(m.gt(x, 0), right, left)
+    """The same with p = sigmoid(x), q = sigmoid(-x), by tanh(softplus(x)) = p*(1 + q)/(1 + q**2).
+
+    Nothing cancels but at its zero; and there is no case distinction, which a second derivative would have to cross.
+    """
+    q = m.sigmoid(-x)
+    return m.sigmoid(x) * ((1 + q) * (1 + q**2) + 4 * x * q**2) / (1 + q**2) ** 2
 
 
 register(
@@ -156,7 +157,7 @@ register(
         accurate=(lambda m, y, x: _mish_accurate(m, x),),
         sympy=lambda x: x * sp.tanh(sp.log(1 + sp.exp(x))),
         enclose=lambda x: x * (x + (-x).exp().log1p() if x > 0 else x.exp().log1p()).tanh(),
-        torch="torch.nn.functional.mish", latex=_call("mish"), points=REALS, named=True, ulp=6.0,
+        torch="torch.nn.functional.mish", latex=_call("mish"), points=(*REALS, (0.0,)), named=True, ulp=6.0,
         lossy=(lambda x: -1.25 < x < -1.13, "near -1.192, where the derivative of mish is zero"),
     )
 )  # fmt: skip
@@ -173,7 +174,7 @@ register(
         accurate=(lambda m, y, x: m.erfc(-x / m.sqrt(m.constant(2))) / 2 + x * _pdf(m, x),),
         sympy=lambda x: x * (1 + sp.erf(x / sp.sqrt(2))) / 2,
         enclose=lambda x: x * (-x / arb(2).sqrt()).erfc() / 2,
-        torch="torch.nn.functional.gelu", latex=_call("gelu"), points=REALS, named=True,
+        torch="torch.nn.functional.gelu", latex=_call("gelu"), points=(*REALS, (0.0,)), named=True,
         # torch computes x*(1 + erf(x/sqrt(2))): relative to 1, not to the result, for negative x; in float32 with
         # an erf of its own that errs by 5 roundoffs.
         ulp=3.0, ulp_absolute=16.0,
@@ -200,7 +201,8 @@ def _gelu_tanh_accurate(m: Any, x: Any) -> Any:
     u = _gelu_argument_exact(m, x)
     slope = m.sech(u) ** 2
     # Where the slope underflows, x**2 may overflow: 0*inf would be nan.
-    return m.where(m.ne(slope, 0), _gelu_tanh_slope(m, x, m.sigmoid(2 * u), slope), m.heaviside(x))
+    half = m.sigmoid(2 * u)
+    return m.where(m.ne(slope, 0), _gelu_tanh_slope(m, x, half, slope), half)
 
 
 def _gelu_tanh(x: Any) -> Any:
@@ -215,7 +217,7 @@ register(
         accurate=(lambda m, y, x: _gelu_tanh_accurate(m, x),),
         sympy=lambda x: x * (1 + sp.tanh(sp.sqrt(2 / sp.pi) * (x + sp.Rational(44715, 1000000) * x**3))) / 2,
         enclose=_gelu_tanh, torch=lambda t, x: t.nn.functional.gelu(x, approximate="tanh"),
-        latex="\\operatorname{{gelu}}_{{\\tanh}}\\left({0}\\right)", points=REALS, named=True,
+        latex="\\operatorname{{gelu}}_{{\\tanh}}\\left({0}\\right)", points=(*REALS, (0.0,)), named=True,
         ulp=3.0, ulp_absolute=2.0,
         lossy=(lambda x: -0.95 < x < -0.6, "near -0.753, where the derivative of gelu is zero"),
     )

@@ -138,7 +138,10 @@ def derivation_latex(graph: Graph, rows: Sequence[Row], closed: Mapping[str, str
     for row in rows:
         for label in row.labels:
             if closed.get(label):
-                left = _second(result, label, single=single) if second else partial(result, symbol(label), single=single)
+                if second:
+                    left = _second(result, label, single=single)
+                else:
+                    left = partial(result, symbol(label), single=single)
                 lines.append(f"{left} &= {closed[label]}")
     body = " \\\\\n".join("  " + line for line in lines)
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"

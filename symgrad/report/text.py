@@ -173,7 +173,7 @@ def _backward(console: Console, report: Report) -> None:
     console.print(title)
     table = Table.grid(padding=(0, 2))
     for justify in ("left", "left", "right", "left"):
-        table.add_column(justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(justify=justify, overflow="fold")
     table.add_row("", Text("local factor", "dim"), "", Text("what flows on", "dim"))
     head, left_out, tail = _cut(list(report.backward))
     for group in (head, tail):

@@ -9,8 +9,9 @@ from typing import Any
 
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
+from symgrad.symbolic.census import operations
 from symgrad.symbolic.convert import to_sympy
-from symgrad.symbolic.guard import BUILD_LIMIT, READABLE, operations
+from symgrad.symbolic.guard import BUILD_LIMIT, READABLE
 from symgrad.symbolic.simplify import simplify
 from symgrad.symbolic.verify import verified
 

@@ -29,7 +29,6 @@ MAX_SCALE = 16384
 MAX_ARGUMENT = 64
 
 _EXPANDED = (sp.gamma, sp.loggamma, sp.polygamma, sp.factorial, sp.harmonic, sp.zeta, sp.binomial)
-_NO_NUMBER = (sp.S.ComplexInfinity, sp.S.NaN, sp.S.Infinity, sp.S.NegativeInfinity, sp.S.ImaginaryUnit)
 
 
 class TooLarge(Unsupported):
@@ -45,77 +44,6 @@ def precision(bits: int) -> Iterator[None]:
         yield
     finally:
         ctx.prec = old
-
-
-def depth(expr: Any) -> int:
-    """Levels of nesting."""
-    return Census().depth(expr)
-
-
-class Census:
-    """Looks at every distinct node of growing expressions once."""
-
-    def __init__(self) -> None:
-        self._depth: dict[Any, int] = {}
-
-    def depth(self, expr: Any) -> int:
-        """Levels of nesting; shared parts are visited once, over all calls."""
-        known = self._depth
-        stack = [expr]
-        while stack:
-            node = stack[-1]
-            if node in known:
-                stack.pop()
-                continue
-            missing = [a for a in node.args if a not in known]
-            if missing:
-                stack += missing
-                continue
-            stack.pop()
-            known[node] = 1 + max((known[a] for a in node.args), default=0)
-            self.look(node)
-        return known[expr]
-
-    def look(self, node: Any) -> None:
-        """Called once for each node, inner ones first."""
-
-
-def operations(expr: Any) -> int:
-    """Operations of an expression written out. Linear in its distinct parts."""
-    counts: dict[Any, int] = {}
-
-    class Counter(Census):
-        def look(self, node: Any) -> None:
-            own = len(node.args) - 1 if node.is_Add or node.is_Mul else bool(node.args)
-            counts[node] = own + sum(counts[a] for a in node.args)
-
-    Counter().depth(expr)
-    return counts[expr]
-
-
-class ClosedFormCensus(Census):
-    """Rejects what must not stand in a closed form."""
-
-    def look(self, node: Any) -> None:
-        """Check one node.
-
-        Raises:
-            TooLarge: it is no finite real number, or too long.
-        """
-        if node.is_Rational and bits(node) > MAX_BITS:
-            raise TooLarge(f"a number of the closed form has more than {MAX_BITS} binary digits")
-        if node in _NO_NUMBER or isinstance(node, sp.AccumBounds):
-            raise TooLarge("a part of the closed form has no real value")
-
-    def admit(self, expr: Any) -> Any:
-        """Return ``expr``.
-
-        Raises:
-            TooLarge: it holds something that must not be there, or is too deep.
-        """
-        if self.depth(expr) > MAX_DEPTH:
-            raise TooLarge(f"the closed form is nested more than {MAX_DEPTH} deep")
-        return expr
 
 
 def bits(value: Any) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 import sympy as sp
 
 from symgrad.ops import OPS, Op, Rule
-from symgrad.symbolic.convert import from_sympy, replay
 from symgrad.symbolic.named import placeholder, slope
+from symgrad.symbolic.reading import from_sympy, replay
 
 
 def local_derivative(op: Op, index: int) -> Rule | None:

@@ -15,13 +15,14 @@ from typing import Any
 import sympy as sp
 
 from symgrad.errors import Unsupported
-from symgrad.symbolic.guard import MAX_BITS, MAX_DEPTH, Census, TooLarge, bits, check_node, depth
+from symgrad.symbolic.census import Census, depth
+from symgrad.symbolic.guard import MAX_BITS, MAX_DEPTH, TooLarge, bits, check_node
 from symgrad.symbolic.identities import cases, combine, conjugates, pythagoras
 from symgrad.symbolic.rational import rational_forms
 from symgrad.symbolic.text import sympy_text
 
-#: Units of work that stand for a second; a unit is some ten microseconds of a slow machine.
-UNITS_PER_SECOND = 20_000
+#: Units of work that stand for a second; a unit is some fifty microseconds of a slow machine.
+UNITS_PER_SECOND = 15_000
 #: Whole walks over the expression: what an outer sum becomes may help once more.
 ROUNDS = 2
 #: Rewritings of one node, each of the result of the last.
@@ -66,24 +67,28 @@ def simplify(expr: Any, *, seconds: float = 1.0) -> Simplified:
         return Simplified(expr, False, 0)
     work = _Work(max(0, int(seconds * UNITS_PER_SECOND)))
     lengths = _Lengths()
-    current = expr
-    for _ in range(ROUNDS):
-        better = _Walk(work, lengths).run(current)
-        if better == current or work.exhausted:
-            current = better
-            break
-        current = better
-    if current != expr and not _is_shorter(current, expr, lengths):
-        current = expr
-    return Simplified(current, not work.exhausted, work.used)
-
-
-def _is_shorter(new: Any, old: Any, lengths: _Lengths) -> bool:
-    """By the measure and as text: the measure is an estimate, and people count characters."""
-    if lengths.of(new) > lengths.of(old):
-        return False
     try:
+        start = current = lengths.abstract(expr)
+        for _ in range(ROUNDS):
+            better = _Walk(work, lengths).run(current)
+            if better == current or work.exhausted:
+                current = better
+                break
+            current = better
+        found = expr if current == start else lengths.reveal(current)
+    except Exception:  # SymPy evaluates what it builds, and fails in many ways (see to_sympy)
+        return Simplified(expr, False, work.used)
+    return Simplified(found if _is_shorter(found, expr) else expr, not work.exhausted, work.used)
+
+
+def _is_shorter(new: Any, old: Any) -> bool:
+    """By the measure and as text: the measure is an estimate, and people count characters."""
+    try:
+        if new == old or length(new) > length(old):
+            return False
         return len(sympy_text(new)) <= len(sympy_text(old))
+    except TooLarge:
+        return False
     except Unsupported:
         return True
 
@@ -131,7 +136,7 @@ class _Lengths(Census):
         if node.is_Rational:
             return len(str(node)) + int(node.q != 1)
         if node.is_Symbol:
-            return len(node.name)
+            return known[self.values[node]] if node in self.values else len(node.name)
         if node.is_Add:
             minus = sum(map(_minus, node.args))
             # A leading minus sign is a character and a stumbling block.
@@ -199,6 +204,13 @@ class _Walk:
             if node in done:
                 stack.pop()
                 continue
+            if node in self.lengths.values:
+                value = self.lengths.values[node]
+                if value in done:
+                    done[stack.pop()] = self.lengths.hide(done[value])
+                else:
+                    stack.append(value)
+                continue
             if not node.args or not isinstance(node, sp.Expr) or self.work.exhausted:
                 # Conditions are left alone: SymPy would solve them.
                 done[stack.pop()] = node
@@ -214,7 +226,9 @@ class _Walk:
     def _rebuilt(self, node: Any, done: dict[Any, Any]) -> Any:
         """The node with its operands simplified, if SymPy can be given that."""
         try:
-            found = _rebuilt(node, done)
+            if not isinstance(node, sp.Piecewise):
+                check_node(node, tuple(done[a] for a in node.args))
+            found = self.lengths.rebuilt(node, done)
             self.lengths.of(found)
         except Exception:  # SymPy evaluates what it builds, and fails in many ways (see to_sympy)
             return node
@@ -315,19 +329,6 @@ def _operands(node: Any) -> tuple[Any, ...]:
     if isinstance(node, sp.Piecewise):
         return tuple(value for value, _ in node.args)
     return tuple(node.args)
-
-
-def _rebuilt(node: Any, done: dict[Any, Any]) -> Any:
-    """The node with its operands simplified."""
-    if isinstance(node, sp.Piecewise):
-        return sp.Piecewise(*((done[v], c) for v, c in node.args), evaluate=False)
-    args = tuple(done[a] for a in node.args)
-    if all(a is b for a, b in zip(args, node.args, strict=True)):
-        return node
-    if isinstance(node, sp.Max | sp.Min):
-        return node.func(*args, evaluate=False)
-    check_node(node, args)
-    return node.func(*args)
 
 
 def _inner_sums(expr: Any) -> Any:

@@ -10,7 +10,8 @@ from sympy.printing.str import StrPrinter
 
 from symgrad.errors import Unsupported
 from symgrad.ops import OPS
-from symgrad.symbolic.guard import MAX_DEPTH, TooLarge, depth
+from symgrad.symbolic.census import depth
+from symgrad.symbolic.guard import MAX_DEPTH, TooLarge
 from symgrad.symbolic.named import lattices, relations, selector, spelled
 
 #: Printers recurse; what this module's callers build is never deeper than ``MAX_DEPTH``.

@@ -12,8 +12,8 @@ from flint import arb
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
 from symgrad.ops.balls import exact_ball, run_balls
-from symgrad.symbolic.convert import from_sympy
 from symgrad.symbolic.guard import precision
+from symgrad.symbolic.reading import from_sympy
 
 #: Points that must agree, and how many are tried to find them.
 POINTS = 4

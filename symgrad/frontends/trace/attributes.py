@@ -34,8 +34,8 @@ from symgrad.frontends.trace.values import (
 
 
 def _dtype(x: Any) -> Marker:
-    library = "torch" if isinstance(x, Tensor) else "numpy"
-    return Marker(f"{library}.{x.dtype if isinstance(x, Array) else 'float64'}", lambda v: False)
+    name = x.dtype if isinstance(x, Array) else "float64"
+    return Marker(f"torch.{name}" if isinstance(x, Tensor) else name, lambda v: False)
 
 
 #: Attribute -> (least flavour that has it, how it is read).

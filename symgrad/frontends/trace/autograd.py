@@ -152,9 +152,11 @@ def read(tensor: Tensor) -> Tensor | None:
 
 
 def _name(tr: Tracer, grad: Tensor, target: int) -> None:
-    data = grad.data
-    name = tr.builder.steps[target].name
-    grad.step = tr.input(f"{name}.grad", data if data.ndim else data.item(), tr.here())
+    data, span = grad.data, tr.here()
+    # As the user wrote it, where that is an attribute; else after the step.
+    text = tr.text(span)
+    name = text if text.endswith(".grad") and text.isprintable() else f"{tr.builder.steps[target].name}.grad"
+    grad.step = tr.input(name, data if data.ndim else data.item(), span)
 
 
 def grad_of(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import collections
 import string
+import sys
 from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
@@ -50,20 +51,30 @@ EXCEPTIONS: dict[str, type[BaseException]] = {
     for name, kind in vars(builtins).items()
     if isinstance(kind, type) and issubclass(kind, BaseException) and not issubclass(kind, Warning)
 }
-#: Wrappers that stand for a type in the script -> the type.
+#: Built-in functions and types that a script may have as they are.
 PLAIN = (
-    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set slice
-    " "sorted str tuple zip bool complex dict frozenset list object range property staticmethod classmethod super bytes"
+    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set "
+    "slice sorted str tuple zip complex dict frozenset list object range property staticmethod classmethod super bytes"
 ).split()
 
 #: Built-ins that are not there, with the reason.
 REFUSED = {
-    "eval": "runs text as code", "exec": "runs text as code", "compile": "makes code", "open": "reaches files",
-    "input": "waits for a person", "globals": "reaches the interpreter's tables", "locals": "reaches the interpreter's
-    tables", "vars": "reaches the interpreter's tables", "dir": "reaches the interpreter's tables", "breakpoint":
-    "starts a debugger", "exit": "ends the process", "quit": "ends the process", "memoryview": "reaches memory",
-    "bytearray": "reaches memory", "help": "starts a pager",
-}  # fmt: skip
+    "eval": "runs text as code",
+    "exec": "runs text as code",
+    "compile": "makes code",
+    "open": "reaches files",
+    "input": "waits for a person",
+    "globals": "reaches the interpreter's tables",
+    "locals": "reaches the interpreter's tables",
+    "vars": "reaches the interpreter's tables",
+    "dir": "reaches the interpreter's tables",
+    "breakpoint": "starts a debugger",
+    "exit": "ends the process",
+    "quit": "ends the process",
+    "memoryview": "reaches memory",
+    "bytearray": "reaches memory",
+    "help": "starts a pager",
+}
 
 
 class Guard:
@@ -131,7 +142,7 @@ class Guard:
         elif isinstance(obj, Record) and name in obj.fields:
             return (obj[obj.fields.index(name)],)
         elif kind is Marker and name == "__name__":
-            return (obj.name.rpartition(".")[2],)
+            return (obj.short,)
         return None
 
     def _no_attribute(self, obj: Any, kind: type, name: str) -> Any:
@@ -206,8 +217,10 @@ class Guard:
             if name in MODULES:
                 self.modules[name] = Facade(self.tr, name)
             else:
+                # Of Python's own modules most reach outside; a stranger's library is merely not traced.
+                kind = "refused" if name.partition(".")[0] in sys.stdlib_module_names else "unsupported"
                 message = f"the module {name} is not available in a traced file"
-                self.modules[name] = Missing(self.tr, name, message, "refused")
+                self.modules[name] = Missing(self.tr, name, message, kind)
         return self.modules[name]
 
     def import_module(self, name: str, whole: bool) -> Any:
@@ -223,7 +236,7 @@ class Guard:
             return self.module(dotted)
         found = self.module(module)
         if isinstance(found, Missing):
-            return Missing(self.tr, dotted, found.message, "refused")
+            return Missing(self.tr, dotted, found.message, found.kind)
         return found.get(name)
 
     # --- text ---------------------------------------------------------------------------------------------------

@@ -146,8 +146,8 @@ for (
 # --- functools, itertools, collections, operator: pure, and their objects' attributes are guarded ---------------
 
 for _name in (
-    "accumulate chain combinations count cycle dropwhile filterfalse groupby islice pairwise permutations product
-    repeat " "starmap takewhile zip_longest"
+    "accumulate chain combinations count cycle dropwhile filterfalse groupby islice pairwise permutations product "
+    "repeat starmap takewhile zip_longest"
 ).split():
     CONSTANTS[f"itertools.{_name}"] = functools.partial(lambda tr, found: found, found=getattr(itertools, _name))
 for _name in ("OrderedDict", "defaultdict", "deque", "Counter"):
@@ -267,8 +267,8 @@ class Anything:
 
 
 for _name in (
-    "Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type Union Final ClassVar
-    Generic " "Self TypeAlias"
+    "Any Callable Dict Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type Union Final ClassVar "
+    "Generic Self TypeAlias"
 ).split():
     CONSTANTS[f"typing.{_name}"] = lambda tr: Anything()
 

@@ -46,7 +46,7 @@ def dtype_name(dtype: Any, default: str) -> str:
     """``np.float32``, ``"float32"``, ``float``, ``torch.double`` as a dtype's name."""
     if dtype is None:
         return default
-    name = dtype.name.rpartition(".")[2] if isinstance(dtype, Marker) else getattr(dtype, "__name__", str(dtype))
+    name = dtype.short if isinstance(dtype, Marker) else getattr(dtype, "__name__", str(dtype))
     known = {
         "float": "float64",
         "double": "float64",
@@ -227,11 +227,16 @@ def dot(tr: Tracer, a: Any, b: Any) -> Any:
 # --- constants ----------------------------------------------------------------------------------------------
 
 
+def bare(value: Any) -> Any:
+    """Nested lists of traced numbers as plain ones."""
+    return [bare(v) for v in value] if isinstance(value, list | tuple) else raw(value)
+
+
 def compare(function: Callable[..., Any]) -> Callable[..., Any]:
     """A comparison of numbers that the script only looks at."""
 
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
-        plain = [raw(as_array(tr, a) if isinstance(a, list) else a) for a in args]
+        plain = [bare(a) for a in args]
         value = function(*plain, **{k: raw(v) for k, v in kwargs.items()})
         return bool(value) if np.ndim(value) == 0 else Array(tr, value)
 

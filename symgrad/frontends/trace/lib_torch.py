@@ -78,10 +78,12 @@ def _filled(name: str, value: float | None) -> None:
         return autograd.track(made) if options.get("requires_grad") else made
 
     def call(tr: Tracer, *args: Any, fill_value: Any = value, **options: Any) -> Any:
+        sizes: Any = args
         if value is None and len(args) == 2:
-            args, fill_value = args[:1], args[1]
-        shape = args[0] if len(args) == 1 and isinstance(args[0], list | tuple) else args
-        return finish(tr, size_of(tr, shape), fill_value, options)
+            sizes, fill_value = args
+        elif len(args) == 1 and isinstance(args[0], list | tuple):
+            sizes = args[0]
+        return finish(tr, size_of(tr, sizes), fill_value, options)
 
     def like(tr: Tracer, model: Any, fill_value: Any = value, **options: Any) -> Any:
         options.setdefault("dtype", model.dtype)

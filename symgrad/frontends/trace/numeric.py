@@ -93,6 +93,8 @@ EXTRA: dict[str, Callable[..., Any]] = {
     "mish": lambda x: x * np.tanh(_softplus(x)),
     "gelu": lambda x: x * _erfc(-np.asarray(x) / math.sqrt(2.0)) / 2.0,
     "gelu_tanh": lambda x: x * _sigmoid(2.0 * math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)),
+    "sech": lambda x: 2.0 * _decay(x) / (1.0 + _decay(2.0 * np.asarray(x))),
+    "csch": lambda x: np.divide(np.sign(x) * 2.0 * _decay(x), -np.expm1(-2.0 * np.abs(x))),
     "hardtanh": lambda x: np.clip(x, -1.0, 1.0),
     "digamma": _quiet(lambda x: _polygamma(0, x)),
     "trigamma": _quiet(lambda x: _polygamma(1, x)),
@@ -121,6 +123,10 @@ def function(name: str) -> Callable[..., Any]:
         return lambda *args: rule(NUMERIC, *args)
     if op.math is not None:
         return _quiet(lookup(math, op.math))
+    if callable(op.torch):
+        # Written for torch, but in functions that NumPy has under the same names.
+        run = op.torch
+        return lambda *args: run(np, *args)
     raise InternalError(f"the op {name} has no value in float64")
 
 

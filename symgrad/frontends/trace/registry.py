@@ -49,8 +49,8 @@ ALSO: dict[str, tuple[str, ...]] = {
     "sub": ("torch.sub", "torch.subtract"),
     "mul": ("torch.mul", "torch.multiply"),
     "neg": ("torch.neg", "torch.negative"),
-    "max": ("numpy.fmax", "torch.fmax"),
-    "min": ("numpy.fmin", "torch.fmin"),
+    "max": ("numpy.fmax", "torch.fmax", "torch.maximum"),
+    "min": ("numpy.fmin", "torch.fmin", "torch.minimum"),
     "lt": ("torch.lt", "torch.less"),
     "gt": ("torch.gt", "torch.greater"),
     "le": ("torch.le", "torch.less_equal"),
@@ -244,11 +244,16 @@ class Marker:
     def __repr__(self) -> str:
         return self.name
 
+    @property
+    def short(self) -> str:
+        return self.name.rpartition(".")[2]
+
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Marker) and other.name == self.name) or other == self.name.rpartition(".")[2]
+        # A dtype equals its type and its name, in either library.
+        return other == self.short if isinstance(other, str) else isinstance(other, Marker) and other.short == self.short
 
     def __hash__(self) -> int:
-        return hash(self.name)
+        return hash(self.short)
 
 
 class Facade:

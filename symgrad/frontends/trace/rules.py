@@ -36,26 +36,32 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset({
 
 #: What a refused node type is called.
 WORDS: dict[type[ast.AST], str] = {
-    ast.AsyncFunctionDef: "async functions", ast.AsyncFor: "async loops", ast.AsyncWith: "async with", ast.Await:
-    "await", ast.Match: "match statements", ast.TryStar: "except*",
-}  # fmt: skip
+    ast.AsyncFunctionDef: "async functions",
+    ast.AsyncFor: "async loops",
+    ast.AsyncWith: "async with",
+    ast.Await: "await",
+    ast.Match: "match statements",
+    ast.TryStar: "except*",
+}
 
-#: Special methods that a class may define. None is called with, or can return, anything the script does not already
-#: have.
+#: Special methods that a class may define. None is called with anything that the script does not already have.
 METHODS = frozenset(
-    "__init__ __call__ __repr__ __str__ __len__ __iter__ __next__ __getitem__ __setitem__ __contains__ __enter__
-    __exit__ " "__add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__
-    __itruediv__ " "__pow__ __rpow__ __neg__ __pos__ __abs__ __matmul__ __rmatmul__ __eq__ __ne__ __lt__ __le__ __gt__
-    __ge__ __bool__ " "__hash__ __float__".split()
+    "__init__ __call__ __repr__ __str__ __len__ __iter__ __next__ __getitem__ __setitem__ __contains__ __enter__ "
+    "__exit__ __add__ __radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ "
+    "__itruediv__ __pow__ __rpow__ __neg__ __pos__ __abs__ __matmul__ __rmatmul__ __eq__ __ne__ __lt__ __le__ __gt__ "
+    "__ge__ __bool__ __hash__ __float__".split()
 )
 
 #: Special names that may be read as plain names, and as attributes.
 NAMES = frozenset({"__name__"})
 ATTRIBUTES = frozenset({"__init__", "__name__"})
 
-#: Attributes of frames, code, tracebacks and generators. The guards know no type that has them; they are refused before
-#: anything runs, so that the message names the intent.
-INTERNAL = ("f_", "tb_", "co_", "gi_", "cr_", "ag_", "func_")
+#: Attributes of frames, code, tracebacks and generators. The guards know no type that has them; they are refused
+#: before anything runs, so that the message names the intent.
+INTERNAL = frozenset(
+    "f_back f_builtins f_code f_globals f_locals f_trace tb_frame tb_next co_code co_consts gi_frame gi_code "
+    "gi_yieldfrom cr_frame cr_code cr_await ag_frame ag_code func_globals func_code mro".split()
+)
 
 #: A script longer than this is not homework.
 MAX_SOURCE = 2_000_000
@@ -98,12 +104,14 @@ def _problems(node: ast.AST) -> Iterator[Refused]:
         yield Refused(f"{WORDS.get(kind, kind.__name__)} are not accepted in a traced file", node)
     elif isinstance(node, ast.Attribute):
         name = node.attr
-        if (name.startswith("__") and name not in ATTRIBUTES) or name.startswith(INTERNAL):
+        if (name.startswith("__") and name not in ATTRIBUTES) or name in INTERNAL:
             yield Refused(f"the attribute {name} leads into Python's internals", node)
         elif name.startswith("__") and not isinstance(node.ctx, ast.Load):
             yield Refused(f"the attribute {name} cannot be assigned", node)
     elif isinstance(node, ast.Name):
-        if node.id.startswith("__") and not (node.id in NAMES and isinstance(node.ctx, ast.Load)):
+        # __radd__ = __add__ in a class body is a plain name like any other.
+        known = node.id in METHODS or (node.id in NAMES and isinstance(node.ctx, ast.Load))
+        if node.id.startswith("__") and not known:
             yield Refused(f"the name {node.id} leads into Python's internals", node)
     elif isinstance(node, ast.FunctionDef | ast.ClassDef):
         if node.name.startswith("__") and not (node.name in METHODS and kind is ast.FunctionDef):

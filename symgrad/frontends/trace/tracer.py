@@ -104,6 +104,11 @@ class Tracer:
             return offset + 1
         return len(text.encode()[:offset].decode(errors="ignore")) + 1
 
+    def text(self, span: Span) -> str:
+        """The source under a span that lies within one line, else nothing."""
+        inside = span.line == span.end_line and 0 < span.line <= len(self.lines)
+        return self.lines[span.line - 1][span.column - 1 : span.end_column - 1] if inside else ""
+
     def place_of(self, traceback: TracebackType | None, *, calls: bool = False) -> Span | None:
         """The innermost place in the user's code that an exception passed through.
 
@@ -115,8 +120,8 @@ class Tracer:
             code = traceback.tb_frame.f_code
             if code.co_filename == CODE_NAME:
                 place = self.place(code, traceback.tb_lasti)
-                text = self.lines[place.line - 1][place.column - 1 :] if place.line <= len(self.lines) else ""
-                if found is None or not calls or not text.startswith("def "):
+                line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+                if found is None or not calls or not line[place.column - 1 :].startswith("def "):
                     found = place
             traceback = traceback.tb_next
         return found

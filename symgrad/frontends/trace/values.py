@@ -37,16 +37,8 @@ class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
 
     __slots__ = ()
     flavour = FLOAT
-    if TYPE_CHECKING:
-        # Slots, or instance attributes, of the subclasses.
-        @property
-        def tr(self) -> Tracer: ...
-
-        @property
-        def step(self) -> int | None: ...
-
-        @step.setter
-        def step(self, value: int | None) -> None: ...
+    tr: Tracer
+    step: int | None
 
     @property
     def raw(self) -> Any:
@@ -55,8 +47,7 @@ class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
 
     def materialise(self) -> int:
         """A step for data that has none, since it is used without ever having got a name."""
-        step = self.step = self.tr.constant(self.raw)
-        return step
+        return self.tr.constant(self.raw)
 
     @property
     def place(self) -> int:

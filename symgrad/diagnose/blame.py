@@ -1,0 +1,446 @@
+"""Walking through the manual part: what is right, what is wrong, and what is wrong only because of something earlier.
+
+Each assignment is evaluated with the *true* values of what it was given. If that comes out as something true, the
+assignment is right, whatever its own inputs were. If not, it is a root: the mistake is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.diagnose.repair import Line, Place, Repair, pair_repairs, repairs
+from symgrad.diagnose.subject import BITS, Subject, Unit
+from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.enclosure import precision
+from symgrad.ops.balls import exact_ball
+
+#: How far ahead two readings of an assignment are compared.
+LOOK_AHEAD = 40
+
+DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One mistake.
+
+    Attributes:
+        unit: the assignment in which it shows first.
+        target: what the assignment should be.
+        found: its value, with what it was given corrected.
+        repairs: the change (or the two changes) that make it right; empty where none was found.
+        again: how many more times the same place went wrong (a loop).
+    """
+
+    unit: Unit
+    target: Quantity
+    found: Vec
+    repairs: tuple[Repair, ...]
+    again: int = 0
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What came of the walk."""
+
+    roots: list[Root] = field(default_factory=list)
+    right: list[Unit] = field(default_factory=list)
+    inherited: list[Unit] = field(default_factory=list)
+    literal: list[tuple[Unit, Repair]] = field(default_factory=list)
+    meaning: dict[int, Quantity] = field(default_factory=dict)
+
+
+class Walk:
+    """One pass over the manual assignments of a subject, in the order in which they ran."""
+
+    def __init__(self, subject: Subject, truth: Truth, known: Known) -> None:
+        self.subject, self.truth, self.known = subject, truth, known
+        self.graph = subject.graph
+        self.points = truth.points
+        self.out = Verdicts()
+        self._corrected: list[Vec | None] = list(truth.values)
+        self._actual: list[Vec | None] = list(truth.values)
+        self._overrides: dict[int, Vec] = {}
+        self._done = -1
+        self._settled: set[int] = set()
+        self._aliases = self._forward_names()
+        self._children: list[list[int]] = [[] for _ in self.graph.steps]
+        for i, step in enumerate(self.graph.steps):
+            for j in step.inputs:
+                self._children[j].append(i)
+        self._units_at: dict[int, list[Unit]] = {}
+        for unit in subject.units:
+            self._units_at.setdefault(unit.step, []).append(unit)
+        self._last = {unit.name: unit for unit in subject.units}
+        self._seen: dict[tuple[int, int, int], int] = {}
+        self._resolved: dict[str, list[tuple[int, int]]] = {}
+        self._tangent_leaves: set[int] = set()
+
+    def _forward_names(self) -> dict[str, list[int]]:
+        out: dict[str, list[int]] = {}
+        for name, step in self.subject.aliases:
+            steps = out.setdefault(normal(name), [])
+            if step not in steps:
+                steps.append(step)
+        return out
+
+    # --- values -------------------------------------------------------------------------------------------------
+
+    def run(self) -> Verdicts:
+        self._index_tangents()
+        with precision(BITS):
+            for unit in self.subject.units:
+                self._advance(unit.step)
+                self._judge(unit)
+        return self.out
+
+    def corrected(self, i: int) -> Vec:
+        vec = self._corrected[i]
+        if vec is None:
+            self._advance(i)
+            vec = self._corrected[i]
+        assert vec is not None  # every step up to i has a value now
+        return vec
+
+    def _advance(self, upto: int) -> None:
+        """Give every step up to this one its actual value and its corrected one."""
+        for i in range(self._done + 1, upto + 1):
+            if self._actual[i] is None:
+                self._actual[i] = self._compute(i, self._actual)
+            if self._corrected[i] is None:
+                self._corrected[i] = self._overrides.get(i) or self._compute(i, self._corrected)
+        self._done = max(self._done, upto)
+
+    def _compute(self, i: int, values: Sequence[Vec | None]) -> Vec:
+        step = self.graph.steps[i]
+        if step.is_const:
+            return constant(step.value, self.points)
+        if i in self.subject.autograd:
+            target = self.subject.autograd[i]
+            return self.truth.cotangents.get(target) or constant(0, self.points)
+        if step.is_input:
+            return Vec([exact_ball(self.subject.point[i])] * self.points)
+        args = [values[j] for j in step.inputs]
+        return apply(step.op, [a for a in args if a is not None])
+
+    def _override(self, i: int, vec: Vec) -> None:
+        """From here on this step counts as having had its true value; what was computed from it is computed again."""
+        self._overrides[i] = vec
+        self._corrected[i] = vec
+        stale = {i}
+        for k in range(i + 1, self._done + 1):
+            if k not in self._overrides and self.truth.values[k] is None:
+                if any(j in stale for j in self.graph.steps[k].inputs):
+                    self._corrected[k] = self._compute(k, self._corrected)
+                    stale.add(k)
+
+    # --- names --------------------------------------------------------------------------------------------------
+
+    def resolve(self, name: str) -> list[tuple[int, int]]:
+        """The (top, bottom) pairs that a name may stand for; empty if it says nothing."""
+        if name not in self._resolved:
+            self._resolved[name] = next((found for claim in claims(name) if (found := self._pairs(claim.top, claim.bottom))), [])
+        return self._resolved[name]
+
+    def _pairs(self, top: str, bottom: str) -> list[tuple[int, int]]:
+        bottoms = self._aliases.get(bottom, [])
+        tops = self._aliases.get(top, [])
+        loss = self.subject.loss
+        if not bottoms:
+            return []
+        if top in ("", *LOSS_NAMES) and not tops:
+            return [(loss, b) for b in bottoms if b in self.truth.cotangents]
+        return [(t, b) for t in tops for b in bottoms if t >= b and self._depends(t, b)]
+
+    def _depends(self, top: int, bottom: int) -> bool:
+        if top == self.subject.loss:
+            return bottom in self.truth.cotangents
+        return self.truth.segment(top, bottom) is not None
+
+    def _index_tangents(self) -> None:
+        """Forward-mode values are indexed for the variables that some name differentiates by."""
+        wanted: set[int] = set()
+        for unit in self.subject.units:
+            for top, bottom in self.resolve(unit.name):
+                if top != self.subject.loss:
+                    vec = self.truth.segment(top, bottom)
+                    if vec is not None:
+                        self.known.add(Quantity("tangent", top, bottom, vec))
+                    if self.graph.steps[bottom].is_input:
+                        wanted.add(bottom)
+        for leaf in sorted(wanted):
+            self.known.add_tangents(leaf)
+
+    # --- judging ------------------------------------------------------------------------------------------------
+
+    def _judge(self, unit: Unit) -> None:
+        i = unit.step
+        vec = self.corrected(i)
+        pairs = self.resolve(unit.name)
+        is_zero_start = self.graph.steps[i].is_leaf and vec.is_zero and not unit.augmented
+        final = self._last[unit.name] is unit
+        if is_zero_start and not (final and pairs and self._is_leaf_gradient(pairs)):
+            return
+        matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
+        if not pairs:
+            if matches:
+                self._settle(unit, matches[0])
+            elif is_bare(unit.name) and not self.graph.steps[i].is_leaf:
+                self._root(unit)
+            return
+        agree = [q for q in matches if self._is(q, pairs)]
+        whole = [q for q in agree if q.kind in ("cotangent", "tangent")] or self._whole(vec, pairs)
+        if whole:
+            self._settle(unit, whole[0])
+        elif agree or matches:
+            self._ambiguous(unit, agree or matches, bool(agree), final, pairs)
+        elif not any(self._vec(p).usable for p in pairs):
+            return
+        elif all(self._vec(p).is_zero for p in pairs) and vec.is_zero:
+            self._settle(unit, Quantity("cotangent", *pairs[0], vec))
+        else:
+            self._root(unit)
+
+    def _vec(self, pair: tuple[int, int]) -> Vec:
+        top, bottom = pair
+        vec = self.truth.cotangents.get(bottom) if top == self.subject.loss else self.truth.segment(top, bottom)
+        return vec or constant(0, self.points)
+
+    def _whole(self, vec: Vec, pairs: Sequence[tuple[int, int]]) -> list[Quantity]:
+        """The claim itself, compared directly: needed where the value is zero or not indexed."""
+        out = []
+        for pair in pairs:
+            wanted = self._vec(pair)
+            if wanted.same(vec):
+                out.append(Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted))
+        return out
+
+    def _is(self, q: Quantity, pairs: Sequence[tuple[int, int]]) -> bool:
+        if q.kind in ("cotangent", "contribution", "sum"):
+            return any(b == q.bottom and t == self.subject.loss for t, b in pairs)
+        if q.kind in ("tangent", "term", "local"):
+            return (q.top, q.bottom) in pairs
+        return False
+
+    def _is_leaf_gradient(self, pairs: Sequence[tuple[int, int]]) -> bool:
+        return len(pairs) == 1 and self.graph.steps[pairs[0][1]].is_input
+
+    def _ambiguous(
+        self, unit: Unit, readings: Sequence[Quantity], partly: bool, final: bool, pairs: Sequence[tuple[int, int]]
+    ) -> None:
+        """A value that is true of something, though not of what the name says: an accumulation under way, a name used
+        for one cotangent after the other, or a mistake that hits upon another true value. What comes later decides."""
+        used_later = self._dependents(unit.step)
+        if not used_later:
+            # Nothing follows: the name must be right, if it names one thing.
+            wrong = final and (self._is_leaf_gradient(pairs) or (len(pairs) == 1 and pairs[0][0] != self.subject.loss))
+            if wrong:
+                self._root(unit)
+            else:
+                self._settle(unit, readings[0])
+            return
+        accepted = self._score(unit.step, self.corrected(unit.step), used_later)
+        for target in self._targets(unit):
+            if self._score(unit.step, target.vec, used_later) > accepted:
+                self._root(unit)
+                return
+        if final and self._is_leaf_gradient(pairs) and not partly:
+            self._root(unit)
+            return
+        self._settle(unit, readings[0])
+
+    def _dependents(self, i: int) -> list[int]:
+        """The next assignments that use this step, through hidden steps only."""
+        out: list[int] = []
+        seen = {i}
+        stack = list(self._children[i])
+        while stack and len(seen) < LOOK_AHEAD:
+            k = stack.pop()
+            if k in seen or self.truth.values[k] is not None:
+                continue
+            seen.add(k)
+            if k in self._units_at:
+                out.append(k)
+            else:
+                stack.extend(self._children[k])
+        return sorted(out)
+
+    def _score(self, i: int, vec: Vec, used_later: Sequence[int]) -> int:
+        """How many of the next assignments come out as something true if this step has this value."""
+        values: dict[int, Vec] = {i: vec}
+        last = used_later[-1]
+        if last - i > 20 * LOOK_AHEAD:
+            used_later = [k for k in used_later if k - i <= 20 * LOOK_AHEAD]
+            last = used_later[-1] if used_later else i
+        for k in range(i + 1, last + 1):
+            if self.truth.values[k] is None and any(j in values for j in self.graph.steps[k].inputs):
+                args = [values.get(j) or self._peek(j) for j in self.graph.steps[k].inputs]
+                values[k] = apply(self.graph.steps[k].op, args)
+        score = 0
+        for k in used_later:
+            found = [q for q in self.known.right(values[k]) if q.kind in DERIVATIVES]
+            for unit in self._units_at[k]:
+                pairs = self.resolve(unit.name)
+                if pairs:
+                    good = any(self._is(q, pairs) for q in found) or bool(self._whole(values[k], pairs))
+                    score += 2 if good else (0 if found else -2)
+                else:
+                    score += 1 if found else 0
+        return score
+
+    def _peek(self, j: int) -> Vec:
+        """A value further on than the walk has come: as corrected so far."""
+        self._advance(j)
+        return self.corrected(j)
+
+    def _settle(self, unit: Unit, meaning: Quantity) -> None:
+        i = unit.step
+        self._settled.add(i)
+        self.out.meaning[i] = meaning
+        actual = self._actual[i]
+        if actual is not None and actual.same(self.corrected(i)):
+            self.out.right.append(unit)
+        else:
+            self.out.inherited.append(unit)
+
+    # --- roots --------------------------------------------------------------------------------------------------
+
+    def line(self, unit: Unit) -> Line:
+        return Line(self.graph, unit.step, self.corrected, self._is_stop)
+
+    def _is_stop(self, i: int) -> bool:
+        """Lines end at forward steps and at manual steps that are understood."""
+        return self.truth.values[i] is not None or i in self._settled or i in self._overrides
+
+    def _targets(self, unit: Unit) -> list[Quantity]:
+        """What the assignment may have been meant to be, the most likely first."""
+        line = self.line(unit)
+        upstream: set[int] = set()
+        for i in line.used():
+            if self.truth.values[i] is None or i == self.subject.loss:
+                for q in self.known.right(self.corrected(i)):
+                    if q.kind == "cotangent":
+                        upstream.add(q.bottom)
+                meaning = self.out.meaning.get(i)
+                if meaning is not None and meaning.kind in ("cotangent", "sum", "contribution"):
+                    upstream.add(meaning.bottom)
+        base = None
+        if unit.augmented and unit.previous >= 0 and not self.corrected(unit.previous).is_zero:
+            base = self.corrected(unit.previous)
+        out: list[Quantity] = []
+        pairs = self.resolve(unit.name)
+        if not pairs:
+            for top in sorted(upstream, reverse=True):
+                for link in self.truth.links.get(top, ()):
+                    flow = self.truth.cotangents[top] * link.local
+                    out.append(Quantity("contribution", top, link.bottom, flow))
+            return out
+        for top, bottom in self._by_upstream(pairs, upstream):
+            if top != self.subject.loss:
+                out.append(Quantity("tangent", top, bottom, self._vec((top, bottom))))
+                continue
+            parts = self.truth.into.get(bottom, [])
+            arriving = [vec for t, vec in parts if t in upstream]
+            total = self.truth.cotangents[bottom]
+            whole = Quantity("cotangent", top, bottom, total)
+            if base is not None:
+                for vec in ([_sum(arriving)] if arriving else []) + [v for _, v in parts]:
+                    out.append(Quantity("sum", top, bottom, base + vec))
+                out.append(whole)
+            elif arriving and len(arriving) < len(parts):
+                out.append(Quantity("sum", top, bottom, _sum(arriving)))
+                out.append(whole)
+            else:
+                out.append(whole)
+                if len(parts) > 1:
+                    out.extend(Quantity("contribution", t, bottom, v) for t, v in parts)
+        return out
+
+    def _by_upstream(self, pairs: Sequence[tuple[int, int]], upstream: set[int]) -> Iterator[tuple[int, int]]:
+        """Where a name stands for several steps (a loop), those that the upstream gradient flows into come first."""
+        if len(pairs) == 1:
+            yield from pairs
+            return
+        fed = [p for p in pairs if any(t in upstream for t, _ in self.truth.into.get(p[1], ()))]
+        yield from fed or list(pairs)[:8]
+
+    def _root(self, unit: Unit) -> None:
+        targets = self._targets(unit)
+        if not targets:
+            return
+        line = self.line(unit)
+        found = self.corrected(unit.step)
+        key = (unit.span.line, unit.span.column, unit.span.end_column)
+        best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
+        for rank, target in enumerate(targets[:12]):
+            options = repairs(line, target.vec, self.known, self._variable)
+            if options and (best is None or options[0].cost + 0.3 * rank < best[0]):
+                best = (options[0].cost + 0.3 * rank, target, (options[0],))
+        if best is None or best[0] > 2.0:
+            for rank, target in enumerate(targets[:3]):
+                pairs = pair_repairs(line, target.vec, self.known, self._variable)
+                if pairs:
+                    cost = sum(r.cost for r in pairs[0]) + 0.3 * rank
+                    if best is None or cost < best[0]:
+                        best = (cost, target, pairs[0])
+        target = best[1] if best else targets[0]
+        chosen = best[2] if best else ()
+        if chosen and all(self._is_literal(r, found, target) for r in chosen):
+            self.out.literal.append((unit, chosen[0]))
+        elif key in self._seen:
+            n = self._seen[key]
+            old = self.out.roots[n]
+            self.out.roots[n] = Root(old.unit, old.target, old.found, old.repairs, old.again + 1)
+        else:
+            self._seen[key] = len(self.out.roots)
+            self.out.roots.append(Root(unit, target, found, chosen))
+        for repair in chosen:
+            self._apply(repair, unit)
+        self._settled.add(unit.step)
+        self.out.meaning[unit.step] = target
+        self._override(unit.step, target.vec)
+
+    def _variable(self, i: int) -> str:
+        """The user's name of a step, forward or manual."""
+        if i in self.subject.names:
+            return self.subject.names[i]
+        units = self._units_at.get(i)
+        return units[-1].name if units else ""
+
+    def _is_literal(self, repair: Repair, found: Vec, target: Quantity) -> bool:
+        """A number written out where a variable of the same value stands in the forward pass: right, as it is."""
+        node = self.graph.steps[repair.place.node]
+        return bool(node.is_const and repair.quantity is not None and found.same_at_user(target.vec))
+
+    def _apply(self, repair: Repair, unit: Unit) -> None:
+        """If the mistake is in a helper of the line, what the helper gives elsewhere is put right as well."""
+        place: Place = repair.place
+        for step, _slot in place.path[1:]:
+            units = self._units_at.get(step)
+            if units and step != unit.step:
+                self._override(step, _wanted_at(place, step, self, unit))
+                return
+
+
+def _wanted_at(place: Place, step: int, walk: Walk, unit: Unit) -> Vec:
+    """The value that a helper step needs: recomputed from the repaired place upwards."""
+    values: dict[int, Vec] = {place.node: place.wanted}
+    for parent, slot in reversed(place.path):
+        args = [walk.corrected(j) for j in walk.graph.steps[parent].inputs]
+        child = walk.graph.steps[parent].inputs[slot]
+        args[slot] = values[child]
+        values[parent] = apply(walk.graph.steps[parent].op, args)
+        if parent == step:
+            break
+    return values[step]
+
+
+def _sum(vecs: Sequence[Vec]) -> Vec:
+    total = vecs[0]
+    for vec in vecs[1:]:
+        total = total + vec
+    return total

@@ -1,0 +1,356 @@
+"""From a subject to findings: points, truth, walk, words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
+from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.wording import Wording, number
+from symgrad.errors import Span
+
+#: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
+RADII = (0.4, 0.1, 0.02, 0.002)
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """One mistake, in words and places. See the JSON findings of the manual-derivation issue for the fields.
+
+    ``message`` is the headline, ``label`` stands beside the carets, ``edit`` is the repair as (place, new text).
+    """
+
+    code: str
+    mistake: str
+    message: str
+    label: str
+    span: Span
+    step: str
+    factor: str
+    found: str
+    expected: str
+    found_value: float
+    expected_value: float
+    ratio: float | None
+    fix: str
+    edits: tuple[tuple[Span, str], ...]
+    forward: str
+    forward_span: Span | None
+    inherited: tuple[int, ...]
+    again: int
+    hidden: bool
+    fix_verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found out about a manual derivative.
+
+    Attributes:
+        blames: the independent mistakes, in the order of their lines.
+        right: assignments that are right; ``inherited``: wrong only because of an earlier one.
+        notes: things to know that are no mistakes.
+    """
+
+    blames: tuple[Blame, ...]
+    right: tuple[Unit, ...]
+    inherited: tuple[Unit, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def understood(self) -> int:
+        """How many assignments were recognised as some derivative, right or not."""
+        return len(self.right) + len(self.inherited) + len(self.blames)
+
+
+def prepare(subject: Subject) -> tuple[Truth, Known] | None:
+    """The truth at points where the forward pass has values; ``None`` where there are none."""
+    integers = [i for i in subject.leaves() if subject.point[i].denominator == 1]
+    for frozen in ((), integers):
+        for radius in RADII:
+            points = sample_points(subject, radius, frozen)
+            values = forward_values(subject, points)
+            loss = values[subject.loss]
+            if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
+                continue
+            truth = Truth(subject, points, values)
+            if all(v.usable for v in truth.cotangents.values()):
+                return truth, Known(truth)
+    return None
+
+
+def diagnose(subject: Subject) -> Diagnosis:
+    """Find every independent mistake in the manual part of a subject."""
+    prepared = prepare(subject)
+    if prepared is None:
+        return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
+    truth, known = prepared
+    walk = Walk(subject, truth, known)
+    verdicts = walk.run()
+    wording = Wording(subject, truth, verdicts, walk._variable)
+    source = SourceMap(subject.source)
+    blames = []
+    for root in verdicts.roots:
+        blames.extend(_blames(root, subject, truth, walk, wording, source))
+    blames = _attribute(_distinct(blames), verdicts)
+    notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
+    return Diagnosis(tuple(blames), tuple(verdicts.right), tuple(verdicts.inherited), tuple(dict.fromkeys(notes)))
+
+
+def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:
+    name = wording.quantity(repair.quantity, repair.place.node) if repair.quantity else "a variable"
+    return f"line {unit.line}: a number stands where {name} does in the forward pass; right while {name} keeps its value"
+
+
+def _distinct(blames: list[Blame]) -> list[Blame]:
+    seen: dict[tuple[int, int, int, int], Blame] = {}
+    for b in blames:
+        key = (b.span.line, b.span.column, b.span.end_line, b.span.end_column)
+        if key not in seen:
+            seen[key] = b
+    return sorted(seen.values(), key=lambda b: (b.span.line, b.span.column))
+
+
+def _attribute(blames: list[Blame], verdicts: Verdicts) -> list[Blame]:
+    """The lines that are wrong only by inheritance are listed once, with the last root before them."""
+    lines = sorted({u.line for u in verdicts.inherited} - {b.span.line for b in blames})
+    if not blames:
+        return blames
+    owner: dict[int, list[int]] = {}
+    for line in lines:
+        before = [n for n, b in enumerate(blames) if b.span.line < line]
+        owner.setdefault(before[-1] if before else 0, []).append(line)
+    return [replace(b, inherited=tuple(owner.get(n, ()))) for n, b in enumerate(blames)]
+
+
+def _blames(
+    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
+) -> list[Blame]:
+    """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
+    if not root.repairs:
+        return [_whole_line(root, subject, walk, wording, source)]
+    return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
+
+
+def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
+    expected = wording.expected(root.target, root.unit.step)
+    span = _value_span(root.unit, source)
+    what = _meaning(root, wording)
+    message = f"this is no contribution to {what}" if expected else f"this line's value is no derivative here; expected {what}"
+    return _make(root, "wrong-value", "wrong-formula" if expected else "unknown", message, span, "", source.text(span), expected,
+                 root.found.at_user, root.target.vec.at_user, expected, wording, source, subject)  # fmt: skip
+
+
+def _value_span(unit: Unit, source: SourceMap) -> Span:
+    """The right-hand side also of an augmented assignment."""
+    if unit.augmented:
+        value = source.operand(unit.span, 1)
+        if value is not None:
+            return value
+    return unit.span
+
+
+def _meaning(root: Root, wording: Wording) -> str:
+    q = root.target
+    if q.kind in ("tangent", "local"):
+        return wording.factor(q.top, q.bottom)
+    return wording.factor(wording.subject.loss, q.bottom)
+
+
+def _one(
+    root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
+) -> Blame:
+    place = repair.place
+    span = _place_span(root.unit, repair, subject, source)
+    have = walk_value(walk, root, repair)
+    text = source.text(span)
+    q = repair.quantity
+    expected = ""
+    if repair.op:
+        expected = _with_op(repair, subject, walk, source, span)
+    elif q is not None:
+        piece = wording.expected(q, root.unit.step) if place.parent < 0 and q.kind != "forward" else wording.quantity(q, root.unit.step)
+        expected = _combined(text, repair.combine, piece)
+    elif repair.number is not None:
+        expected = _scaled(text, repair) if repair.combine else number(repair.number)
+    factor = _factor(root, repair, truth, wording)
+    if not expected:
+        expected_whole = wording.expected(root.target, root.unit.step)
+        whole = _value_span(root.unit, source)
+        if expected_whole and whole.line == span.line:
+            span, text, expected = whole, source.text(whole), expected_whole
+    message = _headline(repair, factor, wording, text)
+    return _make(root, _code(repair), repair.mistake, message, span, factor, text, expected, have, place.wanted.at_user, expected,
+                 wording, source, subject)  # fmt: skip
+
+
+def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
+    """What stands at the place, given true inputs."""
+    if repair.place.parent < 0:
+        return root.found.at_user
+    actual = walk._actual[repair.place.node]
+    return actual.at_user if actual is not None else math.nan
+
+
+def _place_span(unit: Unit, repair: Repair, subject: Subject, source: SourceMap) -> Span:
+    """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
+    place = repair.place
+    if place.parent < 0:
+        return _value_span(unit, source)
+    parent = subject.graph.steps[place.parent].span
+    node = subject.graph.steps[place.node].span
+    if parent is not None:
+        operand = source.operand(parent, place.slot)
+        if operand is not None:
+            return operand
+    own = not subject.graph.steps[place.node].is_leaf and place.node not in subject.names
+    if own and node is not None:
+        return node
+    return parent or node or unit.span
+
+
+def _combined(text: str, how: str, piece: str) -> str:
+    if not piece:
+        return ""
+    if not how:
+        return piece
+    left = f"({text})" if how in "*/" and _additive(text) else text
+    right = f"({piece})" if _additive(piece) or (how in "*/-" and "/" in piece) else piece
+    return f"{left}{how}{right}" if how in "*/" else f"{left} {how} {right}"
+
+
+def _scaled(text: str, repair: Repair) -> str:
+    factor = repair.number
+    body = f"({text})" if _additive(text) else text
+    if factor == -1:
+        return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
+    if isinstance(factor, Fraction) and factor.numerator == 1:
+        return f"{body}/{factor.denominator}"
+    return f"{number(factor)}*{body}" if not isinstance(factor, Fraction) or factor.denominator == 1 else f"({number(factor)})*{body}"
+
+
+def _additive(text: str) -> bool:
+    depth = 0
+    for n, c in enumerate(text):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and c in "+-" and n > 0 and text[n - 1] not in "eE*":
+            return True
+    return False
+
+
+def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
+    """The same operands under another op."""
+    from symgrad.ops import OPS
+
+    op = OPS[repair.op]
+    step = subject.graph.steps[repair.place.node]
+    parts = []
+    for slot, j in enumerate(step.inputs):
+        operand = source.operand(step.span, slot) if step.span is not None else None
+        parts.append(source.text(operand) if operand is not None else walk._variable(j))
+    if not all(parts):
+        return ""
+    if op.name == step.op:
+        parts = parts[::-1]
+    if op.infix is not None and len(parts) == 2:
+        wrapped = [f"({p})" if _additive(p) and op.infix.precedence > 1 else p for p in parts]
+        space = " " if op.infix.precedence == 1 else ""
+        return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
+    prefix = source.text(span).split("(")[0]
+    module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
+    return f"{module}{op.name}({', '.join(parts)})"
+
+
+def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
+    """Which chain-rule factor the place belongs to."""
+    q = repair.quantity
+    if q is not None and q.kind == "local":
+        return wording.factor(q.top, q.bottom)
+    target = root.target
+    if target.kind == "tangent":
+        links = truth.links.get(target.top, [])
+        near = [link for link in links if link.bottom in truth.tangents(target.bottom)] if links else []
+        if len(near) == 1:
+            return wording.factor(target.top, near[0].bottom)
+        return wording.factor(target.top, target.bottom)
+    if target.kind == "contribution":
+        return wording.factor(target.top, target.bottom)
+    tops = [t for t, _ in truth.into.get(target.bottom, ())]
+    if len(tops) == 1:
+        return wording.factor(tops[0], target.bottom)
+    return wording.factor(wording.subject.loss, target.bottom)
+
+
+def _code(repair: Repair) -> str:
+    return {"missing-term": "missing-term", "extra-term": "extra-term", "sign": "wrong-sign", "scale": "wrong-scale",
+            "missing-factor": "missing-factor", "extra-factor": "extra-factor"}.get(repair.mistake, "wrong-factor")  # fmt: skip
+
+
+def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
+    words = repair.words
+    q = repair.quantity
+    if q is not None and q.kind == "local" and "{" in words or "{y}" in words:
+        assert q is not None  # only factors of a link have such words
+        graph = wording.subject.graph
+        inputs = [wording.symbol(j) for j in graph.steps[q.top].inputs] if not wording.subject.names.get(q.bottom) else [wording.symbol(q.bottom)]
+        step = graph.steps[q.top]
+        inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
+        words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
+    subject = f"the local derivative {factor}" if q is not None and q.kind == "local" and not repair.combine else f"`{_short(text)}`"
+    if repair.combine and q is not None:
+        if repair.combine == "*":
+            return f"{factor}: the factor {wording.quantity(q, 10**9) or 'of the chain rule'} is missing"
+        if repair.combine == "/":
+            return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
+        if repair.combine == "+":
+            return f"{factor}: a term is missing; the paths through all uses add up"
+        return f"{factor}: there is a term too many"
+    return f"{subject} {words}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _make(
+    root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: float,
+    want: float, fix: str, wording: Wording, source: SourceMap, subject: Subject,
+) -> Blame:  # fmt: skip
+    top = root.target.top if root.target.kind in ("tangent", "contribution", "local") else -1
+    forward = f"{wording.symbol(top)} = {wording.formula(top)}" if 0 <= top and top in subject.names else ""
+    if not forward and root.target.kind in ("cotangent", "sum"):
+        tops = [t for t, _ in wording.truth.into.get(root.target.bottom, ())]
+        if tops and tops[0] in subject.names:
+            top = tops[0]
+            forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    ratio = want and have / want if math.isfinite(have) and want else None
+    what = factor or _meaning(root, wording)
+    label = f"{what} should be {expected} = {_value(want)}; this is {_value(have)}" if expected else f"should be {_value(want)}; this is {_value(have)}"
+    edits = ((span, source.fitted(span, fix)),) if fix else ()
+    return Blame(
+        code, mistake, message, label, span, root.unit.name, what, found, expected, have, want, ratio or None, fix, edits, forward,
+        subject.graph.steps[top].span if forward else None, (), root.again, abs(have - want) <= 1e-9 * abs(want),
+    )  # fmt: skip
+
+
+def _value(x: float) -> str:
+    return f"{x:.5f}".rstrip("0").rstrip(".") if 1e-3 <= abs(x) < 1e6 else f"{x:.6g}"
+
+
+def best_subject(candidates: Sequence[Subject]) -> Subject | None:
+    """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
+    scored = []
+    for n, subject in enumerate(candidates):
+        prepared = prepare(subject)
+        if prepared is None:
+            continue
+        out = Walk(subject, *prepared).run()
+        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots), -n, subject))
+    return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

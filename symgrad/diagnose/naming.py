@@ -1,0 +1,69 @@
+"""What the name of a variable says about the derivative that it holds. Names help, and never decide.
+
+The survey of hand-written passes (shared/MISTAKES.md, section 3) found: dX, X_grad, grad_X, dL_dX and kin, delta_X, X_error,
+d_X, gX, nabla_X, dY_dX, grads["X"], self.dX, x.grad, and bare grad, dout, delta, g.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+#: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
+LOSS_NAMES = frozenset({"l", "loss", "j", "e", "err", "error", "cost", "obj", "c", "total"})
+#: Names that say "a cotangent" without saying of what.
+BARE = frozenset({"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"})
+
+_GRAD_BOX = re.compile(r"^(?:self\.)?(?:d|g|grads?|gradients?|derivs?|deltas?|nablas?)\[\"?(.+?)\"?\]$")
+_INDEXED = re.compile(r"^(.*?)((?:\[[^\]]*\])+)$")
+_PREFIXES = ("grad_", "gradient_", "delta_", "nabla_", "partial_", "del_", "grad", "delta", "nabla", "d_", "g_", "d", "g")
+_SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name read as a derivative: of ``top`` (empty for the loss) with respect to ``bottom``, both normalised names.
+
+    ``index`` is what stood in brackets, as written: ``[3]`` of ``dhs[3]``.
+    """
+
+    top: str
+    bottom: str
+
+
+def normal(name: str) -> str:
+    """A name without what people drop when they prefix it: case, underscores, ``self.``."""
+    return name.removeprefix("self.").replace("_", "").replace('"', "").lower()
+
+
+def claims(name: str) -> Iterator[Claim]:
+    """The readings of a name, the most specific first. Which of them means anything is for the forward pass to say."""
+    base = name.removeprefix("self.")
+    box = _GRAD_BOX.match(base)
+    if box:
+        inner = box.group(1)
+        yield from claims(inner)
+        yield Claim("", normal(inner))
+        return
+    index = ""
+    match = _INDEXED.match(base)
+    if match:
+        base, index = match.group(1), match.group(2)
+    low = base.lower()
+    # dY_dX, dYdX, d_Y_d_X, dL_dX
+    for pattern in (r"^d_?(.+?)_d_?(.+)$", r"^d(.+?)_?d_?(.+)$", r"^d_?(.+?)_?by_?d?(.+)$", r"^grad_(.+?)_wrt_(.+)$"):
+        found = re.match(pattern, low)
+        if found:
+            yield Claim(normal(found.group(1)), normal(found.group(2)) + index)
+    for prefix in _PREFIXES:
+        if low.startswith(prefix) and len(low) > len(prefix):
+            yield Claim("", normal(low[len(prefix) :]) + index)
+    for suffix in _SUFFIXES:
+        if low.endswith(suffix) and len(low) > len(suffix):
+            yield Claim("", normal(low[: -len(suffix)]) + index)
+
+
+def is_bare(name: str) -> bool:
+    """The name says "a gradient" and not of what: it may be used for one after the other."""
+    return normal(name) in BARE

@@ -1,0 +1,109 @@
+"""Places in the user's text: which characters are an operand, and what the text is with a repair put in."""
+
+from __future__ import annotations
+
+import ast
+from functools import cached_property
+
+from symgrad.errors import Span
+
+
+class SourceMap:
+    """The user's Python text, by position. For text that is no Python it knows lines only."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.lines = source.split("\n")
+
+    @cached_property
+    def _nodes(self) -> dict[tuple[int, int, int, int], ast.expr]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        out: dict[tuple[int, int, int, int], ast.expr] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.expr) and node.end_lineno is not None and node.end_col_offset is not None:
+                out.setdefault((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset), node)
+        return out
+
+    @cached_property
+    def _statements(self) -> dict[int, ast.AugAssign]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
+
+    def operand(self, parent: Span, slot: int) -> Span | None:
+        """Where the operand number ``slot`` of the operation at ``parent`` is written."""
+        node = self._nodes.get((parent.line, parent.column - 1, parent.end_line, parent.end_column - 1))
+        children: list[ast.expr] = []
+        if isinstance(node, ast.BinOp):
+            children = [node.left, node.right]
+        elif isinstance(node, ast.UnaryOp):
+            children = [node.operand]
+        elif isinstance(node, ast.Compare):
+            children = [node.left, *node.comparators]
+        elif isinstance(node, ast.IfExp):
+            children = [node.test, node.body, node.orelse]
+        elif isinstance(node, ast.Call):
+            children = list(node.args)
+        elif node is None and parent.line in self._statements:
+            statement = self._statements[parent.line]
+            children = [statement.target, statement.value]
+        return _span(parent.file, children[slot]) if slot < len(children) else None
+
+    def text(self, span: Span) -> str:
+        """The characters of a span, on one line."""
+        if span.line == span.end_line and span.line <= len(self.lines):
+            return self.lines[span.line - 1][span.column - 1 : span.end_column - 1]
+        first = self.lines[span.line - 1][span.column - 1 :]
+        middle = self.lines[span.line : span.end_line - 1]
+        last = self.lines[span.end_line - 1][: span.end_column - 1]
+        return " ".join(part.strip() for part in (first, *middle, last))
+
+    def replaced(self, span: Span, text: str) -> str:
+        """The whole source with a span replaced."""
+        before = self.lines[: span.line - 1]
+        after = self.lines[span.end_line :]
+        line = self.lines[span.line - 1][: span.column - 1] + text + self.lines[span.end_line - 1][span.end_column - 1 :]
+        return "\n".join([*before, line, *after])
+
+    def fitted(self, span: Span, text: str) -> str:
+        """``text``, in parentheses where the place needs them."""
+        if not _is_compound(text) or self._is_enclosed(span) or self._is_whole(span):
+            return text
+        return f"({text})"
+
+    def _is_enclosed(self, span: Span) -> bool:
+        line = self.lines[span.line - 1]
+        end = self.lines[span.end_line - 1]
+        before = line[: span.column - 1].rstrip()
+        after = end[span.end_column - 1 :].lstrip()
+        return bool(before) and bool(after) and before[-1] in "(," and after[0] in "),"
+
+    def _is_whole(self, span: Span) -> bool:
+        """The span is all that is assigned."""
+        before = self.lines[span.line - 1][: span.column - 1].rstrip()
+        after = self.lines[span.end_line - 1][span.end_column - 1 :].split("#")[0].strip()
+        return before.endswith("=") and not after
+
+
+def _span(file: str, node: ast.expr) -> Span:
+    end_line = node.end_lineno or node.lineno
+    end = node.end_col_offset if node.end_col_offset is not None else node.col_offset
+    return Span(file, node.lineno, node.col_offset + 1, end_line, end + 1)
+
+
+def _is_compound(text: str) -> bool:
+    """There is an operator outside all parentheses."""
+    depth = 0
+    for n, c in enumerate(text):
+        if c in "([":
+            depth += 1
+        elif c in ")]":
+            depth -= 1
+        elif depth == 0 and c in "+-*/ " and n > 0:
+            return True
+    return text.startswith("-")

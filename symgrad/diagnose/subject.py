@@ -1,0 +1,110 @@
+"""What is to be diagnosed: one graph in which the forward pass and the user's own derivative stand side by side."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.enclosure import precision
+from symgrad.errors import Span
+from symgrad.graph import Graph
+from symgrad.ops.balls import exact_ball
+
+#: Random points beside the user's own.
+RANDOM_POINTS = 3
+#: Working precision: enough that cancellation in a saturated function never looks like a mistake.
+BITS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One assignment in the manual part: the smallest thing that is right, wrong, or wrong only by inheritance.
+
+    Attributes:
+        name: as the user would write it.
+        step: the step that it names.
+        span: of the right-hand side (or of the statement of an augmented assignment).
+        line: of the target.
+        augmented: ``""`` or ``"+="`` and its like.
+        previous: for an augmented assignment the step that the name stood for before, else -1.
+    """
+
+    name: str
+    step: int
+    span: Span
+    line: int
+    augmented: str = ""
+    previous: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A forward pass and a manual derivative of it.
+
+    Attributes:
+        graph: both, in the order in which they ran; its output is the loss.
+        point: the exact value of every input step.
+        names: forward step -> the user's name for it.
+        aliases: (name, step) for every name that a forward step was given in the forward part.
+        units: the manual assignments, in order.
+        source: the user's text.
+        autograd: step that holds a number read from autograd -> forward step whose gradient it is.
+    """
+
+    graph: Graph
+    point: Mapping[int, Fraction]
+    names: Mapping[int, str]
+    aliases: tuple[tuple[str, int], ...]
+    units: tuple[Unit, ...]
+    source: str
+    autograd: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> int:
+        return self.graph.output
+
+    def leaves(self) -> list[int]:
+        """Input steps that the loss depends on."""
+        needed = self.graph.ancestors(self.loss)
+        return [i for i, s in enumerate(self.graph.steps) if s.is_input and needed[i]]
+
+
+def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -> list[dict[int, Fraction]]:
+    """The user's point, then random ones: every input that the loss depends on moves, all else stays as it is.
+
+    The same subject gives the same points: a diagnosis must not depend on luck.
+    """
+    rng = random.Random(20260101)
+    leaves = [i for i in subject.leaves() if i not in frozen]
+    points = [dict(subject.point)]
+    for _ in range(RANDOM_POINTS):
+        moved = dict(subject.point)
+        for i in leaves:
+            value = subject.point[i]
+            step = Fraction(rng.uniform(0.2, 1.0)).limit_denominator(10**6) * rng.choice((-1, 1))
+            scale = Fraction(radius).limit_denominator(1000)
+            moved[i] = value * (1 + scale * step) + scale * Fraction(rng.uniform(-1, 1)).limit_denominator(10**6) / 4
+        points.append(moved)
+    return points
+
+
+def forward_values(subject: Subject, points: Sequence[Mapping[int, Fraction]]) -> list[Vec | None]:
+    """The value of every step that the loss depends on, at every point; ``None`` for the others."""
+    graph = subject.graph
+    needed = graph.ancestors(subject.loss)
+    out: list[Vec | None] = [None] * len(graph)
+    with precision(BITS):
+        for i, step in enumerate(graph.steps):
+            if not needed[i]:
+                continue
+            if step.is_input:
+                out[i] = Vec([exact_ball(p[i]) for p in points])
+            elif step.is_const:
+                out[i] = constant(step.value, len(points))
+            else:
+                args = [out[j] for j in step.inputs]
+                out[i] = apply(step.op, [a for a in args if a is not None])
+    return out

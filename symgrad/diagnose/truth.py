@@ -1,0 +1,258 @@
+"""What is true of the forward pass: every cotangent, contribution, tangent and local derivative, as values at the points.
+
+A manual step is understood by finding its value among these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+from symgrad.backward import Backward, backward
+from symgrad.diagnose.subject import BITS, Subject
+from symgrad.diagnose.vectors import Vec, apply_rule, constant, each
+from symgrad.enclosure import precision
+
+from symgrad.ops import OPS, Op
+from symgrad.ops.balls import exact_ball, run_balls
+
+#: Sums of all subsets of contributions are tried up to this many; beyond it, runs from either end.
+MANY_PATHS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Something true that a manual value may be.
+
+    Attributes:
+        kind: ``cotangent`` (dL/d bottom), ``contribution`` (along top -> bottom), ``sum`` (of some contributions to
+            bottom), ``tangent`` (d top/d bottom), ``term`` (of a tangent), ``local`` (d top/d bottom of one step),
+            ``forward`` (the value of bottom).
+        top, bottom: forward steps, or -1.
+        vec: its value.
+    """
+
+    kind: str
+    top: int
+    bottom: int
+    vec: Vec
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One chain-rule factor between forward steps that have names (or between neighbours, where they have none).
+
+    Attributes:
+        top, bottom: forward steps; ``top`` is computed from ``bottom``.
+        local: d top/d bottom.
+        op, slot: the op and input position, if the link is one op; else ``None``: several hidden steps lie between.
+    """
+
+    top: int
+    bottom: int
+    local: Vec
+    op: Op | None
+    slot: int
+
+
+class Truth:
+    """All that is true of one subject at its points.
+
+    Attributes:
+        reverse: symgrad's own reverse pass over the forward part.
+        values: of every forward step.
+        cotangents: dL/d step.
+        links: the chain-rule factors, by top.
+        into: for each step the (top, contribution) pairs that add up to its cotangent.
+    """
+
+    def __init__(self, subject: Subject, points: Sequence[Mapping[int, Fraction]], values: Sequence[Vec | None]) -> None:
+        self.subject = subject
+        self.values = values
+        self.points = len(points)
+        self.leaves = subject.leaves()
+        self.reverse: Backward = backward(subject.graph, self.leaves, "accurate")
+        graph = self.reverse.graph
+        targets = [e.local for e in self.reverse.edges] + list(self.reverse.cotangents.values())
+        needed = graph.ancestors(subject.loss, *targets) if targets else graph.ancestors(subject.loss)
+        with precision(BITS):
+            runs = [run_balls(graph, {i: exact_ball(v) for i, v in p.items()}, needed) for p in points]
+        self._at: list[Vec] = []
+        self.cotangents = {i: Vec([r[c] for r in runs]) for i, c in self.reverse.cotangents.items()}
+        self._elementary: dict[int, list[Link]] = {}
+        for e in self.reverse.edges:
+            step = graph.steps[e.step]
+            link = Link(e.step, step.inputs[e.input], Vec([r[e.local] for r in runs]), OPS[step.op], e.input)
+            self._elementary.setdefault(e.step, []).append(link)
+        self.links: dict[int, list[Link]] = {}
+        self.into: dict[int, list[tuple[int, Vec]]] = {}
+        with precision(BITS):
+            self._named_links()
+        self._tangents: dict[int, dict[int, Vec]] = {}
+
+    def _named_links(self) -> None:
+        """Collapse hidden steps: a named step's factors reach down to the nearest named steps and leaves."""
+        named = set(self.subject.names) | set(self.leaves) | {self.subject.loss}
+        for top in sorted(self.cotangents):
+            if top not in named or top not in self._elementary:
+                continue
+            direct = self._elementary[top]
+            if all(link.bottom in named for link in direct):
+                merged = self._merge(direct)
+            else:
+                pending = {top: constant(1, self.points)}
+                found: dict[int, Vec] = {}
+                for i in range(top, -1, -1):
+                    arriving = pending.pop(i, None)
+                    if arriving is None:
+                        if not pending:
+                            break
+                        continue
+                    if i != top and i in named:
+                        found[i] = arriving
+                        continue
+                    for link in self._elementary.get(i, ()):
+                        flow = arriving * link.local
+                        pending[link.bottom] = pending[link.bottom] + flow if link.bottom in pending else flow
+                merged = [self._recognised(top, bottom, local) for bottom, local in found.items()]
+            self.links[top] = merged
+            for link in merged:
+                self.into.setdefault(link.bottom, []).append((top, self.cotangents[top] * link.local))
+
+    def _merge(self, direct: Sequence[Link]) -> list[Link]:
+        """x*x has two factors with the same ends: their sum is d top/d bottom, and each is one of its terms."""
+        by_bottom: dict[int, list[Link]] = {}
+        for link in direct:
+            by_bottom.setdefault(link.bottom, []).append(link)
+        out = []
+        for bottom, links in by_bottom.items():
+            if len(links) == 1:
+                out.append(links[0])
+            else:
+                total = links[0].local
+                for link in links[1:]:
+                    total = total + link.local
+                out.append(Link(links[0].top, bottom, total, None, -1))
+        return out
+
+    def _recognised(self, top: int, bottom: int, local: Vec) -> Link:
+        """1/(1 + exp(-z)) written out is sigmoid: then its rule, and its pitfalls, are known."""
+        x, y = self.values[bottom], self.values[top]
+        if x is not None and y is not None:
+            for op in OPS.values():
+                if op.arity == 1 and op.pitfalls and each(op.enclose, x).same(y):
+                    return Link(top, bottom, local, op, 0)
+        return Link(top, bottom, local, None, -1)
+
+    @property
+    def elementary(self) -> Mapping[int, Sequence[Link]]:
+        """The factors between neighbouring steps, by top."""
+        return self._elementary
+
+    def tangents(self, leaf: int) -> dict[int, Vec]:
+        """d step/d leaf for every forward step that depends on it, carried forward."""
+        if leaf not in self._tangents:
+            with precision(BITS):
+                out = {leaf: constant(1, self.points)}
+                for top in sorted(self._elementary):
+                    total: Vec | None = None
+                    for link in self._elementary[top]:
+                        if link.bottom in out:
+                            flow = link.local * out[link.bottom]
+                            total = flow if total is None else total + flow
+                    if total is not None:
+                        out[top] = total
+            self._tangents[leaf] = out
+        return self._tangents[leaf]
+
+    def segment(self, top: int, bottom: int) -> Vec | None:
+        """d top/d bottom for any two forward steps."""
+        if self.subject.graph.steps[bottom].is_input:
+            return self.tangents(bottom).get(top)
+        pending = {top: constant(1, self.points)}
+        with precision(BITS):
+            for i in range(top, bottom, -1):
+                arriving = pending.pop(i, None)
+                if arriving is None:
+                    continue
+                for link in self._elementary.get(i, ()):
+                    flow = arriving * link.local
+                    pending[link.bottom] = pending[link.bottom] + flow if link.bottom in pending else flow
+        return pending.get(bottom)
+
+    def sums(self, bottom: int) -> Iterator[Vec]:
+        """Sums of some, not all, of the contributions to a step: where an accumulation may stand half-way."""
+        parts = [vec for _, vec in self.into.get(bottom, ())]
+        with precision(BITS):
+            if len(parts) <= MANY_PATHS:
+                for chosen in range(1, 2 ** len(parts) - 1):
+                    total: Vec | None = None
+                    for n, part in enumerate(parts):
+                        if chosen >> n & 1:
+                            total = part if total is None else total + part
+                    if total is not None:
+                        yield total
+                return
+            for order in (parts, parts[::-1]):
+                running = order[0]
+                for part in order[1:-1]:
+                    yield running
+                    running = running + part
+            yield from parts
+
+
+@dataclass(frozen=True, slots=True)
+class WrongFactor:
+    """A known wrong form of a local derivative, and the words for it."""
+
+    top: int
+    bottom: int
+    vec: Vec
+    mistake: str
+    words: str
+    cost: float
+
+
+def wrong_factors(truth: Truth, link: Link) -> Iterator[WrongFactor]:
+    """What people write for the factor of this link when they get it wrong: the op's pitfalls, and generic slips."""
+    op, y, right = link.op, truth.values[link.top], link.local
+    if y is None:
+        return
+    if op is not None:
+        inputs = _inputs(truth, link)
+        if inputs is None:
+            return
+        with precision(BITS):
+            for pitfall in op.pitfalls:
+                if pitfall.input == link.slot:
+                    vec = apply_rule(pitfall.factor, y, inputs)
+                    if vec.usable and not vec.same(right):
+                        yield WrongFactor(link.top, link.bottom, vec, pitfall.mistake, pitfall.words, 0.5)
+            rule = op.partials[link.slot]
+            if rule is not None and op.arity == 1:
+                x = inputs[0]
+                for a, b, words in (
+                    (x, x, "uses its input {0} where its output {y} belongs"),
+                    (y, y, "uses its output {y} where its input {0} belongs"),
+                ):
+                    vec = apply_rule(rule, a, [b])
+                    if vec.usable and not vec.same(right):
+                        yield WrongFactor(link.top, link.bottom, vec, "input-for-output", words, 0.6)
+    yield WrongFactor(link.top, link.bottom, -right, "sign", "has the wrong sign", 0.9)
+
+
+def _inputs(truth: Truth, link: Link) -> list[Vec] | None:
+    """The inputs of a link's op, as values."""
+    if link.op is None:
+        return None
+    step = truth.subject.graph.steps[link.top]
+    if OPS.get(step.op) is link.op:
+        found = [truth.values[j] for j in step.inputs]
+    else:
+        found = [truth.values[link.bottom]]
+    vecs = [v for v in found if v is not None]
+    return vecs if len(vecs) == len(found) else None
+
+

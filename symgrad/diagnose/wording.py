@@ -1,0 +1,212 @@
+"""Formulas in the user's own names: what a factor should be, and how a true quantity is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from symgrad.backward import backward
+from symgrad.diagnose.blame import Verdicts
+from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.truth import Link, Quantity, Truth
+from symgrad.graph import Graph, GraphBuilder
+from symgrad.ops import OPS, Formula, Ref
+from symgrad.printing import expression_text, number_text
+
+#: Formulas beyond this are not written into a message.
+LONGEST = 300
+
+
+class Wording:
+    """Writes quantities of one diagnosis as the user would."""
+
+    def __init__(self, subject: Subject, truth: Truth, verdicts: Verdicts, variable: Callable[[int], str]) -> None:
+        self.subject, self.truth = subject, truth
+        self._variable = variable
+        self._held: dict[tuple[str, int, int], list[int]] = {}
+        for step, q in verdicts.meaning.items():
+            if q.kind in ("cotangent", "tangent"):
+                self._held.setdefault((q.kind, q.top, q.bottom), []).append(step)
+
+    def symbol(self, step: int) -> str:
+        """The name of a forward step, or its formula where it has none."""
+        name = self.subject.names.get(step, "")
+        if name:
+            return name
+        if step == self.subject.loss:
+            return "loss"
+        return self.formula(step) or "u"
+
+    def formula(self, step: int) -> str:
+        """A forward step in terms of named ones."""
+        stop = {i for i in self.subject.names if i != step}
+        return expression_text(self.subject.graph, step, stop, names=self._names(), limit=LONGEST)
+
+    def _names(self) -> dict[int, str]:
+        return dict(self.subject.names)
+
+    def factor(self, top: int, bottom: int) -> str:
+        """How the local derivative is called: ``dh2/dh2_raw``."""
+        return f"d{self._short(top)}/d{self._short(bottom)}"
+
+    def _short(self, step: int) -> str:
+        name = self.symbol(step)
+        return name if name.replace("_", "").replace("[", "").replace("]", "").isalnum() else f"({name})"
+
+    def quantity(self, q: Quantity, before: int) -> str:
+        """A quantity as a formula of what is there before the step ``before``; empty where there is no short one."""
+        if q.kind == "forward":
+            return self.symbol(q.bottom)
+        if q.kind == "local":
+            return self.local(q.top, q.bottom)
+        held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
+        if held and (name := self._variable(held[-1])):
+            return name
+        if q.kind == "cotangent":
+            return self._sum([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
+        if q.kind == "contribution":
+            return self._sum([q.top], q.bottom, before)
+        if q.kind == "tangent" and q.top != q.bottom:
+            return self.chain(q.top, q.bottom, before)
+        if q.kind == "term":
+            return ""
+        return ""
+
+    def expected(self, q: Quantity, before: int, tops: list[int] | None = None) -> str:
+        """The right-hand side that gives a quantity, never the name of a step that holds it already."""
+        if q.kind == "tangent":
+            return self.chain(q.top, q.bottom, before)
+        if q.kind == "local":
+            return self.local(q.top, q.bottom)
+        if q.kind in ("cotangent", "contribution", "sum"):
+            all_tops = [t for t, _ in self.truth.into.get(q.bottom, ())]
+            chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
+            if q.bottom == self.subject.loss:
+                return "1"
+            return self._sum(chosen, q.bottom, before)
+        return self.quantity(q, before)
+
+    def _sum(self, tops: list[int], bottom: int, before: int) -> str:
+        parts = []
+        for top in tops:
+            local = self.local(top, bottom)
+            if top == self.subject.loss:
+                seed = self._holder("cotangent", top, top, before)
+                upstream = seed if seed and not _is_one(self.truth.cotangents[top]) else ""
+            else:
+                upstream = self._holder("cotangent", self.subject.loss, top, before)
+                if not upstream:
+                    return ""
+            if not local:
+                return ""
+            if not upstream:
+                parts.append(local)
+            elif local == "1":
+                parts.append(upstream)
+            else:
+                parts.append(f"{upstream}*{_wrap(local)}")
+        return " + ".join(parts)
+
+    def _holder(self, kind: str, top: int, bottom: int, before: int) -> str:
+        held = [s for s in self._held.get((kind, top, bottom), ()) if s < before]
+        return self._variable(held[-1]) if held else ""
+
+    def chain(self, top: int, leaf: int, before: int) -> str:
+        """d top/d leaf by the chain rule, in terms of the tangents that the user has."""
+        if top == leaf:
+            return "1"
+        parts = []
+        for link in self.truth.links.get(top, ()):
+            if link.bottom == leaf:
+                parts.append(self.local(top, leaf))
+            elif link.bottom in self.truth.tangents(leaf):
+                inner = self._holder("tangent", link.bottom, leaf, before)
+                if not inner:
+                    return ""
+                local = self.local(top, link.bottom)
+                parts.append(inner if local == "1" else f"{_wrap(local)}*{inner}")
+        return " + ".join(parts)
+
+    def local(self, top: int, bottom: int) -> str:
+        """The local derivative d top/d bottom as taught, in the user's names."""
+        link = self._link(top, bottom)
+        if link is None:
+            return ""
+        rule = link.op.partials[link.slot] if link.op is not None else None
+        if link.op is not None and rule is not None:
+            builder = GraphBuilder()
+            math = Formula(builder)
+            step = self.subject.graph.steps[top]
+            direct = OPS.get(step.op) is link.op
+            inputs = [self._operand(math, j) for j in (step.inputs if direct else (bottom,))]
+            made = rule(math, self._operand(math, top), *inputs)
+            index = made.index if isinstance(made, Ref) else math.constant(made).index
+            names = {i: s.name for i, s in enumerate(builder.steps) if s.is_input}
+            return expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
+        return self._composite(top, bottom)
+
+    def _link(self, top: int, bottom: int) -> Link | None:
+        for links in (self.truth.links.get(top, ()), self.truth.elementary.get(top, ())):
+            for link in links:
+                if link.bottom == bottom:
+                    return link
+        return None
+
+    def _operand(self, math: Formula, step: int) -> Ref:
+        found = self.subject.graph.steps[step]
+        if found.is_const:
+            return math.constant(found.value)
+        name = self.symbol(step)
+        for i, s in enumerate(math.builder.steps):
+            if s.is_input and s.name == name:
+                return math.ref(i)
+        return math.ref(math.builder.add("input", name=name))
+
+    def _composite(self, top: int, bottom: int) -> str:
+        """Through hidden steps: differentiate the little graph between the named ones."""
+        graph = self.subject.graph
+        named = self.subject.names
+        builder = GraphBuilder()
+        place: dict[int, int] = {}
+        todo = [top]
+        region: set[int] = set()
+        while todo:
+            i = todo.pop()
+            if i in region:
+                continue
+            region.add(i)
+            if i == top or (i not in named and not graph.steps[i].is_leaf):
+                todo.extend(graph.steps[i].inputs)
+        if len(region) > 60:
+            return ""
+        for i in sorted(region):
+            step = graph.steps[i]
+            if step.is_const:
+                place[i] = builder.const(step.value)
+            elif i != top and (i in named or step.is_input):
+                place[i] = builder.add("input", name=self.symbol(i))
+            else:
+                place[i] = builder.add(step.op, (place[j] for j in step.inputs), params=step.params)
+        small = builder.build(place[top])
+        reverse = backward(small, [place[bottom]])
+        names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        return expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+
+
+def _is_one(vec: object) -> bool:
+    constant = getattr(vec, "constant", lambda: None)()
+    return bool(constant == 1)
+
+
+def _wrap(text: str) -> str:
+    depth = 0
+    for c in text:
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and c in "+- ":
+            return f"({text})"
+    return f"({text})" if "/" in text or text.startswith("-") else text
+
+
+def number(value: object) -> str:
+    """A rational as a person writes it."""
+    return number_text(value) if isinstance(value, Fraction) else str(value)

@@ -1,0 +1,221 @@
+"""The benchmark's cases: mutants that make a difference, one and two at a time, and rewrites that make none.
+
+Whether a difference is made is found by running. A mutant counts where some declared derivative changes at a random point near the
+inputs, by more than `CHANGED` relative; `hidden` says that it does not change at the inputs as written. Left out are
+
+* mutants that raise or give infinities, for no derivation came out;
+* mutants after which every declared gradient is exactly the negative of the true one: that is the negative-gradient
+  convention of MISTAKES.md section 2, a note and no mistake;
+* pairs in which one edit hides the other: both must still make a difference beside each other.
+
+Which line is the mutated one: the edited line. A statement that was dropped leaves ``pass`` behind; then the right
+line is this one or, as good, the last remaining line that binds the same target, where the term is now missing.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations
+
+from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, Unusable, close, corpus, expected, program, values
+from tests.benchmarks.mutation import Edit, edits, places
+from tests.benchmarks.rewriting import Rewrite, rewrites
+
+SEED = 3
+#: How many of each are taken from one file at most.
+SINGLES, PAIRS, REWRITES = 30, 11, 18
+
+Outcome = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A derivation with one or two mistakes in it."""
+
+    case: Derivation
+    edits: tuple[Edit, ...]
+    source: str
+    #: Right where the inputs are as written, wrong in general.
+    hidden: bool
+
+    @property
+    def name(self) -> str:
+        """File and lines."""
+        return f"{self.case.name}:{'+'.join(str(e.line) for e in self.edits)}"
+
+    @property
+    def accepted(self) -> tuple[frozenset[int], ...]:
+        """For each edit the lines of which exactly one must be reported."""
+        return tuple(frozenset((e.line, *e.instead)) for e in self.edits)
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """A derivation that is written differently and just as right."""
+
+    case: Derivation
+    source: str
+    operators: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """File and what was done."""
+        return f"{self.case.name}:{'+'.join(self.operators)}"
+
+
+def outcome(case: Derivation, source: str, declared: Sequence[str] | None = None) -> Outcome | None:
+    """The declared derivatives at every point; None where the script cannot be used."""
+    try:
+        code = program(source, case.first)
+        return tuple(values(code, at, declared or case.declared) for at in case.points())
+    except (Unusable, SyntaxError):
+        return None
+
+
+def differs(a: Outcome, b: Outcome) -> bool:
+    """Whether they differ at one of the random points."""
+    return not all(close(x, y, CHANGED) for x, y in zip(a[1:], b[1:], strict=True))
+
+
+def is_negative(case: Derivation, found: Outcome) -> bool:
+    """Whether all gradients are negated: a convention, and no mistake."""
+    n = len(case.gradients) or len(case.tangents)
+    return all(
+        close([-v for v in f[:n]], t[:n], CHANGED) and close(f[n:], t[n:], CHANGED)
+        for f, t in zip(found, expected(case), strict=True)
+    )
+
+
+def applied(source: str, changes: Iterable[Edit]) -> str:
+    """The source with edits of different lines made in it."""
+    lines = source.split("\n")
+    for edit in changes:
+        edit.apply(lines)
+    return "\n".join(lines)
+
+
+def _counts(case: Derivation, found: Outcome | None) -> bool:
+    return found is not None and differs(found, expected(case)) and not is_negative(case, found)
+
+
+@cache
+def all_singles(case: Derivation) -> tuple[tuple[Mutant, Outcome], ...]:
+    """Every single mutant of a file that counts."""
+    seen, out = {case.source}, []
+    for place in places(case):
+        for edit in edits(place):
+            source = applied(case.source, [edit])
+            if source in seen:
+                continue
+            seen.add(source)
+            found = outcome(case, source)
+            if found is None or not _counts(case, found):
+                continue
+            if edit.operator == "dropped-line":
+                edit = replace(edit, instead=_binders(case, edit))
+            hidden = close(found[0], expected(case)[0], CHANGED)
+            out.append((Mutant(case, (edit,), source, hidden), found))
+    return tuple(out)
+
+
+def _binders(case: Derivation, edit: Edit) -> tuple[int, ...]:
+    """The last line, other than the dropped one, that binds its target."""
+    binds = defaultdict(list)
+    for node in ast.walk(ast.parse(case.source)):
+        if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno != edit.line:
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                for t in target.elts if isinstance(target, ast.Tuple) else [target]:
+                    binds[ast.unparse(t)].append(node.lineno)
+    line = ast.parse(case.source.split("\n")[edit.line - 1].strip()).body[0]
+    assert isinstance(line, ast.AugAssign)
+    name = ast.unparse(line.target)
+    lines = binds[name] or binds[name.split("[")[0]]
+    return (max(lines),) if lines else ()
+
+
+def _spread(items: list[Mutant], n: int, rng: random.Random) -> list[Mutant]:
+    """n of them, every operator in turn, so that no operator crowds the others out."""
+    by: dict[str, list[Mutant]] = defaultdict(list)
+    for item in rng.sample(items, len(items)):
+        by[item.edits[0].operator].append(item)
+    out: list[Mutant] = []
+    while len(out) < n and any(by.values()):
+        for operator in sorted(by):
+            if by[operator] and len(out) < n:
+                out.append(by[operator].pop())
+    return sorted(out, key=lambda m: (m.edits[0].line, m.edits[0].column, m.source))
+
+
+def singles(case: Derivation, seed: int = SEED, n: int = SINGLES) -> list[Mutant]:
+    """The single mutants of a file that the benchmark takes."""
+    return _spread([m for m, _ in all_singles(case)], n, random.Random(f"{seed}:singles:{case.name}"))
+
+
+def pairs(case: Derivation, seed: int = SEED, n: int = PAIRS) -> list[Mutant]:
+    """Pairs of single mutants on two lines, neither hiding the other."""
+    rng = random.Random(f"{seed}:pairs:{case.name}")
+    alone = {m: found for m, found in all_singles(case)}
+    chosen = _spread(list(alone), 3 * n, rng)
+    out: list[Mutant] = []
+    both = [(a, b) for a, b in combinations(chosen, 2) if not a.accepted[0] & b.accepted[0]]
+    rng.shuffle(both)
+    for a, b in both:
+        if len(out) == n:
+            break
+        changes = (*a.edits, *b.edits)
+        source = applied(case.source, changes)
+        found = outcome(case, source)
+        if found and _counts(case, found) and differs(found, alone[a]) and differs(found, alone[b]):
+            hidden = close(found[0], expected(case)[0], CHANGED)
+            out.append(Mutant(case, changes, source, hidden))
+    return out
+
+
+def rewritten(case: Derivation, seed: int = SEED, n: int = REWRITES) -> list[Rewritten]:
+    """Rewrites of a file, one to three at a time, each proved equal by running."""
+    rng = random.Random(f"{seed}:rewrites:{case.name}")
+    out: list[Rewritten] = []
+    seen = {case.source}
+    turn: dict[str, int] = defaultdict(int)
+    for attempt in range(40 * n):
+        if len(out) == n:
+            break
+        source, declared, done = case.source, case.declared, []
+        for _ in range(1 + attempt % 3):
+            options = sorted(rewrites(case, source, rng), key=lambda r: r.operator)
+            kinds = sorted({r.operator for r in options} - set(done), key=lambda o: (turn[o], rng.random()))
+            if not kinds:
+                break
+            step = rng.choice([r for r in options if r.operator == kinds[0]])
+            new = step.apply(source, declared)
+            turn[step.operator] += 1
+            if not _equal(case, *new):
+                continue
+            (source, declared), done = new, [*done, step.operator]
+        if done and source not in seen:
+            seen.add(source)
+            out.append(Rewritten(case, source, tuple(done)))
+    return out
+
+
+def _equal(case: Derivation, source: str, declared: Sequence[str]) -> bool:
+    found = outcome(case, source, declared)
+    return found is not None and all(close(f, t, EQUAL) for f, t in zip(found, expected(case), strict=True))
+
+
+def everything(seed: int = SEED, only: str = "") -> Iterator[Mutant | Rewritten | Derivation]:
+    """All cases, file by file: the file itself, its singles, its pairs, its rewrites."""
+    for case in corpus():
+        if only in case.name:
+            yield case
+            yield from singles(case, seed)
+            yield from pairs(case, seed)
+            yield from rewritten(case, seed)
+
+
+__all__ = ["Mutant", "Rewrite", "Rewritten", "everything", "pairs", "rewritten", "singles"]
