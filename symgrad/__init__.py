@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from symgrad.checking import check, derive
+    from symgrad.api import check, derive
     from symgrad.derivation import Derivation
     from symgrad.errors import InternalError, SymgradError, Unsupported
     from symgrad.report.model import Report
 
 _WHERE = {
-    "check": "symgrad.checking",
-    "derive": "symgrad.checking",
+    "check": "symgrad.api",
+    "derive": "symgrad.api",
     "Derivation": "symgrad.derivation",
     "Report": "symgrad.report.model",
     "SymgradError": "symgrad.errors",

@@ -31,6 +31,15 @@ READABLE = 600
 DIGITS = 21
 
 
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """A derivative that the user computes: a step of a graph, with the exact values of that graph's inputs."""
+
+    graph: Graph
+    target: int
+    point: Mapping[int, Fraction]
+
+
 def derive(
     target: Any, wrt: Sequence[str] | str | None = None, *, order: int = 1, simplify_seconds: float = 1.0
 ) -> Derivation:
@@ -52,7 +61,7 @@ def derive(
     return Derivation(graph, positions, order, rows(graph, positions, order, "taught"), simplify_seconds)
 
 
-def check(
+def check_expression(
     target: Any,
     at: Point | None = None,
     *,
@@ -61,6 +70,7 @@ def check(
     device: str = "cpu",
     order: int = 1,
     simplify_seconds: float = 1.0,
+    manual: Mapping[str, Manual] | None = None,
 ) -> Report:
     """Derive the derivative of ``target``, and hold every witness of it at a point against the proven value.
 
@@ -72,6 +82,7 @@ def check(
         dtype: float64, float32, bfloat16 or float16: the format in which the witnesses compute. The exact value is
             proven at the binary values that this format makes of ``at``.
         device: ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        manual: the user's own derivatives, by variable: one more witness each.
 
     Returns:
         a Report; ``report.ok`` and ``report.verdict`` sum it up.
@@ -93,7 +104,7 @@ def check(
         backward=_backward(derivation.rows[0], names, None) if order == 1 else (), findings=(), graph=graph,
         rows=derivation.rows,
     )  # fmt: skip
-    return report if point is None else _judged(report, derivation, point, fmt, names)
+    return report if point is None else _judged(report, derivation, point, fmt, names, manual or {})
 
 
 def read_target(target: Any) -> Graph:
@@ -128,7 +139,8 @@ def _closed_form(entry: Entry, names: Sequence[str], graph: Graph) -> GradientRe
 
 
 def _judged(
-    report: Report, derivation: Derivation, point: Mapping[int, Fraction], fmt: Format, names: list[str]
+    report: Report, derivation: Derivation, point: Mapping[int, Fraction], fmt: Format, names: list[str],
+    manual: Mapping[str, Manual],
 ) -> Report:
     """The report with everything that needs a point: proven values, witnesses, verdicts."""
     graph = derivation.graph
@@ -152,6 +164,8 @@ def _judged(
     gradients = []
     for n, (gradient, truth) in enumerate(zip(report.gradients, proven, strict=True)):
         mine = {name: values[n] for name, values in results.items()}
+        if gradient.wrt in manual:
+            mine["manual"] = _manual(manual[gradient.wrt], fmt, report.device, truth)
         verdict = worst([w.verdict for w in mine.values()]) if truth.defined else UNDEFINED
         place = truth.where if truth.where is not None else truth.kink
         span = graph.steps[_forward_step(graph, accurate, place)].span if place is not None else None
@@ -283,6 +297,29 @@ def _witnesses(
         modelled, forward.origin, values_at=leaves, compensated=False, given=[float(v) for v in found]
     )
     yield "backward", run_rows(derivation.rows, itself, values_at=values, compensated=False)
+
+
+def _manual(manual: Manual, fmt: Format, device_name: str, truth: Proven) -> WitnessValue:
+    """The user's own derivative, run as it is written, against its own rounding bound."""
+    import torch
+
+    from symgrad import evaluate
+
+    low = lower(manual.graph)
+    target = low.place[manual.target]
+    dtype, device = evaluate.torch_dtype(fmt), evaluate.torch_device(device_name)
+    exact = {low.place[i]: v for i, v in manual.point.items()}
+    values = {i: torch.tensor(float(v), dtype=dtype, device=device) for i, v in exact.items()}
+    (found,) = evaluate.run(low.graph, values, [target], dtype=dtype, device=device)
+    model = ErrorModel(low.graph, exact, fmt, [target])
+
+    def rerun() -> list[float | None]:
+        kept = evaluate.run(low.graph, values, [target], dtype=dtype, device=device, keep=True)
+        return [None if v is None else float(v) for v in kept]
+
+    names = display_names(manual.graph)
+    computed = _Computed(float(found), model, target, lambda i: low.origin[i], rerun)
+    return computed.judge(truth, fmt, lambda i: names[i])
 
 
 def _forward_step_of(graph: Graph, index: int, forward: int) -> int:

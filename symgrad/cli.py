@@ -19,6 +19,8 @@ Examples:
   symgrad "q = x + y; f = q*z" --at x=-2,y=5,z=-4
   symgrad "sigmoid(x^2+z) + tanh(x^3 z^2)" --at x=3,z=2 --dtype float32
   symgrad "x^2 + x^3" --latex
+  symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
+  symgrad check my_derivation.py --diff
   echo "x*y" | symgrad - --at x=4,y=-3
 
 \b
@@ -34,6 +36,8 @@ class _Command(click.Command):
     """A command whose argument may begin with a minus sign: ``symgrad "-x^2"`` is an expression, ``--foo`` a typo."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if len(args) > 1 and args[0] == "check" and not args[1].startswith("--"):
+            args = args[1:]
         options = {o for p in self.params for o in p.opts}
         fixed: list[str] = []
         after_option = False
@@ -61,6 +65,15 @@ class _Command(click.Command):
 @click.option("--device", default="cpu", show_default=True, metavar="DEVICE", help="cpu, cuda or cuda:N.")
 @click.option("--simplify-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="S",
               help="Budget for simplification, as work that takes about S seconds.")  # fmt: skip
+@click.option("--manual", multiple=True, metavar="[NAME=]FORMULA", help="Your own derivative, to be checked.")
+@click.option("--loss", metavar="NAME", help="For a script: the variable that is differentiated.")
+@click.option("--map", "mapping", multiple=True, metavar="NAME=STEP",
+              help="For a script: NAME holds the derivative of the loss by STEP.")  # fmt: skip
+@click.option("--witnesses", is_flag=True, help="For a script: show autograd and the proven values too.")
+@click.option("--diff", "as_diff", is_flag=True, help="Print the verified fixes as a unified diff.")
+@click.option("--strict", is_flag=True, help="Conventions, such as a negative gradient, count as mistakes.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=20.0, show_default=True, metavar="S",
+              help="For a script: how long it may run.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--latex", "as_latex", is_flag=True, help="Print the derivation as a LaTeX align* environment.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
@@ -73,14 +86,21 @@ def main(
     dtype: str,
     device: str,
     simplify_seconds: float,
+    manual: tuple[str, ...],
     as_json: bool,
     as_latex: bool,
+    as_diff: bool,
     color: str,
+    **script: Any,
 ) -> None:
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
 
     TARGET may hold several statements, "q = x+y; f = q*z"; the last one is the function. "-" reads standard input.
-    Without --at the derivative is derived and printed, not evaluated.
+    Without --at the derivative is derived and printed, not evaluated. With --manual your own formula is checked, and the
+    wrong factor named.
+
+    TARGET may also be a Python script (a path that ends in .py): then the derivative that it works out by hand is
+    checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
     """
     from symgrad.errors import InternalError, SymgradError
 
@@ -89,7 +109,10 @@ def main(
     gc.set_threshold(200_000, 20, 20)
     try:
         text = _standard_input() if target == "-" else target
-        _run(text, points, wrt, order, dtype, device, simplify_seconds, as_json, as_latex, color)
+        derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
+                  "simplify_seconds": simplify_seconds, "manual": manual}  # fmt: skip
+        report = _report(text, derive, script)
+        _print(report, as_json=as_json, as_latex=as_latex, as_diff=as_diff, color=color)
     except SymgradError as error:
         _refuse(error, target, as_json)
     except UnicodeDecodeError as error:
@@ -112,41 +135,65 @@ def main(
         sys.exit(InternalError.exit_code)
 
 
-def _run(
-    text: str,
-    points: tuple[str, ...],
-    wrt: tuple[str, ...],
-    order: int,
-    dtype: str,
-    device: str,
-    simplify_seconds: float,
-    as_json: bool,
-    as_latex: bool,
-    color: str,
-) -> None:
-    from symgrad.checking import check
+def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
+    """Ask the right question about the target: an option of the other kind is refused, not ignored."""
+    from symgrad.api import check, is_code
+    from symgrad.errors import SymgradError
 
-    report = check(
-        text,
-        at=list(points) or None,
-        wrt=list(wrt) or None,
-        order=order,
-        dtype=dtype,
-        device=device,
-        simplify_seconds=simplify_seconds,
-    )
+    context = click.get_current_context()
+    given = {n for n in context.params if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
+    spelled = {p.name: p.opts[0] for p in context.command.params}
+    if is_code(text):
+        for name in ("points", "wrt", "order", "dtype", "device", "manual"):
+            if name in given:
+                raise SymgradError(f"{spelled[name]} is for expressions; a script brings its own values")
+        mapping = {}
+        for pair in script.pop("mapping"):
+            name, equals, step = pair.partition("=")
+            if not equals or not name.strip() or not step.strip():
+                raise SymgradError(f"--map {pair!r}: write NAME=STEP, for example --map delta=h")
+            mapping[name.strip()] = step.strip()
+        return check(text, mapping=mapping, **script)
+    for name in ("loss", "mapping", "timeout", "witnesses"):
+        if name in given:
+            raise SymgradError(f"{spelled[name]} is for scripts, and the target is an expression")
+    options = {k: v for k, v in derive.items() if k not in ("at", "wrt", "manual")}
+    manual = _formulas(derive["manual"])
+    if manual is not None:
+        options["manual"] = manual
+        options.pop("order")
+        options["strict"] = script["strict"]
+    return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _formulas(given: tuple[str, ...]) -> Any:
+    """``--manual FORMULA`` or ``--manual NAME=FORMULA``, repeated."""
+    if not given:
+        return None
+    named = {}
+    for text in given:
+        name, equals, formula = text.partition("=")
+        if equals and name.strip().isidentifier():
+            named[name.strip()] = formula
+        elif len(given) == 1:
+            return text
+        else:
+            named[text] = ""
+    return named
+
+
+def _print(report: Any, *, as_json: bool, as_latex: bool, as_diff: bool, color: str) -> None:
     if as_json:
         click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
+    elif as_diff:
+        from symgrad.report.diagnostics import unified_diff
+
+        click.echo(unified_diff(report), nl=False)
     elif as_latex:
         click.echo(report.latex())
     else:
         click.echo(report.explain(width=_width(), color=_colored(color)), nl=False, color=True)
     sys.exit(report.exit_code)
-
-
-def _standard_input() -> str:
-    """What is on standard input, as UTF-8 whatever the locale; of endless input no more than is needed to refuse it."""
-    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig").read(1_000_000)
 
 
 def _refuse(error: Any, target: str, as_json: bool) -> None:

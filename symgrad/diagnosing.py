@@ -1,26 +1,234 @@
-"""The pipeline for manual derivations: a script or a formula in, a diagnosis out."""
+"""Manual derivations: a script or formulas in, a Report out that names the wrong factors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
-from symgrad.diagnose.engine import Diagnosis, best_subject, diagnose
+from symgrad.checking import Manual, check_expression, read_target
+from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
 from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit
+from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.formats import get_format
+from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import Graph
+from symgrad.graph import Graph, GraphBuilder
+from symgrad.points import Point, read_point
+from symgrad.report.model import Finding, GradientReport, Report
+
+#: Where a formula is diagnosed if no point is given: generic values, no two alike.
+_DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
 
 
-def subjects(trace: Trace, loss: str | None = None) -> list[Subject]:
-    """The readings of a trace: which step is the loss, and so what is forward and what is manual. Likeliest first."""
-    return [s for step in _losses(trace, loss) if (s := _subject(trace, step)) is not None]
+# --- formulas -------------------------------------------------------------------------------------------------------
+
+
+def check_formulas(
+    target: Any, manual: Mapping[str, str] | str, at: Point | None = None, *, strict: bool = False, **options: Any
+) -> Report:
+    """Check derivatives that the user wrote as formulas.
+
+    Args:
+        target: the function, as for ``symgrad.check``.
+        manual: variable -> formula of the derivative; a plain text where there is one variable.
+        at: the point; without one the formulas are diagnosed at generic values.
+        strict: unused conventions count as findings.
+        options: as for ``symgrad.check``: wrt, dtype, device, simplify_seconds.
+
+    Raises:
+        SymgradError: as for ``symgrad.check``; a formula is of no variable, or uses one that the function does not have.
+    """
+    graph = read_target(target)
+    formulas = _formulas(graph, manual)
+    fmt = get_format(options.get("dtype", "float64"))
+    if at is not None:
+        point = read_point(graph, at, fmt)
+    else:
+        positions = graph.variables.values()
+        point = {i: _DEFAULTS[n % len(_DEFAULTS)] + n // len(_DEFAULTS) for n, i in enumerate(positions)}
+    merged = {name: _merge(graph, name, text) for name, text in formulas.items()}
+    witnesses = {name: Manual(m, m.output, point) for name, m in merged.items()}
+    wrt = options.pop("wrt", None) or list(formulas)
+    report = check_expression(target, at, wrt=wrt, manual=witnesses if at is not None else None, **options)
+    findings: list[Finding] = []
+    confirmed: list[str] = []
+    for name, m in merged.items():
+        subject = _formula_subject(graph, m, name, point, formulas[name])
+        diagnosis = diagnose(subject)
+        found = [_finding(b, True) for b in diagnosis.blames]
+        checked = {b.span: b for b in diagnosis.blames}
+        findings += [replace(f, fix_verified=_formula_fixed(graph, subject, name, point, formulas[name], checked.values())) for f in found]
+        if not found:
+            confirmed.append(f"d/d{name}")
+            findings += [Finding("note", note) for note in diagnosis.notes]
+    return _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+
+
+def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
+    variables = graph.variables
+    if isinstance(manual, str):
+        if len(variables) != 1:
+            names = ", ".join(variables)
+            raise SymgradError(f"say whose derivative the formula is: the variables are {names}", hint="x=FORMULA")
+        return {next(iter(variables)): manual}
+    for name in manual:
+        if name not in variables:
+            known = ", ".join(variables)
+            raise SymgradError(
+                f"'{name}' is no variable of the expression{did_you_mean(name, variables)}",
+                hint=f"the variables are {known}",
+            )
+    return dict(manual)
+
+
+def _merge(graph: Graph, name: str, text: str) -> Graph:
+    """The function's graph, and after it the formula's steps; its output is the formula's value."""
+    formula = expression.parse(text, file=f"--manual {name}")
+    builder = GraphBuilder(graph)
+    place: list[int] = []
+    named = {s.name: i for i, s in enumerate(graph.steps) if not s.is_hidden}
+    for step in formula.steps:
+        if step.is_input:
+            if step.name not in named:
+                raise SymgradError(
+                    f"the formula uses '{step.name}', which is no variable of the expression"
+                    f"{did_you_mean(step.name, named)}",
+                    step.span,
+                    source=text,
+                )
+            place.append(named[step.name])
+        elif step.is_const:
+            place.append(builder.const(step.value, step.span))
+        else:
+            place.append(builder.add(step.op, (place[j] for j in step.inputs), params=step.params, span=step.span))
+    return Graph(tuple(builder.steps), place[formula.output], text)
+
+
+def _formula_subject(graph: Graph, merged: Graph, name: str, point: Mapping[int, Fraction], text: str) -> Subject:
+    variable = graph.variables[name]
+    span = merged.steps[merged.output].span
+    if span is None or merged.output < len(graph):
+        formula = expression.parse(text, file=f"--manual {name}")
+        span = formula.steps[formula.output].span
+    assert span is not None  # every parsed step has a place
+    names = {i: s.name for i, s in enumerate(graph.steps) if not s.is_hidden}
+    whole = Graph(merged.steps, graph.output, text)
+    unit = Unit(f"d/d{name}", merged.output, span, span.line)
+    return Subject(
+        whole, point, names, tuple((n, i) for i, n in names.items()), (unit,), text,
+        mapped={unit.name: (graph.output, variable)},
+    )  # fmt: skip
+
+
+def _formula_fixed(
+    graph: Graph, subject: Subject, name: str, point: Mapping[int, Fraction], text: str, blames: Any
+) -> bool:
+    """The formula with all fixes put in, read and diagnosed again."""
+    edits = [edit for b in blames for edit in b.edits]
+    fixed = _patched(text, edits)
+    if fixed is None:
+        return False
+    try:
+        merged = _merge(graph, name, fixed)
+    except SymgradError:
+        return False
+    return not diagnose(_formula_subject(graph, merged, name, point, fixed)).blames
+
+
+# --- scripts --------------------------------------------------------------------------------------------------------
+
+
+def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
+    """Run a script in the sandbox and check the derivative that it works out by hand. See :func:`check_source`."""
+    from symgrad.frontends import sandbox
+
+    source = sandbox.read_source(path)
+    return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, **options)
+
+
+def check_source(
+    source: str,
+    filename: str = "script.py",
+    *,
+    loss: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sandbox: bool = True,
+    timeout: float = 20.0,
+    strict: bool = False,
+    witnesses: bool = False,
+) -> Report:
+    """Check the derivative that a Python script works out by hand.
+
+    Args:
+        source: the script's text.
+        filename: the name to use in messages.
+        loss: name of the variable that is differentiated; found out if not given.
+        mapping: name -> the step whose cotangent it holds, where names and values do not tell.
+        sandbox: run the code in a locked-down child process. ``False`` runs it in this process: for trusted code only.
+        timeout: seconds that the child may take.
+        strict: conventions (a negative gradient, a deferred factor) count as findings.
+        witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
+
+    Raises:
+        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, raises, or holds no function.
+    """
+    trace = _run(source, filename, sandbox=sandbox, timeout=timeout)
+    if trace.error is not None and (trace.error.fatal or not trace.bindings):
+        raise trace.error.exception(source)
+    subject = _choose(trace, loss, mapping or {})
+    _refuse_arrays(subject.graph, trace)
+    diagnosis = diagnose(subject)
+    findings = [_finding(b, True) for b in diagnosis.blames]
+    verified = _script_fixed(source, filename, diagnosis, loss, mapping or {}, sandbox=sandbox, timeout=timeout)
+    findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
+    findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
+    if trace.error is not None:
+        e = trace.error
+        findings.append(Finding("stopped", f"the script stopped here: {e.message}; what ran before it was checked", e.span, hint=e.hint))
+    if not diagnosis.understood:
+        findings.append(Finding("note", "no line was recognised as a derivative of anything; --map NAME=STEP and --loss NAME help"))
+    return _script_report(source, filename, trace, subject, diagnosis, findings, witnesses=witnesses)
+
+
+def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
+    if sandbox:
+        from symgrad.frontends.sandbox import run_source
+
+        return run_source(source, filename, timeout=timeout)
+    from symgrad.frontends.tracing import trace_source
+
+    return trace_source(source, filename)
+
+
+def _refuse_arrays(graph: Graph, trace: Trace) -> None:
+    for step in graph.steps:
+        if step.shape:
+            raise Unsupported(
+                "arrays are not diagnosed yet: symgrad checks scalar derivations", step.span, source=graph.source
+            )
+
+
+def _choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+    names = list(dict.fromkeys(b.name for b in trace.bindings))
+    if loss is not None and loss not in names:
+        raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
+    found = [s for step in _losses(trace, loss) if (s := _subject(trace, step, mapping)) is not None]
+    subject = found[0] if len(found) == 1 else best_subject(found)
+    if subject is None:
+        raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
+    return subject
 
 
 def _losses(trace: Trace, loss: str | None) -> list[int]:
+    """The steps that may be what is differentiated."""
     if loss is not None:
-        found = [b.step for b in trace.bindings if b.name == loss]
-        return found[-1:]
+        return [b.step for b in trace.bindings if b.name == loss][-1:]
     if trace.backward_calls:
         return [trace.backward_calls[-1].step]
     names = {normal(b.name) for b in trace.bindings}
@@ -41,12 +249,11 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     first = next((b.order for b in trace.bindings if is_claim(b) and b.step not in leaves), len(trace.bindings))
     wanted += [p.step for p in plain if p.order < first][-1:]
     wanted += [p.step for p in plain][-3:]
-    # A later quantity first: with dh2_dw and dy2_dw both claimed, y2 is the loss.
-    unique = list(dict.fromkeys(wanted))
-    return sorted(unique, reverse=True)[:5]
+    # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated.
+    return sorted(dict.fromkeys(wanted), reverse=True)[:5]
 
 
-def _subject(trace: Trace, loss: int) -> Subject | None:
+def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
     base = trace.graph
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
@@ -58,39 +265,116 @@ def _subject(trace: Trace, loss: int) -> Subject | None:
     known: set[str] = set()
     for b in trace.bindings:
         is_forward = forward[b.step]
-        claimed = b.step in names and any(c.bottom in known for c in claims(b.name))
+        claimed = b.name in mapping or (b.step in names and any(c.bottom in known for c in claims(b.name)))
         if is_forward and b.order <= done and not claimed:
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
             known.add(normal(b.name))
-        elif not is_forward or claimed or b.order > done:
-            # After the loss, a plain new name for a forward value (h = hs[t]) is a name and no claim.
-            if is_forward and not any(c.bottom in known for c in claims(b.name)):
-                latest[b.name] = b.step
-                continue
+        elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+        # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing
         latest[b.name] = b.step
     point: dict[int, Fraction] = {}
     for i, step in enumerate(graph.steps):
         value = trace.values[i]
-        if step.is_input:
-            if not isinstance(value, float) or value != value or value in (float("inf"), float("-inf")):
+        if step.is_input and isinstance(value, float):
+            if not math.isfinite(value):
                 return None
             point[i] = Fraction(value)
     autograd = {g.step: g.target for g in trace.grad_reads}
-    return Subject(graph, point, names, tuple(aliases), tuple(units), base.source, autograd)
+    mapped = {n: (loss, _named_step(names, aliases, target)) for n, target in mapping.items()}
+    return Subject(graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped)
 
 
-def diagnose_trace(trace: Trace, loss: str | None = None) -> tuple[Diagnosis, Subject] | None:
-    """Diagnose the manual part of a traced script; ``None`` where nothing in it is a function of anything."""
-    found = subjects(trace, loss)
+def _named_step(names: Mapping[int, str], aliases: Sequence[tuple[str, int]], target: str) -> int:
+    found = [step for name, step in aliases if name == target]
     if not found:
-        return None
-    subject = found[0] if len(found) == 1 else best_subject(found)
-    if subject is None:
-        return None
-    return diagnose(subject), subject
+        known = [name for name, _ in aliases]
+        raise SymgradError(f"--map: the forward pass has no step '{target}'{did_you_mean(target, known)}")
+    return found[-1]
 
 
-def candidates(found: Sequence[Subject]) -> Subject | None:
-    return best_subject(found)
+def _script_fixed(
+    source: str, filename: str, diagnosis: Diagnosis, loss: str | None, mapping: Mapping[str, str], *, sandbox: bool,
+    timeout: float,
+) -> set[int]:  # fmt: skip
+    """Which findings are gone once all fixes are put into the text and the whole script is run and diagnosed again."""
+    blames = diagnosis.blames
+    fixed = _patched(source, [edit for b in blames for edit in b.edits]) if blames else None
+    if fixed is None:
+        return set()
+    trace = _run(fixed, filename, sandbox=sandbox, timeout=timeout)
+    if trace.error is not None:
+        return set()
+    try:
+        again = diagnose(_choose(trace, loss, mapping))
+    except SymgradError:
+        return set()
+    still = {b.span.line for b in again.blames}
+    return {n for n, b in enumerate(blames) if b.edits and b.span.line not in still and not still}
+
+
+def _patched(source: str, edits: Sequence[tuple[Any, str]]) -> str | None:
+    """The text with all edits made, last first; ``None`` if there are none or two overlap."""
+    if not edits:
+        return None
+    ordered = sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True)
+    for later, earlier in zip(ordered, ordered[1:], strict=False):
+        if (earlier[0].end_line, earlier[0].end_column) > (later[0].line, later[0].column):
+            return None
+    for span, text in ordered:
+        source = SourceMap(source).replaced(span, text)
+    return source
+
+
+def _script_report(
+    source: str, filename: str, trace: Trace, subject: Subject, diagnosis: Diagnosis, findings: Sequence[Finding], *,
+    witnesses: bool,
+) -> Report:  # fmt: skip
+    """The report of a script: its findings, and for each gradient of an input the user's value beside the others."""
+    graph = subject.graph
+    held = _final_gradients(subject, diagnosis)
+    forward = Graph(graph.steps, graph.output, source)
+    names = [graph.steps[i].name for i in held]
+    if witnesses and held:
+        at = {graph.steps[i].name: subject.point[i] for i in subject.leaves()}
+        manual = {graph.steps[i].name: Manual(graph, unit.step, subject.point) for i, unit in held.items()}
+        report = check_expression(forward, at, wrt=names, simplify_seconds=0, manual=manual)
+        report = replace(report, target=filename, source=source, is_code=True)
+    else:
+        result = subject.names.get(graph.output, "f")
+        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", "", "") for n in names)
+        report = Report(
+            target=filename, source=source, result=result, at={}, dtype="float64", device="cpu", order=1, value="",
+            verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(), is_code=True,
+        )  # fmt: skip
+    wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
+    confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
+    return _with_findings(report, findings, source, confirmed)
+
+
+def _final_gradients(subject: Subject, diagnosis: Diagnosis) -> dict[int, Unit]:
+    """The last assignment of each input's gradient, as the names have it."""
+    leaves = {normal(subject.names[i]): i for i in subject.leaves() if i in subject.names}
+    out: dict[int, Unit] = {}
+    for unit in subject.units:
+        for claim in claims(unit.name):
+            if claim.bottom in leaves and (not claim.top or claim.top in LOSS_NAMES or claim.top == normal(subject.names.get(subject.loss, ""))):
+                out[leaves[claim.bottom]] = unit
+                break
+    return out
+
+
+def _finding(b: Blame, root: bool) -> Finding:
+    message = b.message + (" (right at this point, wrong in general)" if b.hidden else "")
+    return Finding(
+        b.code, message, b.span, b.step, "", b.label, b.factor, b.found, b.expected, b.found_value, b.expected_value,
+        b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, root, b.inherited, b.forward, b.forward_span,
+    )  # fmt: skip
+
+
+def _with_findings(report: Report, findings: Sequence[Finding], source: str, confirmed: tuple[str, ...]) -> Report:
+    roots = [f for f in findings if f.root]
+    verdict = "disagree" if roots else report.verdict
+    others = tuple(f for f in report.findings if not (roots and f.code == "disagreement" and f.message.startswith("manual")))
+    return replace(report, findings=(*findings, *others), verdict=verdict, manual_source=source, confirmed=confirmed)

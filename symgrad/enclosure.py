@@ -251,7 +251,7 @@ def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward,
 def _one_sided(
     reverse: Backward, point: Mapping[int, Fraction], balls: Sequence[Any], kinked: Sequence[int], t: int
 ) -> Proven:
-    """Left and right derivative with respect to one variable at a point on a kink: limits of the derivative beside it."""
+    """Left and right derivative with respect to one variable at a point on a kink: its limits from both sides."""
     graph, gradient = reverse.graph, reverse.gradients[t]
     depends = graph.dependents(reverse.wrt[t])
     where = next((i for i in kinked if depends[i]), None)

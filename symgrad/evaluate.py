@@ -64,7 +64,7 @@ def _function(name: str) -> Callable[..., Any]:
         found: Any = torch
         for part in str(op.torch).split(".")[1:]:
             found = getattr(found, part)
-        raw = found if op.arity == 1 else _of_tensors(found)
+        raw = found
     lacking: set[Any] = set()
 
     def guarded(*args: Any) -> Any:
@@ -72,6 +72,11 @@ def _function(name: str) -> Callable[..., Any]:
         if dtype not in lacking:
             try:
                 return raw(*args)
+            except (TypeError, AttributeError):
+                # Some functions take no Python numbers beside tensors, where others round them better.
+                if all(isinstance(a, torch.Tensor) for a in args):
+                    raise
+                return guarded(*(_promote(a, args) for a in args))
             except (NotImplementedError, RuntimeError) as problem:
                 if dtype not in (torch.float16, torch.bfloat16) or "not implemented" not in str(problem):
                     raise
@@ -80,11 +85,6 @@ def _function(name: str) -> Callable[..., Any]:
         return raw(*wide).to(dtype)
 
     return guarded
-
-
-def _of_tensors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A torch function of several inputs, of which some are Python numbers: torch wants tensors for all of them."""
-    return lambda *args: function(*(_promote(a, args) for a in args))
 
 
 def _number(value: Fraction | str) -> float:

@@ -59,7 +59,7 @@ def judge(value: float, exact: Proven, bound: Bound, fmt: Format) -> Judgement:
         truth = exact.ball
         if not math.isfinite(value):
             lost = not bound.value.is_finite() or abs(truth).abs_upper() > exact_ball(fmt.largest)
-            return Judgement(ROUNDING if lost else _blame(exact), math.inf, size)
+            return Judgement(ROUNDING if lost and exact.kink is None else _blame(exact), math.inf, size)
         difference = abs(arb(value) - truth)
         gap = _float(difference.abs_upper()) if not difference.contains(0) else 0.0
         below = abs(truth).abs_upper() < exact_ball(fmt.smallest_normal)

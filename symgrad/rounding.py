@@ -102,7 +102,7 @@ class ErrorModel:
                         # sigmoid does once exp(-x) overflows, as does whatever it multiplies by its inputs then.
                         reach = sum((abs(x).abs_upper() for x in inputs if x.is_finite()), arb(1))
                         own = own + normal * reach
-                if op.kinks and any(k.jump for k in op.kinks) and not value.is_exact():
+                if not value.is_exact() and (any(k.jump for k in op.kinks) or self._may_switch(step, carried)):
                     own = own + 2 * value.rad()
                 partials = []
                 total = own
@@ -126,6 +126,15 @@ class ErrorModel:
             self._own[i] = own
             if not carried[i].is_zero():
                 wide[i] = _widened(exact[i], carried[i])
+
+    @staticmethod
+    def _may_switch(step: Step, carried: Sequence[Any]) -> bool:
+        """Whether an input that has no derivative, such as a condition, is uncertain."""
+        op = OPS[step.op]
+        return any(
+            op.rule(position, "accurate") is None and not carried[j].is_zero()
+            for position, j in enumerate(step.inputs)
+        )
 
     def bound(self, target: int) -> Bound:
         """The bound for one result, by one reverse sweep over the steps that it depends on."""

@@ -11,9 +11,9 @@ from flint import arb, ctx
 from symgrad import SymgradError
 from symgrad.backward import backward
 from symgrad.enclosure import FIRST_BITS, LAST_BITS, PROVEN_BITS, Proof, precision, prove
+from symgrad.formats import FORMATS
 from symgrad.frontends.expression import parse
 from symgrad.points import read_point
-from symgrad.formats import FORMATS
 
 
 def proof(text: str, at: str, fmt: str = "float64") -> Proof:

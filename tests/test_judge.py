@@ -98,6 +98,7 @@ def test_no_derivative_is_undefined_whatever_was_computed() -> None:
 def test_at_a_kink_whose_sides_agree_a_framework_is_free() -> None:
     assert verdict(0.0, 1, U, kink=3, left=arb(1), right=arb(1)) == UNDEFINED
     assert verdict(math.nan, 1, U, kink=3) == UNDEFINED
+    assert verdict(math.nan, 1, math.inf, kink=3) == UNDEFINED
     assert verdict(1.0, 1, U, kink=3) == AGREE
     assert verdict(0.0, 1, U) == DISAGREE
 

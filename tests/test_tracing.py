@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from fractions import Fraction
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
@@ -637,3 +638,17 @@ def test_a_trusted_function_that_raises() -> None:
 def test_something_without_source_is_said_to_be_so() -> None:
     with pytest.raises(SymgradError):
         trace_callable(math.sin, {"x": 0.5})
+
+
+# --- the same as plain Python -----------------------------------------------------------------------------------
+
+HONEST = sorted((Path(__file__).parent / "honest").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", HONEST, ids=lambda p: p.stem)
+def test_a_script_prints_under_tracing_what_it_prints_under_python(path: Path) -> None:
+    plain = subprocess.run(
+        [sys.executable, "-W", "ignore", str(path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    made = trace(path.read_text())
+    assert list(made.prints) == plain.stdout.rstrip("\n").split("\n")

@@ -98,6 +98,10 @@ class Walk:
                 self._judge(unit)
         return self.out
 
+    def actual(self, i: int) -> Vec | None:
+        """What the user's code computes for a step."""
+        return self._actual[i]
+
     def corrected(self, i: int) -> Vec:
         vec = self._corrected[i]
         if vec is None:
@@ -142,8 +146,11 @@ class Walk:
 
     def resolve(self, name: str) -> list[tuple[int, int]]:
         """The (top, bottom) pairs that a name may stand for; empty if it says nothing."""
+        if name in self.subject.mapped:
+            return [self.subject.mapped[name]]
         if name not in self._resolved:
-            self._resolved[name] = next((found for claim in claims(name) if (found := self._pairs(claim.top, claim.bottom))), [])
+            readings = (self._pairs(claim.top, claim.bottom) for claim in claims(name))
+            self._resolved[name] = next((found for found in readings if found), [])
         return self._resolved[name]
 
     def _pairs(self, top: str, bottom: str) -> list[tuple[int, int]]:
@@ -377,12 +384,12 @@ class Walk:
         key = (unit.span.line, unit.span.column, unit.span.end_column)
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
         for rank, target in enumerate(targets[:12]):
-            options = repairs(line, target.vec, self.known, self._variable)
+            options = repairs(line, target.vec, self.known, self.variable)
             if options and (best is None or options[0].cost + 0.3 * rank < best[0]):
                 best = (options[0].cost + 0.3 * rank, target, (options[0],))
         if best is None or best[0] > 2.0:
             for rank, target in enumerate(targets[:3]):
-                pairs = pair_repairs(line, target.vec, self.known, self._variable)
+                pairs = pair_repairs(line, target.vec, self.known, self.variable)
                 if pairs:
                     cost = sum(r.cost for r in pairs[0]) + 0.3 * rank
                     if best is None or cost < best[0]:
@@ -404,7 +411,7 @@ class Walk:
         self.out.meaning[unit.step] = target
         self._override(unit.step, target.vec)
 
-    def _variable(self, i: int) -> str:
+    def variable(self, i: int) -> str:
         """The user's name of a step, forward or manual."""
         if i in self.subject.names:
             return self.subject.names[i]

@@ -94,7 +94,7 @@ def diagnose(subject: Subject) -> Diagnosis:
     truth, known = prepared
     walk = Walk(subject, truth, known)
     verdicts = walk.run()
-    wording = Wording(subject, truth, verdicts, walk._variable)
+    wording = Wording(subject, truth, verdicts, walk.variable)
     source = SourceMap(subject.source)
     blames = []
     for root in verdicts.roots:
@@ -195,7 +195,7 @@ def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
     """What stands at the place, given true inputs."""
     if repair.place.parent < 0:
         return root.found.at_user
-    actual = walk._actual[repair.place.node]
+    actual = walk.actual(repair.place.node)
     return actual.at_user if actual is not None else math.nan
 
 
@@ -254,7 +254,7 @@ def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, sp
     parts = []
     for slot, j in enumerate(step.inputs):
         operand = source.operand(step.span, slot) if step.span is not None else None
-        parts.append(source.text(operand) if operand is not None else walk._variable(j))
+        parts.append(source.text(operand) if operand is not None else walk.variable(j))
     if not all(parts):
         return ""
     if op.name == step.op:

@@ -63,7 +63,7 @@ class Known:
             for vec in truth.sums(bottom):
                 self._right.add(vec, Quantity("sum", -1, bottom, vec))
         for i, value in enumerate(truth.values):
-            if value is not None and i in truth.subject.names:
+            if value is not None and not truth.subject.graph.steps[i].is_const:
                 self._right.add(value, Quantity("forward", -1, i, value))
 
     def add_tangents(self, leaf: int) -> None:

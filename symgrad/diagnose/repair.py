@@ -170,7 +170,8 @@ def _candidates(
     if simple and not step.is_const:
         for q in right:
             if q.kind == "forward":
-                yield Repair(place, *_swapped(line.graph, known, place.node, q, variables), 1.0, q)
+                hidden = 0.0 if q.bottom in known.truth.subject.names else 0.4
+                yield Repair(place, *_swapped(line.graph, known, place.node, q, variables), 1.0 + hidden, q)
             elif q.kind in ("cotangent", "tangent"):
                 yield Repair(place, "wrong-variable", "is another derivative than belongs here", 1.1, q)
     # A number in place of another one; a factor; a sign.
@@ -194,7 +195,7 @@ def _candidates(
         args = [line.values(j) for j in step.inputs]
         for name in _alternatives(step.op):
             if apply(name, args).same(wanted):
-                yield Repair(place, "sign" if {name, step.op} == {"add", "sub"} else "wrong-formula",
+                yield Repair(place, "sign" if _signs(name, step.op) else "wrong-formula",
                              "applies another operation than belongs here", 1.15, op=name)  # fmt: skip
         if len(args) == 2 and _swappable(step.op) and apply(step.op, args[::-1]).same(wanted):
             yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
@@ -253,6 +254,12 @@ def _alternatives(name: str) -> Sequence[str]:
         if (op.infix is None) == (other.infix is None):
             out.append(other.name)
     return out
+
+
+def _signs(a: str, b: str) -> bool:
+    """Two ops between the same operands that differ by the sign of one: sum and difference."""
+    first, second = OPS[a].infix, OPS[b].infix
+    return first is not None and second is not None and {first.symbol, second.symbol} == {"+", "-"}
 
 
 def _swappable(name: str) -> bool:

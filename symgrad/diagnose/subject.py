@@ -51,6 +51,7 @@ class Subject:
         aliases: (name, step) for every name that a forward step was given in the forward part.
         units: the manual assignments, in order.
         source: the user's text.
+        mapped: name -> (top, bottom) where the user said what a name stands for.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
     """
 
@@ -61,6 +62,7 @@ class Subject:
     units: tuple[Unit, ...]
     source: str
     autograd: Mapping[int, int] = field(default_factory=dict)
+    mapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def loss(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from symgrad.backward import backward
+from symgrad.backward import Backward, backward
 from symgrad.diagnose.blame import Verdicts
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
@@ -23,6 +23,7 @@ class Wording:
     def __init__(self, subject: Subject, truth: Truth, verdicts: Verdicts, variable: Callable[[int], str]) -> None:
         self.subject, self.truth = subject, truth
         self._variable = variable
+        self._taught: Backward | None = None
         self._held: dict[tuple[str, int, int], list[int]] = {}
         for step, q in verdicts.meaning.items():
             if q.kind in ("cotangent", "tangent"):
@@ -33,8 +34,6 @@ class Wording:
         name = self.subject.names.get(step, "")
         if name:
             return name
-        if step == self.subject.loss:
-            return "loss"
         return self.formula(step) or "u"
 
     def formula(self, step: int) -> str:
@@ -47,9 +46,17 @@ class Wording:
 
     def factor(self, top: int, bottom: int) -> str:
         """How the local derivative is called: ``dh2/dh2_raw``."""
+        if not self.subject.names.get(bottom) and not self.subject.graph.steps[bottom].is_input:
+            inner = self.formula(bottom)
+            step = self.subject.graph.steps[top]
+            outer = OPS[step.op].title if len(step.inputs) == 1 else ""
+            if outer and bottom in step.inputs:
+                return f"d {outer}(u)/du with u = {inner}"
         return f"d{self._short(top)}/d{self._short(bottom)}"
 
     def _short(self, step: int) -> str:
+        if step == self.subject.loss and not self.subject.names.get(step):
+            return "f"
         name = self.symbol(step)
         return name if name.replace("_", "").replace("[", "").replace("]", "").isalnum() else f"({name})"
 
@@ -83,8 +90,19 @@ class Wording:
             chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
             if q.bottom == self.subject.loss:
                 return "1"
-            return self._sum(chosen, q.bottom, before)
+            return self._sum(chosen, q.bottom, before) or (self.closed(q.bottom) if q.kind == "cotangent" else "")
         return self.quantity(q, before)
+
+    def closed(self, bottom: int) -> str:
+        """dL/d bottom written out down to the inputs; empty if that is long."""
+        if self._taught is None:
+            self._taught = backward(self.subject.graph, self.truth.leaves)
+        position = self._taught.cotangents.get(bottom)
+        if position is None:
+            return ""
+        stop = {i for i, s in enumerate(self.subject.graph.steps) if s.is_input}
+        names = {i: self.symbol(i) for i in stop & set(self.truth.leaves)}
+        return expression_text(self._taught.graph, position, stop, names=names, limit=LONGEST)
 
     def _sum(self, tops: list[int], bottom: int, before: int) -> str:
         parts = []

@@ -25,12 +25,13 @@ import numpy as np
 from symgrad.errors import Span, Unsupported
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import BackwardCall, Binding, GradRead, Leaf, Note, Trace, TraceError
-from symgrad.frontends.trace.instrument import Site
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
 from symgrad.frontends.trace.run import Run
+from symgrad.frontends.trace.sites import Site
 from symgrad.frontends.trace.stop import Stop
-from symgrad.frontends.trace.values import Array, Tensor, Value
+from symgrad.frontends.trace.values import Value
 
 
 def trace_source(source: str, filename: str = "<script>") -> Trace:

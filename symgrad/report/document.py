@@ -45,6 +45,7 @@ def document(report: Report) -> dict[str, Any]:
             for b in report.backward
         ],
         "findings": [_finding(f) for f in report.findings],
+        "right": list(report.confirmed),
     }
 
 
@@ -102,4 +103,21 @@ def _place(span: Span | None) -> dict[str, Any]:
 
 
 def _finding(f: Finding) -> dict[str, Any]:
-    return {"code": f.code, "message": f.message, **_place(f.span), "step": f.step or None, "hint": f.hint or None}
+    return {
+        "code": f.code,
+        "message": f.message,
+        **_place(f.span),
+        "step": f.step or None,
+        "factor": f.factor or None,
+        "found": f.found or None,
+        "expected": f.expected or None,
+        "found_value": number(f.found_value),
+        "expected_value": number(f.expected_value),
+        "ratio": number(f.ratio),
+        "mistake": f.mistake or None,
+        "fix": f.fix or None,
+        "fix_verified": f.fix_verified,
+        "root": f.root,
+        "inherited": list(f.inherited),
+        "hint": f.hint or None,
+    }

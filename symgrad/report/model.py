@@ -107,9 +107,23 @@ class BackwardStep:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One mistake, or one thing to know (see ``code``).
+    """One mistake, or one thing to know.
 
-    Columns count from 1, ends are exclusive.
+    Attributes:
+        code: what kind of diagnostic: ``wrong-factor``, ``missing-term``, ..., ``undefined``, ``note``.
+        message: the headline.
+        span: where. Columns count from 1, ends are exclusive.
+        step: the name that the line assigns to.
+        hint: what to do, for findings without a fix.
+        label: what stands beside the carets.
+        factor: the chain-rule factor concerned: ``dh2/dh2_raw``.
+        found, expected: as formulas; ``found_value``, ``expected_value``: at the user's point; ``ratio`` of the two.
+        mistake: input-for-output, wrong-variable, sign, scale, ... (see the README).
+        fix: the text that belongs at ``span``; ``edits``: the same with places.
+        fix_verified: with the fixes applied to the text, the whole derivation was run again and is right there.
+        root: True for a mistake, False for a note.
+        inherited: lines that are wrong only because of this one.
+        forward, forward_span: the forward line that the factor belongs to.
     """
 
     code: str
@@ -117,6 +131,37 @@ class Finding:
     span: Span | None = None
     step: str = ""
     hint: str = ""
+    label: str = ""
+    factor: str = ""
+    found: str = ""
+    expected: str = ""
+    found_value: float | None = None
+    expected_value: float | None = None
+    ratio: float | None = None
+    mistake: str = ""
+    fix: str = ""
+    edits: tuple[tuple[Span, str], ...] = ()
+    fix_verified: bool = False
+    root: bool = False
+    inherited: tuple[int, ...] = ()
+    forward: str = ""
+    forward_span: Span | None = None
+
+    @property
+    def line(self) -> int | None:
+        return self.span.line if self.span else None
+
+    @property
+    def column(self) -> int | None:
+        return self.span.column if self.span else None
+
+    @property
+    def end_line(self) -> int | None:
+        return self.span.end_line if self.span else None
+
+    @property
+    def end_column(self) -> int | None:
+        return self.span.end_column if self.span else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +178,9 @@ class Report:
         value: the function's value at the point.
         verdict: the worst verdict of any derivative.
         gradients, steps, backward, findings: see their classes.
+        manual_source: the text of the manual derivation, if it is another one than ``source``.
+        confirmed: the names of manual lines that are right.
+        is_code: the target is a program, not an expression.
         graph, rows: the function and its reverse passes, for renderings that draw them.
     """
 
@@ -151,6 +199,9 @@ class Report:
     findings: tuple[Finding, ...]
     graph: Graph = field(repr=False)
     rows: tuple[Row, ...] = field(repr=False)
+    manual_source: str = field(default="", repr=False)
+    confirmed: tuple[str, ...] = ()
+    is_code: bool = False
 
     @property
     def ok(self) -> bool:

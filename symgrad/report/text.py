@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from symgrad.errors import frame
+from symgrad.report.diagnostics import joined, print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
 
 T = TypeVar("T")
@@ -51,8 +51,14 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
         file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
         highlight=False, emoji=False, legacy_windows=False, _environ={},
     )  # fmt: skip
-    if report.at:
+    if report.is_code or report.manual_source:
+        _manual(console, report)
+    elif report.at:
         _summary(console, report)
+        for finding in report.findings:
+            print_finding(console, report, finding)
+    if report.is_code:
+        return _finished(buffer)
     _function(console, report)
     if report.at:
         _forward(console, report)
@@ -65,8 +71,30 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
             console.print(Text(f"\n{len(report.gradients) - len(shown)} more derivatives: see --json", "dim"))
     elif report.graph.variables:
         console.print(Text("\nGive a point to check it there, for example --at " + _example(report), style="dim"))
+    return _finished(buffer)
+
+
+def _finished(buffer: io.StringIO) -> str:
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
     return "\n".join(lines).strip("\n") + "\n"
+
+
+def _manual(console: Console, report: Report) -> None:
+    """The verdict on a manual derivation, its findings, and what of it is right."""
+    roots = [f for f in report.findings if f.root]
+    if not roots and report.confirmed:
+        verdict = report.verdict if report.verdict != "undefined" else "agree"
+        count = len(report.confirmed)
+        words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
+        console.print(Text.assemble((f"{_MARK[verdict]} {verdict}", _STYLE[verdict]), f": {words}\n"))
+    elif not roots:
+        console.print(Text("? nothing to check: no line was recognised as a derivative\n", _STYLE["undefined"]))
+    print_findings(console, report)
+    if report.confirmed and report.is_code:
+        console.print(Text.assemble(("right: ", "green"), joined(report.confirmed)))
+    for gradient in report.gradients if report.is_code else ():
+        if gradient.witnesses:
+            _witnesses(console, report, gradient)
 
 
 def _example(report: Report) -> str:
@@ -95,18 +123,6 @@ def _summary(console: Console, report: Report) -> None:
         line.append(f"\n  ... and {len(report.gradients) - 8} more")
     line.append(f"\n  at {_point(report)} ({report.dtype} on {report.device})", style="dim")
     console.print(line)
-    for finding in report.findings:
-        _finding(console, report, finding.message, finding.span, finding.hint)
-
-
-def _finding(console: Console, report: Report, message: str, span: object, hint: str) -> None:
-    from symgrad.errors import Span
-
-    console.print(Text.assemble(("note: ", "bold"), message))
-    if isinstance(span, Span):
-        console.print(Text(f"  --> {span}\n" + frame(report.source, span)))
-    if hint:
-        console.print(Text(f"  = help: {hint}"))
 
 
 def _function(console: Console, report: Report) -> None:

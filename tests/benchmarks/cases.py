@@ -1,9 +1,10 @@
 """The benchmark's cases: mutants that make a difference, one and two at a time, and rewrites that make none.
 
-Whether a difference is made is found by running. A mutant counts where some declared derivative changes at a random point near the
-inputs, by more than `CHANGED` relative; `hidden` says that it does not change at the inputs as written. Left out are
+Whether a difference is made is found by running. A mutant counts where some declared derivative changes at a random
+point near the inputs, by more than `CHANGED` relative; `hidden` says that it does not change at the inputs as written.
+Left out are
 
-* mutants that raise or give infinities, for no derivation came out;
+* mutants that raise or give infinities, for no derivation came out, and idle lines (``x = x``);
 * mutants after which every declared gradient is exactly the negative of the true one: that is the negative-gradient
   convention of MISTAKES.md section 2, a note and no mistake;
 * pairs in which one edit hides the other: both must still make a difference beside each other.
@@ -24,7 +25,7 @@ from itertools import combinations
 
 from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, Unusable, close, corpus, expected, program, values
 from tests.benchmarks.mutation import Edit, edits, places
-from tests.benchmarks.rewriting import Rewrite, rewrites
+from tests.benchmarks.rewriting import rewrites
 
 SEED = 3
 #: How many of each are taken from one file at most.
@@ -68,6 +69,9 @@ class Rewritten:
         return f"{self.case.name}:{'+'.join(self.operators)}"
 
 
+Case = Mutant | Rewritten | Derivation
+
+
 def outcome(case: Derivation, source: str, declared: Sequence[str] | None = None) -> Outcome | None:
     """The declared derivatives at every point; None where the script cannot be used."""
     try:
@@ -104,23 +108,33 @@ def _counts(case: Derivation, found: Outcome | None) -> bool:
 
 
 @cache
-def all_singles(case: Derivation) -> tuple[tuple[Mutant, Outcome], ...]:
-    """Every single mutant of a file that counts."""
+def candidates(case: Derivation) -> tuple[tuple[Edit, str], ...]:
+    """Every edit of a file with the source it leads to, each source once; not yet run."""
     seen, out = {case.source}, []
     for place in places(case):
         for edit in edits(place):
             source = applied(case.source, [edit])
-            if source in seen:
-                continue
-            seen.add(source)
-            found = outcome(case, source)
-            if found is None or not _counts(case, found):
-                continue
-            if edit.operator == "dropped-line":
-                edit = replace(edit, instead=_binders(case, edit))
-            hidden = close(found[0], expected(case)[0], CHANGED)
-            out.append((Mutant(case, (edit,), source, hidden), found))
+            if source not in seen and not _idles(source.split("\n")[edit.line - 1]):
+                seen.add(source)
+                out.append((edit, source))
     return tuple(out)
+
+
+def _idles(line: str) -> bool:
+    """``x = x``: nobody writes that, and a line that is not there cannot be the one to blame."""
+    name, _, value = line.partition(" = ")
+    return bool(value) and name.strip() == value.strip()
+
+
+@cache
+def single(case: Derivation, edit: Edit, source: str) -> tuple[Mutant, Outcome] | None:
+    """The mutant, if it counts."""
+    found = outcome(case, source)
+    if found is None or not _counts(case, found):
+        return None
+    if edit.operator == "dropped-line":
+        edit = replace(edit, instead=_binders(case, edit))
+    return Mutant(case, (edit,), source, close(found[0], expected(case)[0], CHANGED)), found
 
 
 def _binders(case: Derivation, edit: Edit) -> tuple[int, ...]:
@@ -138,39 +152,45 @@ def _binders(case: Derivation, edit: Edit) -> tuple[int, ...]:
     return (max(lines),) if lines else ()
 
 
-def _spread(items: list[Mutant], n: int, rng: random.Random) -> list[Mutant]:
-    """n of them, every operator in turn, so that no operator crowds the others out."""
-    by: dict[str, list[Mutant]] = defaultdict(list)
+def _chosen(case: Derivation, n: int, rng: random.Random) -> list[tuple[Mutant, Outcome]]:
+    """n singles, every operator in turn, so that no operator crowds the others out."""
+    by: dict[str, list[tuple[Edit, str]]] = defaultdict(list)
+    items = candidates(case)
     for item in rng.sample(items, len(items)):
-        by[item.edits[0].operator].append(item)
-    out: list[Mutant] = []
+        by[item[0].operator].append(item)
+    out: list[tuple[Mutant, Outcome]] = []
     while len(out) < n and any(by.values()):
-        for operator in sorted(by):
-            if by[operator] and len(out) < n:
-                out.append(by[operator].pop())
-    return sorted(out, key=lambda m: (m.edits[0].line, m.edits[0].column, m.source))
+        for operator in rng.sample(sorted(by), len(by)):
+            found = None
+            while by[operator] and found is None and len(out) < n:
+                found = single(case, *by[operator].pop())
+            if found is not None:
+                out.append(found)
+    return sorted(out, key=lambda m: (m[0].edits[0].line, m[0].edits[0].column, m[0].source))
 
 
 def singles(case: Derivation, seed: int = SEED, n: int = SINGLES) -> list[Mutant]:
     """The single mutants of a file that the benchmark takes."""
-    return _spread([m for m, _ in all_singles(case)], n, random.Random(f"{seed}:singles:{case.name}"))
+    return [m for m, _ in _chosen(case, n, random.Random(f"{seed}:singles:{case.name}"))]
 
 
 def pairs(case: Derivation, seed: int = SEED, n: int = PAIRS) -> list[Mutant]:
     """Pairs of single mutants on two lines, neither hiding the other."""
     rng = random.Random(f"{seed}:pairs:{case.name}")
-    alone = {m: found for m, found in all_singles(case)}
-    chosen = _spread(list(alone), 3 * n, rng)
     out: list[Mutant] = []
-    both = [(a, b) for a, b in combinations(chosen, 2) if not a.accepted[0] & b.accepted[0]]
+    both = [
+        ((a, alone), (b, other))
+        for (a, alone), (b, other) in combinations(_chosen(case, 3 * n, rng), 2)
+        if not a.accepted[0] & b.accepted[0]
+    ]
     rng.shuffle(both)
-    for a, b in both:
+    for (a, alone), (b, other) in both:
         if len(out) == n:
             break
         changes = (*a.edits, *b.edits)
         source = applied(case.source, changes)
         found = outcome(case, source)
-        if found and _counts(case, found) and differs(found, alone[a]) and differs(found, alone[b]):
+        if found and _counts(case, found) and differs(found, alone) and differs(found, other):
             hidden = close(found[0], expected(case)[0], CHANGED)
             out.append(Mutant(case, changes, source, hidden))
     return out
@@ -185,7 +205,8 @@ def rewritten(case: Derivation, seed: int = SEED, n: int = REWRITES) -> list[Rew
     for attempt in range(40 * n):
         if len(out) == n:
             break
-        source, declared, done = case.source, case.declared, []
+        source, declared = case.source, case.declared
+        done: list[str] = []
         for _ in range(1 + attempt % 3):
             options = sorted(rewrites(case, source, rng), key=lambda r: r.operator)
             kinds = sorted({r.operator for r in options} - set(done), key=lambda o: (turn[o], rng.random()))
@@ -208,14 +229,13 @@ def _equal(case: Derivation, source: str, declared: Sequence[str]) -> bool:
     return found is not None and all(close(f, t, EQUAL) for f, t in zip(found, expected(case), strict=True))
 
 
-def everything(seed: int = SEED, only: str = "") -> Iterator[Mutant | Rewritten | Derivation]:
+def everything(
+    seed: int = SEED, only: str = "", counts: tuple[int, int, int] = (SINGLES, PAIRS, REWRITES)
+) -> Iterator[Case]:
     """All cases, file by file: the file itself, its singles, its pairs, its rewrites."""
     for case in corpus():
         if only in case.name:
             yield case
-            yield from singles(case, seed)
-            yield from pairs(case, seed)
-            yield from rewritten(case, seed)
-
-
-__all__ = ["Mutant", "Rewrite", "Rewritten", "everything", "pairs", "rewritten", "singles"]
+            yield from singles(case, seed, counts[0])
+            yield from pairs(case, seed, counts[1])
+            yield from rewritten(case, seed, counts[2])

@@ -86,7 +86,7 @@ class _Slots(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         if isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant) and _is_float(node.operand):
-            return self._slot(-node.operand.value)  # type: ignore[operator]
+            return self._slot(-node.operand.value)  # type: ignore[operator, arg-type]
         return node
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
@@ -218,7 +218,9 @@ def validate(case: Derivation) -> list[str]:
     for at, found in zip(case.points(), expected(case), strict=True):
         for name, f, true in zip(case.declared, found, differences(case, at), strict=True):
             if abs(f - true) > TOLERANCE * max(abs(f), abs(true), 0.01):
-                wrong.append(f"{case.name}: {name} is {f}, by differences {true}, at {dict(zip(case.inputs, at))}")
+                wrong.append(
+                    f"{case.name}: {name} is {f}, by differences {true}, at {dict(zip(case.inputs, at, strict=True))}"
+                )
     return wrong
 
 

@@ -1,8 +1,8 @@
 """Single edits of a hand-written derivation: MISTAKES.md section 1, as far as it applies to scalars.
 
-An operator looks at one place of one statement and yields `Edit` s: the piece of the line that goes, the text that comes, and what
-the person has thereby got wrong. Lines keep their numbers, and nothing but the piece changes (parentheses come
-with it where the meaning needs them). What makes no difference is found by running, in `mutants_of`, not here.
+An operator looks at one place of one statement and yields `Edit` s: the piece of the line that goes, the text that
+comes, and what the person has thereby got wrong. Lines keep their numbers, and nothing but the piece changes
+(parentheses come with it where the meaning needs them). What makes no difference is found by running, in `cases`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 import difflib
 import random
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +65,10 @@ class Place:
         return self.line[node.col_offset : node.end_col_offset]  # type: ignore[attr-defined]
 
     def is_term(self, node: ast.AST) -> bool:
-        """Whether it is a term of the statement's value and not part of a factor."""
+        """Whether it is a term of the value assigned, and not part of a factor or of a helper function's formula."""
         up = self.parents.get(node)
+        if isinstance(up, ast.Return):
+            return False
         return not isinstance(up, ast.expr) or (
             isinstance(up, ast.BinOp) and isinstance(up.op, ast.Add | ast.Sub) and self.is_term(up)
         )
@@ -190,7 +194,7 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
         case ast.Add() | ast.Sub():
             term = place.is_term(node)
             minus = isinstance(node.op, ast.Sub)
-            kinds = ("missing-term", "lost-accumulation") if term else FORMULAS
+            kinds = ("missing-term", "lost-accumulation", "wrong-formula") if term else FORMULAS
             operator = "drop-term" if term else "wrong-formula"
             yield from place.edit(node, left, operator, kinds, f"{right} is left out", scope=ABSENT, dropped=right)
             if not (isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Add | ast.Sub)):
@@ -200,7 +204,7 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
             if term:
                 yield from place.edit(node, flipped, "sign-term", ("sign", "wrong-formula"), f"the sign of {right}")
                 twice = f"{whole} {'-' if minus else '+'} {_tight(node.right, right)}"
-                extra = ("extra-term", "scale", "extra-factor")
+                extra = ("extra-term", "scale", "extra-factor", "wrong-formula")
                 yield from place.edit(node, twice, "counted-twice", extra, f"{right} is counted twice")
             else:
                 yield from place.edit(node, flipped, "wrong-formula", FORMULAS, "+ and - mixed up")
@@ -208,7 +212,7 @@ def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
                 case ast.BinOp(ast.Constant(1), ast.Sub(), ast.BinOp(y, ast.Pow(), ast.Constant(2))):
                     y_ = _tight(y, place.text(y))
                     yield from place.edit(node, f"{y_} * (1 - {y_})", "wrong-formula", FORMULAS, "sigmoid's for tanh's")
-        case ast.Pow() if isinstance(node.right, ast.Constant) and type(node.right.value) in (int, float):
+        case ast.Pow() if isinstance(node.right, ast.Constant) and isinstance(node.right.value, int | float):
             n = node.right.value
             base = left if place.line[node.left.col_offset - 1 : node.left.col_offset] != "(" else f"({left})"
             less = f"{base}**{n - 1:g}" if n != 2 else left
@@ -223,7 +227,9 @@ def _product(place: Place, node: ast.BinOp) -> Iterator[Edit]:
         if keep is node.right and (divides or _is_product(node.left)):
             continue
         constant = isinstance(drop, ast.Constant) or _is_constant(drop)
-        kinds = ("scale", "missing-factor") if constant else ("missing-factor", "wrong-formula", "scale")
+        kinds: tuple[str, ...] = (
+            ("scale", "missing-factor") if constant else ("missing-factor", "wrong-formula", "scale")
+        )
         operator = "drop-constant" if constant else "drop-factor"
         kept = _source(place, keep)
         yield from place.edit(
@@ -241,7 +247,8 @@ def _product(place: Place, node: ast.BinOp) -> Iterator[Edit]:
     match node:  # y*(1 - y), which belongs to the sigmoid
         case ast.BinOp(ast.Name(a), ast.Mult(), ast.BinOp(ast.Constant(1), ast.Sub(), ast.Name(b))) if a == b:
             yield from place.edit(node, f"1 - {a}**2", "wrong-formula", FORMULAS, "tanh's for sigmoid's")
-            yield from place.edit(node, f"1 - {a}", "drop-factor", FORMULAS, f"{a} is left out", scope=ABSENT, dropped=a)
+            gone = f"{a} is left out"
+            yield from place.edit(node, f"1 - {a}", "drop-factor", FORMULAS, gone, scope=ABSENT, dropped=a)
 
 
 def _source(place: Place, node: ast.expr) -> str:
@@ -331,11 +338,10 @@ def _numeric(scope: dict[str, Any]) -> set[str]:
     for name, value in scope.items():
         if name.startswith("__") or type(value) in (bool, int):
             continue
-        try:
+        with warnings.catch_warnings(), suppress(TypeError, ValueError):
+            warnings.simplefilter("ignore")
             float(value)
-        except (TypeError, ValueError):
-            continue
-        out.add(name)
+            out.add(name)
     return out
 
 

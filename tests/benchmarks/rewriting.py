@@ -1,7 +1,7 @@
 """Equivalent rewrites of a hand-written derivation: what a person may write instead, and be just as right.
 
-A rewrite replaces one line of the manual part by one or more lines, or renames a variable throughout. The operators only
-propose; whether the result is equal is found by running (`cases.rewritten`), so they may be bold.
+A rewrite replaces one line of the manual part by one or more lines, or renames a variable throughout. The operators
+only propose; whether the result is equal is found by running (`cases.rewritten`), so they may be bold.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ def _renamed(source: str, old: str, new: str) -> str:
     lines = source.split("\n")
     places = []
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Name) and node.id == old:
-            places.append((node.lineno, node.col_offset))
-        elif isinstance(node, ast.arg) and node.arg == old:
+        if (isinstance(node, ast.Name) and node.id == old) or (isinstance(node, ast.arg) and node.arg == old):
             places.append((node.lineno, node.col_offset))
     for line, column in sorted(places, reverse=True):
         text = lines[line - 1]
@@ -71,7 +69,7 @@ class _At:
     def fresh(self) -> str:
         return self.rng.choice([n for n in FRESH if n not in self.taken])
 
-    def line(self, value: ast.expr | str) -> str:
+    def line(self, value: ast.AST | str) -> str:
         """The statement with another value."""
         new = _Replace(self.value, _parsed(value) if isinstance(value, str) else value).visit(copy.copy(self.stmt))
         return self.indent + ast.unparse(new)
@@ -203,8 +201,8 @@ def _expression(at: _At, node: ast.expr) -> Iterator[tuple[str, str]]:
         case ast.Call(ast.Attribute(attr="where"), [test, yes, ast.Constant(0)]):
             yield "mask", f"({ast.unparse(yes)}) * ({ast.unparse(test)})"
         case ast.Call(ast.Attribute(ast.Name(lib), "cos" | "sin" as name), [x]) if lib in ("math", "np"):
-            shift = {"cos": f"{lib}.sin({ast.unparse(x)} + {lib}.pi / 2)", "sin": f"{lib}.cos({ast.unparse(x)} - {lib}.pi / 2)"}
-            yield "identity", shift[name]
+            shifted = ("sin", "+") if name == "cos" else ("cos", "-")
+            yield "identity", f"{lib}.{shifted[0]}({ast.unparse(x)} {shifted[1]} {lib}.pi / 2)"
     if isinstance(node, ast.Name | ast.Subscript) and isinstance(node.ctx, ast.Load):
         if text in at.forward and isinstance(at.forward[text], ast.BinOp | ast.Call | ast.IfExp):
             yield "inline-forward", f"({ast.unparse(at.forward[text])})"
@@ -226,11 +224,11 @@ def _binary(at: _At, node: ast.BinOp) -> Iterator[tuple[str, str]]:
             yield "reorder-factors", f"{r_} * {l_}"
             yield "reciprocal", f"{l_} / (1 / {r_})"
             yield "negate", f"-({l_} * (-{r_}))"
-            for a, b in ((node.left, node.right), (node.right, node.left)):
-                if isinstance(b, ast.BinOp) and isinstance(b.op, ast.Add | ast.Sub):
-                    sign = "+" if isinstance(b.op, ast.Add) else "-"
-                    a_ = f"({ast.unparse(a)})"
-                    yield "distribute", f"{a_} * ({ast.unparse(b.left)}) {sign} {a_} * ({ast.unparse(b.right)})"
+            for one, two in ((node.left, node.right), (node.right, node.left)):
+                if isinstance(two, ast.BinOp) and isinstance(two.op, ast.Add | ast.Sub):
+                    sign = "+" if isinstance(two.op, ast.Add) else "-"
+                    a_ = f"({ast.unparse(one)})"
+                    yield "distribute", f"{a_} * ({ast.unparse(two.left)}) {sign} {a_} * ({ast.unparse(two.right)})"
             if left == right:
                 yield "power", f"{l_}**2"
         case ast.Div():
@@ -241,7 +239,8 @@ def _binary(at: _At, node: ast.BinOp) -> Iterator[tuple[str, str]]:
                 yield "reciprocal", f"{l_} / ({ast.unparse(node.right.left)}) / ({ast.unparse(node.right.right)})"
             if isinstance(node.left, ast.BinOp) and isinstance(node.left.op, ast.Add | ast.Sub):
                 sign = "+" if isinstance(node.left.op, ast.Add) else "-"
-                yield "distribute", f"({ast.unparse(node.left.left)}) / {r_} {sign} ({ast.unparse(node.left.right)}) / {r_}"
+                a, b = f"({ast.unparse(node.left.left)})", f"({ast.unparse(node.left.right)})"
+                yield "distribute", f"{a} / {r_} {sign} {b} / {r_}"
         case ast.Add():
             terms = [f"({ast.unparse(t)})" for t in _chain(node, ast.Add)]
             yield "reorder-terms", " + ".join(at.rng.sample(terms, len(terms)))
@@ -275,7 +274,7 @@ def _factored(node: ast.BinOp, sign: str) -> Iterator[tuple[str, str]]:
 
 def _power(base: str, n: object) -> Iterator[tuple[str, str]]:
     if n in (2, 3, 4):
-        yield "power", " * ".join([base] * int(n))  # type: ignore[call-overload]
+        yield "power", " * ".join([base] * int(n))
     if n == 1.5:
         yield "power", f"{base} * {base}**0.5"
     if n == 0.5:
@@ -315,8 +314,8 @@ def _identities(at: _At, node: ast.BinOp) -> Iterator[tuple[str, str]]:
 def _sigmoids(value: ast.expr | None) -> str:
     """The argument, where a forward value is a sigmoid written out or called."""
     match value:
-        case ast.BinOp(ast.Constant(1), ast.Div(), ast.BinOp(ast.Constant(1), ast.Add(), ast.Call(_, [ast.UnaryOp(_, z)]))):
-            return ast.unparse(z)
+        case ast.BinOp(ast.Constant(1), ast.Div(), ast.BinOp(ast.Constant(1), ast.Add(), ast.Call(_, [minus]))):
+            return ast.unparse(minus.operand) if isinstance(minus, ast.UnaryOp) else ""
         case ast.Call(ast.Name("sig" | "sigmoid") | ast.Attribute(attr="sigmoid"), [z]):
             return ast.unparse(z)
     return ""
@@ -357,5 +356,3 @@ def _hoisted(
             old = block[n.lineno - first]
             block[n.lineno - first] = old[: n.col_offset] + name + old[n.end_col_offset :]
         yield Rewrite("hoist", first, end, (f"{name} = {text}", *block))
-
-

@@ -15,22 +15,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace import autograd, lib_numpy, lib_torch
+from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker
-from symgrad.frontends.trace.values import (
-    ARRAY,
-    FLOAT,
-    NUMPY,
-    TENSOR,
-    Array,
-    Tensor,
-    TracedFloat,
-    TracedInt,
-    Value,
-    apply,
-    item,
-    number,
-)
+from symgrad.frontends.trace.values import ARRAY, FLOAT, NUMPY, TENSOR, TracedFloat, TracedInt, Value, apply, number
 
 
 def _dtype(x: Any) -> Marker:

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace import numeric
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import BackwardCall, GradRead
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import Array, Tensor
+from symgrad.frontends.trace.values import PACKAGERS, TENSOR
 
 _serial = count()
 
@@ -52,13 +53,16 @@ class Node:
         return not self.op
 
 
-def record(tr: Tracer, op: str, args: tuple[Any, ...], raw: Sequence[Any], data: Any, step: int) -> Tensor:
+def record(tr: Tracer, op: str, args: tuple[Any, ...], raw: Sequence[Any], data: Any, step: int | None) -> Tensor:
     """The tensor that an op gives, on the tape if an operand is and torch is tracking."""
     out = Tensor(tr, data, step, dtype=_result_dtype(tr, args))
     parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
     if not tr.no_grad and any(p is not None for p in parents):
         out.node = Node(op, parents, raw, data, None)
     return out
+
+
+PACKAGERS[TENSOR] = record
 
 
 def _result_dtype(tr: Tracer, args: tuple[Any, ...]) -> str:
@@ -194,9 +198,3 @@ def detached(tensor: Tensor) -> Tensor:
 def to_numpy(tensor: Array) -> Any:
     """``.numpy()``: the same step as an array."""
     return Array(tensor.tr, tensor.data, tensor.place, tensor.dtype)
-
-
-__all__ = [
-    "Node", "backward", "detached", "grad_of", "read", "record", "retain", "sweep", "to_numpy",
-    "track", "untrack",
-]  # fmt: skip

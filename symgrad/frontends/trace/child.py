@@ -108,7 +108,7 @@ def limit(memory: int, seconds: float) -> None:
 
 
 class Wall:
-    """The audit hook. It cannot be removed, only opened again from here, when the script is done."""
+    """The audit hook. It cannot be removed."""
 
     def __init__(self, tracer: Any) -> None:
         self.closed = False
@@ -164,7 +164,6 @@ def main() -> None:
     except Stop as e:
         answer(out, run.tracer.finish(e.error).to_json())
         return
+    # Never opened again: a generator of the script's may still be finalised while the answer is written.
     wall.closed = True
-    trace = run.execute(code)
-    wall.closed = False
-    answer(out, trace.to_json())
+    answer(out, run.execute(code).to_json())

@@ -13,17 +13,18 @@ import builtins
 import collections
 import string
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
 
 from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
-from symgrad.frontends.trace.lib_math import Record, add_up, power, raw
-from symgrad.frontends.trace.lib_torch import NoGrad
+from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.lib_math import Record
+from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import Array, Mask, TracedFloat, TracedInt, Value, apply, item, matmul, number
+from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:
@@ -77,11 +78,11 @@ REFUSED = {
 }
 
 
-class Guard:
+class Guard(Numbers):
     """The guards and the built-in functions of one run."""
 
     def __init__(self, tr: Tracer) -> None:
-        self.tr = tr
+        super().__init__(tr)
         #: Classes that the script has defined.
         self.classes: set[type] = set()
         self.modules: dict[str, Any] = {}
@@ -264,53 +265,7 @@ class Guard:
             raise TypeError("sep and end must be strings")
         self.tr.write(sep.join(str(a) for a in args) + end)
 
-    # --- numbers ------------------------------------------------------------------------------------------------
-
-    def float(self, value: Any = 0.0) -> Any:
-        """``float(x)`` of a traced number is the same step."""
-        if isinstance(value, Array):
-            value = item(value)
-        if isinstance(value, Value):
-            exact = value if hasattr(value, "exact") else None
-            return exact or number(self.tr, float(raw(value)), value.step)
-        return float(value)
-
-    def int(self, value: Any = 0, *base: Any) -> Any:
-        if type(value) is TracedInt:
-            return value
-        if isinstance(value, TracedFloat | Array):
-            self.tr.note("the result of int is taken as a constant")
-        return int(raw(value), *base)
-
-    def boolean(self, value: Any = False) -> builtins.bool:
-        return bool(value)
-
-    def round(self, value: Any, digits: Any = None) -> Any:
-        return round(value) if digits is None else round(value, digits)
-
-    def pow(self, base: Any, exponent: Any, modulus: Any = None) -> Any:
-        return power(self.tr, base, exponent) if modulus is None else pow(raw(base), raw(exponent), raw(modulus))
-
-    def sum(self, items: Iterable[Any], /, start: Any = 0) -> Any:
-        return add_up(self.tr, items, start)
-
-    def max(self, *args: Any, **options: Any) -> Any:
-        return self._extreme("max", max, args, options)
-
-    def min(self, *args: Any, **options: Any) -> Any:
-        return self._extreme("min", min, args, options)
-
-    def _extreme(self, op: str, plain: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        items = list(args[0]) if len(args) == 1 else list(args)
-        traced = any(isinstance(a, Value) for a in items) and all(isinstance(a, int | float | Value) for a in items)
-        if options or not traced:
-            return plain(items, **options)
-        best = items[0]
-        for other in items[1:]:
-            best = (
-                apply(op, (best, other)) if isinstance(best, Value) or isinstance(other, Value) else plain(best, other)
-            )
-        return best
+    # --- types --------------------------------------------------------------------------------------------------
 
     def type(self, value: Any) -> Any:
         """The type of a value, as the name that the script has for it."""
@@ -356,27 +311,6 @@ class Guard:
     def issubclass(self, kind: Any, kinds: Any) -> builtins.bool:
         return issubclass(kind, kinds)
 
-    # --- operators that could explode ---------------------------------------------------------------------------
-
-    def power(self, base: Any, exponent: Any) -> Any:
-        return power(self.tr, base, exponent)
-
-    def shift(self, value: Any, places: Any) -> Any:
-        if isinstance(places, int) and places > 1 << 16:
-            self.tr.stop("limit", "a shift this far is too large to compute")
-        return value << places
-
-    def inplace(self, symbol: str, old: Any, value: Any) -> Any:
-        """``old op= value``: an array changes in place, everything else gives a new object."""
-        self.tr.alive()
-        if isinstance(old, Array):
-            return old.replace(PLAIN_OPERATORS[symbol](old, value))
-        if symbol == "**":
-            return self.power(old, value)
-        if symbol == "<<":
-            return self.shift(old, value)
-        return IN_PLACE[symbol](old, value)
-
     # --- the table ----------------------------------------------------------------------------------------------
 
     @property
@@ -415,22 +349,3 @@ def _wrap(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _kind_of(value: Any) -> str:
     return value.__name__ if isinstance(value, type) else type(value).__name__
-
-
-def _inplace_table() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
-    import operator as o
-
-    plain = {
-        "+": o.add, "-": o.sub, "*": o.mul, "/": o.truediv, "//": o.floordiv, "%": o.mod, "**": o.pow, "@": matmul,
-        ">>": o.rshift, "<<": o.lshift, "&": o.and_, "|": o.or_, "^": o.xor,
-    }  # fmt: skip
-    in_place = {
-        "+": o.iadd, "-": o.isub, "*": o.imul, "/": o.itruediv, "//": o.ifloordiv, "%": o.imod, "@": o.imatmul,
-        ">>": o.irshift, "&": o.iand, "|": o.ior, "^": o.ixor,
-    }  # fmt: skip
-    return plain, in_place
-
-
-PLAIN_OPERATORS, IN_PLACE = _inplace_table()
-
-__all__ = ["Guard", "NoGrad"]

@@ -14,16 +14,26 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import FLOAT, INT_BITS, Array, Value, apply, check_power, exact
+from symgrad.frontends.trace.values import FLOAT, INT_BITS, Value, apply, check_power, exact
 
 #: math.factorial and its kin of an argument above this would be a bomb.
 LARGEST = 2000
 
 
 def raw(value: Any) -> Any:
-    return value.raw if isinstance(value, Value) else value
+    """The concrete value of an argument. An object of the script's own goes no further: NumPy would ask it questions.
+
+    Raises:
+        TypeError: it is such an object.
+    """
+    if isinstance(value, Value):
+        return value.raw
+    if value is None or isinstance(value, int | float | str | list | tuple | dict | range | Marker):
+        return value
+    raise TypeError(f"a number is needed, not {type(value).__name__}")
 
 
 def add_up(tr: Tracer, items: Iterable[Any], start: Any = 0) -> Any:

@@ -10,22 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import (
-    NUMPY,
-    Array,
-    NumpyFloat,
-    Scalar,
-    Tensor,
-    TracedInt,
-    Value,
-    apply,
-    exact,
-    number,
-    rewrap,
-)
+from symgrad.frontends.trace.values import NUMPY, NumpyFloat, Scalar, TracedInt, Value, apply, exact, number, rewrap
 
 #: No array of the script's may have more elements: memory is the sandbox's last word, this is the friendly one.
 LARGEST = 1 << 24
@@ -245,6 +234,7 @@ def compare(function: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("isclose", "allclose", "array_equal", "isnan", "isinf", "isfinite", "all", "any"):
     HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = compare(getattr(np, _name))
+HANDLERS["torch.isclose"] = lambda tr, *args, **kw: Tensor(tr, compare(np.isclose)(tr, *args, **kw))
 HANDLERS["torch.equal"] = compare(np.array_equal)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, reduced, size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import TENSOR, Array, Tensor, TracedInt, Value, apply
+from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
 
 for _name in (
     "float64",

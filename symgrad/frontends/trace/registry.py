@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from symgrad.frontends.trace import numeric
+from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import FLOAT, NUMPY, TENSOR, Array, Tensor, Value, apply, item, number
-from symgrad.ops import OPS, Op
+from symgrad.frontends.trace.values import FLOAT, NUMPY, TENSOR, Value, apply, number
+from symgrad.ops import OPS, SPELLINGS, Op
 
 Handler = Callable[..., Any]
 F = TypeVar("F", bound=Handler)
@@ -40,46 +41,34 @@ MODULES = {
     "time", "copy", "typing", "numbers", "warnings",
 }  # fmt: skip
 
-#: Other spellings of an op, which the table of ops does not know since it names one function of each library.
+#: Functions that a library has under the name, or another accepted spelling, of an op of the table. Stated here, since
+#: torch cannot be asked without importing it, and since the table names one witness of each op, not all of its names.
+SAME_NAME: dict[str, str] = {
+    "numpy": "abs acos acosh arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh cbrt cos "
+    "cosh exp expm1 fabs heaviside hypot log log10 log1p log2 logaddexp maximum minimum pow sign sin sinh sqrt tan "
+    "tanh",
+    "torch": "abs acos acosh add arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh cos "
+    "cosh digamma div eq erf erfc exp expm1 ge gt heaviside hypot le lgamma log log10 log1p log2 logaddexp lt maximum "
+    "minimum mul ne neg polygamma pow relu sigmoid sign sgn sin sinh sqrt sub tan tanh where",
+    "torch.nn.functional": "elu gelu hardtanh leaky_relu logsigmoid mish relu sigmoid silu softplus softsign tanh",
+    "torch.special": "digamma erf erfc expit expm1 gammaln log1p polygamma psi",
+}
+
+#: Names of an op that no spelling of the table has.
 ALSO: dict[str, tuple[str, ...]] = {
-    "abs": ("numpy.absolute", "numpy.fabs", "torch.absolute"),
-    "pow": ("numpy.float_power", "numpy.pow", "torch.pow", "torch.float_power"),
-    "div": ("numpy.true_divide", "torch.div", "torch.divide", "torch.true_divide"),
-    "add": ("torch.add",),
-    "sub": ("torch.sub", "torch.subtract"),
-    "mul": ("torch.mul", "torch.multiply"),
-    "neg": ("torch.neg", "torch.negative"),
-    "max": ("numpy.fmax", "torch.fmax", "torch.maximum"),
-    "min": ("numpy.fmin", "torch.fmin", "torch.minimum"),
-    "lt": ("torch.lt", "torch.less"),
-    "gt": ("torch.gt", "torch.greater"),
-    "le": ("torch.le", "torch.less_equal"),
-    "ge": ("torch.ge", "torch.greater_equal"),
-    "eq": ("torch.eq",),
-    "ne": ("torch.ne", "torch.not_equal"),
-    "where": ("torch.where",),
-    "heaviside": ("torch.heaviside",),
-    "sigmoid": ("torch.nn.functional.sigmoid", "torch.special.expit"),
-    "tanh": ("torch.nn.functional.tanh",),
-    "relu": ("torch.nn.functional.relu",),
-    "softplus": ("torch.nn.functional.softplus",),
-    "softsign": ("torch.nn.functional.softsign",),
-    "leaky_relu": ("torch.nn.functional.leaky_relu",),
-    "elu": ("torch.nn.functional.elu",),
-    "asin": ("numpy.asin", "torch.arcsin"),
-    "acos": ("numpy.acos", "torch.arccos"),
-    "atan": ("numpy.atan", "torch.arctan"),
-    "atan2": ("numpy.atan2", "torch.arctan2"),
-    "asinh": ("numpy.asinh", "torch.arcsinh"),
-    "acosh": ("numpy.acosh", "torch.arccosh"),
-    "atanh": ("numpy.atanh", "torch.arctanh"),
-    "lgamma": ("torch.special.gammaln",),
-    "digamma": ("torch.special.digamma", "torch.special.psi"),
-    "polygamma": ("torch.polygamma", "torch.special.polygamma"),
-    "erf": ("torch.special.erf",),
-    "erfc": ("torch.special.erfc",),
-    "expm1": ("torch.special.expm1",),
-    "log1p": ("torch.special.log1p",),
+    "abs": ("numpy.absolute", "torch.absolute"),
+    "pow": ("numpy.float_power", "torch.float_power"),
+    "div": ("numpy.true_divide", "torch.divide", "torch.true_divide"),
+    "sub": ("torch.subtract",),
+    "mul": ("torch.multiply",),
+    "neg": ("torch.negative",),
+    "max": ("numpy.fmax", "torch.fmax"),
+    "min": ("numpy.fmin", "torch.fmin"),
+    "lt": ("torch.less",),
+    "gt": ("torch.greater",),
+    "le": ("torch.less_equal",),
+    "ge": ("torch.greater_equal",),
+    "ne": ("torch.not_equal",),
 }
 
 #: Names of an op's inputs where a script gives them by keyword.
@@ -182,8 +171,12 @@ def elementwise(
 def _spellings() -> dict[str, tuple[Op, Callable[..., Any] | None, int]]:
     """Every dotted name of an op of the table."""
     table: dict[str, tuple[Op, Callable[..., Any] | None, int]] = {}
+    known: dict[str, list[str]] = {}
+    for library, words in SAME_NAME.items():
+        for word in words.split():
+            known.setdefault(SPELLINGS.get(word, word), []).append(f"{library}.{word}")
     for op in OPS.values():
-        names = [*ALSO.get(op.name, ())]
+        names = [*known.get(op.name, ()), *ALSO.get(op.name, ())]
         names += [n for n in (op.numpy, op.torch, op.math) if isinstance(n, str)]
         for name in names:
             floor = FLOAT if name.startswith("math.") else TENSOR if name.startswith("torch.") else NUMPY
@@ -250,7 +243,9 @@ class Marker:
 
     def __eq__(self, other: object) -> bool:
         # A dtype equals its type and its name, in either library.
-        return other == self.short if isinstance(other, str) else isinstance(other, Marker) and other.short == self.short
+        return (
+            other == self.short if isinstance(other, str) else isinstance(other, Marker) and other.short == self.short
+        )
 
     def __hash__(self) -> int:
         return hash(self.short)

@@ -12,13 +12,15 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
-from symgrad.frontends.trace.instrument import Function, Instrumented, Site, instrument
+from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
+from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
-from symgrad.frontends.trace.values import Array, Tensor, TracedInt, Value, exact, number
+from symgrad.frontends.trace.values import TracedInt, Value, exact, number
 
 
 class Run:
@@ -130,9 +132,8 @@ class Run:
         if isinstance(e, SyntaxError | KeyError) and e.args:
             words = repr(e.args[0])
         name = type(e).__name__
-        return TraceError(
-            "exception", (f"{name}: {words}" if words else name)[:500], self.tracer.place_of(e.__traceback__)
-        )
+        message = "".join(c if c.isprintable() else " " for c in f"{name}: {words}"[:500]) if words else name
+        return TraceError("exception", message, self.tracer.place_of(e.__traceback__))
 
     # --- helpers of the rewriting -------------------------------------------------------------------------------
 
@@ -223,9 +224,10 @@ class Run:
 def _key(key: Any) -> str:
     """A key as the user would write it."""
     if isinstance(key, str):
-        return f'"{key}"'
+        # A name is printed by reports: nothing in it may drive a terminal, or fill it.
+        return f'"{key}"' if key.isprintable() and len(key) <= 60 else repr(key[:60])
     if isinstance(key, Value):
         return repr(key.raw)
     if isinstance(key, tuple):
         return ", ".join(_key(k) for k in key)
-    return repr(key) if isinstance(key, int | float) else "..."
+    return repr(key) if isinstance(key, float) or (isinstance(key, int) and key.bit_length() < 64) else "..."

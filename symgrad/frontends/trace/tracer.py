@@ -185,10 +185,7 @@ class Tracer:
 
     def exact(self, exact: Fraction | str, value: float) -> int:
         """The step of an exact constant, shared by all its uses."""
-        try:
-            approximate = float(value)
-        except OverflowError:
-            self.stop("limit", "a whole number beyond the range of float64 meets a traced value")
+        approximate = float(value)  # of a whole number too large, Python's own OverflowError
         index = self.builder.const(exact, self.here())
         if index == len(self.values):
             self.values.append(approximate)
@@ -229,7 +226,8 @@ class Tracer:
         leaves = tuple(
             Leaf(f.name, f.step, f.span, f.step in self.grad_steps, f.literal, f.dtype, f.scope) for f in self.leaves
         )
-        printed = "".join(self.output)
+        # A lone surrogate is no text that could be shown.
+        printed = "".join(self.output).encode("utf-8", "replace").decode("utf-8")
         return Trace(
             graph=Graph(steps, max(output, 0), self.source),
             values=tuple(plain(v) for v in self.values),

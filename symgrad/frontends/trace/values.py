@@ -1,8 +1,7 @@
 """Traced values: numbers that remember which step they are.
 
 A traced Python number is a subclass of ``float`` or ``int``, so that ``isinstance``, f-strings, ``range``, indexing and
-hashing work by themselves. NumPy's and torch's arrays are :class:`Array` and :class:`Tensor`, which hold a real ndarray
-and expose nothing of it but what the tables allow. Every operator goes through :func:`apply`.
+hashing work by themselves. Arrays are in ``arrays.py``. Every operator of either goes through :func:`apply`.
 """
 
 from __future__ import annotations
@@ -15,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.frontends.trace import numeric
-from symgrad.frontends.trace.stop import Stop
 from symgrad.ops import OPS
 
 if TYPE_CHECKING:
-    from symgrad.frontends.trace.autograd import Node
     from symgrad.frontends.trace.tracer import Tracer
 
 #: How a result is packaged: the highest flavour among the operands wins, as in Python, NumPy and torch.
 INT, FLOAT, NUMPY, ARRAY, TENSOR = range(5)
+
+#: How a result of a shaped flavour is packaged: ``(recorder, op, operands, their concrete values, result, step)``.
+#: With no op and no step it is plain data. ``arrays.py`` and ``autograd.py`` fill it; a further kind of array needs an
+#: entry here.
+PACKAGERS: dict[int, Callable[..., Any]] = {}
 
 
 class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
@@ -229,127 +231,6 @@ class Mask(TracedInt):
     __ror__ = __or__
 
 
-class Array(Value):
-    """An ndarray. In-place operators change this very object, so that every name of it sees the change."""
-
-    __slots__ = ("data", "dtype", "extra", "step", "tr")
-    flavour = ARRAY
-    data: np.ndarray[Any, Any]
-    #: What the user's code believes the type to be; values are computed in float64 throughout.
-    dtype: str
-    #: Attributes that the user put on it (``x.g = ...``).
-    extra: dict[str, Any]
-
-    def __init__(self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "") -> None:
-        self.tr = tr
-        self.data = np.asarray(data)
-        self.step = step
-        self.dtype = dtype or str(self.data.dtype)
-        self.extra = {}
-
-    @property
-    def raw(self) -> Any:
-        return self.data
-
-    def materialise(self) -> int:
-        if self.data.ndim == 0:
-            self.step = self.tr.constant(self.data.item())
-        else:
-            # A const step holds one number, so an array that nobody named is an input that nobody named.
-            self.step = self.tr.input("array", self.data, self.tr.here())
-        return self.step
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
-
-    def __float__(self) -> float:
-        return float(self.data)
-
-    def __int__(self) -> int:
-        return int(self.data)
-
-    def __index__(self) -> int:
-        return operator.index(self.data.item() if self.data.ndim == 0 else self.data)
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __repr__(self) -> str:
-        return np.array2string(self.data, separator=", ") if self.data.ndim else repr(self.data.item())
-
-    def __str__(self) -> str:
-        return str(self.data)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.data.item() if self.data.ndim == 0 else self.data, spec)
-
-    __hash__ = object.__hash__
-
-    def __iter__(self) -> Any:
-        self.tr.unsupported("going through an array element by element")
-
-    def __getitem__(self, index: Any) -> Any:
-        self.tr.unsupported("indexing an array")
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self.tr.unsupported("assigning to a part of an array")
-
-    def __contains__(self, item: Any) -> bool:
-        self.tr.unsupported("'in' on an array")
-
-    def __invert__(self) -> Any:
-        return apply("eq", (self, 0))
-
-    def __and__(self, other: Any) -> Any:
-        return binary("mul", self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return binary("max", self, other)
-
-    def replace(self, other: Any) -> Array:
-        """Become ``other``, in place."""
-        if not isinstance(other, Value):
-            other = Array(self.tr, other)
-        shape = np.shape(other.raw)
-        if shape != self.data.shape:
-            raise ValueError(f"an array of shape {self.data.shape} cannot hold a result of shape {shape}")
-        self.data = np.asarray(other.raw)
-        self.step = other.step
-        return self
-
-
-class Tensor(Array):
-    """A torch tensor, as much of one as a derivative needs."""
-
-    __slots__ = ("grad", "node")
-    flavour = TENSOR
-    #: The tensor's place on autograd's tape; ``None`` where torch would not track it.
-    node: Node | None
-    grad: Tensor | None
-
-    def __init__(
-        self, tr: Tracer, data: Any, step: int | None = None, dtype: str = "", node: Node | None = None
-    ) -> None:
-        super().__init__(tr, data, step, dtype)
-        self.node = node
-        self.grad = None
-
-    def __repr__(self) -> str:
-        tail = ", requires_grad=True" if self.node is not None else ""
-        return f"tensor({np.array2string(self.data, precision=4, separator=', ', floatmode='fixed')}{tail})"
-
-    __str__ = __repr__
-    __hash__ = object.__hash__
-
-    def replace(self, other: Any) -> Array:
-        super().replace(other)
-        if not self.tr.no_grad and isinstance(other, Tensor) and other.node is not None:
-            if self.node is not None and self.node.is_leaf:
-                raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-            self.node = other.node
-        return self
-
-
 def number(tr: Tracer, value: float | bool, step: int | None, flavour: int = FLOAT) -> Any:
     """A traced scalar of the class that fits the value."""
     made: Any
@@ -364,15 +245,6 @@ def number(tr: Tracer, value: float | bool, step: int | None, flavour: int = FLO
     made.tr = tr
     made.step = step
     return made
-
-
-def item(array: Array) -> Any:
-    """``.item()`` and ``float()``: the same step as a Python number."""
-    if array.data.size != 1:
-        raise ValueError("only one element tensors can be converted to Python scalars")
-    if array.data.ndim:
-        array.tr.unsupported("taking the number out of an array of one element")
-    return number(array.tr, array.data.item(), array.place)
 
 
 def exact(tr: Tracer, value: float, name: Fraction | str) -> Exact:
@@ -391,12 +263,11 @@ def is_number(value: object) -> bool:
 def binary(op: str, left: Any, right: Any) -> Any:
     """An operator with at least one traced operand."""
     if not is_number(left) or not is_number(right):
-        other = right if isinstance(left, Value) else left
-        if isinstance(other, list | tuple) and isinstance(left if other is right else right, Array):
-            holder = left if other is right else right
-            wrapped = type(holder)(holder.tr, np.asarray(other))
-            return apply(op, (left, wrapped) if other is right else (wrapped, right))
-        return NotImplemented
+        holder, other = (left, right) if isinstance(left, Value) else (right, left)
+        if holder.flavour < ARRAY or not isinstance(other, list | tuple):
+            return NotImplemented
+        wrapped = PACKAGERS[holder.flavour](holder.tr, "", (), (), np.asarray(other), None)
+        return apply(op, (left, wrapped) if other is right else (wrapped, right))
     return apply(op, (left, right))
 
 
@@ -443,15 +314,10 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
         try:
             recorded = float(value)
         except OverflowError:
-            tr.stop("limit", "a whole number grows beyond the range of float64")
+            return value  # a whole number beyond float64: a count, and no step of a derivative
         return number(tr, value, tr.emit(op, steps, recorded), flavour)
     data = np.asarray(value)
-    step = tr.emit(op, steps, data if data.ndim else float(data))
-    if flavour == ARRAY:
-        return Array(tr, data, step)
-    from symgrad.frontends.trace.autograd import record
-
-    return record(tr, op, args, raw, data, step)
+    return PACKAGERS[flavour](tr, op, args, raw, data, tr.emit(op, steps, data if data.ndim else float(data)))
 
 
 def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
@@ -469,17 +335,15 @@ def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
 def rewrap(tr: Tracer, args: tuple[Any, ...], value: Any) -> Any:
     """Plain data in the packaging of the operands, with no step."""
     flavour = max((a.flavour for a in args if isinstance(a, Value)), default=INT)
-    if flavour == TENSOR:
-        return Tensor(tr, value)
-    if isinstance(value, np.ndarray) and value.ndim:
-        return Array(tr, value)
+    if flavour == TENSOR or (isinstance(value, np.ndarray) and value.ndim):
+        return PACKAGERS[max(flavour, ARRAY)](tr, "", (), (), np.asarray(value), None)
     return value.item() if isinstance(value, np.generic | np.ndarray) else value
 
 
 def matmul(left: Any, right: Any) -> Any:
     """``@``: on scalars an error as in NumPy; on arrays it comes with the tensor ops."""
     tr = (left if isinstance(left, Value) else right).tr
-    if not isinstance(left, Array) and not isinstance(right, Array):
+    if max(v.flavour for v in (left, right) if isinstance(v, Value)) < ARRAY:
         return NotImplemented
     return tr.unsupported("@ (matrix product)")
 
@@ -493,10 +357,3 @@ def check_power(tr: Tracer, base: Any, exponent: Any) -> None:
     whole = isinstance(base, int) and isinstance(exponent, int) and abs(base) > 1 and exponent > 0
     if whole and base.bit_length() * exponent > INT_BITS:
         tr.stop("limit", "a power of whole numbers is too large to compute")
-
-
-__all__ = [
-    "ARRAY", "FLOAT", "INT", "NUMPY", "TENSOR", "Array", "Exact", "Mask", "NumpyFloat", "Scalar", "Stop", "Tensor",
-    "TracedFloat", "TracedInt", "Value", "apply", "binary", "check_power", "exact", "is_number", "item", "matmul",
-    "number", "rewrap", "step_of", "untraced",
-]  # fmt: skip

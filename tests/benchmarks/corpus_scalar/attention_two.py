@@ -1,4 +1,5 @@
 """Softmax over two scores, weighted sum of two values."""
+
 # loss: out
 # gradients: ds1=s1 ds2=s2 dv1=v1 dv2=v2
 import math

@@ -1,4 +1,5 @@
 """Normalising two numbers by their mean and variance, scale and shift at their defaults."""
+
 # loss: L
 # gradients: da=a db=b dgamma=gamma dbeta=beta
 import math

@@ -1,4 +1,5 @@
 """Cross-entropy of one sample, every chain-rule factor on its own line."""
+
 # loss: L
 # gradients: dL_dw1=w1 dL_dw2=w2 dL_db=b
 import numpy as np

@@ -1,4 +1,5 @@
 """Two-class softmax with temperature, log-loss of the first class, fused gradient."""
+
 # loss: nll
 # gradients: dza=za dzb=zb dT=T
 import math

@@ -1,4 +1,5 @@
 """A deep chain with its own weight per layer; gradients appended and reversed."""
+
 # loss: h
 # gradients: gws[0]=ws[0] gws[1]=ws[1] gws[2]=ws[2] g=x
 import math

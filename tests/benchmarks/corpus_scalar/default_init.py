@@ -1,4 +1,5 @@
 """Everything at its default: h0 = 0, bias 0, scale 1, where mistakes hide."""
+
 # loss: loss
 # gradients: dw=w du=u db=b ds=s dh0=h0
 import math

@@ -1,4 +1,5 @@
 """Contrastive-style loss on the distance of two points."""
+
 # loss: loss
 # gradients: nabla_x1=x1 nabla_y1=y1 nabla_x2=x2 nabla_y2=y2
 import math

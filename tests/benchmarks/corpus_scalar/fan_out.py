@@ -1,4 +1,5 @@
 """One variable used three times; its gradient is accumulated."""
+
 # loss: f
 # gradients: dx=x dy=y
 import math

@@ -1,4 +1,5 @@
 """forward() and backward() with a cache, gradients in a dict."""
+
 # loss: loss
 # gradients: grads["w"]=w grads["b"]=b grads["v"]=v
 import math

@@ -1,4 +1,5 @@
 """A backward function that returns a tuple, in another order than its arguments."""
+
 # loss: cost
 # gradients: g_b=b g_a=a g_x=x
 import numpy as np

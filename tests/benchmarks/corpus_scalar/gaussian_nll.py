@@ -1,4 +1,5 @@
 """Negative log-likelihood of a Gaussian in its mean and standard deviation, two observations."""
+
 # loss: nll
 # gradients: dmu=mu dsigma=sigma
 import math

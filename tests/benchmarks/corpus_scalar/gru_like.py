@@ -1,4 +1,5 @@
 """A minimal gated unit, two steps unrolled, shared weights, numpy scalars."""
+
 # loss: L
 # gradients: dU=U dW=W dh0=h0
 import numpy as np

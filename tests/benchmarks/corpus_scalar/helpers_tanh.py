@@ -1,4 +1,5 @@
 """Three layers with helper functions for the activation and its derivative (of the output)."""
+
 # loss: cost
 # gradients: delta_w1=w1 delta_w2=w2 delta_w3=w3
 import math

@@ -1,4 +1,5 @@
 """Activations and derivatives as lambdas."""
+
 # loss: out
 # gradients: dw=w dv=v dx=x
 import numpy as np

@@ -1,4 +1,5 @@
 """log of a 2x2 determinant plus a quadratic, divided by the trace."""
+
 # loss: F
 # gradients: Fa=a Fb=b Fc=c
 import math

@@ -1,4 +1,5 @@
 """Logistic regression with one feature and three samples: mean cross-entropy."""
+
 # loss: loss
 # gradients: dw=w db=b
 import math

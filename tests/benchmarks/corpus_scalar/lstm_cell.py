@@ -1,4 +1,5 @@
 """One step of a scalar LSTM cell."""
+
 # loss: h
 # gradients: d_x=x d_h_prev=h_prev d_c_prev=c_prev d_wi=wi d_wf=wf d_wo=wo d_wg=wg
 import math

@@ -1,4 +1,5 @@
 """A line through three points, mean squared error, gradients as sums written out."""
+
 # loss: mse
 # gradients: dm=m dc=c
 x1, x2, x3 = 0.4, 1.3, -0.8

@@ -1,4 +1,5 @@
 """A neuron as a class with self.dw; default bias of zero."""
+
 # loss: loss
 # gradients: unit.dw=w unit.db=b dx=x
 import math

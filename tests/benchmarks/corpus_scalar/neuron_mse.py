@@ -1,4 +1,5 @@
 """One sigmoid neuron with a squared error."""
+
 # loss: L
 # gradients: dL_dw=w dL_db=b dL_dx=x
 import math

@@ -1,4 +1,5 @@
 """Babylonian square root, three steps in a loop, tangent carried along."""
+
 # loss: y
 # tangents: dy=y/a
 a = 5.3

@@ -1,4 +1,5 @@
 """Parameters and gradients in dicts; sine activation."""
+
 # loss: loss
 # gradients: grad["a"]=params["a"] grad["b"]=params["b"] grad["c"]=params["c"]
 import numpy as np

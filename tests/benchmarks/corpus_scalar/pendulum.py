@@ -1,4 +1,5 @@
 """Two explicit Euler steps of a pendulum: sensitivity of the final angle, forward mode."""
+
 # loss: th2
 # tangents: dth1_dth0=th1/th0 dom1_dth0=om1/th0 dth2_dth0=th2/th0 dth2_dg=th2/g
 from math import cos, sin

@@ -1,4 +1,5 @@
 """A polynomial and a fractional power, forward mode only."""
+
 # loss: y
 # tangents: du_dx=u/x dv_dx=v/x dy_dx=y/x dy_dc=y/c
 x = 1.35

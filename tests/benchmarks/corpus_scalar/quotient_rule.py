@@ -1,4 +1,5 @@
 """f(x, y) = (x**2 + y) / (x*y + 3), by the quotient rule."""
+
 # loss: f
 # tangents: df_dx=f/x df_dy=f/y
 x = 1.7

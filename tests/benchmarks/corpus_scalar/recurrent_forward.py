@@ -1,4 +1,5 @@
 """Two tanh steps sharing a weight, derived once forward and once in reverse."""
+
 # loss: y2
 # gradients: dwh=w_h dwy=w_y dh0=h0
 # tangents: dh1_dwh=h1/w_h dy2_dwh=y2/w_h dy2_dwy=y2/w_y dy2_dh0=y2/h0

@@ -1,4 +1,5 @@
 """Two ReLU units in a row, one on and one leaky and off."""
+
 # loss: L
 # gradients: dx=x dw1=w1 dw2=w2 dw3=w3
 x = 1.2

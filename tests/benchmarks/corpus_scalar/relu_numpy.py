@@ -1,4 +1,5 @@
 """ReLU by np.maximum, gradient by np.where; the scalar comes from two paths."""
+
 # loss: out
 # gradients: gx=x gw=w gv=v
 import numpy as np

@@ -1,4 +1,5 @@
 """One name, delta, reused for each cotangent on the way down."""
+
 # loss: E
 # gradients: w3_grad=w3 w2_grad=w2 w1_grad=w1 delta=x
 import math

@@ -1,4 +1,5 @@
 """grad *= factor, all the way from the loss to the input."""
+
 # loss: loss
 # gradients: grad=x dk=k dm=m
 import numpy as np

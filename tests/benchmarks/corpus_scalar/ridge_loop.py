@@ -1,4 +1,5 @@
 """Ridge regression with one weight over zipped samples."""
+
 # loss: loss
 # gradients: grads["w"]=w grads["b"]=b
 xs = [0.9, -0.4, 1.7]

@@ -1,4 +1,5 @@
 """A scalar recurrence over four inputs, kept in lists, backpropagated through time."""
+
 # loss: loss
 # gradients: dwx=wx dwh=wh db=b dwy=wy dh_next=h0
 import numpy as np

@@ -1,4 +1,5 @@
 """The staged expression of lecture notes: f(x, y) = (x + sigma(y)) / (sigma(x) + (x + y)**2)."""
+
 # loss: f
 # gradients: dx=x dy=y
 import math

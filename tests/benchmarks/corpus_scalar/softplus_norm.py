@@ -1,4 +1,5 @@
 """Length of a two-vector pushed through softplus."""
+
 # loss: s
 # gradients: a_grad=a b_grad=b
 import numpy as np

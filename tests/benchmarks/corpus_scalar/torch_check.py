@@ -1,4 +1,5 @@
 """A torch forward pass, .backward(), and the same by hand."""
+
 # loss: y
 # gradients: dx=x dw=w
 import torch

@@ -1,4 +1,5 @@
 """Two steps with one shared weight in torch, checked against a manual pass on detached values."""
+
 # loss: loss
 # gradients: grad_w=w grad_h0=h0 grad_v=v
 import torch

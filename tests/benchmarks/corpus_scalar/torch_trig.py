@@ -1,4 +1,5 @@
 """Trigonometry in torch; the manual pass stays with detached tensors."""
+
 # loss: f
 # gradients: d_a=a d_b=b
 import torch

@@ -1,4 +1,5 @@
 """A 1-1-1 network: tanh hidden unit, linear output, half squared error."""
+
 # loss: loss
 # gradients: grad_w1=w1 grad_b1=b1 grad_w2=w2 grad_b2=b2 grad_x=x
 import math

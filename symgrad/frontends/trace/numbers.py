@@ -1,0 +1,102 @@
+"""The built-in functions and operators of a script that compute: traced where that means something, bounded where not."""
+
+from __future__ import annotations
+
+import builtins
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from symgrad.frontends.trace.arrays import Array, item
+from symgrad.frontends.trace.lib_math import add_up, power, raw
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, apply, matmul, number
+
+
+def _inplace_table() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
+    plain = {
+        "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod, "**": operator.pow, "@": matmul,
+        ">>": operator.rshift, "<<": operator.lshift, "&": operator.and_, "|": operator.or_, "^": operator.xor,
+    }  # fmt: skip
+    in_place = {
+        "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv, "%": operator.imod, "@": operator.imatmul,
+        ">>": operator.irshift, "&": operator.iand, "|": operator.ior, "^": operator.ixor,
+    }  # fmt: skip
+    return plain, in_place
+
+
+PLAIN_OPERATORS, IN_PLACE = _inplace_table()
+
+
+class Numbers:
+    """``float``, ``sum``, ``max``, ``**`` and their like, for one run."""
+
+    def __init__(self, tr: Tracer) -> None:
+        self.tr = tr
+
+    def float(self, value: Any = 0.0) -> Any:
+        """``float(x)`` of a traced number is the same step."""
+        if isinstance(value, Array):
+            value = item(value)
+        if isinstance(value, Value):
+            exact = value if hasattr(value, "exact") else None
+            return exact or number(self.tr, float(raw(value)), value.step)
+        return float(value)
+
+    def int(self, value: Any = 0, *base: Any) -> Any:
+        if type(value) is TracedInt:
+            return value
+        if isinstance(value, TracedFloat | Array):
+            self.tr.note("the result of int is taken as a constant")
+        return int(raw(value), *base)
+
+    def boolean(self, value: Any = False) -> builtins.bool:
+        return bool(value)
+
+    def round(self, value: Any, digits: Any = None) -> Any:
+        return round(value) if digits is None else round(value, digits)
+
+    def pow(self, base: Any, exponent: Any, modulus: Any = None) -> Any:
+        return power(self.tr, base, exponent) if modulus is None else pow(raw(base), raw(exponent), raw(modulus))
+
+    def sum(self, items: Iterable[Any], /, start: Any = 0) -> Any:
+        return add_up(self.tr, items, start)
+
+    def max(self, *args: Any, **options: Any) -> Any:
+        return self._extreme("max", max, args, options)
+
+    def min(self, *args: Any, **options: Any) -> Any:
+        return self._extreme("min", min, args, options)
+
+    def _extreme(self, op: str, plain: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        items = list(args[0]) if len(args) == 1 else list(args)
+        traced = any(isinstance(a, Value) for a in items) and all(isinstance(a, int | float | Value) for a in items)
+        if options or not traced:
+            return plain(items, **options)
+        best = items[0]
+        for other in items[1:]:
+            best = (
+                apply(op, (best, other)) if isinstance(best, Value) or isinstance(other, Value) else plain(best, other)
+            )
+        return best
+
+    # --- operators that could explode ---------------------------------------------------------------------------
+
+    def power(self, base: Any, exponent: Any) -> Any:
+        return power(self.tr, base, exponent)
+
+    def shift(self, value: Any, places: Any) -> Any:
+        if isinstance(places, int) and places > 1 << 16:
+            self.tr.stop("limit", "a shift this far is too large to compute")
+        return value << places
+
+    def inplace(self, symbol: str, old: Any, value: Any) -> Any:
+        """``old op= value``: an array changes in place, everything else gives a new object."""
+        self.tr.alive()
+        if isinstance(old, Array):
+            return old.replace(PLAIN_OPERATORS[symbol](old, value))
+        if symbol == "**":
+            return self.power(old, value)
+        if symbol == "<<":
+            return self.shift(old, value)
+        return IN_PLACE[symbol](old, value)

@@ -1,0 +1,75 @@
+"""Findings as a compiler prints them: a frame with carets, what was expected, why, and a fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from symgrad.errors import frame
+from symgrad.report.model import Finding, Report
+
+
+def print_findings(console: Console, report: Report) -> None:
+    """Every finding of the report, mistakes first as they stand in the text, then notes."""
+    roots = [f for f in report.findings if f.root]
+    if len(roots) > 1:
+        lines = joined([f"{f.line}" for f in roots])
+        kinds = ", ".join(dict.fromkeys(f.mistake for f in roots))
+        console.print(Text.assemble((f"{len(roots)} mistakes", "bold red"), f", in lines {lines}: {kinds}\n"))
+    for finding in report.findings:
+        print_finding(console, report, finding)
+
+
+def print_finding(console: Console, report: Report, f: Finding) -> None:
+    """One frame."""
+    source = report.manual_source or report.source
+    style = "bold red" if f.root else "bold cyan"
+    head = f"error[{f.code}]" if f.root else "note"
+    _line(console, Text.assemble((head, style), f": {f.message}"))
+    if f.span is not None:
+        _line(console, Text(f"  --> {f.span}"))
+        _line(console, Text(frame(source if f.root or report.is_code else report.source, f.span, f.label)))
+    gutter = " " * (len(str(f.line)) if f.line else 1)
+    if f.forward:
+        where = f"   ({f.forward_span.file}:{f.forward_span.line})" if f.forward_span is not None and report.is_code else ""
+        _line(console, Text(f"{gutter} = forward: {f.forward}{where}"))
+    if f.fix:
+        proof = "" if f.fix_verified else "   (not verified)"
+        _line(console, Text.assemble(f"{gutter} = fix: ", (f.fix, "green"), proof))
+    if f.hint:
+        _line(console, Text(f"{gutter} = help: {f.hint}"))
+    if f.inherited:
+        plural = len(f.inherited) > 1
+        lines = joined([str(n) for n in f.inherited])
+        words = f"line{'s' if plural else ''} {lines} {'are' if plural else 'is'} wrong only because of this one"
+        _line(console, Text.assemble(("note", "bold cyan"), f": {words}"))
+    console.print()
+
+
+def _line(console: Console, text: Text) -> None:
+    """Source lines and carets must never be folded: they would no longer stand under each other."""
+    console.print(text, soft_wrap=True)
+
+
+def joined(words: Sequence[str]) -> str:
+    """``1``, ``1 and 2``, ``1, 2 and 3``; runs of many are cut."""
+    if len(words) > 12:
+        words = [*words[:10], f"{len(words) - 10} more"]
+    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def unified_diff(report: Report) -> str:
+    """The fixes as one unified diff of the user's text; empty where there are none."""
+    before = report.manual_source or report.source
+    lines = before.split("\n")
+    edits = [(span, text) for f in report.findings if f.root and f.fix_verified for span, text in f.edits]
+    for span, text in sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True):
+        head = lines[span.line - 1][: span.column - 1]
+        tail = lines[span.end_line - 1][span.end_column - 1 :]
+        lines[span.line - 1 : span.end_line] = [head + text + tail]
+    name = report.target if report.is_code else "manual"
+    diff = difflib.unified_diff(before.split("\n"), lines, f"a/{name}", f"b/{name}", lineterm="")
+    return "".join(line + "\n" for line in diff)
