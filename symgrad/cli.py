@@ -38,7 +38,7 @@ class _Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if len(args) > 1 and args[0] == "check" and not args[1].startswith("--"):
             args = args[1:]
-        options = {o for p in self.params for o in p.opts}
+        options = {o for p in self.params for o in p.opts} | set(ctx.help_option_names)
         fixed: list[str] = []
         after_option = False
         for n, arg in enumerate(args):
@@ -164,6 +164,11 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
         options.pop("order")
         options["strict"] = script["strict"]
     return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _standard_input() -> str:
+    """What is on standard input, as UTF-8 whatever the locale; of endless input no more than is needed to refuse it."""
+    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig").read(1_000_000)
 
 
 def _formulas(given: tuple[str, ...]) -> Any:

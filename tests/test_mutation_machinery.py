@@ -8,11 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.benchmarks.cases import (
-    CHANGED,
-    EQUAL,
-    PAIRS,
     REWRITES,
-    SINGLES,
     Mutant,
     differs,
     is_negative,
@@ -21,7 +17,7 @@ from tests.benchmarks.cases import (
     rewritten,
     singles,
 )
-from tests.benchmarks.corpus import Derivation, close, corpus, expected, validate
+from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, close, corpus, expected, validate
 from tests.benchmarks.mutants import Finding, judge, names_factor
 
 MISTAKES = frozenset(
@@ -41,7 +37,7 @@ def test_corpus_is_right(case: Derivation) -> None:
 @by_name
 def test_mutants_differ_and_keep_the_layout(case: Derivation) -> None:
     correct = case.source.split("\n")
-    for mutant in (*singles(case, n=SINGLES), *pairs(case, n=PAIRS)):
+    for mutant in (*singles(case)[::3], *pairs(case)[::3]):
         found = outcome(case, mutant.source)
         assert found is not None
         assert differs(found, expected(case))

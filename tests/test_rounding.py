@@ -1,4 +1,4 @@
-"""Rounding bounds: never exceeded by torch, never vacuous, and the step that is blamed is the one that lost the digits."""
+"""Rounding bounds: never exceeded by torch, never vacuous, and the step that is blamed did lose the digits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from symgrad.enclosure import precision
 from symgrad.formats import FORMATS, Format
 from symgrad.frontends.expression import parse
 from symgrad.graph import Graph
-from symgrad.ops import OPS, lower
+from symgrad.ops import lower
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.points import read_point
 from symgrad.rounding import BITS, ErrorModel
@@ -220,11 +220,3 @@ def test_the_culprit_of_an_infinity_is_where_it_appears() -> None:
 def test_nothing_lost_nobody_to_blame() -> None:
     graph, errors = model("x*y", "x=2,y=4")
     assert errors.culprit(graph.output, [2.0, 4.0, 8.0]) == -1
-
-
-def test_every_op_has_an_error_model() -> None:
-    """No op's rule breaks the model at any of its test points; correctly rounded ones say 0.5 ulp or less."""
-    for op in OPS.values():
-        assert op.ulp >= 0
-        assert op.ulp_absolute >= 0
-        assert math.isfinite(op.ulp)

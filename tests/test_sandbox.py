@@ -24,7 +24,7 @@ CANARY = Path("/tmp/symgrad-canary")
 
 
 def expected(source: str) -> tuple[str, list[int], float]:
-    """What an attack's error must say, on which line (marked ``#!``; of a loop, any of several), and the time it is given."""
+    """What an attack's error must say, on which line (marked ``#!``; any of several), and the time it is given."""
     says = re.search(r"^# says: (.*)$", source, re.M)
     timeout = re.search(r"^# timeout: (.*)$", source, re.M)
     assert says is not None

@@ -52,6 +52,13 @@ def step(made: Trace, name: str) -> Any:
     return made.graph[bindings(made, name)[-1].step]
 
 
+def origin(made: Trace, index: int) -> int:
+    """The step that an alias (``b = a``) is another name of."""
+    while made.graph[index].op == "alias":
+        (index,) = made.graph[index].inputs
+    return index
+
+
 def formula(made: Trace, index: int) -> str:
     """A step as a nested expression down to named steps."""
 
@@ -99,7 +106,7 @@ def test_the_forum_case() -> None:
     assert [f.name for f in made.leaves] == ["w_y", "w_h", "h0", "dy2"]
     assert all(f.literal for f in made.leaves)
     assert rhs(made, "h2") == "tanh(h2_raw)"
-    assert rhs(made, "dh1_dwh") == "mul(sub(1, pow(h1_raw, 2)), h0)"
+    assert rhs(made, "dh1_dwh") == "mul(sub(1, pow(h1_raw, 2)), dh1raw_dwh)"
     assert rhs(made, "dh2_raw") == "mul(sub(1, pow(h2_raw, 2)), dh2)"
     assert rhs(made, "dwh") == "add(dwh, mul(mul(sub(1, pow(h1_raw, 2)), dh1), h0))"
     assert value(made, "y2") == 40 * np.tanh(0.5 * np.tanh(1.0))
@@ -110,7 +117,7 @@ def test_the_forum_case() -> None:
     last = bindings(made, "dwh")[-1]
     assert (last.augmented, under(made, last.span)) == ("+=", "dwh += (1 - h1_raw**2)*dh1*h0")
     assert step(made, "dwh").name == "dwh#2"
-    assert bindings(made, "dh1raw_dwh")[0].step == bindings(made, "h0")[0].step
+    assert origin(made, bindings(made, "dh1raw_dwh")[0].step) == bindings(made, "h0")[0].step
 
 
 def test_the_forum_case_in_torch() -> None:
@@ -187,10 +194,10 @@ def test_the_forum_case_in_torch() -> None:
         ("import numpy as np\nx = np.array(0.5)\ny = np.sum(x*2)", "y", "mul(x, 2)"),
         ("import torch\nx = torch.tensor(0.5)\ny = torch.sigmoid(x).item()", "y", "sigmoid(x)"),
         ("import torch.nn.functional as F, torch\nx = torch.tensor(0.5)\ny = F.relu(x)", "y", "relu(x)"),
-        ("from torch.nn import functional as F\nimport torch\nx = torch.tensor(0.5)\ny = F.softplus(x)", "y", "softplus(x)"),
-        ("import torch\nx = torch.tensor(0.5)\ny = torch.nn.functional.leaky_relu(x, 0.2)", "y", "leaky_relu(x, 1/5)"),
+        ("from torch.nn import functional as F\nimport torch\nx = torch.ones(1)\ny = F.softplus(x)", "y", "softplus(x)"),
+        ("import torch\nx = torch.ones(())\ny = torch.nn.functional.leaky_relu(x, 0.2)", "y", "leaky_relu(x, 1/5)"),
         ("import torch\nx = torch.tensor(0.5)\ny = x.pow(2).exp().clamp(min=0)", "y", "max(exp(pow(x, 2)), 0)"),
-        ("import torch\nx = torch.tensor(0.5)\ny = torch.nn.functional.gelu(x, approximate='tanh')", "y", "gelu_tanh(x)"),
+        ("import torch, torch.nn.functional as F\nx = torch.ones(1)\ny = F.gelu(x, approximate='tanh')", "y", "gelu_tanh(x)"),
         ("from functools import reduce\nx = 0.5\ny = reduce(lambda a, b: a*b, [x, x, x])", "y", "mul(mul(x, x), x)"),
         ("x = 0.5\ny = (x > 0)*x", "y", "mul(gt(x, 0), x)"),
         ("x = 0.5\ny = x if x > 1 else 3*x", "y", "mul(3, x)"),
@@ -255,8 +262,8 @@ def test_scopes_count_the_calls() -> None:
     assert [(b.name, b.scope) for b in made.bindings] == [
         ("a", ""), ("y", "sq#1"), ("h", "Net.forward#1"), ("b", ""), ("x", "sq#2"), ("y", "sq#2"), ("c", ""),
     ]  # fmt: skip
-    # The step has one name, the first; all the bindings lead to it.
-    assert {b.step for b in made.bindings if b.name in ("h", "b")} == {made.graph.find("y")}
+    # The number has one step, called as it was first; all its other names lead to it.
+    assert {origin(made, b.step) for b in made.bindings if b.name in ("h", "b")} == {made.graph.find("y")}
     assert [f.name for f in made.leaves] == ["a", "x"]
 
 
@@ -426,8 +433,8 @@ def test_every_op_has_a_value(op: str) -> None:
         ("x = -0.5\ny = x**0.5", "unsupported", "complex", (2, "x**0.5")),
         ("def f(x):\n    return x/0\ny = f(0.5)", "exception", "ZeroDivisionError", (2, "x/0")),
         ("class E(Exception):\n    pass\nraise E('no')", "exception", "E: no", (3, "raise E('no')")),
-        ("import torch\nx = torch.tensor(1.0)\nx.backward()", "exception", "does not require grad", (3, "x.backward()")),
-        ("import numpy as np\na = np.array([1.0, 2.0]) + np.array([1.0, 2.0, 3.0])", "exception", "could not be broadcast",
+        ("import torch\nx = torch.tensor(1.0)\nx.backward()", "exception", "not require grad", (3, "x.backward()")),
+        ("import numpy as np\na = np.array([1.0, 2.0]) + np.array([1.0, 2.0, 3.0])", "exception", "not be broadcast",
          (2, "np.array([1.0, 2.0]) + np.array([1.0, 2.0, 3.0])")),
     ],
 )  # fmt: skip
@@ -542,7 +549,8 @@ def test_deep_autograd_is_not_recursive() -> None:
 def test_torch_is_never_imported() -> None:
     code = (
         "import sys\nfrom symgrad.frontends.tracing import trace_source\n"
-        "t = trace_source('import torch\\nx = torch.tensor(1.0, requires_grad=True)\\n(x*x).backward()\\nprint(x.grad)')\n"
+        "t = trace_source('import torch\\nx = torch.tensor(1.0, requires_grad=True)\\n(x*x).backward()\\n'\n"
+        "                 'print(x.grad)')\n"
         "assert t.prints == ('tensor(2.0000)',), t.prints\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
-from symgrad.diagnose.repair import Line, Place, Repair, pair_repairs, repairs
+from symgrad.diagnose.repair import Context, Line, Place, Repair, pair_repairs, repairs
 from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, apply, constant
@@ -243,8 +243,10 @@ class Walk:
         for one cotangent after the other, or a mistake that hits upon another true value. What comes later decides."""
         used_later = self._dependents(unit.step)
         if not used_later:
-            # Nothing follows: the name must be right, if it names one thing.
-            wrong = final and (self._is_leaf_gradient(pairs) or (len(pairs) == 1 and pairs[0][0] != self.subject.loss))
+            # Nothing follows: the name must be right, if it names one thing (in a list the order may be another).
+            named = self._is_leaf_gradient(pairs) or (len(pairs) == 1 and pairs[0][0] != self.subject.loss)
+            whole = any(q.kind in ("cotangent", "tangent") for q in readings)
+            wrong = final and named and not ("[" in unit.name and whole and '"' not in unit.name)
             if wrong:
                 self._root(unit)
             else:
@@ -384,12 +386,12 @@ class Walk:
         key = (unit.span.line, unit.span.column, unit.span.end_column)
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
         for rank, target in enumerate(targets[:12]):
-            options = repairs(line, target.vec, self.known, self.variable)
+            options = repairs(line, self._context(unit, target))
             if options and (best is None or options[0].cost + 0.3 * rank < best[0]):
                 best = (options[0].cost + 0.3 * rank, target, (options[0],))
         if best is None or best[0] > 2.0:
             for rank, target in enumerate(targets[:3]):
-                pairs = pair_repairs(line, target.vec, self.known, self.variable)
+                pairs = pair_repairs(line, self._context(unit, target))
                 if pairs:
                     cost = sum(r.cost for r in pairs[0]) + 0.3 * rank
                     if best is None or cost < best[0]:
@@ -407,9 +409,20 @@ class Walk:
             self.out.roots.append(Root(unit, target, found, chosen))
         for repair in chosen:
             self._apply(repair, unit)
+        if self._units_at[unit.step][0] is not unit or self.truth.values[unit.step] is not None:
+            return  # another name for what stands elsewhere: that keeps its value
         self._settled.add(unit.step)
         self.out.meaning[unit.step] = target
         self._override(unit.step, target.vec)
+
+    def _context(self, unit: Unit, target: Quantity) -> Context:
+        def held(q: Quantity) -> bool:
+            return any(
+                step < unit.step and (m.kind, m.top, m.bottom) == (q.kind, q.top, q.bottom)
+                for step, m in self.out.meaning.items()
+            )
+
+        return Context(self.known, self.variable, held, target)
 
     def variable(self, i: int) -> str:
         """The user's name of a step, forward or manual."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import LOSS_NAMES, normal
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
@@ -168,18 +169,20 @@ def _one(
     root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
 ) -> Blame:
     place = repair.place
-    span = _place_span(root.unit, repair, subject, source)
+    span = _place_span(root.unit, repair, subject, walk, source)
     have = walk_value(walk, root, repair)
     text = source.text(span)
     q = repair.quantity
     expected = ""
-    if repair.op:
+    if repair.keep >= 0:
+        expected = _kept(repair, subject, walk, source)
+    elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif q is not None:
         piece = wording.expected(q, root.unit.step) if place.parent < 0 and q.kind != "forward" else wording.quantity(q, root.unit.step)
         expected = _combined(text, repair.combine, piece)
     elif repair.number is not None:
-        expected = _scaled(text, repair) if repair.combine else number(repair.number)
+        expected = _numbered(text, repair)
     factor = _factor(root, repair, truth, wording)
     if not expected:
         expected_whole = wording.expected(root.target, root.unit.step)
@@ -199,7 +202,7 @@ def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
     return actual.at_user if actual is not None else math.nan
 
 
-def _place_span(unit: Unit, repair: Repair, subject: Subject, source: SourceMap) -> Span:
+def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
     """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
     place = repair.place
     if place.parent < 0:
@@ -210,8 +213,7 @@ def _place_span(unit: Unit, repair: Repair, subject: Subject, source: SourceMap)
         operand = source.operand(parent, place.slot)
         if operand is not None:
             return operand
-    own = not subject.graph.steps[place.node].is_leaf and place.node not in subject.names
-    if own and node is not None:
+    if not subject.graph.steps[place.node].is_leaf and not walk.variable(place.node) and node is not None:
         return node
     return parent or node or unit.span
 
@@ -224,6 +226,28 @@ def _combined(text: str, how: str, piece: str) -> str:
     left = f"({text})" if how in "*/" and _additive(text) else text
     right = f"({piece})" if _additive(piece) or (how in "*/-" and "/" in piece) else piece
     return f"{left}{how}{right}" if how in "*/" else f"{left} {how} {right}"
+
+
+def _kept(repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> str:
+    """The one operand that stays, as it is written."""
+    step = subject.graph.steps[repair.place.node]
+    operand = source.operand(step.span, repair.keep) if step.span is not None else None
+    j = step.inputs[repair.keep]
+    span = subject.graph.steps[j].span
+    if operand is not None:
+        return source.text(operand)
+    return walk.variable(j) or (source.text(span) if span is not None else "")
+
+
+def _numbered(text: str, repair: Repair) -> str:
+    """A number in its place, as a factor, or as a term."""
+    if repair.combine == "+":
+        value = repair.number
+        assert isinstance(value, Fraction)  # only rationals are offered as terms
+        if text.startswith("-") and value > 0:
+            return f"{number(value)} - {text[1:].lstrip()}"
+        return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
+    return _scaled(text, repair) if repair.combine else number(repair.number)
 
 
 def _scaled(text: str, repair: Repair) -> str:
@@ -352,5 +376,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         if prepared is None:
             continue
         out = Walk(subject, *prepared).run()
-        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots), -n, subject))
+        # Of two readings that fit equally well, the one whose result is called a loss.
+        called = normal(subject.names.get(subject.loss, "")) in LOSS_NAMES
+        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + called, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

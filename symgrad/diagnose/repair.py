@@ -48,6 +48,7 @@ class Repair:
         combine: how ``quantity`` goes with what stands there: ``""`` (in its place), ``"*"``, ``"/"``, ``"+"``, ``"-"``.
         number: a rational that belongs there (or goes with it), if it is one.
         op: another op that belongs there.
+        keep: the one operand that belongs there.
     """
 
     place: Place
@@ -58,6 +59,7 @@ class Repair:
     combine: str = ""
     number: object = None
     op: str = ""
+    keep: int = -1
 
 
 class Line:
@@ -137,91 +139,180 @@ class Line:
         return memo[self.root]
 
 
-def repairs(line: Line, wanted: Vec, known: Known, variables: Callable[[int], str]) -> list[Repair]:
-    """All changes of one sub-expression that make the line's value ``wanted``, cheapest first.
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a repair may draw upon.
 
-    Args:
-        variables: the user's name of a step, or an empty string.
+    Attributes:
+        known: everything true, and the known wrong factors.
+        variable: the user's name of a step, or an empty string.
+        held: whether an earlier assignment holds a derivative, so that its name could have been written.
+        goal: what the line should be; offering it as its own repair would say nothing.
     """
+
+    known: Known
+    variable: Callable[[int], str]
+    held: Callable[[Quantity], bool]
+    goal: Quantity
+
+    def offers(self, vec: Vec) -> list[Quantity]:
+        """The true quantities of this value, without the line's own goal."""
+        goal = self.goal
+        same = (goal.kind, goal.top, goal.bottom)
+        return [q for q in self.known.right(vec) if (q.kind, q.top, q.bottom) != same]
+
+
+def repairs(line: Line, context: Context) -> list[Repair]:
+    """All changes of one sub-expression that make the line's value the goal, cheapest first."""
     found: list[Repair] = []
     with precision(BITS):
-        for place in line.places(wanted):
+        for place in line.places(context.goal.vec):
             have = line.values(place.node)
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
-            found.extend(_candidates(line, place, have, known, variables))
+            found.extend(_candidates(line, place, have, context))
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
-def _candidates(
-    line: Line, place: Place, have: Vec, known: Known, variables: Callable[[int], str]
-) -> Iterator[Repair]:
+def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterator[Repair]:
     step = line.graph.steps[place.node]
-    wanted = place.wanted
-    whole = 0.8 if place.parent < 0 else 0.0
-    simple = step.is_leaf or bool(variables(place.node))
-    # A factor that is known to be written wrongly.
-    right = known.right(wanted)
-    for wrong in known.wrong(have):
+    is_forward = context.known.truth.values[place.node] is not None
+    if step.is_leaf and not is_forward and have.is_zero:
+        return  # the start of an accumulation
+    is_line = place.parent < 0
+    simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
+    right = context.offers(place.wanted)
+    yield from _known_factor(place, have, right, context)
+    yield from _other_variable(line, place, have, right, context, simple=simple)
+    yield from _other_number(place, have, right, context, step.is_const or (step.is_input and not is_forward))
+    yield from _dropped_operand(line, place)
+    yield from _multiple(place, have, simple=simple, is_const=step.is_const)
+    yield from _other_operation(line, place)
+    if not is_line:
+        for q in right:
+            if q.kind in ("local", "contribution", "term", "sum") or (q.kind in ("cotangent", "tangent") and not simple):
+                extra = 0.0 if q.kind == "local" else 0.2
+                yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
+            elif q.kind == "forward" and not simple:
+                yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+    yield from _factor_or_term(place, have, context, simple=simple and not is_line)
+
+
+def _known_factor(place: Place, have: Vec, right: Sequence[Quantity], context: Context) -> Iterator[Repair]:
+    """A factor that is known to be written wrongly."""
+    if place.parent < 0:
+        return
+    for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
                 yield Repair(place, wrong.mistake, wrong.words, wrong.cost, q)
-    # A variable in place of another one.
-    if simple and not step.is_const:
-        for q in right:
-            if q.kind == "forward":
-                hidden = 0.0 if q.bottom in known.truth.subject.names else 0.4
-                yield Repair(place, *_swapped(line.graph, known, place.node, q, variables), 1.0 + hidden, q)
-            elif q.kind in ("cotangent", "tangent"):
-                yield Repair(place, "wrong-variable", "is another derivative than belongs here", 1.1, q)
-    # A number in place of another one; a factor; a sign.
-    if step.is_const or (step.is_input and place.node not in known.truth.cotangents):
-        for q in right:
-            if q.kind == "forward" and step.is_const and have.same_at_user(wanted):
-                yield Repair(place, "literal", "is the value of a variable, written out", 0.3, q)
-        number = wanted.constant()
-        if number is not None:
-            mistake = "sign" if number == -(have.constant() or 0) else "scale"
-            yield Repair(place, mistake, "is another number than belongs here", 1.05, number=number)
-    ratio = wanted / have
-    factor = ratio.constant()
-    if factor is not None and not step.is_const:
-        if factor == -1:
-            yield Repair(place, "sign", "has the wrong sign", 1.2 + whole / 4 + (0.2 if simple else 0), number=factor, combine="*")
-        else:
-            yield Repair(place, "scale", "is off by a constant factor", 1.4 + whole / 4 + (0.2 if simple else 0), number=factor, combine="*")
-    # Another op on the same inputs.
-    if not step.is_leaf:
-        args = [line.values(j) for j in step.inputs]
-        for name in _alternatives(step.op):
-            if apply(name, args).same(wanted):
-                yield Repair(place, "sign" if _signs(name, step.op) else "wrong-formula",
-                             "applies another operation than belongs here", 1.15, op=name)  # fmt: skip
-        if len(args) == 2 and _swappable(step.op) and apply(step.op, args[::-1]).same(wanted):
-            yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
-    # What belongs here is known, whatever stands here.
+
+
+def _other_variable(
+    line: Line, place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+) -> Iterator[Repair]:
+    """A variable in place of another one; likelier if both are values, or both derivatives."""
+    step = line.graph.steps[place.node]
+    if not simple or step.is_const:
+        return
+    is_value = context.known.truth.values[place.node] is not None
     for q in right:
-        if q.kind in ("local", "contribution", "term", "sum") or (q.kind in ("cotangent", "tangent") and not simple):
-            yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + whole + (0 if q.kind == "local" else 0.2), q)
-        elif q.kind == "forward" and not simple:
-            yield Repair(place, "wrong-variable", "is another value than belongs here", 2.2, q)
-    # A missing or superfluous factor.
-    if not ratio.is_zero and ratio.usable and factor is None:
-        for q in known.right(ratio):
-            if q.kind in ("local", "forward", "cotangent", "tangent"):
-                yield Repair(place, "missing-factor", "leaves out a factor", 1.5 + (0.3 if q.kind != "local" else 0) + (0.15 if simple and place.parent >= 0 else 0), q, "*")
-        for q in known.right(have / wanted):
-            if q.kind in ("local", "forward", "cotangent", "tangent"):
-                yield Repair(place, "extra-factor", "has a factor too many", 1.6 + (0.3 if q.kind != "local" else 0), q, "/")
-    # A missing or superfluous term.
-    gap = wanted - have
-    if not gap.is_zero and gap.usable:
-        for q in known.right(gap):
-            if q.kind in ("contribution", "term", "cotangent", "sum", "tangent"):
-                yield Repair(place, "missing-term", "leaves out a term", 1.7, q, "+")
-        for q in known.right(-gap):
-            if q.kind in ("contribution", "term", "cotangent", "sum", "tangent"):
-                yield Repair(place, "extra-term", "has a term too many", 1.7, q, "-")
+        if q.kind == "forward":
+            named = q.bottom in context.known.truth.subject.names
+            cost = 1.0 + (0.0 if named else 0.4) + (0.0 if is_value else 0.6)
+            yield Repair(place, *_swapped(line.graph, context.known, place.node, q, context.variable), cost, q)
+        elif q.kind in ("cotangent", "tangent") and context.held(q):
+            cost = 1.25 if is_value else 1.05
+            yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
+
+
+def _other_number(
+    place: Place, have: Vec, right: Sequence[Quantity], context: Context, is_number: bool
+) -> Iterator[Repair]:
+    """A number in place of another one."""
+    if not is_number:
+        return
+    for q in right:
+        if q.kind == "forward" and have.same_at_user(place.wanted):
+            yield Repair(place, "literal", "is the value of a variable, written out", 0.3, q)
+    number = place.wanted.constant()
+    if number is not None:
+        mistake = "sign" if number == -(have.constant() or 0) else "scale"
+        yield Repair(place, mistake, "is another number than belongs here", 1.02, number=number)
+
+
+def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
+    """A factor, a term or a sign that should not be there: what is left without it is right."""
+    step = line.graph.steps[place.node]
+    if step.is_leaf or (place.parent >= 0 and line.is_stop(place.node)):
+        return
+    infix = OPS[step.op].infix
+    if infix is None:
+        return
+    for slot, j in enumerate(step.inputs):
+        if not line.values(j).same(place.wanted):
+            continue
+        if infix.prefix:
+            if infix.symbol:
+                yield Repair(place, "sign", "has a minus sign too many", 0.85, keep=slot)
+        elif infix.symbol in "*/" or infix.symbol == "**":
+            # x**2 for x is a wrong exponent rather than a factor too many; the number's own repair is cheaper.
+            cost = 0.95 if infix.symbol in "*/" else 1.3
+            yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
+        elif infix.symbol in "+-":
+            yield Repair(place, "extra-term", "has a term too many", 0.95, keep=slot)
+
+
+def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Iterator[Repair]:
+    """The sign, or a constant factor."""
+    factor = (place.wanted / have).constant()
+    if factor is None or is_const:
+        return
+    # The outermost place that is off by a factor is the one to name; a variable is never "off by two".
+    extra = (0.0 if place.parent < 0 else 0.1) + (0.2 if simple else 0.0)
+    if factor == -1:
+        yield Repair(place, "sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
+    else:
+        yield Repair(place, "scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
+
+
+def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
+    """Another op on the same inputs, or the same op with its inputs the other way round."""
+    step = line.graph.steps[place.node]
+    if step.is_leaf or (place.parent >= 0 and line.is_stop(place.node)):
+        return
+    args = [line.values(j) for j in step.inputs]
+    for name in _alternatives(step.op):
+        if apply(name, args).same(place.wanted):
+            mistake = "sign" if _signs(name, step.op) else "wrong-formula"
+            yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
+    if len(args) == 2 and apply(step.op, args[::-1]).same(place.wanted):
+        yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
+
+
+def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) -> Iterator[Repair]:
+    """A missing factor or term, or one too many that is not written as an operand of its own."""
+    ratio = place.wanted / have
+    if ratio.usable and not ratio.is_zero and ratio.constant() is None:
+        for q in context.offers(ratio):
+            if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
+                cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
+                yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
+        for q in context.offers(have / place.wanted):
+            if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
+                yield Repair(place, "extra-factor", "has a factor too many", 1.6, q, "/")
+    gap = place.wanted - have
+    if not gap.usable or gap.is_zero:
+        return
+    number = gap.constant()
+    if number is not None and abs(number) == 1:
+        yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
+    kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
+    for sign, words, mistake, how in ((gap, "leaves out a term", "missing-term", "+"), (-gap, "has a term too many", "extra-term", "-")):
+        for q in context.offers(sign):
+            if q.kind in kinds:
+                extra = 0.5 if q.kind == "forward" else 0.0
+                yield Repair(place, mistake, words, 1.5 + extra + (0.1 if simple else 0), q, how)
 
 
 def _swapped(
@@ -245,13 +336,13 @@ def _stem(name: str) -> str:
 
 
 def _alternatives(name: str) -> Sequence[str]:
-    """Ops of the same arity that are confused with this one: infix for infix, function for function."""
+    """Ops that are confused with this one: of the same precedence if infix, else of the same arity."""
     op = OPS[name]
     out = []
     for other in OPS.values():
-        if other.name == name or other.arity != op.arity or other.hidden:
+        if other.name == name or other.arity != op.arity or other.hidden or (op.infix is None) != (other.infix is None):
             continue
-        if (op.infix is None) == (other.infix is None):
+        if op.infix is None or (other.infix is not None and other.infix.precedence == op.infix.precedence):
             out.append(other.name)
     return out
 
@@ -262,14 +353,10 @@ def _signs(a: str, b: str) -> bool:
     return first is not None and second is not None and {first.symbol, second.symbol} == {"+", "-"}
 
 
-def _swappable(name: str) -> bool:
-    """Order matters: for what is symmetric in its inputs a swap is no repair (it would give the same value)."""
-    return OPS[name].arity == 2
-
-
-def pair_repairs(line: Line, wanted: Vec, known: Known, variables: Callable[[int], str]) -> list[tuple[Repair, ...]]:
+def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
     """Changes of two sub-expressions, of which the first is a factor known to be written wrongly."""
     out: list[tuple[Repair, ...]] = []
+    known, wanted = context.known, context.goal.vec
     with precision(BITS):
         suspects: list[tuple[int, Repair]] = []
         for node in line.inside():
@@ -298,7 +385,7 @@ def pair_repairs(line: Line, wanted: Vec, known: Known, variables: Callable[[int
             )  # fmt: skip
             values = _recomputed(patched, node, repair.place.wanted)
             fixed = Line(line.graph, line.root, lambda i, v=values: v.get(i) or line.values(i), patched.is_stop)
-            rest = repairs(fixed, wanted, known, variables)
+            rest = repairs(fixed, context)
             if rest and rest[0].cost < 2.0 and rest[0].place.parent >= 0:
                 out.append((repair, rest[0]))
     return sorted(out, key=lambda rs: sum(r.cost for r in rs))

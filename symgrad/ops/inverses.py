@@ -23,6 +23,7 @@ INVERSES: dict[tuple[str, int], tuple[Callable[..., Any], ...]] = {
     ("mul", 1): (lambda w, a, b: w / a,),
     ("div", 0): (lambda w, a, b: w * b,),
     ("div", 1): (lambda w, a, b: a / w,),
+    ("alias", 0): (lambda w, a: w,),
     ("neg", 0): (lambda w, a: -w,),
     ("pow", 0): (lambda w, a, b: _root(w, b), lambda w, a, b: -_root(w, b)),
     ("pow", 1): (lambda w, a, b: w.log() / a.log(),),

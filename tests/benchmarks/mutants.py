@@ -16,6 +16,8 @@ symgrad check each, and prints what it measures:
   * the line as a whole was changed (its scale, its sign, ``=`` for ``+=``): the range lies on it, and the reported
     kind of mistake is one of the edit's;
 
+* **factor touched**: the same by a loose measure, to see how much of what is missing is a matter of precision: the
+  range overlaps the changed piece, or the finding's factor, expected and fix name every variable that stood there;
 * **right kind**: singles with the right line where the reported kind of mistake is one that describes the edit;
 * **verified fix**: singles with the right line whose finding carries a fix that symgrad says it verified;
 * **fix confirmed**: those where the benchmark itself put the fix in place of the reported range (or of the value, or
@@ -99,6 +101,7 @@ class Result:
     line: bool = False
     found: bool = False
     factor: bool = False
+    touched: bool = False
     kind: bool = False
     fix: bool = False
     confirmed: bool = False
@@ -125,6 +128,7 @@ def judge(case: Case, findings: Sequence[Finding], error: str = "", seconds: flo
         line=True,
         found=True,
         factor=all(any(names_factor(case, edit, f) for f in there) for edit, there in at),
+        touched=all(any(touches_factor(case, edit, f) for f in there) for edit, there in at),
         kind=all(any(f.mistake in edit.mistakes for f in there) for edit, there in at),
         fix=all(f.fix and f.fix_verified for f in roots),
         confirmed=confirms(case, roots),
@@ -143,6 +147,16 @@ def names_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
         a, b = _factor(case.source.split("\n")[edit.line - 1], begin, end)
         return caret[0] < end and begin < caret[1] and a - 1 <= caret[0] and caret[1] <= b + 1
     return finding.mistake in edit.mistakes and caret[1] > caret[0]
+
+
+def touches_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
+    """The loose measure."""
+    begin, end = edit.column, edit.column + max(len(edit.text), 1)
+    was = case.case.source.split("\n")[edit.line - 1][edit.column : edit.end]
+    names = _identifiers(edit.dropped or was)
+    said = _identifiers(" ".join((finding.factor, finding.expected, finding.fix)))
+    overlaps = finding.line == edit.line and finding.column - 1 < end and begin < finding.end_column - 1
+    return overlaps or bool(names and names <= said)
 
 
 def _identifiers(text: str) -> set[str]:
@@ -273,6 +287,7 @@ def show(results: Sequence[Result]) -> None:
     print(f"  of pairs                   {_percent(two, 'line')}")
     print(f"every mutant of a pair found {_percent(two, 'found')}")
     print(f"right factor                 {_percent(one, 'factor')}")
+    print(f"  touched, loosely           {_percent(one, 'touched')}")
     print(f"right kind of mistake        {_percent(one, 'kind')}")
     print(f"verified fix                 {_percent(one, 'fix')}")
     print(f"fix confirmed by running it  {_percent(one, 'confirmed')}")

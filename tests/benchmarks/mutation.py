@@ -156,7 +156,7 @@ def _augmented(place: Place, stmt: ast.AugAssign) -> Iterator[Edit]:
             ("missing-term", "lost-accumulation", "never-assigned"), f"{target} lacks {value}", ABSENT, value,
         )  # fmt: skip
     elif isinstance(stmt.op, ast.Mult):
-        yield put("/=", "wrong-formula", FORMULAS, "divided for multiplied", LOCAL)
+        yield put("/=", "wrong-formula", FORMULAS, "divided for multiplied")
         yield put(" =", "drop-factor", ("missing-factor", "overwritten"), "the upstream gradient is lost")
 
 

@@ -201,7 +201,7 @@ def _expression(at: _At, node: ast.expr) -> Iterator[tuple[str, str]]:
         case ast.Call(ast.Attribute(attr="where"), [test, yes, ast.Constant(0)]):
             yield "mask", f"({ast.unparse(yes)}) * ({ast.unparse(test)})"
         case ast.Call(ast.Attribute(ast.Name(lib), "cos" | "sin" as name), [x]) if lib in ("math", "np"):
-            shifted = ("sin", "+") if name == "cos" else ("cos", "-")
+            shifted: tuple[str, str] = ("sin", "+") if name == "cos" else ("cos", "-")
             yield "identity", f"{lib}.{shifted[0]}({ast.unparse(x)} {shifted[1]} {lib}.pi / 2)"
     if isinstance(node, ast.Name | ast.Subscript) and isinstance(node.ctx, ast.Load):
         if text in at.forward and isinstance(at.forward[text], ast.BinOp | ast.Call | ast.IfExp):
@@ -209,9 +209,9 @@ def _expression(at: _At, node: ast.expr) -> Iterator[tuple[str, str]]:
     elif isinstance(node, ast.BinOp | ast.Call) and at.rng.random() < 0.2:
         yield "neutral", f"1.0 * ({text})"
         yield "neutral", f"0.0 + ({text})"
-    for name, value in at.forward.items():
+    for known, value in at.forward.items():
         if isinstance(value, ast.BinOp | ast.Call) and ast.unparse(value) == text:
-            yield "use-forward", name
+            yield "use-forward", known
 
 
 def _binary(at: _At, node: ast.BinOp) -> Iterator[tuple[str, str]]:

@@ -148,8 +148,10 @@ def main() -> None:
     os.close(nothing)
     load()
     warm()
+    from symgrad.frontends.trace.data import Trace, TraceError
     from symgrad.frontends.trace.run import Run
     from symgrad.frontends.trace.stop import Stop
+    from symgrad.graph import Graph
 
     seconds = float(request["timeout"])
     cut()
@@ -166,4 +168,11 @@ def main() -> None:
         return
     # Never opened again: a generator of the script's may still be finalised while the answer is written.
     wall.closed = True
-    answer(out, run.execute(code).to_json())
+    trace = run.execute(code)
+    try:
+        document = trace.to_json()
+    except MemoryError:
+        del trace
+        error = TraceError("limit", "the trace does not fit into the memory that the script may have")
+        document = Trace(Graph((), 0, run.source), (), error=error).to_json()
+    answer(out, document)

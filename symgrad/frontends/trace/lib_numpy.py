@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -68,22 +69,28 @@ def kind(name: str, *, whole: bool = False) -> Marker:
     return Marker(f"numpy.{name}", test)
 
 
-for _name in ("float64", "float32", "float16", "double", "single", "float_", "longdouble"):
-
-    def _make(tr: Tracer, name: str = _name) -> Any:
+def _float_type(name: str) -> Callable[[Tracer], Any]:
+    def make(tr: Tracer) -> Any:
         made = kind(name)
-        made.make = lambda value=0.0, tr=tr: scalar(tr, value)
+        made.make = partial(scalar, tr)
         return made
 
-    CONSTANTS[f"numpy.{_name}"] = _make
-for _name in ("int64", "int32", "int8", "uint8", "int_", "intp"):
+    return make
 
-    def _whole(tr: Tracer, name: str = _name) -> Any:
+
+def _whole_type(name: str) -> Callable[[Tracer], Any]:
+    def make(tr: Tracer) -> Any:
         made = kind(name, whole=True)
-        made.make = lambda value=0: int(raw(value))
+        made.make = lambda value=0, /: int(raw(value))
         return made
 
-    CONSTANTS[f"numpy.{_name}"] = _whole
+    return make
+
+
+for _name in ("float64", "float32", "float16", "double", "single", "float_", "longdouble"):
+    CONSTANTS[f"numpy.{_name}"] = _float_type(_name)
+for _name in ("int64", "int32", "int8", "uint8", "int_", "intp"):
+    CONSTANTS[f"numpy.{_name}"] = _whole_type(_name)
 
 
 @constant("numpy.bool_")
@@ -123,14 +130,12 @@ def array(tr: Tracer, value: Any, dtype: Any = None, **options: Any) -> Any:
     return made
 
 
-def _filled(name: str, value: float | None) -> None:
-    def call(tr: Tracer, shape: Any, fill: Any = value, dtype: Any = None, **options: Any) -> Any:
-        return Array(tr, np.full(size_of(tr, shape), float(raw(fill))))
+def _filled(name: str, value: float) -> None:
+    def call(tr: Tracer, shape: Any, dtype: Any = None, **options: Any) -> Any:
+        return Array(tr, np.full(size_of(tr, shape), value), dtype=dtype_name(dtype, ""))
 
-    def like(tr: Tracer, model: Any, fill: Any = value, dtype: Any = None, **options: Any) -> Any:
-        return Array(
-            tr, np.full(np.shape(raw(as_array(tr, model) if isinstance(model, list) else model)), float(raw(fill)))
-        )
+    def like(tr: Tracer, model: Any, dtype: Any = None, **options: Any) -> Any:
+        return Array(tr, np.full(np.shape(bare(model)), value), dtype=dtype_name(dtype, ""))
 
     HANDLERS[f"numpy.{name}"] = call
     HANDLERS[f"numpy.{name}_like"] = like
@@ -139,7 +144,16 @@ def _filled(name: str, value: float | None) -> None:
 _filled("zeros", 0.0)
 _filled("ones", 1.0)
 _filled("empty", 0.0)
-_filled("full", None)
+
+
+@traced("numpy.full")
+def _full(tr: Tracer, shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    return Array(tr, np.full(size_of(tr, shape), float(raw(fill_value))), dtype=dtype_name(dtype, ""))
+
+
+@traced("numpy.full_like")
+def _full_like(tr: Tracer, model: Any, fill_value: Any, **options: Any) -> Any:
+    return Array(tr, np.full(np.shape(bare(model)), float(raw(fill_value))))
 
 
 @traced("numpy.arange")
@@ -197,12 +211,17 @@ def reduced(tr: Tracer, name: str, x: Any) -> Any:
     return number(tr, raw(value).item(), value.place, NUMPY) if type(value) is Array else value
 
 
-for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
+def reduction(name: str) -> Callable[..., Any]:
+    """A reduction, of which only the trivial case is traced yet."""
 
-    def _reduce(tr: Tracer, x: Any, *args: Any, name: str = f"numpy.{_name}", **options: Any) -> Any:
+    def call(tr: Tracer, x: Any, *args: Any, **options: Any) -> Any:
         return reduced(tr, name, x)
 
-    HANDLERS[f"numpy.{_name}"] = _reduce
+    return call
+
+
+for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
+    HANDLERS[f"numpy.{_name}"] = reduction(f"numpy.{_name}")
 
 
 @traced("numpy.dot", "numpy.matmul", "numpy.inner", "numpy.vdot")
@@ -225,6 +244,8 @@ def compare(function: Callable[..., Any]) -> Callable[..., Any]:
     """A comparison of numbers that the script only looks at."""
 
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        if not set(kwargs) <= {"rtol", "atol", "equal_nan", "axis"}:
+            tr.unsupported(f"{function.__name__} with these options")
         plain = [bare(a) for a in args]
         value = function(*plain, **{k: raw(v) for k, v in kwargs.items()})
         return bool(value) if np.ndim(value) == 0 else Array(tr, value)
@@ -242,11 +263,12 @@ def as_constant(name: str) -> Callable[..., Any]:
     """A function with no derivative worth tracing: its result is a number like one that was typed in."""
     function = getattr(np, name)
 
-    def call(tr: Tracer, x: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(tr: Tracer, x: Any, decimals: Any = None) -> Any:
+        args = () if decimals is None else (decimals,)
         value = lift(tr, x, NUMPY)
         if isinstance(x, Value):
             tr.note(f"the result of {name} is taken as a constant")
-        return rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args), **kwargs))
+        return rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args)))
 
     return call
 
@@ -303,12 +325,15 @@ def draw(tr: Tracer, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     return int(value) if isinstance(value, int | np.integer) else number(tr, float(value), None, NUMPY)
 
 
-for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
-
-    def _draw(tr: Tracer, *args: Any, name: str = _name, **kwargs: Any) -> Any:
+def _draws(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
         return draw(tr, name, args, kwargs)
 
-    HANDLERS[f"numpy.random.{_name}"] = _draw
+    return call
+
+
+for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
+    HANDLERS[f"numpy.random.{_name}"] = _draws(_name)
 
 
 @traced("numpy.random.seed")

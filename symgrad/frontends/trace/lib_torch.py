@@ -13,7 +13,7 @@ import numpy as np
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
-from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, reduced, size_of
+from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, reduced, reduction, size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
@@ -226,7 +226,7 @@ _either("max", "torch.max")
 _either("min", "torch.min")
 
 for _name in ("sum", "mean", "prod"):
-    HANDLERS[f"torch.{_name}"] = lambda tr, x, *args, name=f"torch.{_name}", **options: reduced(tr, name, x)
+    HANDLERS[f"torch.{_name}"] = reduction(f"torch.{_name}")
 HANDLERS["torch.dot"] = HANDLERS["torch.matmul"] = HANDLERS["torch.mm"] = lambda tr, *args: tr.unsupported(
     "a product of arrays"
 )

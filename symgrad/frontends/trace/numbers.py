@@ -1,4 +1,4 @@
-"""The built-in functions and operators of a script that compute: traced where that means something, bounded where not."""
+"""A script's built-in functions and operators that compute: traced where that means something, bounded where not."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from typing import Any
 from symgrad.frontends.trace.arrays import Array, item
 from symgrad.frontends.trace.lib_math import add_up, power, raw
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, apply, matmul, number
+from symgrad.frontends.trace.values import Exact, TracedFloat, TracedInt, Value, apply, matmul, number
 
+#: ``old op value``, for what an in-place operator does to an array before the array takes the result over.
+PLAIN_OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
+    "%": operator.mod, "**": operator.pow, "@": matmul, ">>": operator.rshift, "<<": operator.lshift,
+    "&": operator.and_, "|": operator.or_, "^": operator.xor,
+}  # fmt: skip
 
-def _inplace_table() -> tuple[dict[str, Callable[..., Any]], dict[str, Callable[..., Any]]]:
-    plain = {
-        "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod, "**": operator.pow, "@": matmul,
-        ">>": operator.rshift, "<<": operator.lshift, "&": operator.and_, "|": operator.or_, "^": operator.xor,
-    }  # fmt: skip
-    in_place = {
-        "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv, "%": operator.imod, "@": operator.imatmul,
-        ">>": operator.irshift, "&": operator.iand, "|": operator.ior, "^": operator.ixor,
-    }  # fmt: skip
-    return plain, in_place
-
-
-PLAIN_OPERATORS, IN_PLACE = _inplace_table()
+#: ``old op= value`` of everything else. Powers and shifts are bounded, so they are not here.
+IN_PLACE: dict[str, Callable[..., Any]] = {
+    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv,
+    "%": operator.imod, "@": operator.imatmul, ">>": operator.irshift, "&": operator.iand, "|": operator.ior,
+    "^": operator.ixor,
+}  # fmt: skip
 
 
 class Numbers:
@@ -39,8 +38,7 @@ class Numbers:
         if isinstance(value, Array):
             value = item(value)
         if isinstance(value, Value):
-            exact = value if hasattr(value, "exact") else None
-            return exact or number(self.tr, float(raw(value)), value.step)
+            return value if isinstance(value, Exact) else number(self.tr, float(raw(value)), value.step)
         return float(value)
 
     def int(self, value: Any = 0, *base: Any) -> Any:

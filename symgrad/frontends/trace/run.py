@@ -20,7 +20,7 @@ from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_mes
 from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
-from symgrad.frontends.trace.values import TracedInt, Value, exact, number
+from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
 
 
 class Run:
@@ -154,7 +154,21 @@ class Run:
 
     def bind(self, index: int, value: Any, scope: str) -> Any:
         site = self.made.sites[index]
-        return self.bound(site, site.name, value, scope)
+        return self.bound(site, site.name, self.renamed(site, value), scope)
+
+    def renamed(self, site: Site, value: Any) -> Any:
+        """``b = a``: from here on ``a`` and ``b`` are two things to the reader, so they are two steps of the graph.
+
+        Else what is computed from ``b`` could not be told from what is computed from ``a``, and a line that wrongly
+        leaves out all but ``a`` would seem to change ``a`` itself.
+        """
+        tr = self.tracer
+        if not isinstance(value, TracedFloat) or value.step is None or site.augmented:
+            return value
+        if not tr.varies[value.step] or tr.builder.steps[value.step].is_hidden:
+            return value
+        step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
+        return number(tr, value.raw, step, value.flavour)
 
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
         site = self.made.sites[index]

@@ -35,6 +35,8 @@ CODE_NAME = "<symgrad: the traced code>"
 
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
+#: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
+MAX_NUMBERS = 4_000_000
 MAX_NOTES = 200
 
 
@@ -69,6 +71,7 @@ class Tracer:
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
+        self._numbers = 0
 
     # --- places -------------------------------------------------------------------------------------------------
 
@@ -160,16 +163,23 @@ class Tracer:
 
     # --- steps --------------------------------------------------------------------------------------------------
 
-    def emit(self, op: str, inputs: Sequence[int], value: Any) -> int:
-        """Record ``op(inputs)``, executed here, with its concrete value."""
+    def emit(self, op: str, inputs: Sequence[int], value: Any, span: Span | None = None) -> int:
+        """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
-        index = self.builder.add(op, inputs, span=self.here(), shape=shape)
-        self.values.append(value)
+        index = self.builder.add(op, inputs, span=span or self.here(), shape=shape)
+        self.keep(value)
         varies = self.varies
         varies.append(any(varies[i] for i in inputs))
         if index > MAX_STEPS:
             self.stop("limit", f"the script computes more than {MAX_STEPS:,} values")
         return index
+
+    def keep(self, value: Any) -> None:
+        """Store the value of the step just made."""
+        self.values.append(value)
+        self._numbers += value.size if isinstance(value, np.ndarray) else 1
+        if self._numbers > MAX_NUMBERS:
+            self.stop("limit", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
 
     def constant(self, value: float) -> int:
         """The step of a plain number: exactly the decimal that Python writes for it, 1/10 for 0.1."""
@@ -196,7 +206,7 @@ class Tracer:
         """A new leaf step."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(INPUT, name=name, shape=shape, span=span)
-        self.values.append(value)
+        self.keep(value)
         self.varies.append(True)
         return index
 

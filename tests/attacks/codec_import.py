@@ -1,0 +1,2 @@
+# says: outside the sandbox \(import\)
+x = 'a'.encode('zlib_codec')  #!
