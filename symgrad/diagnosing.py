@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
-from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
@@ -237,20 +237,26 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     def is_claim(b: Binding) -> bool:
         return any(c.bottom in names and c.bottom != normal(b.name) for c in claims(b.name))
 
-    plain = [b for b in trace.bindings if not is_claim(b) and b.step not in leaves]
+    plain = [b for b in trace.bindings if not is_claim(b) and not is_bare(b.name) and b.step not in leaves]
+    last: dict[str, int] = {normal(b.name): b.step for b in plain}
     wanted: list[int] = []
     for b in trace.bindings:
         for c in claims(b.name):
-            if c.top and c.bottom in names:
-                wanted += [p.step for p in plain if normal(p.name) == c.top][-1:]
-        if is_claim(b) and b.step in leaves and trace.values[b.step] == 1.0:
-            wanted += [p.step for c in claims(b.name) for p in plain if normal(p.name) == c.bottom][-1:]
-    wanted += [p.step for p in plain if normal(p.name) in LOSS_NAMES][-1:]
-    first = next((b.order for b in trace.bindings if is_claim(b) and b.step not in leaves), len(trace.bindings))
-    wanted += [p.step for p in plain if p.order < first][-1:]
-    wanted += [p.step for p in plain][-3:]
+            if c.top in last and c.bottom in names:
+                wanted.append(last[c.top])
+            if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
+                wanted.append(last[c.bottom])
+        # F_x for dF/dx
+        head, _, rest = b.name.partition("_")
+        if rest and normal(head) in last and normal(rest) in names:
+            wanted.append(last[normal(head)])
+    wanted += [b.step for b in trace.bindings if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step]
+    for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
+        first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
+        wanted += [p.step for p in plain if p.order < first][-1:]
+    wanted += [p.step for p in plain][-2:]
     # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated.
-    return sorted(dict.fromkeys(wanted), reverse=True)[:5]
+    return sorted(dict.fromkeys(wanted), reverse=True)[:8]
 
 
 def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:

@@ -21,6 +21,9 @@ from symgrad.ops.balls import exact_ball
 #: How far ahead two readings of an assignment are compared.
 LOOK_AHEAD = 40
 
+#: Forward-mode values are looked for with respect to every input as long as there are no more than this.
+TANGENT_WORK = 5000
+
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 
 
@@ -150,8 +153,16 @@ class Walk:
             return [self.subject.mapped[name]]
         if name not in self._resolved:
             readings = (self._pairs(claim.top, claim.bottom) for claim in claims(name))
-            self._resolved[name] = next((found for found in readings if found), [])
+            self._resolved[name] = next((found for found in readings if found), []) or self._subscripted(name)
         return self._resolved[name]
+
+    def _subscripted(self, name: str) -> list[tuple[int, int]]:
+        """F_x and Fx for dF/dx, where F is what the loss is called."""
+        loss = normal(self.subject.names.get(self.subject.loss, ""))
+        plain = normal(name)
+        if not loss or not plain.startswith(loss) or plain == loss or plain in self._aliases:
+            return []
+        return self._pairs("", plain[len(loss) :])
 
     def _pairs(self, top: str, bottom: str) -> list[tuple[int, int]]:
         bottoms = self._aliases.get(bottom, [])
@@ -179,6 +190,10 @@ class Walk:
                         self.known.add(Quantity("tangent", top, bottom, vec))
                     if self.graph.steps[bottom].is_input:
                         wanted.add(bottom)
+        leaves = self.truth.leaves
+        if len(leaves) * len(self.graph) <= TANGENT_WORK:
+            # A bare dy may be carried forward: d y/d (the one variable that is meant).
+            wanted.update(leaves)
         for leaf in sorted(wanted):
             self.known.add_tangents(leaf)
 
@@ -230,7 +245,8 @@ class Walk:
         if q.kind in ("cotangent", "contribution", "sum"):
             return any(b == q.bottom and t == self.subject.loss for t, b in pairs)
         if q.kind in ("tangent", "term", "local"):
-            return (q.top, q.bottom) in pairs
+            # dy may be d y/d (a variable that goes without saying), carried forward.
+            return (q.top, q.bottom) in pairs or (self.subject.loss, q.top) in pairs
         return False
 
     def _is_leaf_gradient(self, pairs: Sequence[tuple[int, int]]) -> bool:
@@ -342,6 +358,10 @@ class Walk:
             base = self.corrected(unit.previous)
         out: list[Quantity] = []
         pairs = self.resolve(unit.name)
+        carried = {m.bottom for i in line.used() if (m := self.out.meaning.get(i)) is not None and m.kind == "tangent"}
+        for leaf in sorted(carried):
+            tangents = self.truth.tangents(leaf) if self.graph.steps[leaf].is_input else {}
+            out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == self.subject.loss and b in tangents]
         if not pairs:
             for top in sorted(upstream, reverse=True):
                 for link in self.truth.links.get(top, ()):

@@ -168,11 +168,9 @@ def main() -> None:
         return
     # Never opened again: a generator of the script's may still be finalised while the answer is written.
     wall.closed = True
-    trace = run.execute(code)
     try:
-        document = trace.to_json()
+        document = run.execute(code).to_json()
     except MemoryError:
-        del trace
         error = TraceError("limit", "the trace does not fit into the memory that the script may have")
         document = Trace(Graph((), 0, run.source), (), error=error).to_json()
     answer(out, document)

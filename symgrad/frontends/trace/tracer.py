@@ -230,6 +230,9 @@ class Tracer:
     # --- the result ---------------------------------------------------------------------------------------------
 
     def finish(self, error: TraceError | None = None) -> Trace:
+        if error is not None and error.fatal:
+            # Nothing of the run is used, and there may be no memory left to hand it over.
+            return Trace(Graph((), 0, self.source), (), error=error)
         steps = tuple(self.builder.steps)
         output = self.backward_calls[-1].step if self.backward_calls else len(steps) - 1
         output = output if self.result is None else self.result
