@@ -289,7 +289,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             point[i] = Fraction(value)
     autograd = {g.step: g.target for g in trace.grad_reads}
     mapped = {n: (loss, _named_step(names, aliases, target)) for n, target in mapping.items()}
-    return Subject(graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped)
+    return Subject(graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers)
 
 
 def _named_step(names: Mapping[int, str], aliases: Sequence[tuple[str, int]], target: str) -> int:

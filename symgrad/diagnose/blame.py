@@ -6,7 +6,7 @@ assignment is right, whatever its own inputs were. If not, it is a root: the mis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.diagnose.match import Known
@@ -209,10 +209,7 @@ class Walk:
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
         if not pairs:
-            if matches:
-                self._settle(unit, matches[0])
-            elif is_bare(unit.name) and not self.graph.steps[i].is_leaf:
-                self._root(unit)
+            self._helper(unit, matches)
             return
         agree = [q for q in matches if self._is(q, pairs)]
         whole = [q for q in agree if q.kind in ("cotangent", "tangent")] or self._whole(vec, pairs)
@@ -226,6 +223,77 @@ class Walk:
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
         else:
             self._root(unit)
+
+    def _helper(self, unit: Unit, matches: Sequence[Quantity]) -> None:
+        """A name that says nothing. If its value is nothing true, or what uses it goes wrong, its users are asked what
+        it should have been."""
+        i = unit.step
+        if self.graph.steps[i].is_leaf or self.truth.values[i] is not None:
+            if matches:
+                self._settle(unit, matches[0])
+            return
+        if not matches or self._users_fail(i):
+            wanted = self._wanted_by_users(unit)
+            if wanted is not None:
+                self._root(unit, [wanted])
+                return
+        if matches:
+            self._settle(unit, matches[0])
+        elif is_bare(unit.name):
+            self._root(unit)
+
+    def _users_fail(self, i: int) -> bool:
+        """Some assignment that uses this step, and whose name says what it is, comes out wrong."""
+        for k, value in self._users(i, self.corrected(i)):
+            for unit in self._units_at[k]:
+                pairs = self.resolve(unit.name)
+                found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
+                if pairs and not found and not self._whole(value, pairs):
+                    return True
+        return False
+
+    def _users(self, i: int, vec: Vec) -> list[tuple[int, Vec]]:
+        """The next assignments that use this step, with their values if it has this one."""
+        used_later = self._dependents(i)
+        values: dict[int, Vec] = {i: vec}
+        for k in range(i + 1, (used_later[-1] if used_later else i) + 1):
+            if self.truth.values[k] is None and any(j in values for j in self.graph.steps[k].inputs):
+                args = [values.get(j) or self._peek(j) for j in self.graph.steps[k].inputs]
+                values[k] = apply(self.graph.steps[k].op, args)
+        return [(k, values[k]) for k in used_later]
+
+    def _wanted_by_users(self, unit: Unit) -> Quantity | None:
+        """What this step must be for the assignments that use it to be right, if they agree on something.
+
+        A cotangent of the forward pass that one user asks for is trusted; anything else must be asked for by two.
+        """
+        i = unit.step
+        have = self.corrected(i)
+        votes: list[tuple[Vec, set[int]]] = []
+        for k in self._dependents(i)[:6]:
+            self._advance(k)
+            for user in self._units_at[k]:
+                if not self.resolve(user.name) or user.step == i:
+                    continue
+                line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
+                for target in self._targets(user, line, {i})[:6]:
+                    for place in line.places(target.vec):
+                        if place.node == i and place.wanted.usable and not place.wanted.is_zero:
+                            for vec, voters in votes:
+                                if vec.same(place.wanted):
+                                    voters.add(k)
+                                    break
+                            else:
+                                votes.append((place.wanted, {k}))
+        best: tuple[int, Quantity] | None = None
+        for vec, voters in votes:
+            if vec.same(have):
+                continue
+            known = [q for q in self.known.right(vec) if q.kind in ("cotangent", "tangent")]
+            score = len(voters) * 2 + (1 if known else 0)
+            if (known or len(voters) > 1) and (best is None or score > best[0]):
+                best = (score, known[0] if known else Quantity("helper", -1, -1, vec))
+        return best[1] if best else None
 
     def _vec(self, pair: tuple[int, int]) -> Vec:
         top, bottom = pair
@@ -296,22 +364,15 @@ class Walk:
 
     def _score(self, i: int, vec: Vec, used_later: Sequence[int]) -> int:
         """How many of the next assignments come out as something true if this step has this value."""
-        values: dict[int, Vec] = {i: vec}
-        last = used_later[-1]
-        if last - i > 20 * LOOK_AHEAD:
-            used_later = [k for k in used_later if k - i <= 20 * LOOK_AHEAD]
-            last = used_later[-1] if used_later else i
-        for k in range(i + 1, last + 1):
-            if self.truth.values[k] is None and any(j in values for j in self.graph.steps[k].inputs):
-                args = [values.get(j) or self._peek(j) for j in self.graph.steps[k].inputs]
-                values[k] = apply(self.graph.steps[k].op, args)
         score = 0
-        for k in used_later:
-            found = [q for q in self.known.right(values[k]) if q.kind in DERIVATIVES]
+        for k, value in self._users(i, vec):
+            if k not in used_later:
+                continue
+            found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
             for unit in self._units_at[k]:
                 pairs = self.resolve(unit.name)
                 if pairs:
-                    good = any(self._is(q, pairs) for q in found) or bool(self._whole(values[k], pairs))
+                    good = any(self._is(q, pairs) for q in found) or bool(self._whole(value, pairs))
                     score += 2 if good else (0 if found else -2)
                 else:
                     score += 1 if found else 0
@@ -341,11 +402,13 @@ class Walk:
         """Lines end at forward steps and at manual steps that are understood."""
         return self.truth.values[i] is not None or i in self._settled or i in self._overrides
 
-    def _targets(self, unit: Unit) -> list[Quantity]:
+    def _targets(self, unit: Unit, line: Line | None = None, without: Collection[int] = ()) -> list[Quantity]:
         """What the assignment may have been meant to be, the most likely first."""
-        line = self.line(unit)
+        line = line or self.line(unit)
         upstream: set[int] = set()
         for i in line.used():
+            if i in without:
+                continue
             if self.truth.values[i] is None or i == self.subject.loss:
                 for q in self.known.right(self.corrected(i)):
                     if q.kind == "cotangent":
@@ -397,8 +460,8 @@ class Walk:
         fed = [p for p in pairs if any(t in upstream for t, _ in self.truth.into.get(p[1], ()))]
         yield from fed or list(pairs)[:8]
 
-    def _root(self, unit: Unit) -> None:
-        targets = self._targets(unit)
+    def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
+        targets = targets or self._targets(unit)
         if not targets:
             return
         line = self.line(unit)

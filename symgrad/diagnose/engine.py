@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -181,6 +182,10 @@ def _one(
     elif q is not None:
         piece = wording.expected(q, root.unit.step) if place.parent < 0 and q.kind != "forward" else wording.quantity(q, root.unit.step)
         expected = _combined(text, repair.combine, piece)
+        if _is_argument(repair, root.unit, subject, walk):
+            # dtanh(x) for dtanh(h): the same call with the other argument.
+            old = walk.variable(place.node)
+            expected = re.sub(rf"(?<![\\w.]){re.escape(old)}(?![\\w.])", lambda _: piece, text) if old in text else ""
     elif repair.number is not None:
         expected = _numbered(text, repair)
     factor = _factor(root, repair, truth, wording)
@@ -208,14 +213,32 @@ def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source
     if place.parent < 0:
         return _value_span(unit, source)
     parent = subject.graph.steps[place.parent].span
-    node = subject.graph.steps[place.node].span
-    if parent is not None:
-        operand = source.operand(parent, place.slot)
-        if operand is not None:
-            return operand
-    if not subject.graph.steps[place.node].is_leaf and not walk.variable(place.node) and node is not None:
-        return node
-    return parent or node or unit.span
+    step = subject.graph.steps[place.node]
+    if _is_argument(repair, unit, subject, walk):
+        return subject.callers[place.parent]
+    named = bool(walk.variable(place.node))
+    operand = source.operand(parent, place.slot) if parent is not None else None
+    own = step.span if not step.is_leaf and not named else None
+    if own is not None and (operand is None or not _within(own, operand)):
+        return own  # inside a helper function, not where it is called
+    return operand or own or parent or unit.span
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
+        outer.end_line,
+        outer.end_column,
+    )
+
+
+def _is_argument(repair: Repair, unit: Unit, subject: Subject, walk: Walk) -> bool:
+    """A variable that is wrong inside a function was handed to it: the call is to blame."""
+    place = repair.place
+    q = repair.quantity
+    if place.parent not in subject.callers or q is None or repair.combine or not walk.variable(place.node):
+        return False
+    call = subject.callers[place.parent]
+    return q.kind in ("forward", "cotangent", "tangent") and unit.span.line <= call.line <= unit.span.end_line
 
 
 def _combined(text: str, how: str, piece: str) -> str:

@@ -52,6 +52,7 @@ class Subject:
         units: the manual assignments, in order.
         source: the user's text.
         mapped: name -> (top, bottom) where the user said what a name stands for.
+        callers: for steps made inside a function, where that function was called.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
     """
 
@@ -63,6 +64,7 @@ class Subject:
     source: str
     autograd: Mapping[int, int] = field(default_factory=dict)
     mapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    callers: Mapping[int, Span] = field(default_factory=dict)
 
     @property
     def loss(self) -> int:

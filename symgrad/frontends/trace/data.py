@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError, Unsupported
@@ -119,6 +119,7 @@ class Trace:
         leaves: the numbers that the user named.
         backward_calls: where torch's autograd was started.
         grad_reads: where its result was read.
+        callers: for steps made inside a function of the script, where that function was called.
         prints: what the script printed, line by line.
         notes: what was evaluated as a constant since it could not be traced.
         error: why the run stopped before its end; what was traced before it is kept.
@@ -130,6 +131,7 @@ class Trace:
     leaves: tuple[Leaf, ...] = ()
     backward_calls: tuple[BackwardCall, ...] = ()
     grad_reads: tuple[GradRead, ...] = ()
+    callers: Mapping[int, Span] = field(default_factory=dict)
     prints: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     error: TraceError | None = None
@@ -153,6 +155,7 @@ class Trace:
             ],
             "backward_calls": [[c.step, span(c.span)] for c in self.backward_calls],
             "grad_reads": [[g.target, g.step, span(g.span)] for g in self.grad_reads],
+            "callers": [[i, span(s)] for i, s in self.callers.items()],
             "prints": list(self.prints),
             "notes": [[n.message, span(n.span)] for n in self.notes],
             "error": None,
@@ -210,6 +213,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         ),
         backward_calls=tuple(BackwardCall(step(i), span(s)) for i, s in data["backward_calls"]),
         grad_reads=tuple(GradRead(step(t), step(i), span(s)) for t, i, s in data["grad_reads"]),
+        callers={step(i): span(s) for i, s in data["callers"]},
         prints=tuple(str(p) for p in data["prints"]),
         notes=tuple(Note(str(m), span(s)) for m, s in data["notes"]),
         error=error,

@@ -71,6 +71,7 @@ class Tracer:
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
+        self.callers: dict[int, Span] = {}
         self._numbers = 0
 
     # --- places -------------------------------------------------------------------------------------------------
@@ -83,6 +84,22 @@ class Tracer:
                 return self.place(frame.f_code, frame.f_lasti)
             frame = frame.f_back
         return Span(self.filename, 1, 1, 1, 1)
+
+    def caller(self) -> Span | None:
+        """Where the function of the script that is running was called in the script; ``None`` at module level."""
+        frame: FrameType | None = sys._getframe(1)
+        inside = False
+        while frame is not None:
+            code = frame.f_code
+            if code.co_filename == CODE_NAME:
+                if inside:
+                    return self.place(code, frame.f_lasti)
+                if code.co_name == "<module>":
+                    return None
+                # A comprehension is a function to Python, and none to the reader.
+                inside = code.co_name not in ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
+            frame = frame.f_back
+        return None
 
     def place(self, code: CodeType, lasti: int) -> Span:
         """The source range of the instruction at byte ``lasti`` of ``code``."""
@@ -167,6 +184,10 @@ class Tracer:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(op, inputs, span=span or self.here(), shape=shape)
+        if self._calls:
+            caller = self.caller()
+            if caller is not None:
+                self.callers[index] = caller
         self.keep(value)
         varies = self.varies
         varies.append(any(varies[i] for i in inputs))
@@ -248,6 +269,7 @@ class Tracer:
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
             grad_reads=tuple(self.grad_reads),
+            callers=dict(self.callers),
             prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n"))
             if printed
             else (),
