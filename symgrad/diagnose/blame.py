@@ -16,6 +16,7 @@ from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
+from symgrad.ops import OPS
 from symgrad.ops.balls import exact_ball
 
 #: How far ahead two readings of an assignment are compared.
@@ -145,6 +146,17 @@ class Walk:
                     self._corrected[k] = self._compute(k, self._corrected)
                     stale.add(k)
 
+    def origin(self, i: int) -> int:
+        """The forward step that a step only renames; itself if it is none."""
+        first = i
+        while self.truth.values[i] is None and len(self.graph.steps[i].inputs) == 1 and self._is_rename(i):
+            i = self.graph.steps[i].inputs[0]
+        return i if self.truth.values[i] is not None else first
+
+    def _is_rename(self, i: int) -> bool:
+        infix = OPS[self.graph.steps[i].op].infix
+        return infix is not None and not infix.symbol
+
     # --- names --------------------------------------------------------------------------------------------------
 
     def resolve(self, name: str) -> list[tuple[int, int]]:
@@ -167,6 +179,10 @@ class Walk:
     def _pairs(self, top: str, bottom: str) -> list[tuple[int, int]]:
         bottoms = self._aliases.get(bottom, [])
         tops = self._aliases.get(top, [])
+        if "[" in bottom:
+            # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
+            stem = bottom.split("[")[0] + "["
+            bottoms = [i for name, steps in self._aliases.items() if name.startswith(stem) for i in steps] or bottoms
         loss = self.subject.loss
         if not bottoms:
             return []
@@ -232,6 +248,9 @@ class Walk:
             if matches:
                 self._settle(unit, matches[0])
             return
+        if self.origin(i) != i:
+            self._settled.add(i)  # another name for a forward value
+            return
         if not matches or self._users_fail(i):
             wanted = self._wanted_by_users(unit)
             if wanted is not None:
@@ -248,7 +267,7 @@ class Walk:
             for unit in self._units_at[k]:
                 pairs = self.resolve(unit.name)
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
-                if pairs and not found and not self._whole(value, pairs):
+                if pairs and not any(self._is(q, pairs) for q in found) and not self._whole(value, pairs):
                     return True
         return False
 
@@ -336,6 +355,9 @@ class Walk:
             else:
                 self._settle(unit, readings[0])
             return
+        if partly and self._accumulates_on(unit):
+            self._settle(unit, readings[0])
+            return
         accepted = self._score(unit.step, self.corrected(unit.step), used_later)
         for target in self._targets(unit):
             if self._score(unit.step, target.vec, used_later) > accepted:
@@ -345,6 +367,10 @@ class Walk:
             self._root(unit)
             return
         self._settle(unit, readings[0])
+
+    def _accumulates_on(self, unit: Unit) -> bool:
+        """More is added to this name later."""
+        return any(u.name == unit.name and u.augmented and u.previous == unit.step for u in self.subject.units)
 
     def _dependents(self, i: int) -> list[int]:
         """The next assignments that use this step, through hidden steps only."""
@@ -427,9 +453,10 @@ class Walk:
             out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == self.subject.loss and b in tangents]
         if not pairs:
             for top in sorted(upstream, reverse=True):
-                for link in self.truth.links.get(top, ()):
-                    flow = self.truth.cotangents[top] * link.local
-                    out.append(Quantity("contribution", top, link.bottom, flow))
+                for link in (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())):
+                    if all(link.bottom != q.bottom for q in out):
+                        flow = self.truth.cotangents[top] * link.local
+                        out.append(Quantity("contribution", top, link.bottom, flow))
             return out
         for top, bottom in self._by_upstream(pairs, upstream):
             if top != self.subject.loss:
@@ -444,8 +471,8 @@ class Walk:
                     out.append(Quantity("sum", top, bottom, base + vec))
                 out.append(whole)
             elif arriving and len(arriving) < len(parts):
-                out.append(Quantity("sum", top, bottom, _sum(arriving)))
-                out.append(whole)
+                some = Quantity("sum", top, bottom, _sum(arriving))
+                out += [some, whole] if self._accumulates_on(unit) else [whole, some]
             else:
                 out.append(whole)
                 if len(parts) > 1:
@@ -505,7 +532,7 @@ class Walk:
                 for step, m in self.out.meaning.items()
             )
 
-        return Context(self.known, self.variable, held, target)
+        return Context(self.known, self.variable, held, self.origin, target)
 
     def variable(self, i: int) -> str:
         """The user's name of a step, forward or manual."""

@@ -400,6 +400,6 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
             continue
         out = Walk(subject, *prepared).run()
         # Of two readings that fit equally well, the one whose result is called a loss.
-        called = normal(subject.names.get(subject.loss, "")) in LOSS_NAMES
-        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + called, -n, subject))
+        called = 3 * (normal(subject.names.get(subject.loss, "")) in LOSS_NAMES)
+        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + called - n, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

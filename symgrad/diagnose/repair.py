@@ -147,12 +147,14 @@ class Context:
         known: everything true, and the known wrong factors.
         variable: the user's name of a step, or an empty string.
         held: whether an earlier assignment holds a derivative, so that its name could have been written.
+        origin: the forward step that a step only renames, or itself.
         goal: what the line should be; offering it as its own repair would say nothing.
     """
 
     known: Known
     variable: Callable[[int], str]
     held: Callable[[Quantity], bool]
+    origin: Callable[[int], int]
     goal: Quantity
 
     def offers(self, vec: Vec) -> list[Quantity]:
@@ -215,12 +217,13 @@ def _other_variable(
     step = line.graph.steps[place.node]
     if not simple or step.is_const:
         return
-    is_value = context.known.truth.values[place.node] is not None
+    origin = context.origin(place.node)
+    is_value = context.known.truth.values[origin] is not None
     for q in right:
         if q.kind == "forward":
             named = q.bottom in context.known.truth.subject.names
             cost = 1.0 + (0.0 if named else 0.4) + (0.0 if is_value else 0.6)
-            yield Repair(place, *_swapped(line.graph, context.known, place.node, q, context.variable), cost, q)
+            yield Repair(place, *_swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
@@ -316,7 +319,7 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
 
 
 def _swapped(
-    graph: Graph, known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]
+    known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]
 ) -> tuple[str, str]:
     """Names the mistake of writing one variable for another."""
     a, b = found, wanted.bottom
