@@ -262,14 +262,18 @@ class Walk:
             self._root(unit)
 
     def _users_fail(self, i: int) -> bool:
-        """Some assignment that uses this step, and whose name says what it is, comes out wrong."""
+        """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
+        wrong = 0
         for k, value in self._users(i, self.corrected(i)):
             for unit in self._units_at[k]:
                 pairs = self.resolve(unit.name)
+                if not pairs:
+                    continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
-                if pairs and not any(self._is(q, pairs) for q in found) and not self._whole(value, pairs):
-                    return True
-        return False
+                if any(self._is(q, pairs) for q in found) or self._whole(value, pairs):
+                    return False
+                wrong += 1
+        return wrong > 0
 
     def _users(self, i: int, vec: Vec) -> list[tuple[int, Vec]]:
         """The next assignments that use this step, with their values if it has this one."""
@@ -470,13 +474,13 @@ class Walk:
                 for vec in ([_sum(arriving)] if arriving else []) + [v for _, v in parts]:
                     out.append(Quantity("sum", top, bottom, base + vec))
                 out.append(whole)
-            elif arriving and len(arriving) < len(parts):
-                some = Quantity("sum", top, bottom, _sum(arriving))
-                out += [some, whole] if self._accumulates_on(unit) else [whole, some]
+            elif len(parts) > 1 and self._accumulates_on(unit):
+                if arriving and len(arriving) < len(parts):
+                    out.append(Quantity("sum", top, bottom, _sum(arriving)))
+                out.extend(Quantity("contribution", t, bottom, v) for t, v in parts)
+                out.append(whole)
             else:
                 out.append(whole)
-                if len(parts) > 1:
-                    out.extend(Quantity("contribution", t, bottom, v) for t, v in parts)
         return out
 
     def _by_upstream(self, pairs: Sequence[tuple[int, int]], upstream: set[int]) -> Iterator[tuple[int, int]]:

@@ -10,13 +10,14 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import LOSS_NAMES, normal
+from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, normal
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Truth
 from symgrad.diagnose.wording import Wording, number
 from symgrad.errors import Span
+from symgrad.graph import Step
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
@@ -143,15 +144,17 @@ def _blames(
 
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.expected(root.target, root.unit.step)
-    span = _value_span(root.unit, source)
+    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     message = f"this is no contribution to {what}" if expected else f"this line's value is no derivative here; expected {what}"
     return _make(root, "wrong-value", "wrong-formula" if expected else "unknown", message, span, "", source.text(span), expected,
                  root.found.at_user, root.target.vec.at_user, expected, wording, source, subject)  # fmt: skip
 
 
-def _value_span(unit: Unit, source: SourceMap) -> Span:
-    """The right-hand side also of an augmented assignment."""
+def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
+    """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
+    if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
+        return step.span
     if unit.augmented:
         value = source.operand(unit.span, 1)
         if value is not None:
@@ -191,7 +194,7 @@ def _one(
     factor = _factor(root, repair, truth, wording)
     if not expected:
         expected_whole = wording.expected(root.target, root.unit.step)
-        whole = _value_span(root.unit, source)
+        whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
     message = _headline(repair, factor, wording, text)
@@ -211,7 +214,7 @@ def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source
     """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
     place = repair.place
     if place.parent < 0:
-        return _value_span(unit, source)
+        return _value_span(unit, source, subject.graph.steps[unit.step])
     parent = subject.graph.steps[place.parent].span
     step = subject.graph.steps[place.node]
     if _is_argument(repair, unit, subject, walk):
@@ -399,7 +402,9 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         if prepared is None:
             continue
         out = Walk(subject, *prepared).run()
-        # Of two readings that fit equally well, the one whose result is called a loss.
-        called = 3 * (normal(subject.names.get(subject.loss, "")) in LOSS_NAMES)
-        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + called - n, -n, subject))
+        # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a loss,
+        # and what stands late in the forward pass, counts for more than a few lines that fit.
+        name = normal(subject.names.get(subject.loss, ""))
+        prior = 3 * (name in LOSS_NAMES) + 12 * (name in SURELY_LOSS) - 3 * n
+        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

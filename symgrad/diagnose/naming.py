@@ -11,7 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
-LOSS_NAMES = frozenset({"l", "loss", "j", "e", "err", "error", "cost", "obj", "c", "total"})
+LOSS_NAMES = frozenset(
+    {"l", "loss", "j", "e", "err", "error", "cost", "obj", "c", "total", "nll", "mse", "bce", "ce", "objective", "totalloss"}
+)
+#: Of these, the ones that are hardly ever anything else.
+SURELY_LOSS = frozenset({"loss", "cost", "nll", "mse", "bce", "ce", "obj", "objective", "totalloss", "j"})
 #: Names that say "a cotangent" without saying of what.
 BARE = frozenset({"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"})
 
