@@ -76,6 +76,9 @@ class Walk:
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
                 self._children[j].append(i)
+        self._forward_spans = {
+            s.span for s, v in zip(self.graph.steps, truth.values, strict=True) if v is not None and not s.is_leaf and s.span
+        }
         self._units_at: dict[int, list[Unit]] = {}
         for unit in subject.units:
             self._units_at.setdefault(unit.step, []).append(unit)
@@ -248,11 +251,11 @@ class Walk:
             if matches:
                 self._settle(unit, matches[0])
             return
-        if self.origin(i) != i:
+        if self.origin(i) != i and not is_bare(unit.name):
             self._settled.add(i)  # another name for a forward value
             return
         if not matches or self._users_fail(i):
-            wanted = self._wanted_by_users(unit)
+            wanted = self._wanted_by_users(unit, 2 if matches else 1)
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
@@ -285,10 +288,10 @@ class Walk:
                 values[k] = apply(self.graph.steps[k].op, args)
         return [(k, values[k]) for k in used_later]
 
-    def _wanted_by_users(self, unit: Unit) -> Quantity | None:
+    def _wanted_by_users(self, unit: Unit, least: int) -> Quantity | None:
         """What this step must be for the assignments that use it to be right, if they agree on something.
 
-        A cotangent of the forward pass that one user asks for is trusted; anything else must be asked for by two.
+        A cotangent of the forward pass that ``least`` users ask for is trusted; anything else must be asked for by two.
         """
         i = unit.step
         have = self.corrected(i)
@@ -314,7 +317,7 @@ class Walk:
                 continue
             known = [q for q in self.known.right(vec) if q.kind in ("cotangent", "tangent")]
             score = len(voters) * 2 + (1 if known else 0)
-            if (known or len(voters) > 1) and (best is None or score > best[0]):
+            if len(voters) >= (least if known else 2) and (best is None or score > best[0]):
                 best = (score, known[0] if known else Quantity("helper", -1, -1, vec))
         return best[1] if best else None
 
@@ -430,7 +433,12 @@ class Walk:
 
     def _is_stop(self, i: int) -> bool:
         """Lines end at forward steps and at manual steps that are understood."""
-        return self.truth.values[i] is not None or i in self._settled or i in self._overrides
+        return self.truth.values[i] is not None or i in self._settled or i in self._overrides or self._is_shared(i)
+
+    def _is_shared(self, i: int) -> bool:
+        """Made by the same characters as a step of the forward pass: by a function that both use, and that is right."""
+        span = self.graph.steps[i].span
+        return span is not None and span in self._forward_spans
 
     def _targets(self, unit: Unit, line: Line | None = None, without: Collection[int] = ()) -> list[Quantity]:
         """What the assignment may have been meant to be, the most likely first."""
@@ -457,7 +465,11 @@ class Walk:
             out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == self.subject.loss and b in tangents]
         if not pairs:
             for top in sorted(upstream, reverse=True):
-                for link in (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())):
+                links = sorted(
+                    (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())),
+                    key=lambda link: self.graph.steps[link.bottom].is_leaf,
+                )
+                for link in links or (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())):
                     if all(link.bottom != q.bottom for q in out):
                         flow = self.truth.cotangents[top] * link.local
                         out.append(Quantity("contribution", top, link.bottom, flow))

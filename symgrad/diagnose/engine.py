@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, normal
+from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
@@ -154,7 +154,10 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
 def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
     """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
     if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
-        return step.span
+        # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
+        own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
+        if own and not source.is_pure_helper(step.span.line):
+            return step.span
     if unit.augmented:
         value = source.operand(unit.span, 1)
         if value is not None:
@@ -394,9 +397,20 @@ def _value(x: float) -> str:
     return f"{x:.5f}".rstrip("0").rstrip(".") if 1e-3 <= abs(x) < 1e6 else f"{x:.6g}"
 
 
+def _beyond(subject: Subject, everything: set[str]) -> int:
+    """How many names claim to be derivatives by steps that are not part of this reading's forward pass."""
+    mine = {normal(name) for name, _ in subject.aliases}
+    out = 0
+    for name in {u.name for u in subject.units}:
+        bottoms = {c.bottom for c in claims(name)}
+        out += bool(bottoms & everything) and not bottoms & mine
+    return out
+
+
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
     scored = []
+    everything = {normal(name) for s in candidates for name, _ in s.aliases}
     for n, subject in enumerate(candidates):
         prepared = prepare(subject)
         if prepared is None:
@@ -405,6 +419,6 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a loss,
         # and what stands late in the forward pass, counts for more than a few lines that fit.
         name = normal(subject.names.get(subject.loss, ""))
-        prior = 3 * (name in LOSS_NAMES) + 12 * (name in SURELY_LOSS) - 3 * n
+        prior = 3 * (name in LOSS_NAMES) + 12 * (name in SURELY_LOSS) - 3 * n - 6 * _beyond(subject, everything)
         scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

@@ -35,6 +35,19 @@ class SourceMap:
             return {}
         return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
 
+    def is_pure_helper(self, line: int) -> bool:
+        """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
+        inner: ast.AST | None = None
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line):
+                if inner is None or node.lineno >= getattr(inner, "lineno", 0):
+                    inner = node
+        return inner is not None and not any(isinstance(n, ast.Assign | ast.AugAssign) for n in ast.walk(inner))
+
     def operand(self, parent: Span, slot: int) -> Span | None:
         """Where the operand number ``slot`` of the operation at ``parent`` is written."""
         node = self._nodes.get((parent.line, parent.column - 1, parent.end_line, parent.end_column - 1))
