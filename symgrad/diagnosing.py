@@ -309,10 +309,10 @@ def _script_fixed(
     fixed = _patched(source, [edit for b in blames for edit in b.edits]) if blames else None
     if fixed is None:
         return set()
-    trace = _run(fixed, filename, sandbox=sandbox, timeout=timeout)
-    if trace.error is not None:
-        return set()
     try:
+        trace = _run(fixed, filename, sandbox=sandbox, timeout=timeout)
+        if trace.error is not None:
+            return set()
         again = diagnose(_choose(trace, loss, mapping))
     except SymgradError:
         return set()

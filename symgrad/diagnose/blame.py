@@ -6,6 +6,7 @@ assignment is right, whatever its own inputs were. If not, it is a root: the mis
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -85,14 +86,18 @@ class Walk:
         self._last = {unit.name: unit for unit in subject.units}
         self._seen: dict[tuple[int, int, int], int] = {}
         self._resolved: dict[str, list[tuple[int, int]]] = {}
-        self._tangent_leaves: set[int] = set()
+        self._topless: set[str] = set()
+        self._carried: list[int] = []
 
     def _forward_names(self) -> dict[str, list[int]]:
         out: dict[str, list[int]] = {}
         for name, step in self.subject.aliases:
-            steps = out.setdefault(normal(name), [])
-            if step not in steps:
-                steps.append(step)
+            # params["w"] is also just w to the one who writes grads["w"].
+            key = re.fullmatch(r'.*\["(\w+)"\]', name)
+            for called in (name, key.group(1)) if key else (name,):
+                steps = out.setdefault(normal(called), [])
+                if step not in steps:
+                    steps.append(step)
         return out
 
     # --- values -------------------------------------------------------------------------------------------------
@@ -167,8 +172,11 @@ class Walk:
         if name in self.subject.mapped:
             return [self.subject.mapped[name]]
         if name not in self._resolved:
-            readings = (self._pairs(claim.top, claim.bottom) for claim in claims(name))
-            self._resolved[name] = next((found for found in readings if found), []) or self._subscripted(name)
+            readings = ((claim, self._pairs(claim.top, claim.bottom)) for claim in claims(name))
+            claim, found = next(((c, p) for c, p in readings if p), (None, self._subscripted(name)))
+            self._resolved[name] = found
+            if claim is not None and not claim.top:
+                self._topless.add(name)
         return self._resolved[name]
 
     def _subscripted(self, name: str) -> list[tuple[int, int]]:
@@ -213,7 +221,8 @@ class Walk:
         if len(leaves) * len(self.graph) <= TANGENT_WORK:
             # A bare dy may be carried forward: d y/d (the one variable that is meant).
             wanted.update(leaves)
-        for leaf in sorted(wanted):
+        self._carried = sorted(wanted)
+        for leaf in self._carried:
             self.known.add_tangents(leaf)
 
     # --- judging ------------------------------------------------------------------------------------------------
@@ -230,7 +239,7 @@ class Walk:
         if not pairs:
             self._helper(unit, matches)
             return
-        agree = [q for q in matches if self._is(q, pairs)]
+        agree = [q for q in matches if self._is(q, unit.name)]
         whole = [q for q in agree if q.kind in ("cotangent", "tangent")] or self._whole(vec, pairs)
         if whole:
             self._settle(unit, whole[0])
@@ -273,7 +282,7 @@ class Walk:
                 if not pairs:
                     continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
-                if any(self._is(q, pairs) for q in found) or self._whole(value, pairs):
+                if any(self._is(q, unit.name) for q in found) or self._whole(value, pairs):
                     return False
                 wrong += 1
         return wrong > 0
@@ -335,12 +344,15 @@ class Walk:
                 out.append(Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted))
         return out
 
-    def _is(self, q: Quantity, pairs: Sequence[tuple[int, int]]) -> bool:
+    def _is(self, q: Quantity, name: str) -> bool:
+        """The quantity is what the name claims."""
+        pairs = self.resolve(name)
         if q.kind in ("cotangent", "contribution", "sum"):
             return any(b == q.bottom and t == self.subject.loss for t, b in pairs)
         if q.kind in ("tangent", "term", "local"):
             # dy may be d y/d (a variable that goes without saying), carried forward.
-            return (q.top, q.bottom) in pairs or (self.subject.loss, q.top) in pairs
+            carried = name in self._topless and q.top != q.bottom and (self.subject.loss, q.top) in pairs
+            return (q.top, q.bottom) in pairs or carried
         return False
 
     def _is_leaf_gradient(self, pairs: Sequence[tuple[int, int]]) -> bool:
@@ -405,7 +417,7 @@ class Walk:
             for unit in self._units_at[k]:
                 pairs = self.resolve(unit.name)
                 if pairs:
-                    good = any(self._is(q, pairs) for q in found) or bool(self._whole(value, pairs))
+                    good = any(self._is(q, unit.name) for q in found) or bool(self._whole(value, pairs))
                     score += 2 if good else (0 if found else -2)
                 else:
                     score += 1 if found else 0
@@ -425,6 +437,40 @@ class Walk:
             self.out.right.append(unit)
         else:
             self.out.inherited.append(unit)
+
+    def finals(self) -> list[tuple[Unit, Vec, list[Vec]]]:
+        """The results of the derivation: each with the value that the user gets, and the values that would be right.
+
+        A result is the last value of a name that stands for the derivative by an input, or that nothing uses further.
+        """
+        out = []
+        for unit in self._last.values():
+            pairs = self.resolve(unit.name)
+            actual = self._actual[unit.step]
+            if not pairs or actual is None:
+                continue
+            by_input = all(self.graph.steps[b].is_input for _, b in pairs)
+            if not by_input and (self._dependents(unit.step) or unit.name in self._topless):
+                continue
+            wanted = [self._vec(p) for p in pairs]
+            if unit.name in self._topless:
+                wanted += [t[b] for leaf in self._carried for _, b in pairs if b in (t := self.truth.tangents(leaf))]
+            out.append((unit, actual, wanted))
+        return out
+
+    def feeds(self, i: int, targets: Collection[int]) -> bool:
+        """Whether some target is computed from step ``i``."""
+        seen = {i}
+        stack = [i]
+        while stack:
+            k = stack.pop()
+            if k in targets:
+                return True
+            for child in self._children[k]:
+                if child not in seen:
+                    seen.add(child)
+                    stack.append(child)
+        return False
 
     # --- roots --------------------------------------------------------------------------------------------------
 
@@ -474,7 +520,7 @@ class Walk:
                         flow = self.truth.cotangents[top] * link.local
                         out.append(Quantity("contribution", top, link.bottom, flow))
             return out
-        for top, bottom in self._by_upstream(pairs, upstream):
+        for top, bottom in self._by_upstream(pairs, upstream, line.used()):
             if top != self.subject.loss:
                 out.append(Quantity("tangent", top, bottom, self._vec((top, bottom))))
                 continue
@@ -495,13 +541,26 @@ class Walk:
                 out.append(whole)
         return out
 
-    def _by_upstream(self, pairs: Sequence[tuple[int, int]], upstream: set[int]) -> Iterator[tuple[int, int]]:
-        """Where a name stands for several steps (a loop), those that the upstream gradient flows into come first."""
+    def _by_upstream(
+        self, pairs: Sequence[tuple[int, int]], upstream: set[int], used: Collection[int]
+    ) -> Iterator[tuple[int, int]]:
+        """Where a name stands for several steps (a loop), the likeliest first: fed by the upstream gradient, and near
+        in the forward pass to what the line uses."""
         if len(pairs) == 1:
             yield from pairs
             return
-        fed = [p for p in pairs if any(t in upstream for t, _ in self.truth.into.get(p[1], ()))]
-        yield from fed or list(pairs)[:8]
+        fed = [p for p in pairs if any(t in upstream for t, _ in self.truth.into.get(p[1], ()))] or list(pairs)
+        forward = {self.origin(i) for i in used}
+
+        def nearness(pair: tuple[int, int]) -> int:
+            around = {pair[1], *self.graph.steps[pair[1]].inputs}
+            for k in self._children[pair[1]]:
+                around.update(self.graph.steps[k].inputs)
+                for deeper in self._children[k]:
+                    around.update(self.graph.steps[deeper].inputs)
+            return len({self.origin(i) for i in around} & forward)
+
+        yield from sorted(fed, key=nearness, reverse=True)[:8]
 
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
         targets = targets or self._targets(unit)

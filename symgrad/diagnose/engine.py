@@ -97,6 +97,7 @@ def diagnose(subject: Subject) -> Diagnosis:
     truth, known = prepared
     walk = Walk(subject, truth, known)
     verdicts = walk.run()
+    verdicts.roots, remark = _believed(verdicts.roots, walk)
     wording = Wording(subject, truth, verdicts, walk.variable)
     source = SourceMap(subject.source)
     blames = []
@@ -104,7 +105,28 @@ def diagnose(subject: Subject) -> Diagnosis:
         blames.extend(_blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(blames), verdicts)
     notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
+    notes += (remark,) if remark else ()
     return Diagnosis(tuple(blames), tuple(verdicts.right), tuple(verdicts.inherited), tuple(dict.fromkeys(notes)))
+
+
+def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
+    """The roots that show in a result, and a remark where what looked wrong does not.
+
+    Results decide. A line that is off by a factor which a later line puts right (a deferred 1/N), or that is merely
+    unlike any derivative, is no mistake if every result that it feeds is right. And where every result is the negative
+    of the true one, that is a convention.
+    """
+    finals = walk.finals()
+    if not finals or not roots:
+        return roots, ""
+    wrong = [(u, a, w) for u, a, w in finals if not any(a.same(v) for v in w)]
+    if not wrong:
+        lines = ", ".join(str(n) for n in sorted({r.unit.line for r in roots}))
+        return [], f"line {lines}: not the derivative that the name suggests, but every result that uses it is right"
+    if len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong):
+        return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
+    targets = {u.step for u, _, _ in wrong}
+    return [r for r in roots if walk.feeds(r.unit.step, targets)], ""
 
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:
