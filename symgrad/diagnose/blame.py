@@ -264,7 +264,10 @@ class Walk:
             self._settled.add(i)  # another name for a forward value
             return
         if not matches or self._users_fail(i):
-            wanted = self._wanted_by_users(unit, 2 if matches else 1)
+            # A hidden step's derivative (of the denominator in a sigmoid written out) may be hit upon by accident.
+            named = self.subject.names
+            sure = any(q.kind in ("cotangent", "tangent") and q.bottom in named for q in matches)
+            wanted = self._wanted_by_users(unit, 2 if sure else 1)
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
@@ -515,8 +518,9 @@ class Walk:
                     (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())),
                     key=lambda link: self.graph.steps[link.bottom].is_leaf,
                 )
-                for link in links or (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())):
-                    if all(link.bottom != q.bottom for q in out):
+                for link in links:
+                    # A factor of 1 passes the gradient on; nobody writes a line for it.
+                    if link.local.constant() != 1 and all(link.bottom != q.bottom for q in out):
                         flow = self.truth.cotangents[top] * link.local
                         out.append(Quantity("contribution", top, link.bottom, flow))
             return out

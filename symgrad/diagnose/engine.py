@@ -126,7 +126,9 @@ def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
     if len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {u.step for u, _, _ in wrong}
-    return [r for r in roots if walk.feeds(r.unit.step, targets)], ""
+    kept = [r for r in roots if walk.feeds(r.unit.step, targets)]
+    # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
+    return [r for r in roots if r in kept or any(walk.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
 
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:

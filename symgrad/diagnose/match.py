@@ -48,7 +48,7 @@ class Known:
         for bottom, vec in truth.cotangents.items():
             self._right.add(vec, Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
-        for links in (*truth.links.values(), *truth.elementary.values()):
+        for links in (*truth.links.values(), list(truth.written_out.values()), *truth.elementary.values()):
             for link in links:
                 if (link.top, link.bottom) in seen:
                     continue

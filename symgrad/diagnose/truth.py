@@ -87,6 +87,8 @@ class Truth:
             link = Link(e.step, step.inputs[e.input], Vec([r[e.local] for r in runs]), OPS[step.op], e.input)
             self._elementary.setdefault(e.step, []).append(link)
         self.links: dict[int, list[Link]] = {}
+        #: Functions written out, such as 1/(1 + exp(-(w*x + b))): top -> its factor by the hidden argument w*x + b.
+        self.written_out: dict[int, Link] = {}
         self.into: dict[int, list[tuple[int, Vec]]] = {}
         with precision(BITS):
             self._named_links()
@@ -110,6 +112,10 @@ class Truth:
                         if not pending:
                             break
                         continue
+                    if i != top and i not in named and top not in self.written_out:
+                        seen = self._recognised(top, i, arriving)
+                        if seen.op is not None and seen.op is not OPS.get(self.subject.graph.steps[top].op):
+                            self.written_out[top] = seen
                     if i != top and i in named:
                         found[i] = arriving
                         continue

@@ -164,6 +164,9 @@ class Wording:
         return self._composite(top, bottom)
 
     def _link(self, top: int, bottom: int) -> Link | None:
+        whole = self.truth.written_out.get(top)
+        if whole is not None and whole.bottom == bottom:
+            return whole
         for links in (self.truth.links.get(top, ()), self.truth.elementary.get(top, ())):
             for link in links:
                 if link.bottom == bottom:
@@ -182,6 +185,11 @@ class Wording:
 
     def _composite(self, top: int, bottom: int) -> str:
         """Through hidden steps: differentiate the little graph between the named ones."""
+        whole = self.truth.written_out.get(top)
+        if whole is not None and whole.bottom != bottom:
+            outer, inner = self.local(top, whole.bottom), self._composite(whole.bottom, bottom)
+            if outer and inner:
+                return outer if inner == "1" else f"{_wrap(outer)}*{_wrap(inner)}"
         graph = self.subject.graph
         named = self.subject.names
         builder = GraphBuilder()
