@@ -254,9 +254,13 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
         wanted += [p.step for p in plain if p.order < first][-1:]
+    late = [p.step for p in plain[-2:]]
+    if not any(is_claim(b) for b in trace.bindings):
+        # No name says anything: every result is tried, and values decide.
+        late += list(last.values())[-12:]
     # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated. What only stands late in
     # the script comes last: more likely it belongs to the derivation.
-    return [*sorted(dict.fromkeys(wanted), reverse=True), *(p.step for p in plain[-2:] if p.step not in wanted)][:8]
+    return [*sorted(dict.fromkeys(wanted), reverse=True), *(step for step in dict.fromkeys(late) if step not in wanted)][:12]
 
 
 def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:

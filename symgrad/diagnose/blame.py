@@ -461,6 +461,19 @@ class Walk:
             out.append((unit, actual, wanted))
         return out
 
+    def spelled(self, vec: Vec, before: int) -> str:
+        """A value in terms of what the user has by then: a variable, or a derivative times a forward value."""
+        holders = [u for u in self.subject.units if u.step < before and u.step in self.out.meaning]
+        for unit in reversed(holders):
+            if self.corrected(unit.step).same(vec):
+                return unit.name
+        with precision(BITS):
+            for unit in reversed(holders[-40:]):
+                for q in self.known.right(vec / self.corrected(unit.step)):
+                    if q.kind == "forward" and q.bottom in self.subject.names:
+                        return f"{unit.name}*{self.subject.names[q.bottom]}"
+        return ""
+
     def feeds(self, i: int, targets: Collection[int]) -> bool:
         """Whether some target is computed from step ``i``."""
         seen = {i}
@@ -503,6 +516,7 @@ class Walk:
                 meaning = self.out.meaning.get(i)
                 if meaning is not None and meaning.kind in ("cotangent", "sum", "contribution"):
                     upstream.add(meaning.bottom)
+        upstream |= {self.truth.owner[u] for u in upstream if u in self.truth.owner}
         base = None
         if unit.augmented and unit.previous >= 0 and not self.corrected(unit.previous).is_zero:
             base = self.corrected(unit.previous)
@@ -519,9 +533,10 @@ class Walk:
                     key=lambda link: self.graph.steps[link.bottom].is_leaf,
                 )
                 for link in links:
-                    # A factor of 1 passes the gradient on; nobody writes a line for it.
-                    if link.local.constant() != 1 and all(link.bottom != q.bottom for q in out):
-                        flow = self.truth.cotangents[top] * link.local
+                    flow = self.truth.cotangents[top] * link.local
+                    # What only passes the gradient on is nothing that one writes a line for.
+                    passed_on = any(flow.same(self.corrected(i)) for i in line.used() if i not in without)
+                    if not passed_on and all(link.bottom != q.bottom for q in out):
                         out.append(Quantity("contribution", top, link.bottom, flow))
             return out
         for top, bottom in self._by_upstream(pairs, upstream, line.used()):
@@ -532,10 +547,13 @@ class Walk:
             arriving = [vec for t, vec in parts if t in upstream]
             total = self.truth.cotangents[bottom]
             whole = Quantity("cotangent", top, bottom, total)
+            if base is not None and not self._accumulates_on(unit):
+                out.append(whole)
             if base is not None:
                 for vec in ([_sum(arriving)] if arriving else []) + [v for _, v in parts]:
                     out.append(Quantity("sum", top, bottom, base + vec))
-                out.append(whole)
+                if self._accumulates_on(unit):
+                    out.append(whole)
             elif len(parts) > 1 and self._accumulates_on(unit):
                 if arriving and len(arriving) < len(parts):
                     out.append(Quantity("sum", top, bottom, _sum(arriving)))

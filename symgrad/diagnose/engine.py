@@ -120,13 +120,18 @@ def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
     if not finals or not roots:
         return roots, ""
     wrong = [(u, a, w) for u, a, w in finals if not any(a.same(v) for v in w)]
+    results = {u.step for u, _, _ in finals}
+    # What feeds no result that has a name is judged by its own value.
+    apart = [r for r in roots if not walk.feeds(r.unit.step, results)]
+    if not wrong and apart:
+        return apart, ""
     if not wrong:
         lines = ", ".join(str(n) for n in sorted({r.unit.line for r in roots}))
         return [], f"line {lines}: not the derivative that the name suggests, but every result that uses it is right"
     if len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {u.step for u, _, _ in wrong}
-    kept = [r for r in roots if walk.feeds(r.unit.step, targets)]
+    kept = [r for r in roots if r in apart or walk.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(walk.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
 
@@ -211,6 +216,8 @@ def _one(
         expected = _with_op(repair, subject, walk, source, span)
     elif q is not None:
         piece = wording.expected(q, root.unit.step) if place.parent < 0 and q.kind != "forward" else wording.quantity(q, root.unit.step)
+        if repair.combine:
+            piece = walk.spelled(q.vec, place.node if place.parent >= 0 else root.unit.step) or piece
         expected = _combined(text, repair.combine, piece)
         if _is_argument(repair, root.unit, subject, walk):
             # dtanh(x) for dtanh(h): the same call with the other argument.
@@ -383,7 +390,7 @@ def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
     subject = f"the local derivative {factor}" if q is not None and q.kind == "local" and not repair.combine else f"`{_short(text)}`"
     if repair.combine and q is not None:
         if repair.combine == "*":
-            return f"{factor}: the factor {wording.quantity(q, 10**9) or 'of the chain rule'} is missing"
+            return f"{factor}: a factor of the chain rule is missing"
         if repair.combine == "/":
             return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
         if repair.combine == "+":

@@ -260,6 +260,10 @@ def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
                 yield Repair(place, "sign", "has a minus sign too many", 0.85, keep=slot)
         elif infix.symbol in "*/" or infix.symbol == "**":
             # x**2 for x is a wrong exponent rather than a factor too many; the number's own repair is cheaper.
+            dropped = line.graph.steps[step.inputs[1 - slot]]
+            if dropped.is_const and infix.symbol in "*/":
+                yield Repair(place, "scale", "has a constant factor too many", 0.45, keep=slot)
+                continue
             cost = 0.95 if infix.symbol in "*/" else 1.3
             yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
         elif infix.symbol in "+-":

@@ -89,6 +89,8 @@ class Truth:
         self.links: dict[int, list[Link]] = {}
         #: Functions written out, such as 1/(1 + exp(-(w*x + b))): top -> its factor by the hidden argument w*x + b.
         self.written_out: dict[int, Link] = {}
+        #: Hidden step -> the named step that it is a part of.
+        self.owner: dict[int, int] = {}
         self.into: dict[int, list[tuple[int, Vec]]] = {}
         with precision(BITS):
             self._named_links()
@@ -112,6 +114,8 @@ class Truth:
                         if not pending:
                             break
                         continue
+                    if i != top and i not in named:
+                        self.owner[i] = top
                     if i != top and i not in named and top not in self.written_out:
                         seen = self._recognised(top, i, arriving)
                         if seen.op is not None and seen.op is not OPS.get(self.subject.graph.steps[top].op):
@@ -148,7 +152,7 @@ class Truth:
         x, y = self.values[bottom], self.values[top]
         if x is not None and y is not None:
             for op in OPS.values():
-                if op.arity == 1 and op.pitfalls and each(op.enclose, x).same(y):
+                if op.arity == 1 and op.pitfalls and not x.same(y) and each(op.enclose, x).same(y):
                     return Link(top, bottom, local, op, 0)
         return Link(top, bottom, local, None, -1)
 
