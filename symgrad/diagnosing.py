@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
@@ -279,7 +279,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         if is_forward and b.order <= done and not claimed:
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
-            known.add(normal(b.name))
+            known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
         # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing

@@ -6,12 +6,11 @@ assignment is right, whatever its own inputs were. If not, it is a root: the mis
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
 from symgrad.diagnose.repair import Context, Line, Place, Repair, pair_repairs, repairs
 from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
@@ -92,9 +91,7 @@ class Walk:
     def _forward_names(self) -> dict[str, list[int]]:
         out: dict[str, list[int]] = {}
         for name, step in self.subject.aliases:
-            # params["w"] is also just w to the one who writes grads["w"].
-            key = re.fullmatch(r'.*\["(\w+)"\]', name)
-            for called in (name, key.group(1)) if key else (name,):
+            for called in dict.fromkeys((name, key_of(name))):
                 steps = out.setdefault(normal(called), [])
                 if step not in steps:
                     steps.append(step)
@@ -231,8 +228,8 @@ class Walk:
         i = unit.step
         vec = self.corrected(i)
         pairs = self.resolve(unit.name)
-        is_zero_start = self.graph.steps[i].is_leaf and vec.is_zero and not unit.augmented
         final = self._last[unit.name] is unit
+        is_zero_start = vec.is_zero and (self.graph.steps[i].is_leaf or not final)
         if is_zero_start and not (final and pairs and self._is_leaf_gradient(pairs)):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
@@ -368,10 +365,9 @@ class Walk:
         for one cotangent after the other, or a mistake that hits upon another true value. What comes later decides."""
         used_later = self._dependents(unit.step)
         if not used_later:
-            # Nothing follows: the name must be right, if it names one thing (in a list the order may be another).
-            named = self._is_leaf_gradient(pairs) or (len(pairs) == 1 and pairs[0][0] != self.subject.loss)
-            whole = any(q.kind in ("cotangent", "tangent") for q in readings)
-            wrong = final and named and not ("[" in unit.name and whole and '"' not in unit.name)
+            # Nothing follows: the name must be right, if it names a result.
+            named = all(self.graph.steps[b].is_input or t != self.subject.loss for t, b in pairs)
+            wrong = final and named
             if wrong:
                 self._root(unit)
             else:
@@ -605,6 +601,10 @@ class Walk:
                         best = (cost, target, pairs[0])
         target = best[1] if best else targets[0]
         chosen = best[2] if best else ()
+        breaker = self._lost(unit, target)
+        if breaker is not None:
+            unit, chosen = breaker, (self._regained(breaker),)
+            key = (unit.span.line, unit.span.column, unit.span.end_column)
         if chosen and all(self._is_literal(r, found, target) for r in chosen):
             self.out.literal.append((unit, chosen[0]))
         elif key in self._seen:
@@ -621,6 +621,25 @@ class Walk:
         self._settled.add(unit.step)
         self.out.meaning[unit.step] = target
         self._override(unit.step, target.vec)
+
+    def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
+        """The assignment that throws away what was accumulated under its name before, where just that is missing."""
+        mine = [u for u in self.subject.units if u.name == unit.name and u.step <= unit.step]
+        with precision(BITS):
+            gap = target.vec - self.corrected(unit.step)
+        for n, earlier in enumerate(mine[:-1]):
+            follower = mine[n + 1]
+            if follower.augmented or self.feeds(earlier.step, {follower.step}) or earlier.step == follower.step:
+                continue
+            if not gap.is_zero and self.corrected(earlier.step).same(gap):
+                return follower
+        return None
+
+    def _regained(self, unit: Unit) -> Repair:
+        """``=`` should be ``+=``."""
+        value = self.corrected(unit.step)
+        place = Place(unit.step, -1, -1, value, ())
+        return Repair(place, "lost-accumulation", "throws away what was accumulated before", 0.0, regain=unit.name)
 
     def _context(self, unit: Unit, target: Quantity) -> Context:
         def held(q: Quantity) -> bool:

@@ -210,7 +210,9 @@ def _one(
     text = source.text(span)
     q = repair.quantity
     expected = ""
-    if repair.keep >= 0:
+    if repair.regain:
+        expected = f"{repair.regain} + {text}"
+    elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
@@ -374,7 +376,7 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
 
 def _code(repair: Repair) -> str:
     return {"missing-term": "missing-term", "extra-term": "extra-term", "sign": "wrong-sign", "scale": "wrong-scale",
-            "missing-factor": "missing-factor", "extra-factor": "extra-factor"}.get(repair.mistake, "wrong-factor")  # fmt: skip
+            "missing-factor": "missing-factor", "lost-accumulation": "lost-accumulation", "extra-factor": "extra-factor"}.get(repair.mistake, "wrong-factor")  # fmt: skip
 
 
 def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
@@ -388,6 +390,8 @@ def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
         inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
         words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
     subject = f"the local derivative {factor}" if q is not None and q.kind == "local" and not repair.combine else f"`{_short(text)}`"
+    if repair.regain:
+        return f"`=` throws away what {repair.regain} held already; it should be `+=`"
     if repair.combine and q is not None:
         if repair.combine == "*":
             return f"{factor}: a factor of the chain rule is missing"

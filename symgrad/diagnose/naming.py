@@ -71,3 +71,9 @@ def claims(name: str) -> Iterator[Claim]:
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
     return normal(name) in BARE
+
+
+def key_of(name: str) -> str:
+    """``w`` for ``params["w"]``: also just w to the one who writes grads["w"]. Other names are themselves."""
+    match = re.fullmatch(r'.*\["(\w+)"\]', name)
+    return match.group(1) if match else name

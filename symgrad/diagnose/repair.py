@@ -49,6 +49,7 @@ class Repair:
         number: a rational that belongs there (or goes with it), if it is one.
         op: another op that belongs there.
         keep: the one operand that belongs there.
+        regain: the name whose earlier value is to be kept: ``=`` should be ``+=``.
     """
 
     place: Place
@@ -60,6 +61,7 @@ class Repair:
     number: object = None
     op: str = ""
     keep: int = -1
+    regain: str = ""
 
 
 class Line:

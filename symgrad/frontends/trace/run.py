@@ -165,7 +165,8 @@ class Run:
         tr = self.tracer
         if not isinstance(value, TracedFloat) or value.step is None or site.augmented:
             return value
-        if not tr.varies[value.step] or tr.builder.steps[value.step].is_hidden:
+        plain = isinstance(site.node, ast.Name | ast.Attribute)
+        if not tr.varies[value.step] or (tr.builder.steps[value.step].is_hidden and not plain):
             return value
         step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
         return number(tr, value.raw, step, value.flavour)
