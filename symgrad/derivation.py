@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,15 @@ def pick_variables(graph: Graph, wrt: Sequence[str] | str | None) -> tuple[int, 
                 hint=f"the variables are {known}",
             )
     return tuple(variables[name] for name in dict.fromkeys(wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class Manual:
+    """A derivative that the user computes: a step of a graph, with the exact values of that graph's inputs."""
+
+    graph: Graph
+    target: int
+    point: Mapping[int, Fraction]
 
 
 @dataclass(frozen=True)

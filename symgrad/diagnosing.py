@@ -251,10 +251,12 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         if rest and normal(head) in last and normal(rest) in names:
             wanted.append(last[normal(head)])
     wanted += [b.step for b in trace.bindings if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step]
+    late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
         wanted += [p.step for p in plain if p.order < first][-1:]
-    late = [p.step for p in plain[-2:]]
+        late += [p.step for p in plain if p.order < first][-3:]
+    late += [p.step for p in plain[-2:]]
     if not any(is_claim(b) for b in trace.bindings):
         # No name says anything: every result is tried, and values decide.
         late += list(last.values())[-12:]

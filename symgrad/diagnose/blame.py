@@ -616,11 +616,18 @@ class Walk:
             self.out.roots.append(Root(unit, target, found, chosen))
         for repair in chosen:
             self._apply(repair, unit)
-        if self._units_at[unit.step][0] is not unit or self.truth.values[unit.step] is not None:
+        if self._units_at[unit.step][0] is not unit or self.truth.values[unit.step] is not None or self._is_copy(unit):
             return  # another name for what stands elsewhere: that keeps its value
         self._settled.add(unit.step)
         self.out.meaning[unit.step] = target
         self._override(unit.step, target.vec)
+
+    def _is_copy(self, unit: Unit) -> bool:
+        """``self.db = dout``: what is stored is a value that stands elsewhere under another name."""
+        lines = self.subject.source.split("\n")
+        span = unit.span
+        text = lines[span.line - 1][span.column - 1 : span.end_column - 1] if span.line == span.end_line else ""
+        return ("." in unit.name or "[" in unit.name) and not unit.augmented and text.strip().isidentifier()
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""
