@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.checking import check_expression, derive
 from symgrad.errors import SymgradError
-from symgrad.points import Point
-from symgrad.report.model import Report
+
+if TYPE_CHECKING:
+    from symgrad.points import Point
+    from symgrad.report.model import Report
 
 __all__ = ["check", "derive"]
 
@@ -38,7 +40,8 @@ def check(
         from symgrad.diagnosing import check_file
 
         if at is not None or manual is not None:
-            raise SymgradError("a script brings its own values and its own derivative: 'at' and 'manual' are for expressions")
+            message = "a script brings its own values and its own derivative: 'at' and 'manual' are for expressions"
+            raise SymgradError(message)
         unknown = sorted(set(options) - set(_SCRIPT_ONLY))
         if unknown:
             raise SymgradError(f"'{unknown[0]}' is for expressions, and {os.fspath(target)} is a script")

@@ -55,6 +55,12 @@ def choose(style: str) -> Chooser:
     return lambda op, index: op.rule(index, style)
 
 
+def same_rules(graph: Graph, one: str, other: str) -> bool:
+    """Whether two styles of the table have the same rules for every op of the graph."""
+    ops = [OPS[name] for name in {s.op for s in graph.steps if not s.is_leaf}]
+    return all(op.rule(i, one) is op.rule(i, other) for op in ops for i in range(op.arity))
+
+
 def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") -> Backward:
     """Differentiate ``graph.output`` with respect to the steps at ``wrt``.
 

@@ -9,14 +9,14 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import symbolic
-from symgrad.backward import Chooser, Row, backward, rows
+from symgrad.backward import Row, backward, rows, same_rules
 from symgrad.derivation import Derivation, Manual
 from symgrad.enclosure import Proof, Proven, precision, prove, trimmed
 from symgrad.formats import Format
 from symgrad.graph import Graph
 from symgrad.judge import ROUNDING, UNDEFINED, judge, worst
 from symgrad.naming import display_names
-from symgrad.ops import lower
+from symgrad.ops import Lowered, lower
 from symgrad.ops.balls import exact_ball
 from symgrad.report.model import Finding, GradientReport, Report, WitnessValue
 from symgrad.rounding import ErrorModel, enclose_step
@@ -47,7 +47,9 @@ def judged(
     results: dict[str, list[WitnessValue]] = {}
     with precision(proofs[0].bits):
         rules = symbolic.confirmed_rules(graph, proofs[0].steps)
-    for name, computed in _witnesses(derivation, rules, point, fmt, report.device):
+    # The same pass twice is made once; in a long chain it is most of the work.
+    symbolic_rows = accurate if rules == "accurate" else rows(graph, derivation.wrt, derivation.order, rules)
+    for name, computed in _witnesses(derivation, symbolic_rows, point, fmt, report.device):
         results[name] = [c.judge(p, fmt, where) for c, p in zip(computed, proven, strict=True)]
     gradients = []
     for n, (gradient, truth) in enumerate(zip(report.gradients, proven, strict=True)):
@@ -133,9 +135,12 @@ class _Computed:
 
 
 def _witnesses(
-    derivation: Derivation, rules: Chooser, point: Mapping[int, Fraction], fmt: Format, device_name: str
+    derivation: Derivation, symbolic_rows: Sequence[Row], point: Mapping[int, Fraction], fmt: Format, device_name: str
 ) -> Iterator[tuple[str, list[_Computed]]]:
-    """Run the witnesses: name, then one computed value per derivative."""
+    """Run the witnesses: name, then one computed value per derivative.
+
+    ``symbolic_rows`` are the reverse passes that the symbolic witness runs.
+    """
     from symgrad import evaluate
 
     graph, wrt, order = derivation.graph, derivation.wrt, derivation.order
@@ -144,15 +149,19 @@ def _witnesses(
 
     values = {i: torch.tensor(float(v), dtype=dtype, device=device) for i, v in point.items()}
 
+    modelled: dict[int, tuple[Lowered, ErrorModel]] = {}
+
     def run_rows(found: Sequence[Row], origin: Sequence[int], *, values_at: Mapping[int, Any], compensated: bool,
                  given: Sequence[float] | None = None) -> list[_Computed]:  # fmt: skip
         out: list[_Computed] = []
         for row in found:
-            low = lower(row.reverse.graph)
+            if id(row) not in modelled:
+                low = lower(row.reverse.graph)
+                exact = {low.place[i]: point[j] for i, j in zip(values_at, point, strict=True)}
+                modelled[id(row)] = low, ErrorModel(low.graph, exact, fmt, [low.place[t] for t in row.targets])
+            low, model = modelled[id(row)]
             targets = [low.place[t] for t in row.targets]
             placed = {low.place[i]: v for i, v in values_at.items()}
-            exact = {low.place[i]: point[j] for i, j in zip(values_at, point, strict=True)}
-            model = ErrorModel(low.graph, exact, fmt, targets)
             if given is None:
                 run = evaluate.run(low.graph, placed, targets, dtype=dtype, device=device, compensated=compensated)
                 numbers = [float(v) for v in run]
@@ -172,7 +181,7 @@ def _witnesses(
         return out
 
     itself = range(len(graph))
-    yield "symbolic", run_rows(rows(graph, wrt, order, rules), itself, values_at=values, compensated=True)
+    yield "symbolic", run_rows(symbolic_rows, itself, values_at=values, compensated=True)
     forward = lower(graph)
     leaves = {forward.place[i]: v for i, v in values.items()}
     variables = [forward.place[i] for i in wrt]
@@ -180,11 +189,13 @@ def _witnesses(
     if order == 2:
         n = len(variables)
         found = [found[i * n + j] for i in range(n) for j in range(i, n)]
-    modelled = rows(forward.graph, variables, order, "autograd")
+    taught = derivation.rows
+    alike = forward.graph is graph and all(same_rules(r.reverse.graph, "autograd", "taught") for r in taught)
+    theirs = taught if alike else rows(forward.graph, variables, order, "autograd")
     yield "autograd", run_rows(
-        modelled, forward.origin, values_at=leaves, compensated=False, given=[float(v) for v in found]
+        theirs, forward.origin, values_at=leaves, compensated=False, given=[float(v) for v in found]
     )
-    yield "backward", run_rows(derivation.rows, itself, values_at=values, compensated=False)
+    yield "backward", run_rows(taught, itself, values_at=values, compensated=False)
 
 
 def _manual(manual: Manual, fmt: Format, device_name: str, truth: Proven) -> WitnessValue:

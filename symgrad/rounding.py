@@ -23,12 +23,13 @@ from flint import arb
 from symgrad.enclosure import precision
 from symgrad.formats import Format
 from symgrad.graph import Graph, Step
-from symgrad.ops import OPS
+from symgrad.ops import OPS, Op
 from symgrad.ops.balls import ArbMath, exact_ball, run_balls
 
 BITS = 96
 #: Below this relative error a step's perturbation does not change the derivatives noticeably.
 _NARROW = 2.0**-20
+_SHIFT, _OUTWARD = arb((1, -40)), 1 + arb((1, -39))
 _M = ArbMath()
 
 
@@ -45,6 +46,35 @@ class Bound:
     value: Any
     lost_at: int
     overflow: int
+
+
+class _Terms:
+    """What the error of one evaluation of an op in a format is made of, as balls: found once, used at every step.
+
+    Attributes:
+        errs: it rounds at all; ``correct`` says that it rounds correctly.
+        relative, absolute: its error in units of roundoff, relative to the result and to 1.
+        tiny: what is added to it near the bottom of the range.
+        rules: the accurate local derivatives; ``switches`` are the inputs without one, such as a condition.
+    """
+
+    def __init__(self, op: Op, fmt: Format) -> None:
+        self.errs = bool(op.ulp or op.ulp_absolute)
+        self.correct = op.ulp <= 0.5
+        self.relative = arb(1 if self.correct else 2 * op.ulp)
+        self.absolute = arb(2 * op.ulp_absolute)
+        self.tiny = exact_ball(fmt.tiny) / 2 * (1 + 2 * op.ulp)
+        self.rules = tuple(op.rule(position, "accurate") for position in range(op.arity))
+        self.switches = tuple(n for n, rule in enumerate(self.rules) if rule is None)
+        self._jumps = tuple(k.expr for k in op.kinks if k.jump)
+
+    def jumps_at(self, inputs: Sequence[Any]) -> bool:
+        """Whether the inputs may stand on a place where the op jumps."""
+        for place in self._jumps:
+            at = place(_M, *inputs)
+            if not (at > 0 or at < 0):
+                return True
+        return False
 
 
 class ErrorModel:
@@ -64,82 +94,77 @@ class ErrorModel:
         self._own: list[Any] = [None] * len(graph)
         self._partials: list[tuple[Any, ...]] = [()] * len(graph)
         self._finite: list[bool] = [False] * len(graph)
+        self._bounds: dict[int, Bound] = {}
         with precision(BITS):
             self._forward({i: exact_ball(v) for i, v in point.items()})
 
     def _forward(self, values: Mapping[int, Any]) -> None:
         """One sweep: each step's own error, its local derivatives, and the error that it carries."""
-        graph, fmt = self.graph, self.fmt
-        exact = run_balls(graph, values, self._needed)
+        graph, fmt, needed = self.graph, self.fmt, self._needed
+        exact = run_balls(graph, values, needed)
         u = arb(fmt.roundoff)
-        tiny = exact_ball(fmt.tiny) / 2
         normal, largest = exact_ball(fmt.smallest_normal), exact_ball(fmt.largest)
+        small = normal * 4
         zero, infinity = arb(0), arb("inf")
         carried: list[Any] = [zero] * len(graph)
         wide: list[Any] = list(exact)
+        terms = {name: _Terms(OPS[name], fmt) for name in {s.op for s in graph.steps if not s.is_leaf}}
         for i, step in enumerate(graph.steps):
-            if not self._needed[i]:
+            if not needed[i]:
                 continue
-            size = exact[i].abs_upper() if exact[i].is_finite() else infinity
-            if step.is_leaf:
+            mine = exact[i]
+            size = mine.abs_upper() if mine.is_finite() else infinity
+            if step.op not in terms:  # a leaf
                 own = zero if step.is_input else _constant_error(step, fmt, u, size)
+                if not size <= largest:
+                    own = infinity
+                    self._finite[i] = mine.is_finite()
+                total = own
             else:
-                op = OPS[step.op]
-                inputs = [wide[j] for j in step.inputs]
-                moved = any(carried[j] > _NARROW * abs(exact[j]) for j in step.inputs)
-                if not moved:
-                    inputs = [exact[j] for j in step.inputs]
-                value = exact[i] if not moved else enclose_step(step, inputs)
+                op = terms[step.op]
+                unsure = [j for j in step.inputs if not carried[j].is_zero()]
+                moved = any(carried[j] > _NARROW * abs(exact[j]) for j in unsure)
+                inputs = [(wide if moved else exact)[j] for j in step.inputs]
+                value = enclose_step(step, inputs) if moved else mine
                 own = zero
                 # A correctly rounded op that is given exact numbers and whose result is 0 gives just that.
-                exactly = op.ulp <= 0.5 and exact[i].is_zero() and all(carried[j].is_zero() for j in step.inputs)
-                if (op.ulp or op.ulp_absolute) and not exactly:
-                    own = u * (size * (2 * op.ulp if op.ulp > 0.5 else 1) + 2 * op.ulp_absolute)
-                    if size < normal * 4:
-                        own = own + tiny * (1 + 2 * op.ulp)
-                    if op.ulp > 0.5:
+                if op.errs and not (op.correct and not unsure and mine.is_zero()):
+                    own = u * (size * op.relative + op.absolute)
+                    if size < small:
+                        own = own + op.tiny
+                    if not op.correct:
                         # A function built from others may flush to 0, where one of them leaves the range: torch's
                         # sigmoid does once exp(-x) overflows, as does whatever it multiplies by its inputs then.
                         reach = sum((abs(x).abs_upper() for x in inputs if x.is_finite()), arb(1))
                         own = own + normal * reach
-                if not value.is_exact() and (any(k.jump for k in op.kinks) or self._may_switch(step, carried)):
+                if not value.is_exact() and (op.jumps_at(inputs) or any(step.inputs[p] in unsure for p in op.switches)):
                     own = own + 2 * value.rad()
                 partials = []
                 total = own
-                for position, j in enumerate(step.inputs):
-                    rule = op.rule(position, "accurate")
-                    if rule is None or (carried[j].is_zero() and graph.steps[j].is_const):
+                for rule, j in zip(op.rules, step.inputs, strict=True):
+                    if rule is None or (graph.steps[j].is_const and carried[j].is_zero()):
                         partials.append(zero)
                         continue
                     local = rule(_M, value, *inputs)
                     local = local if isinstance(local, arb) else arb(local)
                     partials.append(local)
-                    if not carried[j].is_zero():
+                    if j in unsure:
                         total = total + (abs(local) * carried[j]).abs_upper()
                 self._partials[i] = tuple(partials)
-                carried[i] = total
-            if not size <= largest:
-                own = infinity
-                self._finite[i] = exact[i].is_finite()
-            if step.is_leaf:
-                carried[i] = own
+                if not size <= largest:
+                    own = infinity
+                    self._finite[i] = mine.is_finite()
+            carried[i] = total
             self._own[i] = own
-            if not carried[i].is_zero():
-                wide[i] = _widened(exact[i], carried[i])
-
-    @staticmethod
-    def _may_switch(step: Step, carried: Sequence[Any]) -> bool:
-        """Whether an input that has no derivative, such as a condition, is uncertain."""
-        op = OPS[step.op]
-        return any(
-            op.rule(position, "accurate") is None and not carried[j].is_zero()
-            for position, j in enumerate(step.inputs)
-        )
+            if not total.is_zero():
+                wide[i] = _widened(mine, total)
 
     def bound(self, target: int) -> Bound:
         """The bound for one result, by one reverse sweep over the steps that it depends on."""
-        with precision(BITS):
-            return self._bound(target)
+        if target not in self._bounds:
+            with precision(BITS):
+                self._bounds[target] = self._bound(target)
+        return self._bounds[target]
 
     def culprit(self, target: int, computed: Sequence[float | None]) -> int:
         """The step whose *actual* rounding moved the result most, given what each step computed.
@@ -207,8 +232,10 @@ def _widened(exact: Any, by: Any) -> Any:
     if not by.is_finite():
         return arb("nan")
     # Around a middle of just 0, python-flint's x**2 is nan: move it a little.
-    middle = exact.mid() if not exact.mid().is_zero() else by.mid() * arb((1, -40))
-    return arb(middle, (by + exact.rad()) * (1 + arb((1, -39))))
+    middle = exact.mid()
+    if middle.is_zero():
+        middle = by.mid() * _SHIFT
+    return arb(middle, (by + exact.rad()) * _OUTWARD)
 
 
 def enclose_step(step: Step, inputs: Sequence[Any]) -> Any:

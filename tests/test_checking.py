@@ -206,15 +206,15 @@ def test_a_corrupted_sympy_definition_is_caught_by_all_others(corrupt: Any, name
 @pytest.mark.parametrize("relative", [1e-6, 1e-9, 1e-12])
 @pytest.mark.parametrize("witness", WITNESSES)
 def test_a_witness_off_by_little_disagrees(monkeypatch: pytest.MonkeyPatch, witness: str, relative: float) -> None:
-    from symgrad import checking
+    from symgrad import judging
 
-    real = checking._witnesses
+    real = judging._witnesses
 
     def bent(*args: Any) -> Any:
         for name, found in real(*args):
             yield name, [replace(c, value=c.value * (1 + relative)) for c in found] if name == witness else found
 
-    monkeypatch.setattr(checking, "_witnesses", bent)
+    monkeypatch.setattr(judging, "_witnesses", bent)
     report = check("40*tanh(w*tanh(w*0.5))", "w=2")
     assert blamed(report) == {witness}
     assert report.exit_code == 1

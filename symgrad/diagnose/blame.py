@@ -240,6 +240,8 @@ class Walk:
         whole = [q for q in agree if q.kind in ("cotangent", "tangent")] or self._whole(vec, pairs)
         if whole:
             self._settle(unit, whole[0])
+        elif not agree and self._is_parameter(unit, pairs) and (unit.augmented or self._accumulates_on(unit)):
+            self._root(unit)  # what is added up for one input is true of something else
         elif agree or matches:
             self._ambiguous(unit, agree or matches, bool(agree), final, pairs)
         elif not any(self._vec(p).usable for p in pairs):
@@ -260,6 +262,10 @@ class Walk:
         if self.origin(i) != i and not is_bare(unit.name):
             self._settled.add(i)  # another name for a forward value
             return
+        weak = all(q.kind in ("local", "term") for q in matches)
+        if is_bare(unit.name) and matches and weak and self._follows(unit) >= 0 and self._targets(unit):
+            self._root(unit)
+            return
         if not matches or self._users_fail(i):
             # A hidden step's derivative (of the denominator in a sigmoid written out) may be hit upon by accident.
             named = self.subject.names
@@ -272,6 +278,12 @@ class Walk:
             self._settle(unit, matches[0])
         elif is_bare(unit.name):
             self._root(unit)
+
+    def _follows(self, unit: Unit) -> int:
+        """The forward step whose cotangent a name that is used again and again held last; -1 if it held none."""
+        before = [u for u in self.subject.units if u.name == unit.name and u.step < unit.step]
+        meaning = self.out.meaning.get(before[-1].step) if before else None
+        return meaning.bottom if meaning is not None and meaning.kind in ("cotangent", "contribution") else -1
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
@@ -357,6 +369,10 @@ class Walk:
 
     def _is_leaf_gradient(self, pairs: Sequence[tuple[int, int]]) -> bool:
         return len(pairs) == 1 and self.graph.steps[pairs[0][1]].is_input
+
+    def _is_parameter(self, unit: Unit, pairs: Sequence[tuple[int, int]]) -> bool:
+        """The name is the gradient of an input, and no name that is used for one cotangent after the other."""
+        return not is_bare(unit.name) and all(self.graph.steps[b].is_input for _, b in pairs)
 
     def _ambiguous(
         self, unit: Unit, readings: Sequence[Quantity], partly: bool, final: bool, pairs: Sequence[tuple[int, int]]
@@ -512,6 +528,8 @@ class Walk:
                 meaning = self.out.meaning.get(i)
                 if meaning is not None and meaning.kind in ("cotangent", "sum", "contribution"):
                     upstream.add(meaning.bottom)
+        if not self.resolve(unit.name) and is_bare(unit.name) and (held := self._follows(unit)) >= 0:
+            upstream.add(held)
         upstream |= {self.truth.owner[u] for u in upstream if u in self.truth.owner}
         base = None
         if unit.augmented and unit.previous >= 0 and not self.corrected(unit.previous).is_zero:
@@ -601,6 +619,12 @@ class Walk:
                         best = (cost, target, pairs[0])
         target = best[1] if best else targets[0]
         chosen = best[2] if best else ()
+        if len(chosen) == 1 and self._blame_helper(chosen[0], unit):
+            if not self.corrected(unit.step).same(target.vec):
+                self._root(unit, targets)
+            else:
+                self._settle(unit, target)
+            return
         breaker = self._lost(unit, target)
         if breaker is not None:
             unit, chosen = breaker, (self._regained(breaker),)
@@ -628,6 +652,19 @@ class Walk:
         span = unit.span
         text = lines[span.line - 1][span.column - 1 : span.end_column - 1] if span.line == span.end_line else ""
         return ("." in unit.name or "[" in unit.name) and not unit.augmented and text.strip().isidentifier()
+
+    def _blame_helper(self, repair: Repair, unit: Unit) -> bool:
+        """If what must change is a variable that nothing true was found in, its own assignment is the place to look."""
+        node = repair.place.node
+        units = self._units_at.get(node)
+        if not units or node in self._settled or node == unit.step or self.truth.values[node] is not None:
+            return False
+        if repair.quantity is not None and repair.quantity.kind == "forward" and not repair.combine:
+            return False
+        self._settled.add(node)
+        span = units[0].span
+        self._root(units[0], [Quantity("helper", -1, -1, repair.place.wanted)])
+        return (span.line, span.column, span.end_column) in self._seen
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""

@@ -126,8 +126,9 @@ def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
     if not wrong and apart:
         return apart, ""
     if not wrong:
-        lines = ", ".join(str(n) for n in sorted({r.unit.line for r in roots}))
-        return [], f"line {lines}: not the derivative that the name suggests, but every result that uses it is right"
+        scaled = {r.unit.line for r in roots if (r.found / r.target.vec).constant() is not None}
+        lines = ", ".join(str(n) for n in sorted(scaled))
+        return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
     if len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {u.step for u, _, _ in wrong}
@@ -198,6 +199,8 @@ def _meaning(root: Root, wording: Wording) -> str:
     q = root.target
     if q.kind in ("tangent", "local"):
         return wording.factor(q.top, q.bottom)
+    if q.kind == "helper":
+        return root.unit.name
     return wording.factor(wording.subject.loss, q.bottom)
 
 
@@ -366,6 +369,8 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
         if len(near) == 1:
             return wording.factor(target.top, near[0].bottom)
         return wording.factor(target.top, target.bottom)
+    if target.kind == "helper":
+        return root.unit.name
     if target.kind == "contribution":
         return wording.factor(target.top, target.bottom)
     tops = [t for t, _ in truth.into.get(target.bottom, ())]

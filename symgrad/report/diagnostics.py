@@ -34,7 +34,8 @@ def print_finding(console: Console, report: Report, f: Finding) -> None:
         _line(console, Text(frame(source if f.root or report.is_code else report.source, f.span, f.label)))
     gutter = " " * (len(str(f.line)) if f.line else 1)
     if f.forward:
-        where = f"   ({f.forward_span.file}:{f.forward_span.line})" if f.forward_span is not None and report.is_code else ""
+        span = f.forward_span if report.is_code else None
+        where = f"   ({span.file}:{span.line})" if span is not None else ""
         _line(console, Text(f"{gutter} = forward: {f.forward}{where}"))
     if f.fix:
         proof = "" if f.fix_verified else "   (not verified)"

@@ -1,9 +1,9 @@
 """Which rules the symbolic witness may use: the table's accurate ones, but only where SymPy confirms them.
 
-SymPy derives every local derivative by itself. The table's accurate rule is another form of the same function (sech(x)**2
-for 1 - tanh(x)**2), and it is evaluated in place of SymPy's only if both enclose the same value, in Arb, at the inputs that
-the op has in this very computation. Where they differ SymPy's own form is used, so that a wrong rule in the table shows as
-a disagreement between the witnesses instead of being shared by all of them.
+SymPy derives every local derivative by itself. The table's accurate rule is another form of the same function
+(sech(x)**2 for 1 - tanh(x)**2), and it is evaluated in place of SymPy's only if both enclose the same value, in Arb, at
+the inputs that the op has in this very computation. Where they differ SymPy's own form is used, so that a wrong rule in
+the table shows as a disagreement between the witnesses instead of being shared by all of them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SAMPLES = 8
 _M = ArbMath()
 
 
-def confirmed_rules(graph: Graph, balls: Sequence[Any]) -> Chooser:
-    """A chooser of rules for :func:`symgrad.backward.backward`.
+def confirmed_rules(graph: Graph, balls: Sequence[Any]) -> Chooser | str:
+    """The rules for :func:`symgrad.backward.backward`: ``"accurate"`` where SymPy confirms all of those.
 
     Args:
         graph: the forward graph.
@@ -49,6 +49,9 @@ def confirmed_rules(graph: Graph, balls: Sequence[Any]) -> Chooser:
             sample = found[:: max(1, len(found) // SAMPLES)]
             if theirs is not None and not all(_same(graph, balls, i, rule, theirs) for i in sample):
                 doubted[name, position] = theirs
+
+    if not doubted:
+        return "accurate"
 
     def choose(op: Op, position: int) -> Rule | None:
         return doubted.get((op.name, position)) or op.rule(position, "accurate")
