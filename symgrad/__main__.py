@@ -1,5 +1,5 @@
 """``python -m symgrad``."""
 
-from symgrad.cli import main
+from symgrad.cli import entry
 
-main(prog_name="symgrad")
+entry()

@@ -55,10 +55,11 @@ def choose(style: str) -> Chooser:
     return lambda op, index: op.rule(index, style)
 
 
-def same_rules(graph: Graph, one: str, other: str) -> bool:
-    """Whether two styles of the table have the same rules for every op of the graph."""
-    ops = [OPS[name] for name in {s.op for s in graph.steps if not s.is_leaf}]
-    return all(op.rule(i, one) is op.rule(i, other) for op in ops for i in range(op.arity))
+def same_rules(reverse: Backward, one: str, other: str) -> bool:
+    """Whether two styles of the table have the same rule for everything that ``reverse`` differentiates."""
+    steps = reverse.graph.steps
+    used = {(s.op, n) for s in steps[: reverse.forward] for n, j in enumerate(s.inputs) if not steps[j].is_const}
+    return all(OPS[name].rule(n, one) is OPS[name].rule(n, other) for name, n in used)
 
 
 def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") -> Backward:

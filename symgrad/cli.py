@@ -96,8 +96,8 @@ def main(
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
 
     TARGET may hold several statements, "q = x+y; f = q*z"; the last one is the function. "-" reads standard input.
-    Without --at the derivative is derived and printed, not evaluated. With --manual your own formula is checked, and the
-    wrong factor named.
+    Without --at the derivative is derived and printed, not evaluated. With --manual your own formula is checked, and
+    the wrong factor named.
 
     TARGET may also be a Python script (a path that ends in .py): then the derivative that it works out by hand is
     checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
@@ -220,3 +220,20 @@ def _colored(choice: str) -> bool:
     if choice != "auto":
         return choice == "always"
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def entry() -> None:
+    """The command as a process of its own. It ends at once: taking torch and SymPy down in order takes half a second."""
+    code: Any = 0
+    try:
+        main(prog_name="symgrad")
+    except SystemExit as end:
+        code = end.code or 0
+    if not isinstance(code, int):
+        sys.exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = 0
+    os._exit(code)

@@ -102,6 +102,8 @@ def kinks_at(graph: Graph, balls: Sequence[Any], needed: Sequence[bool]) -> list
             continue
         inputs = [balls[j] for j in step.inputs]
         for kink in OPS[step.op].kinks:
+            if kink.varies is not None and graph.steps[step.inputs[kink.varies]].is_const:
+                continue
             if kink.active is not None and kink.active(_M, *inputs).is_zero():
                 continue
             if kink.expr(_M, *inputs).contains(0):
@@ -271,7 +273,10 @@ def _one_sided(
     if None in sides or None in beyond:
         # Perhaps it is not the kink that is to blame, but a step that has no finite derivative.
         place = "left" if sides[0] is None else "right"
-        reason = plain.reason or f"{name} has a kink here, and no derivative on the {place} that could be proven"
+        reason = f"{name} has a kink here, and no derivative on the {place} that could be proven"
+        if None in beyond and not any(b.is_finite() for b in (below if beyond[0] is None else above)):
+            reason = f"the function has no value on the {'left' if beyond[0] is None else 'right'} of this point"
+        reason = plain.reason or reason
     elif jumps:
         at, before, after = _short(value), _short(beyond[0]), _short(beyond[1])
         between = f"{at} at the point, " if at not in (before, after) else ""

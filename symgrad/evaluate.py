@@ -68,7 +68,7 @@ def _function(name: str) -> Callable[..., Any]:
     lacking: set[Any] = set()
 
     def guarded(*args: Any) -> Any:
-        dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None)
+        dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None) if lacking else None
         if dtype not in lacking:
             try:
                 return raw(*args)
@@ -78,6 +78,7 @@ def _function(name: str) -> Callable[..., Any]:
                     raise
                 return guarded(*(_promote(a, args) for a in args))
             except (NotImplementedError, RuntimeError) as problem:
+                dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None)
                 if dtype not in (torch.float16, torch.bfloat16) or "not implemented" not in str(problem):
                     raise
                 lacking.add(dtype)
@@ -239,7 +240,7 @@ def _carry(name: str, y: Any, args: Sequence[Any], errors: Sequence[Any]) -> Any
         if rule is not None:
             total = total + rule(_MATH, y, *args) * error
     if isinstance(total, torch.Tensor):
-        return torch.where(torch.isfinite(total), total, 0.0)
+        return torch.nan_to_num(total, nan=0.0, posinf=0.0, neginf=0.0)
     return total
 
 

@@ -190,7 +190,7 @@ def _witnesses(
         n = len(variables)
         found = [found[i * n + j] for i in range(n) for j in range(i, n)]
     taught = derivation.rows
-    alike = forward.graph is graph and all(same_rules(r.reverse.graph, "autograd", "taught") for r in taught)
+    alike = forward.graph is graph and all(same_rules(r.reverse, "autograd", "taught") for r in taught)
     theirs = taught if alike else rows(forward.graph, variables, order, "autograd")
     yield "autograd", run_rows(
         theirs, forward.origin, values_at=leaves, compensated=False, given=[float(v) for v in found]

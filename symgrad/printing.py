@@ -122,6 +122,8 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
         inner = graph[step.inputs[0]]
         # "-2" is the number; the negation of a number is "-(2)".
         bare = inner.is_const and inner.is_hidden and isinstance(inner.value, Fraction)
+        if bare and not infix.symbol:
+            return [_constant(inner)[0]], _constant(inner)[1]
         operand: list[_Piece] = ["(", (step.inputs[0], 0), ")"] if bare else [(step.inputs[0], infix.right)]
         return [infix.symbol, *operand], infix.precedence
     left, right = step.inputs

@@ -63,9 +63,8 @@ def test_every_witness_agrees_or_rounds(dtype: str, text: str, x: float, y: floa
 @example(text="x^3*y", x=2.0, y=3.0)
 def test_second_derivatives_too(text: str, x: float, y: float) -> None:
     try:
-        names = symgrad.derive(text).variables
-        assume(len(names) == 2)
-        report = check(text, {"x": x, "y": y}, order=2)
+        values = {"x": x, "y": y}
+        report = check(text, {n: values[n] for n in symgrad.derive(text).variables}, order=2)
     except SymgradError:
         assume(False)
     assert report.verdict != "disagree", [(g.wrt, dict(g.witnesses)) for g in report.gradients]
@@ -222,6 +221,36 @@ def test_a_witness_off_by_little_disagrees(monkeypatch: pytest.MonkeyPatch, witn
 
 
 # --- kinks and edges, as reported ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("0^x", "x=0", "no value on the left"),
+        ("x^y", "x=0,y=0", "no value on the left"),
+        ("0^(x^2)", "x=0", "jumps here: 0 on the left, 1 at the point, 0 on the right"),
+    ],
+)
+def test_zero_to_the_zero_has_no_slope_in_the_exponent(text: str, at: str, words: str) -> None:
+    report = check(text, at)
+    assert report.exit_code == 2
+    assert report.gradients[-1].verdict == "undefined"
+    assert words in report.gradients[-1].reason
+
+
+@pytest.mark.parametrize("text", ["x^0", "x^2", "x^1", "2^x", "(x + 1)^x"])
+def test_powers_at_zero_that_have_a_slope(text: str) -> None:
+    report = check(text, "x=0")
+    assert report.verdict == "agree"
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(("text", "at"), [("polygamma(n, y)", "n=1.5,y=2"), ("polygamma(1.5, y)", "y=2")])
+def test_an_order_of_polygamma_that_is_no_integer_is_refused(text: str, at: str) -> None:
+    with pytest.raises(SymgradError, match="an order that is a natural number; here it is given 1.5") as caught:
+        check(text, at)
+    assert caught.value.span is not None
+    assert check("polygamma(n/3, y)", "n=3,y=2").verdict == "agree"
 
 
 @pytest.mark.parametrize(

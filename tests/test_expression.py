@@ -21,6 +21,7 @@ from symgrad.frontends.expression import parse, parse_point, parse_points
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import expression_text, number_text, step_text, text_names, to_text
+from symgrad.report.latex import formula
 
 
 def nested(graph: Graph, index: int | None = None) -> Any:
@@ -538,3 +539,19 @@ def test_points() -> None:
 def test_spans_of_points_count_from_the_whole_text() -> None:
     span = parse_point("x=3, z=sqrt(2)")["z"][1].span
     assert str(span) == "--at:1:8"
+
+
+def test_another_name_for_a_value_prints_as_the_value() -> None:
+    """``b = a`` in a script is a step; in the language of expressions it is the statement alone."""
+    builder = GraphBuilder()
+    a = builder.add("input", name="a")
+    total = builder.add("add", (a, builder.const(Fraction(2))))
+    b = builder.add("alias", (total,), name="b")
+    c = builder.add("alias", (builder.const(Fraction(-2)),), name="c")
+    graph = builder.build(builder.add("mul", (b, c), name="d"))
+    assert to_text(graph) == "b = (a + 2); c = -2; d = b*c"
+    assert [step_text(graph, i) for i in (b, c)] == ["u1", "-2"]
+    assert formula(graph, b, ["a", "", "", "b", "c", "d"], len(graph)) == "a + 2"
+    assert "alias" not in SPELLINGS
+    with pytest.raises(SymgradError, match="alias"):
+        parse("alias(x)")

@@ -18,6 +18,7 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import symgrad
 from symgrad.backward import backward
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph, GraphBuilder
@@ -655,6 +656,23 @@ def test_latex() -> None:
     assert sympy_latex(sp.Heaviside(x)) == r"H\left(x\right)"
     assert sympy_latex(sigmoid(x) ** 2 * sp.sqrt(y)) == r"\sqrt{y} \sigma\left(x\right)^{2}"
     assert sympy_latex(sp.sech(sp.Symbol("alpha", real=True)) ** 2) == r"\operatorname{sech}^{2}{\left(\alpha \right)}"
+
+
+@pytest.mark.parametrize("name", sorted(OPS))
+def test_every_definition_takes_an_exponent_in_latex(name: str) -> None:
+    """SymPy's printer hands a function its exponent, and its own printer of Piecewise takes none."""
+    op = OPS[name]
+    inputs = sp.symbols(f"a:{op.arity}", real=True)
+    text = sympy_latex(sp.Pow(op.sympy(*inputs), y, evaluate=False))
+    assert "y" in text
+    assert text.count(r"\left") == text.count(r"\right")
+
+
+def test_latex_of_a_power_of_cases() -> None:
+    cases = sp.Piecewise((x, x < 1), (2, True))
+    assert sympy_latex(cases**2) == r"\left(" + sympy_latex(cases) + r"\right)^{2}"
+    report = symgrad.check("where(x<1, sqrt(x), log2(x))^a")
+    assert r"\end{cases}\right)^{a}" in report.latex()
 
 
 def test_text_of_what_has_no_spelling() -> None:

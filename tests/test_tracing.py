@@ -662,3 +662,34 @@ def test_a_script_prints_under_tracing_what_it_prints_under_python(path: Path) -
     )
     made = trace(path.read_text())
     assert list(made.prints) == plain.stdout.rstrip("\n").split("\n")
+
+
+@pytest.mark.parametrize(
+    ("call", "op"),
+    [
+        ("torch.maximum(x, y)", "max"),
+        ("torch.minimum(x, y)", "min"),
+        ("torch.atan2(x, y)", "atan2"),
+        ("torch.hypot(x, y)", "hypot"),
+        ("torch.logaddexp(x, y)", "logaddexp"),
+        ("torch.lgamma(x)", "lgamma"),
+        ("torch.digamma(x)", "digamma"),
+        ("torch.polygamma(2, x)", "polygamma"),
+        ("torch.where(x > 0, x, y)", "where"),
+        ("x.lgamma()", "lgamma"),
+        ("x.maximum(y)", "max"),
+    ],
+)
+def test_torch_functions_that_the_table_runs_by_a_callable(call: str, op: str) -> None:
+    """Their entry in the table is no dotted name, so their spellings are stated; the value is torch's own."""
+    text = f"""
+        import torch
+        x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+        y = torch.tensor(1.9, dtype=torch.float64)
+        r = {call}
+    """
+    made = trace(text)
+    assert step(made, "r").op == op
+    run = f"import torch; x, y = torch.tensor([0.7, 1.9], dtype=torch.float64); print(repr(float({call})))"
+    truth = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True).stdout
+    assert value(made, "r") == pytest.approx(float(truth), rel=1e-14)

@@ -6,6 +6,7 @@ assignment is right, whatever its own inputs were. If not, it is a root: the mis
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,9 @@ from symgrad.ops.balls import exact_ball
 
 #: How far ahead two readings of an assignment are compared.
 LOOK_AHEAD = 40
+
+#: A name that stands for more steps than this (a loop) is looked up by value and not compared one by one.
+MANY = 12
 
 #: Forward-mode values are looked for with respect to every input as long as there are no more than this.
 TANGENT_WORK = 5000
@@ -85,6 +89,10 @@ class Walk:
         self._last = {unit.name: unit for unit in subject.units}
         self._seen: dict[tuple[int, int, int], int] = {}
         self._resolved: dict[str, list[tuple[int, int]]] = {}
+        self._continued = {(u.name, u.previous) for u in subject.units if u.augmented}
+        self._by_name: dict[str, list[Unit]] = {}
+        for unit in subject.units:
+            self._by_name.setdefault(unit.name, []).append(unit)
         self._topless: set[str] = set()
         self._carried: list[int] = []
 
@@ -244,9 +252,9 @@ class Walk:
             self._root(unit)  # what is added up for one input is true of something else
         elif agree or matches:
             self._ambiguous(unit, agree or matches, bool(agree), final, pairs)
-        elif not any(self._vec(p).usable for p in pairs):
+        elif not any(self._vec(p).usable for p in pairs[:MANY]):
             return
-        elif all(self._vec(p).is_zero for p in pairs) and vec.is_zero:
+        elif vec.is_zero and all(self._vec(p).is_zero for p in pairs):
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
         else:
             self._root(unit)
@@ -281,8 +289,9 @@ class Walk:
 
     def _follows(self, unit: Unit) -> int:
         """The forward step whose cotangent a name that is used again and again held last; -1 if it held none."""
-        before = [u for u in self.subject.units if u.name == unit.name and u.step < unit.step]
-        meaning = self.out.meaning.get(before[-1].step) if before else None
+        mine = self._by_name[unit.name]
+        n = bisect.bisect_left(mine, unit.step, key=lambda u: u.step)
+        meaning = self.out.meaning.get(mine[n - 1].step) if n else None
         return meaning.bottom if meaning is not None and meaning.kind in ("cotangent", "contribution") else -1
 
     def _users_fail(self, i: int) -> bool:
@@ -301,7 +310,7 @@ class Walk:
 
     def _users(self, i: int, vec: Vec) -> list[tuple[int, Vec]]:
         """The next assignments that use this step, with their values if it has this one."""
-        used_later = self._dependents(i)
+        used_later = [k for k in self._dependents(i) if k - i <= 20 * LOOK_AHEAD]
         values: dict[int, Vec] = {i: vec}
         for k in range(i + 1, (used_later[-1] if used_later else i) + 1):
             if self.truth.values[k] is None and any(j in values for j in self.graph.steps[k].inputs):
@@ -350,7 +359,7 @@ class Walk:
     def _whole(self, vec: Vec, pairs: Sequence[tuple[int, int]]) -> list[Quantity]:
         """The claim itself, compared directly: needed where the value is zero or not indexed."""
         out = []
-        for pair in pairs:
+        for pair in pairs if len(pairs) <= MANY else ():
             wanted = self._vec(pair)
             if wanted.same(vec):
                 out.append(Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted))
@@ -404,7 +413,7 @@ class Walk:
 
     def _accumulates_on(self, unit: Unit) -> bool:
         """More is added to this name later."""
-        return any(u.name == unit.name and u.augmented and u.previous == unit.step for u in self.subject.units)
+        return (unit.name, unit.step) in self._continued
 
     def _dependents(self, i: int) -> list[int]:
         """The next assignments that use this step, through hidden steps only."""
@@ -558,20 +567,23 @@ class Walk:
                 out.append(Quantity("tangent", top, bottom, self._vec((top, bottom))))
                 continue
             parts = self.truth.into.get(bottom, [])
-            arriving = [vec for t, vec in parts if t in upstream]
+            if len(parts) > MANY:
+                near = self._near(line.used())
+                parts = [(t, v) for t, v in parts if t in near][:MANY] or parts[-MANY:]
+            arriving = [flow for t in upstream if (flow := self.truth.along.get((t, bottom))) is not None]
             total = self.truth.cotangents[bottom]
             whole = Quantity("cotangent", top, bottom, total)
             if base is not None and not self._accumulates_on(unit):
                 out.append(whole)
             if base is not None:
-                for vec in ([_sum(arriving)] if arriving else []) + [v for _, v in parts]:
+                for vec in ([_sum(arriving)] if arriving else []) + [v for _, v in parts[:MANY]]:
                     out.append(Quantity("sum", top, bottom, base + vec))
                 if self._accumulates_on(unit):
                     out.append(whole)
             elif len(parts) > 1 and self._accumulates_on(unit):
                 if arriving and len(arriving) < len(parts):
                     out.append(Quantity("sum", top, bottom, _sum(arriving)))
-                out.extend(Quantity("contribution", t, bottom, v) for t, v in parts)
+                out.extend(Quantity("contribution", t, bottom, v) for t, v in parts[:MANY])
                 out.append(whole)
             else:
                 out.append(whole)
@@ -585,7 +597,10 @@ class Walk:
         if len(pairs) == 1:
             yield from pairs
             return
-        fed = [p for p in pairs if any(t in upstream for t, _ in self.truth.into.get(p[1], ()))] or list(pairs)
+        near = self._near(used)
+        fed = [p for p in pairs if any((t, p[1]) in self.truth.along for t in upstream)] or list(pairs)
+        if len(fed) > 10 * MANY:
+            fed = [p for p in fed if p[1] in near] or fed[: 10 * MANY]
         forward = {self.origin(i) for i in used}
 
         def nearness(pair: tuple[int, int]) -> int:
@@ -598,6 +613,15 @@ class Walk:
 
         yield from sorted(fed, key=nearness, reverse=True)[:8]
 
+    def _near(self, used: Collection[int]) -> set[int]:
+        """Forward steps within two named steps of those that a line uses."""
+        near = {j for i in used for j in (i, self.origin(i)) if self.truth.values[j] is not None}
+        # A weight is used everywhere, and so says nothing about where.
+        near = {i for i in near if len(self._children[i]) <= MANY}
+        for _ in range(4):
+            near |= {k for i in near for k in self._children[i] if self.truth.values[k] is not None}
+        return near
+
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
         targets = targets or self._targets(unit)
         if not targets:
@@ -605,6 +629,10 @@ class Walk:
         line = self.line(unit)
         found = self.corrected(unit.step)
         key = (unit.span.line, unit.span.column, unit.span.end_column)
+        if key in self._seen:
+            # The line was understood when it went wrong first; here only its right value is needed.
+            self._again(key, unit, targets[0])
+            return
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
         for rank, target in enumerate(targets[:12]):
             options = repairs(line, self._context(unit, target))
@@ -631,15 +659,22 @@ class Walk:
             key = (unit.span.line, unit.span.column, unit.span.end_column)
         if chosen and all(self._is_literal(r, found, target) for r in chosen):
             self.out.literal.append((unit, chosen[0]))
-        elif key in self._seen:
-            n = self._seen[key]
-            old = self.out.roots[n]
-            self.out.roots[n] = Root(old.unit, old.target, old.found, old.repairs, old.again + 1)
-        else:
+        elif key not in self._seen:
             self._seen[key] = len(self.out.roots)
             self.out.roots.append(Root(unit, target, found, chosen))
         for repair in chosen:
             self._apply(repair, unit)
+        self._put_right(unit, target)
+
+    def _again(self, key: tuple[int, int, int], unit: Unit, target: Quantity) -> None:
+        """The same line in another round of a loop."""
+        n = self._seen[key]
+        old = self.out.roots[n]
+        self.out.roots[n] = Root(old.unit, old.target, old.found, old.repairs, old.again + 1)
+        self._put_right(unit, target)
+
+    def _put_right(self, unit: Unit, target: Quantity) -> None:
+        """What follows is judged as if this assignment had its true value."""
         if self._units_at[unit.step][0] is not unit or self.truth.values[unit.step] is not None or self._is_copy(unit):
             return  # another name for what stands elsewhere: that keeps its value
         self._settled.add(unit.step)
@@ -668,7 +703,7 @@ class Walk:
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""
-        mine = [u for u in self.subject.units if u.name == unit.name and u.step <= unit.step]
+        mine = [u for u in self._by_name[unit.name] if u.step <= unit.step][-MANY:]
         with precision(BITS):
             gap = target.vec - self.corrected(unit.step)
         for n, earlier in enumerate(mine[:-1]):

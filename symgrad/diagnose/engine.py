@@ -449,6 +449,9 @@ def _beyond(subject: Subject, everything: set[str]) -> int:
 
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
+    for subject in candidates:
+        if normal(subject.names.get(subject.loss, "")) in SURELY_LOSS:
+            return subject
     scored = []
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
     for n, subject in enumerate(candidates):
@@ -459,6 +462,6 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a loss,
         # and what stands late in the forward pass, counts for more than a few lines that fit.
         name = normal(subject.names.get(subject.loss, ""))
-        prior = 3 * (name in LOSS_NAMES) + 12 * (name in SURELY_LOSS) - 3 * n - 6 * _beyond(subject, everything)
+        prior = 3 * (name in LOSS_NAMES) - 3 * n - 6 * _beyond(subject, everything)
         scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

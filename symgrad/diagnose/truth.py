@@ -65,6 +65,7 @@ class Truth:
         values: of every forward step.
         cotangents: dL/d step.
         links: the chain-rule factors, by top.
+        along: the contribution that flows from one step to another.
         into: for each step the (top, contribution) pairs that add up to its cotangent.
     """
 
@@ -92,6 +93,7 @@ class Truth:
         #: Hidden step -> the named step that it is a part of.
         self.owner: dict[int, int] = {}
         self.into: dict[int, list[tuple[int, Vec]]] = {}
+        self.along: dict[tuple[int, int], Vec] = {}
         with precision(BITS):
             self._named_links()
         self._tangents: dict[int, dict[int, Vec]] = {}
@@ -129,7 +131,9 @@ class Truth:
                 merged = [self._recognised(top, bottom, local) for bottom, local in found.items()]
             self.links[top] = merged
             for link in merged:
-                self.into.setdefault(link.bottom, []).append((top, self.cotangents[top] * link.local))
+                flow = self.cotangents[top] * link.local
+                self.into.setdefault(link.bottom, []).append((top, flow))
+                self.along[top, link.bottom] = flow
 
     def _merge(self, direct: Sequence[Link]) -> list[Link]:
         """x*x has two factors with the same ends: their sum is d top/d bottom, and each is one of its terms."""

@@ -20,9 +20,6 @@ from symgrad.ops.inverses import INVERSES
 #: Two values are the same if they differ by less than this, relatively. Looser than the arithmetic needs, since people
 #: write 0.3989 for 1/sqrt(2*pi) and 1e-8 into denominators; tighter than any mistake.
 TOLERANCE = 1e-6
-#: Below this, relative to what it was computed from, a value counts as zero.
-ZERO = 1e-24
-
 _M = ArbMath()
 
 
@@ -57,7 +54,8 @@ class Vec:
 
     @property
     def is_zero(self) -> bool:
-        return all(abs(x) < ZERO for x in self.floats if math.isfinite(x))
+        """Zero as far as the arithmetic can tell: a gradient that has vanished to 1e-200 is not."""
+        return all(b.contains(0) for b, x in zip(self.balls, self.floats, strict=True) if math.isfinite(x))
 
     @property
     def usable(self) -> bool:
@@ -70,14 +68,16 @@ class Vec:
         for k, (a, b) in enumerate(zip(self.floats, other.floats, strict=True)):
             if not (math.isfinite(a) and math.isfinite(b)):
                 continue
-            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) and abs(a - b) > ZERO:
-                return False
+            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)):
+                first, second = self.balls[k], other.balls[k]
+                if not (first.contains(0) and second.contains(0)):
+                    return False
             shared += k > 0
         return shared >= 2
 
     def same_at_user(self, other: Vec) -> bool:
         a, b = self.floats[0], other.floats[0]
-        return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b), ZERO)
+        return math.isfinite(a) and math.isfinite(b) and abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
 
     def constant(self) -> Fraction | None:
         """The value as a simple rational, if it is the same one at every point."""

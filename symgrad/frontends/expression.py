@@ -31,7 +31,7 @@ __all__ = ["NAME_HINTS", "parse", "parse_point", "parse_points", "to_text"]
 #: Infix symbol -> op.
 _INFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and not op.infix.prefix}
 #: Prefix symbol -> op.
-_PREFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and op.infix.prefix}
+_PREFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and op.infix.prefix and op.infix.symbol}
 #: Other ways to write a symbol.
 _SYMBOLS = {"^": "**", "·": "*", "×": "*", "⋅": "*", "÷": "/", "−": "-", "≤": "<=", "≥": ">=", "≠": "!="}
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

@@ -313,6 +313,11 @@ def _enclose_polygamma(n: Any, x: Any) -> Any:
     return enclose_polygamma(int(n.unique_fmpz()), x) if n.is_integer() and n >= 0 else arb("nan")
 
 
+def _natural(m: Any, n: Any, x: Any) -> Any:
+    """Not negative where the order may be a natural number; -1 where it is certainly none."""
+    return n if n.contains_integer() else arb(-1)
+
+
 register(
     Op(
         # The order n is an integer, so nothing varies with it.
@@ -323,7 +328,7 @@ register(
         ulp=16.0, ulp_absolute=64.0, lossy=(lambda n, x: x < 0, "left of 0"),
         domain=(
             Condition(lambda m, n, x: _pole_distance(m, x), "!=", "an argument that is not zero or a negative integer"),
-            Condition(lambda m, n, x: n, ">=", "an order that is a natural number"),
+            Condition(_natural, ">=", "an order that is a natural number"),
         ),
     )
 )  # fmt: skip

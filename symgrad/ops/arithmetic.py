@@ -32,11 +32,11 @@ def estimate(t: Any, error: Any, product: Any = None) -> Any:
     Overflow leaves infinities and nan in its making; and where ``product``, a number that was multiplied out to get
     it, is so small that half of its digits lie below the smallest subnormal, the residual is noise.
     """
-    known = t.isfinite(error)
-    if product is not None:
-        info = t.finfo(error.dtype)
-        known = known & (t.abs(product) > info.tiny / info.eps)
-    return t.where(known, error, t.zeros_like(error))
+    known = t.nan_to_num(error, nan=0.0, posinf=0.0, neginf=0.0)
+    if product is None:
+        return known
+    info = t.finfo(error.dtype)
+    return t.where(t.abs(product) > info.tiny / info.eps, known, t.zeros_like(known))
 
 
 def _two_sum(t: Any, y: Any, a: Any, b: Any) -> Any:
@@ -133,11 +133,13 @@ register(
 )  # fmt: skip
 
 
+# Another name for a value (``b = a`` in a script): a step of its own, so that the line stays visible.
 register(
     Op(
         "alias", 1, (lambda m, y, a: 1,),
         sympy=lambda a: a, enclose=lambda a: a, torch=lambda t, a: a, latex="{0}", ulp=0.0, hidden=True,
-        infix=Infix("", ATOM, ATOM, ATOM, prefix=True), residual=lambda t, y, a: 0.0, points=((1.5,), (-2.0,)),
+        infix=Infix("", ATOM, ATOM, ATOM, prefix=True), residual=lambda t, y, a: t.zeros_like(y),
+        points=((1.5,), (-2.0,)),
     )
 )  # fmt: skip
 
@@ -165,6 +167,10 @@ def _pow_slope(m: Any, y: Any, a: Any, b: Any) -> Any:
     return m.where(m.ne(a, 0), y * m.log(a), 0)
 
 
+def _pow_corner(m: Any, a: Any, b: Any) -> Any:
+    return abs(a) + abs(b)
+
+
 def _power(a: Any, b: Any) -> Any:
     """``a**b`` in balls. Arb goes by way of log(a) unless it knows that b is an integer."""
     if b.is_integer():
@@ -186,6 +192,8 @@ register(
             Condition(_pow_base, ">=", "a base that is not negative when the exponent is not an integer"),
             Condition(_pow_pole, "!=", "a base other than zero when the exponent is negative"),
         ),
+        # 0**0 is 1, but 0**b is 0 right of b = 0 and has no value left of it. The slope of x**0 is 0 everywhere.
+        kinks=(Kink(_pow_corner, jump=True, varies=1),),
         # Beyond 2**24 the exponent less one is not exact, and its parity is the sign.
         lossy=(lambda a, b: a < 0 and abs(b) >= 2.0**24, "a negative base with an exponent beyond 2**24"),
         points=((3.0, 4.0), (-1.5, 3.0), (2.0, 0.5), (0.7, -2.5), (-3.0, -2.0), (10.0, 1.0 / 3)),

@@ -42,12 +42,14 @@ class Kink:
     """A place where the op is not differentiable: where ``expr(m, *inputs)`` is zero.
 
     ``jump`` says that the op itself, not only its derivative, is discontinuous there. ``active`` (optional) says
-    for given inputs whether the place is a kink at all: ``elu`` with alpha = 1 has none.
+    for given inputs whether the place is a kink at all: ``elu`` with alpha = 1 has none. ``varies`` (optional) is the
+    input that must vary for it to be one: where that is a constant, there is no kink.
     """
 
     expr: Rule
     jump: bool = False
     active: Rule | None = None
+    varies: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class Infix:
     """How an op is written between or before its inputs, in text.
 
     ``symbol`` such as ``"+"``; ``precedence`` grows with binding strength; ``right`` is the precedence that the right
-    operand needs; unary minus has ``prefix=True``.
+    operand needs; unary minus has ``prefix=True``. With an empty symbol the op is written as its input alone.
     """
 
     symbol: str
@@ -142,7 +144,7 @@ class Op:
     @property
     def title(self) -> str:
         """How a message speaks of it: ``tanh``, or ``'/'`` for what is written between its inputs."""
-        return f"'{self.infix.symbol}'" if self.infix else self.name
+        return f"'{self.infix.symbol}'" if self.infix and self.infix.symbol else self.name
 
     def rule(self, index: int, style: str) -> Rule | None:
         """The local derivative with respect to input ``index``.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 from symgrad.errors import InternalError, Span
 from symgrad.graph import GraphBuilder
@@ -79,7 +80,7 @@ class Formula:
 
     def constant(self, value: Number | str) -> Ref:
         """An exact rational, or ``"pi"`` or ``"E"``."""
-        exact = Fraction(value) if isinstance(value, int) else value
+        exact = _whole(value) if isinstance(value, int) else value
         return Ref(self, self.builder.const(exact, self.span))
 
     def ref(self, index: int) -> Ref:
@@ -114,8 +115,16 @@ class Formula:
         return Ref(self, index)
 
 
+@lru_cache(maxsize=256)
+def _whole(value: int) -> Fraction:
+    """The small numbers of rules, over and over."""
+    return Fraction(value)
+
+
 def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
     """NumPy's broadcasting of shapes that are known to fit (front ends check and blame)."""
+    if not any(shapes):
+        return ()
     out: list[int] = []
     for shape in shapes:
         for axis in range(1, len(shape) + 1):

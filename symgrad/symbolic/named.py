@@ -5,7 +5,7 @@ Everything here is read off ``op.sympy``; no op is mentioned by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -164,14 +164,16 @@ class Pattern:
         return tuple(inputs[i] for i in range(len(inputs)))
 
 
+def _plain() -> Iterator[Op]:
+    """The ops that are written in SymPy's own functions: the others' definitions take SymPy a while."""
+    return (op for op in OPS.values() if not op.named)
+
+
 @cache
 def patterns() -> dict[Any, tuple[Pattern, ...]]:
-    """SymPy function class -> the ops that it can be, the most specific first."""
+    """SymPy's own function class -> the ops that it can be, the most specific first."""
     found: dict[Any, list[Pattern]] = {}
-    for op in OPS.values():
-        if op.named:
-            found[named_function(op.name)] = [Pattern(op.name, tuple(range(op.arity)))]
-            continue
+    for op in _plain():
         expr = definition(op.name)
         if not expr.is_Function or isinstance(expr, sp.Piecewise | sp.Max | sp.Min):
             continue
@@ -189,7 +191,7 @@ def patterns() -> dict[Any, tuple[Pattern, ...]]:
 def lattices() -> dict[Any, str]:
     """``Max`` and ``Min``, which take any number of arguments in any order -> op."""
     kinds = (sp.Max, sp.Min)
-    return {d.func: op.name for op in OPS.values() if isinstance(d := definition(op.name), kinds) and not op.named}
+    return {d.func: op.name for op in _plain() if isinstance(d := definition(op.name), kinds)}
 
 
 @cache
@@ -197,7 +199,7 @@ def relations() -> dict[Any, str]:
     """SymPy's relations -> the op that is 1 where the relation holds, and 0 elsewhere."""
     return {
         d.args[0][1].func: op.name
-        for op in OPS.values()
+        for op in _plain()
         if isinstance(d := definition(op.name), sp.Piecewise)
         and d.args[0][0] == 1
         and d.args[0][1].args == tuple(placeholder(i) for i in range(op.arity))
@@ -208,11 +210,13 @@ def relations() -> dict[Any, str]:
 def selector() -> str:
     """The op that chooses between two values by a condition."""
     wanted = sp.Piecewise((placeholder(1), sp.Ne(placeholder(0), 0)), (placeholder(2), True))
-    return next(op.name for op in OPS.values() if definition(op.name) == wanted)
+    return next(op.name for op in _plain() if definition(op.name) == wanted)
 
 
 def spelled(expr: Any) -> tuple[str, tuple[Any, ...]] | None:
     """The op that an application of a SymPy function is, and its inputs; ``None`` where the table has none."""
+    if isinstance(expr, Named):
+        return expr.row.name, expr.args
     for pattern in patterns().get(expr.func, ()):
         inputs = pattern.match(expr)
         if inputs is not None:

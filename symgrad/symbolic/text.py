@@ -88,6 +88,12 @@ class _Latex(LatexPrinter):  # type: ignore[misc]
         return f"{text}^{{{exp}}}" if exp else text
 
 
+    def _print_Piecewise(self, expr: Any, exp: str | None = None) -> str:
+        # SymPy gives every function its exponent, and its own printer of this one takes none.
+        text: str = super()._print_Piecewise(expr)
+        return f"\\left({text}\\right)^{{{exp}}}" if exp else text
+
+
 def _checked(expr: Any) -> Any:
     if depth(expr) > PRINT_DEPTH:
         raise TooLarge(f"an expression nested more than {PRINT_DEPTH} deep is not written out")

@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.frontends.trace import numeric
 from symgrad.ops import OPS
+from symgrad.ops.floats import COMPARISONS, PYTHON
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.tracer import Tracer
@@ -298,12 +299,12 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
     assert tr is not None
     tr.alive()
     if run is None:
-        run = numeric.PYTHON.get(op) if flavour < NUMPY else None
+        run = PYTHON.get(op) if flavour < NUMPY else None
         if run is operator.pow:
             check_power(tr, raw[0], raw[1])
         run = run or numeric.function(op)
     value = run(*raw)
-    if op in numeric.COMPARISONS and np.ndim(value) == 0:
+    if op in COMPARISONS and np.ndim(value) == 0:
         value = bool(value)
     steps = [step_of(tr, a) for a in args]
     if flavour < ARRAY or (flavour == ARRAY and np.ndim(value) == 0):
