@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from symgrad import symbolic
@@ -88,12 +89,12 @@ def check_expression(
     gradients = [_closed_form(entry, names, graph) for entry in derivation.entries]
     report = Report(
         target=text, source=graph.source, result=names[graph.output] or "f", at={}, dtype=fmt.name, device=device,
-        order=order, value="", verdict="agree", gradients=tuple(gradients), steps=forward_steps(graph, names, None),
-        backward=backward_steps(derivation.rows[0], names, None) if order == 1 else (), findings=(), graph=graph,
-        rows=derivation.rows,
+        order=order, value="", verdict="agree", gradients=tuple(gradients), steps=(), backward=(), findings=(),
+        graph=graph, rows=derivation.rows,
     )  # fmt: skip
     if point is None:
-        return report
+        walked = backward_steps(derivation.rows[0], names, None) if order == 1 else ()
+        return replace(report, steps=forward_steps(graph, names, None), backward=walked)
     from symgrad.judging import judged
 
     return judged(report, derivation, point, fmt, names, manual or {})

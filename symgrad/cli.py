@@ -223,7 +223,7 @@ def _colored(choice: str) -> bool:
 
 
 def entry() -> None:
-    """The command as a process of its own. It ends at once: taking torch and SymPy down in order takes half a second."""
+    """The command as a process of its own. It ends at once: Python takes half a second to take torch apart."""
     code: Any = 0
     try:
         main(prog_name="symgrad")

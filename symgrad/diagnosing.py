@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
@@ -19,6 +20,7 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, GraphBuilder
+from symgrad.ops import OPS
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report
 
@@ -38,11 +40,11 @@ def check_formulas(
         target: the function, as for ``symgrad.check``.
         manual: variable -> formula of the derivative; a plain text where there is one variable.
         at: the point; without one the formulas are diagnosed at generic values.
-        strict: unused conventions count as findings.
+        strict: conventions, such as a negative gradient, count as findings.
         options: as for ``symgrad.check``: wrt, dtype, device, simplify_seconds.
 
     Raises:
-        SymgradError: as for ``symgrad.check``; a formula is of no variable, or uses one that the function does not have.
+        SymgradError: as for ``symgrad.check``; a formula is of no variable, or uses one that the function has not.
     """
     graph = read_target(target)
     formulas = _formulas(graph, manual)
@@ -63,11 +65,23 @@ def check_formulas(
         diagnosis = diagnose(subject)
         found = [_finding(b, True) for b in diagnosis.blames]
         checked = {b.span: b for b in diagnosis.blames}
-        findings += [replace(f, fix_verified=_formula_fixed(graph, subject, name, point, formulas[name], checked.values())) for f in found]
-        if not found:
+        findings += [
+            replace(f, fix_verified=_formula_fixed(graph, name, point, formulas[name], checked.values())) for f in found
+        ]
+        found = [*_conventions(diagnosis, strict)]
+        findings += found
+        if not any(f.root for f in found) and not diagnosis.blames:
             confirmed.append(f"d/d{name}")
             findings += [Finding("note", note) for note in diagnosis.notes]
     return _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+
+
+def _conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
+    """Deliberate differences: notes, or findings where the caller wants none of them."""
+    return [
+        Finding("convention", text, mistake="sign" if "negative" in text else "scale", root=strict)
+        for text in diagnosis.conventions
+    ]
 
 
 def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
@@ -126,9 +140,7 @@ def _formula_subject(graph: Graph, merged: Graph, name: str, point: Mapping[int,
     )  # fmt: skip
 
 
-def _formula_fixed(
-    graph: Graph, subject: Subject, name: str, point: Mapping[int, Fraction], text: str, blames: Any
-) -> bool:
+def _formula_fixed(graph: Graph, name: str, point: Mapping[int, Fraction], text: str, blames: Any) -> bool:
     """The formula with all fixes put in, read and diagnosed again."""
     edits = [edit for b in blames for edit in b.edits]
     fixed = _patched(text, edits)
@@ -176,24 +188,31 @@ def check_source(
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
 
     Raises:
-        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, raises, or holds no function.
+        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function.
     """
     trace = _run(source, filename, sandbox=sandbox, timeout=timeout)
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     subject = _choose(trace, loss, mapping or {})
-    _refuse_arrays(subject.graph, trace)
+    _refuse_arrays(subject.graph)
     diagnosis = diagnose(subject)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(source, filename, diagnosis, loss, mapping or {}, sandbox=sandbox, timeout=timeout)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
+    findings += _conventions(diagnosis, strict)
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
     if trace.error is not None:
         e = trace.error
-        findings.append(Finding("stopped", f"the script stopped here: {e.message}; what ran before it was checked", e.span, hint=e.hint))
+        findings.append(
+            Finding(
+                "stopped", f"the script stopped here: {e.message}; what ran before it was checked", e.span, hint=e.hint
+            )
+        )
     if not diagnosis.understood:
-        findings.append(Finding("note", "no line was recognised as a derivative of anything; --map NAME=STEP and --loss NAME help"))
-    return _script_report(source, filename, trace, subject, diagnosis, findings, witnesses=witnesses)
+        findings.append(
+            Finding("note", "no line was recognised as a derivative of anything; --map NAME=STEP and --loss NAME help")
+        )
+    return _script_report(source, filename, subject, diagnosis, findings, witnesses=witnesses)
 
 
 def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
@@ -206,7 +225,7 @@ def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
     return trace_source(source, filename)
 
 
-def _refuse_arrays(graph: Graph, trace: Trace) -> None:
+def _refuse_arrays(graph: Graph) -> None:
     for step in graph.steps:
         if step.shape:
             raise Unsupported(
@@ -237,7 +256,14 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     def is_claim(b: Binding) -> bool:
         return any(c.bottom in names and c.bottom != normal(b.name) for c in claims(b.name))
 
-    plain = [b for b in trace.bindings if not is_claim(b) and not is_bare(b.name) and b.step not in leaves]
+    def is_rename(b: Binding) -> bool:
+        step = trace.graph.steps[b.step]
+        return not step.is_leaf and OPS[step.op].renames
+
+    plain = [
+        b for b in trace.bindings
+        if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
+    ]  # fmt: skip
     last: dict[str, int] = {normal(b.name): b.step for b in plain}
     wanted: list[int] = []
     for b in trace.bindings:
@@ -250,7 +276,11 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         head, _, rest = b.name.partition("_")
         if rest and normal(head) in last and normal(rest) in names:
             wanted.append(last[normal(head)])
-    wanted += [b.step for b in trace.bindings if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step]
+    wanted += [
+        b.step
+        for b in trace.bindings
+        if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+    ]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
@@ -262,7 +292,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         late += list(last.values())[-12:]
     # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated. What only stands late in
     # the script comes last: more likely it belongs to the derivation.
-    return [*sorted(dict.fromkeys(wanted), reverse=True), *(step for step in dict.fromkeys(late) if step not in wanted)][:12]
+    return [
+        *sorted(dict.fromkeys(wanted), reverse=True),
+        *(step for step in dict.fromkeys(late) if step not in wanted),
+    ][:12]
 
 
 def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
@@ -294,11 +327,11 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 return None
             point[i] = Fraction(value)
     autograd = {g.step: g.target for g in trace.grad_reads}
-    mapped = {n: (loss, _named_step(names, aliases, target)) for n, target in mapping.items()}
+    mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
     return Subject(graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers)
 
 
-def _named_step(names: Mapping[int, str], aliases: Sequence[tuple[str, int]], target: str) -> int:
+def _named_step(aliases: Sequence[tuple[str, int]], target: str) -> int:
     found = [step for name, step in aliases if name == target]
     if not found:
         known = [name for name, _ in aliases]
@@ -331,7 +364,7 @@ def _patched(source: str, edits: Sequence[tuple[Any, str]]) -> str | None:
     if not edits:
         return None
     ordered = sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True)
-    for later, earlier in zip(ordered, ordered[1:], strict=False):
+    for later, earlier in pairwise(ordered):
         if (earlier[0].end_line, earlier[0].end_column) > (later[0].line, later[0].column):
             return None
     for span, text in ordered:
@@ -340,12 +373,12 @@ def _patched(source: str, edits: Sequence[tuple[Any, str]]) -> str | None:
 
 
 def _script_report(
-    source: str, filename: str, trace: Trace, subject: Subject, diagnosis: Diagnosis, findings: Sequence[Finding], *,
+    source: str, filename: str, subject: Subject, diagnosis: Diagnosis, findings: Sequence[Finding], *,
     witnesses: bool,
 ) -> Report:  # fmt: skip
     """The report of a script: its findings, and for each gradient of an input the user's value beside the others."""
     graph = subject.graph
-    held = _final_gradients(subject, diagnosis)
+    held = _final_gradients(subject)
     forward = Graph(graph.steps, graph.output, source)
     names = [graph.steps[i].name for i in held]
     if witnesses and held:
@@ -358,20 +391,23 @@ def _script_report(
         gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", "", "") for n in names)
         report = Report(
             target=filename, source=source, result=result, at={}, dtype="float64", device="cpu", order=1, value="",
-            verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(), is_code=True,
+            verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),
+            is_code=True,
         )  # fmt: skip
     wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     return _with_findings(report, findings, source, confirmed)
 
 
-def _final_gradients(subject: Subject, diagnosis: Diagnosis) -> dict[int, Unit]:
+def _final_gradients(subject: Subject) -> dict[int, Unit]:
     """The last assignment of each input's gradient, as the names have it."""
     leaves = {normal(subject.names[i]): i for i in subject.leaves() if i in subject.names}
     out: dict[int, Unit] = {}
     for unit in subject.units:
         for claim in claims(unit.name):
-            if claim.bottom in leaves and (not claim.top or claim.top in LOSS_NAMES or claim.top == normal(subject.names.get(subject.loss, ""))):
+            if claim.bottom in leaves and (
+                not claim.top or claim.top in LOSS_NAMES or claim.top == normal(subject.names.get(subject.loss, ""))
+            ):
                 out[leaves[claim.bottom]] = unit
                 break
     return out
@@ -388,5 +424,7 @@ def _finding(b: Blame, root: bool) -> Finding:
 def _with_findings(report: Report, findings: Sequence[Finding], source: str, confirmed: tuple[str, ...]) -> Report:
     roots = [f for f in findings if f.root]
     verdict = "disagree" if roots else report.verdict
-    others = tuple(f for f in report.findings if not (roots and f.code == "disagreement" and f.message.startswith("manual")))
+    others = tuple(
+        f for f in report.findings if not (roots and f.code == "disagreement" and f.message.startswith("manual"))
+    )
     return replace(report, findings=(*findings, *others), verdict=verdict, manual_source=source, confirmed=confirmed)

@@ -122,13 +122,17 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
         inner = graph[step.inputs[0]]
         # "-2" is the number; the negation of a number is "-(2)".
         bare = inner.is_const and inner.is_hidden and isinstance(inner.value, Fraction)
-        if bare and not infix.symbol:
-            return [_constant(inner)[0]], _constant(inner)[1]
         operand: list[_Piece] = ["(", (step.inputs[0], 0), ")"] if bare else [(step.inputs[0], infix.right)]
         return [infix.symbol, *operand], infix.precedence
     left, right = step.inputs
     symbol = f" {infix.symbol} " if infix.precedence <= _SUM else infix.symbol
     return [(left, infix.left), symbol, (right, _right(infix))], infix.precedence
+
+
+def _is_bare(step: Step) -> bool:
+    """Whether the step is written as its input alone."""
+    op = OPS.get(step.op)
+    return op is not None and op.infix is not None and not op.infix.symbol
 
 
 def _right(infix: Infix) -> int:
@@ -155,6 +159,9 @@ def _write(graph: Graph, root: int, name: Callable[[int], str], limit: int = 0) 
                     parts: list[_Piece] = [text]
                 elif step.is_leaf:
                     parts, precedence = [step.name], _ATOM
+                elif _is_bare(step):
+                    stack.append((step.inputs[0], need))
+                    continue
                 else:
                     parts, precedence = _pieces(graph, index)
                 if precedence < need:

@@ -549,7 +549,7 @@ def test_another_name_for_a_value_prints_as_the_value() -> None:
     b = builder.add("alias", (total,), name="b")
     c = builder.add("alias", (builder.const(Fraction(-2)),), name="c")
     graph = builder.build(builder.add("mul", (b, c), name="d"))
-    assert to_text(graph) == "b = (a + 2); c = -2; d = b*c"
+    assert to_text(graph) == "b = a + 2; c = -2; d = b*c"
     assert [step_text(graph, i) for i in (b, c)] == ["u1", "-2"]
     assert formula(graph, b, ["a", "", "", "b", "c", "d"], len(graph)) == "a + 2"
     assert "alias" not in SPELLINGS

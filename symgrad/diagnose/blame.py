@@ -81,7 +81,9 @@ class Walk:
             for j in step.inputs:
                 self._children[j].append(i)
         self._forward_spans = {
-            s.span for s, v in zip(self.graph.steps, truth.values, strict=True) if v is not None and not s.is_leaf and s.span
+            s.span
+            for s, v in zip(self.graph.steps, truth.values, strict=True)
+            if v is not None and not s.is_leaf and s.span
         }
         self._units_at: dict[int, list[Unit]] = {}
         for unit in subject.units:
@@ -154,10 +156,10 @@ class Walk:
         self._corrected[i] = vec
         stale = {i}
         for k in range(i + 1, self._done + 1):
-            if k not in self._overrides and self.truth.values[k] is None:
-                if any(j in stale for j in self.graph.steps[k].inputs):
-                    self._corrected[k] = self._compute(k, self._corrected)
-                    stale.add(k)
+            free = k not in self._overrides and self.truth.values[k] is None
+            if free and any(j in stale for j in self.graph.steps[k].inputs):
+                self._corrected[k] = self._compute(k, self._corrected)
+                stale.add(k)
 
     def origin(self, i: int) -> int:
         """The forward step that a step only renames; itself if it is none."""
@@ -167,8 +169,7 @@ class Walk:
         return i if self.truth.values[i] is not None else first
 
     def _is_rename(self, i: int) -> bool:
-        infix = OPS[self.graph.steps[i].op].infix
-        return infix is not None and not infix.symbol
+        return OPS[self.graph.steps[i].op].renames
 
     # --- names --------------------------------------------------------------------------------------------------
 
@@ -197,7 +198,7 @@ class Walk:
         tops = self._aliases.get(top, [])
         if "[" in bottom:
             # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
-            stem = bottom.split("[")[0] + "["
+            stem = bottom.split("[", maxsplit=1)[0] + "["
             bottoms = [i for name, steps in self._aliases.items() if name.startswith(stem) for i in steps] or bottoms
         loss = self.subject.loss
         if not bottoms:
@@ -548,7 +549,9 @@ class Walk:
         carried = {m.bottom for i in line.used() if (m := self.out.meaning.get(i)) is not None and m.kind == "tangent"}
         for leaf in sorted(carried):
             tangents = self.truth.tangents(leaf) if self.graph.steps[leaf].is_input else {}
-            out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == self.subject.loss and b in tangents]
+            out += [
+                Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == self.subject.loss and b in tangents
+            ]
         if not pairs:
             for top in sorted(upstream, reverse=True):
                 links = sorted(
@@ -747,11 +750,11 @@ class Walk:
         for step, _slot in place.path[1:]:
             units = self._units_at.get(step)
             if units and step != unit.step:
-                self._override(step, _wanted_at(place, step, self, unit))
+                self._override(step, _wanted_at(place, step, self))
                 return
 
 
-def _wanted_at(place: Place, step: int, walk: Walk, unit: Unit) -> Vec:
+def _wanted_at(place: Place, step: int, walk: Walk) -> Vec:
     """The value that a helper step needs: recomputed from the repaired place upwards."""
     values: dict[int, Vec] = {place.node: place.wanted}
     for parent, slot in reversed(place.path):

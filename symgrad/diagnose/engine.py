@@ -60,12 +60,14 @@ class Diagnosis:
         blames: the independent mistakes, in the order of their lines.
         right: assignments that are right; ``inherited``: wrong only because of an earlier one.
         notes: things to know that are no mistakes.
+        conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
     """
 
     blames: tuple[Blame, ...]
     right: tuple[Unit, ...]
     inherited: tuple[Unit, ...]
     notes: tuple[str, ...]
+    conventions: tuple[str, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -105,8 +107,13 @@ def diagnose(subject: Subject) -> Diagnosis:
         blames.extend(_blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(blames), verdicts)
     notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
-    notes += (remark,) if remark else ()
-    return Diagnosis(tuple(blames), tuple(verdicts.right), tuple(verdicts.inherited), tuple(dict.fromkeys(notes)))
+    return Diagnosis(
+        tuple(blames),
+        tuple(verdicts.right),
+        tuple(verdicts.inherited),
+        tuple(dict.fromkeys(notes)),
+        (remark,) if remark else (),
+    )
 
 
 def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
@@ -139,7 +146,9 @@ def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:
     name = wording.quantity(repair.quantity, repair.place.node) if repair.quantity else "a variable"
-    return f"line {unit.line}: a number stands where {name} does in the forward pass; right while {name} keeps its value"
+    return (
+        f"line {unit.line}: a number stands where {name} does in the forward pass; right while {name} keeps its value"
+    )
 
 
 def _distinct(blames: list[Blame]) -> list[Blame]:
@@ -163,22 +172,38 @@ def _attribute(blames: list[Blame], verdicts: Verdicts) -> list[Blame]:
     return [replace(b, inherited=tuple(owner.get(n, ()))) for n, b in enumerate(blames)]
 
 
-def _blames(
-    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
-) -> list[Blame]:
+def _blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
     """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
     if not root.repairs:
-        return [_whole_line(root, subject, walk, wording, source)]
+        return [_whole_line(root, subject, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 
-def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
+def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.expected(root.target, root.unit.step)
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
-    message = f"this is no contribution to {what}" if expected else f"this line's value is no derivative here; expected {what}"
-    return _make(root, "wrong-value", "wrong-formula" if expected else "unknown", message, span, "", source.text(span), expected,
-                 root.found.at_user, root.target.vec.at_user, expected, wording, source, subject)  # fmt: skip
+    message = (
+        f"this is no contribution to {what}"
+        if expected
+        else f"this line's value is no derivative here; expected {what}"
+    )
+    return _make(
+        root,
+        "wrong-value",
+        "wrong-formula" if expected else "unknown",
+        message,
+        span,
+        "",
+        source.text(span),
+        expected,
+        root.found.at_user,
+        root.target.vec.at_user,
+        expected,
+        wording,
+        source,
+        subject,
+    )
 
 
 def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
@@ -220,7 +245,11 @@ def _one(
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif q is not None:
-        piece = wording.expected(q, root.unit.step) if place.parent < 0 and q.kind != "forward" else wording.quantity(q, root.unit.step)
+        piece = (
+            wording.expected(q, root.unit.step)
+            if place.parent < 0 and q.kind != "forward"
+            else wording.quantity(q, root.unit.step)
+        )
         if repair.combine:
             piece = walk.spelled(q.vec, place.node if place.parent >= 0 else root.unit.step) or piece
         expected = _combined(text, repair.combine, piece)
@@ -237,8 +266,22 @@ def _one(
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
     message = _headline(repair, factor, wording, text)
-    return _make(root, _code(repair), repair.mistake, message, span, factor, text, expected, have, place.wanted.at_user, expected,
-                 wording, source, subject)  # fmt: skip
+    return _make(
+        root,
+        _code(repair),
+        repair.mistake,
+        message,
+        span,
+        factor,
+        text,
+        expected,
+        have,
+        place.wanted.at_user,
+        expected,
+        wording,
+        source,
+        subject,
+    )
 
 
 def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
@@ -322,7 +365,11 @@ def _scaled(text: str, repair: Repair) -> str:
         return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
     if isinstance(factor, Fraction) and factor.numerator == 1:
         return f"{body}/{factor.denominator}"
-    return f"{number(factor)}*{body}" if not isinstance(factor, Fraction) or factor.denominator == 1 else f"({number(factor)})*{body}"
+    return (
+        f"{number(factor)}*{body}"
+        if not isinstance(factor, Fraction) or factor.denominator == 1
+        else f"({number(factor)})*{body}"
+    )
 
 
 def _additive(text: str) -> bool:
@@ -380,21 +427,36 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
 
 
 def _code(repair: Repair) -> str:
-    return {"missing-term": "missing-term", "extra-term": "extra-term", "sign": "wrong-sign", "scale": "wrong-scale",
-            "missing-factor": "missing-factor", "lost-accumulation": "lost-accumulation", "extra-factor": "extra-factor"}.get(repair.mistake, "wrong-factor")  # fmt: skip
+    return {
+        "missing-term": "missing-term",
+        "extra-term": "extra-term",
+        "sign": "wrong-sign",
+        "scale": "wrong-scale",
+        "missing-factor": "missing-factor",
+        "lost-accumulation": "lost-accumulation",
+        "extra-factor": "extra-factor",
+    }.get(repair.mistake, "wrong-factor")
 
 
 def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
     words = repair.words
     q = repair.quantity
-    if q is not None and q.kind == "local" and "{" in words or "{y}" in words:
+    if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
         assert q is not None  # only factors of a link have such words
         graph = wording.subject.graph
-        inputs = [wording.symbol(j) for j in graph.steps[q.top].inputs] if not wording.subject.names.get(q.bottom) else [wording.symbol(q.bottom)]
+        inputs = (
+            [wording.symbol(j) for j in graph.steps[q.top].inputs]
+            if not wording.subject.names.get(q.bottom)
+            else [wording.symbol(q.bottom)]
+        )
         step = graph.steps[q.top]
         inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
         words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
-    subject = f"the local derivative {factor}" if q is not None and q.kind == "local" and not repair.combine else f"`{_short(text)}`"
+    subject = (
+        f"the local derivative {factor}"
+        if q is not None and q.kind == "local" and not repair.combine
+        else f"`{_short(text)}`"
+    )
     if repair.regain:
         return f"`=` throws away what {repair.regain} held already; it should be `+=`"
     if repair.combine and q is not None:
@@ -417,7 +479,7 @@ def _make(
     want: float, fix: str, wording: Wording, source: SourceMap, subject: Subject,
 ) -> Blame:  # fmt: skip
     top = root.target.top if root.target.kind in ("tangent", "contribution", "local") else -1
-    forward = f"{wording.symbol(top)} = {wording.formula(top)}" if 0 <= top and top in subject.names else ""
+    forward = f"{wording.symbol(top)} = {wording.formula(top)}" if top >= 0 and top in subject.names else ""
     if not forward and root.target.kind in ("cotangent", "sum"):
         tops = [t for t, _ in wording.truth.into.get(root.target.bottom, ())]
         if tops and tops[0] in subject.names:
@@ -425,12 +487,33 @@ def _make(
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
     ratio = want and have / want if math.isfinite(have) and want else None
     what = factor or _meaning(root, wording)
-    label = f"{what} should be {expected} = {_value(want)}; this is {_value(have)}" if expected else f"should be {_value(want)}; this is {_value(have)}"
+    label = (
+        f"{what} should be {expected} = {_value(want)}; this is {_value(have)}"
+        if expected
+        else f"should be {_value(want)}; this is {_value(have)}"
+    )
     edits = ((span, source.fitted(span, fix)),) if fix else ()
     return Blame(
-        code, mistake, message, label, span, root.unit.name, what, found, expected, have, want, ratio or None, fix, edits, forward,
-        subject.graph.steps[top].span if forward else None, (), root.again, abs(have - want) <= 1e-9 * abs(want),
-    )  # fmt: skip
+        code,
+        mistake,
+        message,
+        label,
+        span,
+        root.unit.name,
+        what,
+        found,
+        expected,
+        have,
+        want,
+        ratio or None,
+        fix,
+        edits,
+        forward,
+        subject.graph.steps[top].span if forward else None,
+        (),
+        root.again,
+        abs(have - want) <= 1e-9 * abs(want),
+    )
 
 
 def _value(x: float) -> str:
@@ -459,8 +542,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         if prepared is None:
             continue
         out = Walk(subject, *prepared).run()
-        # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a loss,
-        # and what stands late in the forward pass, counts for more than a few lines that fit.
+        # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
+        # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         name = normal(subject.names.get(subject.loss, ""))
         prior = 3 * (name in LOSS_NAMES) - 3 * n - 6 * _beyond(subject, everything)
         scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))

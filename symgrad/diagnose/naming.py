@@ -1,7 +1,7 @@
 """What the name of a variable says about the derivative that it holds. Names help, and never decide.
 
-The survey of hand-written passes (shared/MISTAKES.md, section 3) found: dX, X_grad, grad_X, dL_dX and kin, delta_X, X_error,
-d_X, gX, nabla_X, dY_dX, grads["X"], self.dX, x.grad, and bare grad, dout, delta, g.
+The survey of hand-written passes (shared/MISTAKES.md, section 3) found: dX, X_grad, grad_X, dL_dX and kin, delta_X,
+X_error, d_X, gX, nabla_X, dY_dX, grads["X"], self.dX, x.grad, and bare grad, dout, delta, g.
 """
 
 from __future__ import annotations
@@ -12,16 +12,49 @@ from dataclasses import dataclass
 
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
 LOSS_NAMES = frozenset(
-    {"l", "loss", "j", "e", "err", "error", "cost", "obj", "c", "total", "nll", "mse", "bce", "ce", "objective", "totalloss"}
+    {
+        "l",
+        "loss",
+        "j",
+        "e",
+        "err",
+        "error",
+        "cost",
+        "obj",
+        "c",
+        "total",
+        "nll",
+        "mse",
+        "bce",
+        "ce",
+        "objective",
+        "totalloss",
+    }
 )
 #: Of these, the ones that are hardly ever anything else.
 SURELY_LOSS = frozenset({"loss", "cost", "nll", "mse", "bce", "ce", "obj", "objective", "totalloss", "j"})
 #: Names that say "a cotangent" without saying of what.
-BARE = frozenset({"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"})
+BARE = frozenset(
+    {"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"}
+)
 
 _GRAD_BOX = re.compile(r"^(?:self\.)?(?:d|g|grads?|gradients?|derivs?|deltas?|nablas?)\[\"?(.+?)\"?\]$")
 _INDEXED = re.compile(r"^(.*?)((?:\[[^\]]*\])+)$")
-_PREFIXES = ("grad_", "gradient_", "delta_", "nabla_", "partial_", "del_", "grad", "delta", "nabla", "d_", "g_", "d", "g")
+_PREFIXES = (
+    "grad_",
+    "gradient_",
+    "delta_",
+    "nabla_",
+    "partial_",
+    "del_",
+    "grad",
+    "delta",
+    "nabla",
+    "d_",
+    "g_",
+    "d",
+    "g",
+)
 _SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
 
 

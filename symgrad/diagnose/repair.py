@@ -1,7 +1,7 @@
 """What would make a wrong line right: the cheapest change to one sub-expression, or to two.
 
 Each sub-expression of the line is asked: what value would you need for the line to be right? That value is found by
-inverting the ops between the line and the sub-expression, and looked up among everything that is true of the forward pass.
+inverting the ops between the line and the sub-expression, and looked up among all that is true of the forward pass.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
-from symgrad.diagnose.subject import BITS
 from symgrad.ops import OPS
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
@@ -45,7 +45,7 @@ class Repair:
         words: what is wrong with it.
         cost: how far-fetched the change is; the cheapest wins.
         quantity: what belongs there, if it is something with a name.
-        combine: how ``quantity`` goes with what stands there: ``""`` (in its place), ``"*"``, ``"/"``, ``"+"``, ``"-"``.
+        combine: how ``quantity`` goes with what stands there: ``"*"``, ``"/"``, ``"+"``, ``"-"``, or in its place.
         number: a rational that belongs there (or goes with it), if it is one.
         op: another op that belongs there.
         keep: the one operand that belongs there.
@@ -74,9 +74,7 @@ class Line:
         is_stop: steps that are not looked into: they are right, or judged on their own.
     """
 
-    def __init__(
-        self, graph: Graph, root: int, values: Callable[[int], Vec], is_stop: Callable[[int], bool]
-    ) -> None:
+    def __init__(self, graph: Graph, root: int, values: Callable[[int], Vec], is_stop: Callable[[int], bool]) -> None:
         self.graph = graph
         self.root = root
         self.values = values
@@ -187,14 +185,16 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
     yield from _known_factor(place, have, right, context)
-    yield from _other_variable(line, place, have, right, context, simple=simple)
-    yield from _other_number(place, have, right, context, step.is_const or (step.is_input and not is_forward))
+    yield from _other_variable(line, place, right, context, simple=simple)
+    yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place)
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
     if not is_line:
         for q in right:
-            if q.kind in ("local", "contribution", "term", "sum") or (q.kind in ("cotangent", "tangent") and not simple):
+            if q.kind in ("local", "contribution", "term", "sum") or (
+                q.kind in ("cotangent", "tangent") and not simple
+            ):
                 extra = 0.0 if q.kind == "local" else 0.2
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
@@ -213,7 +213,7 @@ def _known_factor(place: Place, have: Vec, right: Sequence[Quantity], context: C
 
 
 def _other_variable(
-    line: Line, place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+    line: Line, place: Place, right: Sequence[Quantity], context: Context, *, simple: bool
 ) -> Iterator[Repair]:
     """A variable in place of another one; likelier if both are values, or both derivatives."""
     step = line.graph.steps[place.node]
@@ -231,9 +231,7 @@ def _other_variable(
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
 
 
-def _other_number(
-    place: Place, have: Vec, right: Sequence[Quantity], context: Context, is_number: bool
-) -> Iterator[Repair]:
+def _other_number(place: Place, have: Vec, right: Sequence[Quantity], is_number: bool) -> Iterator[Repair]:
     """A number in place of another one."""
     if not is_number:
         return
@@ -317,16 +315,17 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
-    for sign, words, mistake, how in ((gap, "leaves out a term", "missing-term", "+"), (-gap, "has a term too many", "extra-term", "-")):
+    for sign, words, mistake, how in (
+        (gap, "leaves out a term", "missing-term", "+"),
+        (-gap, "has a term too many", "extra-term", "-"),
+    ):
         for q in context.offers(sign):
             if q.kind in kinds:
                 extra = 0.5 if q.kind == "forward" else 0.0
                 yield Repair(place, mistake, words, 1.5 + extra + (0.1 if simple else 0), q, how)
 
 
-def _swapped(
-    known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]
-) -> tuple[str, str]:
+def _swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
     """Names the mistake of writing one variable for another."""
     a, b = found, wanted.bottom
     for links in (known.truth.links.get(a, ()), known.truth.links.get(b, ())):
@@ -341,7 +340,7 @@ def _swapped(
 
 
 def _stem(name: str) -> str:
-    return name.split("[")[0].rstrip("0123456789").rstrip("_")
+    return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
 
 
 def _alternatives(name: str) -> Sequence[str]:
@@ -387,17 +386,24 @@ def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
             if line.recompute(replaced).same(wanted):
                 out.append(tuple(chosen.values()))
         for node, repair in suspects:
-            patched = Line(
-                line.graph, line.root,
-                lambda i, node=node, repair=repair: repair.place.wanted if i == node else line.values(i),
-                lambda i, node=node: i == node or line.is_stop(i),
-            )  # fmt: skip
-            values = _recomputed(patched, node, repair.place.wanted)
-            fixed = Line(line.graph, line.root, lambda i, v=values: v.get(i) or line.values(i), patched.is_stop)
+            fixed = _with_value(line, node, repair.place.wanted)
             rest = repairs(fixed, context)
             if rest and rest[0].cost < 2.0 and rest[0].place.parent >= 0:
                 out.append((repair, rest[0]))
     return sorted(out, key=lambda rs: sum(r.cost for r in rs))
+
+
+def _with_value(line: Line, node: int, value: Vec) -> Line:
+    """The same line with one of its steps put right."""
+    values = _recomputed(line, node, value)
+
+    def read(i: int) -> Vec:
+        return values.get(i) or line.values(i)
+
+    def is_stop(i: int) -> bool:
+        return i == node or line.is_stop(i)
+
+    return Line(line.graph, line.root, read, is_stop)
 
 
 def _local(known: Known, top: int, bottom: int) -> Iterator[Quantity]:
@@ -417,5 +423,3 @@ def _recomputed(line: Line, node: int, value: Vec) -> dict[int, Vec]:
         if i not in memo:
             memo[i] = apply(line.graph.steps[i].op, [memo.get(j) or line.values(j) for j in line.graph.steps[i].inputs])
     return memo
-
-

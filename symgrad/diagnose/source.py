@@ -43,9 +43,9 @@ class SourceMap:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line):
-                if inner is None or node.lineno >= getattr(inner, "lineno", 0):
-                    inner = node
+            around = isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line)
+            if around and (inner is None or getattr(node, "lineno", 0) >= getattr(inner, "lineno", 0)):
+                inner = node
         return inner is not None and not any(isinstance(n, ast.Assign | ast.AugAssign) for n in ast.walk(inner))
 
     def operand(self, parent: Span, slot: int) -> Span | None:
@@ -80,7 +80,9 @@ class SourceMap:
         """The whole source with a span replaced."""
         before = self.lines[: span.line - 1]
         after = self.lines[span.end_line :]
-        line = self.lines[span.line - 1][: span.column - 1] + text + self.lines[span.end_line - 1][span.end_column - 1 :]
+        line = (
+            self.lines[span.line - 1][: span.column - 1] + text + self.lines[span.end_line - 1][span.end_column - 1 :]
+        )
         return "\n".join([*before, line, *after])
 
     def fitted(self, span: Span, text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is true of the forward pass: every cotangent, contribution, tangent and local derivative, as values at the points.
+"""What is true of the forward pass: every cotangent, contribution, tangent and local derivative, as values.
 
 A manual step is understood by finding its value among these.
 """
@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-
 from symgrad.backward import Backward, backward
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.vectors import Vec, apply_rule, constant, each
 from symgrad.enclosure import precision
-
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
 
@@ -69,7 +67,9 @@ class Truth:
         into: for each step the (top, contribution) pairs that add up to its cotangent.
     """
 
-    def __init__(self, subject: Subject, points: Sequence[Mapping[int, Fraction]], values: Sequence[Vec | None]) -> None:
+    def __init__(
+        self, subject: Subject, points: Sequence[Mapping[int, Fraction]], values: Sequence[Vec | None]
+    ) -> None:
         self.subject = subject
         self.values = values
         self.points = len(points)
@@ -268,5 +268,3 @@ def _inputs(truth: Truth, link: Link) -> list[Vec] | None:
         found = [truth.values[link.bottom]]
     vecs = [v for v in found if v is not None]
     return vecs if len(vecs) == len(found) else None
-
-

@@ -9,7 +9,7 @@ from symgrad.backward import Backward, backward
 from symgrad.diagnose.blame import Verdicts
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
-from symgrad.graph import Graph, GraphBuilder
+from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.printing import expression_text, number_text
 

@@ -146,6 +146,11 @@ class Op:
         """How a message speaks of it: ``tanh``, or ``'/'`` for what is written between its inputs."""
         return f"'{self.infix.symbol}'" if self.infix and self.infix.symbol else self.name
 
+    @property
+    def renames(self) -> bool:
+        """The op only gives its input another name."""
+        return self.infix is not None and not self.infix.symbol
+
     def rule(self, index: int, style: str) -> Rule | None:
         """The local derivative with respect to input ``index``.
 

@@ -98,6 +98,8 @@ def _compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple
     parts = [done[j] for j in step.inputs]
     if op.infix is None:
         return op.latex.format(*(p[0] for p in parts)), _ATOM
+    if not op.infix.symbol:
+        return parts[0]
     self_delimiting = op.latex.startswith("\\frac")
     texts = []
     for position, (text, strength) in enumerate(parts):
