@@ -79,7 +79,7 @@ def check_formulas(
 def _conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
     """Deliberate differences: notes, or findings where the caller wants none of them."""
     return [
-        Finding("convention", text, mistake="sign" if "negative" in text else "scale", root=strict)
+        Finding("convention" if strict else "note", text, mistake="sign" if "negative" in text else "scale", root=strict)
         for text in diagnosis.conventions
     ]
 

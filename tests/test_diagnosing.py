@@ -195,15 +195,14 @@ def test_the_diff_applies_and_the_result_is_right(tmp_path: Path) -> None:
     assert run(str(copy), "--diff").stdout == ""
 
 
-@open_case(
-    "the diff ends in a context line that the file does not have, and knows nothing of \\r or a missing last newline"
-)
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("x = 2.0\ny = x*x*x\ndy_dx = 3*x\n", id="ends in a newline"),
         pytest.param("x = 2.0\ny = x*x*x\ndy_dx = 3*x", id="ends without one"),
-        pytest.param("x = 2.0\r\ny = x*x*x\r\ndy_dx = 3*x\r\n", id="CRLF"),
+        pytest.param(
+            "x = 2.0\r\ny = x*x*x\r\ndy_dx = 3*x\r\n", id="CRLF", marks=open_case("the diff knows nothing of CRLF")
+        ),
     ],
 )
 def test_git_applies_the_diff(text: str, tmp_path: Path) -> None:
@@ -508,7 +507,6 @@ dw = back()
     assert found.mistake in ("missing-term", "lost-accumulation"), said(report)
 
 
-@open_case("a rational within 1e-6 of an irrational number passes for the number itself, verified")
 def test_operator_precedence() -> None:
     """The worst that may be said: a rational near 1/sqrt(pi) is not the number that belongs there."""
     source = "import math\nx = 0.8\ny = math.exp(-x**2/2)/math.sqrt(2*math.pi)\n"
@@ -968,6 +966,12 @@ OPEN_CONVENTIONS = {
 }
 
 
+OPEN_STRICT = {
+    **OPEN_CONVENTIONS,
+    "1/m deferred": "the factor is not seen, since every line is right up to it",
+}
+
+
 @pytest.mark.parametrize("source", cases(CONVENTIONS, OPEN_CONVENTIONS))
 def test_conventions_are_said_in_a_note(source: str) -> None:
     report = here(source)
@@ -976,8 +980,7 @@ def test_conventions_are_said_in_a_note(source: str) -> None:
     assert any(f.code == "note" for f in report.findings), said(report)
 
 
-@open_case("strict is accepted and does nothing")
-@pytest.mark.parametrize("source", cases(CONVENTIONS, {}))
+@pytest.mark.parametrize("source", cases(CONVENTIONS, OPEN_STRICT))
 def test_conventions_are_findings_if_strict(source: str) -> None:
     assert here(source, strict=True).exit_code == 1
 
@@ -986,7 +989,6 @@ def test_strict_leaves_what_is_plainly_right_alone() -> None:
     assert here(NET, strict=True).exit_code == 0
 
 
-@open_case("whether it is added or subtracted is not looked at")
 def test_a_negative_gradient_that_is_subtracted_is_a_mistake() -> None:
     wrong = CONVENTIONS["the negative gradient, used with +="].replace("w += lr*dw", "w -= lr*dw")
     report = here(wrong)
@@ -1101,8 +1103,6 @@ SLIPPED = [
 OPEN_SLIPS = {
     "sigmoid of its input": "a known wrong factor is not looked for where it is the whole line",
     "product: one factor wrong": "x for x**2 is called another variable",
-    "quotient: swapped": "a wrong sign passes for a convention, and yet exits 1 without a finding",
-    "the sign of all of it": "a wrong sign passes for a convention, and yet exits 1 without a finding",
 }
 
 
@@ -1418,8 +1418,14 @@ for t in reversed(range({n})):
 """
 
 
-@open_case("quadratic or worse: see the report; not run until it ends within minutes", run=False)
-@pytest.mark.parametrize("make", [in_lists, written_out, scalar_loop])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(in_lists, marks=open_case("quadratic: 14 s at 1,000 steps, 55 s at 2,000", run=False)),
+        written_out,
+        scalar_loop,
+    ],
+)
 def test_a_recurrence_of_a_thousand_steps(make: Any) -> None:
     """The goal is 10 s; here 30, for a machine that does other things as well."""
     started = time.perf_counter()
@@ -1430,7 +1436,6 @@ def test_a_recurrence_of_a_thousand_steps(make: Any) -> None:
     assert seconds < 30
 
 
-@open_case("takes minutes", run=False)
 def test_a_mistake_in_a_long_recurrence_is_one_finding() -> None:
     wrong = changed(in_lists(100), "dz*xs[t]", "dz*hs[t]")
     report = here(wrong)

@@ -136,12 +136,19 @@ def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
         scaled = {r.unit.line for r in roots if (r.found / r.target.vec).constant() is not None}
         lines = ", ".join(str(n) for n in sorted(scaled))
         return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
-    if len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong):
+    negative = len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong)
+    if negative and _ascends(walk.subject):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {u.step for u, _, _ in wrong}
     kept = [r for r in roots if r in apart or walk.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(walk.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+
+
+def _ascends(subject: Subject) -> bool:
+    """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
+    parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
+    return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
 
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:

@@ -85,7 +85,8 @@ class Vec:
         if len(finite) < 3 or any(abs(x - finite[0]) > TOLERANCE * abs(finite[0]) for x in finite):
             return None
         simple = Fraction(finite[0]).limit_denominator(1000)
-        if simple == 0 or abs(float(simple) - finite[0]) > TOLERANCE * abs(finite[0]):
+        # Far tighter than a match: 167/296 is not pi, however close.
+        if simple == 0 or abs(float(simple) - finite[0]) > 1e-13 * abs(finite[0]):
             return None
         return simple
 

@@ -72,5 +72,11 @@ def unified_diff(report: Report) -> str:
         tail = lines[span.end_line - 1][span.end_column - 1 :]
         lines[span.line - 1 : span.end_line] = [head + text + tail]
     name = report.target if report.is_code else "manual"
-    diff = difflib.unified_diff(before.split("\n"), lines, f"a/{name}", f"b/{name}", lineterm="")
-    return "".join(line + "\n" for line in diff)
+    diff = difflib.unified_diff(_ended(before), _ended("\n".join(lines)), f"a/{name}", f"b/{name}")
+    # What patch and git expect after a last line that no newline ends.
+    return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
+
+
+def _ended(text: str) -> list[str]:
+    """Lines with their own line ends."""
+    return text.splitlines(keepends=True)

@@ -87,7 +87,7 @@ def _manual(console: Console, report: Report) -> None:
         count = len(report.confirmed)
         words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
         console.print(Text.assemble((f"{_MARK[verdict]} {verdict}", _STYLE[verdict]), f": {words}\n"))
-    elif not roots:
+    elif not roots and not any(f.mistake for f in report.findings):
         console.print(Text("? nothing to check: no line was recognised as a derivative\n", _STYLE["undefined"]))
     print_findings(console, report)
     if report.confirmed and report.is_code:
