@@ -78,8 +78,9 @@ def check_formulas(
 
 def _conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
     """Deliberate differences: notes, or findings where the caller wants none of them."""
+    code = "convention" if strict else "note"
     return [
-        Finding("convention" if strict else "note", text, mistake="sign" if "negative" in text else "scale", root=strict)
+        Finding(code, text, mistake="sign" if "negative" in text else "scale", root=strict)
         for text in diagnosis.conventions
     ]
 
