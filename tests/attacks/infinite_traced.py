@@ -1,5 +1,5 @@
 # says: more than|does not end
-# timeout: 8
+# timeout: 20
 x = 0.5
 while True:
     x = x * 0.999  #!
