@@ -161,6 +161,10 @@ def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options
     """Run a script in the sandbox and check the derivative that it works out by hand. See :func:`check_source`."""
     from symgrad.frontends import sandbox
 
+    if os.fspath(path).endswith(".ipynb") and os.path.isfile(path):
+        raise Unsupported(
+            f"{os.fspath(path)}: notebooks are not read yet", hint="save the cells as a .py file and check that"
+        )
     source = sandbox.read_source(path)
     return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, **options)
 

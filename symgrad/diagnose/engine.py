@@ -191,7 +191,7 @@ def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMa
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     message = (
-        f"this is no contribution to {what}"
+        f"this is not {what}, nor a part of it"
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )
