@@ -11,7 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
-from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose
+from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.loss import best_subject
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit

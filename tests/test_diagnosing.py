@@ -441,10 +441,8 @@ SINGLE = [
 
 OPEN = {
     "upstream unused in a loop": "lines 13 to 15 are blamed, not 16, whose name (dh, of hs[t]) is not resolved",
-    "the other weight in a loop": "line 13 is blamed; the wrong line is 16, whose name (dh, of hs[t]) is not resolved",
     "the other weight": "w1 for w2 is called another step in time",
     "h[t] for h[t-1]": "called output for input",
-    "sigmoid of its input": "a wrong factor spread over a product, (dh2*z2)*(1 - z2), is not recognised",
     "= for += in a loop": "called missing-term; lost-accumulation is never given where the line stands in a loop",
     "bias summed over nothing": "called missing-term; lost-accumulation is never given where the line stands in a loop",
     "never assigned": "a zero is taken for the start of an accumulation, and the line that uses it is blamed",

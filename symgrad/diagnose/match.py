@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from typing import Generic, TypeVar
 
 from symgrad.diagnose.truth import Quantity, Truth, WrongFactor, wrong_factors
 from symgrad.diagnose.vectors import TOLERANCE, Vec
 
+T = TypeVar("T")
 
-class Index:
-    """Values -> what they are. Zero values are not indexed: zero is nothing's signature."""
+
+class Index(Generic[T]):
+    """Values -> what they are. Zero values are not indexed: zero is nothing's signature.
+
+    What has the same value is kept together, so that a thousand equal factors of a loop are compared once.
+    """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, list[tuple[Vec, object]]] = {}
+        self._buckets: dict[int, list[tuple[Vec, list[T]]]] = {}
 
-    def add(self, vec: Vec, what: object) -> None:
-        key = _key(vec)
-        if key is not None:
-            self._buckets.setdefault(key, []).append((vec, what))
-
-    def find(self, vec: Vec) -> Iterator[object]:
+    def add(self, vec: Vec, what: T) -> None:
         key = _key(vec)
         if key is None:
             return
+        bucket = self._buckets.setdefault(key, [])
+        for other, held in bucket:
+            if other.floats == vec.floats:
+                held.append(what)
+                return
+        bucket.append((vec, [what]))
+
+    def find(self, vec: Vec) -> list[T]:
+        key = _key(vec)
+        if key is None:
+            return []
+        out: list[T] = []
         for near in (key, key - 1, key + 1):
-            for other, what in self._buckets.get(near, ()):
+            for other, held in self._buckets.get(near, ()):
                 if other.same(vec):
-                    yield what
+                    out += held
+        return out
 
 
 def _key(vec: Vec) -> int | None:
@@ -43,8 +56,8 @@ class Known:
 
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
-        self._right = Index()
-        self._wrong = Index()
+        self._right: Index[Quantity] = Index()
+        self._wrong: Index[WrongFactor] = Index()
         for bottom, vec in truth.cotangents.items():
             self._right.add(vec, Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
@@ -82,8 +95,8 @@ class Known:
 
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""
-        return [q for q in self._right.find(vec) if isinstance(q, Quantity)]
+        return self._right.find(vec)
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""
-        return [w for w in self._wrong.find(vec) if isinstance(w, WrongFactor)]
+        return self._wrong.find(vec)

@@ -58,6 +58,11 @@ _PREFIXES = (
 _SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
 
 
+#: What lists of a thing are called, and what is hung onto the name of one entry.
+_LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
+_MOMENTS = ("next", "prev", "last", "cur", "new", "in", "t", "i", "k", "l", "n")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A name read as a derivative: of ``top`` (empty for the loss) with respect to ``bottom``, both normalised names.
@@ -110,3 +115,11 @@ def key_of(name: str) -> str:
     """``w`` for ``params["w"]``: also just w to the one who writes grads["w"]. Other names are themselves."""
     match = re.fullmatch(r'.*\["(\w+)"\]', name)
     return match.group(1) if match else name
+
+
+def singulars(bottom: str) -> Iterator[str]:
+    """The lists that a normalised name may be one entry of: ``h`` is one of ``hs``; ``hnext`` is as well."""
+    for stem in dict.fromkeys((bottom, *(bottom.removesuffix(end) for end in _MOMENTS))):
+        if stem:
+            yield stem
+            yield from (stem + end for end in _LISTS)

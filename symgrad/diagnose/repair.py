@@ -6,7 +6,7 @@ inverting the ops between the line and the sub-expression, and looked up among a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.match import Known
@@ -50,6 +50,7 @@ class Repair:
         op: another op that belongs there.
         keep: the one operand that belongs there.
         regain: the name whose earlier value is to be kept: ``=`` should be ``+=``.
+        everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
     place: Place
@@ -62,6 +63,7 @@ class Repair:
     op: str = ""
     keep: int = -1
     regain: str = ""
+    everywhere: tuple[tuple[int, int], ...] = ()
 
 
 class Line:
@@ -72,13 +74,49 @@ class Line:
         root: the assignment's step.
         values: the corrected value of every step that it uses.
         is_stop: steps that are not looked into: they are right, or judged on their own.
+        is_lent: of these, the ones that a function shared with the forward pass makes for this line: sigmoid(x).
     """
 
-    def __init__(self, graph: Graph, root: int, values: Callable[[int], Vec], is_stop: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        root: int,
+        values: Callable[[int], Vec],
+        is_stop: Callable[[int], bool],
+        is_lent: Callable[[int], bool] = lambda i: False,
+    ) -> None:
         self.graph = graph
         self.root = root
         self.values = values
         self.is_stop = is_stop
+        self.is_lent = is_lent
+
+    def everything(self) -> list[int]:
+        """All steps that are made for the line, by itself and by functions it calls; the root first."""
+        seen: set[int] = set()
+        order: list[int] = []
+        stack = [self.root]
+        while stack:
+            i = stack.pop()
+            if i not in seen and not self.graph.steps[i].is_leaf:
+                seen.add(i)
+                if i == self.root or not self.is_stop(i) or self.is_lent(i):
+                    order.append(i)
+                    stack.extend(self.graph.steps[i].inputs)
+        return order
+
+    def respelled(self, places: Collection[tuple[int, int]], value: Vec) -> Vec:
+        """The line's value with another one read at some (step, slot)."""
+        memo: dict[int, Vec] = {}
+        with precision(BITS):
+            for i in sorted(self.everything()):
+                step = self.graph.steps[i]
+                inputs = [
+                    value if (i, slot) in places else memo.get(j) or self.values(j)
+                    for slot, j in enumerate(step.inputs)
+                ]
+                memo[i] = apply(step.op, inputs)
+        return memo[self.root]
 
     def places(self, wanted: Vec) -> Iterator[Place]:
         """Every occurrence of every sub-expression with the value that it would need, outermost first."""
@@ -157,6 +195,14 @@ class Context:
     origin: Callable[[int], int]
     goal: Quantity
 
+    def forward(self) -> Iterator[Quantity]:
+        """The values of all variables of the forward pass."""
+        truth = self.known.truth
+        for i in truth.subject.names:
+            vec = truth.values[i]
+            if vec is not None:
+                yield Quantity("forward", -1, i, vec)
+
     def offers(self, vec: Vec) -> list[Quantity]:
         """The true quantities of this value, without the line's own goal."""
         goal = self.goal
@@ -164,16 +210,49 @@ class Context:
         return [q for q in self.known.right(vec) if (q.kind, q.top, q.bottom) != same]
 
 
-def repairs(line: Line, context: Context) -> list[Repair]:
-    """All changes of one sub-expression that make the line's value the goal, cheapest first."""
+def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) -> list[Repair]:
+    """All changes of one sub-expression that make the line's value the goal, cheapest first.
+
+    With ``slots`` only the sub-expression is looked at that one comes to by these operands, from the line inwards.
+    """
     found: list[Repair] = []
     with precision(BITS):
         for place in line.places(context.goal.vec):
+            if slots is not None and [slot for _, slot in place.path] != list(slots):
+                continue
             have = line.values(place.node)
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
             found.extend(_candidates(line, place, have, context))
+        if slots is None:
+            found.extend(_everywhere(line, context))
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
+    """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
+    own = line.graph.steps[line.root].span
+    uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+    for i in line.everything():
+        span = line.graph.steps[i].span
+        inside = own is None or span is None or (own.line <= span.line <= own.end_line)
+        for slot, j in enumerate(line.graph.steps[i].inputs):
+            if context.variable(j) and not line.graph.steps[j].is_const:
+                uses.setdefault((j, inside), []).append((i, slot))
+    for (j, inside), places in uses.items():
+        if len(places) < 2:
+            continue
+        origin = context.origin(j)
+        is_value = context.known.truth.values[origin] is not None
+        if inside and not is_value:
+            continue
+        for q in context.forward():
+            if q.bottom != origin and line.respelled(places, q.vec).same(context.goal.vec):
+                parent, slot = min(places)
+                place = Place(j, parent, slot, q.vec, ((parent, slot),))
+                mistake, words = _swapped(context.known, origin, q, context.variable)
+                cost = 1.0 if is_value else 1.3
+                yield Repair(place, mistake, words, cost, q, everywhere=tuple(sorted(places)))
 
 
 def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterator[Repair]:

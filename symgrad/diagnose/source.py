@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import cached_property
 
 from symgrad.errors import Span
@@ -48,8 +49,35 @@ class SourceMap:
                 inner = node
         return inner is not None and not any(isinstance(n, ast.Assign | ast.AugAssign) for n in ast.walk(inner))
 
-    def operand(self, parent: Span, slot: int) -> Span | None:
+    def respelled(self, spans: Sequence[Span | None], piece: str, whole: Span) -> tuple[Span, str]:
+        """The smallest balanced piece of a line that holds some operands, and how it reads with others in their place.
+
+        Where the operands do not all stand on one line, the place is ``whole``, and nothing is offered for it.
+        """
+        found = sorted({s for s in spans if s is not None}, key=lambda s: s.column)
+        if (
+            not found
+            or len(found) < len(set(spans))
+            or any(s.line != s.end_line or s.line != found[0].line for s in found)
+        ):
+            return whole, ""
+        line = self.lines[found[0].line - 1]
+        begin, end = found[0].column - 1, found[-1].end_column - 1
+        while begin > 0 and line[begin:end].count(")") > line[begin:end].count("("):
+            begin = line.rindex("(", 0, begin)
+        while end < len(line) and line[begin:end].count("(") > line[begin:end].count(")"):
+            end = line.index(")", end) + 1
+        text, at = "", begin
+        for s in found:
+            text += line[at : s.column - 1] + piece
+            at = s.end_column - 1
+        first = found[0]
+        return Span(first.file, first.line, begin + 1, first.line, end + 1), text + line[at:end]
+
+    def operand(self, parent: Span | None, slot: int) -> Span | None:
         """Where the operand number ``slot`` of the operation at ``parent`` is written."""
+        if parent is None:
+            return None
         node = self._nodes.get((parent.line, parent.column - 1, parent.end_line, parent.end_column - 1))
         children: list[ast.expr] = []
         if isinstance(node, ast.BinOp):

@@ -91,6 +91,7 @@ class Run:
         table |= {
             names.GETATTR: guard.getattr, names.SETATTR: self.set_attribute, names.DELATTR: guard.delattr,
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
+            names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
             names.IMPORT: guard.import_module, names.FROM: guard.import_from, names.CHECK: self.tracer.alive,
             names.SCOPE: "",
@@ -171,18 +172,27 @@ class Run:
         step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
         return number(tr, value.raw, step, value.flavour)
 
+    def handed_back(self, index: int, value: Any, scope: str) -> Any:
+        """``return self.w``: a step of its own, unless the line that gave it its name in this function is at hand."""
+        tr = self.tracer
+        tr.alive()
+        if isinstance(value, TracedFloat) and value.step is not None and tr.bound_in.get(value.step) == scope:
+            return value
+        return self.renamed(self.made.sites[index], value)
+
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
         site = self.made.sites[index]
         return self.bound(site, f"{site.name}[{len(owner)}]", value, scope) if type(owner) is list else value
 
     def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
+        value = self.renamed(site, value)
         self.guard.setattr(owner, name, self.bound(site, f"{site.name}.{name}", value, scope))
 
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()
         site = self.made.sites[index]
-        owner[key] = self.bound(site, f"{site.name}[{_key(key)}]", value, scope)
+        owner[key] = self.bound(site, f"{site.name}[{_key(key)}]", self.renamed(site, value), scope)
 
     def bound(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """A value gets a name: a plain number becomes a named input, a traced one is recorded under the name."""

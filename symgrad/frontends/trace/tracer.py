@@ -69,6 +69,8 @@ class Tracer:
         self.result: int | None = None
         self._spans: dict[tuple[CodeType, int], Span] = {}
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
+        #: Step -> the function call in which it got its last name.
+        self.bound_in: dict[int, str] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
         self.callers: dict[int, Span] = {}
@@ -241,6 +243,7 @@ class Tracer:
         """A traced value gets a name; a step that had none takes it."""
         if self.builder.steps[step].is_hidden:
             self.builder.rename(step, name)
+        self.bound_in[step] = scope
         self.bindings.append(Binding(name, step, span, line, scope, len(self.bindings), augmented))
 
     def entered(self, qualname: str) -> str:
