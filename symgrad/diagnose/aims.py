@@ -128,9 +128,9 @@ class Aims:
                 out.append(Quantity("tangent", top, bottom, self.reading.vec((top, bottom))))
                 continue
             parts = self.truth.into.get(bottom, [])
-            if len(parts) > MANY:
+            if len(parts) > 2:
                 near = self._near(everything)
-                parts = [(t, v) for t, v in parts if t in near][:MANY] or parts[-MANY:]
+                parts = sorted(parts, key=lambda part: near.get(part[0], len(near)))[:MANY]
             arriving = [flow for t in upstream if (flow := self.truth.along.get((t, bottom))) is not None]
             whole = Quantity("cotangent", top, bottom, self.truth.cotangents[bottom])
             if base is not None:
@@ -171,13 +171,15 @@ class Aims:
 
         yield from sorted(fed, key=nearness, reverse=True)[:NEAREST]
 
-    def _near(self, used: Collection[int]) -> set[int]:
-        """Forward steps within two named steps of those that a line uses."""
-        near = {j for i in used for j in (i, self.layout.origin(i)) if self.layout.is_forward(j)}
+    def _near(self, used: Collection[int]) -> dict[int, int]:
+        """Forward steps a few steps on from those that a line uses, and how many."""
+        near = {j: 0 for i in used for j in (i, self.layout.origin(i)) if self.layout.is_forward(j)}
         # A weight is used everywhere, and so says nothing about where.
-        near = {i for i in near if len(self.layout.children[i]) <= MANY}
-        for _ in range(4):
-            near |= {k for i in near for k in self.layout.children[i] if self.layout.is_forward(k)}
+        near = {i: 0 for i in near if len(self.layout.children[i]) <= MANY}
+        edge = list(near)
+        for distance in range(1, 5):
+            edge = [k for i in edge for k in self.layout.children[i] if self.layout.is_forward(k) and k not in near]
+            near.update((k, distance) for k in edge)
         return near
 
 

@@ -169,6 +169,10 @@ class Walk:
                 self._root(unit)
                 return
             matches = flowing
+        if not matches and _key(unit) in self._seen:
+            targets = self._targets(unit)
+            if targets and self._again(unit, self.line(unit), targets, surely=False):
+                return
         if not matches or self._users_fail(i):
             # A hidden step's derivative (of the denominator in a sigmoid written out) may be hit upon by accident.
             named = self.subject.names
@@ -342,7 +346,7 @@ class Walk:
         key = _key(unit)
         if key in self._seen:
             # The line was understood when it went wrong first; here only its right value is needed.
-            self._again(key, unit, line, targets)
+            self._again(unit, line, targets)
             return
         best = self._best(unit, line, targets)
         target = best[1] if best else targets[0]
@@ -394,21 +398,28 @@ class Walk:
                         best = (cost, target, pairs[0])
         return best
 
-    def _again(self, key: tuple[int, int, int], unit: Unit, line: Line, targets: Sequence[Quantity]) -> None:
-        """The same line in another round of a loop: what the same change makes of it tells the target."""
-        n = self._seen[key]
+    def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
+        """The same line in another round of a loop: what the same change makes of it tells the target.
+
+        ``surely``: the line is wrong in this round, whether the same change puts it right or not.
+        """
+        n = self._seen[_key(unit)]
         old = self.out.roots[n]
-        self.out.roots[n] = replace(old, again=old.again + 1)
-        target = targets[0]
-        if len(targets) > 1 and len(old.repairs) == 1 and old.repairs[0].place.parent >= 0:
+        target = targets[0] if surely else None
+        if len(old.repairs) == 1 and (len(targets) > 1 or not surely):
             first = old.repairs[0]
-            slots = [slot for _, slot in first.place.path]
-            for option in targets[:4]:
-                same = repairs(line, self._context(unit, option), slots)
-                if any(r.mistake == first.mistake and abs(r.cost - first.cost) < 0.1 for r in same):
-                    target = option
-                    break
+            slots = None if first.everywhere else [slot for _, slot in first.place.path]
+            least = first.cost + 2 * RANK
+            for rank, option in enumerate(targets[:6]):
+                for r in repairs(line, self._context(unit, option), slots):
+                    alike = r.combine == first.combine and (r.op, r.number) == (first.op, first.number)
+                    if alike and r.cost + RANK * rank < least:
+                        least, target = r.cost + RANK * rank, option
+        if target is None:
+            return False
+        self.out.roots[n] = replace(old, again=old.again + 1)
         self._put_right(unit, target)
+        return True
 
     def _put_right(self, unit: Unit, target: Quantity) -> None:
         """What follows is judged as if this assignment had its true value."""
@@ -459,7 +470,13 @@ class Walk:
             first = self._held.get((q.kind, q.top, q.bottom))
             return first is not None and first < unit.step
 
-        return Context(self.known, self.layout.variable, held, self.layout.origin, target)
+        def flows(i: int) -> bool:
+            meaning = self.out.meaning.get(i)
+            return meaning is not None and meaning.kind in ("cotangent", "contribution", "sum", "helper")
+
+        loss = self.subject.loss
+        seeded = target.kind in ("cotangent", "contribution", "sum") and ("cotangent", loss, loss) in self._held
+        return Context(self.known, self.layout.variable, held, self.layout.origin, flows, seeded, target)
 
     def _is_literal(self, repair: Repair, found: Vec, target: Quantity) -> bool:
         """A number written out where a variable of the same value stands in the forward pass: right, as it is."""
@@ -498,7 +515,9 @@ class Walk:
 
     def spelled(self, vec: Vec, before: int) -> str:
         """A value in terms of what the user has by then: a variable, or a derivative times a forward value."""
-        holders = [u for u in self.subject.units if u.step < before and u.step in self.out.meaning]
+        held = {u.name: u for u in self.subject.units if u.step < before and u.step in self.out.meaning}
+        # The latest first, and plain names before self.db and grads["b"].
+        holders = sorted(held.values(), key=lambda u: (u.name.isidentifier(), u.step))
         for unit in reversed(holders):
             if self.corrected(unit.step).same(vec):
                 return unit.name
@@ -515,8 +534,11 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
     q = repair.quantity
     if q is None or repair.combine or q.kind not in ("forward", "cotangent", "tangent"):
         return None
-    if not layout.variable(repair.place.node):
+    node = repair.place.node
+    if not layout.variable(node):
         return None
+    if not repair.everywhere and len(layout.uses_within(node, unit)) > 1:
+        return None  # the function reads its argument elsewhere as well, and there it is right
     for parent, _ in (*repair.place.path[-1:], *repair.everywhere):
         call = layout.subject.callers.get(parent)
         if call is not None and unit.span.line <= call.line <= unit.span.end_line:

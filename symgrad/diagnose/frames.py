@@ -130,12 +130,12 @@ def _one(
             else wording.quantity(q, root.unit.step)
         )
         if repair.combine:
-            piece = walk.spelled(q.vec, place.node if place.parent >= 0 else root.unit.step) or piece
+            piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
             old = walk.layout.variable(place.node)
-            expected = re.sub(rf"(?<![\\w.]){re.escape(old)}(?![\\w.])", lambda _: piece, text) if old in text else ""
+            expected = re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", lambda _: piece, text) if old in text else ""
     elif repair.number is not None:
         expected = _numbered(text, repair)
     factor = _factor(root, repair, truth, wording)
@@ -223,6 +223,8 @@ def _numbered(text: str, repair: Repair) -> str:
         if text.startswith("-") and value > 0:
             return f"{number(value)} - {text[1:].lstrip()}"
         return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
+    if repair.combine == "**":
+        return f"{text}**{repair.number}" if text.isidentifier() else f"({text})**{repair.number}"
     return _scaled(text, repair) if repair.combine else number(repair.number)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
 LOSS_NAMES = frozenset(
@@ -79,13 +80,18 @@ def normal(name: str) -> str:
     return name.removeprefix("self.").replace("_", "").replace('"', "").lower()
 
 
-def claims(name: str) -> Iterator[Claim]:
+@lru_cache(maxsize=100_000)
+def claims(name: str) -> tuple[Claim, ...]:
     """The readings of a name, the most specific first. Which of them means anything is for the forward pass to say."""
+    return tuple(_claims(name))
+
+
+def _claims(name: str) -> Iterator[Claim]:
     base = name.removeprefix("self.")
     box = _GRAD_BOX.match(base)
     if box:
         inner = box.group(1)
-        yield from claims(inner)
+        yield from _claims(inner)
         yield Claim("", normal(inner))
         return
     index = ""

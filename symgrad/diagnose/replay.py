@@ -106,6 +106,22 @@ class Layout:
                 stack.extend(self.children[k])
         return sorted(out)
 
+    def uses_within(self, node: int, unit: Unit) -> list[int]:
+        """The steps that read a step in the functions that an assignment calls."""
+        seen: set[int] = set()
+        stack = [unit.step]
+        while stack and len(seen) < 20 * LOOK_AHEAD:
+            i = stack.pop()
+            if i not in seen and not self.is_forward(i) and (i == unit.step or i not in self.units_at):
+                seen.add(i)
+                stack.extend(self.graph.steps[i].inputs)
+        out = []
+        for k in self.children[node]:
+            span = self.graph.steps[k].span
+            if k in seen and span is not None and not unit.span.line <= span.line <= unit.span.end_line:
+                out.append(k)
+        return out
+
     def compute(self, i: int, values: Sequence[Vec | None] | Mapping[int, Vec]) -> Vec:
         """One step from the values of its inputs."""
         step = self.graph.steps[i]

@@ -346,7 +346,7 @@ class _Rewriter(ast.NodeTransformer):
             # What is only handed back computes nothing, and yet is a line that may be wrong.
             self.out.sites.append(self.site("return", node.value, node.value.lineno, None))
             number = self.constant(len(self.out.sites) - 1, node.value)
-            node.value = self.call(RETURN, node.value, number, self.expr(node.value), self.load(SCOPE, node.value))
+            node.value = self.call(RETURN, node.value, number, self.expr(node.value))
         elif node.value is not None:
             node.value = self.expr(node.value)
         return node

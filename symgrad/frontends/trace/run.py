@@ -172,12 +172,9 @@ class Run:
         step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
         return number(tr, value.raw, step, value.flavour)
 
-    def handed_back(self, index: int, value: Any, scope: str) -> Any:
-        """``return self.w``: a step of its own, unless the line that gave it its name in this function is at hand."""
-        tr = self.tracer
-        tr.alive()
-        if isinstance(value, TracedFloat) and value.step is not None and tr.bound_in.get(value.step) == scope:
-            return value
+    def handed_back(self, index: int, value: Any) -> Any:
+        """``return self.w``: a line that may be wrong, though it computes nothing, and so a step of its own."""
+        self.tracer.alive()
         return self.renamed(self.made.sites[index], value)
 
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:

@@ -69,10 +69,9 @@ class Tracer:
         self.result: int | None = None
         self._spans: dict[tuple[CodeType, int], Span] = {}
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
-        #: Step -> the function call in which it got its last name.
-        self.bound_in: dict[int, str] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
+        self._has_functions = "def " in source or "lambda" in source
         self.callers: dict[int, Span] = {}
         self._numbers = 0
 
@@ -186,7 +185,7 @@ class Tracer:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(op, inputs, span=span or self.here(), shape=shape)
-        if self._calls:
+        if self._has_functions:
             caller = self.caller()
             if caller is not None:
                 self.callers[index] = caller
@@ -243,7 +242,6 @@ class Tracer:
         """A traced value gets a name; a step that had none takes it."""
         if self.builder.steps[step].is_hidden:
             self.builder.rename(step, name)
-        self.bound_in[step] = scope
         self.bindings.append(Binding(name, step, span, line, scope, len(self.bindings), augmented))
 
     def entered(self, qualname: str) -> str:
