@@ -32,6 +32,8 @@ class Run:
         self.guard = Guard(self.tracer)
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
+        #: Called when the script has ended, and what it left is still to be put together.
+        self.ended: Callable[[], None] = lambda: None
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -119,6 +121,7 @@ class Run:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
             error = self.raised(e)
+        self.ended()
         if tr.dead is not None:
             error = tr.dead.error
         return tr.finish(error)
