@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from symgrad.errors import frame
+from symgrad.errors import Span, frame
 from symgrad.report.model import Finding, Report
 
 
@@ -63,20 +64,30 @@ def joined(words: Sequence[str]) -> str:
 
 
 def unified_diff(report: Report) -> str:
-    """The fixes as one unified diff of the user's text; empty where there are none."""
+    """The fixes as one unified diff of the user's text, with its own line ends; empty where there are none."""
     before = report.manual_source or report.source
-    lines = before.split("\n")
     edits = [(span, text) for f in report.findings if f.root and f.fix_verified for span, text in f.edits]
+    name = report.target if report.is_code else "manual"
+    return _diff(name, report.original or before, edits)
+
+
+def _diff(name: str, before: str, edits: Sequence[tuple[Span, str]]) -> str:
+    """One file's part of a diff. ``before`` may have any line ends; the places count lines as Python does."""
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    # Lines and, after each, how it ends.
+    parts = re.split(r"(\r\n|\r|\n)", before[len(mark) :])
+    lines, ends = parts[::2], [*parts[1::2], ""]
     for span, text in sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True):
         head = lines[span.line - 1][: span.column - 1]
         tail = lines[span.end_line - 1][span.end_column - 1 :]
         lines[span.line - 1 : span.end_line] = [head + text + tail]
-    name = report.target if report.is_code else "manual"
-    diff = difflib.unified_diff(_ended(before), _ended("\n".join(lines)), f"a/{name}", f"b/{name}")
+        ends[span.line - 1 : span.end_line] = [ends[span.end_line - 1]]
+    after = mark + "".join(line + end for line, end in zip(lines, ends, strict=True))
+    diff = difflib.unified_diff(_ended(before), _ended(after), f"a/{name}", f"b/{name}")
     # What patch and git expect after a last line that no newline ends.
     return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
 
 
 def _ended(text: str) -> list[str]:
-    """Lines with their own line ends."""
-    return text.splitlines(keepends=True)
+    """Lines as patch counts them, with their ends."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)

@@ -181,6 +181,7 @@ class Report:
         manual_source: the text of the manual derivation, if it is another one than ``source``.
         confirmed: the names of manual lines that are right.
         is_code: the target is a program, not an expression.
+        original: the program with the line ends of its file, where they are not all ``\\n``.
         graph, rows: the function and its reverse passes, for renderings that draw them.
     """
 
@@ -202,6 +203,7 @@ class Report:
     manual_source: str = field(default="", repr=False)
     confirmed: tuple[str, ...] = ()
     is_code: bool = False
+    original: str = field(default="", repr=False)
 
     @property
     def ok(self) -> bool:
