@@ -13,7 +13,7 @@ from typing import Any
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.errors import Span, SymgradError, Unsupported, did_you_mean
 from symgrad.formats import get_format
@@ -104,7 +104,7 @@ def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
 
 def _merge(graph: Graph, name: str, text: str) -> Graph:
     """The function's graph, and after it the formula's steps; its output is the formula's value."""
-    formula = expression.parse(text, file=f"--manual {name}")
+    formula = expression.parse(text, file=FORMULA + name)
     builder = GraphBuilder(graph)
     place: list[int] = []
     named = {s.name: i for i, s in enumerate(graph.steps) if not s.is_hidden}
@@ -129,7 +129,7 @@ def _formula_subject(graph: Graph, merged: Graph, name: str, point: Mapping[int,
     variable = graph.variables[name]
     span = merged.steps[merged.output].span
     if span is None or merged.output < len(graph):
-        formula = expression.parse(text, file=f"--manual {name}")
+        formula = expression.parse(text, file=FORMULA + name)
         span = formula.steps[formula.output].span
     assert span is not None  # every parsed step has a place
     names = {i: s.name for i, s in enumerate(graph.steps) if not s.is_hidden}
