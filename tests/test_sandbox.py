@@ -47,7 +47,7 @@ def test_attack(path: Path) -> None:
     assert re.search(says, error), error
     assert place is not None
     assert place.line in lines, error
-    assert time.monotonic() - began < timeout + 12
+    assert time.monotonic() - began < timeout + 30
     assert not CANARY.exists()
 
 
@@ -221,6 +221,15 @@ def test_a_child_that_hangs_before_its_script_is_ended(monkeypatch: pytest.Monke
         with pytest.raises(SymgradError, match="did not start within"):
             sandbox.run("x = 0.5", "s.py")
     assert sandbox.process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("timeout", [0.7, 1.1, 1.6])
+def test_a_traced_loop_without_end_is_told_with_its_line(timeout: float) -> None:
+    """The recorder's own frames come and go fast: whoever looks from another thread finds them half made."""
+    with pytest.raises(SymgradError, match="does not end") as caught:
+        run_source("x = 0.5\nwhile True:\n    x = x*0.999\n", "s.py", timeout=timeout)
+    assert caught.value.span is not None
+    assert caught.value.span.line in (2, 3)
 
 
 @pytest.mark.parametrize("watched", [True, False])

@@ -273,7 +273,7 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     line = _FRAME.search(answer.errors)
     # Where no line was running, the text was still being read: that is its beginning.
     span = _line_span(source, filename, int(line[1]) if line else 1)
-    if answer.late or "Timeout" in answer.errors or answer.status == -signal.SIGXCPU:
+    if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU):
         raise SymgradError(
             f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",

@@ -119,6 +119,24 @@ def limit(memory: int, seconds: float) -> None:
     lower(resource.RLIMIT_NOFILE, 3)
 
 
+def watch(seconds: float) -> None:
+    """Have the process write the line that it is at and end, when its time is over, even in the midst of one C call.
+
+    It is a signal that does so, and not ``faulthandler.dump_traceback_later``: the thread of the latter reads the frames
+    of an interpreter that runs on meanwhile, and crashes over them more often than not.
+    """
+    for number in (signal.SIGALRM, signal.SIGXCPU):
+        # The handler before, which is called in turn, ends the process.
+        signal.signal(number, signal.SIG_DFL)
+        faulthandler.register(number, file=2, all_threads=False, chain=True)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+
+def unwatch() -> None:
+    """The script has ended in time."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
 class Wall:
     """The audit hook. It cannot be removed."""
 
@@ -168,14 +186,12 @@ def main() -> None:
     seconds = float(request["timeout"])
     cut()
     os.write(2, BEGUN)
-    # A watchdog thread outside the interpreter's lock: it writes the line even while one C call lasts for ever.
     faulthandler.enable(file=2)
-    faulthandler.register(signal.SIGXCPU, file=2, chain=True)
-    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    watch(seconds)
     limit(int(request["memory"]), seconds)
     run = Run(str(request["source"]), str(request["filename"]))
     # What comes after the script's end is ours.
-    run.ended = faulthandler.cancel_dump_traceback_later
+    run.ended = unwatch
     wall = Wall(run.tracer)
     try:
         code = run.compile()
