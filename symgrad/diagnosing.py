@@ -15,7 +15,7 @@ from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
-from symgrad.errors import Span, SymgradError, Unsupported, did_you_mean
+from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Binding, Trace
@@ -23,6 +23,7 @@ from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report
+from symgrad.report.moving import moved
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -166,7 +167,6 @@ class Work:
         run: a text -> what happens when it runs in place of ``source``.
         choose: a run -> what of it is the forward pass, and what the derivation.
         original: the text with the line ends of the file, where they are not all ``\\n``.
-        notes: what is to be said besides: (message, place).
     """
 
     source: str
@@ -174,7 +174,6 @@ class Work:
     run: Callable[[str], Trace]
     choose: Callable[[Trace], Subject]
     original: str = ""
-    notes: tuple[tuple[str, Span | None], ...] = ()
 
 
 def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
@@ -187,10 +186,26 @@ def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options
     Raises:
         SymgradError: the file cannot be read, is no notebook, or cannot be used; see :func:`check_source`.
     """
+    if os.fspath(path).endswith(".ipynb"):
+        return _check_notebook(path, timeout=timeout, **options)
     from symgrad.frontends import sandbox
 
     source, original = sandbox.read_text(path)
     return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, original=original, **options)
+
+
+def _check_notebook(path: str | os.PathLike[str], **options: Any) -> Report:
+    """Its cells as one script; places are those of the cells again in what is said."""
+    from symgrad.frontends.notebook import read_notebook
+
+    notebook = read_notebook(path)
+    try:
+        report = check_source(notebook.source, notebook.file, **options)
+    except SymgradError as error:
+        raise notebook.located(error) from None
+    report = moved(report, notebook.place, notebook.texts)
+    notes = [Finding("note", message, span) for message, span in notebook.notes()]
+    return replace(report, findings=(*report.findings, *notes))
 
 
 def check_source(
@@ -257,7 +272,6 @@ def check_work(work: Work, trace: Trace, *, strict: bool = False, witnesses: boo
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
     findings += _conventions(diagnosis, strict)
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
-    findings += [Finding("note", message, span) for message, span in work.notes]
     if trace.error is not None:
         e = trace.error
         findings.append(

@@ -1459,11 +1459,3 @@ def test_a_mistake_in_a_long_recurrence_is_one_finding() -> None:
 def test_the_sandbox_gives_the_same_report() -> None:
     for source in (NET, changed(NET, "1 - h1**2", "1 - z1**2")):
         assert check_source(source).to_json() == here(source).to_json()
-
-
-def test_a_notebook_is_refused_as_one(tmp_path: Path) -> None:
-    path = tmp_path / "homework.ipynb"
-    path.write_text("{}")
-    result = run(str(path))
-    assert result.exit_code == 2
-    assert "notebooks are not read yet" in result.stderr
