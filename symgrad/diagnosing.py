@@ -167,6 +167,7 @@ class Work:
         run: a text -> what happens when it runs in place of ``source``.
         choose: a run -> what of it is the forward pass, and what the derivation.
         original: the text with the line ends of the file, where they are not all ``\\n``.
+        what: what it is.
     """
 
     source: str
@@ -174,6 +175,7 @@ class Work:
     run: Callable[[str], Trace]
     choose: Callable[[Trace], Subject]
     original: str = ""
+    what: str = "script"
 
 
 def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
@@ -241,22 +243,36 @@ def check_source(
     def run(text: str) -> Trace:
         return _run(text, filename, sandbox=sandbox, timeout=timeout)
 
-    def choose(trace: Trace) -> Subject:
-        return _choose(trace, loss, mapping or {})
-
-    work = Work(source, filename, run, choose, original)
+    work = Work(source, filename, run, lambda t: _choose(t, loss, mapping or {}), original)
     trace = run(source)
     _refuse_unknown(trace, mapping or {})
     return check_work(work, trace, strict=strict, witnesses=witnesses)
 
 
-def check_work(work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False) -> Report:
+def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+    """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    Raises:
+        SymgradError: nothing is a function of anything.
+    """
+    return _choose(trace, loss, mapping)
+
+
+def subject_of(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
+    """The same where the step that is differentiated is known; ``None`` where an input has no finite value."""
+    return _subject(trace, loss, mapping)
+
+
+def check_work(
+    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = ()
+) -> Report:
     """Diagnose a run of somebody's work.
 
     Args:
         work: what ran.
         trace: of ``work.source``.
         strict, witnesses: as for :func:`check_source`.
+        found: mistakes that are known already.
 
     Raises:
         SymgradError: as for :func:`check_source`.
@@ -265,21 +281,22 @@ def check_work(work: Work, trace: Trace, *, strict: bool = False, witnesses: boo
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     subject = work.choose(trace)
-    _refuse_arrays(subject.graph)
+    refuse_arrays(subject.graph)
     diagnosis = diagnose(subject)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(work, trace, diagnosis)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
-    findings += _conventions(diagnosis, strict)
+    findings += [*found, *_conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
     if trace.error is not None:
         e = trace.error
         findings.append(
             Finding(
-                "stopped", f"the script stopped here: {e.message}; what ran before it was checked", e.span, hint=e.hint
+                "stopped", f"the {work.what} stopped here: {e.message}; what ran before it was checked", e.span,
+                hint=e.hint,
             )
         )
-    if not diagnosis.understood and not diagnosis.conventions:
+    if not diagnosis.understood and not diagnosis.conventions and not found:
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = _script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
@@ -328,7 +345,7 @@ def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
     return trace_source(source, filename)
 
 
-def _refuse_arrays(graph: Graph) -> None:
+def refuse_arrays(graph: Graph) -> None:
     for step in graph.steps:
         if step.shape:
             raise Unsupported(

@@ -30,6 +30,7 @@ LAYERS = [
     {"judging"},
     {"checking"},
     {"diagnosing"},
+    {"callables"},
     {"api"},
     {"cli"},
 ]

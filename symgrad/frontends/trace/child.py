@@ -122,8 +122,8 @@ def limit(memory: int, seconds: float) -> None:
 def watch(seconds: float) -> None:
     """Have the process write the line that it is at and end, when its time is over, even in the midst of one C call.
 
-    It is a signal that does so, and not ``faulthandler.dump_traceback_later``: the thread of the latter reads the frames
-    of an interpreter that runs on meanwhile, and crashes over them more often than not.
+    It is a signal that does so, and not ``faulthandler.dump_traceback_later``: the thread of the latter reads the
+    frames of an interpreter that runs on meanwhile, and crashes over them more often than not.
     """
     for number in (signal.SIGALRM, signal.SIGXCPU):
         # The handler before, which is called in turn, ends the process.
