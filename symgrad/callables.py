@@ -15,7 +15,8 @@ from symgrad.diagnosing import Work, check_formulas, check_work, choose, refuse_
 from symgrad.errors import SymgradError
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
-from symgrad.frontends.trace.trusted import Trusted, plain_function, source_of
+from symgrad.frontends.trace.functions import plain_function, source_of
+from symgrad.frontends.trace.trusted import Trusted
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
 

@@ -134,6 +134,7 @@ def test_closures() -> None:
     forward, backward = pairs.make(2.5)
     found = only(check_backward(forward, backward, 0.7))
     assert found.line == line("return dout * k * x  # half")
+    assert (found.mistake, found.fix_verified) == ("scale", True)
 
 
 def test_lambdas() -> None:
@@ -158,6 +159,16 @@ def test_a_layer(given: str) -> None:
 def test_a_layer_that_calls_its_base() -> None:
     found = only(check_backward(pairs.Deeper(), None, {"x": 0.7}))
     assert (found.line, found.mistake) == (line("# half of it"), "scale")
+
+
+def test_objects_that_are_called_and_properties() -> None:
+    stack = pairs.Stack()
+    report = check_backward(stack, None, 0.7)
+    assert report.ok, report.explain()
+    assert [type(unit).__name__ for unit in stack.units] == ["Unit", "Unit"]
+    assert vars(stack.last) == {"k": 1.1}
+    found = only(check_backward(pairs.WrongStack(), None, 0.7))
+    assert found.line == line("# half too little")
 
 
 def test_static_methods() -> None:

@@ -15,7 +15,8 @@ from symgrad.frontends.returned import Returned
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
-from symgrad.frontends.trace.trusted import Trusted, is_tensor, source_of
+from symgrad.frontends.trace.functions import source_of
+from symgrad.frontends.trace.trusted import Trusted, is_tensor
 from symgrad.frontends.trace.values import Value
 
 #: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.

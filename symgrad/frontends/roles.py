@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
-from symgrad.frontends.trace.trusted import is_tensor, plain_function
+from symgrad.frontends.trace.functions import plain_function
+from symgrad.frontends.trace.trusted import is_tensor
 
 _CONTEXT = re.compile(r"_?(?:ctx|context)$")
 _SAVED = re.compile(

@@ -15,9 +15,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from symgrad.frontends.trace.data import BackwardCall, Binding, GradRead, Leaf, Note, Trace, TraceError
+from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.stop import Stop
-from symgrad.frontends.trace.trusted import Trusted, plain_function, source_of
+from symgrad.frontends.trace.trusted import Trusted
 
 
 def trace_source(source: str, filename: str = "<script>") -> Trace:

@@ -11,11 +11,10 @@ import ast
 import builtins
 import copy
 import importlib
-import inspect
 import sys
 from collections.abc import Callable, Mapping
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from types import FunctionType, MethodType, ModuleType
+from typing import Any, cast
 
 import numpy as np
 
@@ -24,10 +23,20 @@ from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.functions import (
+    MAKE,
+    RETURN,
+    WatchedReturns,
+    content,
+    factory,
+    mangle,
+    names_of,
+    without_defaults,
+)
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
 from symgrad.frontends.trace.run import Run, key_text
-from symgrad.frontends.trace.sites import Site, literal_value
+from symgrad.frontends.trace.sites import Site
 from symgrad.frontends.trace.tracer import CODE_NAME
 from symgrad.frontends.trace.values import NUMPY, Value, number
 
@@ -37,53 +46,16 @@ _REPLACED = ("math", "numpy", "numpy.random", "torch", "torch.nn.functional", "t
 _LIBRARIES = frozenset({"numpy", "torch", "symgrad", "builtins"}) | sys.stdlib_module_names
 
 _ABSENT = object()
-_RETURN, _MAKE = "__sg_return__", "__sg_make__"
-
-
-def plain_function(function: Any) -> tuple[FunctionType, Any]:
-    """The Python function in a function, method or static method, and the object that a method is bound to.
-
-    Raises:
-        Unsupported: there is none in it.
-    """
-    target: Any = inspect.unwrap(function)
-    owner = None
-    if isinstance(target, MethodType):
-        owner, target = target.__self__, inspect.unwrap(target.__func__)
-    if isinstance(target, staticmethod):
-        target = target.__func__
-    if not isinstance(target, FunctionType):
-        raise Unsupported(f"{getattr(function, '__name__', 'this')} is no Python function: it cannot be traced")
-    return target, owner
-
-
-def source_of(target: FunctionType) -> tuple[str, str]:
-    """The text of the file that a function is in, and the file's name.
-
-    Raises:
-        Unsupported: there is no such text, or it is no Python.
-    """
-    try:
-        filename = inspect.getsourcefile(target) or "<function>"
-        source = "".join(inspect.findsource(target)[0])
-        ast.parse(source)
-    except (OSError, TypeError, SyntaxError, ValueError) as e:
-        raise Unsupported(
-            f"the source text of {target.__name__} is not to be found",
-            hint="put the function into a .py file and import it from there: what was typed into a prompt or built "
-            "by exec has no text that could be traced",
-        ) from e
-    return source, filename
 
 
 class Trusted(Run):
     """A run of functions that live in this process.
 
-    Traced with a function: the functions and methods of the same file that it calls by name or as an attribute, with
-    their closures; ``math``, NumPy and torch; numbers in its globals, its closure and the attributes of its objects,
-    and in lists and dictionaries there, which become inputs. Not traced: functions of other files. They are called as
-    they are, and where one makes a plain number out of traced ones, the run ends and says so. A method that Python
-    calls by itself (``__call__``, a property) is not looked into either.
+    Traced with a function: the functions, methods, properties and callable objects of the same file that it finds by
+    name or as an attribute, with their closures; ``math``, NumPy and torch; numbers in its globals, its closure and the
+    attributes of its objects, and in lists and dictionaries there, which become inputs. Not traced: functions of other
+    files. They are called as they are, and where one makes a plain number out of traced ones, the run ends and says so.
+    What Python calls by itself (``__init__``, ``__add__``) is not looked into either.
 
     Args:
         source: the text of the functions' file. It may be another than the one that is loaded, such as one with
@@ -186,25 +158,26 @@ class Trusted(Run):
         """
         if target not in self.functions:
             node = copy.deepcopy(self.find(target))
-            _mangle(node, target)
+            mangle(node, target)
             if watched and isinstance(node, ast.FunctionDef):
-                node.body = [_Returns(self.returns, watched).visit(statement) for statement in node.body]
+                node.body = [WatchedReturns(self.returns, watched).visit(statement) for statement in node.body]
             if isinstance(node, ast.Lambda):
                 name = ast.copy_location(ast.Name("made", ast.Store()), node)
                 made: ast.stmt = ast.copy_location(ast.Assign([name], node), node)
             else:
                 node.decorator_list = []  # they have been applied already
                 made = node
-            given = _without_defaults(node.args)
+            given = without_defaults(node.args)
             cells = dict(zip(target.__code__.co_freevars, target.__closure__ or (), strict=True))
             module = ast.Module([made], [])
             instrument(module, self.made)
-            module.body = [_factory(module.body, tuple(cells), "made" if isinstance(node, ast.Lambda) else node.name)]
+            module.body = [factory(module.body, tuple(cells), "made" if isinstance(node, ast.Lambda) else node.name)]
             ast.fix_missing_locations(module)
             scope = self.trusted_globals(target)
             exec(compile(module, CODE_NAME, "exec", dont_inherit=True), scope)
-            values = {n: self.outside(n, _content(cell), node) for n, cell in cells.items()}
-            function = scope[_MAKE](**values)
+            # Functions that share a variable share its input, as they share the cell.
+            values = {n: self.outside(n, content(cell), node, cell) for n, cell in cells.items()}
+            function = scope[MAKE](**values)
             self.take_defaults(target, function, given)
             self.functions[target] = function
         return self.functions[target]
@@ -213,7 +186,12 @@ class Trusted(Run):
         """A default that is no literal is the value that the real function has: what it was made of may be gone."""
 
         def value(name: str, mine: Any, real: Any) -> Any:
-            return self.outside(name, real, given[name]) if name in given else mine
+            if name not in given:
+                return mine
+            at, table = given[name], target.__globals__
+            if isinstance(at, ast.Name) and table.get(at.id, _ABSENT) is real:
+                return self.outside(at.id, real, at, table)  # k=K is the K that others read
+            return self.outside(name, real, at)
 
         code = target.__code__
         if target.__defaults__:
@@ -232,9 +210,9 @@ class Trusted(Run):
         table |= {"__build_class__": builtins.__build_class__, "type": type, "print": print}
         table |= {names.GETATTR: self.open_getattr, names.SETATTR: self.open_set, "getattr": self.open_getattr}
         table |= {names.DELATTR: delattr, names.IMPORT: self.open_import, names.FROM: self.open_from}
-        table |= {names.SETITEM: self.open_item, names.APPEND: self.open_append, _RETURN: self.returning}
+        table |= {names.SETITEM: self.open_item, names.APPEND: self.open_append, RETURN: self.returning}
         table.pop("display", None)
-        used = _names_of(target.__code__)
+        used = names_of(target.__code__)
         node = self.find(target)
         real = target.__globals__
         scope = {n: self.outside(n, v, node, real) if n in used else v for n, v in real.items()}
@@ -262,7 +240,8 @@ class Trusted(Run):
         return self.read[place][2]
 
     def entered_into(self, name: str, value: Any) -> Any:
-        """A list or dictionary of the caller's: the numbers in it become inputs, until the run is over."""
+        """A list or dictionary of the caller's: until the run is over, the numbers in it are inputs, and its functions
+        traced ones."""
         if type(value) not in (list, dict) or id(value) in self.seen:
             return value
         items = list(value.items() if isinstance(value, dict) else enumerate(value))
@@ -271,7 +250,9 @@ class Trusted(Run):
             if type(inner) is float or isinstance(inner, np.floating | np.ndarray) or is_tensor(inner):
                 value[key] = self.named(f"{name}[{key_text(key)}]", inner, self.tree)
             else:
-                self.entered_into(f"{name}[{key_text(key)}]", inner)
+                made = self.replaced(self.entered_into(f"{name}[{key_text(key)}]", inner))
+                if made is not inner:
+                    value[key] = made
         return value
 
     def remember(self, owner: Any) -> None:
@@ -298,17 +279,23 @@ class Trusted(Run):
         if isinstance(value, FunctionType | MethodType):
             function: Any = value.__func__ if isinstance(value, MethodType) else value
             owners = (value.__self__,) if isinstance(value, MethodType) else ()
-            if isinstance(function, FunctionType) and function.__code__.co_filename == self.filename:
+            if self.is_ours(function):
                 # Converted when it is called, not before: it may be recursive, or never run.
                 return lambda *args, **kwargs: self.convert(function)(*owners, *args, **kwargs)
             if (getattr(value, "__module__", None) or "").partition(".")[0] not in _LIBRARIES:
                 return self.foreign(value)
+        if not isinstance(value, type) and self.is_ours(vars_of(type(value)).get("__call__")):
+            return CallableObject(self, value)
         for module in ("math", "numpy"):
             # ``from math import tanh``: the function itself, which says where it comes from.
             name = getattr(value, "__name__", None)
             if callable(value) and isinstance(name, str) and getattr(sys.modules.get(module), name, None) is value:
                 return self.guard.module(module).get(name)
         return value
+
+    def is_ours(self, function: object) -> bool:
+        """A Python function of the file that is traced."""
+        return isinstance(function, FunctionType) and function.__code__.co_filename == self.filename
 
     def foreign(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of another file: called as it is. A number that comes out of it untraced would be taken for a
@@ -328,6 +315,11 @@ class Trusted(Run):
     def open_getattr(self, obj: Any, name: str, *default: Any) -> Any:
         if isinstance(obj, Value | Facade | Missing | Marker):
             return self.guard.builtin_getattr(obj, name, *default)
+        if isinstance(obj, CallableObject):
+            obj = obj.real
+        made = getattr(type(obj), name, None)
+        if isinstance(made, property) and self.is_ours(made.fget):
+            return self.convert(cast(FunctionType, made.fget))(obj)
         value = getattr(obj, name, *default)
         if type(value) is float or isinstance(value, np.ndarray | np.floating) or is_tensor(value):
             return self.kept(obj, name, value, f"self.{name}", self.tree)
@@ -335,6 +327,7 @@ class Trusted(Run):
 
     def open_set(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
+        owner = owner.real if isinstance(owner, CallableObject) else owner
         value = self.bound(site, f"{site.name}.{name}", value, scope)
         if isinstance(owner, Value):
             self.guard.setattr(owner, name, value)
@@ -360,24 +353,19 @@ class Trusted(Run):
         return self.replaced(getattr(_imported(module, True), name))
 
 
-class _Returns(ast.NodeTransformer):
-    """Has each return of one function say that it was taken; not those of functions inside it."""
+class CallableObject:
+    """An object of the caller's whose class says how it is called."""
 
-    def __init__(self, table: list[ast.Return], watched: str) -> None:
-        self.table, self.watched = table, watched
+    def __init__(self, run: Trusted, real: Any) -> None:
+        self.run, self.real = run, real
 
-    def visit_Return(self, node: ast.Return) -> ast.Return:
-        self.table.append(copy.deepcopy(node))
-        value = node.value or ast.copy_location(ast.Constant(None), node)
-        parts = [ast.Constant(len(self.table) - 1), ast.Constant(self.watched), value]
-        made = ast.Return(ast.Call(ast.Name(_RETURN, ast.Load()), parts, []))
-        return ast.fix_missing_locations(ast.copy_location(made, node))
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.run.convert(vars_of(type(self.real))["__call__"])(self.real, *args, **kwargs)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        return node
 
-    def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:
-        return node
+def vars_of(kind: type) -> dict[str, Any]:
+    """What a class and its bases define, by name; nothing is called for it."""
+    return {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
 
 
 def is_tensor(value: object) -> bool:
@@ -385,52 +373,6 @@ def is_tensor(value: object) -> bool:
     return type(value).__module__.partition(".")[0] == "torch" and type(value).__name__ in ("Tensor", "Parameter")
 
 
-def _factory(body: list[ast.stmt], parameters: tuple[str, ...], result: str) -> ast.stmt:
-    """``def make(closure variables): def f...; return f``: so that a closure is one again, ``super()`` included."""
-    arguments = ast.arguments([], [ast.arg(p) for p in parameters], None, [], [], None, [])
-    returned = ast.Return(ast.Name(result, ast.Load()))
-    return ast.FunctionDef(_MAKE, arguments, [*body, returned], [])
-
-
-def _without_defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
-    """Take out the defaults that are no literals, by parameter."""
-    out: dict[str, ast.expr] = {}
-    ordered = [*arguments.posonlyargs, *arguments.args]
-    first = len(ordered) - len(arguments.defaults)
-    for n, default in enumerate(arguments.defaults):
-        if literal_value(default) is None:
-            out[ordered[first + n].arg] = default
-            arguments.defaults[n] = ast.copy_location(ast.Constant(None), default)
-    for n, given in enumerate(arguments.kw_defaults):
-        if given is not None and literal_value(given) is None:
-            out[arguments.kwonlyargs[n].arg] = given
-            arguments.kw_defaults[n] = ast.copy_location(ast.Constant(None), given)
-    return out
-
-
-def _content(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return None
-
-
-def _mangle(node: ast.AST, target: FunctionType) -> None:
-    """``self.__w`` in a class is ``self._Class__w``: Python does so by where the text stands, which is here no more."""
-    parts = target.__qualname__.split(".")
-    if len(parts) < 2 or parts[-2] == "<locals>":
-        return
-    for part in ast.walk(node):
-        if isinstance(part, ast.Attribute) and part.attr.startswith("__") and not part.attr.endswith("__"):
-            part.attr = f"_{parts[-2].lstrip('_')}{part.attr}"
-
-
 def _imported(name: str, whole: bool) -> Any:
     module = importlib.import_module(name)
     return module if whole else sys.modules[name.partition(".")[0]]
-
-
-def _names_of(code: CodeType) -> set[str]:
-    """Every global name that a function or one inside it may read."""
-    inner = (c for c in code.co_consts if isinstance(c, CodeType))
-    return set(code.co_names).union(*map(_names_of, inner))
