@@ -129,6 +129,13 @@ def test_where_a_notebook_stops_is_told_by_cell(write: Write) -> None:
     assert "--> hw.ipynb, cell 3, line 1:1" in result.output
 
 
+def test_the_example() -> None:
+    report = symgrad.check(Path(__file__).parent.parent / "examples" / "homework.ipynb")
+    (found,) = [f for f in report.findings if f.root]
+    assert found.span is not None
+    assert (found.span.cell, found.line, found.mistake) == (5, 2, "scale")
+
+
 # --- blanks -------------------------------------------------------------------------------------------------------
 
 
