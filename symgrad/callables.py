@@ -123,6 +123,11 @@ def check_function(
     """
     if hasattr(function, "forward") and hasattr(function, "backward") and manual is None:
         return check_backward(function, None, at, **options)
+    for name in ("loss", "mapping", "timeout", "sandbox"):
+        if name in options:
+            raise SymgradError(f"'{name}' is for scripts, and this is a function")
+    if isinstance(at, str):
+        raise SymgradError("the inputs of a function are values: at={'x': 0.5}")
     target, owner = plain_function(function)
     source, filename = source_of(target)
     part = roles.Part(target, () if owner is None else (owner,))

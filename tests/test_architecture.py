@@ -104,6 +104,11 @@ def test_help_loads_neither_torch_nor_sympy() -> None:
     assert not loaded_after(code) & {"torch", "sympy", "numpy", "flint"}
 
 
+def test_scripts_load_no_notebook_library() -> None:
+    code = f"import symgrad\nsymgrad.check({str(ROOT.parent / 'examples' / 'recurrent_tanh.py')!r})"
+    assert not loaded_after(code) & {"torch", "nbformat", "jsonschema"}
+
+
 def test_derivation_and_latex_load_no_torch() -> None:
     code = "import symgrad\nd = symgrad.derive('x*tanh(x)')\nd.simplified, d.latex(), symgrad.check('x*y').explain()"
     assert not loaded_after(code) & {"torch"}

@@ -116,6 +116,17 @@ def test_numbers_in_a_global_dictionary() -> None:
     assert type(pairs.TABLE["k"]) is float
 
 
+@pytest.mark.parametrize("inputs", [0.3, (0.3, 3), (0.3, 3, 0.5), {"x": 0.3, "scale": 2.0}])
+def test_defaults_of_both_are_the_same_input(inputs: Any) -> None:
+    returns = None if not isinstance(inputs, tuple | dict) else ("dx",)
+    report = check_backward(pairs.power, pairs.power_back, inputs, returns=returns)
+    assert report.ok, report.explain()
+
+
+def test_backward_may_take_the_output() -> None:
+    assert check_backward(pairs.unnamed_output, pairs.of_the_output, 0.3).ok
+
+
 def test_several_outputs() -> None:
     report = check_backward(pairs.two_outputs, pairs.two_outputs_back, (0.7, 1.3), upstream=(1.1, 0.4))
     found = only(report)
@@ -304,6 +315,10 @@ def test_a_function_as_an_expression() -> None:
     manual = {"x": "w*tanh(w*x) + w*x*w*(1 - tanh(w*x)^2)"}
     assert symgrad.check(pairs.plain, (0.7, 1.3), manual=manual).ok
     assert not symgrad.check(pairs.plain, (0.7, 1.3), manual={"x": "w*tanh(w*x)"}).ok
+    with pytest.raises(SymgradError, match="'loss' is for scripts"):
+        symgrad.check(pairs.plain, (0.7, 1.3), loss="a")
+    with pytest.raises(SymgradError, match="the inputs of a function are values"):
+        symgrad.check(pairs.plain, "x=0.7,w=1.3")
     with pytest.raises(SymgradError, match="a function is traced at a point"):
         symgrad.check(pairs.plain)
 

@@ -91,6 +91,8 @@ def call(
     """
     given = roles.bound_inputs(pair.forward, inputs)
     runner = Caller(pair, Trusted(source, filename), upstream, returns)
+    count = len(inputs) if isinstance(inputs, Mapping | tuple | list) else 1
+    runner.defaults = given.keys() - set(inputs if isinstance(inputs, Mapping) else list(given)[:count])
     try:
         return runner.run(given)
     finally:
@@ -102,6 +104,8 @@ class Caller:
 
     def __init__(self, pair: Pair, run: Trusted, upstream: Any, returns: Sequence[str] | None) -> None:
         self.pair, self.run_, self.upstream, self.returns = pair, run, upstream, returns
+        #: Parameters of forward that were left to their defaults.
+        self.defaults: set[str] = set()
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = run.find(pair.backward.function)
 

@@ -110,7 +110,8 @@ class Returned:
                 self.called.notes.append((message, span))
             return called
         whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith("int")}
-        for wanted in (names, [n for n in names if n not in whole_numbers]):
+        told = [n for n in names if n.partition("[")[0] not in caller.defaults]
+        for wanted in (told, names, *([n for n in some if n not in whole_numbers] for some in (told, names))):
             if len(answer) == len(wanted):
                 return wanted
         example = ", ".join(f'"d{n}"' for n in names[: len(answer)])

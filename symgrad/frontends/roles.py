@@ -15,6 +15,8 @@ from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.frontends.trace.functions import plain_function
 from symgrad.frontends.trace.trusted import is_tensor
 
+#: What an output is called that forward does not name.
+_OUTPUTS = frozenset({"y", "out", "output", "result"})
 _CONTEXT = re.compile(r"_?(?:ctx|context)$")
 _SAVED = re.compile(
     r"_?(?:cache[sd]?|ctx|context|saved|tape|state|mem|memory|intermediates|aux|residuals?|res|stash|store)$"
@@ -113,6 +115,8 @@ def _part(function: Any) -> Part:
 def bound_inputs(part: Part, inputs: Any) -> dict[str, Any]:
     """The inputs by parameter, in the order of the parameters; of ``*xs`` one by one, as ``xs[0]``.
 
+    A number that is a parameter's default is an input as well: backward may have the same parameter, and mean the same.
+
     Raises:
         SymgradError: they do not fit.
         Unsupported: one is an array.
@@ -133,6 +137,10 @@ def bound_inputs(part: Part, inputs: Any) -> dict[str, Any]:
         if rest and several is None:
             raise SymgradError(f"forward takes {len(names)} inputs, {len(given)} were given")
         found |= {f"{several}[{i}]": value for i, value in enumerate(rest)}
+    defaults = {p.name: p.default for p in parameters if type(p.default) in (int, float) and p.name not in found}
+    if defaults:
+        both = found | defaults
+        found = {n: both[n] for n in [*(n for n in names if n in both), *(n for n in both if n not in names)]}
     missing = [
         p.name for p in parameters if p.name not in found and p.default is p.empty
         and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
@@ -217,6 +225,8 @@ def roles(part: Part, inputs: Sequence[str], *, saved: bool, output: str, is_tor
             out[p.name] = "saved"
         elif "upstream" not in out.values():
             out[p.name] = "upstream"
+        elif p.name in _OUTPUTS and "output" not in out.values():
+            out[p.name] = "output"
         else:
             raise SymgradError(
                 f"what is backward's parameter '{p.name}'?",
