@@ -258,9 +258,11 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     return _choose(trace, loss, mapping)
 
 
-def subject_of(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
-    """The same where the step that is differentiated is known; ``None`` where an input has no finite value."""
-    return _subject(trace, loss, mapping)
+def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject | None:
+    """The same where the step that is differentiated is known, and for some names the step of which they hold the
+    gradient; ``None`` where an input has no finite value."""
+    subject = _subject(trace, loss, {})
+    return subject and replace(subject, mapped={name: (loss, step) for name, step in mapping.items()})
 
 
 def check_work(

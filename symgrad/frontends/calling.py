@@ -30,14 +30,15 @@ class Called:
     Attributes:
         trace: the run.
         loss: the name under which what is differentiated is bound; empty where the run did not come so far.
-        gradients: name under which a returned gradient is bound -> the input that it belongs to.
+        gradients: name under which a returned gradient is bound -> the step of the input that it belongs to. (Its name
+            would not do: forward may give it to something else.)
         missing: (input, place) of a gradient that should have been returned and was ``None``.
         notes: what is to be said besides.
     """
 
     trace: Trace
     loss: str = ""
-    gradients: dict[str, str] = field(default_factory=dict)
+    gradients: dict[str, int] = field(default_factory=dict)
     missing: list[tuple[str, Span]] = field(default_factory=list)
     notes: list[tuple[str, Span]] = field(default_factory=list)
 
@@ -112,7 +113,7 @@ class Caller:
     def run(self, given: Mapping[str, Any]) -> Called:
         run = self.run_
         places = {a.arg: a for a in ast.walk(self.forward_node.args) if isinstance(a, ast.arg)}
-        leaves: dict[str, Any] = {}
+        leaves: dict[str, int] = {}
         arguments = {
             name: self.adopted(name, value, places.get(name.partition("[")[0], self.forward_node), leaves)
             for name, value in given.items()
@@ -143,7 +144,7 @@ class Caller:
 
     # --- forward ------------------------------------------------------------------------------------------------
 
-    def adopted(self, name: str, value: Any, at: ast.AST, leaves: dict[str, Any]) -> Any:
+    def adopted(self, name: str, value: Any, at: ast.AST, leaves: dict[str, int]) -> Any:
         """An input: its numbers are inputs of the graph, and named; containers are copied."""
         run = self.run_
         if isinstance(value, Mapping):
@@ -156,7 +157,7 @@ class Caller:
             value = np.float64(value)
         made = run.named(name, value, at)
         if isinstance(made, Value):
-            leaves[name] = made
+            leaves[name] = made.place
         return made
 
     def forward(self, arguments: Mapping[str, Any], context: tuple[Any, ...]) -> Any:

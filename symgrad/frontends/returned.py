@@ -22,11 +22,11 @@ class Returned:
 
     Args:
         caller: what ran the functions.
-        leaves: the inputs, by name.
+        leaves: the steps of the inputs, by name.
         called: is extended.
     """
 
-    def __init__(self, caller: Caller, leaves: Mapping[str, Any], called: Called) -> None:
+    def __init__(self, caller: Caller, leaves: Mapping[str, int], called: Called) -> None:
         self.caller, self.leaves, self.called = caller, leaves, called
         self.names = list(leaves)
         self.tr = caller.run_.tracer
@@ -54,7 +54,7 @@ class Returned:
         span = run.span(at)
         if value is None:
             loss = next(b.step for b in reversed(tr.bindings) if b.name == self.called.loss)
-            if tr.builder.build(loss).ancestors(loss)[self.leaves[owner].step]:
+            if tr.builder.build(loss).ancestors(loss)[self.leaves[owner]]:
                 self.called.missing.append((owner, span))
             return
         if isinstance(value, np.ndarray) or (isinstance(value, Value) and np.ndim(value.raw)):
@@ -69,7 +69,7 @@ class Returned:
         else:
             kind = type(value).__name__
             raise self.caller.error("backward", f"the gradient of '{owner}' is a {kind} and no number")
-        self.called.gradients[label] = owner
+        self.called.gradients[label] = self.leaves[owner]
 
     def assigned(self, answer: Any) -> Iterator[tuple[str, str, Any, ast.AST]]:
         """(label, input, gradient, place) of everything that was returned and belongs to an input."""

@@ -12,7 +12,7 @@ from symgrad.errors import Unsupported
 from symgrad.frontends.trace.sites import literal_value
 
 #: The helper that a watched return calls, and the function that makes a rewritten one.
-RETURN, MAKE = "__sg_return__", "__sg_make__"
+RETURN, MAKE = "__sg_returning__", "__sg_make__"
 
 
 def plain_function(function: Any) -> tuple[FunctionType, Any]:

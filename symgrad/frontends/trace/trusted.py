@@ -328,7 +328,7 @@ class Trusted(Run):
     def open_set(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
         owner = owner.real if isinstance(owner, CallableObject) else owner
-        value = self.bound(site, f"{site.name}.{name}", value, scope)
+        value = self.bound(site, f"{site.name}.{name}", self.renamed(site, value), scope)
         if isinstance(owner, Value):
             self.guard.setattr(owner, name, value)
             return
