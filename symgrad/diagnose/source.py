@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from symgrad.errors import Span
+from symgrad.errors import Span, SymgradError
+from symgrad.frontends.expression import operand_spans
+
+#: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
+FORMULA = "--manual "
 
 
 class SourceMap:
-    """The user's Python text, by position. For text that is no Python it knows lines only."""
+    """The user's text, by position: Python, or a formula in the language of expressions."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -35,6 +40,13 @@ class SourceMap:
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return {}
         return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
+
+    @cached_property
+    def _formula(self) -> dict[Span, tuple[Span, ...]]:
+        try:
+            return operand_spans(self.source, FORMULA)
+        except SymgradError:
+            return {}
 
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
@@ -78,6 +90,9 @@ class SourceMap:
         """Where the operand number ``slot`` of the operation at ``parent`` is written."""
         if parent is None:
             return None
+        if parent.file.startswith(FORMULA):
+            spans = self._formula.get(replace(parent, file=FORMULA), ())
+            return replace(spans[slot], file=parent.file) if slot < len(spans) else None
         node = self._nodes.get((parent.line, parent.column - 1, parent.end_line, parent.end_column - 1))
         children: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
@@ -147,6 +162,6 @@ def _is_compound(text: str) -> bool:
             depth += 1
         elif c in ")]":
             depth -= 1
-        elif depth == 0 and c in "+-*/ " and n > 0:
+        elif depth == 0 and c in "+-*/^·×÷− " and n > 0:
             return True
     return text.startswith("-")

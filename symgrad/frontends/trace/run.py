@@ -32,6 +32,8 @@ class Run:
         self.guard = Guard(self.tracer)
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
+        #: Called when the script has ended, and what it left is still to be put together.
+        self.ended: Callable[[], None] = lambda: None
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -120,6 +122,7 @@ class Run:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
             error = self.raised(e)
+        self.ended()
         if tr.dead is not None:
             error = tr.dead.error
         return tr.finish(error)
@@ -189,7 +192,7 @@ class Run:
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()
         site = self.made.sites[index]
-        owner[key] = self.bound(site, f"{site.name}[{_key(key)}]", self.renamed(site, value), scope)
+        owner[key] = self.bound(site, f"{site.name}[{key_text(key)}]", self.renamed(site, value), scope)
 
     def bound(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """A value gets a name: a plain number becomes a named input, a traced one is recorded under the name."""
@@ -210,7 +213,7 @@ class Run:
         kind = type(value)
         if kind is dict and len(value) == len(site.elements):
             for (key, inner), part in zip(list(value.items()), site.elements, strict=True):
-                value[key] = self.bound(part, f"{name}[{_key(key)}]", inner, scope)
+                value[key] = self.bound(part, f"{name}[{key_text(key)}]", inner, scope)
         elif kind in (list, tuple) and len(value) == len(site.elements):
             made = [
                 self.bound(part, f"{name}[{i}]", inner, scope)
@@ -243,7 +246,7 @@ class Run:
         return number(tr, raw, step, value.flavour if isinstance(value, Value) else 0)
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
     """A key as the user would write it."""
     if isinstance(key, str):
         # A name is printed by reports: nothing in it may drive a terminal, or fill it.
@@ -251,5 +254,5 @@ def _key(key: Any) -> str:
     if isinstance(key, Value):
         return repr(key.raw)
     if isinstance(key, tuple):
-        return ", ".join(_key(k) for k in key)
+        return ", ".join(key_text(k) for k in key)
     return repr(key) if isinstance(key, float) or (isinstance(key, int) and key.bit_length() < 64) else "..."
