@@ -1340,7 +1340,7 @@ def test_what_ran_before_an_exception_is_checked(script: Any) -> None:
     wrong = script("x = 2.0\ny = x*x*x\ndy_dx = 3*x\nz = 1/0\ndx = 5*x\n")
     result = run(wrong)
     assert result.exit_code == 1
-    assert "script.py:3:9" in result.output
+    assert "script.py:3:11" in result.output
     assert "the script stopped here: ZeroDivisionError" in result.output
     assert "script.py:4:5" in result.output
     (found,) = [f for f in json.loads(run(wrong, "--json").stdout)["findings"] if f["root"]]

@@ -434,7 +434,7 @@ def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
     for power, wanted in ((2, have * have), (3, have * have * have)):
         if wanted.same(place.wanted):
             yield Repair(
-                place, "wrong-formula", "is of another power than belongs here", 1.15, number=power, combine="**"
+                place, "missing-factor", "is of a lower power than belongs here", 1.15, number=power, combine="**"
             )
 
 
