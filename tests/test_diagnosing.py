@@ -445,8 +445,6 @@ SINGLE = [
 
 OPEN = {
     "upstream unused in a loop": "lines 13 to 15 are blamed, not 16, whose name (dh, of hs[t]) is not resolved",
-    "the other weight": "w1 for w2 is called another step in time",
-    "h[t] for h[t-1]": "called output for input",
     "= for += in a loop": "called missing-term; lost-accumulation is never given where the line stands in a loop",
     "bias summed over nothing": "called missing-term; lost-accumulation is never given where the line stands in a loop",
     "never assigned": "a zero is taken for the start of an accumulation, and the line that uses it is blamed",
@@ -883,10 +881,8 @@ print(dw - mine)
 
 
 OPEN_CORRECT = {
-    "softmax and cross-entropy fused, one-hot labels": "random points move the labels, whose sum is then not 1",
     "softmax and cross-entropy fused, in lists": "the labels move, and dz in a list is not recognised",
     "log-parametrised hyper-parameter, at once": "dk_dlog_sigma is taken for the function, or for nothing",
-    "stop-gradient": "what is detached is differentiated nevertheless: autograd itself agrees with the user here",
 }
 
 
@@ -1105,7 +1101,6 @@ SLIPPED = [
 
 OPEN_SLIPS = {
     "sigmoid of its input": "a known wrong factor is not looked for where it is the whole line",
-    "product: one factor wrong": "x for x**2 is called another variable",
 }
 
 
