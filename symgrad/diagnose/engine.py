@@ -80,7 +80,8 @@ def diagnose(subject: Subject) -> Diagnosis:
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
-    notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
+    notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
+    notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
         tuple(blames),
         tuple(verdicts.right),

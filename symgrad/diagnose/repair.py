@@ -349,7 +349,7 @@ def _known_factor(
 ) -> Iterator[Repair]:
     """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
     if place.parent < 0:
-        return
+        right = [q for q in context.known.right(place.wanted) if q.kind == "local"]
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):

@@ -66,6 +66,8 @@ class Search:
             return first
         answer = self._answer(first)
         lines = _lines(first)
+        if not answer.left and out.limited and not out.roots and not out.doubts:
+            return first  # every difference is deliberate
         if not answer.left and out.roots and all(r.cost <= PLAIN and r.repairs for r in out.roots):
             return first
         sites = self._sites(wrong)
