@@ -444,8 +444,6 @@ SINGLE = [
 
 
 OPEN = {
-    "upstream unused in a loop": "lines 13 to 15 are blamed, not 16, whose name (dh, of hs[t]) is not resolved",
-    "cross-entropy's delta, MSE's loss": "nothing gives other-objective",
 }
 
 
@@ -555,7 +553,6 @@ def test_later_lines_are_judged_as_if_earlier_ones_were_right() -> None:
     assert found.inherited == tuple(range(first + 1, first + 6))
 
 
-@open_case("nothing is said of it, and dh2 is listed among the lines that are right")
 def test_a_value_that_is_not_what_its_name_says_is_noted_where_the_results_are_right() -> None:
     wrong = changed(
         changed(NET, "dh2 = (h2 - t)/N", "dh2 = (t - h2)/N"), "dz2 = dh2*h2*(1 - h2)", "dz2 = -dh2*h2*(1 - h2)"
@@ -1031,7 +1028,6 @@ dw = dz*x
 
 
 OPEN_DELIBERATE = {
-    "truncated in time": "blamed as a missing term",
     "straight-through": "round is taken as a constant, and what is passed through it is blamed",
 }
 

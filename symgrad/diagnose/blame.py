@@ -68,6 +68,7 @@ class Verdicts:
         literal: assignments with a number written out where a variable of the same value belongs.
         meaning: step -> what it holds.
         limited: assignments that clip a gradient.
+        misnamed: assignments that hold something true, though not what their names say.
         doubts: assignments that were not under suspicion, and nevertheless are not what they should be.
     """
 
@@ -78,6 +79,7 @@ class Verdicts:
     meaning: dict[int, Quantity] = field(default_factory=dict)
     doubts: list[Unit] = field(default_factory=list)
     limited: list[Unit] = field(default_factory=list)
+    misnamed: list[Unit] = field(default_factory=list)
 
 
 class Walk:
@@ -268,7 +270,8 @@ class Walk:
         if final and self.reading.is_result(unit.name) and not partly:
             self._root(unit)
             return
-        self._settle(unit, readings[0])
+        plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit
+        self._settle(unit, readings[0], plainly=plainly)
 
     def _score(self, i: int, vec: Vec, used_later: Sequence[int]) -> int:
         """How many of the next assignments come out as something true if this step has this value."""
@@ -292,8 +295,14 @@ class Walk:
             self.reading.says(q, unit.name) and not (ends and q.kind in ("contribution", "sum", "term")) for q in found
         )
 
-    def _settle(self, unit: Unit, meaning: Quantity) -> None:
+    def _settle(self, unit: Unit, meaning: Quantity, *, plainly: bool = True) -> None:
+        """The assignment is believed; ``plainly`` unless it holds something else than its name says."""
         i = unit.step
+        if not plainly:
+            self._settled.add(i)
+            self._mean(i, meaning)
+            self.out.misnamed.append(unit)
+            return
         self._settled.add(i)
         self._mean(i, meaning)
         same = self.layout.actual(i).same(self.corrected(i))
@@ -500,10 +509,11 @@ class Walk:
         if len(chosen) != 1 or chosen[0].quantity is None or chosen[0].quantity.kind != "local":
             return None
         repair, q = chosen[0], chosen[0].quantity
-        canonical = OPS[self.graph.steps[q.top].op].canonical
-        if repair.mistake != "missing-factor" or repair.place.parent >= 0 or canonical is None:
+        links = (self.truth.written_out.get(q.top), *self.truth.links.get(q.top, ()))
+        op = next((link.op for link in links if link is not None and link.op is not None), None)
+        if repair.mistake != "missing-factor" or repair.place.parent >= 0 or op is None or op.canonical is None:
             return None
-        rule, loss = canonical
+        rule, loss = op.canonical
         found, y = self.corrected(unit.step), self.truth.values[q.top]
         for i in self.truth.leaves:
             target = self.truth.values[i]
