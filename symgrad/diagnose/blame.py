@@ -87,6 +87,7 @@ class Walk:
 
     Args:
         suspects: lines in which a mistake may be; ``None`` for all.
+        moves: assignments that make a step of a gradient, and claim nothing.
         hints: step -> the value that it must have for the results to be right.
     """
 
@@ -97,6 +98,7 @@ class Walk:
         reading: Reading,
         suspects: Collection[int] | None = None,
         hints: Mapping[int, Quantity] | None = None,
+        moves: Collection[Unit] = (),
     ) -> None:
         self.layout, self.known, self.reading = layout, known, reading
         self.subject, self.truth, self.graph = layout.subject, layout.truth, layout.graph
@@ -104,7 +106,7 @@ class Walk:
         self.replay = Replay(layout)
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
-        self.suspects, self.hints = suspects, hints or {}
+        self.suspects, self.hints, self.moves = suspects, hints or {}, moves
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
@@ -123,6 +125,9 @@ class Walk:
         i = unit.step
         vec = self.corrected(i)
         name = unit.name
+        if unit in self.moves:
+            self._settled.add(i)
+            return
         if i in self.hints:
             self._settle(unit, self.hints[i]) if vec.same(self.hints[i].vec) else self._root(unit, [self.hints[i]])
             return
@@ -197,7 +202,7 @@ class Walk:
         wrong = 0
         for k, value in self._users(i, self.corrected(i)):
             for unit in self.layout.units_at[k]:
-                if not self.reading.pairs(unit.name):
+                if not self.reading.pairs(unit.name) or unit in self.moves:
                     continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
                 if self._fits(unit, found) or self.reading.whole(value, unit.name):
@@ -222,7 +227,7 @@ class Walk:
         for k in self.layout.dependents(i)[:6]:
             self.replay.advance(k)
             for user in self.layout.units_at[k]:
-                if not self.reading.pairs(user.name) or user.step == i:
+                if not self.reading.pairs(user.name) or user.step == i or user in self.moves:
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
                 for target in self.aims.targets(user, line, {i})[:6]:
@@ -281,6 +286,8 @@ class Walk:
                 continue
             found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
             for unit in self.layout.units_at[k]:
+                if unit in self.moves:
+                    continue
                 if self.reading.pairs(unit.name):
                     good = self._fits(unit, found) or self.reading.whole(value, unit.name) is not None
                     score += 2 if good else (0 if found else -2)

@@ -10,6 +10,7 @@ from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.updates import updates
 
 
 def _beyond(subject: Subject, everything: set[str]) -> int:
@@ -24,8 +25,11 @@ def _beyond(subject: Subject, everything: set[str]) -> int:
 
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
-    for subject in candidates:
-        if normal(subject.names.get(subject.loss, "")) in SURELY_LOSS:
+    named = [normal(s.names.get(s.loss, "")) for s in candidates]
+    # dL_dx says itself what is differentiated.
+    asked = {c.top for s in candidates for u in s.units for c in claims(u.name)} & set(named)
+    for name, subject in zip(named, candidates, strict=True):
+        if name in SURELY_LOSS and (not asked or name in asked):
             return subject
     scored = []
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
@@ -36,11 +40,15 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         truth, known = prepared
         reading = Reading(subject, truth)
         index_tangents(subject, truth, known, reading)
-        out = Walk(Layout(subject, truth), known, reading).run()
+        layout = Layout(subject, truth)
+        moves = updates(layout, reading)
+        out = Walk(layout, known, reading, moves=moves).run()
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        name = normal(subject.names.get(subject.loss, ""))
-        prior = 3 * (name in LOSS_NAMES) - 3 * n - 6 * _beyond(subject, everything)
+        name = named[n]
+        prior = (
+            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - 3 * n - 6 * _beyond(subject, everything)
+        )
         if not (out.right or out.inherited or out.roots):
             prior -= 1000  # nothing in the script is about this step
         scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))

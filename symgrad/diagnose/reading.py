@@ -56,6 +56,21 @@ class Reading:
         return {name: list(steps) for name, steps in out.items()}
 
     @cached_property
+    def _moved(self) -> frozenset[int]:
+        """Later values of parameters: w = w - lr*dw in one epoch is what the next one differentiates by."""
+        steps = self.subject.graph.steps
+        held: dict[str, set[int]] = {}
+        out: set[int] = set()
+        for name, i in self.subject.aliases:
+            mine = held.setdefault(name, set())
+            infix = None if steps[i].is_leaf else OPS[steps[i].op].infix
+            added = infix is not None and infix.symbol in ("+", "-") and not infix.prefix
+            if steps[i].is_input or (added and mine & set(steps[i].inputs)):
+                mine.add(i)
+                out.add(i)
+        return frozenset(i for i in out if not steps[i].is_input)
+
+    @cached_property
     def _stems(self) -> dict[str, list[int]]:
         """Steps kept in a list, by the list's name."""
         out: dict[str, dict[int, None]] = {}
@@ -172,7 +187,7 @@ class Reading:
         steps = self.subject.graph.steps
         while not steps[i].is_leaf and OPS[steps[i].op].renames:
             i = steps[i].inputs[0]
-        return steps[i].is_input
+        return steps[i].is_input or i in self._moved
 
     def is_result(self, name: str) -> bool:
         """The name stands for the derivative by one input."""

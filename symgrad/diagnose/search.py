@@ -18,6 +18,7 @@ from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
 
@@ -51,7 +52,9 @@ class Search:
 
     def __init__(self, layout: Layout, known: Known, reading: Reading) -> None:
         self.layout, self.known, self.reading = layout, known, reading
-        self.results = results(layout, reading)
+        #: What is made of the gradients, once they are there.
+        self.moves = updates(layout, reading)
+        self.results = results(layout, reading, self.moves)
         self._feeding = [layout.feeding((r.unit.step,)) for r in self.results]
         self._at_line: dict[int, list[Unit]] = {}
         for unit in layout.subject.units:
@@ -59,7 +62,7 @@ class Search:
 
     def run(self) -> Walk:
         """The walk whose verdicts are to be reported."""
-        first = Walk(self.layout, self.known, self.reading)
+        first = Walk(self.layout, self.known, self.reading, moves=self.moves)
         out = first.run()
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         if not wrong:
@@ -102,7 +105,7 @@ class Search:
         )
 
     def _suspect(self, lines: Collection[int]) -> Answer:
-        walk = Walk(self.layout, self.known, self.reading, lines, self._hints(lines))
+        walk = Walk(self.layout, self.known, self.reading, lines, self._hints(lines), self.moves)
         walk.run()
         return self._answer(walk)
 
@@ -149,11 +152,12 @@ def _lines(walk: Walk) -> set[int]:
     return {line for r in walk.out.roots for line in r.lines}
 
 
-def results(layout: Layout, reading: Reading) -> list[Result]:
+def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> list[Result]:
     """The results of the derivation: the last values of names that stand for derivatives by an input, or that nothing
     uses further."""
     out = []
-    for unit in layout.last.values():
+    last = {u.name: u for u in layout.subject.units if u not in moves} if moves else layout.last
+    for unit in last.values():
         if not reading.pairs(unit.name):
             continue
         if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
