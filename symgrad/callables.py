@@ -11,7 +11,7 @@ from typing import Any
 from symgrad.checking import check_expression
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
-from symgrad.diagnosing import Work, check_formulas, check_work, choose, refuse_arrays, subject_of
+from symgrad.diagnosing import Work, check_formulas, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
@@ -19,6 +19,7 @@ from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
+from symgrad.subjects import choose, refuse_arrays, subject_of
 
 
 def check_backward(

@@ -26,7 +26,7 @@ LAYERS = [
     {"rounding"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"derivation", "steps"},
+    {"derivation", "steps", "subjects"},
     {"judging"},
     {"checking"},
     {"diagnosing"},

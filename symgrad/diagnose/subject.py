@@ -54,6 +54,7 @@ class Subject:
         source: the user's text.
         mapped: name -> (top, bottom) where the user said what a name stands for.
         callers: for steps made inside a function, where that function was called.
+        seed: dL/dL, if the user starts with another upstream gradient than 1.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
     """
 
@@ -66,6 +67,7 @@ class Subject:
     autograd: Mapping[int, int] = field(default_factory=dict)
     mapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     callers: Mapping[int, Span] = field(default_factory=dict)
+    seed: Fraction = Fraction(1)
 
     @property
     def loss(self) -> int:

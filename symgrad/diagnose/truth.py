@@ -82,8 +82,9 @@ class Truth:
         needed = graph.ancestors(subject.loss, *targets) if targets else graph.ancestors(subject.loss)
         with precision(BITS):
             runs = [run_balls(graph, {i: exact_ball(v) for i, v in p.items()}, needed) for p in points]
+            seed = exact_ball(subject.seed)
         self._at: list[Vec] = []
-        self.cotangents = {i: Vec([r[c] for r in runs]) for i, c in self.reverse.cotangents.items()}
+        self.cotangents = {i: Vec([r[c] * seed for r in runs]) for i, c in self.reverse.cotangents.items()}
         self._elementary: dict[int, list[Link]] = {}
         for e in self.reverse.edges:
             step = graph.steps[e.step]

@@ -1,0 +1,195 @@
+"""From a run to what is diagnosed: which step is differentiated, what is its forward pass, what the derivation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgrad.diagnose.loss import best_subject
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
+from symgrad.diagnose.subject import Subject, Unit
+from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import INPUT, Graph
+from symgrad.ops import OPS
+
+
+def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+    """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    Raises:
+        SymgradError: nothing is a function of anything.
+    """
+    names = list(dict.fromkeys(b.name for b in trace.bindings))
+    if loss is not None and loss not in names:
+        raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
+    found = [s for step in _losses(trace, loss) if (s := _subject(trace, step, mapping)) is not None]
+    subject = found[0] if len(found) == 1 else best_subject(found)
+    if subject is None:
+        raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
+    return subject
+
+
+def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject | None:
+    """The same where the step that is differentiated is known, and for some names the step of which they hold the
+    gradient; ``None`` where an input has no finite value."""
+    subject = _subject(trace, loss, {})
+    return subject and replace(subject, seed=Fraction(1), mapped={n: (loss, i) for n, i in mapping.items()})
+
+
+def refuse_arrays(graph: Graph) -> None:
+    for step in graph.steps:
+        if step.shape:
+            raise Unsupported(
+                "arrays are not diagnosed yet: symgrad checks scalar derivations", step.span, source=graph.source
+            )
+
+
+def _losses(trace: Trace, loss: str | None) -> list[int]:
+    """The steps that may be what is differentiated."""
+    if loss is not None:
+        return [b.step for b in trace.bindings if b.name == loss][-1:]
+    if trace.backward_calls:
+        return [trace.backward_calls[-1].step]
+    names = {normal(b.name) for b in trace.bindings}
+    leaves = {leaf.step for leaf in trace.leaves}
+
+    def is_claim(b: Binding) -> bool:
+        return any(c.bottom in names and c.bottom != normal(b.name) for c in claims(b.name))
+
+    def is_rename(b: Binding) -> bool:
+        step = trace.graph.steps[b.step]
+        return not step.is_leaf and OPS[step.op].renames
+
+    plain = [
+        b for b in trace.bindings
+        if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
+    ]  # fmt: skip
+    last: dict[str, int] = {normal(b.name): b.step for b in plain}
+    wanted: list[int] = []
+    for b in trace.bindings:
+        for c in claims(b.name):
+            if c.top in last and c.bottom in names:
+                wanted.append(last[c.top])
+            if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
+                wanted.append(last[c.bottom])
+        # F_x for dF/dx
+        head, _, rest = b.name.partition("_")
+        if rest and normal(head) in last and normal(rest) in names:
+            wanted.append(last[normal(head)])
+    wanted += [
+        b.step
+        for b in trace.bindings
+        if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+    ]
+    late: list[int] = []
+    for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
+        first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
+        wanted += [p.step for p in plain if p.order < first][-1:]
+        late += [p.step for p in plain if p.order < first][-3:]
+    late += [p.step for p in plain[-2:]]
+    if not any(is_claim(b) for b in trace.bindings):
+        # No name says anything: every result is tried, and values decide.
+        late += list(last.values())[-12:]
+    # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated. What only stands late in
+    # the script comes last: more likely it belongs to the derivation.
+    return [
+        *sorted(dict.fromkeys(wanted), reverse=True),
+        *(step for step in dict.fromkeys(late) if step not in wanted),
+    ][:12]
+
+
+def _cut(trace: Trace, loss: int) -> Graph:
+    """The graph in which what was detached, and is a part of the loss, is a number of its own."""
+    graph = Graph(trace.graph.steps, loss, trace.graph.source)
+    needed = graph.ancestors(loss)
+    cuts = {i for i in trace.cuts if needed[i]}
+    steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
+    return Graph(tuple(steps), loss, graph.source)
+
+
+def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
+    base = _cut(trace, loss)
+    graph = Graph(base.steps, loss, base.source)
+    forward = graph.ancestors(loss)
+    done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
+    names: dict[int, str] = {}
+    aliases: list[tuple[str, int]] = []
+    units: list[Unit] = []
+    latest: dict[str, int] = {}
+    known: set[str] = set()
+    dead: set[str] = set()
+    beyond: set[int] = set()
+    written: set[tuple[str, int]] = set()
+    begins = loss if len(trace.backward_calls) > 1 else -1
+    for b in trace.bindings:
+        is_forward = forward[b.step]
+        if not is_forward and b.step < begins:
+            continue  # the derivation of an earlier epoch, of which the last loss knows nothing
+        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, units):
+            beyond.add(b.step)
+            continue
+        claimed = b.name in mapping or (b.step in names and any(c.bottom in known for c in claims(b.name)))
+        if is_forward and b.order <= done and not claimed:
+            names.setdefault(b.step, b.name)
+            aliases.append((b.name, b.step))
+            written.add((b.name, b.line))
+            known |= {normal(b.name), normal(key_of(b.name))}
+        elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            if (b.name, b.line) in written:
+                # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
+                # here on under this name is no derivative of the loss.
+                dead.add(normal(b.name))
+                beyond.add(b.step)
+        # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing
+        latest[b.name] = b.step
+    point: dict[int, Fraction] = {}
+    for i, step in enumerate(graph.steps):
+        value = trace.values[i]
+        if step.is_input and isinstance(value, float):
+            if not math.isfinite(value):
+                return None
+            point[i] = Fraction(value)
+    autograd = {g.step: g.target for g in trace.grad_reads}
+    mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
+    seed = _seed(trace, units, names.get(loss, ""), forward)
+    return Subject(
+        graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed
+    )
+
+
+def _near(step: int, wanted: Collection[int], graph: Graph, units: Sequence[Unit] = ()) -> bool:
+    """A step is one of some others, or computed from one: looked for as far as the next assignments."""
+    ends = {u.step for u in units}
+    stack, seen = [step], set[int]()
+    while wanted and stack and len(seen) < 200:
+        i = stack.pop()
+        if i in wanted:
+            return True
+        if i not in seen and (i == step or i not in ends):
+            seen.add(i)
+            stack.extend(graph.steps[i].inputs)
+    return False
+
+
+def _seed(trace: Trace, units: Sequence[Unit], loss: str, forward: Sequence[bool]) -> Fraction:
+    """The upstream gradient of the result, where the user gives it as a number: dy = 2.0."""
+    leaves = {leaf.step for leaf in trace.leaves if leaf.literal}
+    for unit in units:
+        value = trace.values[unit.step]
+        claimed = any(not c.top and c.bottom == normal(loss) for c in claims(unit.name))
+        once = sum(u.name == unit.name for u in units) == 1
+        if loss and claimed and once and unit.step in leaves and not forward[unit.step] and isinstance(value, float):
+            return Fraction(value) if value else Fraction(1)
+    return Fraction(1)
+
+
+def _named_step(aliases: Sequence[tuple[str, int]], target: str) -> int:
+    found = [step for name, step in aliases if name == target]
+    if not found:
+        known = [name for name, _ in aliases]
+        raise SymgradError(f"--map: the forward pass has no step '{target}'{did_you_mean(target, known)}")
+    return found[-1]
