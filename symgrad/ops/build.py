@@ -7,13 +7,15 @@ kept as written, because what is shown must look as taught.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from symgrad.errors import InternalError, Span
 from symgrad.graph import GraphBuilder
-from symgrad.ops.base import OPS
+from symgrad.ops.base import OPS, Op
+from symgrad.ops.tensor import Shape, ShapeError, TensorOp, broadcast, typed
 
 #: Rationals longer than this (in bits) are not folded: 9**9**9 must stay three symbols.
 FOLD_BITS = 256
@@ -23,13 +25,17 @@ Operand = "Ref | int | Fraction"
 
 
 class Ref:
-    """A step under construction. Supports ``+ - * / **`` and unary minus with references and exact numbers."""
+    """A step under construction. Supports ``+ - * / ** @`` and unary minus with references and exact numbers."""
 
     __slots__ = ("index", "math")
 
     def __init__(self, math: Formula, index: int) -> None:
         self.math = math
         self.index = index
+
+    @property
+    def shape(self) -> Shape:
+        return self.math.builder.steps[self.index].shape
 
     def __add__(self, other: Ref | Number) -> Ref:
         return self.math.call("add", self, other)
@@ -58,6 +64,9 @@ class Ref:
     def __pow__(self, other: Ref | Number) -> Ref:
         return self.math.call("pow", self, other)
 
+    def __matmul__(self, other: Ref) -> Ref:
+        return self.math.call("matmul", self, other)
+
     def __neg__(self) -> Ref:
         return self.math.call("neg", self)
 
@@ -76,7 +85,7 @@ class Formula:
             raise AttributeError(name)
         if name not in OPS:
             raise InternalError(f"a rule uses {name}, which is not in the table")
-        return lambda *args: self.call(name, *args)
+        return lambda *args, **params: self.call(name, *args, **params)
 
     def constant(self, value: Number | str) -> Ref:
         """An exact rational, or ``"pi"`` or ``"E"``."""
@@ -94,23 +103,55 @@ class Formula:
         value = step.value
         return value if isinstance(value, Fraction) else None
 
-    def call(self, name: str, *args: Ref | Number, label: str = "") -> Ref:
-        """Append one step (or fold it away). Missing trailing inputs take the op's defaults."""
+    def call(self, name: str, *args: Ref | Number, label: str = "", **params: Any) -> Ref:
+        """Append one step (or fold it away). Missing trailing inputs take the op's defaults.
+
+        Raises:
+            ShapeError: the inputs' shapes do not fit; located where ``span`` is set.
+        """
         op = OPS[name]
         operands: list[Ref | Number] = list(args)
         operands += op.defaults[len(operands) - op.arity + len(op.defaults) :] if op.defaults else ()
-        if len(operands) != op.arity:
-            raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
         refs = [a if isinstance(a, Ref) else self.constant(a) for a in operands]
+        if isinstance(op, TensorOp):
+            return self._tensor(op, refs, label, params)
+        if len(refs) != op.arity:
+            raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
+        shapes = [r.shape for r in refs]
+        shape = self._broadcast(op, shapes) if any(shapes) else ()
         fold = _FOLDS.get(name)
         if fold is not None and not label:
             folded = fold(self, *refs)
             if folded is not None:
-                return folded
-        steps = self.builder.steps
-        shape = _broadcast(tuple(steps[r.index].shape for r in refs))
+                # 0*x is as many zeros as x has entries.
+                return folded if folded.shape == shape else self.call("broadcast_to", folded, shape=shape)
         index = self.builder.add(
             name, (r.index for r in refs), name=label, shape=shape, span=self.span, of=self.of
+        )
+        return Ref(self, index)
+
+    def _broadcast(self, op: Op, shapes: Sequence[Shape]) -> Shape:
+        try:
+            return broadcast(*shapes, what=op.title)
+        except ShapeError as problem:
+            raise self._located(problem) from None
+
+    def _located(self, problem: ShapeError) -> ShapeError:
+        source = self.builder.source if self.span is not None else None
+        return ShapeError(problem.message, self.span, source=source)
+
+    def _tensor(self, op: TensorOp, refs: Sequence[Ref], label: str, params: dict[str, Any]) -> Ref:
+        if len(refs) < op.arity or (len(refs) > op.arity and not op.variadic):
+            raise InternalError(f"{op.name} takes {op.arity} inputs, not {len(refs)}")
+        shapes = [r.shape for r in refs]
+        try:
+            settled, shape = typed(op.name, shapes, params)
+        except ShapeError as problem:
+            raise self._located(problem) from None
+        if op.trivial is not None and not label and op.trivial(*shapes, **dict(settled)):
+            return refs[0]
+        index = self.builder.add(
+            op.name, (r.index for r in refs), name=label, params=settled, shape=shape, span=self.span, of=self.of
         )
         return Ref(self, index)
 
@@ -119,20 +160,6 @@ class Formula:
 def _whole(value: int) -> Fraction:
     """The small numbers of rules, over and over."""
     return Fraction(value)
-
-
-def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    """NumPy's broadcasting of shapes that are known to fit (front ends check and blame)."""
-    if not any(shapes):
-        return ()
-    out: list[int] = []
-    for shape in shapes:
-        for axis in range(1, len(shape) + 1):
-            if axis > len(out):
-                out.insert(0, shape[-axis])
-            elif out[-axis] == 1:
-                out[-axis] = shape[-axis]
-    return tuple(out)
 
 
 def _small(value: Fraction) -> bool:

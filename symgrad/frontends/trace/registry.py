@@ -131,13 +131,15 @@ def elementwise(
 
 
 def _spellings() -> dict[str, tuple[Op, Callable[..., Any] | None, int]]:
-    """Every dotted name of an op of the table."""
+    """Every dotted name of an elementwise op of the table."""
     table: dict[str, tuple[Op, Callable[..., Any] | None, int]] = {}
     known: dict[str, list[str]] = {}
     for library, words in SAME_NAME.items():
         for word in words.split():
             known.setdefault(SPELLINGS.get(word, word), []).append(f"{library}.{word}")
     for op in OPS.values():
+        if not op.elementwise:
+            continue
         names = [*known.get(op.name, ()), *ALSO.get(op.name, ())]
         names += [n for n in (op.numpy, op.torch, op.math) if isinstance(n, str)]
         for name in names:

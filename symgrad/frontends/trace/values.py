@@ -154,7 +154,11 @@ class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
 
 
 #: NumPy's own name of a ufunc (``np.abs`` calls itself ``absolute``) -> op.
-UFUNCS: dict[str, str] = {numeric.lookup(np, op.numpy).__name__: op.name for op in OPS.values() if op.numpy is not None}
+UFUNCS: dict[str, str] = {
+    numeric.lookup(np, op.numpy).__name__: op.name
+    for op in OPS.values()
+    if op.elementwise and op.numpy is not None
+}
 
 
 class Scalar(Value):
