@@ -165,15 +165,13 @@ def backward(
             edges.append(Edge(index, position, local, contribution.index))
             pending.setdefault(j, []).append(contribution)
     math.of = None
-    nothing = math.constant(0) if any(w not in cotangents for w in wrt) else None
-    gradients = tuple(
-        cotangents[w] if nothing is None or w in cotangents else _zeros(math, nothing, graph.steps[w].shape) for w in wrt
-    )
+    gradients = tuple(cotangents[w] if w in cotangents else _zeros(math, graph.steps[w].shape) for w in wrt)
     return Backward(builder.build(graph.output), len(graph), cotangents, tuple(edges), tuple(wrt), gradients)
 
 
-def _zeros(math: Formula, nothing: Ref, shape: Shape) -> int:
-    return nothing.index if not shape else math.call("broadcast_to", nothing, shape=shape).index
+def _zeros(math: Formula, shape: Shape) -> int:
+    nothing = math.constant(0)
+    return math.call("broadcast_to", nothing, shape=shape).index if shape else nothing.index
 
 
 @dataclass(frozen=True, slots=True)

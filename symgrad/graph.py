@@ -20,7 +20,7 @@ CONST = "const"
 
 #: A parameter of a step: what is fixed when the graph is made, and never differentiated. Plain data, tuples nested as
 #: deep as need be: an axis tuple, the pad widths of every axis, an index specification.
-Param: TypeAlias = Union[Fraction, int, str, bool, None, tuple["Param", ...]]  # noqa: UP007  (a recursive alias)
+Param: TypeAlias = Union[Fraction, int, str, bool, tuple["Param", ...], None]  # noqa: UP007  (a recursive alias)
 
 GRAPH_SCHEMA = 1
 

@@ -1,4 +1,4 @@
-"""The elementwise ops of the table against witnesses that know nothing of it: SymPy's diff, differences in Arb, torch, NumPy and math.
+"""The elementwise ops against witnesses that know nothing of the table: SymPy's diff, differences in Arb, torch, NumPy.
 
 Every test runs over every op; where one has to be named, the reason stands beside it.
 """

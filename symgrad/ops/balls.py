@@ -38,6 +38,10 @@ def _ball(value: Any) -> arb:
         return value
     if hasattr(value, "item"):  # NumPy fills with its own numbers
         value = value.item()
+    return value if isinstance(value, arb) else _number(value)
+
+
+def _number(value: Any) -> arb:
     return arb(value) if isinstance(value, float) else exact_ball(value)
 
 

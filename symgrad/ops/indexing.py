@@ -148,7 +148,8 @@ def _fits(x: Shape, v: Shape, spec: Spec, indices: tuple[Shape, ...], what: str)
     short = v
     while len(short) > len(region) and short[0] == 1:
         short = short[1:]
-    if len(short) > len(region) or any(a not in (1, b) for a, b in zip(reversed(short), reversed(region), strict=False)):
+    pairs = zip(reversed(short), reversed(region), strict=False)
+    if len(short) > len(region) or any(a not in (1, b) for a, b in pairs):
         raise ShapeError(f"{what}: a value of shape {v} does not fit the region of shape {region} of shape {x}")
 
 
@@ -209,13 +210,18 @@ def _add_pull(m: Any, g: Any, y: Any, x: Any, v: Any, *indices: Any, index: int,
 
 def _set(np: Any, x: Any, v: Any, *indices: Any, spec: Spec) -> Any:
     out = np.array(x)
-    out[numpy_index(spec, (x, v, *indices))] = v
+    # An object array would hold an array of no axes as it is, not what is in it.
+    out[numpy_index(spec, (x, v, *indices))] = v[()]
     return out
 
 
 def _add_at(np: Any, x: Any, v: Any, *indices: Any, spec: Spec) -> Any:
     out = np.array(x)
     place = numpy_index(spec, (x, v, *indices))
+    rank = np.ndim(out[place])
+    if v.ndim > rank:
+        v = v.reshape(v.shape[v.ndim - rank :])
+    v = v[()]
     if _may_repeat(spec):
         np.add.at(out, place, v)
     else:
@@ -272,7 +278,9 @@ def _item(item: Any) -> str:
         return f"{start}:{stop}" + (f":{step}" if step else "")
     if item[0] == "input":
         return f"i_{{{item[1]}}}"
-    return "\\text{mask}" if item[0] == "mask" else ",".join(map(str, item[2][:4])) + (",\\ldots" if len(item[2]) > 4 else "")
+    if item[0] == "mask":
+        return "\\text{mask}"
+    return ",".join(map(str, item[2][:4])) + (",\\ldots" if len(item[2]) > 4 else "")
 
 
 def _inside(params: Mapping[str, Any]) -> str:
@@ -306,8 +314,10 @@ def _array(x: Any) -> Any:
 
 _WRITES = (
     (((4, 3), (3,)), {"spec": (1,)}), (((4, 3), ()), {"spec": (("slice", None, None, 2),)}),
-    (((4, 3), (3, 3)), {"spec": (("ints", (3,), (0, 2, 0)),)}), (((4, 3), (3,)), {"spec": (("mask", (4, 3), (0, 5, 7)),)}),
-    (((5,), (4,)), {"spec": (("ints", (4,), (1, 1, -4, 3)),)}), (((4, 3), (1, 2)), {"spec": ("...", ("slice", -2, None, None))}),
+    (((4, 3), (3, 3)), {"spec": (("ints", (3,), (0, 2, 0)),)}),
+    (((4, 3), (3,)), {"spec": (("mask", (4, 3), (0, 5, 7)),)}),
+    (((5,), (4,)), {"spec": (("ints", (4,), (1, 1, -4, 3)),)}),
+    (((4, 3), (1, 2)), {"spec": ("...", ("slice", -2, None, None))}),
 )  # fmt: skip
 
 # The array, the value, and the inputs that are indices. A copy in which the region is replaced.

@@ -205,7 +205,8 @@ declare(
     "einsum", 1, variadic=True, vjp=(_einsum_pull,), settle=_explicit, shape=_einsum_shape, run=_run_einsum,
     torch=_torch_einsum, numpy="numpy.einsum", typeset=_set_einsum, trivial=_identity,
     examples=(
-        (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}), (((2, 3),), {"spec": "ij->j"}), (((5, 2, 3), (5, 3)), {"spec": "bij,bj"}),
+        (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}), (((2, 3),), {"spec": "ij->j"}),
+        (((5, 2, 3), (5, 3)), {"spec": "bij,bj"}),
         (((2, 3), (3, 4), (4, 2)), {"spec": "ij,jk,kl->il"}), (((2,), (3,)), {"spec": "i,j->ji"}),
     ),
 )  # fmt: skip
@@ -238,6 +239,14 @@ def _solve_left(m: Any, g: Any, y: Any, a: Any, b: Any) -> Any:
     return -(m.outer(back, y) if len(shape_of(b)) == 1 else m.matmul(back, turned(m, y)))
 
 
+def _size(entry: Any) -> float:
+    """How good a pivot it is: symbols are all alike."""
+    try:
+        return abs(float(entry))
+    except TypeError:
+        return 1.0
+
+
 def _eliminate(a: Any, b: Any) -> Any:
     """Gaussian elimination with the largest pivot, on objects: balls, or SymPy's rationals.
 
@@ -248,7 +257,7 @@ def _eliminate(a: Any, b: Any) -> Any:
     n = a.shape[0]
     a, b, determinant = a.copy(), b.copy(), None
     for c in range(n):
-        pivot = max(range(c, n), key=lambda r: abs(float(a[r, c])))
+        pivot = max(range(c, n), key=lambda r: _size(a[r, c]))
         sign = 1
         if pivot != c:
             a[[c, pivot]], b[[c, pivot]], sign = a[[pivot, c]], b[[pivot, c]], -1

@@ -222,15 +222,6 @@ _reduction(
     define=lambda m, x, axis, keepdims: m.sqrt(m.sum(x**2, axis=axis, keepdims=keepdims)),
 )  # fmt: skip
 
-_reduction(
-    "logsumexp", lambda m, g, y, x, axis, keepdims:
-        restored(m, g, x, axis, keepdims) * m.exp(x - restored(m, y, x, axis, keepdims)),
-    lambda np, x, axis, keepdims: _logsumexp(np, x, axis, keepdims),
-    lambda t, x, axis, keepdims: t.logsumexp(x, axis, keepdims) if axis else x,
-    "\\operatorname{logsumexp}", numpy="scipy.special.logsumexp", trivial=_no_axes, empty=False,
-    define=lambda m, x, axis, keepdims: m.log(m.sum(m.exp(x), axis=axis, keepdims=keepdims)),
-)  # fmt: skip
-
 
 def _logsumexp(np: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """The largest is taken out, so that nothing overflows; where it is infinite there is nothing to take out."""
@@ -238,6 +229,16 @@ def _logsumexp(np: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     top = np.where(np.isfinite(top), top, 0.0)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else out.reshape(reduced(x.shape, axis, False))
+
+
+_reduction(
+    "logsumexp", lambda m, g, y, x, axis, keepdims:
+        restored(m, g, x, axis, keepdims) * m.exp(x - restored(m, y, x, axis, keepdims)),
+    _logsumexp,
+    lambda t, x, axis, keepdims: t.logsumexp(x, axis, keepdims) if axis else x,
+    "\\operatorname{logsumexp}", numpy="scipy.special.logsumexp", trivial=_no_axes, empty=False,
+    define=lambda m, x, axis, keepdims: m.log(m.sum(m.exp(x), axis=axis, keepdims=keepdims)),
+)  # fmt: skip
 
 
 # --- cumulative sums ------------------------------------------------------------------------------------------------

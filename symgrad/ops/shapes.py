@@ -68,7 +68,8 @@ declare(
     "reshape", 1, vjp=(lambda m, g, y, x, shape: m.reshape(g, shape=shape_of(x)),),
     settle=_new_shape, shape=lambda x, shape: shape, trivial=lambda x, shape: x == shape,
     run=lambda np, x, shape: np.reshape(x, shape), torch=lambda t, x, shape: t.reshape(x, shape),
-    numpy="numpy.reshape", typeset=lambda x, p: f"\\operatorname{{reshape}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
+    numpy="numpy.reshape",
+    typeset=lambda x, p: f"\\operatorname{{reshape}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
     examples=(((((2, 3, 4)),), {"shape": (4, -1)}), (((6,),), {"shape": (2, 3)})),
 )  # fmt: skip
 
@@ -214,7 +215,7 @@ def _matrix_k(what: str) -> Any:
     def settle(x: Shape, *, k: Any = 0) -> dict[str, Any]:
         if len(x) < 2:
             raise ShapeError(f"{what} needs a matrix; here is shape {x}")
-        if what == "diagonal" and not -x[-2] < int(k) < max(x[-1], 1):
+        if what == "diagonal" and int(k) and not -x[-2] < int(k) < x[-1]:
             raise ShapeError(f"diagonal {int(k)} of shape {x}: there is none")
         return {"k": int(k)}
 

@@ -39,10 +39,10 @@ class TensorOp(Op):
             the input was broadcast to: ``backward.py`` sums it back. A variadic op has one rule, which is told the
             input as ``index=`` and may return ``None``.
         shape: ``(*input shapes, **params) -> output shape``.
-        run: the value in float64: ``(np, *arrays, **params)``. Where neither ``define`` nor ``enclose`` is given it must
-            run on arrays of objects too, that is, only move, add and multiply entries.
-        settle: ``(*input shapes, **params) -> params`` in canonical form; its keyword arguments are the op's parameters,
-            with their defaults.
+        run: the value in float64: ``(np, *arrays, **params)``. Where neither ``define`` nor ``enclose`` is given it
+            must run on arrays of objects too, that is, only move, add and multiply entries.
+        settle: ``(*input shapes, **params) -> params`` in canonical form; its keyword arguments are the op's
+            parameters, with their defaults.
         define: ``(m, *x, **params)``, the definition in simpler ops: what is enclosed, and handed to SymPy.
         trivial: whether, with these shapes and parameters, the op returns its first input unchanged.
         variadic: it takes ``arity`` inputs or more.
@@ -64,7 +64,7 @@ class TensorOp(Op):
     def elementwise(self) -> bool:
         return False
 
-    def rule(self, index: int, style: str) -> Rule | None:
+    def rule(self, index: int, style: str) -> Rule | None:  # noqa: ARG002
         """There is no local factor: what an edge carries is given by :meth:`pull`."""
         return None
 
@@ -74,6 +74,10 @@ class TensorOp(Op):
             return self.vjp[index]
         rule = self.vjp[0]
         return None if rule is None else partial(rule, index=index)
+
+    def tex(self, inputs: Sequence[str], params: Mapping[str, Any]) -> str:
+        """The op applied to inputs that are LaTeX already."""
+        return self.typeset(inputs, params) if self.typeset is not None else self.latex.format(*inputs)
 
     def incomplete(self) -> str:
         if self.partials or self.accurate or self.autograd or self.lower is not None:
