@@ -39,7 +39,7 @@ def some_axes(axis: Any, shape: Shape, what: str) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(rank))
     given = axis if isinstance(axis, tuple | list) else (axis,)
-    if not rank and tuple(given) in ((0,), (-1,)):
+    if not rank and axis in (0, -1):  # NumPy's sums and torch take it for a number
         return ()
     out = tuple(sorted(one_axis(a, rank, what, shape) for a in given))
     if len(set(out)) < len(out):
