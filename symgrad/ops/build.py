@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
-from symgrad.errors import InternalError, Span
+from symgrad.errors import InternalError, Span, Unsupported
 from symgrad.graph import GraphBuilder
 from symgrad.ops.base import OPS, Op
 from symgrad.ops.tensor import Shape, ShapeError, TensorOp, broadcast, typed
@@ -87,9 +88,17 @@ class Formula:
             raise InternalError(f"a rule uses {name}, which is not in the table")
         return lambda *args, **params: self.call(name, *args, **params)
 
-    def constant(self, value: Number | str) -> Ref:
-        """An exact rational, or ``"pi"`` or ``"E"``."""
-        exact = _whole(value) if isinstance(value, int) else value
+    def constant(self, value: Number | float | str) -> Ref:
+        """An exact rational (of a float the decimal that Python writes for it), or ``"pi"`` or ``"E"``.
+
+        Raises:
+            Unsupported: an infinity, which is no rational.
+        """
+        if isinstance(value, float) and not isfinite(value):
+            raise Unsupported(f"the constant {value}")
+        exact = _whole(int(value)) if isinstance(value, int) else value
+        if isinstance(exact, float):
+            exact = Fraction(repr(float(exact)))
         return Ref(self, self.builder.const(exact, self.span))
 
     def ref(self, index: int) -> Ref:
