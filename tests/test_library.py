@@ -235,7 +235,8 @@ def test_functions_do_what_the_libraries_do(name: str, call: Call, shapes: Any) 
     found = evaluate(graph, at, [r.index for r in ours])
     leaves = [torch.tensor(v, requires_grad=True) for v in values]
     with_torch = name.startswith("torch.")
-    real = resolve(name) if not name.startswith("numpy.ndarray") else getattr(np.ndarray, name.rsplit(".", maxsplit=1)[-1])
+    method = name.rsplit(".", maxsplit=1)[-1]
+    real = getattr(np.ndarray, method) if name.startswith("numpy.ndarray") else resolve(name)
     theirs = flat(call(real, torch.tensor if with_torch else np.array, *(leaves if with_torch else values)))
     assert len(found) == len(theirs)
     for a, b, ref in zip(found, theirs, ours, strict=True):

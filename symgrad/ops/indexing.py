@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Any
 
 from symgrad.graph import Param
-from symgrad.ops.tensor import Shape, ShapeError, declare, objects, shape_of
+from symgrad.ops.tensor import PlaceError, Shape, ShapeError, declare, objects, shape_of
 
 Spec = tuple[Any, ...]
 
@@ -30,7 +30,8 @@ def encode(index: Any, first: int = 1) -> tuple[Spec, list[Any]]:
 
     Args:
         index: what stood between the brackets: integers, slices, ``None``, ``...``, lists, integer and boolean arrays,
-            and objects that are none of these (steps): those become ``("input", k)``.
+            and objects that are none of these (steps): those become ``("input", k)``. An object with an attribute
+            ``places`` is used as what that holds.
 
     Raises:
         TypeError: something there is no index.
@@ -40,6 +41,7 @@ def encode(index: Any, first: int = 1) -> tuple[Spec, list[Any]]:
     out: list[Any] = []
     operands: list[Any] = []
     for item in index if isinstance(index, tuple) else (index,):
+        item = getattr(item, "places", item)
         if item is None:
             out.append(None)
         elif item is Ellipsis:
@@ -126,7 +128,7 @@ def _region(x: Shape, spec: Spec, indices: tuple[Shape, ...], what: str) -> Shap
     try:
         return tuple(dummy[place].shape)
     except IndexError as problem:
-        raise ShapeError(f"{what} of shape {x}: {problem}") from None
+        raise PlaceError(f"{what} of shape {x}: {problem}") from None
 
 
 def _spec(first: int, what: str) -> Any:
@@ -294,6 +296,7 @@ def _read_shape(x: Shape, *indices: Shape, spec: Spec) -> Shape:
 declare(
     "index", 1, variadic=True, vjp=(_read_pull,), settle=_spec(1, "an index"), shape=_read_shape,
     run=lambda np, x, *indices, spec: x[numpy_index(spec, (x, *indices))], torch=_torch_read,
+    write=lambda m, v, x, *indices, spec: m.set(x, v, *indices, spec=_moved(spec, 1)),
     numpy="numpy.ndarray.__getitem__", typeset=lambda x, p: f"{x[0]}_{{[{_inside(p)}]}}",
     enclose=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),
     sympy=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),

@@ -172,7 +172,7 @@ for _name in ("argmax", "argmin"):
         run=lambda np, x, axis, keepdims, name=_name: _position(np, x, axis, name, keepdims),
         torch=lambda t, x, axis, keepdims, name=_name: _torch_position(t, x, axis, name, keepdims),
         enclose=lambda x, axis, keepdims, name=_name: _enclosed_position(x, axis, name, keepdims),
-        typeset=_set(f"\\operatorname{{{_name}}}"), numpy=f"numpy.{_name}", examples=EXAMPLES, ulp=0.0,
+        typeset=_set(f"\\operatorname{{{_name}}}"), numpy=f"numpy.{_name}", examples=EXAMPLES, ulp=0.0, whole=True,
     )  # fmt: skip
 
 # --- products -------------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ def _new_shape(x: Shape, *, shape: Any) -> dict[str, Any]:
 declare(
     "reshape", 1, vjp=(lambda m, g, y, x, shape: m.reshape(g, shape=shape_of(x)),),
     settle=_new_shape, shape=lambda x, shape: shape, trivial=lambda x, shape: x == shape,
+    write=lambda m, v, x, shape: m.reshape(v, shape=shape_of(x)),
     run=lambda np, x, shape: np.reshape(x, shape), torch=lambda t, x, shape: t.reshape(x, shape),
     numpy="numpy.reshape",
     typeset=lambda x, p: f"\\operatorname{{reshape}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
@@ -93,6 +94,10 @@ def _permutation(x: Shape, *, axes: Any = None) -> dict[str, Any]:
     return {"axes": out}
 
 
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(axes.index(i) for i in range(len(axes)))
+
+
 def _transposed(x: Sequence[str], params: Mapping[str, Any]) -> str:
     axes = params["axes"]
     if axes == (1, 0):
@@ -108,7 +113,8 @@ def _operand(text: str) -> str:
 
 declare(
     "transpose", 1,
-    vjp=(lambda m, g, y, x, axes: m.transpose(g, axes=tuple(axes.index(i) for i in range(len(axes)))),),
+    vjp=(lambda m, g, y, x, axes: m.transpose(g, axes=_inverse(axes)),),
+    write=lambda m, v, x, axes: m.transpose(v, axes=_inverse(axes)),
     settle=_permutation, shape=lambda x, axes: tuple(x[a] for a in axes),
     trivial=lambda x, axes: axes == tuple(range(len(x))),
     run=lambda np, x, axes: np.transpose(x, axes), torch=lambda t, x, axes: t.permute(x, axes),

@@ -26,6 +26,10 @@ class ShapeError(SymgradError):
     """Arrays that do not fit together. The message holds every shape involved."""
 
 
+class PlaceError(ShapeError):
+    """An index that leads outside the array."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TensorOp(Op):
     """One row of the table that is no elementwise function.
@@ -46,6 +50,9 @@ class TensorOp(Op):
         define: ``(m, *x, **params)``, the definition in simpler ops: what is enclosed, and handed to SymPy.
         trivial: whether, with these shapes and parameters, the op returns its first input unchanged.
         variadic: it takes ``arity`` inputs or more.
+        write: ``(m, v, x, *rest, **params) -> x`` with ``v`` in the place of what the op reads from ``x``: for ops
+            whose value may be a view of their first input, so that writing into it changes that.
+        whole: its values are whole numbers: places, which another op may use as an index.
         typeset: ``(texts of the inputs, params) -> LaTeX``, where ``latex`` as a template cannot say it.
         examples: applications with which the tests exercise it.
     """
@@ -57,6 +64,8 @@ class TensorOp(Op):
     define: Rule | None = None
     trivial: Callable[..., bool] | None = None
     variadic: bool = False
+    write: Rule | None = None
+    whole: bool = False
     typeset: Callable[[Sequence[str], Mapping[str, Any]], str] | None = None
     examples: tuple[Example, ...] = ()
 
@@ -220,6 +229,8 @@ def declare(
     infix: Infix | None = None,
     trivial: Callable[..., bool] | None = None,
     variadic: bool = False,
+    write: Rule | None = None,
+    whole: bool = False,
     typeset: Callable[[Sequence[str], Mapping[str, Any]], str] | None = None,
     examples: Sequence[Example] = (),
     ulp: float = 2.0,
@@ -245,7 +256,8 @@ def declare(
     op = TensorOp(
         name=name, arity=arity, partials=(), sympy=sympy or by_sympy, enclose=enclose or by_balls, latex=latex,
         torch=torch, numpy=numpy, infix=infix, ulp=ulp, named=True, hidden=True, vjp=tuple(vjp), shape=shape, run=run,
-        settle=settle, define=define, trivial=trivial, variadic=variadic, typeset=typeset, examples=tuple(examples),
+        settle=settle, define=define, trivial=trivial, variadic=variadic, write=write, whole=whole, typeset=typeset,
+        examples=tuple(examples),
     )  # fmt: skip
     register(op)
     return op

@@ -13,7 +13,19 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
-from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.registry import (
+    CONSTANTS,
+    HANDLERS,
+    SPELLED,
+    Marker,
+    as_array,
+    constant,
+    elementwise,
+    lift,
+    traced,
+)
+from symgrad.frontends.trace.shaped import add_at
+from symgrad.frontends.trace.shaped import call as library
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import NUMPY, NumpyFloat, Scalar, TracedInt, Value, apply, exact, number, rewrap
 
@@ -203,33 +215,74 @@ def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None) -> Any:
     return out if a_max is None else apply("min", (out, a_max), floor=NUMPY)
 
 
-def reduced(tr: Tracer, name: str, x: Any) -> Any:
-    """A reduction of something with one element is that element; the others come with the tensor ops."""
+@traced("numpy.add.at")
+def _add_at(tr: Tracer, x: Any, index: Any, value: Any) -> None:
+    """``np.add.at(G, i, v)``: what is named twice is added twice."""
+    add_at(x, index, value)
+
+
+@traced("numpy.logical_and", "torch.logical_and")
+def _and(tr: Tracer, a: Any, b: Any) -> Any:
+    return truth(tr, a) & truth(tr, b)
+
+
+@traced("numpy.logical_or", "torch.logical_or")
+def _or(tr: Tracer, a: Any, b: Any) -> Any:
+    return truth(tr, a) | truth(tr, b)
+
+
+@traced("numpy.logical_not", "torch.logical_not")
+def _not(tr: Tracer, a: Any) -> Any:
+    return apply("eq", (lift(tr, a, NUMPY), 0))
+
+
+def truth(tr: Tracer, x: Any) -> Any:
     value = lift(tr, x, NUMPY)
-    if np.ndim(raw(value)):
-        tr.unsupported(f"{name} of an array")
-    return number(tr, raw(value).item(), value.place, NUMPY) if type(value) is Array else value
+    return value if np.asarray(raw(value)).dtype == bool else apply("ne", (value, 0))
 
 
-def reduction(name: str) -> Callable[..., Any]:
-    """A reduction, of which only the trivial case is traced yet."""
+@traced("numpy.eye", "numpy.identity")
+def _eye(tr: Tracer, n: Any, m: Any = None, k: Any = 0, dtype: Any = None, **options: Any) -> Any:
+    rows, columns = size_of(tr, (n, n if m is None else m))
+    return Array(tr, np.eye(rows, columns, int(k)), dtype=dtype_name(dtype, ""))
 
-    def call(tr: Tracer, x: Any, *args: Any, **options: Any) -> Any:
-        return reduced(tr, name, x)
+
+@traced("numpy.where")
+def _where(tr: Tracer, condition: Any, *choices: Any) -> Any:
+    if not choices:
+        return as_data("nonzero")(tr, condition)
+    op, run, floor = SPELLED["numpy.where"]
+    return elementwise(tr, "numpy.where", op, run, floor, condition, *choices)
+
+
+def as_data(name: str) -> Callable[..., Any]:
+    """A function whose result is places, counts or an order: data, not a step."""
+    function = getattr(np, name)
+
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] for a in args):
+            tr.note(f"the result of {name} is taken as a constant")
+        found = function(*(bare(a) for a in args), **{k: raw(v) for k, v in options.items()})
+        if isinstance(found, tuple):
+            return tuple(Array(tr, v) if np.ndim(v) else int(v) for v in found)
+        return Array(tr, found) if np.ndim(found) else found.item()
 
     return call
 
 
-for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
-    HANDLERS[f"numpy.{_name}"] = reduction(f"numpy.{_name}")
+for _name in (
+    "argsort", "nonzero", "flatnonzero", "argwhere", "unique", "unravel_index", "ravel_multi_index", "isin",
+    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices",
+):  # fmt: skip
+    HANDLERS[f"numpy.{_name}"] = as_data(_name)
+HANDLERS["torch.argsort"] = lambda tr, x, dim=-1: Tensor(tr, np.argsort(raw(x), axis=int(dim)))
 
 
-@traced("numpy.dot", "numpy.matmul", "numpy.inner", "numpy.vdot")
-def dot(tr: Tracer, a: Any, b: Any) -> Any:
-    left, right = lift(tr, a, NUMPY), lift(tr, b, NUMPY)
-    if np.ndim(raw(left)) or np.ndim(raw(right)):
-        tr.unsupported("a product of arrays")
-    return apply("mul", (left, right), floor=NUMPY)
+@traced("numpy.sort")
+def _sort(tr: Tracer, x: Any, axis: Any = -1) -> Any:
+    """In the order that the entries have at the user's point."""
+    value = as_array(tr, x)
+    return library(tr, "numpy.take_along_axis", value, np.argsort(raw(value), axis=int(axis)), int(axis))
 
 
 # --- constants ----------------------------------------------------------------------------------------------

@@ -346,11 +346,13 @@ def rewrap(tr: Tracer, args: tuple[Any, ...], value: Any) -> Any:
 
 
 def matmul(left: Any, right: Any) -> Any:
-    """``@``: on scalars an error as in NumPy; on arrays it comes with the tensor ops."""
+    """``@``: on scalars an error as in NumPy."""
+    from symgrad.frontends.trace.shaped import Recorder
+
     tr = (left if isinstance(left, Value) else right).tr
     if max(v.flavour for v in (left, right) if isinstance(v, Value)) < ARRAY:
         return NotImplemented
-    return tr.unsupported("@ (matrix product)")
+    return Recorder(tr).matmul(left, right)
 
 
 #: A whole number may grow to this many bits.
