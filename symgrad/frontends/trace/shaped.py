@@ -16,7 +16,7 @@ from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor, View
 from symgrad.frontends.trace.records import Extreme
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import ARRAY, INT, NUMPY, PACKAGERS, TENSOR, Value, apply, number, step_of
+from symgrad.frontends.trace.values import ARRAY, INT, NUMPY, PACKAGERS, TENSOR, Value, apply, is_data, number, step_of
 from symgrad.ops import OPS, Op, ShapeError, TensorOp, typed
 from symgrad.ops.indexing import encode
 from symgrad.ops.library import LIBRARY
@@ -96,6 +96,9 @@ def record(tr: Tracer, op: TensorOp, args: tuple[Any, ...], params: dict[str, An
     flavour = max([floor, NUMPY, *(a.flavour for a in operands if isinstance(a, Value))])
     if flavour < TENSOR:
         flavour = ARRAY if shape else NUMPY
+    if is_data(tr, operands):
+        made = PACKAGERS[max(flavour, ARRAY)](tr, "", operands, (), data, None)
+        return made if shape or flavour == TENSOR else number(tr, data.item(), None, NUMPY)
     step = tr.emit(op.name, [step_of(tr, a) for a in operands], data if shape else float(data), params=settled)
     if flavour == NUMPY:
         return number(tr, data.item(), step, NUMPY)
