@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from symgrad.api import check, derive
+    from symgrad.api import check, check_backward, derive
     from symgrad.derivation import Derivation
     from symgrad.errors import InternalError, SymgradError, Unsupported
     from symgrad.report.model import Report
 
 _WHERE = {
     "check": "symgrad.api",
+    "check_backward": "symgrad.api",
     "derive": "symgrad.api",
     "Derivation": "symgrad.derivation",
     "Report": "symgrad.report.model",
@@ -30,7 +31,10 @@ _WHERE = {
     "InternalError": "symgrad.errors",
 }
 
-__all__ = ["Derivation", "InternalError", "Report", "SymgradError", "Unsupported", "__version__", "check", "derive"]
+__all__ = [
+    "Derivation", "InternalError", "Report", "SymgradError", "Unsupported", "__version__", "check", "check_backward",
+    "derive",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

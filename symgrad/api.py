@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from symgrad.points import Point
     from symgrad.report.model import Report
 
-__all__ = ["check", "derive"]
+__all__ = ["check", "check_backward", "derive"]
 
 _SCRIPT_ONLY = ("loss", "mapping", "timeout", "strict", "sandbox", "witnesses")
 
@@ -25,9 +25,10 @@ def check(
     """Check a derivative.
 
     Args:
-        target: an expression as text, a SymPy expression or a Graph; or the path of a Python script that works out a
-            derivative by hand (text that ends in ``.py``, or a ``pathlib.Path``).
-        at: the point, for expressions: ``{"w": 2}`` or ``"w=2"``.
+        target: an expression as text, a SymPy expression or a Graph; or the path of a Python script or a notebook that
+            works out a derivative by hand (text that ends in ``.py`` or ``.ipynb``, or a ``pathlib.Path``); or a
+            function of your own, which is traced in this process (see ``symgrad.callables.check_function``).
+        at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``.
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
         options: for expressions ``wrt``, ``dtype``, ``device``, ``order``, ``simplify_seconds`` (see
             ``symgrad.checking.check_expression``); for scripts ``loss``, ``mapping``, ``timeout``, ``witnesses`` (see
@@ -46,11 +47,32 @@ def check(
         if unknown:
             raise SymgradError(f"'{unknown[0]}' is for expressions, and {os.fspath(target)} is a script")
         return check_file(target, **options)
+    if (callable(target) or hasattr(target, "backward")) and not hasattr(target, "free_symbols"):
+        from symgrad.callables import check_function, is_callable
+
+        if is_callable(target):
+            return check_function(target, at, manual, **options)
     if manual is not None:
         from symgrad.diagnosing import check_formulas
 
         return check_formulas(target, manual, at, **options)
     return check_expression(target, at, **options)
+
+
+def check_backward(
+    forward: Any, backward: Any = None, inputs: Any = (), upstream: Any = None,
+    returns: Sequence[str] | None = None, **options: Any,
+) -> Report:  # fmt: skip
+    """Check a backward pass against its forward pass, both functions of your own: for code that you trust.
+
+    See :func:`symgrad.callables.check_backward`, to which all arguments go.
+
+    Raises:
+        SymgradError: the functions cannot be found, called or traced, or return what is no gradient.
+    """
+    from symgrad import callables
+
+    return callables.check_backward(forward, backward, inputs, upstream, returns, **options)
 
 
 def is_code(target: Any) -> bool:

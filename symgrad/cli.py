@@ -21,6 +21,7 @@ Examples:
   symgrad "x^2 + x^3" --latex
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
+  symgrad check homework.ipynb
   echo "x*y" | symgrad - --at x=4,y=-3
 
 \b
@@ -99,8 +100,8 @@ def main(
     Without --at the derivative is derived and printed, not evaluated. With --manual your own formula is checked, and
     the wrong factor named.
 
-    TARGET may also be a Python script (a path that ends in .py): then the derivative that it works out by hand is
-    checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
+    TARGET may also be a Python script or a notebook (a path that ends in .py or .ipynb): then the derivative that it
+    works out by hand is checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
     """
     from symgrad.errors import InternalError, SymgradError
 

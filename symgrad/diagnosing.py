@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
-from symgrad.diagnose.engine import Blame, Diagnosis, best_subject, diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose
+from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.loss import best_subject
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.formats import get_format
@@ -23,6 +25,7 @@ from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report
+from symgrad.report.moving import moved
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -104,7 +107,7 @@ def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
 
 def _merge(graph: Graph, name: str, text: str) -> Graph:
     """The function's graph, and after it the formula's steps; its output is the formula's value."""
-    formula = expression.parse(text, file=f"--manual {name}")
+    formula = expression.parse(text, file=FORMULA + name)
     builder = GraphBuilder(graph)
     place: list[int] = []
     named = {s.name: i for i, s in enumerate(graph.steps) if not s.is_hidden}
@@ -129,7 +132,7 @@ def _formula_subject(graph: Graph, merged: Graph, name: str, point: Mapping[int,
     variable = graph.variables[name]
     span = merged.steps[merged.output].span
     if span is None or merged.output < len(graph):
-        formula = expression.parse(text, file=f"--manual {name}")
+        formula = expression.parse(text, file=FORMULA + name)
         span = formula.steps[formula.output].span
     assert span is not None  # every parsed step has a place
     names = {i: s.name for i, s in enumerate(graph.steps) if not s.is_hidden}
@@ -157,16 +160,56 @@ def _formula_fixed(graph: Graph, name: str, point: Mapping[int, Fraction], text:
 # --- scripts --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A person's work: a text that can be run, and run again with repairs in it.
+
+    Attributes:
+        source: the text; ``filename``: its name in messages.
+        run: a text -> what happens when it runs in place of ``source``.
+        choose: a run -> what of it is the forward pass, and what the derivation.
+        original: the text with the line ends of the file, where they are not all ``\\n``.
+        what: what it is.
+    """
+
+    source: str
+    filename: str
+    run: Callable[[str], Trace]
+    choose: Callable[[Trace], Subject]
+    original: str = ""
+    what: str = "script"
+
+
 def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
-    """Run a script in the sandbox and check the derivative that it works out by hand. See :func:`check_source`."""
+    """Run a script or a notebook in the sandbox and check the derivative that it works out by hand.
+
+    Args:
+        path: of a ``.py`` or ``.ipynb`` file.
+        timeout, options: as for :func:`check_source`.
+
+    Raises:
+        SymgradError: the file cannot be read, is no notebook, or cannot be used; see :func:`check_source`.
+    """
+    if os.fspath(path).endswith(".ipynb"):
+        return _check_notebook(path, timeout=timeout, **options)
     from symgrad.frontends import sandbox
 
-    if os.fspath(path).endswith(".ipynb") and os.path.isfile(path):
-        raise Unsupported(
-            f"{os.fspath(path)}: notebooks are not read yet", hint="save the cells as a .py file and check that"
-        )
-    source = sandbox.read_source(path)
-    return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, **options)
+    source, original = sandbox.read_text(path)
+    return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, original=original, **options)
+
+
+def _check_notebook(path: str | os.PathLike[str], **options: Any) -> Report:
+    """Its cells as one script; places are those of the cells again in what is said."""
+    from symgrad.frontends.notebook import read_notebook
+
+    notebook = read_notebook(path)
+    try:
+        report = check_source(notebook.source, notebook.file, **options)
+    except SymgradError as error:
+        raise notebook.located(error) from None
+    report = moved(report, notebook.place, notebook.texts)
+    notes = [Finding("note", message, span) for message, span in notebook.notes()]
+    return replace(report, findings=(*report.findings, *notes))
 
 
 def check_source(
@@ -179,6 +222,7 @@ def check_source(
     timeout: float = 20.0,
     strict: bool = False,
     witnesses: bool = False,
+    original: str = "",
 ) -> Report:
     """Check the derivative that a Python script works out by hand.
 
@@ -191,33 +235,108 @@ def check_source(
         timeout: seconds that the child may take.
         strict: conventions (a negative gradient, a deferred factor) count as findings.
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
+        original: the text as it is in its file, where that has other line ends.
 
     Raises:
-        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function.
+        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
+            no derivative of one.
     """
-    trace = _run(source, filename, sandbox=sandbox, timeout=timeout)
+
+    def run(text: str) -> Trace:
+        return _run(text, filename, sandbox=sandbox, timeout=timeout)
+
+    work = Work(source, filename, run, lambda t: _choose(t, loss, mapping or {}), original)
+    trace = run(source)
+    _refuse_unknown(trace, mapping or {})
+    return check_work(work, trace, strict=strict, witnesses=witnesses)
+
+
+def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+    """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    Raises:
+        SymgradError: nothing is a function of anything.
+    """
+    return _choose(trace, loss, mapping)
+
+
+def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject | None:
+    """The same where the step that is differentiated is known, and for some names the step of which they hold the
+    gradient; ``None`` where an input has no finite value."""
+    subject = _subject(trace, loss, {})
+    return subject and replace(subject, mapped={name: (loss, step) for name, step in mapping.items()})
+
+
+def check_work(
+    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = ()
+) -> Report:
+    """Diagnose a run of somebody's work.
+
+    Args:
+        work: what ran.
+        trace: of ``work.source``.
+        strict, witnesses: as for :func:`check_source`.
+        found: mistakes that are known already.
+
+    Raises:
+        SymgradError: as for :func:`check_source`.
+    """
+    source = work.source
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
-    subject = _choose(trace, loss, mapping or {})
-    _refuse_arrays(subject.graph)
+    subject = work.choose(trace)
+    refuse_arrays(subject.graph)
     diagnosis = diagnose(subject)
     findings = [_finding(b, True) for b in diagnosis.blames]
-    verified = _script_fixed(source, filename, diagnosis, loss, mapping or {}, sandbox=sandbox, timeout=timeout)
+    verified = _script_fixed(work, trace, diagnosis)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
-    findings += _conventions(diagnosis, strict)
+    findings += [*found, *_conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
     if trace.error is not None:
         e = trace.error
         findings.append(
             Finding(
-                "stopped", f"the script stopped here: {e.message}; what ran before it was checked", e.span, hint=e.hint
+                "stopped", f"the {work.what} stopped here: {e.message}; what ran before it was checked", e.span,
+                hint=e.hint,
             )
         )
-    if not diagnosis.understood:
-        findings.append(
-            Finding("note", "no line was recognised as a derivative of anything; --map NAME=STEP and --loss NAME help")
-        )
-    return _script_report(source, filename, subject, diagnosis, findings, witnesses=witnesses)
+    if not diagnosis.understood and not diagnosis.conventions and not found:
+        findings.append(_nothing_found(trace, subject, diagnosis))
+    report = _script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
+    return replace(report, original=work.original)
+
+
+def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
+    """What is said of a script in which no derivative is recognised: silence would be taken for praise.
+
+    Raises:
+        SymgradError: unless the script leaves its derivatives to autograd, and so has none of its own.
+    """
+    if (trace.grad_reads or trace.backward_calls) and trace.error is None:
+        message = "no line was recognised as a derivative by hand: the derivatives here are autograd's own"
+        return Finding("note", message)
+    source = subject.source
+    if trace.error is not None:
+        e = trace.error
+        message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
+        raise SymgradError(message, e.span, source=source, hint=e.hint)
+    if diagnosis.notes:
+        raise SymgradError(diagnosis.notes[0])
+    result = subject.names.get(subject.loss, "f")
+    inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
+    tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    raise SymgradError(
+        f"no line was recognised as a derivative of anything; looked for {tried}",
+        hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
+        f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
+    )
+
+
+def _refuse_unknown(trace: Trace, mapping: Mapping[str, str]) -> None:
+    names = list(dict.fromkeys(b.name for b in trace.bindings))
+    for name in mapping:
+        if names and name not in names:
+            raise SymgradError(f"--map: the script has no variable '{name}'{did_you_mean(name, names)}")
 
 
 def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
@@ -230,7 +349,7 @@ def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
     return trace_source(source, filename)
 
 
-def _refuse_arrays(graph: Graph) -> None:
+def refuse_arrays(graph: Graph) -> None:
     for step in graph.steps:
         if step.shape:
             raise Unsupported(
@@ -344,24 +463,34 @@ def _named_step(aliases: Sequence[tuple[str, int]], target: str) -> int:
     return found[-1]
 
 
-def _script_fixed(
-    source: str, filename: str, diagnosis: Diagnosis, loss: str | None, mapping: Mapping[str, str], *, sandbox: bool,
-    timeout: float,
-) -> set[int]:  # fmt: skip
+def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
     """Which findings are gone once all fixes are put into the text and the whole script is run and diagnosed again."""
     blames = diagnosis.blames
-    fixed = _patched(source, [edit for b in blames for edit in b.edits]) if blames else None
+    fixed = _patched(work.source, [edit for b in blames for edit in b.edits]) if blames else None
     if fixed is None:
         return set()
     try:
-        trace = _run(fixed, filename, sandbox=sandbox, timeout=timeout)
-        if trace.error is not None:
+        trace = work.run(fixed)
+        if _stops_earlier(trace, fixed, before, work.source):
             return set()
-        again = diagnose(_choose(trace, loss, mapping))
+        again = diagnose(work.choose(trace))
     except SymgradError:
         return set()
     still = {b.span.line for b in again.blames}
     return {n for n, b in enumerate(blames) if b.edits and b.span.line not in still and not still}
+
+
+def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:
+    """With the fixes in it the script ends where it did not end without them.
+
+    What stopped before may stop again: that is another trouble than a wrong derivative, and what ran is checked. Lines
+    are counted from the end, since a fix may join some.
+    """
+    if after.error is None:
+        return False
+    if before.error is None or after.error.span is None or before.error.span is None:
+        return True
+    return fixed.count("\n") - after.error.span.line > source.count("\n") - before.error.span.line
 
 
 def _patched(source: str, edits: Sequence[tuple[Any, str]]) -> str | None:

@@ -19,20 +19,29 @@ FRAME_WIDTH = 100
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A range of source text. Lines and columns count from 1; the end is exclusive."""
+    """A range of source text. Lines and columns count from 1; the end is exclusive.
+
+    In a notebook ``cell`` is the number of the cell, from 1 and with text cells counted, and lines count within it.
+    """
 
     file: str
     line: int
     column: int
     end_line: int
     end_column: int
+    cell: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.where}:{self.column}"
+
+    @property
+    def where(self) -> str:
+        """The file and the line."""
+        return f"{self.file}, cell {self.cell}, line {self.line}" if self.cell else f"{self.file}:{self.line}"
 
     def to(self, other: Span) -> Span:
         """The smallest span that covers this one and a later one."""
-        return Span(self.file, self.line, self.column, other.end_line, other.end_column)
+        return Span(self.file, self.line, self.column, other.end_line, other.end_column, self.cell)
 
 
 def frame(source: str, span: Span, label: str = "") -> str:

@@ -30,6 +30,7 @@ LAYERS = [
     {"judging"},
     {"checking"},
     {"diagnosing"},
+    {"callables"},
     {"api"},
     {"cli"},
 ]
@@ -101,6 +102,11 @@ def test_importing_symgrad_loads_nothing_heavy() -> None:
 def test_help_loads_neither_torch_nor_sympy() -> None:
     code = "import symgrad.cli\ntry: symgrad.cli.main(['--help'])\nexcept SystemExit: pass"
     assert not loaded_after(code) & {"torch", "sympy", "numpy", "flint"}
+
+
+def test_scripts_load_no_notebook_library() -> None:
+    code = f"import symgrad\nsymgrad.check({str(ROOT.parent / 'examples' / 'recurrent_tanh.py')!r})"
+    assert not loaded_after(code) & {"torch", "nbformat", "jsonschema"}
 
 
 def test_derivation_and_latex_load_no_torch() -> None:

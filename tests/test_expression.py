@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgrad.errors import SymgradError
-from symgrad.frontends.expression import parse, parse_point, parse_points
+from symgrad.errors import Span, SymgradError
+from symgrad.frontends.expression import operand_spans, parse, parse_point, parse_points
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import expression_text, number_text, step_text, text_names, to_text
@@ -555,3 +555,25 @@ def test_another_name_for_a_value_prints_as_the_value() -> None:
     assert "alias" not in SPELLINGS
     with pytest.raises(SymgradError, match="alias"):
         parse("alias(x)")
+
+
+@pytest.mark.parametrize(
+    ("text", "operation", "operands"),
+    [
+        ("x^2*y", "x^2*y", ["x^2", "y"]),
+        ("2*(x + y)^3", "(x + y)^3", ["x + y", "3"]),
+        ("3x y", "3x", ["3", "x"]),
+        ("-((x))", "-((x))", ["x"]),
+        ("tanh((x + 1)/2)", "(x + 1)/2", ["x + 1", "2"]),
+        ("max(x, 2, y)", "max(x, 2, y)", ["x", "2"]),
+        ("√(x + 1)", "√(x + 1)", ["x + 1"]),
+        ("x² + 1", "x²", None),
+        ("a = x*y; a - (+x)", "a - (+x)", ["a", "+x"]),
+    ],
+)
+def test_where_the_operands_are_written(text: str, operation: str, operands: list[str] | None) -> None:
+    def words(span: Span) -> str:
+        return text[span.column - 1 : span.end_column - 1]
+
+    table = {words(place): [words(p) for p in parts] for place, parts in operand_spans(text).items()}
+    assert table.get(operation) == operands

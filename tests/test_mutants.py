@@ -22,6 +22,8 @@ SINGLE_LINE, SINGLE_FACTOR, SINGLE_FIX = 0.95, 0.83, 0.80
 PAIR_FOUND, PAIR_LINE = 0.80, 0.50
 #: A correct derivation must never be blamed, nor an equal rewriting of one.
 RIGHT = 1
+#: Of the rewritings so many are recognised as derivations; of the others it is said that they are not (exit code 2).
+RECOGNISED = 0.98
 
 
 def _drawn(cases: Sequence[Case], n: int) -> list[Result]:
@@ -53,7 +55,9 @@ def test_pairs_of_mutants() -> None:
 
 def test_rewrites_are_not_blamed() -> None:
     results = _drawn([r for case in corpus() for r in rewritten(case, DRAW, 2)], 60)
-    assert share(results, "right") == RIGHT, _failures(results, "right")
+    seen = [r for r in results if "no line was recognised" not in r.error]
+    assert share(seen, "right") == RIGHT, _failures(seen, "right")
+    assert len(seen) >= RECOGNISED * len(results), _failures(results, "right")
 
 
 def test_correct_derivations_are_not_blamed() -> None:

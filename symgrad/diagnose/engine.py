@@ -1,55 +1,26 @@
-"""From a subject to findings: points, truth, walk, words."""
+"""From a subject to findings: points, truth, the search for the mistakes, words."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
+from symgrad.diagnose import frames
 from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
+from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.search import Search
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
-from symgrad.diagnose.truth import Truth
-from symgrad.diagnose.wording import Wording, number
-from symgrad.errors import Span
-from symgrad.graph import Step
+from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
-
-
-@dataclass(frozen=True, slots=True)
-class Blame:
-    """One mistake, in words and places. See the JSON findings of the manual-derivation issue for the fields.
-
-    ``message`` is the headline, ``label`` stands beside the carets, ``edit`` is the repair as (place, new text).
-    """
-
-    code: str
-    mistake: str
-    message: str
-    label: str
-    span: Span
-    step: str
-    factor: str
-    found: str
-    expected: str
-    found_value: float
-    expected_value: float
-    ratio: float | None
-    fix: str
-    edits: tuple[tuple[Span, str], ...]
-    forward: str
-    forward_span: Span | None
-    inherited: tuple[int, ...]
-    again: int
-    hidden: bool
-    fix_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +68,18 @@ def diagnose(subject: Subject) -> Diagnosis:
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
-    walk = Walk(subject, truth, known)
-    verdicts = walk.run()
-    verdicts.roots, remark = _believed(verdicts.roots, walk)
-    wording = Wording(subject, truth, verdicts, walk.variable)
+    layout, reading = Layout(subject, truth), Reading(subject, truth)
+    index_tangents(subject, truth, known, reading)
+    search = Search(layout, known, reading)
+    walk = search.run()
+    verdicts = walk.out
+    verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
+    wording = Wording(subject, truth, verdicts, layout.variable)
     source = SourceMap(subject.source)
-    blames = []
+    found = []
     for root in verdicts.roots:
-        blames.extend(_blames(root, subject, truth, walk, wording, source))
-    blames = _attribute(_distinct(blames), verdicts)
+        found.extend(frames.blames(root, subject, truth, walk, wording, source))
+    blames = _attribute(_distinct(found), verdicts)
     notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
     return Diagnosis(
         tuple(blames),
@@ -116,33 +90,43 @@ def diagnose(subject: Subject) -> Diagnosis:
     )
 
 
-def _believed(roots: list[Root], walk: Walk) -> tuple[list[Root], str]:
+def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:
+    """Forward-mode values are indexed for the variables that some name differentiates by."""
+    for name in {unit.name: None for unit in subject.units}:
+        for top, bottom in reading.pairs(name):
+            if top != subject.loss and (vec := truth.segment(top, bottom)) is not None:
+                known.add(Quantity("tangent", top, bottom, vec))
+    for leaf in reading.carried:
+        known.add_tangents(leaf)
+
+
+def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[list[Root], str]:
     """The roots that show in a result, and a remark where what looked wrong does not.
 
     Results decide. A line that is off by a factor which a later line puts right (a deferred 1/N), or that is merely
     unlike any derivative, is no mistake if every result that it feeds is right. And where every result is the negative
     of the true one, that is a convention.
     """
-    finals = walk.finals()
     if not finals or not roots:
         return roots, ""
-    wrong = [(u, a, w) for u, a, w in finals if not any(a.same(v) for v in w)]
-    results = {u.step for u, _, _ in finals}
+    layout = walk.layout
+    wrong = [r for r in finals if not r.is_right(r.actual)]
+    results = {r.unit.step for r in finals}
     # What feeds no result that has a name is judged by its own value.
-    apart = [r for r in roots if not walk.feeds(r.unit.step, results)]
+    apart = [r for r in roots if not layout.feeds(r.unit.step, results)]
     if not wrong and apart:
         return apart, ""
     if not wrong:
         scaled = {r.unit.line for r in roots if (r.found / r.target.vec).constant() is not None}
         lines = ", ".join(str(n) for n in sorted(scaled))
         return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
-    negative = len(wrong) == len(finals) and all(any((-a).same(v) for v in w) for _, a, w in wrong)
+    negative = len(wrong) == len(finals) and all(r.is_right(-r.actual) for r in wrong)
     if negative and _ascends(walk.subject):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
-    targets = {u.step for u, _, _ in wrong}
-    kept = [r for r in roots if r in apart or walk.feeds(r.unit.step, targets)]
+    targets = {r.unit.step for r in wrong}
+    kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
-    return [r for r in roots if r in kept or any(walk.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+    return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
 
 
 def _ascends(subject: Subject) -> bool:
@@ -177,381 +161,3 @@ def _attribute(blames: list[Blame], verdicts: Verdicts) -> list[Blame]:
         before = [n for n, b in enumerate(blames) if b.span.line < line]
         owner.setdefault(before[-1] if before else 0, []).append(line)
     return [replace(b, inherited=tuple(owner.get(n, ()))) for n, b in enumerate(blames)]
-
-
-def _blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
-    """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
-    if not root.repairs:
-        return [_whole_line(root, subject, wording, source)]
-    return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
-
-
-def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
-    expected = wording.expected(root.target, root.unit.step)
-    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
-    what = _meaning(root, wording)
-    message = (
-        f"this is not {what}, nor a part of it"
-        if expected
-        else f"this line's value is no derivative here; expected {what}"
-    )
-    return _make(
-        root,
-        "wrong-value",
-        "wrong-formula" if expected else "unknown",
-        message,
-        span,
-        "",
-        source.text(span),
-        expected,
-        root.found.at_user,
-        root.target.vec.at_user,
-        expected,
-        wording,
-        source,
-        subject,
-    )
-
-
-def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
-    """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
-    if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
-        # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
-        own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
-        if own and not source.is_pure_helper(step.span.line):
-            return step.span
-    if unit.augmented:
-        value = source.operand(unit.span, 1)
-        if value is not None:
-            return value
-    return unit.span
-
-
-def _meaning(root: Root, wording: Wording) -> str:
-    q = root.target
-    if q.kind in ("tangent", "local"):
-        return wording.factor(q.top, q.bottom)
-    if q.kind == "helper":
-        return root.unit.name
-    return wording.factor(wording.subject.loss, q.bottom)
-
-
-def _one(
-    root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
-) -> Blame:
-    place = repair.place
-    span = _place_span(root.unit, repair, subject, walk, source)
-    have = walk_value(walk, root, repair)
-    text = source.text(span)
-    q = repair.quantity
-    expected = ""
-    if repair.regain:
-        expected = f"{repair.regain} + {text}"
-    elif repair.keep >= 0:
-        expected = _kept(repair, subject, walk, source)
-    elif repair.op:
-        expected = _with_op(repair, subject, walk, source, span)
-    elif q is not None:
-        piece = (
-            wording.expected(q, root.unit.step)
-            if place.parent < 0 and q.kind != "forward"
-            else wording.quantity(q, root.unit.step)
-        )
-        if repair.combine:
-            piece = walk.spelled(q.vec, place.node if place.parent >= 0 else root.unit.step) or piece
-        expected = _combined(text, repair.combine, piece)
-        if _is_argument(repair, root.unit, subject, walk):
-            # dtanh(x) for dtanh(h): the same call with the other argument.
-            old = walk.variable(place.node)
-            expected = re.sub(rf"(?<![\\w.]){re.escape(old)}(?![\\w.])", lambda _: piece, text) if old in text else ""
-    elif repair.number is not None:
-        expected = _numbered(text, repair)
-    factor = _factor(root, repair, truth, wording)
-    if not expected:
-        expected_whole = wording.expected(root.target, root.unit.step)
-        whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
-        if expected_whole and whole.line == span.line:
-            span, text, expected = whole, source.text(whole), expected_whole
-    message = _headline(repair, factor, wording, text)
-    return _make(
-        root,
-        _code(repair),
-        repair.mistake,
-        message,
-        span,
-        factor,
-        text,
-        expected,
-        have,
-        place.wanted.at_user,
-        expected,
-        wording,
-        source,
-        subject,
-    )
-
-
-def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
-    """What stands at the place, given true inputs."""
-    if repair.place.parent < 0:
-        return root.found.at_user
-    actual = walk.actual(repair.place.node)
-    return actual.at_user if actual is not None else math.nan
-
-
-def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
-    """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
-    place = repair.place
-    if place.parent < 0:
-        return _value_span(unit, source, subject.graph.steps[unit.step])
-    parent = subject.graph.steps[place.parent].span
-    step = subject.graph.steps[place.node]
-    if _is_argument(repair, unit, subject, walk):
-        return subject.callers[place.parent]
-    named = bool(walk.variable(place.node))
-    operand = source.operand(parent, place.slot) if parent is not None else None
-    own = step.span if not step.is_leaf and not named else None
-    if own is not None and (operand is None or not _within(own, operand)):
-        return own  # inside a helper function, not where it is called
-    return operand or own or parent or unit.span
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
-        outer.end_line,
-        outer.end_column,
-    )
-
-
-def _is_argument(repair: Repair, unit: Unit, subject: Subject, walk: Walk) -> bool:
-    """A variable that is wrong inside a function was handed to it: the call is to blame."""
-    place = repair.place
-    q = repair.quantity
-    if place.parent not in subject.callers or q is None or repair.combine or not walk.variable(place.node):
-        return False
-    call = subject.callers[place.parent]
-    return q.kind in ("forward", "cotangent", "tangent") and unit.span.line <= call.line <= unit.span.end_line
-
-
-def _combined(text: str, how: str, piece: str) -> str:
-    if not piece:
-        return ""
-    if not how:
-        return piece
-    left = f"({text})" if how in "*/" and _additive(text) else text
-    right = f"({piece})" if _additive(piece) or (how in "*/-" and "/" in piece) else piece
-    return f"{left}{how}{right}" if how in "*/" else f"{left} {how} {right}"
-
-
-def _kept(repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> str:
-    """The one operand that stays, as it is written."""
-    step = subject.graph.steps[repair.place.node]
-    operand = source.operand(step.span, repair.keep) if step.span is not None else None
-    j = step.inputs[repair.keep]
-    span = subject.graph.steps[j].span
-    if operand is not None:
-        return source.text(operand)
-    return walk.variable(j) or (source.text(span) if span is not None else "")
-
-
-def _numbered(text: str, repair: Repair) -> str:
-    """A number in its place, as a factor, or as a term."""
-    if repair.combine == "+":
-        value = repair.number
-        assert isinstance(value, Fraction)  # only rationals are offered as terms
-        if text.startswith("-") and value > 0:
-            return f"{number(value)} - {text[1:].lstrip()}"
-        return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
-    return _scaled(text, repair) if repair.combine else number(repair.number)
-
-
-def _scaled(text: str, repair: Repair) -> str:
-    factor = repair.number
-    body = f"({text})" if _additive(text) else text
-    if factor == -1:
-        return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
-    if isinstance(factor, Fraction) and factor.numerator == 1:
-        return f"{body}/{factor.denominator}"
-    return (
-        f"{number(factor)}*{body}"
-        if not isinstance(factor, Fraction) or factor.denominator == 1
-        else f"({number(factor)})*{body}"
-    )
-
-
-def _additive(text: str) -> bool:
-    depth = 0
-    for n, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and c in "+-" and n > 0 and text[n - 1] not in "eE*":
-            return True
-    return False
-
-
-def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
-    """The same operands under another op."""
-    from symgrad.ops import OPS
-
-    op = OPS[repair.op]
-    step = subject.graph.steps[repair.place.node]
-    parts = []
-    for slot, j in enumerate(step.inputs):
-        operand = source.operand(step.span, slot) if step.span is not None else None
-        parts.append(source.text(operand) if operand is not None else walk.variable(j))
-    if not all(parts):
-        return ""
-    if op.name == step.op:
-        parts = parts[::-1]
-    if op.infix is not None and len(parts) == 2:
-        wrapped = [f"({p})" if _additive(p) and op.infix.precedence > 1 else p for p in parts]
-        space = " " if op.infix.precedence == 1 else ""
-        return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
-    prefix = source.text(span).split("(")[0]
-    module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
-    return f"{module}{op.name}({', '.join(parts)})"
-
-
-def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
-    """Which chain-rule factor the place belongs to."""
-    q = repair.quantity
-    if q is not None and q.kind == "local":
-        return wording.factor(q.top, q.bottom)
-    target = root.target
-    if target.kind == "tangent":
-        links = truth.links.get(target.top, [])
-        near = [link for link in links if link.bottom in truth.tangents(target.bottom)] if links else []
-        if len(near) == 1:
-            return wording.factor(target.top, near[0].bottom)
-        return wording.factor(target.top, target.bottom)
-    if target.kind == "helper":
-        return root.unit.name
-    if target.kind == "contribution":
-        return wording.factor(target.top, target.bottom)
-    tops = [t for t, _ in truth.into.get(target.bottom, ())]
-    if len(tops) == 1:
-        return wording.factor(tops[0], target.bottom)
-    return wording.factor(wording.subject.loss, target.bottom)
-
-
-def _code(repair: Repair) -> str:
-    return {
-        "missing-term": "missing-term",
-        "extra-term": "extra-term",
-        "sign": "wrong-sign",
-        "scale": "wrong-scale",
-        "missing-factor": "missing-factor",
-        "lost-accumulation": "lost-accumulation",
-        "extra-factor": "extra-factor",
-    }.get(repair.mistake, "wrong-factor")
-
-
-def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
-    words = repair.words
-    q = repair.quantity
-    if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
-        assert q is not None  # only factors of a link have such words
-        graph = wording.subject.graph
-        inputs = (
-            [wording.symbol(j) for j in graph.steps[q.top].inputs]
-            if not wording.subject.names.get(q.bottom)
-            else [wording.symbol(q.bottom)]
-        )
-        step = graph.steps[q.top]
-        inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
-        words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
-    subject = (
-        f"the local derivative {factor}"
-        if q is not None and q.kind == "local" and not repair.combine
-        else f"`{_short(text)}`"
-    )
-    if repair.regain:
-        return f"`=` throws away what {repair.regain} held already; it should be `+=`"
-    if repair.combine and q is not None:
-        if repair.combine == "*":
-            return f"{factor}: a factor of the chain rule is missing"
-        if repair.combine == "/":
-            return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
-        if repair.combine == "+":
-            return f"{factor}: a term is missing; the paths through all uses add up"
-        return f"{factor}: there is a term too many"
-    return f"{subject} {words}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _make(
-    root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: float,
-    want: float, fix: str, wording: Wording, source: SourceMap, subject: Subject,
-) -> Blame:  # fmt: skip
-    top = root.target.top if root.target.kind in ("tangent", "contribution", "local") else -1
-    forward = f"{wording.symbol(top)} = {wording.formula(top)}" if top >= 0 and top in subject.names else ""
-    if not forward and root.target.kind in ("cotangent", "sum"):
-        tops = [t for t, _ in wording.truth.into.get(root.target.bottom, ())]
-        if tops and tops[0] in subject.names:
-            top = tops[0]
-            forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    ratio = want and have / want if math.isfinite(have) and want else None
-    what = factor or _meaning(root, wording)
-    label = (
-        f"{what} should be {expected} = {_value(want)}; this is {_value(have)}"
-        if expected
-        else f"should be {_value(want)}; this is {_value(have)}"
-    )
-    edits = ((span, source.fitted(span, fix)),) if fix else ()
-    return Blame(
-        code,
-        mistake,
-        message,
-        label,
-        span,
-        root.unit.name,
-        what,
-        found,
-        expected,
-        have,
-        want,
-        ratio or None,
-        fix,
-        edits,
-        forward,
-        subject.graph.steps[top].span if forward else None,
-        (),
-        root.again,
-        abs(have - want) <= 1e-9 * abs(want),
-    )
-
-
-def _value(x: float) -> str:
-    return f"{x:.5f}".rstrip("0").rstrip(".") if 1e-3 <= abs(x) < 1e6 else f"{x:.6g}"
-
-
-def _beyond(subject: Subject, everything: set[str]) -> int:
-    """How many names claim to be derivatives by steps that are not part of this reading's forward pass."""
-    mine = {normal(name) for name, _ in subject.aliases}
-    out = 0
-    for name in {u.name for u in subject.units}:
-        bottoms = {c.bottom for c in claims(name)}
-        out += bool(bottoms & everything) and not bottoms & mine
-    return out
-
-
-def best_subject(candidates: Sequence[Subject]) -> Subject | None:
-    """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
-    for subject in candidates:
-        if normal(subject.names.get(subject.loss, "")) in SURELY_LOSS:
-            return subject
-    scored = []
-    everything = {normal(name) for s in candidates for name, _ in s.aliases}
-    for n, subject in enumerate(candidates):
-        prepared = prepare(subject)
-        if prepared is None:
-            continue
-        out = Walk(subject, *prepared).run()
-        # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
-        # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        name = normal(subject.names.get(subject.loss, ""))
-        prior = 3 * (name in LOSS_NAMES) - 3 * n - 6 * _beyond(subject, everything)
-        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))
-    return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

@@ -3,39 +3,72 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from itertools import product
+from typing import Generic, TypeVar
 
 from symgrad.diagnose.truth import Quantity, Truth, WrongFactor, wrong_factors
 from symgrad.diagnose.vectors import TOLERANCE, Vec
 
+#: An index of more values than this is not searched from end to end, for what has no value at some point.
+SCANNED = 500
+T = TypeVar("T")
+Key = tuple[int, ...]
 
-class Index:
-    """Values -> what they are. Zero values are not indexed: zero is nothing's signature."""
+
+class Index(Generic[T]):
+    """Values -> what they are. Zero values are not indexed: zero is nothing's signature.
+
+    What has the same value is kept together, so that a thousand equal factors of a loop are compared once.
+    """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, list[tuple[Vec, object]]] = {}
+        self._buckets: dict[Key, list[tuple[Vec, dict[object, T]]]] = {}
+        #: What has no value at some of the points cannot be found by its values there.
+        self._odd: list[tuple[Vec, dict[object, T]]] = []
 
-    def add(self, vec: Vec, what: object) -> None:
-        key = _key(vec)
-        if key is not None:
-            self._buckets.setdefault(key, []).append((vec, what))
-
-    def find(self, vec: Vec) -> Iterator[object]:
-        key = _key(vec)
-        if key is None:
+    def add(self, vec: Vec, what: T, name: object) -> None:
+        """Index something; of what has the same value and the same name, the first stands for all."""
+        if _is_nothing(vec):
             return
-        for near in (key, key - 1, key + 1):
-            for other, what in self._buckets.get(near, ()):
-                if other.same(vec):
-                    yield what
+        key = _key(vec)
+        bucket = self._odd if key is None else self._buckets.setdefault(key, [])
+        for other, held in bucket:
+            if other.floats == vec.floats or other.same(vec):
+                held.setdefault(name, what)
+                return
+        bucket.append((vec, {name: what}))
+
+    def find(self, vec: Vec) -> list[T]:
+        if _is_nothing(vec):
+            return []
+        key = _key(vec)
+        if key is None and len(self._buckets) > SCANNED:
+            return []
+        if key is None:
+            near = [entry for bucket in (*self._buckets.values(), self._odd) for entry in bucket]
+        else:
+            near = list(self._odd)
+            for k in product(*((k, k - 2, k + 2) for k in key)):
+                near += self._buckets.get(k, ())
+        return [what for other, held in near if other.same(vec) for what in held.values()]
 
 
-def _key(vec: Vec) -> int | None:
-    """A bucket by the logarithm of the first usable random value; one bucket is a few tolerances wide."""
+def _is_nothing(vec: Vec) -> bool:
+    """Zero, or without a value, at every random point."""
+    return all(not math.isfinite(x) or abs(x) < 1e-300 for x in vec.floats[1:])
+
+
+def _key(vec: Vec) -> Key | None:
+    """A bucket by the logarithms of the values at the random points; one is a few tolerances wide.
+
+    All points take part: the partial sums of a long series may agree at one point and not at another.
+    """
+    out = []
     for x in vec.floats[1:]:
-        if math.isfinite(x):
-            return None if x == 0 or abs(x) < 1e-300 else int(math.log(abs(x)) / (4 * TOLERANCE)) * (1 if x > 0 else -1)
-    return None
+        if not math.isfinite(x):
+            return None
+        out.append(2 * int(math.log(abs(x)) / (4 * TOLERANCE)) + (x > 0) if abs(x) > 1e-300 else 0)
+    return tuple(out)
 
 
 class Known:
@@ -43,47 +76,47 @@ class Known:
 
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
-        self._right = Index()
-        self._wrong = Index()
+        self._right: Index[Quantity] = Index()
+        self._wrong: Index[WrongFactor] = Index()
         for bottom, vec in truth.cotangents.items():
-            self._right.add(vec, Quantity("cotangent", truth.subject.loss, bottom, vec))
+            self.add(Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
         for links in (*truth.links.values(), list(truth.written_out.values()), *truth.elementary.values()):
             for link in links:
                 if (link.top, link.bottom) in seen:
                     continue
                 seen.add((link.top, link.bottom))
-                self._right.add(link.local, Quantity("local", link.top, link.bottom, link.local))
+                self.add(Quantity("local", link.top, link.bottom, link.local))
                 if link.top in truth.cotangents:
                     flow = truth.cotangents[link.top] * link.local
-                    self._right.add(flow, Quantity("contribution", link.top, link.bottom, flow))
+                    self.add(Quantity("contribution", link.top, link.bottom, flow))
                 for wrong in wrong_factors(truth, link):
-                    self._wrong.add(wrong.vec, wrong)
+                    self._wrong.add(wrong.vec, wrong, (wrong.top, wrong.bottom, wrong.words))
         for bottom in truth.into:
             for vec in truth.sums(bottom):
-                self._right.add(vec, Quantity("sum", -1, bottom, vec))
+                self.add(Quantity("sum", -1, bottom, vec))
         for i, value in enumerate(truth.values):
             if value is not None and not truth.subject.graph.steps[i].is_const:
-                self._right.add(value, Quantity("forward", -1, i, value))
+                self.add(Quantity("forward", -1, i, value))
 
     def add_tangents(self, leaf: int) -> None:
         """Index d step/d leaf and its terms."""
         tangents = self.truth.tangents(leaf)
         for top, vec in tangents.items():
-            self._right.add(vec, Quantity("tangent", top, leaf, vec))
+            self.add(Quantity("tangent", top, leaf, vec))
         for links in (*self.truth.links.values(), *self.truth.elementary.values()):
             for link in links:
                 if link.bottom in tangents:
                     term = link.local * tangents[link.bottom]
-                    self._right.add(term, Quantity("term", link.top, leaf, term))
+                    self.add(Quantity("term", link.top, leaf, term))
 
     def add(self, quantity: Quantity) -> None:
-        self._right.add(quantity.vec, quantity)
+        self._right.add(quantity.vec, quantity, (quantity.kind, quantity.top, quantity.bottom))
 
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""
-        return [q for q in self._right.find(vec) if isinstance(q, Quantity)]
+        return self._right.find(vec)
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""
-        return [w for w in self._wrong.find(vec) if isinstance(w, WrongFactor)]
+        return self._wrong.find(vec)

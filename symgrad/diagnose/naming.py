@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
 LOSS_NAMES = frozenset(
@@ -58,6 +59,11 @@ _PREFIXES = (
 _SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
 
 
+#: What lists of a thing are called, and what is hung onto the name of one entry.
+_LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
+_MOMENTS = ("next", "prev", "last", "cur", "new", "in", "t", "i", "k", "l", "n")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A name read as a derivative: of ``top`` (empty for the loss) with respect to ``bottom``, both normalised names.
@@ -74,13 +80,18 @@ def normal(name: str) -> str:
     return name.removeprefix("self.").replace("_", "").replace('"', "").lower()
 
 
-def claims(name: str) -> Iterator[Claim]:
+@lru_cache(maxsize=100_000)
+def claims(name: str) -> tuple[Claim, ...]:
     """The readings of a name, the most specific first. Which of them means anything is for the forward pass to say."""
+    return tuple(_claims(name))
+
+
+def _claims(name: str) -> Iterator[Claim]:
     base = name.removeprefix("self.")
     box = _GRAD_BOX.match(base)
     if box:
         inner = box.group(1)
-        yield from claims(inner)
+        yield from _claims(inner)
         yield Claim("", normal(inner))
         return
     index = ""
@@ -110,3 +121,11 @@ def key_of(name: str) -> str:
     """``w`` for ``params["w"]``: also just w to the one who writes grads["w"]. Other names are themselves."""
     match = re.fullmatch(r'.*\["(\w+)"\]', name)
     return match.group(1) if match else name
+
+
+def singulars(bottom: str) -> Iterator[str]:
+    """The lists that a normalised name may be one entry of: ``h`` is one of ``hs``; ``hnext`` is as well."""
+    for stem in dict.fromkeys((bottom, *(bottom.removesuffix(end) for end in _MOMENTS))):
+        if stem:
+            yield stem
+            yield from (stem + end for end in _LISTS)

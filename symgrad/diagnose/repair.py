@@ -6,8 +6,8 @@ inverting the ops between the line and the sub-expression, and looked up among a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.subject import BITS
@@ -16,6 +16,9 @@ from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
 from symgrad.ops import OPS
+
+#: What it costs to divide or subtract something that is nowhere written: what is too many stands there, as a rule.
+UNWRITTEN = 1.9
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
@@ -50,6 +53,7 @@ class Repair:
         op: another op that belongs there.
         keep: the one operand that belongs there.
         regain: the name whose earlier value is to be kept: ``=`` should be ``+=``.
+        everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
     place: Place
@@ -62,6 +66,7 @@ class Repair:
     op: str = ""
     keep: int = -1
     regain: str = ""
+    everywhere: tuple[tuple[int, int], ...] = ()
 
 
 class Line:
@@ -72,13 +77,49 @@ class Line:
         root: the assignment's step.
         values: the corrected value of every step that it uses.
         is_stop: steps that are not looked into: they are right, or judged on their own.
+        is_lent: of these, the ones that a function shared with the forward pass makes for this line: sigmoid(x).
     """
 
-    def __init__(self, graph: Graph, root: int, values: Callable[[int], Vec], is_stop: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        root: int,
+        values: Callable[[int], Vec],
+        is_stop: Callable[[int], bool],
+        is_lent: Callable[[int], bool] = lambda i: False,
+    ) -> None:
         self.graph = graph
         self.root = root
         self.values = values
         self.is_stop = is_stop
+        self.is_lent = is_lent
+
+    def everything(self) -> list[int]:
+        """All steps that are made for the line, by itself and by functions it calls; the root first."""
+        seen: set[int] = set()
+        order: list[int] = []
+        stack = [self.root]
+        while stack:
+            i = stack.pop()
+            if i not in seen and not self.graph.steps[i].is_leaf:
+                seen.add(i)
+                if i == self.root or not self.is_stop(i) or self.is_lent(i):
+                    order.append(i)
+                    stack.extend(self.graph.steps[i].inputs)
+        return order
+
+    def respelled(self, places: Collection[tuple[int, int]], value: Vec) -> Vec:
+        """The line's value with another one read at some (step, slot)."""
+        memo: dict[int, Vec] = {}
+        with precision(BITS):
+            for i in sorted(self.everything()):
+                step = self.graph.steps[i]
+                inputs = [
+                    value if (i, slot) in places else memo.get(j) or self.values(j)
+                    for slot, j in enumerate(step.inputs)
+                ]
+                memo[i] = apply(step.op, inputs)
+        return memo[self.root]
 
     def places(self, wanted: Vec) -> Iterator[Place]:
         """Every occurrence of every sub-expression with the value that it would need, outermost first."""
@@ -148,6 +189,8 @@ class Context:
         variable: the user's name of a step, or an empty string.
         held: whether an earlier assignment holds a derivative, so that its name could have been written.
         origin: the forward step that a step only renames, or itself.
+        flows: whether a step holds a cotangent, or a part of one.
+        seeded: the user holds dL/dL = 1, so that every line has a gradient to start from.
         goal: what the line should be; offering it as its own repair would say nothing.
     """
 
@@ -155,7 +198,17 @@ class Context:
     variable: Callable[[int], str]
     held: Callable[[Quantity], bool]
     origin: Callable[[int], int]
+    flows: Callable[[int], bool]
+    seeded: bool
     goal: Quantity
+
+    def forward(self) -> Iterator[Quantity]:
+        """The values of all variables of the forward pass."""
+        truth = self.known.truth
+        for i in truth.subject.names:
+            vec = truth.values[i]
+            if vec is not None:
+                yield Quantity("forward", -1, i, vec)
 
     def offers(self, vec: Vec) -> list[Quantity]:
         """The true quantities of this value, without the line's own goal."""
@@ -164,16 +217,103 @@ class Context:
         return [q for q in self.known.right(vec) if (q.kind, q.top, q.bottom) != same]
 
 
-def repairs(line: Line, context: Context) -> list[Repair]:
-    """All changes of one sub-expression that make the line's value the goal, cheapest first."""
+def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) -> list[Repair]:
+    """All changes of one sub-expression that make the line's value the goal, cheapest first.
+
+    With ``slots`` only the sub-expression is looked at that one comes to by these operands, from the line inwards.
+    """
     found: list[Repair] = []
     with precision(BITS):
         for place in line.places(context.goal.vec):
+            if slots is not None and [slot for _, slot in place.path] != list(slots):
+                continue
             have = line.values(place.node)
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
             found.extend(_candidates(line, place, have, context))
+        if slots is None:
+            found.extend(_everywhere(line, context))
+        found = [_weighed(line, context, r) for r in found]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _weighed(line: Line, context: Context, repair: Repair) -> Repair:
+    """A line is linear in the gradient that it is given: a change after which it is not is far-fetched."""
+    before = _degree(line, context, None)
+    if before == 0 and not context.seeded and not any(context.flows(i) for i in line.used()):
+        return repair
+    return repair if _degree(line, context, repair) == 1 else replace(repair, cost=repair.cost + 0.3)
+
+
+def _degree(line: Line, context: Context, repair: Repair | None) -> float:
+    """In which power a line holds upstream gradients; with a repair, in which it would."""
+    degrees: dict[int, float] = {}
+    for i in sorted({*line.inside(), *line.used()}):
+        step = line.graph.steps[i]
+        if i not in degrees and (step.is_leaf or (i != line.root and line.is_stop(i))):
+            degrees[i] = float(context.flows(i))
+            continue
+        infix = OPS[step.op].infix
+        parts = [degrees.get(j, 0.0) for j in step.inputs]
+        if repair is not None and repair.place.parent == i and not repair.everywhere:
+            slot = repair.place.slot
+            parts[slot] = _changed(line, repair, degrees)
+        if infix is None or infix.prefix or infix.symbol in "+-":
+            degrees[i] = max(parts, default=0.0)
+        elif infix.symbol == "*":
+            degrees[i] = parts[0] + parts[1]
+        elif infix.symbol == "/":
+            degrees[i] = parts[0] - parts[1]
+        else:
+            degrees[i] = parts[0]
+    if repair is not None and repair.place.parent < 0:
+        return _changed(line, repair, degrees)
+    return degrees.get(line.root, 0.0)
+
+
+def _changed(line: Line, repair: Repair, degrees: Mapping[int, float]) -> float:
+    """The degree of the repaired place."""
+    node = repair.place.node
+    have = degrees.get(node, 0.0)
+    if repair.keep >= 0:
+        return degrees.get(line.graph.steps[node].inputs[repair.keep], 0.0)
+    if repair.regain:
+        return 1.0
+    q = repair.quantity
+    if q is None:
+        return have if repair.combine or repair.op else 0.0
+    own = 1.0 if q.kind in ("cotangent", "contribution", "sum") else 0.0
+    if repair.combine == "*":
+        return have + own
+    if repair.combine == "/":
+        return have - own
+    return max(have, own) if repair.combine else own
+
+
+def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
+    """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
+    own = line.graph.steps[line.root].span
+    uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
+    for i in line.everything():
+        span = line.graph.steps[i].span
+        inside = own is None or span is None or (own.line <= span.line <= own.end_line)
+        for slot, j in enumerate(line.graph.steps[i].inputs):
+            if context.variable(j) and not line.graph.steps[j].is_const:
+                uses.setdefault((j, inside), []).append((i, slot))
+    for (j, inside), places in uses.items():
+        if len(places) < 2:
+            continue
+        origin = context.origin(j)
+        is_value = context.known.truth.values[origin] is not None
+        if inside and not is_value:
+            continue
+        for q in context.forward():
+            if q.bottom != origin and line.respelled(places, q.vec).same(context.goal.vec):
+                parent, slot = min(places)
+                place = Place(j, parent, slot, q.vec, ((parent, slot),))
+                mistake, words = _swapped(context.known, origin, q, context.variable)
+                cost = 1.0 if is_value else 1.3
+                yield Repair(place, mistake, words, cost, q, everywhere=tuple(sorted(places)))
 
 
 def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterator[Repair]:
@@ -184,12 +324,13 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_line = place.parent < 0
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
-    yield from _known_factor(place, have, right, context)
+    yield from _known_factor(place, have, right, context, simple=simple)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place)
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
+    yield from _other_power(line, place, have)
     if not is_line:
         for q in right:
             if q.kind in ("local", "contribution", "term", "sum") or (
@@ -202,14 +343,16 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
-def _known_factor(place: Place, have: Vec, right: Sequence[Quantity], context: Context) -> Iterator[Repair]:
-    """A factor that is known to be written wrongly."""
+def _known_factor(
+    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+) -> Iterator[Repair]:
+    """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
     if place.parent < 0:
         return
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
-                yield Repair(place, wrong.mistake, wrong.words, wrong.cost, q)
+                yield Repair(place, wrong.mistake, wrong.words, wrong.cost + (0.45 if simple else 0.0), q)
 
 
 def _other_variable(
@@ -283,6 +426,18 @@ def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Itera
         yield Repair(place, "scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
 
 
+def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
+    """x where x**2 belongs, and the other way round."""
+    step = line.graph.steps[place.node]
+    if step.is_const or place.parent < 0:
+        return
+    for power, wanted in ((2, have * have), (3, have * have * have)):
+        if wanted.same(place.wanted):
+            yield Repair(
+                place, "wrong-formula", "is of another power than belongs here", 1.15, number=power, combine="**"
+            )
+
+
 def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
     """Another op on the same inputs, or the same op with its inputs the other way round."""
     step = line.graph.steps[place.node]
@@ -307,7 +462,7 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
-                yield Repair(place, "extra-factor", "has a factor too many", 1.6, q, "/")
+                yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
     gap = place.wanted - have
     if not gap.usable or gap.is_zero:
         return
@@ -321,8 +476,9 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     ):
         for q in context.offers(sign):
             if q.kind in kinds:
-                extra = 0.5 if q.kind == "forward" else 0.0
-                yield Repair(place, mistake, words, 1.5 + extra + (0.1 if simple else 0), q, how)
+                far = q.kind == "forward" or (q.kind in ("cotangent", "tangent") and not context.held(q))
+                cost = UNWRITTEN if how == "-" else 1.5 + (0.5 if far else 0.0)
+                yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 
 def _swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
-from symgrad.errors import Span
+from symgrad.errors import Span, SymgradError
+from symgrad.frontends.expression import operand_spans
+
+#: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
+FORMULA = "--manual "
 
 
 class SourceMap:
-    """The user's Python text, by position. For text that is no Python it knows lines only."""
+    """The user's text, by position: Python, or a formula in the language of expressions."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -35,6 +41,13 @@ class SourceMap:
             return {}
         return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
 
+    @cached_property
+    def _formula(self) -> dict[Span, tuple[Span, ...]]:
+        try:
+            return operand_spans(self.source, FORMULA)
+        except SymgradError:
+            return {}
+
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
         inner: ast.AST | None = None
@@ -48,8 +61,38 @@ class SourceMap:
                 inner = node
         return inner is not None and not any(isinstance(n, ast.Assign | ast.AugAssign) for n in ast.walk(inner))
 
-    def operand(self, parent: Span, slot: int) -> Span | None:
+    def respelled(self, spans: Sequence[Span | None], piece: str, whole: Span) -> tuple[Span, str]:
+        """The smallest balanced piece of a line that holds some operands, and how it reads with others in their place.
+
+        Where the operands do not all stand on one line, the place is ``whole``, and nothing is offered for it.
+        """
+        found = sorted({s for s in spans if s is not None}, key=lambda s: s.column)
+        if (
+            not found
+            or len(found) < len(set(spans))
+            or any(s.line != s.end_line or s.line != found[0].line for s in found)
+        ):
+            return whole, ""
+        line = self.lines[found[0].line - 1]
+        begin, end = found[0].column - 1, found[-1].end_column - 1
+        while begin > 0 and line[begin:end].count(")") > line[begin:end].count("("):
+            begin = line.rindex("(", 0, begin)
+        while end < len(line) and line[begin:end].count("(") > line[begin:end].count(")"):
+            end = line.index(")", end) + 1
+        text, at = "", begin
+        for s in found:
+            text += line[at : s.column - 1] + piece
+            at = s.end_column - 1
+        first = found[0]
+        return Span(first.file, first.line, begin + 1, first.line, end + 1), text + line[at:end]
+
+    def operand(self, parent: Span | None, slot: int) -> Span | None:
         """Where the operand number ``slot`` of the operation at ``parent`` is written."""
+        if parent is None:
+            return None
+        if parent.file.startswith(FORMULA):
+            spans = self._formula.get(replace(parent, file=FORMULA), ())
+            return replace(spans[slot], file=parent.file) if slot < len(spans) else None
         node = self._nodes.get((parent.line, parent.column - 1, parent.end_line, parent.end_column - 1))
         children: list[ast.expr] = []
         if isinstance(node, ast.BinOp):
@@ -119,6 +162,6 @@ def _is_compound(text: str) -> bool:
             depth += 1
         elif c in ")]":
             depth -= 1
-        elif depth == 0 and c in "+-*/ " and n > 0:
+        elif depth == 0 and c in "+-*/^·×÷− " and n > 0:
             return True
     return text.startswith("-")

@@ -5,13 +5,15 @@ A manual step is understood by finding its value among these.
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.backward import Backward, backward
 from symgrad.diagnose.subject import BITS, Subject
-from symgrad.diagnose.vectors import Vec, apply_rule, constant, each
+from symgrad.diagnose.vectors import TOLERANCE, Vec, apply_rule, constant, each
 from symgrad.enclosure import precision
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
@@ -110,24 +112,27 @@ class Truth:
             else:
                 pending = {top: constant(1, self.points)}
                 found: dict[int, Vec] = {}
-                for i in range(top, -1, -1):
-                    arriving = pending.pop(i, None)
-                    if arriving is None:
-                        if not pending:
-                            break
-                        continue
-                    if i != top and i not in named:
-                        self.owner[i] = top
-                    if i != top and i not in named and top not in self.written_out:
-                        seen = self._recognised(top, i, arriving)
-                        if seen.op is not None and seen.op is not OPS.get(self.subject.graph.steps[top].op):
-                            self.written_out[top] = seen
+                # The latest step first; a weight far back must not cost a walk over all that lies between.
+                order = [-top]
+                while order:
+                    i = -heapq.heappop(order)
+                    arriving = pending.pop(i)
                     if i != top and i in named:
                         found[i] = arriving
                         continue
+                    if i != top:
+                        self.owner[i] = top
+                        if top not in self.written_out:
+                            seen = self._recognised(top, i, arriving)
+                            if seen.op is not None and seen.op is not OPS.get(self.subject.graph.steps[top].op):
+                                self.written_out[top] = seen
                     for link in self._elementary.get(i, ()):
                         flow = arriving * link.local
-                        pending[link.bottom] = pending[link.bottom] + flow if link.bottom in pending else flow
+                        if link.bottom in pending:
+                            pending[link.bottom] = pending[link.bottom] + flow
+                        else:
+                            pending[link.bottom] = flow
+                            heapq.heappush(order, -link.bottom)
                 merged = [self._recognised(top, bottom, local) for bottom, local in found.items()]
             self.links[top] = merged
             for link in merged:
@@ -156,7 +161,9 @@ class Truth:
         x, y = self.values[bottom], self.values[top]
         if x is not None and y is not None:
             for op in OPS.values():
-                if op.arity == 1 and op.pitfalls and not x.same(y) and each(op.enclose, x).same(y):
+                if op.arity != 1 or not op.pitfalls or not _may_be(op, x, y):
+                    continue
+                if not x.same(y) and each(op.enclose, x).same(y):
                     return Link(top, bottom, local, op, 0)
         return Link(top, bottom, local, None, -1)
 
@@ -186,14 +193,18 @@ class Truth:
         if self.subject.graph.steps[bottom].is_input:
             return self.tangents(bottom).get(top)
         pending = {top: constant(1, self.points)}
+        order = [-top]
         with precision(BITS):
-            for i in range(top, bottom, -1):
-                arriving = pending.pop(i, None)
-                if arriving is None:
-                    continue
+            while order and -order[0] > bottom:
+                i = -heapq.heappop(order)
+                arriving = pending.pop(i)
                 for link in self._elementary.get(i, ()):
                     flow = arriving * link.local
-                    pending[link.bottom] = pending[link.bottom] + flow if link.bottom in pending else flow
+                    if link.bottom in pending:
+                        pending[link.bottom] = pending[link.bottom] + flow
+                    else:
+                        pending[link.bottom] = flow
+                        heapq.heappush(order, -link.bottom)
         return pending.get(bottom)
 
     def sums(self, bottom: int) -> Iterator[Vec]:
@@ -214,7 +225,15 @@ class Truth:
                 for part in order[1:-1]:
                     yield running
                     running = running + part
+                yield running
             yield from parts
+
+
+def _may_be(op: Op, x: Vec, y: Vec) -> bool:
+    """Whether y can be op(x), by one point: most often it is not."""
+    one = each(op.enclose, Vec(x.balls[1:2]))
+    a, b = one.floats[0], y.floats[1]
+    return not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from symgrad.backward import Backward, backward
 from symgrad.diagnose.blame import Verdicts
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
+from symgrad.diagnose.vectors import Vec
 from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.printing import expression_text, number_text
@@ -35,6 +36,14 @@ class Wording:
         if name:
             return name
         return self.formula(step) or "u"
+
+    def variable(self, vec: Vec) -> str:
+        """The name of a forward value."""
+        for i, name in self.subject.names.items():
+            value = self.truth.values[i]
+            if value is not None and value.same(vec):
+                return name
+        return ""
 
     def formula(self, step: int) -> str:
         """A forward step in terms of named ones."""
@@ -94,15 +103,14 @@ class Wording:
         return self.quantity(q, before)
 
     def closed(self, bottom: int) -> str:
-        """dL/d bottom written out down to the inputs; empty if that is long."""
+        """dL/d bottom written out in terms of the forward pass; empty if that is long."""
         if self._taught is None:
             self._taught = backward(self.subject.graph, self.truth.leaves)
         position = self._taught.cotangents.get(bottom)
         if position is None:
             return ""
-        stop = {i for i, s in enumerate(self.subject.graph.steps) if s.is_input}
-        names = {i: self.symbol(i) for i in stop & set(self.truth.leaves)}
-        return expression_text(self._taught.graph, position, stop, names=names, limit=LONGEST)
+        names = {i: self.symbol(i) for i in (*self.truth.leaves, *self.subject.names)}
+        return expression_text(self._taught.graph, position, set(names), names=names, limit=LONGEST)
 
     def _sum(self, tops: list[int], bottom: int, before: int) -> str:
         parts = []

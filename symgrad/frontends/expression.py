@@ -19,14 +19,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from symgrad.errors import InternalError
+from symgrad.errors import InternalError, Span
 from symgrad.frontends.tokens import MAX_DIGITS, MAX_TEXT, Source, Words, number, unexpected
 from symgrad.graph import CONST, INPUT, Graph, GraphBuilder
 from symgrad.names import CONSTANTS, NAME_HINTS, normalize, refusal
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import to_text
 
-__all__ = ["NAME_HINTS", "parse", "parse_point", "parse_points", "to_text"]
+__all__ = ["NAME_HINTS", "operand_spans", "parse", "parse_point", "parse_points", "to_text"]
 
 #: Infix symbol -> op.
 _INFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and not op.infix.prefix}
@@ -61,6 +61,7 @@ class _Node:
         form: what its outermost part is, where that decides how it may be combined: ``"number"``, ``"comparison"``,
             ``"quotient"``, ``"root"``, ``"super"``; anything in parentheses has none, save a comparison.
         split: for a quotient, the offset of its denominator.
+        inside: for anything in parentheses, the range within the innermost pair.
     """
 
     index: int
@@ -69,6 +70,7 @@ class _Node:
     form: str = ""
     value: Fraction | str = ""
     split: int = -1
+    inside: tuple[int, int] | None = None
 
 
 class _Actions:
@@ -81,6 +83,8 @@ class _Actions:
         self.builder = GraphBuilder(source=source.text)
         self.bound: dict[str, int] = {}
         self.loose: _Node | None = None
+        #: The range of an operation -> those of its operands, both without parentheses around them.
+        self.operands: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     # --- building steps -----------------------------------------------------------------------------------------
 
@@ -97,6 +101,7 @@ class _Actions:
         self, op: str, operands: Sequence[_Node], start: int, end: int, *, form: str = "", split: int = -1
     ) -> _Node:
         inputs = [self._use(n) for n in operands]
+        self.operands.setdefault((start, end), tuple(n.inside or (n.start, n.end) for n in operands))
         index = self.builder.add(op, inputs, span=self.source.span(start, end))
         return _Node(index, start, end, form=form, split=split)
 
@@ -189,7 +194,7 @@ class _Actions:
         if symbol in _PREFIX:
             return self._step(_PREFIX[symbol], (node,), start, node.end)
         self._refuse_comparison(node)
-        return replace(node, start=start, form="")
+        return replace(node, start=start, form="", inside=None)
 
     def _refuse_comparison(self, node: _Node) -> None:
         if node.form == "comparison":
@@ -211,7 +216,10 @@ class _Actions:
         if len(digits) > MAX_DIGITS:
             raise self.source.error(token.start_pos, token.end_pos, "the exponent is too long")
         exponent = _Node(-1, token.start_pos, token.end_pos, "", Fraction(int(digits)))
-        return self._step(_POWER, (node, exponent), node.start, token.end_pos, form="super")
+        made = self._step(_POWER, (node, exponent), node.start, token.end_pos, form="super")
+        # No other text could stand in place of a superscript.
+        del self.operands[node.start, token.end_pos]
+        return made
 
     def number(self, children: list[Any]) -> _Node:
         token = children[0]
@@ -237,7 +245,8 @@ class _Actions:
         left, right = children[0], children[2]
         node: _Node = children[1]
         form = node.form if node.form == "comparison" else ""
-        return replace(node, start=left.start_pos, end=right.end_pos, form=form)
+        inside = node.inside or (node.start, node.end)
+        return replace(node, start=left.start_pos, end=right.end_pos, form=form, inside=inside)
 
     # --- calls --------------------------------------------------------------------------------------------------
 
@@ -309,7 +318,9 @@ def _parser() -> tuple[Any, Words, _Actions]:
     return parser, words, actions
 
 
-def _run(source: Source, text: str, *, value_of: str = "") -> Graph:
+def _run(
+    source: Source, text: str, *, value_of: str = "", operands: dict[Span, tuple[Span, ...]] | None = None
+) -> Graph:
     from lark.exceptions import LarkError, UnexpectedToken
 
     with _LOCK:
@@ -318,6 +329,9 @@ def _run(source: Source, text: str, *, value_of: str = "") -> Graph:
         actions.begin(source, value_of=value_of)
         try:
             graph = parser.parse(text)
+            if operands is not None:
+                for place, parts in actions.operands.items():
+                    operands[source.span(*place)] = tuple(source.span(*part) for part in parts)
         except UnexpectedToken as bad:
             raise unexpected(source, bad.token, words.given) from None
         except LarkError as bad:
@@ -351,6 +365,20 @@ def parse(text: str, file: str = "expression") -> Graph:
     if not body.strip(" \t\r\n;"):
         raise source.error(0, 1, "the expression is empty", "write a formula, such as tanh(w*x)")
     return _run(source, text)
+
+
+def operand_spans(text: str, file: str = "expression") -> dict[Span, tuple[Span, ...]]:
+    """Where the operands of each operation of an expression are written, without parentheses around them.
+
+    Args:
+        text, file: as for :func:`parse`.
+
+    Raises:
+        SymgradError: as for :func:`parse`.
+    """
+    out: dict[Span, tuple[Span, ...]] = {}
+    _run(Source(text[:MAX_TEXT], file), text, operands=out)
+    return out
 
 
 #: Longest text of one ``--at``, in characters.

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -23,11 +24,13 @@ import signal
 import subprocess
 import sys
 import time
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
+from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CODE_NAME
 
@@ -38,18 +41,26 @@ DEFAULT_MEMORY_MB = 1024
 
 _CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import main; main()"
 
+#: Seconds that the child may take to start, before its script runs: a loaded machine is slow to import.
+STARTING = 60.0
+#: Seconds beyond the script's own limit in which the child must have ended itself, or answered.
+ENDING = ANSWERING + 5.0
+#: Seconds that a child which has not ended itself is given to say where it is.
+CONFESSING = 3.0
+
 #: A line of faulthandler's report. Its innermost frame comes first.
 _FRAME = re.compile(rf'File "{re.escape(CODE_NAME)}", line (\d+)')
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the child left: its document, its standard error, and how it ended."""
+    """What the child left: its document, its standard error, how it ended, and whether the script had begun."""
 
     data: bytes
     errors: str
     status: int
     late: bool
+    begun: bool = True
 
 
 class Sandbox:
@@ -111,7 +122,8 @@ class Sandbox:
         assert process.stdout is not None
         assert process.stderr is not None
         # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
-        deadline = time.monotonic() + self.timeout + 10.0
+        deadline = time.monotonic() + STARTING
+        begun = late = False
         parts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
         with selectors.DefaultSelector() as selector:
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -124,7 +136,14 @@ class Sandbox:
                 wait = deadline - time.monotonic()
                 ready = selector.select(wait) if wait > 0 else []
                 if not ready:
-                    break
+                    if late or not begun:
+                        late = True
+                        break
+                    # Its fault handler writes the line that it is at.
+                    late = True
+                    deadline = time.monotonic() + CONFESSING
+                    process.send_signal(signal.SIGABRT)
+                    continue
                 for key, _ in ready:
                     if key.fileobj is process.stdin:
                         try:
@@ -138,14 +157,17 @@ class Sandbox:
                     data = os.read(key.fd, 1 << 16)
                     if not data:
                         selector.unregister(key.fileobj)
+                    elif not begun and key.fileobj is process.stderr and BEGUN in parts[key.fd] + data:
+                        begun = True
+                        deadline = time.monotonic() + self.timeout + ENDING
+                        parts[key.fd] += data
                     elif len(parts[key.fd]) < MAX_ANSWER:
                         parts[key.fd] += data
                     else:
                         return Answer(b"", "", 1, late=False)
-            late = bool(selector.get_map())
         status = 0 if late else process.wait()
         out, err = parts.values()
-        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late)
+        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun)
 
 
 def run_file(path: str | os.PathLike[str], *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> Trace:
@@ -172,18 +194,41 @@ def read_source(path: str | os.PathLike[str]) -> str:
     Raises:
         SymgradError: it is not there, too large, or no text.
     """
+    return read_text(path)[0]
+
+
+def read_text(path: str | os.PathLike[str]) -> tuple[str, str]:
+    """The text of a Python file as Python reads it, and as it is in the file: with its line ends and its mark.
+
+    Raises:
+        SymgradError: as for :func:`read_source`.
+    """
+    name = os.fspath(path)
+    data = read_bytes(path, MAX_SOURCE)
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        text = importlib.util.decode_source(data)
+        # What marks UTF-8 is dropped by "utf-8-sig" and kept by "utf-8".
+        return text, data.decode("utf-8" if encoding == "utf-8-sig" else encoding)
+    except (SyntaxError, UnicodeDecodeError, LookupError) as e:
+        raise SymgradError(f"{name} is no Python text: {e}", Span(name, 1, 1, 1, 1)) from e
+
+
+def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
+    """A file of at most ``most`` bytes.
+
+    Raises:
+        SymgradError: it is not there, or larger.
+    """
     name = os.fspath(path)
     try:
         with Path(path).open("rb") as file:
-            data = file.read(MAX_SOURCE + 1)
+            data = file.read(most + 1)
     except OSError as e:
         raise SymgradError(f"{name} cannot be read: {e.strerror}") from e
-    if len(data) > MAX_SOURCE:
+    if len(data) > most:
         raise SymgradError(f"{name} is too long to be traced")
-    try:
-        return importlib.util.decode_source(data)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as e:
-        raise SymgradError(f"{name} is no Python text: {e}", Span(name, 1, 1, 1, 1)) from e
+    return data
 
 
 def _path() -> list[str]:
@@ -223,16 +268,18 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
             return Trace.from_json(document)
         except (ValueError, RecursionError, InternalError, AttributeError, TypeError) as e:
             raise SymgradError(f"{filename}: the sandbox gave no usable answer") from e
+    if answer.late and not answer.begun:
+        raise SymgradError(f"{filename}: the sandbox did not start within {STARTING:g} s: the machine is too busy")
     line = _FRAME.search(answer.errors)
-    span = _line_span(source, filename, int(line[1])) if line else None
-    where = "" if line else f"{filename}: "
-    if answer.late or "Timeout" in answer.errors or answer.status == -signal.SIGXCPU:
+    # Where no line was running, the text was still being read: that is its beginning.
+    span = _line_span(source, filename, int(line[1]) if line else 1)
+    if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU):
         raise SymgradError(
-            f"{where}the script does not end within {timeout:g} s", span, source=source,
+            f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",
         )  # fmt: skip
     if "Fatal Python error" in answer.errors or answer.status < 0:
-        raise SymgradError(f"{where}the script brought its process down", span, source=source)
+        raise SymgradError("the script brought its process down", span, source=source)
     detail = answer.errors.strip().split("\n")[-1]
     raise InternalError(f"the sandbox could not be started: {detail or f'status {answer.status}'}")
 

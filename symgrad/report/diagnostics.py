@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
-from symgrad.errors import frame
+from symgrad.errors import Span, frame
 from symgrad.report.model import Finding, Report
+from symgrad.report.moving import in_cells
 
 
 def print_findings(console: Console, report: Report) -> None:
     """Every finding of the report, mistakes first as they stand in the text, then notes."""
     roots = [f for f in report.findings if f.root]
     if len(roots) > 1:
-        lines = joined([f"{f.line}" for f in roots])
+        places = [f.span for f in roots if f.span]
+        where = in_cells(tuple(s.line for s in places), tuple(s.cell for s in places))
         kinds = ", ".join(dict.fromkeys(f.mistake for f in roots))
-        console.print(Text.assemble((f"{len(roots)} mistakes", "bold red"), f", in lines {lines}: {kinds}\n"))
+        console.print(Text.assemble((f"{len(roots)} mistakes", "bold red"), f", in {where}: {kinds}\n"))
     for finding in report.findings:
         print_finding(console, report, finding)
 
@@ -26,16 +29,19 @@ def print_findings(console: Console, report: Report) -> None:
 def print_finding(console: Console, report: Report, f: Finding) -> None:
     """One frame."""
     source = report.manual_source or report.source
+    source = source if f.root or report.is_code else report.source
+    if f.span is not None and f.span.cell:
+        source = report.cells[f.span.cell]
     style = "bold red" if f.root else "bold cyan"
     head = f"error[{f.code}]" if f.root else "note"
     _line(console, Text.assemble((head, style), f": {f.message}"))
     if f.span is not None:
         _line(console, Text(f"  --> {f.span}"))
-        _line(console, Text(frame(source if f.root or report.is_code else report.source, f.span, f.label)))
+        _line(console, Text(frame(source, f.span, f.label)))
     gutter = " " * (len(str(f.line)) if f.line else 1)
     if f.forward:
         span = f.forward_span if report.is_code else None
-        where = f"   ({span.file}:{span.line})" if span is not None else ""
+        where = f"   ({span.where})" if span is not None else ""
         _line(console, Text(f"{gutter} = forward: {f.forward}{where}"))
     if f.fix:
         proof = "" if f.fix_verified else "   (not verified)"
@@ -43,9 +49,8 @@ def print_finding(console: Console, report: Report, f: Finding) -> None:
     if f.hint:
         _line(console, Text(f"{gutter} = help: {f.hint}"))
     if f.inherited:
-        plural = len(f.inherited) > 1
-        lines = joined([str(n) for n in f.inherited])
-        words = f"line{'s' if plural else ''} {lines} {'are' if plural else 'is'} wrong only because of this one"
+        where = in_cells(f.inherited, f.inherited_cells)
+        words = f"{where} {'are' if len(f.inherited) > 1 else 'is'} wrong only because of this one"
         _line(console, Text.assemble(("note", "bold cyan"), f": {words}"))
     console.print()
 
@@ -55,28 +60,39 @@ def _line(console: Console, text: Text) -> None:
     console.print(text, soft_wrap=True)
 
 
-def joined(words: Sequence[str]) -> str:
-    """``1``, ``1 and 2``, ``1, 2 and 3``; runs of many are cut."""
-    if len(words) > 12:
-        words = [*words[:10], f"{len(words) - 10} more"]
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
-
-
 def unified_diff(report: Report) -> str:
-    """The fixes as one unified diff of the user's text; empty where there are none."""
+    """The fixes as one unified diff of the user's text, with its own line ends; empty where there are none.
+
+    Of a notebook it shows what to change in each cell: to read, not to apply, since the file itself is JSON.
+    """
     before = report.manual_source or report.source
-    lines = before.split("\n")
     edits = [(span, text) for f in report.findings if f.root and f.fix_verified for span, text in f.edits]
+    name = report.target if report.is_code else "manual"
+    if report.cells:
+        by_cell = {cell: [e for e in edits if e[0].cell == cell] for cell in report.cells}
+        return "".join(
+            _diff(f"{name}, cell {n}", report.cells[n].rstrip("\n") + "\n", made) for n, made in by_cell.items() if made
+        )
+    return _diff(name, report.original or before, edits)
+
+
+def _diff(name: str, before: str, edits: Sequence[tuple[Span, str]]) -> str:
+    """One file's part of a diff. ``before`` may have any line ends; the places count lines as Python does."""
+    mark = "\ufeff" if before.startswith("\ufeff") else ""
+    # Lines and, after each, how it ends.
+    parts = re.split(r"(\r\n|\r|\n)", before[len(mark) :])
+    lines, ends = parts[::2], [*parts[1::2], ""]
     for span, text in sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True):
         head = lines[span.line - 1][: span.column - 1]
         tail = lines[span.end_line - 1][span.end_column - 1 :]
         lines[span.line - 1 : span.end_line] = [head + text + tail]
-    name = report.target if report.is_code else "manual"
-    diff = difflib.unified_diff(_ended(before), _ended("\n".join(lines)), f"a/{name}", f"b/{name}")
+        ends[span.line - 1 : span.end_line] = [ends[span.end_line - 1]]
+    after = mark + "".join(line + end for line, end in zip(lines, ends, strict=True))
+    diff = difflib.unified_diff(_ended(before), _ended(after), f"a/{name}", f"b/{name}")
     # What patch and git expect after a last line that no newline ends.
     return "".join(line if line.endswith("\n") else line + "\n\\ No newline at end of file\n" for line in diff)
 
 
 def _ended(text: str) -> list[str]:
-    """Lines with their own line ends."""
-    return text.splitlines(keepends=True)
+    """Lines as patch counts them, with their ends."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)

@@ -92,9 +92,10 @@ def _witness(w: WitnessValue) -> dict[str, Any]:
 
 def _place(span: Span | None) -> dict[str, Any]:
     if span is None:
-        return {"file": None, "line": None, "column": None, "end_line": None, "end_column": None}
+        return {"file": None, "cell": None, "line": None, "column": None, "end_line": None, "end_column": None}
     return {
         "file": span.file,
+        "cell": span.cell or None,
         "line": span.line,
         "column": span.column,
         "end_line": span.end_line,
@@ -119,5 +120,6 @@ def _finding(f: Finding) -> dict[str, Any]:
         "fix_verified": f.fix_verified,
         "root": f.root,
         "inherited": list(f.inherited),
+        **({"inherited_cells": list(f.inherited_cells)} if f.inherited_cells else {}),
         "hint": f.hint or None,
     }

@@ -122,7 +122,7 @@ class Finding:
         fix: the text that belongs at ``span``; ``edits``: the same with places.
         fix_verified: with the fixes applied to the text, the whole derivation was run again and is right there.
         root: True for a mistake, False for a note.
-        inherited: lines that are wrong only because of this one.
+        inherited: lines that are wrong only because of this one; ``inherited_cells``: of a notebook, their cells.
         forward, forward_span: the forward line that the factor belongs to.
     """
 
@@ -146,6 +146,7 @@ class Finding:
     inherited: tuple[int, ...] = ()
     forward: str = ""
     forward_span: Span | None = None
+    inherited_cells: tuple[int, ...] = ()
 
     @property
     def line(self) -> int | None:
@@ -181,6 +182,8 @@ class Report:
         manual_source: the text of the manual derivation, if it is another one than ``source``.
         confirmed: the names of manual lines that are right.
         is_code: the target is a program, not an expression.
+        cells: of a notebook, cell number -> the text that the places of that cell point into.
+        original: the program with the line ends of its file, where they are not all ``\\n``.
         graph, rows: the function and its reverse passes, for renderings that draw them.
     """
 
@@ -202,6 +205,8 @@ class Report:
     manual_source: str = field(default="", repr=False)
     confirmed: tuple[str, ...] = ()
     is_code: bool = False
+    original: str = field(default="", repr=False)
+    cells: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -12,8 +12,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from symgrad.report.diagnostics import joined, print_finding, print_findings
+from symgrad.report.diagnostics import print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
+from symgrad.report.moving import joined
 
 T = TypeVar("T")
 

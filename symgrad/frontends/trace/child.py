@@ -13,7 +13,9 @@ import faulthandler
 import json
 import os
 import resource
+import signal
 import sys
+import time
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +24,12 @@ HARMLESS = frozenset({"sys._getframe", "builtins.id"})
 
 #: Attributes that the recorder itself reads to find the line, and that Python raises an event for.
 OURS = frozenset({"f_code", "tb_frame"})
+
+
+#: Seconds that writing the answer may take, when the script has ended.
+ANSWERING = 25
+#: What is written when the script begins: on the stream of errors, which the script cannot reach.
+BEGUN = b"symgrad: the script begins\n"
 
 
 class _Nothing:
@@ -100,11 +108,33 @@ def limit(memory: int, seconds: float) -> None:
     with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     lower(resource.RLIMIT_AS, mapped + memory)
-    lower(resource.RLIMIT_CPU, int(seconds) + 2)
+    # Neither is what they have cost in time. The watchdog comes first and says where; this is for what it cannot stop.
+    most = int(time.process_time() + seconds) + ANSWERING
+    with contextlib.suppress(OSError, ValueError):
+        # Of two equal limits only the harder one would be noticed, and nothing could be said any more.
+        resource.setrlimit(resource.RLIMIT_CPU, (most, most + 2))
     lower(resource.RLIMIT_FSIZE, 0)
     lower(resource.RLIMIT_CORE, 0)
     lower(resource.RLIMIT_NPROC, 0)
     lower(resource.RLIMIT_NOFILE, 3)
+
+
+def watch(seconds: float) -> None:
+    """Have the process write the line that it is at and end, when its time is over, even in the midst of one C call.
+
+    It is a signal that does so, and not ``faulthandler.dump_traceback_later``: the thread of the latter reads the
+    frames of an interpreter that runs on meanwhile, and crashes over them more often than not.
+    """
+    for number in (signal.SIGALRM, signal.SIGXCPU):
+        # The handler before, which is called in turn, ends the process.
+        signal.signal(number, signal.SIG_DFL)
+        faulthandler.register(number, file=2, all_threads=False, chain=True)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+
+def unwatch() -> None:
+    """The script has ended in time."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class Wall:
@@ -155,11 +185,13 @@ def main() -> None:
 
     seconds = float(request["timeout"])
     cut()
-    # A watchdog thread outside the interpreter's lock: it writes the line even while one C call lasts for ever.
+    os.write(2, BEGUN)
     faulthandler.enable(file=2)
-    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    watch(seconds)
     limit(int(request["memory"]), seconds)
     run = Run(str(request["source"]), str(request["filename"]))
+    # What comes after the script's end is ours.
+    run.ended = unwatch
     wall = Wall(run.tracer)
     try:
         code = run.compile()

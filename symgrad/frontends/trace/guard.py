@@ -75,6 +75,7 @@ REFUSED = {
     "memoryview": "reaches memory",
     "bytearray": "reaches memory",
     "help": "starts a pager",
+    "get_ipython": "runs commands",
 }
 
 
@@ -329,6 +330,8 @@ class Guard(Numbers):
         table["bool"] = _wrap(self.boolean, "bool")
         table["getattr"] = _wrap(self.builtin_getattr, "getattr")
         table["format"] = format
+        # A notebook's own, which it need not import.
+        table["display"] = table["print"]
         table["__name__"] = "__main__"
         table["__build_class__"] = self.build_class
         for name, reason in REFUSED.items():

@@ -16,7 +16,7 @@ from symgrad.frontends.trace.rules import Refused
 from symgrad.frontends.trace.sites import Function, Instrumented, Site, literal_value
 
 GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_delattr__", "__sg_setitem__"
-BIND, APPEND, ENTER = "__sg_bind__", "__sg_append__", "__sg_enter__"
+BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "__sg_return__"
 INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
 IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
 
@@ -339,6 +339,16 @@ class _Rewriter(ast.NodeTransformer):
         del self.path[-2:]
         docstring = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
         node.body = [*body[:docstring], enter, *body[docstring:]]
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.Return:
+        if isinstance(node.value, ast.Name | ast.Attribute):
+            # What is only handed back computes nothing, and yet is a line that may be wrong.
+            self.out.sites.append(self.site("return", node.value, node.value.lineno, None))
+            number = self.constant(len(self.out.sites) - 1, node.value)
+            node.value = self.call(RETURN, node.value, number, self.expr(node.value))
+        elif node.value is not None:
+            node.value = self.expr(node.value)
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.stmt:

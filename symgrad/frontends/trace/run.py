@@ -32,6 +32,8 @@ class Run:
         self.guard = Guard(self.tracer)
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
+        #: Called when the script has ended, and what it left is still to be put together.
+        self.ended: Callable[[], None] = lambda: None
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -91,6 +93,7 @@ class Run:
         table |= {
             names.GETATTR: guard.getattr, names.SETATTR: self.set_attribute, names.DELATTR: guard.delattr,
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
+            names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
             names.IMPORT: guard.import_module, names.FROM: guard.import_from, names.CHECK: self.tracer.alive,
             names.SCOPE: "",
@@ -119,6 +122,7 @@ class Run:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
             error = self.raised(e)
+        self.ended()
         if tr.dead is not None:
             error = tr.dead.error
         return tr.finish(error)
@@ -171,18 +175,24 @@ class Run:
         step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
         return number(tr, value.raw, step, value.flavour)
 
+    def handed_back(self, index: int, value: Any) -> Any:
+        """``return self.w``: a line that may be wrong, though it computes nothing, and so a step of its own."""
+        self.tracer.alive()
+        return self.renamed(self.made.sites[index], value)
+
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
         site = self.made.sites[index]
         return self.bound(site, f"{site.name}[{len(owner)}]", value, scope) if type(owner) is list else value
 
     def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
+        value = self.renamed(site, value)
         self.guard.setattr(owner, name, self.bound(site, f"{site.name}.{name}", value, scope))
 
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()
         site = self.made.sites[index]
-        owner[key] = self.bound(site, f"{site.name}[{_key(key)}]", value, scope)
+        owner[key] = self.bound(site, f"{site.name}[{key_text(key)}]", self.renamed(site, value), scope)
 
     def bound(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """A value gets a name: a plain number becomes a named input, a traced one is recorded under the name."""
@@ -203,7 +213,7 @@ class Run:
         kind = type(value)
         if kind is dict and len(value) == len(site.elements):
             for (key, inner), part in zip(list(value.items()), site.elements, strict=True):
-                value[key] = self.bound(part, f"{name}[{_key(key)}]", inner, scope)
+                value[key] = self.bound(part, f"{name}[{key_text(key)}]", inner, scope)
         elif kind in (list, tuple) and len(value) == len(site.elements):
             made = [
                 self.bound(part, f"{name}[{i}]", inner, scope)
@@ -236,7 +246,7 @@ class Run:
         return number(tr, raw, step, value.flavour if isinstance(value, Value) else 0)
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
     """A key as the user would write it."""
     if isinstance(key, str):
         # A name is printed by reports: nothing in it may drive a terminal, or fill it.
@@ -244,5 +254,5 @@ def _key(key: Any) -> str:
     if isinstance(key, Value):
         return repr(key.raw)
     if isinstance(key, tuple):
-        return ", ".join(_key(k) for k in key)
+        return ", ".join(key_text(k) for k in key)
     return repr(key) if isinstance(key, float) or (isinstance(key, int) and key.bit_length() < 64) else "..."

@@ -74,6 +74,7 @@ class Tracer:
         self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
+        self._has_functions = "def " in source or "lambda" in source
         self.callers: dict[int, Span] = {}
         self._numbers = 0
         #: The names of each array's step.
@@ -198,7 +199,7 @@ class Tracer:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(op, inputs, span=span or self.here(), shape=shape, params=params)
-        if self._calls:
+        if self._has_functions:
             caller = self.caller()
             if caller is not None:
                 self.callers[index] = caller

@@ -1,0 +1,390 @@
+"""The words and places of a mistake: from a root to what is shown, and to the text that puts it right."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgrad.diagnose.blame import Root, Walk, handed
+from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.wording import Wording, number
+from symgrad.errors import Span
+from symgrad.graph import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """One mistake, in words and places. See the JSON findings of the manual-derivation issue for the fields.
+
+    ``message`` is the headline, ``label`` stands beside the carets, ``edit`` is the repair as (place, new text).
+    """
+
+    code: str
+    mistake: str
+    message: str
+    label: str
+    span: Span
+    step: str
+    factor: str
+    found: str
+    expected: str
+    found_value: float
+    expected_value: float
+    ratio: float | None
+    fix: str
+    edits: tuple[tuple[Span, str], ...]
+    forward: str
+    forward_span: Span | None
+    inherited: tuple[int, ...]
+    again: int
+    hidden: bool
+    fix_verified: bool = False
+
+
+def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
+    """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
+    if not root.repairs:
+        return [_whole_line(root, subject, wording, source)]
+    return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
+
+
+def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+    expected = wording.expected(root.target, root.unit.step)
+    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+    what = _meaning(root, wording)
+    message = (
+        f"this is not {what}, nor a part of it"
+        if expected
+        else f"this line's value is no derivative here; expected {what}"
+    )
+    return _make(
+        root,
+        "wrong-value",
+        "wrong-formula" if expected else "unknown",
+        message,
+        span,
+        "",
+        source.text(span),
+        expected,
+        root.found.at_user,
+        root.target.vec.at_user,
+        expected,
+        wording,
+        source,
+        subject,
+    )
+
+
+def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
+    """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
+    if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
+        # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
+        own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
+        if own and not source.is_pure_helper(step.span.line):
+            return step.span
+    if unit.augmented:
+        value = source.operand(unit.span, 1)
+        if value is not None:
+            return value
+    return unit.span
+
+
+def _meaning(root: Root, wording: Wording) -> str:
+    q = root.target
+    if q.kind in ("tangent", "local"):
+        return wording.factor(q.top, q.bottom)
+    if q.kind == "helper":
+        return root.unit.name
+    return wording.factor(wording.subject.loss, q.bottom)
+
+
+def _one(
+    root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
+) -> Blame:
+    place = repair.place
+    span = _place_span(root.unit, repair, subject, walk, source)
+    have = walk_value(walk, root, repair)
+    text = source.text(span)
+    q = repair.quantity
+    expected = ""
+    if repair.regain:
+        expected = f"{repair.regain} + {text}"
+    elif repair.keep >= 0:
+        expected = _kept(repair, subject, walk, source)
+    elif repair.op:
+        expected = _with_op(repair, subject, walk, source, span)
+    elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
+        assert q is not None  # one variable in place of another
+        spans = [source.operand(subject.graph.steps[i].span, slot) for i, slot in repair.everywhere]
+        span, expected = source.respelled(spans, wording.quantity(q, root.unit.step), root.unit.span)
+        text = source.text(span)
+    elif q is not None:
+        piece = (
+            wording.expected(q, root.unit.step)
+            if place.parent < 0 and q.kind != "forward"
+            else wording.quantity(q, root.unit.step)
+        )
+        if repair.combine:
+            piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
+        expected = _combined(text, repair.combine, piece)
+        if handed(repair, root.unit, walk.layout) is not None:
+            # dtanh(x) for dtanh(h): the same call with the other argument.
+            old = walk.layout.variable(place.node)
+            expected = re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", lambda _: piece, text) if old in text else ""
+    elif repair.number is not None:
+        expected = _numbered(text, repair)
+    factor = _factor(root, repair, truth, wording)
+    if not expected:
+        expected_whole = wording.expected(root.target, root.unit.step)
+        whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+        if expected_whole and whole.line == span.line:
+            span, text, expected = whole, source.text(whole), expected_whole
+    message = _headline(repair, factor, wording, text)
+    return _make(
+        root,
+        _code(repair),
+        repair.mistake,
+        message,
+        span,
+        factor,
+        text,
+        expected,
+        have,
+        place.wanted.at_user,
+        expected,
+        wording,
+        source,
+        subject,
+    )
+
+
+def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
+    """What stands at the place, given true inputs."""
+    if repair.place.parent < 0:
+        return root.found.at_user
+    return walk.layout.actual(repair.place.node).at_user
+
+
+def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
+    """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
+    place = repair.place
+    if place.parent < 0:
+        return _value_span(unit, source, subject.graph.steps[unit.step])
+    parent = subject.graph.steps[place.parent].span
+    step = subject.graph.steps[place.node]
+    if (call := handed(repair, unit, walk.layout)) is not None:
+        return call
+    named = bool(walk.layout.variable(place.node))
+    operand = source.operand(parent, place.slot) if parent is not None else None
+    own = step.span if not step.is_leaf and not named else None
+    if own is not None and (operand is None or not _within(own, operand)):
+        return own  # inside a helper function, not where it is called
+    return operand or own or parent or unit.span
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
+        outer.end_line,
+        outer.end_column,
+    )
+
+
+def _combined(text: str, how: str, piece: str) -> str:
+    if not piece:
+        return ""
+    if not how:
+        return piece
+    left = f"({text})" if how in "*/" and _additive(text) else text
+    right = f"({piece})" if _additive(piece) or (how in "*/-" and "/" in piece) else piece
+    return f"{left}{how}{right}" if how in "*/" else f"{left} {how} {right}"
+
+
+def _kept(repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> str:
+    """The one operand that stays, as it is written."""
+    step = subject.graph.steps[repair.place.node]
+    operand = source.operand(step.span, repair.keep) if step.span is not None else None
+    j = step.inputs[repair.keep]
+    span = subject.graph.steps[j].span
+    if operand is not None:
+        return source.text(operand)
+    return walk.layout.variable(j) or (source.text(span) if span is not None else "")
+
+
+def _numbered(text: str, repair: Repair) -> str:
+    """A number in its place, as a factor, or as a term."""
+    if repair.combine == "+":
+        value = repair.number
+        assert isinstance(value, Fraction)  # only rationals are offered as terms
+        if text.startswith("-") and value > 0:
+            return f"{number(value)} - {text[1:].lstrip()}"
+        return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
+    if repair.combine == "**":
+        return f"{text}**{repair.number}" if text.isidentifier() else f"({text})**{repair.number}"
+    return _scaled(text, repair) if repair.combine else number(repair.number)
+
+
+def _scaled(text: str, repair: Repair) -> str:
+    factor = repair.number
+    body = f"({text})" if _additive(text) else text
+    if factor == -1:
+        return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
+    if isinstance(factor, Fraction) and factor.numerator == 1:
+        return f"{body}/{factor.denominator}"
+    return (
+        f"{number(factor)}*{body}"
+        if not isinstance(factor, Fraction) or factor.denominator == 1
+        else f"({number(factor)})*{body}"
+    )
+
+
+def _additive(text: str) -> bool:
+    depth = 0
+    for n, c in enumerate(text):
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and c in "+-" and n > 0 and text[n - 1] not in "eE*":
+            return True
+    return False
+
+
+def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
+    """The same operands under another op."""
+    from symgrad.ops import OPS
+
+    op = OPS[repair.op]
+    step = subject.graph.steps[repair.place.node]
+    parts = []
+    for slot, j in enumerate(step.inputs):
+        operand = source.operand(step.span, slot) if step.span is not None else None
+        parts.append(source.text(operand) if operand is not None else walk.layout.variable(j))
+    if not all(parts):
+        return ""
+    if op.name == step.op:
+        parts = parts[::-1]
+    if op.infix is not None and len(parts) == 2:
+        wrapped = [f"({p})" if _additive(p) and op.infix.precedence > 1 else p for p in parts]
+        space = " " if op.infix.precedence == 1 else ""
+        return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
+    prefix = source.text(span).split("(")[0]
+    module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
+    return f"{module}{op.name}({', '.join(parts)})"
+
+
+def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
+    """Which chain-rule factor the place belongs to."""
+    q = repair.quantity
+    if q is not None and q.kind == "local":
+        return wording.factor(q.top, q.bottom)
+    target = root.target
+    if target.kind == "tangent":
+        links = truth.links.get(target.top, [])
+        near = [link for link in links if link.bottom in truth.tangents(target.bottom)] if links else []
+        if len(near) == 1:
+            return wording.factor(target.top, near[0].bottom)
+        return wording.factor(target.top, target.bottom)
+    if target.kind == "helper":
+        return root.unit.name
+    if target.kind == "contribution":
+        return wording.factor(target.top, target.bottom)
+    tops = [t for t, _ in truth.into.get(target.bottom, ())]
+    if len(tops) == 1:
+        return wording.factor(tops[0], target.bottom)
+    return wording.factor(wording.subject.loss, target.bottom)
+
+
+def _code(repair: Repair) -> str:
+    return {
+        "missing-term": "missing-term",
+        "extra-term": "extra-term",
+        "sign": "wrong-sign",
+        "scale": "wrong-scale",
+        "missing-factor": "missing-factor",
+        "lost-accumulation": "lost-accumulation",
+        "extra-factor": "extra-factor",
+    }.get(repair.mistake, "wrong-factor")
+
+
+def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
+    words = repair.words
+    q = repair.quantity
+    if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
+        assert q is not None  # only factors of a link have such words
+        graph = wording.subject.graph
+        inputs = (
+            [wording.symbol(j) for j in graph.steps[q.top].inputs]
+            if not wording.subject.names.get(q.bottom)
+            else [wording.symbol(q.bottom)]
+        )
+        step = graph.steps[q.top]
+        inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
+        words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
+    subject = (
+        f"the local derivative {factor}"
+        if q is not None and q.kind == "local" and not repair.combine
+        else f"`{_short(text)}`"
+    )
+    if repair.regain:
+        return f"`=` throws away what {repair.regain} held already; it should be `+=`"
+    if repair.combine and q is not None:
+        if repair.combine == "*":
+            return f"{factor}: a factor of the chain rule is missing"
+        if repair.combine == "/":
+            return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
+        if repair.combine == "+":
+            return f"{factor}: a term is missing; the paths through all uses add up"
+        return f"{factor}: there is a term too many"
+    return f"{subject} {words}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _make(
+    root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: float,
+    want: float, fix: str, wording: Wording, source: SourceMap, subject: Subject,
+) -> Blame:  # fmt: skip
+    top = root.target.top if root.target.kind in ("tangent", "contribution", "local") else -1
+    forward = f"{wording.symbol(top)} = {wording.formula(top)}" if top >= 0 and top in subject.names else ""
+    if not forward and root.target.kind in ("cotangent", "sum"):
+        tops = [t for t, _ in wording.truth.into.get(root.target.bottom, ())]
+        if tops and tops[0] in subject.names:
+            top = tops[0]
+            forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    ratio = want and have / want if math.isfinite(have) and want else None
+    what = factor or _meaning(root, wording)
+    label = (
+        f"{what} should be {expected} = {_value(want)}; this is {_value(have)}"
+        if expected
+        else f"should be {_value(want)}; this is {_value(have)}"
+    )
+    edits = ((span, source.fitted(span, fix)),) if fix else ()
+    return Blame(
+        code,
+        mistake,
+        message,
+        label,
+        span,
+        root.unit.name,
+        what,
+        found,
+        expected,
+        have,
+        want,
+        ratio or None,
+        fix,
+        edits,
+        forward,
+        subject.graph.steps[top].span if forward else None,
+        (),
+        root.again,
+        abs(have - want) <= 1e-9 * abs(want),
+    )
+
+
+def _value(x: float) -> str:
+    return f"{x:.5f}".rstrip("0").rstrip(".") if 1e-3 <= abs(x) < 1e6 else f"{x:.6g}"

@@ -1,0 +1,47 @@
+"""Which step is the loss, where the script does not say: values decide between the candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.engine import index_tangents, prepare
+from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
+from symgrad.diagnose.reading import Reading
+from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.subject import Subject
+
+
+def _beyond(subject: Subject, everything: set[str]) -> int:
+    """How many names claim to be derivatives by steps that are not part of this reading's forward pass."""
+    mine = {normal(name) for name, _ in subject.aliases}
+    out = 0
+    for name in {u.name for u in subject.units}:
+        bottoms = {c.bottom for c in claims(name)}
+        out += bool(bottoms & everything) and not bottoms & mine
+    return out
+
+
+def best_subject(candidates: Sequence[Subject]) -> Subject | None:
+    """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
+    for subject in candidates:
+        if normal(subject.names.get(subject.loss, "")) in SURELY_LOSS:
+            return subject
+    scored = []
+    everything = {normal(name) for s in candidates for name, _ in s.aliases}
+    for n, subject in enumerate(candidates):
+        prepared = prepare(subject)
+        if prepared is None:
+            continue
+        truth, known = prepared
+        reading = Reading(subject, truth)
+        index_tangents(subject, truth, known, reading)
+        out = Walk(Layout(subject, truth), known, reading).run()
+        # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
+        # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
+        name = normal(subject.names.get(subject.loss, ""))
+        prior = 3 * (name in LOSS_NAMES) - 3 * n - 6 * _beyond(subject, everything)
+        if not (out.right or out.inherited or out.roots):
+            prior -= 1000  # nothing in the script is about this step
+        scored.append((2 * len(out.right) + len(out.inherited) - 2 * len(out.roots) + prior, -n, subject))
+    return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

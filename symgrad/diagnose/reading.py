@@ -1,0 +1,191 @@
+"""What the names of manual assignments stand for in one forward pass. Names help, and never decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal, singulars
+from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.vectors import Vec, constant
+from symgrad.ops import OPS
+
+#: A name that stands for more steps than this (a loop) is looked up by value and not compared one by one.
+MANY = 12
+
+#: Forward-mode values are looked for with respect to every input as long as there are no more than this.
+TANGENT_WORK = 5000
+
+Pair = tuple[int, int]
+
+
+class Reading:
+    """Names -> the (top, bottom) pairs whose derivative they may hold, for one subject.
+
+    Attributes:
+        carried: inputs by which something may be carried forward (d y/d x under the bare name dy).
+    """
+
+    def __init__(self, subject: Subject, truth: Truth) -> None:
+        self.subject, self.truth = subject, truth
+        self._aliases = self._forward_names()
+        self._resolved: dict[str, tuple[Pair, ...]] = {}
+        self._topless: set[str] = set()
+        self._loose: set[str] = set()
+        self._sets: dict[str, frozenset[Pair]] = {}
+        self._inputs: dict[str, bool] = {}
+        self._zero: Vec = constant(0, truth.points)
+        leaves = truth.leaves
+        wanted = {
+            bottom
+            for name in {u.name for u in subject.units}
+            for top, bottom in self.pairs(name)
+            if top != subject.loss and subject.graph.steps[bottom].is_input
+        }
+        if len(leaves) * len(subject.graph) <= TANGENT_WORK:
+            # A bare dy may be carried forward: d y/d (the one variable that is meant).
+            wanted.update(leaves)
+        self.carried = sorted(wanted)
+
+    def _forward_names(self) -> dict[str, list[int]]:
+        out: dict[str, dict[int, None]] = {}
+        for name, step in self.subject.aliases:
+            for called in dict.fromkeys((name, key_of(name))):
+                out.setdefault(normal(called), {})[step] = None
+        return {name: list(steps) for name, steps in out.items()}
+
+    @cached_property
+    def _stems(self) -> dict[str, list[int]]:
+        """Steps kept in a list, by the list's name."""
+        out: dict[str, dict[int, None]] = {}
+        for name, steps in self._aliases.items():
+            stem, bracket, _ = name.partition("[")
+            if bracket:
+                out.setdefault(stem, {}).update(dict.fromkeys(steps))
+        return {name: list(steps) for name, steps in out.items()}
+
+    def pairs(self, name: str) -> tuple[Pair, ...]:
+        """The (top, bottom) pairs that a name may stand for; empty if it says nothing."""
+        if name not in self._resolved:
+            self._resolved[name] = tuple(self._resolve(name))
+            self._sets[name] = frozenset(self._resolved[name])
+        return self._resolved[name]
+
+    def _resolve(self, name: str) -> list[Pair]:
+        if name in self.subject.mapped:
+            return [self.subject.mapped[name]]
+        for claim in claims(name):
+            found = self._pairs(claim.top, claim.bottom)
+            if found:
+                if not claim.top:
+                    self._topless.add(name)
+                return found
+        found = self._subscripted(name)
+        if found or is_bare(name):
+            return found
+        for claim in claims(name):
+            # dh in a loop, where the forward pass keeps its h in the list hs.
+            steps = [i for stem in singulars(claim.bottom) for i in self._stems.get(stem, ())]
+            found = self._between(self._aliases.get(claim.top, []), steps, claim.top)
+            if found:
+                self._loose.add(name)
+                if not claim.top:
+                    self._topless.add(name)
+                return found
+        return []
+
+    def _subscripted(self, name: str) -> list[Pair]:
+        """F_x and Fx for dF/dx, where F is what the loss is called."""
+        loss = normal(self.subject.names.get(self.subject.loss, ""))
+        plain = normal(name)
+        if not loss or not plain.startswith(loss) or plain == loss or plain in self._aliases:
+            return []
+        return self._pairs("", plain[len(loss) :])
+
+    def _pairs(self, top: str, bottom: str) -> list[Pair]:
+        bottoms = self._aliases.get(bottom, [])
+        if "[" in bottom:
+            # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
+            bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
+        return self._between(self._aliases.get(top, []), bottoms, top)
+
+    def _between(self, tops: Sequence[int], bottoms: Sequence[int], top: str) -> list[Pair]:
+        if not bottoms:
+            return []
+        if top in ("", *LOSS_NAMES) and not tops:
+            return [(self.subject.loss, b) for b in bottoms if b in self.truth.cotangents]
+        return [(t, b) for t in tops for b in bottoms if t >= b and self._depends(t, b)]
+
+    def _depends(self, top: int, bottom: int) -> bool:
+        if top == self.subject.loss:
+            return bottom in self.truth.cotangents
+        return self.truth.segment(top, bottom) is not None
+
+    # --- what a name makes of a value ---------------------------------------------------------------------------
+
+    def vec(self, pair: Pair) -> Vec:
+        """The value of d top/d bottom; zero where the one does not depend on the other."""
+        top, bottom = pair
+        vec = self.truth.cotangents.get(bottom) if top == self.subject.loss else self.truth.segment(top, bottom)
+        return vec or self._zero
+
+    def is_topless(self, name: str) -> bool:
+        """The name says of what, and not what is differentiated."""
+        self.pairs(name)
+        return name in self._topless
+
+    def is_exact(self, name: str) -> bool:
+        """The name stands for one derivative, spelled as the forward pass spells it."""
+        return len(self.pairs(name)) == 1 and name not in self._loose
+
+    def says(self, q: Quantity, name: str) -> bool:
+        """The quantity is what the name claims."""
+        self.pairs(name)
+        held = self._sets[name]
+        loss = self.subject.loss
+        if q.kind in ("cotangent", "contribution", "sum"):
+            return (loss, q.bottom) in held
+        if q.kind in ("tangent", "term", "local"):
+            # dy may be d y/d (a variable that goes without saying), carried forward.
+            carried = name in self._topless and q.top != q.bottom and (loss, q.top) in held
+            return (q.top, q.bottom) in held or carried
+        return False
+
+    def whole(self, vec: Vec, name: str) -> Quantity | None:
+        """The claim itself, compared directly: needed where the value is zero or not indexed."""
+        pairs = self.pairs(name)
+        for pair in pairs if len(pairs) <= MANY else ():
+            wanted = self.vec(pair)
+            if wanted.same(vec):
+                return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
+        return None
+
+    def by_inputs(self, name: str) -> bool:
+        """The name stands for derivatives by inputs only."""
+        if name not in self._inputs:
+            self._inputs[name] = bool(self.pairs(name)) and all(self.is_input(b) for _, b in self.pairs(name))
+        return self._inputs[name]
+
+    def is_input(self, i: int) -> bool:
+        """An input, if under another name: self.w for w."""
+        steps = self.subject.graph.steps
+        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+            i = steps[i].inputs[0]
+        return steps[i].is_input
+
+    def is_result(self, name: str) -> bool:
+        """The name stands for the derivative by one input."""
+        return self.by_inputs(name) and len({self.vec(p).floats for p in self.pairs(name)}) == 1
+
+    def is_parameter(self, unit: Unit) -> bool:
+        """The name is the gradient of an input, and no name that is used for one cotangent after the other."""
+        return not is_bare(unit.name) and self.by_inputs(unit.name)
+
+    def rights(self, name: str) -> list[Vec]:
+        """Every value that would be right under a name."""
+        pairs = self.pairs(name)
+        wanted = [self.vec(p) for p in pairs]
+        if name in self._topless:
+            wanted += [t[b] for leaf in self.carried for _, b in pairs if b in (t := self.truth.tangents(leaf))]
+        return wanted

@@ -1,0 +1,186 @@
+"""Which mistake explains the results: walks under different suspicions are compared.
+
+A first walk takes every assignment as it comes. What it finds may be a misreading: a line that comes out as something
+true by accident, or two blamed lines where one change makes every result right. So wherever its answer is not plain,
+every line is put under suspicion alone, and pairs of the likeliest; the others are then taken at their word. The answer
+is the one under which the results come out right, by the least far-fetched change to the fewest lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.vectors import Vec, constant
+from symgrad.enclosure import precision
+
+#: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
+PER_LINE = 1.0
+PER_DOUBT = 1.3
+#: ... whose name says exactly what it should be.
+PER_PLAIN_DOUBT = 2.3
+PER_RESULT = 3.0
+#: An answer of at most this cost a line is believed at once.
+PLAIN = 0.62
+#: An answer of more than this cost is held against answers of two lines.
+DEAR = 3.0
+#: Walks are compared as long as (assignments x walks) stays below this.
+WORK = 6000
+#: Pairs of lines are made from so many of the likeliest.
+LIKELIEST = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One walk, and what speaks against it."""
+
+    walk: Walk
+    left: int
+    cost: float
+
+
+class Search:
+    """Looks for the best answer for one subject."""
+
+    def __init__(self, layout: Layout, known: Known, reading: Reading) -> None:
+        self.layout, self.known, self.reading = layout, known, reading
+        self.results = results(layout, reading)
+        self._feeding = [layout.feeding((r.unit.step,)) for r in self.results]
+        self._at_line: dict[int, list[Unit]] = {}
+        for unit in layout.subject.units:
+            self._at_line.setdefault(unit.line, []).append(unit)
+
+    def run(self) -> Walk:
+        """The walk whose verdicts are to be reported."""
+        first = Walk(self.layout, self.known, self.reading)
+        out = first.run()
+        wrong = [r for r in self.results if not r.is_right(r.actual)]
+        if not wrong:
+            return first
+        answer = self._answer(first)
+        lines = _lines(first)
+        if not answer.left and out.roots and all(r.cost <= PLAIN and r.repairs for r in out.roots):
+            return first
+        sites = self._sites(wrong)
+        if len(sites) * len(self.layout.subject.units) > WORK:
+            sites = sorted(lines)
+        if len(sites) * len(self.layout.subject.units) > WORK:
+            return first
+        singles = [(line, self._suspect({line})) for line in sites]
+        best = min((answer, *(a for _, a in singles)), key=lambda a: (a.left, a.cost))
+        if best.left or best.cost > DEAR:
+            likely = [line for line, a in sorted(singles, key=lambda s: (s[1].left, s[1].cost)) if a.walk.out.roots]
+            chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
+            if len(chosen) <= 2 * LIKELIEST:
+                pairs = [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
+                best = min((best, *pairs), key=lambda a: (a.left, a.cost))
+        return best.walk
+
+    def _answer(self, walk: Walk) -> Answer:
+        out = walk.out
+        blamed = {r.unit: r.target.vec for r in out.roots}
+        left = sum(
+            not r.is_right(walk.corrected(r.unit.step)) and not (r.unit in blamed and r.is_right(blamed[r.unit]))
+            for r in self.results
+        )
+        cost = sum({r.lines: r.cost for r in out.roots}.values())
+        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
+        doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
+        return Answer(
+            walk,
+            left,
+            PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
+        )
+
+    def _suspect(self, lines: Collection[int]) -> Answer:
+        walk = Walk(self.layout, self.known, self.reading, lines, self._hints(lines))
+        walk.run()
+        return self._answer(walk)
+
+    def _sites(self, wrong: Sequence[Result]) -> list[int]:
+        """The lines that a wrong result is computed in."""
+        feeding = self.layout.feeding(r.unit.step for r in wrong)
+        out = {u.line for u in self.layout.subject.units if u.step in feeding}
+        spans = (self.layout.graph.steps[i].span for i in feeding)
+        out |= {s.line for s in spans if s is not None}
+        return sorted(out)
+
+    def _hints(self, lines: Collection[int]) -> dict[int, Quantity]:
+        """What the one assignment of a line must be for the results to be right, where that can be worked out: from
+        those that no other line under suspicion has a part in."""
+        out: dict[int, Quantity] = {}
+        for line in lines:
+            units = self._at_line.get(line, [])
+            step = units[0].step if units else -1
+            if len({u.step for u in units}) != 1 or self.layout.is_forward(step):
+                continue
+            if self.layout.units_at[step][0].line != line:
+                continue  # what stands here is a value of another line
+            others = {u.step for n in lines if n != line for u in self._at_line.get(n, ())}
+            own = [r for r, feeding in zip(self.results, self._feeding, strict=True) if not feeding & others]
+            vec = solve(self.layout, step, own)
+            if vec is None:
+                continue
+            held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
+            says = [q for u in units for q in held if self.reading.says(q, u.name)]
+            if says:
+                out[step] = says[0]
+            elif not any(self.reading.pairs(u.name) for u in units) or any(self._is_partial(u) for u in units):
+                out[step] = (*held, Quantity("helper", -1, -1, vec))[0]
+        return out
+
+    def _is_partial(self, unit: Unit) -> bool:
+        """An accumulation under way: what it holds by then need not be anything with a name."""
+        return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
+
+
+def _lines(walk: Walk) -> set[int]:
+    return {line for r in walk.out.roots for line in r.lines}
+
+
+def results(layout: Layout, reading: Reading) -> list[Result]:
+    """The results of the derivation: the last values of names that stand for derivatives by an input, or that nothing
+    uses further."""
+    out = []
+    for unit in layout.last.values():
+        if not reading.pairs(unit.name):
+            continue
+        if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
+            continue
+        out.append(Result(unit, layout.actual(unit.step), tuple(reading.rights(unit.name))))
+    return out
+
+
+def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:
+    """The value of one step for which all results are right, all else being as it is; ``None`` if there is none.
+
+    Results depend linearly on a cotangent or a tangent, so two runs tell which value is needed, and a third confirms.
+    """
+    last = max((r.unit.step for r in wanted), default=-1)
+    if last < step:
+        return None
+    have = layout.actual(step)
+    with precision(BITS):
+        other = have + constant(1, layout.truth.points)
+        moved = layout.with_value(step, other, last)
+        for r in wanted:
+            if r.unit.step not in moved or len(r.rights) > MANY:
+                continue
+            slope = moved[r.unit.step] - r.actual
+            if slope.is_zero:
+                continue
+            for right in r.rights:
+                needed = have + (right - r.actual) / slope
+                if needed.usable and not needed.same(have):
+                    after = layout.with_value(step, needed, last)
+                    if all(s.is_right(after.get(s.unit.step) or s.actual) for s in wanted):
+                        return needed
+            return None
+    return None

@@ -1,0 +1,334 @@
+"""A forward and a backward function, run one after the other under one recorder."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import Span, SymgradError, Unsupported
+from symgrad.frontends import roles
+from symgrad.frontends.returned import Returned
+from symgrad.frontends.roles import Pair, Part
+from symgrad.frontends.trace.arrays import Tensor
+from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.functions import source_of
+from symgrad.frontends.trace.trusted import Trusted, is_tensor
+from symgrad.frontends.trace.values import Value
+
+#: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.
+UPSTREAM = 1.5
+
+
+@dataclass(slots=True)
+class Called:
+    """What a run of both came to.
+
+    Attributes:
+        trace: the run.
+        loss: the name under which what is differentiated is bound; empty where the run did not come so far.
+        gradients: name under which a returned gradient is bound -> the step of the input that it belongs to. (Its name
+            would not do: forward may give it to something else.)
+        missing: (input, place) of a gradient that should have been returned and was ``None``.
+        notes: what is to be said besides.
+    """
+
+    trace: Trace
+    loss: str = ""
+    gradients: dict[str, int] = field(default_factory=dict)
+    missing: list[tuple[str, Span]] = field(default_factory=list)
+    notes: list[tuple[str, Span]] = field(default_factory=list)
+
+
+class Context:
+    """What a torch.autograd.Function calls ``ctx``."""
+
+    def __init__(self, count: int) -> None:
+        self.saved_tensors: tuple[Any, ...] = ()
+        self.needs_input_grad = (True,) * count
+
+    def save_for_backward(self, *values: Any) -> None:
+        self.saved_tensors = values
+
+    def mark_dirty(self, *values: Any) -> None:
+        pass
+
+    def mark_non_differentiable(self, *values: Any) -> None:
+        pass
+
+    def set_materialize_grads(self, value: bool) -> None:
+        pass
+
+
+def file_of(pair: Pair) -> tuple[str, str]:
+    """The text and name of the file that both functions are in.
+
+    Raises:
+        Unsupported: they are in two files, or their text is not to be had.
+    """
+    source, name = source_of(pair.forward.function)
+    if source_of(pair.backward.function)[1] != name:
+        raise Unsupported("forward and backward are in two files: symgrad traces the functions of one")
+    return source, name
+
+
+def call(
+    pair: Pair, inputs: Any, upstream: Any, returns: Sequence[str] | None, source: str, filename: str
+) -> Called:
+    """Run forward, then backward.
+
+    Args:
+        pair: the functions.
+        inputs: forward's, by name or in order.
+        upstream: dL/d(output); ``None`` for one of our choice.
+        returns: what backward returns, in order: ``"dx"`` for the gradient of ``x``.
+        source: the text to run, perhaps with repairs in it; ``filename``: the file.
+
+    Raises:
+        SymgradError: the functions cannot be called with this, or return what cannot be used.
+    """
+    given = roles.bound_inputs(pair.forward, inputs)
+    runner = Caller(pair, Trusted(source, filename), upstream, returns)
+    count = len(inputs) if isinstance(inputs, Mapping | tuple | list) else 1
+    runner.defaults = given.keys() - set(inputs if isinstance(inputs, Mapping) else list(given)[:count])
+    try:
+        return runner.run(given)
+    finally:
+        runner.run_.restore()
+
+
+class Caller:
+    """One run of a pair of functions."""
+
+    def __init__(self, pair: Pair, run: Trusted, upstream: Any, returns: Sequence[str] | None) -> None:
+        self.pair, self.run_, self.upstream, self.returns = pair, run, upstream, returns
+        #: Parameters of forward that were left to their defaults.
+        self.defaults: set[str] = set()
+        self.forward_node = run.find(pair.forward.function)
+        self.backward_node = run.find(pair.backward.function)
+
+    def run(self, given: Mapping[str, Any]) -> Called:
+        run = self.run_
+        places = {a.arg: a for a in ast.walk(self.forward_node.args) if isinstance(a, ast.arg)}
+        leaves: dict[str, int] = {}
+        arguments = {
+            name: self.adopted(name, value, places.get(name.partition("[")[0], self.forward_node), leaves)
+            for name, value in given.items()
+        }
+        context = (Context(len(given)),) if self.pair.backward.context else ()
+        result: list[Any] = []
+        trace = run.guarded(lambda: result.append(self.forward(arguments, context)))
+        if trace.error is not None:
+            return Called(trace)
+        outputs, saved = self.split(result[0])
+        found = roles.roles(
+            self.pair.backward, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
+        )
+        several = len(found.upstream)
+        if several > 1 and len(outputs) == 1 and saved:
+            # forward returned (y1, y2) and backward takes a gradient of each
+            outputs, saved = self.more_outputs(outputs, saved, several)
+        values = self.upstreams(found, outputs)
+        loss = self.loss(outputs, values)
+        calls = self.backward_arguments(found, arguments, values, saved, outputs)
+        answer: list[Any] = []
+        trace = run.guarded(lambda: answer.append(self.backward(calls, context)))
+        called = Called(trace, loss)
+        if trace.error is None:
+            Returned(self, leaves, called).bind(answer[0])
+            called.trace = run.tracer.finish()
+        return called
+
+    # --- forward ------------------------------------------------------------------------------------------------
+
+    def adopted(self, name: str, value: Any, at: ast.AST, leaves: dict[str, int]) -> Any:
+        """An input: its numbers are inputs of the graph, and named; containers are copied."""
+        run = self.run_
+        if isinstance(value, Mapping):
+            return {k: self.adopted(f'{name}["{k}"]', v, at, leaves) for k, v in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(self.adopted(f"{name}[{i}]", v, at, leaves) for i, v in enumerate(value))
+        if self.pair.is_torch and type(value) is float:
+            value = Tensor(run.tracer, np.asarray(value), dtype="float64")
+        elif isinstance(value, np.ndarray):
+            value = np.float64(value)
+        made = run.named(name, value, at)
+        if isinstance(made, Value):
+            leaves[name] = made.place
+        return made
+
+    def forward(self, arguments: Mapping[str, Any], context: tuple[Any, ...]) -> Any:
+        part = self.pair.forward
+        plain = {n: v for n, v in arguments.items() if "[" not in n}
+        several = [v for n, v in arguments.items() if "[" in n]
+        function = self.run_.convert(part.function, "forward")
+        if several:
+            result = function(*part.first, *context[: part.context], *plain.values(), *several)
+        else:
+            result = self.keywords(part, function, context[: part.context], plain)
+        if self.pair.setup is not None:
+            setup = self.run_.convert(self.pair.setup.function)
+            setup(context[0], tuple(arguments.values()), result)
+        return result
+
+    def keywords(self, part: Part, function: Any, before: tuple[Any, ...], values: Mapping[str, Any]) -> Any:
+        only = {p.name for p in part.parameters if p.kind == p.POSITIONAL_ONLY}
+        first = [v for n, v in values.items() if n in only]
+        return function(*part.first, *before, *first, **{n: v for n, v in values.items() if n not in only})
+
+    def output_name(self) -> str:
+        """What forward calls its output: the name that it returns (first)."""
+        node = self.run_.returned_at.get("forward")
+        value = node.value if node is not None else None
+        if isinstance(value, ast.Tuple) and value.elts:
+            value = value.elts[0]
+        return value.id if isinstance(value, ast.Name) else ""
+
+    def split(self, result: Any) -> tuple[list[Any], list[Any]]:
+        """The outputs, and what is saved for backward."""
+        if isinstance(result, Mapping):
+            wanted = list(self.upstream) if isinstance(self.upstream, Mapping) else [
+                k for k, v in result.items() if isinstance(v, Value)
+            ]
+            if len(wanted) != 1 and not isinstance(self.upstream, Mapping):
+                message = "forward returns a dictionary of several numbers: give upstream by its keys"
+                raise self.error("forward", message)
+            outputs = [result.get(key) for key in wanted]
+            saved: list[Any] = []
+        elif isinstance(result, tuple | list) and result:
+            count = len(self.upstream) if isinstance(self.upstream, tuple | list) else 1
+            count = len(result) if self.pair.is_torch else count
+            outputs, saved = list(result[:count]), list(result[count:])
+        else:
+            outputs, saved = [result], []
+        self.refuse_outputs(outputs)
+        return outputs, saved
+
+    def refuse_outputs(self, outputs: Sequence[Any]) -> None:
+        for output in outputs:
+            if output is None:
+                raise self.error("forward", "forward returns None where a number is needed")
+            if isinstance(output, np.ndarray) or (isinstance(output, Value) and np.ndim(output.raw)):
+                raise self.error("forward", "forward returns an array: arrays are not diagnosed yet", Unsupported)
+            if not isinstance(output, Value) or output.step is None or not self.run_.tracer.varies[output.step]:
+                kind = type(output).__name__
+                plain = isinstance(output, int | float)
+                message = "forward's result does not depend on any input" if plain else f"forward returns a {kind}"
+                raise self.error("forward", message + ("" if plain else " where a number is needed"))
+
+    def more_outputs(self, outputs: list[Any], saved: list[Any], several: int) -> tuple[list[Any], list[Any]]:
+        outputs, saved = [*outputs, *saved[: several - 1]], saved[several - 1 :]
+        if len(outputs) < several:
+            raise self.error("backward", f"backward takes {several} upstream gradients, forward gives {len(outputs)}")
+        self.refuse_outputs(outputs)
+        return outputs, saved
+
+    # --- between ------------------------------------------------------------------------------------------------
+
+    def upstreams(self, found: roles.Roles, outputs: Sequence[Any]) -> list[Any]:
+        """An input of the graph for each output; none where backward takes none."""
+        names = [p for p, role in found.roles if role == "upstream"]
+        if not names:
+            if self.upstream is not None:
+                raise self.error("backward", "backward has no parameter for the upstream gradient that was given")
+            return []
+        given = list(self.upstream.values()) if isinstance(self.upstream, Mapping) else self.upstream
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        if given == [None]:
+            given = [UPSTREAM + n for n in range(len(outputs))]
+        spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
+        if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
+            message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"
+            raise self.error("backward", f"{message}, and {len(given)} are given")
+        places = {a.arg: a for a in ast.walk(self.backward_node.args) if isinstance(a, ast.arg)}
+        out = []
+        for n, value in enumerate(given):
+            parameter = names[0] if spread else names[n]
+            name = f"{parameter.name}[{n}]" if spread else parameter.name
+            roles.refuse_array(name, value)
+            made: Any = value.detach() if is_tensor(value) else float(value)
+            if self.pair.is_torch and not is_tensor(made):
+                made = Tensor(self.run_.tracer, np.asarray(made), dtype="float64")
+            out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
+        return out
+
+    def loss(self, outputs: Sequence[Any], values: Sequence[Any]) -> str:
+        """What is differentiated: the output, times what flows in from above where backward takes that."""
+        tr = self.run_.tracer
+        taken = {b.name for b in tr.bindings}
+        place = self.place("forward")
+        span = self.run_.span(place)
+        for n, output in enumerate(outputs):
+            if output.step not in {b.step for b in tr.bindings}:
+                name = next(w for w in ("out", "y", "output", f"out_{n}", f"result_{n}") if w not in taken)
+                taken.add(name)
+                tr.bind(name, output.step, span, span.line, "", "")
+        total = outputs[0]
+        if values:
+            begin = len(tr.builder.steps)
+            total = outputs[0] * values[0]
+            for output, value in zip(outputs[1:], values[1:], strict=True):
+                total = total + output * value
+            for i in range(begin, len(tr.builder.steps)):
+                tr.builder.steps[i] = replace(tr.builder.steps[i], span=span)
+        elif len(outputs) > 1:
+            raise self.error("backward", "forward has several outputs, and backward takes no upstream gradients")
+        name = next(w for w in ("loss", "L", "objective", "total_loss", "the_loss") if w not in taken)
+        tr.bind(name, total.step, span, span.line, "", "")
+        return name
+
+    def backward_arguments(
+        self, found: roles.Roles, arguments: Mapping[str, Any], upstream: Sequence[Any], saved: Sequence[Any],
+        outputs: Sequence[Any],
+    ) -> dict[str, Any]:  # fmt: skip
+        """What each parameter of backward gets; of ``*grads`` a list."""
+        left = list(upstream)
+        store = saved[0] if len(saved) == 1 else tuple(saved)
+        out: dict[str, Any] = {}
+        for p, role in found.roles:
+            if p.kind == p.VAR_POSITIONAL:
+                out[p.name], left = left, []
+            elif role == "upstream":
+                out[p.name] = left.pop(0)
+            else:
+                out[p.name] = {"saved": store, "output": outputs[0], "input": arguments.get(p.name)}[role]
+        return out
+
+    def backward(self, values: Mapping[str, Any], context: tuple[Any, ...]) -> Any:
+        part = self.pair.backward
+        function = self.run_.convert(part.function, "backward")
+        positional: list[Any] = []
+        keywords: dict[str, Any] = {}
+        skipped = False  # a parameter was left to its default
+        for p in part.parameters:
+            if p.name not in values:
+                skipped = True
+            elif p.kind == p.VAR_POSITIONAL:
+                positional += values[p.name]
+            elif p.kind == p.KEYWORD_ONLY or skipped:
+                keywords[p.name] = values[p.name]
+            else:
+                positional.append(values[p.name])
+        return function(*part.first, *context, *positional, **keywords)
+
+    # --- places -------------------------------------------------------------------------------------------------
+
+    def place(self, which: str) -> ast.AST:
+        """The return statement that was taken, else the head of the function."""
+        node: ast.AST | None = self.run_.returned_at.get(which)
+        if node is not None:
+            return node
+        function = self.forward_node if which == "forward" else self.backward_node
+        if isinstance(function, ast.Lambda):
+            return function.body
+        head = ast.copy_location(ast.Pass(), function)
+        head.end_lineno, head.end_col_offset = function.lineno, function.col_offset + len(f"def {function.name}")
+        return head
+
+    def error(
+        self, which: str, message: str, kind: type[SymgradError] = SymgradError, hint: str = ""
+    ) -> SymgradError:
+        return kind(message, self.run_.span(self.place(which)), source=self.run_.source, hint=hint)

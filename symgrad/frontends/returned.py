@@ -1,0 +1,160 @@
+"""What backward returned: which value is the gradient of which input."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symgrad.errors import SymgradError
+from symgrad.frontends.trace.sites import Site
+from symgrad.frontends.trace.values import Value
+
+if TYPE_CHECKING:
+    from symgrad.frontends.calling import Called, Caller
+
+
+class Returned:
+    """The binding of returned gradients to the inputs.
+
+    Args:
+        caller: what ran the functions.
+        leaves: the steps of the inputs, by name.
+        called: is extended.
+    """
+
+    def __init__(self, caller: Caller, leaves: Mapping[str, int], called: Called) -> None:
+        self.caller, self.leaves, self.called = caller, leaves, called
+        self.names = list(leaves)
+        self.tr = caller.run_.tracer
+        node = caller.run_.returned_at.get("backward")
+        self.whole: ast.AST = node.value if node is not None and node.value is not None else caller.place("backward")
+
+    def bind(self, answer: Any) -> None:
+        """Bind each returned gradient.
+
+        Raises:
+            SymgradError: there are too few or too many, or one is no number.
+        """
+        if answer is None:
+            # A layer may keep its gradients, and return none.
+            start = next(b.order for b in reversed(self.tr.bindings) if b.name == self.called.loss)
+            if not any(b.name.startswith("self.") or b.name.endswith("]") for b in self.tr.bindings[start + 1 :]):
+                hint = "return the gradients of the inputs"
+                raise self.caller.error("backward", "backward returns nothing", hint=hint)
+            return
+        for label, owner, value, at in self.assigned(answer):
+            self.bind_one(label, owner, value, at)
+
+    def bind_one(self, label: str, owner: str, value: Any, at: ast.AST) -> None:
+        tr, run = self.tr, self.caller.run_
+        span = run.span(at)
+        if value is None:
+            loss = next(b.step for b in reversed(tr.bindings) if b.name == self.called.loss)
+            if tr.builder.build(loss).ancestors(loss)[self.leaves[owner]]:
+                self.called.missing.append((owner, span))
+            return
+        if isinstance(value, np.ndarray) or (isinstance(value, Value) and np.ndim(value.raw)):
+            raise self.caller.error("backward", f"the gradient of '{owner}' is an array, and '{owner}' is a number")
+        if isinstance(value, Value) and value.step is not None and tr.varies[value.step]:
+            # A step of its own: a right value that is returned in the wrong place is wrong here, not where it is made.
+            step = tr.emit("alias", (value.step,), float(value.raw), span=span)
+            tr.bind(label, step, span, span.line, "", "")
+        elif isinstance(value, int | float | Value):
+            plain = float(value.raw if isinstance(value, Value) else value)
+            run.bound(Site(label, at, span.line, literal=True), label, plain, "")
+        else:
+            kind = type(value).__name__
+            raise self.caller.error("backward", f"the gradient of '{owner}' is a {kind} and no number")
+        self.called.gradients[label] = self.leaves[owner]
+
+    def assigned(self, answer: Any) -> Iterator[tuple[str, str, Any, ast.AST]]:
+        """(label, input, gradient, place) of everything that was returned and belongs to an input."""
+        whole = self.whole
+        if isinstance(answer, Mapping):
+            written = zip(whole.keys, whole.values, strict=True) if isinstance(whole, ast.Dict) else ()
+            at = {k.value: v for k, v in written if isinstance(k, ast.Constant)}
+            for key, value in answer.items():
+                owner = meant(str(key), self.names)
+                if owner is None:
+                    known = ", ".join(self.names)
+                    message = f'backward returns "{key}", which is the gradient of none of the inputs {known}'
+                    raise self.caller.error("backward", message, hint="name them dx, grad_x or x")
+                yield f'return["{key}"]', owner, value, at.get(key, whole)
+            return
+        if type(answer) in (tuple, list):
+            labels = [f"return[{i}]" for i in range(len(answer))]
+            shown = whole.elts if isinstance(whole, ast.Tuple | ast.List) else []
+            elements: Sequence[ast.AST] = shown if len(shown) == len(answer) else [whole] * len(answer)
+        else:
+            answer, labels, elements = (answer,), ["return"], [whole]
+        for label, owner, value, element in zip(labels, self.owners(answer, elements), answer, elements, strict=True):
+            if owner:
+                yield label, owner, value, element
+
+    def owners(self, answer: Sequence[Any], elements: Sequence[ast.AST]) -> Sequence[str | None]:
+        """The input of each returned value: as the caller says, else as they are called, else in order."""
+        names, caller = self.names, self.caller
+        if caller.returns is not None:
+            return self.told(caller.returns, len(answer))
+        called = [meant(e.id, names, exact=False) if isinstance(e, ast.Name) else None for e in elements]
+        if not caller.pair.is_torch and all(called) and len(set(called)) == len(called):
+            order = [n for n in names if n in called]
+            if called != order:
+                span = caller.run_.span(caller.place("backward"))
+                words = ", ".join(str(n) for n in called)
+                message = f"the gradients are returned in the order {words}, which is not that of the inputs"
+                self.called.notes.append((message, span))
+            return called
+        whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith("int")}
+        told = [n for n in names if n.partition("[")[0] not in caller.defaults]
+        for wanted in (told, names, *([n for n in some if n not in whole_numbers] for some in (told, names))):
+            if len(answer) == len(wanted):
+                return wanted
+        example = ", ".join(f'"d{n}"' for n in names[: len(answer)])
+        message = f"backward returns {len(answer)} values for {len(names)} inputs ({', '.join(names)})"
+        hint = f"say which they are, for example returns=({example},)" if len(answer) < len(names) else ""
+        raise caller.error("backward", message, hint=hint)
+
+    def told(self, returns: Sequence[str], count: int) -> list[str | None]:
+        if len(returns) != count:
+            message = f"backward returns {count} values, and 'returns' names {len(returns)}"
+            raise self.caller.error("backward", message)
+        out = [meant(name, self.names) if name else None for name in returns]
+        for name, owner in zip(returns, out, strict=True):
+            if name and owner is None:
+                known = ", ".join(self.names)
+                raise SymgradError(f"returns: '{name}' is the gradient of none of the inputs {known}")
+        return out
+
+
+def meant(name: str, inputs: Sequence[str], *, exact: bool = True) -> str | None:
+    """The input whose gradient a name says it is: ``dx``, ``grad_x``, ``x_grad``; with ``exact`` also ``x`` itself."""
+    plain = {_plain(i): i for i in inputs}
+    if exact and name in inputs:
+        return name
+    if exact and _plain(name) in plain:
+        return plain[_plain(name)]
+    word = name.removeprefix("self.")
+    found = [plain[_plain(rest)] for rest in _readings(word) if _plain(rest) in plain]
+    return found[0] if found else None
+
+
+def _plain(name: str) -> str:
+    """``b0`` for ``params["b"][0]``: the last word, and what counts after it."""
+    words = re.findall(r"[^\[\]\"'. ]+", name)
+    last = max((n for n, word in enumerate(words) if not word.isdigit()), default=0)
+    return "".join(words[last:]).replace("_", "").lower()
+
+
+def _readings(name: str) -> Iterator[str]:
+    for prefix in ("dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "grad_", "gradient_", "delta_", "nabla_", "g_", "d_",
+                   "grad", "delta", "g", "d"):  # fmt: skip
+        if name.startswith(prefix) and len(name) > len(prefix):
+            yield name[len(prefix) :]
+    for suffix in ("_gradient", "_grad", "_bar", "_g", "_d", "grad", "bar"):
+        if name.endswith(suffix) and len(name) > len(suffix):
+            yield name[: -len(suffix)]
