@@ -20,6 +20,7 @@ from symgrad.frontends.expression import parse
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import Formula, Ref
 from symgrad.ops.balls import exact_ball, run_balls
+from symgrad.printing import expression_text
 from tests.tensor_witnesses import CPU, floats, in_arb, near, numbers, tensors
 
 Build = Callable[..., Ref]
@@ -202,6 +203,37 @@ def test_the_bias_gradient_is_a_sum_over_the_batch() -> None:
     dz = back.cotangents[z.index]
     assert steps[2].inputs == (dz,)
     assert steps[0].inputs[0] == dz == steps[1].inputs[1]
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (lambda m, x, w: m.sum(m.tanh(x @ w) * 2, axis=0), "sum(tanh(x@w)*2, axis=0)"),
+        (lambda m, x, w: m.sum(x), "sum(x)"),
+        (lambda m, x, w: m.mean(x + 1, axis=1, keepdims=True), "mean(x + 1, axis=1, keepdims=True)"),
+        (lambda m, x, w: m.transpose(x + x), "(x + x).T"),
+        (lambda m, x, w: m.transpose(x) @ x @ w, "x.T@x@w"),
+        (lambda m, x, w: x @ (w @ x), "x@(w@x)"),
+        (lambda m, x, w: m.index(x * 2, spec=(("slice", None, 1, None), -1)), "(x*2)[:1, -1]"),
+        (lambda m, x, w: m.index(x, spec=(("ints", (2,), (0, 1)), None)), "x[[0, 1], None]"),
+        (lambda m, x, w: m.set(x, 0, spec=(0,)), "set(x, [0], 0)"),
+        (lambda m, x, w: m.reshape(x, shape=(3, -1)), "x.reshape(3, 2)"),
+        (lambda m, x, w: m.concatenate(x, x, axis=-1), "concatenate([x, x], axis=1)"),
+        (lambda m, x, w: m.einsum(x, w, spec="ij,jk"), "einsum('ij,jk->ik', x, w)"),
+    ],
+)
+def test_steps_as_text(build: Build, text: str) -> None:
+    graph = made(build, x=(2, 3), w=(3, 2))
+    assert expression_text(graph, graph.output) == text
+
+
+def test_what_is_plain_is_not_written() -> None:
+    """Ones times x is x, a transposition undone is none, and a reshaped constant is a constant."""
+    graph = made(lambda m, x: m.transpose(m.transpose(x)) * m.broadcast_to(m.constant(1), shape=(2, 3)), x=(2, 3))
+    assert graph[graph.output].is_input
+    graph = made(lambda m, x: m.reshape(m.broadcast_to(m.constant(3), shape=(2, 3)), shape=(6,)) - 1, x=())
+    assert (graph[graph.output].op, graph[graph.output].shape) == ("broadcast_to", (6,))
+    assert run(graph, {0: 0.0}, [graph.output])[0].tolist() == [2.0] * 6
 
 
 def test_an_error_says_where() -> None:

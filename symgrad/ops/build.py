@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from symgrad.errors import InternalError, Span, Unsupported
-from symgrad.graph import GraphBuilder
+from symgrad.graph import GraphBuilder, Step
 from symgrad.ops.base import OPS, Op
 from symgrad.ops.tensor import Shape, ShapeError, TensorOp, broadcast, typed
 
@@ -128,6 +128,10 @@ class Formula:
             raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
         shapes = [r.shape for r in refs]
         shape = self._broadcast(op, shapes) if any(shapes) else ()
+        if shape and not label and any(r.shape and self.everywhere(r) for r in refs):
+            # One number over and over is that number: ones times x is x.
+            single = [self.everywhere(r) or r for r in refs]
+            return self.call("broadcast_to", self.call(name, *single), shape=shape)
         fold = _FOLDS.get(name)
         if fold is not None and not label:
             folded = fold(self, *refs)
@@ -138,6 +142,15 @@ class Formula:
             name, (r.index for r in refs), name=label, shape=shape, span=self.span, of=self.of
         )
         return Ref(self, index)
+
+    def everywhere(self, ref: Ref) -> Ref | None:
+        """The constant that an array holds at every place, where that is plain to see."""
+        step = self.builder.steps[ref.index]
+        if step.is_const:
+            return ref
+        op = OPS.get(step.op)
+        spread = isinstance(op, TensorOp) and op.uniform and self.builder.steps[step.inputs[0]].is_const
+        return self.ref(step.inputs[0]) if spread else None
 
     def _broadcast(self, op: Op, shapes: Sequence[Shape]) -> Shape:
         try:
@@ -159,10 +172,24 @@ class Formula:
             raise self._located(problem) from None
         if op.trivial is not None and not label and op.trivial(*shapes, **dict(settled)):
             return refs[0]
+        if op.name == "transpose" and not label:
+            below = self.builder.steps[refs[0].index]
+            if below.op == op.name and settled == typed(op.name, shapes, {"axes": _turned_back(below)})[0]:
+                return self.ref(below.inputs[0])
+        single = self.everywhere(refs[0]) if op.uniform and not label and len(refs) == 1 else None
+        if single is not None and (op.name != "broadcast_to" or single.index != refs[0].index):
+            return self.call("broadcast_to", single, shape=shape)
         index = self.builder.add(
             op.name, (r.index for r in refs), name=label, params=settled, shape=shape, span=self.span, of=self.of
         )
         return Ref(self, index)
+
+
+def _turned_back(step: Step) -> list[int]:
+    """The axes that undo a transposition."""
+    axes = dict(step.params)["axes"]
+    order = list(axes) if isinstance(axes, tuple) else []
+    return [order.index(a) for a in range(len(order))]
 
 
 @lru_cache(maxsize=256)

@@ -285,6 +285,26 @@ def _item(item: Any) -> str:
     return ",".join(map(str, item[2][:4])) + (",\\ldots" if len(item[2]) > 4 else "")
 
 
+def _python(item: Any) -> str:
+    """One item as Python writes it; a long list of places by its length."""
+    if item is None or isinstance(item, int):
+        return str(item)
+    if item == "...":
+        return "..."
+    if item[0] == "slice":
+        start, stop, step = ("" if v is None else str(v) for v in item[1:])
+        return f"{start}:{stop}" + (f":{step}" if step else "")
+    if item[0] == "input":
+        return f"{{{item[1]}}}"
+    if item[0] == "mask":
+        return f"<mask of {len(item[2])}>"
+    return f"{list(item[2])}" if len(item[1]) == 1 and len(item[2]) <= 8 else f"<{len(item[2])} places>"
+
+
+def _brackets(params: Mapping[str, Any]) -> str:
+    return ", ".join(_python(i) for i in params["spec"])
+
+
 def _inside(params: Mapping[str, Any]) -> str:
     return ",\\,".join(_item(i) for i in params["spec"])
 
@@ -297,7 +317,8 @@ declare(
     "index", 1, variadic=True, vjp=(_read_pull,), settle=_spec(1, "an index"), shape=_read_shape,
     run=lambda np, x, *indices, spec: x[numpy_index(spec, (x, *indices))], torch=_torch_read,
     write=lambda m, v, x, *indices, spec: m.set(x, v, *indices, spec=_moved(spec, 1)),
-    numpy="numpy.ndarray.__getitem__", typeset=lambda x, p: f"{x[0]}_{{[{_inside(p)}]}}",
+    numpy="numpy.ndarray.__getitem__", text=lambda p, s: f"{{0}}[{_brackets(p)}]", uniform=True,
+    typeset=lambda x, p: f"{x[0]}_{{[{_inside(p)}]}}",
     enclose=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),
     sympy=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),
     examples=(
@@ -328,10 +349,12 @@ declare(
     "set", 2, variadic=True, vjp=(_set_pull,), settle=_spec(2, "an assignment"),
     shape=lambda x, v, *indices, spec: x, run=_set, torch=_torch_set, numpy="numpy.ndarray.__setitem__",
     typeset=lambda x, p: f"{x[0]}\\left[{_inside(p)} \\leftarrow {x[1]}\\right]", examples=_WRITES,
+    text=lambda p, s: f"set({{0}}, [{_brackets(p)}], {{1}})",
 )  # fmt: skip
 # np.add.at, index_add_, scatter_add_: what is written twice is added twice.
 declare(
     "add_at", 2, variadic=True, vjp=(_add_pull,), settle=_spec(2, "an addition"),
     shape=lambda x, v, *indices, spec: x, run=_add_at, torch=_torch_add, numpy="numpy.add.at",
     typeset=lambda x, p: f"{x[0]}\\left[{_inside(p)} \\mathrel{{+}}= {x[1]}\\right]", examples=_WRITES,
+    text=lambda p, s: f"add_at({{0}}, [{_brackets(p)}], {{1}})",
 )  # fmt: skip

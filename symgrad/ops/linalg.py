@@ -204,6 +204,7 @@ def _identity(*shapes: Shape, spec: str) -> bool:
 declare(
     "einsum", 1, variadic=True, vjp=(_einsum_pull,), settle=_explicit, shape=_einsum_shape, run=_run_einsum,
     torch=_torch_einsum, numpy="numpy.einsum", typeset=_set_einsum, trivial=_identity,
+    text=lambda p, s: f"einsum('{p['spec']}', {', '.join(f'{{{i}}}' for i in range(len(s)))})",
     examples=(
         (((2, 3), (3, 4)), {"spec": "ij,jk->ik"}), (((2, 3),), {"spec": "ij->j"}),
         (((5, 2, 3), (5, 3)), {"spec": "bij,bj"}),

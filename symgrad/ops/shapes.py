@@ -65,11 +65,11 @@ def _new_shape(x: Shape, *, shape: Any) -> dict[str, Any]:
 
 
 declare(
-    "reshape", 1, vjp=(lambda m, g, y, x, shape: m.reshape(g, shape=shape_of(x)),),
+    "reshape", 1, uniform=True, vjp=(lambda m, g, y, x, shape: m.reshape(g, shape=shape_of(x)),),
     settle=_new_shape, shape=lambda x, shape: shape, trivial=lambda x, shape: x == shape,
     write=lambda m, v, x, shape: m.reshape(v, shape=shape_of(x)),
     run=lambda np, x, shape: np.reshape(x, shape), torch=lambda t, x, shape: t.reshape(x, shape),
-    numpy="numpy.reshape",
+    numpy="numpy.reshape", text=lambda p, s: f"{{0}}.reshape{p['shape']}",
     typeset=lambda x, p: f"\\operatorname{{reshape}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
     examples=(((((2, 3, 4)),), {"shape": (4, -1)}), (((6,),), {"shape": (2, 3)})),
 )  # fmt: skip
@@ -112,13 +112,14 @@ def _operand(text: str) -> str:
 
 
 declare(
-    "transpose", 1,
+    "transpose", 1, uniform=True,
     vjp=(lambda m, g, y, x, axes: m.transpose(g, axes=_inverse(axes)),),
     write=lambda m, v, x, axes: m.transpose(v, axes=_inverse(axes)),
     settle=_permutation, shape=lambda x, axes: tuple(x[a] for a in axes),
     trivial=lambda x, axes: axes == tuple(range(len(x))),
     run=lambda np, x, axes: np.transpose(x, axes), torch=lambda t, x, axes: t.permute(x, axes),
     numpy="numpy.transpose", typeset=_transposed,
+    text=lambda p, s: "{0}.T" if p["axes"] == tuple(range(len(s[0])))[::-1] else f"transpose({{0}}, {p['axes']})",
     examples=((((2, 3),), {}), (((2, 3, 4),), {"axes": (1, 2, 0)})),
 )  # fmt: skip
 
@@ -134,10 +135,10 @@ def _wider(x: Shape, *, shape: Any) -> dict[str, Any]:
 
 # Summing back to the shape of x is done for every op in backward.py.
 declare(
-    "broadcast_to", 1, vjp=(lambda m, g, y, x, shape: g,),
+    "broadcast_to", 1, uniform=True, vjp=(lambda m, g, y, x, shape: g,),
     settle=_wider, shape=lambda x, shape: shape, trivial=lambda x, shape: x == shape,
     run=lambda np, x, shape: np.broadcast_to(x, shape), torch=lambda t, x, shape: t.broadcast_to(x, shape),
-    numpy="numpy.broadcast_to",
+    numpy="numpy.broadcast_to", text=lambda p, s: f"broadcast_to({{0}}, {p['shape']})",
     typeset=lambda x, p: f"\\operatorname{{broadcast}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
     examples=((((3,),), {"shape": (2, 3)}), (((2, 1),), {"shape": (4, 2, 3)}), (((),), {"shape": (2, 2)})),
 )  # fmt: skip
@@ -181,7 +182,9 @@ declare(
     "concatenate", 1, variadic=True, vjp=(_cut,), settle=_join_axis,
     shape=lambda *shapes, axis: (*shapes[0][:axis], sum(s[axis] for s in shapes), *shapes[0][axis + 1 :]),
     run=lambda np, *x, axis: np.concatenate(x, axis), torch=lambda t, *x, axis: t.cat(x, axis),
-    numpy="numpy.concatenate", typeset=lambda x, p: "\\left[" + " \\mid ".join(x) + f"\\right]_{{{p['axis']}}}",
+    numpy="numpy.concatenate",
+    text=lambda p, s: f"concatenate([{', '.join(f'{{{i}}}' for i in range(len(s)))}], axis={p['axis']})",
+    typeset=lambda x, p: "\\left[" + " \\mid ".join(x) + f"\\right]_{{{p['axis']}}}",
     examples=((((2, 3), (2, 1), (2, 3)), {"axis": 1}), (((3,),), {}), (((1, 2), (2, 2)), {"axis": -2})),
 )  # fmt: skip
 

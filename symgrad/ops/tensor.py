@@ -52,8 +52,11 @@ class TensorOp(Op):
         variadic: it takes ``arity`` inputs or more.
         write: ``(m, v, x, *rest, **params) -> x`` with ``v`` in the place of what the op reads from ``x``: for ops
             whose value may be a view of their first input, so that writing into it changes that.
+        uniform: of an array of one number over and over it makes another of the same number.
         whole: its values are whole numbers: places, which another op may use as an index.
         typeset: ``(texts of the inputs, params) -> LaTeX``, where ``latex`` as a template cannot say it.
+        text: ``(params, input shapes) -> template`` of how Python writes it, where that is no plain call: ``{0}.T``,
+            ``{0}[1, :]``. An operand that stands before a dot or a bracket binds strongest.
         examples: applications with which the tests exercise it.
     """
 
@@ -66,7 +69,9 @@ class TensorOp(Op):
     variadic: bool = False
     write: Rule | None = None
     whole: bool = False
+    uniform: bool = False
     typeset: Callable[[Sequence[str], Mapping[str, Any]], str] | None = None
+    text: Callable[[Mapping[str, Any], Sequence[Shape]], str] | None = None
     examples: tuple[Example, ...] = ()
 
     @property
@@ -87,6 +92,19 @@ class TensorOp(Op):
     def tex(self, inputs: Sequence[str], params: Mapping[str, Any]) -> str:
         """The op applied to inputs that are LaTeX already."""
         return self.typeset(inputs, params) if self.typeset is not None else self.latex.format(*inputs)
+
+    def template(self, params: Mapping[str, Any], shapes: Sequence[Shape]) -> str:
+        """How Python writes it, with ``{0}``, ``{1}``, ... for the inputs; parameters that say nothing are left out."""
+        if self.text is not None:
+            return self.text(params, shapes)
+        words = [f"{{{i}}}" for i in range(len(shapes))]
+        everything = tuple(range(len(shapes[0]))) if shapes else ()
+        for key, value in params.items():
+            if value is False or (key == "axis" and value == everything) or (key == "k" and value == 0):
+                continue
+            short = isinstance(value, tuple) and len(value) == 1 and key == "axis"
+            words.append(f"{key}={value[0] if short else value!r}")
+        return f"{self.name}({', '.join(words)})"
 
     def incomplete(self) -> str:
         if self.partials or self.accurate or self.autograd or self.lower is not None:
@@ -231,7 +249,9 @@ def declare(
     variadic: bool = False,
     write: Rule | None = None,
     whole: bool = False,
+    uniform: bool = False,
     typeset: Callable[[Sequence[str], Mapping[str, Any]], str] | None = None,
+    text: Callable[[Mapping[str, Any], Sequence[Shape]], str] | None = None,
     examples: Sequence[Example] = (),
     ulp: float = 2.0,
 ) -> TensorOp:
@@ -256,8 +276,8 @@ def declare(
     op = TensorOp(
         name=name, arity=arity, partials=(), sympy=sympy or by_sympy, enclose=enclose or by_balls, latex=latex,
         torch=torch, numpy=numpy, infix=infix, ulp=ulp, named=True, hidden=True, vjp=tuple(vjp), shape=shape, run=run,
-        settle=settle, define=define, trivial=trivial, variadic=variadic, write=write, whole=whole, typeset=typeset,
-        examples=tuple(examples),
+        settle=settle, define=define, trivial=trivial, variadic=variadic, write=write, whole=whole, uniform=uniform,
+        typeset=typeset, text=text, examples=tuple(examples),
     )  # fmt: skip
     register(op)
     return op
