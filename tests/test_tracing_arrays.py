@@ -165,6 +165,40 @@ SCRIPTS: dict[str, str] = {
             p[key] -= 0.5 * p[key]
         w2 = w * 1; first = p["w"][0]
         """,
+    "out=": """
+        a = x * 2; b = a
+        np.clip(a, -1, 1, out=a)
+        c = b * 1
+        np.multiply(a, 3.0, out=a)
+        s = np.zeros(3)
+        np.sum(x, axis=0, out=s)
+        """,
+    "a character model": """
+        hs, xs, ps = {}, {}, {}
+        hs[-1] = np.copy(np.zeros((3, 1)))
+        inputs, targets = [0, 1, 1], [1, 1, 0]
+        Wxh = np.array([[0.1, 0.2], [-0.3, 0.4], [0.5, -0.6]]); Why = np.array([[0.3, -0.2, 0.1], [0.2, 0.7, -0.4]])
+        loss = 0
+        for t in range(len(inputs)):
+            xs[t] = np.zeros((2, 1))
+            xs[t][inputs[t]] = 1
+            hs[t] = np.tanh(np.dot(Wxh, xs[t]) + hs[t - 1])
+            y = np.dot(Why, hs[t])
+            ps[t] = np.exp(y) / np.sum(np.exp(y))
+            loss += -np.log(ps[t][targets[t], 0])
+        dWxh, dWhy = np.zeros_like(Wxh), np.zeros_like(Why)
+        dhnext = np.zeros_like(hs[0])
+        for t in reversed(range(len(inputs))):
+            dy = np.copy(ps[t])
+            dy[targets[t]] -= 1
+            dWhy += np.dot(dy, hs[t].T)
+            dh = np.dot(Why.T, dy) + dhnext
+            dhraw = (1 - hs[t] * hs[t]) * dh
+            dWxh += np.dot(dhraw, xs[t].T)
+            dhnext = dhraw
+        for d in [dWxh, dWhy]:
+            np.clip(d, -5, 5, out=d)
+        """,
     "rearranging": """
         win = np.lib.stride_tricks.sliding_window_view(x, (2, 2)); r = np.rot90(x); sw = np.swapaxes(x, 0, 1)
         mv = np.moveaxis(x[None], 0, -1); tr = np.trace(w[:2]); lo = np.tril(w[:2]); dg = np.diag(x[0])
@@ -318,7 +352,7 @@ def test_labels_are_data() -> None:
         ("z = np.concatenate([x, w])", "exception", "concatenate of shapes (2, 3) and (3, 2)"),
         ("x[0] = np.ones(2)", "exception", "a value of shape (2,) does not fit"),
         ("z = x.sum(axis=2)", "exception", "sum over axis 2 of shape (2, 3)"),
-        ("z = np.sum(x, out=x)", "unsupported", "out="),
+        ("z = np.sum(x, out=x)", "exception", "cannot hold a result of shape ()"),
         ("z = np.fft.fft(x)", "unsupported", "numpy.fft"),
         ("z = x.nonsense()", "exception", "no attribute"),
     ],

@@ -237,6 +237,8 @@ def item(array: Array) -> Any:
     """``.item()`` and ``float()``: the same step as a Python number."""
     if array.data.size != 1:
         raise ValueError("only one element tensors can be converted to Python scalars")
+    if array.data.dtype == bool and array.step is None:
+        return bool(array.data.item())  # a truth that was looked at
     if array.data.ndim:
         array = array[(0,) * array.data.ndim]
     return array if not isinstance(array, Array) else number(array.tr, array.data.item(), array.place)

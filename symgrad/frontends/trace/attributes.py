@@ -102,6 +102,10 @@ def _size(x: Any, *args: Any) -> Any:
     return np.shape(raw(x))[int(args[0])] if args else np.shape(raw(x))
 
 
+def _home(x: Any) -> str:
+    return "torch" if isinstance(x, Tensor) else "numpy"
+
+
 def library_name(x: Any, name: str) -> str | None:
     """The method's name in the table of library functions."""
     dotted = f"torch.Tensor.{name}" if x.flavour == TENSOR else f"numpy.ndarray.{name}"
@@ -134,8 +138,8 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "fill_": (TENSOR, _fill),
     "argsort": (ARRAY, lambda x, axis=-1: type(x)(x.tr, np.argsort(x.data, axis=int(axis)))),
     "round": (NUMPY, lambda x, *a, **kw: HANDLERS["numpy.round"](x.tr, x, *a)),
-    "all": (ARRAY, lambda x: bool(np.all(raw(x)))),
-    "any": (ARRAY, lambda x: bool(np.any(raw(x)))),
+    "all": (ARRAY, lambda x, *a, **kw: HANDLERS[f"{_home(x)}.all"](x.tr, x, *a, **kw)),
+    "any": (ARRAY, lambda x, *a, **kw: HANDLERS[f"{_home(x)}.any"](x.tr, x, *a, **kw)),
     "backward": (TENSOR, lambda x, gradient=None, **kw: autograd.backward(x, gradient)),
     "retain_grad": (TENSOR, autograd.retain),
     "requires_grad_": (TENSOR, _requires_grad),

@@ -17,6 +17,7 @@ from symgrad.frontends.trace.registry import (
     CONSTANTS,
     HANDLERS,
     SPELLED,
+    Facade,
     Marker,
     as_array,
     constant,
@@ -24,7 +25,7 @@ from symgrad.frontends.trace.registry import (
     lift,
     traced,
 )
-from symgrad.frontends.trace.shaped import add_at
+from symgrad.frontends.trace.shaped import add_at, given_out
 from symgrad.frontends.trace.shaped import call as library
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import NUMPY, NumpyFloat, Scalar, TracedInt, Value, apply, exact, number, rewrap
@@ -208,11 +209,14 @@ def _positive(tr: Tracer, x: Any) -> Any:
 
 
 @traced("numpy.clip")
-def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    out = lift(tr, x, NUMPY)
-    if a_min is not None:
-        out = apply("max", (out, a_min), floor=NUMPY)
-    return out if a_max is None else apply("min", (out, a_max), floor=NUMPY)
+def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **other: Any) -> Any:
+    found = lift(tr, x, NUMPY)
+    low, high = other.get("min", a_min), other.get("max", a_max)
+    if low is not None:
+        found = apply("max", (found, low), floor=NUMPY)
+    if high is not None:
+        found = apply("min", (found, high), floor=NUMPY)
+    return found if out is None else given_out(out, found)
 
 
 @traced("numpy.add.at")
@@ -308,7 +312,21 @@ def compare(function: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("isclose", "allclose", "array_equal", "isnan", "isinf", "isfinite", "all", "any"):
     HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = compare(getattr(np, _name))
-HANDLERS["torch.isclose"] = lambda tr, *args, **kw: Tensor(tr, compare(np.isclose)(tr, *args, **kw))
+
+
+def _as_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
+    """torch gives a tensor of truths, if of one only: scripts take its ``.item()``."""
+    run = compare(function)
+
+    def call(tr: Tracer, *args: Any, dim: Any = None, **kwargs: Any) -> Any:
+        found = run(tr, *args, **kwargs) if dim is None else run(tr, *args, axis=dim, **kwargs)
+        return Tensor(tr, found.data if isinstance(found, Array) else np.asarray(found))
+
+    return call
+
+
+for _name in ("isclose", "isnan", "isinf", "isfinite", "all", "any"):
+    HANDLERS[f"torch.{_name}"] = _as_tensor(getattr(np, _name))
 HANDLERS["torch.equal"] = compare(np.array_equal)
 
 
@@ -387,6 +405,45 @@ def _draws(name: str) -> Callable[..., Any]:
 
 for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
     HANDLERS[f"numpy.random.{_name}"] = _draws(_name)
+
+
+@traced("numpy.random.permutation", "numpy.random.choice")
+def _chosen(tr: Tracer, x: Any, size: Any = None, replace: Any = True, p: Any = None) -> Any:
+    """A permutation of so many numbers, or so many of them: places, which are data."""
+    source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
+    if not isinstance(x, int):
+        tr.unsupported("drawing from an array")
+    if size is None and p is None:
+        return Array(tr, source.permutation(size_of(tr, x)[0]))
+    found = source.choice(size_of(tr, x)[0], size, bool(replace), None if p is None else bare(p))
+    return Array(tr, found) if np.ndim(found) else int(found)
+
+
+@traced("numpy.random.default_rng")
+def _generator(tr: Tracer, seed: Any = None) -> Any:
+    tr.__dict__["numpy_generator"] = np.random.default_rng(0 if seed is None else int(seed))
+    return Facade(tr, "numpy.random.Generator")
+
+
+def _generates(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        source = tr.__dict__["numpy_generator"]
+        size = kwargs.get("size", args[0] if args and name in ("standard_normal", "random") else None)
+        if size is not None:
+            size_of(tr, size)
+        plain = [tuple(int(n) for n in a) if isinstance(a, tuple | list) else raw(a) for a in args]
+        for a in plain[2:]:
+            size_of(tr, a)
+        value = getattr(source, name)(*plain, **{k: raw(v) for k, v in kwargs.items() if k != "dtype"})
+        if isinstance(value, np.ndarray):
+            return Array(tr, value)
+        return int(value) if isinstance(value, int | np.integer) else number(tr, float(value), None, NUMPY)
+
+    return call
+
+
+for _name in ("standard_normal", "normal", "uniform", "random", "integers"):
+    HANDLERS[f"numpy.random.Generator.{_name}"] = _generates(_name)
 
 
 @traced("numpy.random.seed")

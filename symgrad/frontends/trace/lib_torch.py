@@ -14,7 +14,7 @@ from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, size_of
-from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Facade, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
 
@@ -108,6 +108,31 @@ def _draw(name: str) -> Callable[..., Any]:
         return autograd.track(made) if options.get("requires_grad") else made
 
     return call
+
+
+@traced("torch.Generator")
+def _generator(tr: Tracer, *args: Any, **options: Any) -> Any:
+    return Facade(tr, "torch.Generator")
+
+
+@traced("torch.Generator.manual_seed")
+def _seeded(tr: Tracer, seed: Any = 0) -> Any:
+    _seed(tr, seed)
+    return Facade(tr, "torch.Generator")
+
+
+@traced("torch.randint")
+def _randint(tr: Tracer, low: Any, high: Any, size: Any = None, **options: Any) -> Any:
+    if size is None:
+        low, high, size = 0, low, high
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    return Tensor(tr, source.randint(int(low), int(high), size_of(tr, size)))
+
+
+@traced("torch.randperm")
+def _randperm(tr: Tracer, n: Any, **options: Any) -> Any:
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    return Tensor(tr, source.permutation(size_of(tr, n)[0]))
 
 
 HANDLERS["torch.rand"] = _draw("rand")

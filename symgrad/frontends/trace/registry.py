@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor, item
-from symgrad.frontends.trace.shaped import call, gather
+from symgrad.frontends.trace.shaped import call, gather, given_out
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import FLOAT, NUMPY, TENSOR, Value, apply, number
 from symgrad.ops import OPS, SPELLINGS, Op
@@ -101,6 +101,9 @@ def elementwise(
     for keyword in KEYWORDS.get(op.name, ("input", "other"))[len(operands) :]:
         if keyword in kw:
             operands.append(kw.pop(keyword))
+    out = kw.pop("out", None)
+    if out is not None:
+        return given_out(out, elementwise(tr, name, op, run, floor, *operands, **kw))
     for extra in list(kw):
         if extra in IGNORED:
             kw.pop(extra)

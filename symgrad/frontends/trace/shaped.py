@@ -266,6 +266,9 @@ def _plain(value: Any) -> Any:
 def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     """A function or method of NumPy or torch, under its dotted name."""
     tr.alive()
+    out = kwargs.pop("out", None)
+    if out is not None:
+        return given_out(out, call(tr, name, *args, **kwargs))
     floor = TENSOR if name.startswith("torch.") else INT
     ready = [_argument(tr, a) for a in args]
     named = {k: _argument(tr, v) for k, v in kwargs.items() if k not in ("dtype", "device")}
@@ -278,6 +281,15 @@ def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     except Unsupported as problem:
         return tr.unsupported(problem.message)
     return Extreme(found) if hasattr(type(found), "_fields") else found
+
+
+def given_out(out: Any, result: Any) -> Any:
+    """``out=``: an array takes the result over, and every name of it sees that."""
+    if isinstance(out, tuple) and len(out) == 1:
+        out = out[0]
+    if not isinstance(out, Array):
+        raise TypeError("return arrays must be of ArrayType")
+    return out.replace(result)
 
 
 def _argument(tr: Tracer, value: Any) -> Any:
