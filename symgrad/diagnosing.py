@@ -21,7 +21,7 @@ from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import Graph, GraphBuilder
+from symgrad.graph import INPUT, Graph, GraphBuilder
 from symgrad.ops import OPS
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report
@@ -422,8 +422,17 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     ][:12]
 
 
+def _cut(trace: Trace, loss: int) -> Graph:
+    """The graph in which what was detached, and is a part of the loss, is a number of its own."""
+    graph = Graph(trace.graph.steps, loss, trace.graph.source)
+    needed = graph.ancestors(loss)
+    cuts = {i for i in trace.cuts if needed[i]}
+    steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
+    return Graph(tuple(steps), loss, graph.source)
+
+
 def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
-    base = trace.graph
+    base = _cut(trace, loss)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))

@@ -47,7 +47,9 @@ class Aims:
     def targets(self, unit: Unit, line: Line, without: Collection[int] = ()) -> list[Quantity]:
         """The candidates for one assignment; ``without``: steps of the line that are not to be believed."""
         used = [i for i in line.used() if i not in without]
-        upstream = self._upstream(unit, used)
+        # What was accumulated so far is no upstream gradient, though its value may be one's.
+        given = [i for i in used if not (unit.augmented and i == unit.previous)]
+        upstream = self._upstream(unit, given)
         if not self.reading.pairs(unit.name):
             held = self.follows(unit) if is_bare(unit.name) else -1
             return self._onward(upstream, [self.replay.corrected(i) for i in used], held)
@@ -158,7 +160,7 @@ class Aims:
         fed = [p for p in pairs if any((t, p[1]) in self.truth.along for t in upstream)] or list(pairs)
         if len(fed) > 10 * MANY:
             fed = [p for p in fed if p[1] in near] or fed[: 10 * MANY]
-        forward = {self.layout.origin(i) for i in used}
+        forward = {self.layout.original(i) for i in used}
         children = self.layout.children
 
         def nearness(pair: Pair) -> int:
@@ -167,13 +169,14 @@ class Aims:
                 around.update(self.graph.steps[k].inputs)
                 for deeper in children[k][:MANY]:
                     around.update(self.graph.steps[deeper].inputs)
-            return len({self.layout.origin(i) for i in around} & forward)
+            return len({self.layout.original(i) for i in around} & forward)
 
         yield from sorted(fed, key=nearness, reverse=True)[:NEAREST]
 
     def _near(self, used: Collection[int]) -> dict[int, int]:
         """Forward steps a few steps on from those that a line uses, and how many."""
-        near = {j: 0 for i in used for j in (i, self.layout.origin(i)) if self.layout.is_forward(j)}
+        near = {j: 0 for i in used for j in (i, self.layout.origin(i), self.layout.original(i))}
+        near = {j: 0 for j in near if self.layout.is_forward(j)}
         # A weight is used everywhere, and so says nothing about where.
         near = {i: 0 for i in near if len(self.layout.children[i]) <= MANY}
         edge = list(near)

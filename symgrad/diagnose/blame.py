@@ -20,9 +20,10 @@ from symgrad.diagnose.repair import Context, Line, Place, Repair, pair_repairs, 
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply
+from symgrad.diagnose.vectors import Vec, apply, each
 from symgrad.enclosure import precision
 from symgrad.errors import Span
+from symgrad.ops import OPS
 
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 
@@ -66,6 +67,8 @@ class Verdicts:
         roots, right, inherited: as their names say.
         literal: assignments with a number written out where a variable of the same value belongs.
         meaning: step -> what it holds.
+        limited: assignments that clip a gradient.
+        misnamed: assignments that hold something true, though not what their names say.
         doubts: assignments that were not under suspicion, and nevertheless are not what they should be.
     """
 
@@ -75,6 +78,8 @@ class Verdicts:
     literal: list[tuple[Unit, Repair]] = field(default_factory=list)
     meaning: dict[int, Quantity] = field(default_factory=dict)
     doubts: list[Unit] = field(default_factory=list)
+    limited: list[Unit] = field(default_factory=list)
+    misnamed: list[Unit] = field(default_factory=list)
 
 
 class Walk:
@@ -101,6 +106,7 @@ class Walk:
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints = suspects, hints or {}
         self._settled: set[int] = set()
+        self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
         self._held: dict[tuple[str, int, int], int] = {}
 
@@ -254,7 +260,9 @@ class Walk:
         if partly and self.aims.accumulates_on(unit):
             self._settle(unit, readings[0])
             return
-        accepted = self._score(unit.step, self.corrected(unit.step), used_later)
+        accepted: float = self._score(unit.step, self.corrected(unit.step), used_later)
+        if not partly and all(q.kind in ("local", "term", "tangent") for q in readings):
+            accepted -= 0.5  # a weight happens to be the local derivative of something, always
         for target in self._targets(unit):
             if self._score(unit.step, target.vec, used_later) > accepted:
                 self._root(unit)
@@ -262,7 +270,8 @@ class Walk:
         if final and self.reading.is_result(unit.name) and not partly:
             self._root(unit)
             return
-        self._settle(unit, readings[0])
+        plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit
+        self._settle(unit, readings[0], plainly=plainly)
 
     def _score(self, i: int, vec: Vec, used_later: Sequence[int]) -> int:
         """How many of the next assignments come out as something true if this step has this value."""
@@ -286,8 +295,14 @@ class Walk:
             self.reading.says(q, unit.name) and not (ends and q.kind in ("contribution", "sum", "term")) for q in found
         )
 
-    def _settle(self, unit: Unit, meaning: Quantity) -> None:
+    def _settle(self, unit: Unit, meaning: Quantity, *, plainly: bool = True) -> None:
+        """The assignment is believed; ``plainly`` unless it holds something else than its name says."""
         i = unit.step
+        if not plainly:
+            self._settled.add(i)
+            self._mean(i, meaning)
+            self.out.misnamed.append(unit)
+            return
         self._settled.add(i)
         self._mean(i, meaning)
         same = self.layout.actual(i).same(self.corrected(i))
@@ -334,6 +349,11 @@ class Walk:
 
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
         line = self.line(unit)
+        limited = self._limited(line)
+        if limited is not None:
+            self.out.limited.append(unit)
+            self._put_right(unit, limited)
+            return
         if not self._is_suspect(unit, line):
             self.out.doubts.append(unit)
             self._settled.add(unit.step)
@@ -358,7 +378,14 @@ class Walk:
                 self._settle(unit, target)
             return
         breaker = self._lost(unit, target)
-        if breaker is not None:
+        if self._overwrites(unit):
+            place = Place(unit.step, -1, -1, target.vec, ())
+            words = f"overwrites {unit.name} before its old value is used"
+            chosen = (Repair(place, "overwritten", words, 0.8),)
+            best = (0.8, target, chosen)
+        elif (habit := self._habit(unit, chosen)) is not None:
+            chosen = (habit,)
+        elif breaker is not None:
             unit, chosen = breaker, (self._regained(breaker),)
             best = (0.0, target, chosen)
             key = _key(unit)
@@ -377,6 +404,15 @@ class Walk:
     def _unexplained(self, unit: Unit) -> float:
         """Some value at some place always makes a result right; that alone is no reason to blame the place."""
         return UNEXPLAINED * (2 if unit.step in self.hints else 1)
+
+    def _limited(self, line: Line) -> Quantity | None:
+        """What a gradient is that is only clipped here: a deliberate difference."""
+        inside = line.inside()
+        ops = [OPS[self.graph.steps[i].op] for i in inside]
+        if not any(op.limits for op in ops) or not all(op.limits or op.renames for op in ops):
+            return None
+        held = [m for i in line.used() if (m := self.out.meaning.get(i)) is not None]
+        return held[0] if len(held) == 1 else None
 
     def _best(
         self, unit: Unit, line: Line, targets: Sequence[Quantity]
@@ -449,6 +485,15 @@ class Walk:
             gap = target.vec - self.corrected(unit.step)
         if gap.is_zero:
             return None
+        total = None
+        for earlier in reversed(mine[:-1]):
+            # dw = dz*hs[t] in a loop: all rounds but the last are lost.
+            if unit.augmented or (earlier.line != unit.line and not self.corrected(earlier.step).is_zero):
+                break
+            value = self.corrected(earlier.step)
+            total = value if total is None else total + value
+            if earlier.line == unit.line and total.same(gap):
+                return unit
         for n, earlier in enumerate(mine[:-1]):
             follower = mine[n + 1]
             if follower.augmented or earlier.step == follower.step or self.layout.feeds(earlier.step, {follower.step}):
@@ -458,6 +503,33 @@ class Walk:
             if self.corrected(earlier.step).same(gap):
                 return follower
         return None
+
+    def _habit(self, unit: Unit, chosen: Sequence[Repair]) -> Repair | None:
+        """p - y for the gradient at a sigmoid's input, where the loss is not the cross-entropy that this belongs to."""
+        if len(chosen) != 1 or chosen[0].quantity is None or chosen[0].quantity.kind != "local":
+            return None
+        repair, q = chosen[0], chosen[0].quantity
+        links = (self.truth.written_out.get(q.top), *self.truth.links.get(q.top, ()))
+        op = next((link.op for link in links if link is not None and link.op is not None), None)
+        if repair.mistake != "missing-factor" or repair.place.parent >= 0 or op is None or op.canonical is None:
+            return None
+        rule, loss = op.canonical
+        found, y = self.corrected(unit.step), self.truth.values[q.top]
+        for i in self.truth.leaves:
+            target = self.truth.values[i]
+            if (
+                y is not None
+                and target is not None
+                and each(lambda a, b: rule(None, a, None, b), y, target).same(found)
+            ):
+                return replace(
+                    repair, mistake="other-objective", words=f"is the gradient of {loss}, and the loss is not"
+                )
+        return None
+
+    def _overwrites(self, unit: Unit) -> bool:
+        """A name of the forward pass, which stands for no derivative, gets another value."""
+        return unit.name in self._forward and not self.reading.pairs(unit.name)
 
     def _regained(self, unit: Unit) -> Repair:
         """``=`` should be ``+=``."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from symgrad.diagnose import frames
+from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
@@ -74,13 +74,18 @@ def diagnose(subject: Subject) -> Diagnosis:
     walk = search.run()
     verdicts = walk.out
     verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
+    verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts, layout.variable)
     source = SourceMap(subject.source)
     found = []
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
-    notes = tuple(_literal_note(unit, repair, wording) for unit, repair in verdicts.literal)
+    notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
+    if not verdicts.roots:
+        notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
+    notes += truncated
+    notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
         tuple(blames),
         tuple(verdicts.right),
@@ -140,6 +145,12 @@ def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:
     return (
         f"line {unit.line}: a number stands where {name} does in the forward pass; right while {name} keeps its value"
     )
+
+
+def _misnamed_note(unit: Unit, meaning: Quantity, wording: Wording) -> str:
+    top = meaning.top if meaning.top >= 0 else wording.subject.loss
+    held = wording.factor(top, meaning.bottom) if meaning.kind != "sum" else "a part of a gradient"
+    return f"line {unit.line}: {unit.name} holds {held}, not what its name says; every result that uses it is right"
 
 
 def _distinct(blames: list[Blame]) -> list[Blame]:

@@ -57,15 +57,19 @@ def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMa
     expected = wording.expected(root.target, root.unit.step)
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
+    code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
     message = (
         f"this is not {what}, nor a part of it"
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )
+    if root.found.is_zero and subject.graph.steps[root.unit.step].is_leaf:
+        code = mistake = "never-assigned"
+        message = f"{root.unit.name} is never given its value: it is still zero where it is used"
     return _make(
         root,
-        "wrong-value",
-        "wrong-formula" if expected else "unknown",
+        code,
+        mistake,
         message,
         span,
         "",
@@ -305,6 +309,8 @@ def _code(repair: Repair) -> str:
         "missing-factor": "missing-factor",
         "lost-accumulation": "lost-accumulation",
         "extra-factor": "extra-factor",
+        "overwritten": "overwritten",
+        "other-objective": "other-objective",
     }.get(repair.mistake, "wrong-factor")
 
 
@@ -327,6 +333,8 @@ def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
         if q is not None and q.kind == "local" and not repair.combine
         else f"`{_short(text)}`"
     )
+    if repair.mistake in ("overwritten", "other-objective"):
+        return f"`{_short(text)}` {words}"
     if repair.regain:
         return f"`=` throws away what {repair.regain} held already; it should be `+=`"
     if repair.combine and q is not None:

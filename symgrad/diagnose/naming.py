@@ -129,3 +129,8 @@ def singulars(bottom: str) -> Iterator[str]:
         if stem:
             yield stem
             yield from (stem + end for end in _LISTS)
+
+
+def stem_of(name: str) -> str:
+    """What the entries of a series have in common: ``h`` of ``h2``, ``hs`` of ``hs[3]``."""
+    return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")

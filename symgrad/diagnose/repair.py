@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
@@ -348,7 +349,7 @@ def _known_factor(
 ) -> Iterator[Repair]:
     """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
     if place.parent < 0:
-        return
+        right = [q for q in context.known.right(place.wanted) if q.kind == "local"]
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
@@ -434,7 +435,7 @@ def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
     for power, wanted in ((2, have * have), (3, have * have * have)):
         if wanted.same(place.wanted):
             yield Repair(
-                place, "wrong-formula", "is of another power than belongs here", 1.15, number=power, combine="**"
+                place, "missing-factor", "is of a lower power than belongs here", 1.15, number=power, combine="**"
             )
 
 
@@ -484,19 +485,19 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
 def _swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
     """Names the mistake of writing one variable for another."""
     a, b = found, wanted.bottom
+    first, second = variables(a), variables(b)
+    if "[" in first and "[" in second and stem_of(first) == stem_of(second):
+        return "wrong-time-step", "is the value of another step in time"
     for links in (known.truth.links.get(a, ()), known.truth.links.get(b, ())):
         for link in links:
             if {link.top, link.bottom} == {a, b}:
                 if link.top == b:
                     return "input-for-output", "uses the input where the output belongs"
                 return "input-for-output", "uses the output where the input belongs"
-    if _stem(variables(a)) and _stem(variables(a)) == _stem(variables(b)):
+    steps = known.truth.subject.graph.steps
+    if stem_of(first) and stem_of(first) == stem_of(second) and not (steps[a].is_input and steps[b].is_input):
         return "wrong-time-step", "is the value of another step in time"
     return "wrong-variable", "is another variable than belongs here"
-
-
-def _stem(name: str) -> str:
-    return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
 
 
 def _alternatives(name: str) -> Sequence[str]:

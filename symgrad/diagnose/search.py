@@ -66,6 +66,8 @@ class Search:
             return first
         answer = self._answer(first)
         lines = _lines(first)
+        if not answer.left and out.limited and not out.roots and not out.doubts:
+            return first  # every difference is deliberate
         if not answer.left and out.roots and all(r.cost <= PLAIN and r.repairs for r in out.roots):
             return first
         sites = self._sites(wrong)
@@ -121,6 +123,8 @@ class Search:
             step = units[0].step if units else -1
             if len({u.step for u in units}) != 1 or self.layout.is_forward(step):
                 continue
+            if self.layout.graph.steps[step].is_leaf and any((u.name, step) in self.layout.continued for u in units):
+                continue  # the start of an accumulation
             if self.layout.units_at[step][0].line != line:
                 continue  # what stands here is a value of another line
             others = {u.step for n in lines if n != line for u in self._at_line.get(n, ())}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from symgrad.diagnose.naming import claims, normal, stem_of
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
@@ -82,7 +83,9 @@ def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -
     The same subject gives the same points: a diagnosis must not depend on luck.
     """
     rng = random.Random(20260101)
-    leaves = [i for i in subject.leaves() if i not in frozen]
+    groups = _distributions(subject)
+    together = {i for group in groups for i in group}
+    leaves = [i for i in subject.leaves() if i not in frozen and i not in together]
     points = [dict(subject.point)]
     for _ in range(RANDOM_POINTS):
         moved = dict(subject.point)
@@ -91,8 +94,25 @@ def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -
             step = Fraction(rng.uniform(0.2, 1.0)).limit_denominator(10**6) * rng.choice((-1, 1))
             scale = Fraction(radius).limit_denominator(1000)
             moved[i] = value * (1 + scale * step) + scale * Fraction(rng.uniform(-1, 1)).limit_denominator(10**6) / 4
+        for group in groups:
+            weights = [Fraction(rng.uniform(0.1, 1.0)).limit_denominator(10**6) for _ in group]
+            moved.update(zip(group, (w / sum(weights) for w in weights), strict=True))
         points.append(moved)
     return points
+
+
+def _distributions(subject: Subject) -> list[list[int]]:
+    """Inputs of one name that add up to one, and that nobody differentiates by: one-hot labels, target probabilities.
+
+    They stay a distribution at every point: p - y is the gradient of softmax and cross-entropy for such y only.
+    """
+    claimed = {c.bottom for unit in subject.units for c in claims(unit.name)}
+    groups: dict[str, list[int]] = {}
+    for i in subject.leaves():
+        name = subject.names.get(i, "")
+        if name and normal(name) not in claimed and 0 <= subject.point[i] <= 1:
+            groups.setdefault(stem_of(name), []).append(i)
+    return [g for g in groups.values() if len(g) > 1 and sum(subject.point[i] for i in g) == 1]
 
 
 def forward_values(subject: Subject, points: Sequence[Mapping[int, Fraction]]) -> list[Vec | None]:

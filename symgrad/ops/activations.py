@@ -41,6 +41,7 @@ register(
         accurate=(lambda m, y, x: m.sigmoid(x) * m.sigmoid(-x),), autograd=(lambda m, y, x: (1 - y) * y,),
         sympy=lambda x: 1 / (1 + sp.exp(-x)), enclose=_sigmoid, torch="torch.sigmoid",
         latex="\\sigma\\left({0}\\right)", aliases=("logistic", "expit", "σ"),
+        canonical=(lambda m, y, x, target: y - target, "cross-entropy"),
         points=(*REALS, (0.0,), (40.0,), (-40.0,)), residual=_sigmoid_residual, named=True,
         pitfalls=(
             Pitfall(lambda m, y, x: x * (1 - x), "uses its input {0} where its output {y} belongs", "input-for-output"),

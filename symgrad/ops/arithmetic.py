@@ -294,6 +294,7 @@ register(
         "max", 2, (lambda m, y, a, b: m.heaviside(a - b), lambda m, y, a, b: m.heaviside(b - a)),
         sympy=sp.Max, enclose=lambda a, b: a.max(b),
         torch=lambda t, a, b: t.maximum(*as_tensors(t, a, b)), numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
+        limits=True,
         latex="\\max\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
         points=((3.0, -4.0), (-2.5, 0.75), (1.5, 2.5), (3.0, 2.0)),
     )
@@ -304,6 +305,7 @@ register(
         "min", 2, (lambda m, y, a, b: m.heaviside(b - a), lambda m, y, a, b: m.heaviside(a - b)),
         sympy=sp.Min, enclose=lambda a, b: a.min(b),
         torch=lambda t, a, b: t.minimum(*as_tensors(t, a, b)), numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
+        limits=True,
         latex="\\min\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
         points=((3.0, -4.0), (-2.5, 0.75), (1.5, 2.5), (3.0, 2.0)),
     )

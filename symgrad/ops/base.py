@@ -115,6 +115,9 @@ class Op:
         named: SymPy has no function for it, so closed forms show it under its own name.
         points: inputs at which the tests exercise it.
         hidden: not accepted in expressions (it only appears in derivatives).
+        limits: gradients are clipped with it.
+        canonical: the gradient at the input, ``(m, y, x, target)``, of the loss that goes with the op, and that loss's
+            name: what is written by habit where the loss is another one.
         lossy: where the accurate factor is ill-conditioned: a predicate on floats, and the words that name it.
     """
 
@@ -142,6 +145,8 @@ class Op:
     named: bool = False
     points: tuple[tuple[float, ...], ...] = ()
     hidden: bool = False
+    limits: bool = False
+    canonical: tuple[Rule, str] | None = None
     lossy: tuple[Callable[..., bool], str] | None = None
 
     @property

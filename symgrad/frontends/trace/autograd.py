@@ -207,8 +207,16 @@ def grad_of(
 
 
 def detached(tensor: Tensor) -> Tensor:
-    """The same number, the same step, off the tape; in-place changes of it are not seen by the original."""
-    return Tensor(tensor.tr, tensor.data, tensor.place, tensor.dtype)
+    """The same number off the tape; in-place changes of it are not seen by the original.
+
+    A step of its own: where the loss depends on it, no gradient flows through it.
+    """
+    tr = tensor.tr
+    if not tr.varies[tensor.place]:
+        return Tensor(tr, tensor.data, tensor.place, tensor.dtype)
+    step = tr.emit("alias", (tensor.place,), tensor.data)
+    tr.cuts.append(step)
+    return Tensor(tr, tensor.data, step, tensor.dtype)
 
 
 def to_numpy(tensor: Array) -> Any:

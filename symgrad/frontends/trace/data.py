@@ -121,6 +121,7 @@ class Trace:
         backward_calls: where torch's autograd was started.
         grad_reads: where its result was read.
         callers: for steps made inside a function of the script, where that function was called.
+        cuts: steps that a gradient does not flow through: ``.detach()``.
         prints: what the script printed, line by line.
         notes: what was evaluated as a constant since it could not be traced.
         error: why the run stopped before its end; what was traced before it is kept.
@@ -133,6 +134,7 @@ class Trace:
     backward_calls: tuple[BackwardCall, ...] = ()
     grad_reads: tuple[GradRead, ...] = ()
     callers: Mapping[int, Span] = field(default_factory=dict)
+    cuts: tuple[int, ...] = ()
     prints: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     error: TraceError | None = None
@@ -157,6 +159,7 @@ class Trace:
             "backward_calls": [[c.step, span(c.span)] for c in self.backward_calls],
             "grad_reads": [[g.target, g.step, span(g.span)] for g in self.grad_reads],
             "callers": [[i, span(s)] for i, s in self.callers.items()],
+            "cuts": list(self.cuts),
             "prints": list(self.prints),
             "notes": [[n.message, span(n.span)] for n in self.notes],
             "error": None,
@@ -215,6 +218,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         backward_calls=tuple(BackwardCall(step(i), span(s)) for i, s in data["backward_calls"]),
         grad_reads=tuple(GradRead(step(t), step(i), span(s)) for t, i, s in data["grad_reads"]),
         callers={step(i): span(s) for i, s in data["callers"]},
+        cuts=tuple(step(i) for i in data["cuts"]),
         prints=tuple(str(p) for p in data["prints"]),
         notes=tuple(Note(str(m), span(s)) for m, s in data["notes"]),
         error=error,

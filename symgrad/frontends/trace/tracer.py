@@ -58,6 +58,8 @@ class Tracer:
         self.leaves: list[Leaf] = []
         self.backward_calls: list[BackwardCall] = []
         self.grad_reads: list[GradRead] = []
+        #: Steps through which no gradient flows: what was detached.
+        self.cuts: list[int] = []
         self.notes: dict[tuple[str, Span], Note] = {}
         #: Steps of tensors that torch was asked to differentiate with respect to.
         self.grad_steps: set[int] = set()
@@ -302,6 +304,7 @@ class Tracer:
             backward_calls=tuple(self.backward_calls),
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
+            cuts=tuple(self.cuts),
             prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n"))
             if printed
             else (),
