@@ -1,12 +1,20 @@
-"""The reverse pass: a graph in, and out of it the graph of its derivative, one chain-rule factor a step."""
+"""The reverse pass: a graph in, and out of it the graph of its derivative, one chain-rule factor a step.
+
+An elementwise op multiplies the cotangent by its local factor; any other op pulls the cotangent back by its ``vjp``.
+Either way, what an input gets has that input's shape: where it was broadcast, its copies are added up here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from symgrad.errors import InternalError
 from symgrad.graph import Graph, GraphBuilder
-from symgrad.ops import OPS, Formula, Op, Ref, Rule
+from symgrad.ops import OPS, Formula, Op, Ref, Rule, Shape, TensorOp
+
+#: The ``local`` of an edge through an op that is not elementwise.
+NO_LOCAL = -1
 
 #: Chooses the rule for (op, input position).
 Chooser = Callable[[Op, int], Rule | None]
@@ -19,8 +27,10 @@ class Edge:
     Attributes:
         step: position of the forward step.
         input: which of its inputs.
-        local: position of the local derivative d step / d input.
-        contribution: position of cotangent(step) * local, what flows to that input along this edge.
+        local: position of the local derivative d step / d input, an elementwise factor; :data:`NO_LOCAL` where the op
+            is not elementwise and its derivative no factor but a linear map.
+        contribution: position of what flows to that input along this edge: cotangent(step) * local or the op's vjp,
+            summed over the axes along which the input was broadcast. It has the input's shape.
     """
 
     step: int
@@ -34,7 +44,8 @@ class Backward:
     """A graph extended by its own reverse pass.
 
     Attributes:
-        graph: the forward steps at their old positions, then the backward steps; its output is unchanged.
+        graph: the forward steps at their old positions, then the backward steps; its output is unchanged. The
+            cotangent of a step has the step's shape.
         forward: how many of the steps are forward steps.
         cotangents: forward position -> position of d output / d step, for steps on a path from ``wrt``.
         edges: in the order in which the reverse pass walks them.
@@ -62,7 +73,34 @@ def same_rules(reverse: Backward, one: str, other: str) -> bool:
     return all(OPS[name].rule(n, one) is OPS[name].rule(n, other) for name, n in used)
 
 
-def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") -> Backward:
+def unbroadcast(m: Formula, g: Ref, shape: Shape) -> Ref:
+    """Bring a cotangent to the shape of an input that was broadcast: its copies' cotangents are added up.
+
+    The axes that the input lacks are summed away, those where it has length 1 are summed and kept. A cotangent that is
+    the same everywhere may come smaller than the input; it is spread.
+    """
+    while len(g.shape) < len(shape) or g.shape != shape:
+        given = g.shape
+        extra = len(given) - len(shape)
+        if extra > 0:
+            g = m.call("sum", g, axis=tuple(range(extra)))
+        elif extra < 0:
+            g = m.call("reshape", g, shape=(1,) * -extra + given)
+        else:
+            stretched = tuple(a for a, n in enumerate(shape) if n == 1 and given[a] != 1)
+            if not stretched:
+                return m.call("broadcast_to", g, shape=shape)
+            g = m.call("sum", g, axis=stretched, keepdims=True)
+    return g
+
+
+def backward(
+    graph: Graph,
+    wrt: Sequence[int],
+    rules: Chooser | str = "taught",
+    *,
+    seeds: Mapping[int, int] | None = None,
+) -> Backward:
     """Differentiate ``graph.output`` with respect to the steps at ``wrt``.
 
     Only steps on a path from a variable to the output are visited. Cost and size are linear in the number of
@@ -71,17 +109,29 @@ def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") 
     Args:
         graph: any graph, itself the result of :func:`backward` for higher orders.
         wrt: positions of the variables, usually inputs.
-        rules: a style of the table, or a function that picks the rule of each (op, input).
+        rules: a style of the table, or a function that picks the rule of each (op, input) where the op is elementwise.
+        seeds: where the pass starts: the cotangent (a step of ``graph``) of each of several results. Without it, the
+            cotangent of ``graph.output`` is 1 in every entry: the sum of its entries is differentiated.
+
+    Raises:
+        InternalError: a seed's shape is not that of the step it belongs to.
     """
     pick = choose(rules) if isinstance(rules, str) else rules
     depends = graph.dependents(*wrt)
-    needed = graph.ancestors(graph.output)
+    starts = {graph.output: -1} if seeds is None else dict(seeds)
+    needed = graph.ancestors(*starts)
     builder = GraphBuilder(graph, share=True)
     math = Formula(builder)
-    pending: dict[int, list[Ref]] = {graph.output: [math.constant(1)]}
+    pending: dict[int, list[Ref]] = {}
+    for start, seed in starts.items():
+        given = math.constant(1) if seed < 0 else math.ref(seed)
+        shape = graph.steps[start].shape
+        if seed >= 0 and given.shape != shape:
+            raise InternalError(f"a cotangent of shape {given.shape} is no cotangent of shape {shape}")
+        pending[start] = [given if given.shape == shape else math.call("broadcast_to", given, shape=shape)]
     cotangents: dict[int, int] = {}
     edges: list[Edge] = []
-    for index in range(graph.output, -1, -1):
+    for index in range(max(starts, default=-1), -1, -1):
         if not (depends[index] and needed[index]) or index not in pending:
             continue
         math.of = (index, -1)
@@ -97,19 +147,31 @@ def backward(graph: Graph, wrt: Sequence[int], rules: Chooser | str = "taught") 
         for position, j in enumerate(step.inputs):
             if not depends[j]:
                 continue
-            rule = pick(op, position)
+            rule = op.pull(position) if isinstance(op, TensorOp) else pick(op, position)
             if rule is None:
                 continue
             math.of = (index, position)
-            factor = rule(math, math.ref(index), *inputs)
-            local = factor if isinstance(factor, Ref) else math.constant(factor)
-            contribution = total * local
-            edges.append(Edge(index, position, local.index, contribution.index))
+            if isinstance(op, TensorOp):
+                flow = rule(math, total, math.ref(index), *inputs, **dict(step.params))
+                if flow is None:
+                    continue
+                local = NO_LOCAL
+            else:
+                factor = rule(math, math.ref(index), *inputs)
+                factor = factor if isinstance(factor, Ref) else math.constant(factor)
+                local, flow = factor.index, total * factor
+            shape = graph.steps[j].shape
+            contribution = flow if flow.shape == shape else unbroadcast(math, flow, shape)
+            edges.append(Edge(index, position, local, contribution.index))
             pending.setdefault(j, []).append(contribution)
     math.of = None
-    zero = math.constant(0).index if any(w not in cotangents for w in wrt) else -1
-    gradients = tuple(cotangents.get(w, zero) for w in wrt)
+    gradients = tuple(cotangents[w] if w in cotangents else _zeros(math, graph.steps[w].shape) for w in wrt)
     return Backward(builder.build(graph.output), len(graph), cotangents, tuple(edges), tuple(wrt), gradients)
+
+
+def _zeros(math: Formula, shape: Shape) -> int:
+    nothing = math.constant(0)
+    return math.call("broadcast_to", nothing, shape=shape).index if shape else nothing.index
 
 
 @dataclass(frozen=True, slots=True)

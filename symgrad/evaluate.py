@@ -58,8 +58,8 @@ def _function(name: str) -> Callable[..., Any]:
     if callable(op.torch):
         given = op.torch
 
-        def raw(*args: Any) -> Any:
-            return given(torch, *args)
+        def raw(*args: Any, **params: Any) -> Any:
+            return given(torch, *args, **params)
     else:
         found: Any = torch
         for part in str(op.torch).split(".")[1:]:
@@ -67,23 +67,23 @@ def _function(name: str) -> Callable[..., Any]:
         raw = found
     lacking: set[Any] = set()
 
-    def guarded(*args: Any) -> Any:
+    def guarded(*args: Any, **params: Any) -> Any:
         dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None) if lacking else None
         if dtype not in lacking:
             try:
-                return raw(*args)
+                return raw(*args, **params)
             except (TypeError, AttributeError):
                 # Some functions take no Python numbers beside tensors, where others round them better.
                 if all(isinstance(a, torch.Tensor) for a in args):
                     raise
-                return guarded(*(_promote(a, args) for a in args))
+                return guarded(*(_promote(a, args) for a in args), **params)
             except (NotImplementedError, RuntimeError) as problem:
                 dtype = next((a.dtype for a in args if isinstance(a, torch.Tensor)), None)
                 if dtype not in (torch.float16, torch.bfloat16) or "not implemented" not in str(problem):
                     raise
                 lacking.add(dtype)
         wide = [a.float() if isinstance(a, torch.Tensor) else a for a in args]
-        return raw(*wide).to(dtype)
+        return raw(*wide, **params).to(dtype)
 
     return guarded
 
@@ -167,9 +167,13 @@ def run(
                 errors[i] = _lost(step.value, fmt)
             continue
         args = [out[j] for j in step.inputs]
-        if not any(isinstance(a, torch.Tensor) for a in args):
-            args = [tensor(a) for a in args]
-        out[i] = _function(step.op)(*args)
+        if not OPS[step.op].elementwise:
+            args = [a if isinstance(a, torch.Tensor) else tensor(a) for a in args]
+            out[i] = _function(step.op)(*args, **dict(step.params)).to(dtype=dtype, device=device)
+        else:
+            if not any(isinstance(a, torch.Tensor) for a in args):
+                args = [tensor(a) for a in args]
+            out[i] = _function(step.op)(*args)
         if compensated:
             errors[i] = _carry(step.op, out[i], args, [errors[j] for j in step.inputs])
         if not keep:

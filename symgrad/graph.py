@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias, Union
 
 from symgrad.errors import InternalError, Span
 
@@ -18,8 +18,9 @@ from symgrad.errors import InternalError, Span
 INPUT = "input"
 CONST = "const"
 
-#: A parameter of a step: what is fixed when the graph is made, and never differentiated.
-Param = Fraction | int | str | bool | tuple[int, ...] | None
+#: A parameter of a step: what is fixed when the graph is made, and never differentiated. Plain data, tuples nested as
+#: deep as need be: an axis tuple, the pad widths of every axis, an index specification.
+Param: TypeAlias = Union[Fraction, int, str, bool, tuple["Param", ...], None]  # noqa: UP007  (a recursive alias)
 
 GRAPH_SCHEMA = 1
 
@@ -191,7 +192,7 @@ def _step_to_json(step: Step) -> dict[str, Any]:
 def _param_to_json(value: Param) -> Any:
     if isinstance(value, Fraction):
         return {"rational": f"{value.numerator:x}/{value.denominator:x}"}
-    return {"tuple": list(value)} if isinstance(value, tuple) else value
+    return {"tuple": [_param_to_json(v) for v in value]} if isinstance(value, tuple) else value
 
 
 def _param_from_json(value: Any) -> Param:
@@ -199,7 +200,7 @@ def _param_from_json(value: Any) -> Param:
         if "rational" in value:
             top, bottom = value["rational"].split("/")
             return Fraction(int(top, 16), int(bottom, 16))
-        return tuple(int(v) for v in value["tuple"])
+        return tuple(_param_from_json(v) for v in value["tuple"])
     if value is None or isinstance(value, bool | int | str):
         return value
     raise InternalError(f"{value!r} is no step parameter")

@@ -7,13 +7,14 @@ Nothing here recurses on depth, and nothing expands a shared step, so the text i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
 from symgrad.graph import Graph, Param, Step
 from symgrad.names import printable
-from symgrad.ops import OPS, Infix
+from symgrad.ops import OPS, Infix, TensorOp
 
 #: Precedence of what needs no parentheses anywhere, and of a sum, from which on operators are set off by spaces.
 _ATOM = 100
@@ -112,6 +113,8 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
     step = graph[index]
     op = OPS.get(step.op)
     infix = op.infix if op else None
+    if isinstance(op, TensorOp) and infix is None:
+        return _templated(graph, step, op), _ATOM
     if infix is None:
         out: list[_Piece] = [f"{step.op}("]
         for n, j in enumerate(_arguments(graph, step)):
@@ -127,6 +130,19 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
     left, right = step.inputs
     symbol = f" {infix.symbol} " if infix.precedence <= _SUM else infix.symbol
     return [(left, infix.left), symbol, (right, _right(infix))], infix.precedence
+
+
+def _templated(graph: Graph, step: Step, op: TensorOp) -> list[_Piece]:
+    """A call, a method or an index, as the op's template says."""
+    template = op.template(dict(step.params), [graph[j].shape for j in step.inputs])
+    out: list[_Piece] = []
+    for part in re.split(r"(\{\d+\}[.\[]?)", template):
+        if part.startswith("{"):
+            number, _, after = part[1:].partition("}")
+            out += [(step.inputs[int(number)], _ATOM if after else 0), after]
+        elif part:
+            out.append(part)
+    return out
 
 
 def _is_bare(step: Step) -> bool:

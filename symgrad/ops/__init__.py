@@ -1,11 +1,21 @@
 """The table of ops: each declared once, with its rule, its witnesses and its spelling."""
 
-from symgrad.ops import activations, arithmetic, elementary  # noqa: F401  (imported for their declarations)
+from symgrad.ops import (  # noqa: F401  (imported for their declarations)
+    activations,
+    arithmetic,
+    elementary,
+    indexing,
+    linalg,
+    reductions,
+    shapes,
+    softmax,
+)
 from symgrad.ops.base import OPS, SPELLINGS, Condition, Infix, Kink, Math, Op, Pitfall, Rule, register
 from symgrad.ops.build import Formula, Ref
 from symgrad.ops.lowering import Lowered, lower
+from symgrad.ops.tensor import Shape, ShapeError, TensorOp, typed
 
 __all__ = [
     "OPS", "SPELLINGS", "Condition", "Formula", "Infix", "Kink", "Lowered", "Math", "Op", "Pitfall", "Ref", "Rule",
-    "lower", "register",
+    "Shape", "ShapeError", "TensorOp", "lower", "register", "typed",
 ]  # fmt: skip

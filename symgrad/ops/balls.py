@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from flint import arb, fmpq
 
 from symgrad.errors import InternalError
 from symgrad.graph import Graph
-from symgrad.ops.base import OPS
+from symgrad.ops.base import OPS, Op
+from symgrad.ops.tensor import ObjectMath, shape_of
 
 #: What stands for "no value": outside the domain, or too large even for Arb.
 NAN = arb("nan")
@@ -31,16 +33,30 @@ def exact_ball(value: Fraction | int | str) -> arb:
     raise InternalError(f"there is no constant called {value}")
 
 
+def _ball(value: Any) -> arb:
+    if isinstance(value, arb):
+        return value
+    if hasattr(value, "item"):  # NumPy fills with its own numbers
+        value = value.item()
+    return value if isinstance(value, arb) else _number(value)
+
+
+def _number(value: Any) -> arb:
+    return arb(value) if isinstance(value, float) else exact_ball(value)
+
+
 class ArbMath:
-    """The namespace ``m`` of rules, over balls."""
+    """The namespace ``m`` of rules, over balls and arrays of balls."""
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name not in OPS:
             raise AttributeError(name)
         op = OPS[name]
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **params: Any) -> Any:
             filled = [*args, *op.defaults[len(args) - op.arity + len(op.defaults) :]] if op.defaults else args
+            if not op.elementwise or any(shape_of(a) for a in filled):
+                return BALLS.apply(op, *filled, **params)
             return op.enclose(*(a if isinstance(a, arb) else exact_ball(a) for a in filled))
 
         # Found once, called often: later look-ups do not come here.
@@ -51,14 +67,45 @@ class ArbMath:
         return exact_ball(value)
 
 
+@cache
+def _guarded(op: Op) -> Callable[..., Any]:
+    """An op on single balls that has a value everywhere: one bad entry must not take the others along."""
+
+    def call(*args: Any) -> Any:
+        try:
+            return op.enclose(*args)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return NAN
+
+    return call
+
+
+#: The same over arrays of objects, slower for single balls.
+BALLS = ObjectMath(lambda op: _guarded(op) if op.elementwise else op.enclose, _ball)
+
+
+def filled(value: Any, shape: tuple[int, ...]) -> Any:
+    """An object at every place of a shape."""
+    if not shape:
+        return value
+    import numpy as np
+
+    out = np.empty(shape, dtype=object)
+    out.fill(value)
+    return out
+
+
 def run_balls(
     graph: Graph, values: Mapping[int, arb], needed: Sequence[bool] | None = None
 ) -> list[Any]:
     """Enclose every step (or every ``needed`` one; others are ``None``) at the context's precision.
 
     Args:
-        graph: any graph of elementwise ops.
-        values: a ball for each input step that is needed.
+        graph: any graph.
+        values: for each input step that is needed a ball, or an object array of balls of the step's shape.
+
+    Returns:
+        for each step a ball, or an object array of the step's shape (of length 0 too).
 
     A step without a value (outside its op's domain, or not enclosable) is NaN, and so is all that uses it.
     """
@@ -71,8 +118,14 @@ def run_balls(
         elif step.is_const:
             out[i] = exact_ball(step.value)
         else:
+            op, inputs = OPS[step.op], [out[j] for j in step.inputs]
             try:
-                out[i] = OPS[step.op].enclose(*(out[j] for j in step.inputs))
+                if op.elementwise and not step.shape:
+                    out[i] = op.enclose(*inputs)
+                elif op.elementwise:
+                    out[i] = BALLS.apply(op, *inputs)
+                else:
+                    out[i] = op.enclose(*inputs, **dict(step.params))
             except (ValueError, ZeroDivisionError, OverflowError):
-                out[i] = NAN
+                out[i] = filled(NAN, step.shape)
     return out

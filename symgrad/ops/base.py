@@ -2,6 +2,9 @@
 
 An op is declared once. Everything else in symgrad (parsing, evaluation, enclosure, derivation, printing,
 tests) reads the table; nothing outside ``symgrad.ops`` branches on an op's name.
+
+:class:`Op` is an elementwise function: it has local derivatives (``partials``) and broadcasts as NumPy does. What
+moves numbers about or adds them up is a :class:`symgrad.ops.tensor.TensorOp`, which stands in the same table.
 """
 
 from __future__ import annotations
@@ -152,6 +155,11 @@ class Op:
         return f"'{self.infix.symbol}'" if self.infix and self.infix.symbol else self.name
 
     @property
+    def elementwise(self) -> bool:
+        """Each entry of the output depends on the inputs' entries at the same place alone."""
+        return True
+
+    @property
     def renames(self) -> bool:
         """The op only gives its input another name."""
         return self.infix is not None and not self.infix.symbol
@@ -170,6 +178,20 @@ class Op:
             return chosen[index]
         return self.partials[index]
 
+    def incomplete(self) -> str:
+        """What the declaration lacks, in words; empty if it lacks nothing."""
+        if len(self.partials) != self.arity:
+            return f"has {self.arity} inputs but {len(self.partials)} partials"
+        if (self.torch is None) == (self.lower is None):
+            return "needs either a torch function or a lowering"
+        if not self.points:
+            return "names no points to test it at"
+        if any(len(p) != self.arity for p in self.points):
+            return "has test points of another arity"
+        if any(f"{{{i}}}" not in self.latex for i in range(self.arity - len(self.defaults))):
+            return "has a LaTeX template that leaves out an input"
+        return ""
+
 
 #: Every op by name. Filled by the modules of this package; read by everyone else.
 OPS: dict[str, Op] = {}
@@ -185,19 +207,7 @@ def register(op: Op) -> Op:
         InternalError: the declaration is incomplete or its name is taken. This is raised at import, so that an
             unfinished rule cannot go unnoticed.
     """
-    problem = ""
-    if op.name in OPS:
-        problem = "is declared twice"
-    elif len(op.partials) != op.arity:
-        problem = f"has {op.arity} inputs but {len(op.partials)} partials"
-    elif (op.torch is None) == (op.lower is None):
-        problem = "needs either a torch function or a lowering"
-    elif not op.points:
-        problem = "names no points to test it at"
-    elif any(len(p) != op.arity for p in op.points):
-        problem = "has test points of another arity"
-    elif any(f"{{{i}}}" not in op.latex for i in range(op.arity - len(op.defaults))):
-        problem = "has a LaTeX template that leaves out an input"
+    problem = "is declared twice" if op.name in OPS else op.incomplete()
     if problem:
         raise InternalError(f"the op {op.name} {problem}")
     OPS[op.name] = op

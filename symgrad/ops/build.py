@@ -7,13 +7,16 @@ kept as written, because what is shown must look as taught.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import lru_cache
+from math import isfinite
+from typing import Any
 
-from symgrad.errors import InternalError, Span
-from symgrad.graph import GraphBuilder
-from symgrad.ops.base import OPS
+from symgrad.errors import InternalError, Span, Unsupported
+from symgrad.graph import GraphBuilder, Step
+from symgrad.ops.base import OPS, Op
+from symgrad.ops.tensor import Shape, ShapeError, TensorOp, broadcast, typed
 
 #: Rationals longer than this (in bits) are not folded: 9**9**9 must stay three symbols.
 FOLD_BITS = 256
@@ -23,13 +26,17 @@ Operand = "Ref | int | Fraction"
 
 
 class Ref:
-    """A step under construction. Supports ``+ - * / **`` and unary minus with references and exact numbers."""
+    """A step under construction. Supports ``+ - * / ** @`` and unary minus with references and exact numbers."""
 
     __slots__ = ("index", "math")
 
     def __init__(self, math: Formula, index: int) -> None:
         self.math = math
         self.index = index
+
+    @property
+    def shape(self) -> Shape:
+        return self.math.builder.steps[self.index].shape
 
     def __add__(self, other: Ref | Number) -> Ref:
         return self.math.call("add", self, other)
@@ -58,6 +65,9 @@ class Ref:
     def __pow__(self, other: Ref | Number) -> Ref:
         return self.math.call("pow", self, other)
 
+    def __matmul__(self, other: Ref) -> Ref:
+        return self.math.call("matmul", self, other)
+
     def __neg__(self) -> Ref:
         return self.math.call("neg", self)
 
@@ -76,11 +86,19 @@ class Formula:
             raise AttributeError(name)
         if name not in OPS:
             raise InternalError(f"a rule uses {name}, which is not in the table")
-        return lambda *args: self.call(name, *args)
+        return lambda *args, **params: self.call(name, *args, **params)
 
-    def constant(self, value: Number | str) -> Ref:
-        """An exact rational, or ``"pi"`` or ``"E"``."""
-        exact = _whole(value) if isinstance(value, int) else value
+    def constant(self, value: Number | float | str) -> Ref:
+        """An exact rational (of a float the decimal that Python writes for it), or ``"pi"`` or ``"E"``.
+
+        Raises:
+            Unsupported: an infinity, which is no rational.
+        """
+        if isinstance(value, float) and not isfinite(value):
+            raise Unsupported(f"the constant {value}")
+        exact = _whole(int(value)) if isinstance(value, int) else value
+        if isinstance(exact, float):
+            exact = Fraction(repr(float(exact)))
         return Ref(self, self.builder.const(exact, self.span))
 
     def ref(self, index: int) -> Ref:
@@ -94,45 +112,90 @@ class Formula:
         value = step.value
         return value if isinstance(value, Fraction) else None
 
-    def call(self, name: str, *args: Ref | Number, label: str = "") -> Ref:
-        """Append one step (or fold it away). Missing trailing inputs take the op's defaults."""
+    def call(self, name: str, *args: Ref | Number, label: str = "", **params: Any) -> Ref:
+        """Append one step (or fold it away). Missing trailing inputs take the op's defaults.
+
+        Raises:
+            ShapeError: the inputs' shapes do not fit; located where ``span`` is set.
+        """
         op = OPS[name]
         operands: list[Ref | Number] = list(args)
         operands += op.defaults[len(operands) - op.arity + len(op.defaults) :] if op.defaults else ()
-        if len(operands) != op.arity:
-            raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
         refs = [a if isinstance(a, Ref) else self.constant(a) for a in operands]
+        if isinstance(op, TensorOp):
+            return self._tensor(op, refs, label, params)
+        if len(refs) != op.arity:
+            raise InternalError(f"{name} takes {op.arity} inputs, not {len(args)}")
+        shapes = [r.shape for r in refs]
+        shape = self._broadcast(op, shapes) if any(shapes) else ()
+        if shape and not label and any(r.shape and self.everywhere(r) for r in refs):
+            # One number over and over is that number: ones times x is x.
+            single = [self.everywhere(r) or r for r in refs]
+            return self.call("broadcast_to", self.call(name, *single), shape=shape)
         fold = _FOLDS.get(name)
         if fold is not None and not label:
             folded = fold(self, *refs)
             if folded is not None:
-                return folded
-        steps = self.builder.steps
-        shape = _broadcast(tuple(steps[r.index].shape for r in refs))
+                # 0*x is as many zeros as x has entries.
+                return folded if folded.shape == shape else self.call("broadcast_to", folded, shape=shape)
         index = self.builder.add(
             name, (r.index for r in refs), name=label, shape=shape, span=self.span, of=self.of
         )
         return Ref(self, index)
+
+    def everywhere(self, ref: Ref) -> Ref | None:
+        """The constant that an array holds at every place, where that is plain to see."""
+        step = self.builder.steps[ref.index]
+        if step.is_const:
+            return ref
+        op = OPS.get(step.op)
+        spread = isinstance(op, TensorOp) and op.uniform and self.builder.steps[step.inputs[0]].is_const
+        return self.ref(step.inputs[0]) if spread else None
+
+    def _broadcast(self, op: Op, shapes: Sequence[Shape]) -> Shape:
+        try:
+            return broadcast(*shapes, what=op.title)
+        except ShapeError as problem:
+            raise self._located(problem) from None
+
+    def _located(self, problem: ShapeError) -> ShapeError:
+        source = self.builder.source if self.span is not None else None
+        return ShapeError(problem.message, self.span, source=source)
+
+    def _tensor(self, op: TensorOp, refs: Sequence[Ref], label: str, params: dict[str, Any]) -> Ref:
+        if len(refs) < op.arity or (len(refs) > op.arity and not op.variadic):
+            raise InternalError(f"{op.name} takes {op.arity} inputs, not {len(refs)}")
+        shapes = [r.shape for r in refs]
+        try:
+            settled, shape = typed(op.name, shapes, params)
+        except ShapeError as problem:
+            raise self._located(problem) from None
+        if op.trivial is not None and not label and op.trivial(*shapes, **dict(settled)):
+            return refs[0]
+        if op.name == "transpose" and not label:
+            below = self.builder.steps[refs[0].index]
+            if below.op == op.name and settled == typed(op.name, shapes, {"axes": _turned_back(below)})[0]:
+                return self.ref(below.inputs[0])
+        single = self.everywhere(refs[0]) if op.uniform and not label and len(refs) == 1 else None
+        if single is not None and (op.name != "broadcast_to" or single.index != refs[0].index):
+            return self.call("broadcast_to", single, shape=shape)
+        index = self.builder.add(
+            op.name, (r.index for r in refs), name=label, params=settled, shape=shape, span=self.span, of=self.of
+        )
+        return Ref(self, index)
+
+
+def _turned_back(step: Step) -> list[int]:
+    """The axes that undo a transposition."""
+    axes = dict(step.params)["axes"]
+    order = list(axes) if isinstance(axes, tuple) else []
+    return [order.index(a) for a in range(len(order))]
 
 
 @lru_cache(maxsize=256)
 def _whole(value: int) -> Fraction:
     """The small numbers of rules, over and over."""
     return Fraction(value)
-
-
-def _broadcast(shapes: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    """NumPy's broadcasting of shapes that are known to fit (front ends check and blame)."""
-    if not any(shapes):
-        return ()
-    out: list[int] = []
-    for shape in shapes:
-        for axis in range(1, len(shape) + 1):
-            if axis > len(out):
-                out.insert(0, shape[-axis])
-            elif out[-axis] == 1:
-                out[-axis] = shape[-axis]
-    return tuple(out)
 
 
 def _small(value: Fraction) -> bool:

@@ -44,7 +44,7 @@ def lower(graph: Graph) -> Lowered:
             )  # fmt: skip
         else:
             math.span, math.of = step.span, step.of
-            position = rule(math, *(math.ref(j) for j in inputs)).index
+            position = rule(math, *(math.ref(j) for j in inputs), **dict(step.params)).index
         place.append(position)
         origin.extend([index] * (len(builder.steps) - len(origin)))
     lowered = Lowered(builder.build(place[graph.output]), tuple(place), tuple(origin))

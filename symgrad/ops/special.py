@@ -231,7 +231,7 @@ def polygamma_of_orders(t: Any, n: Any, x: Any) -> Any:
         return polygamma_kernel(_order(n))(t, x)
     if not isinstance(x, t.Tensor):
         x = t.full_like(n, x)
-    orders = [_order(k) for k in t.unique(n.detach()).tolist()]
+    orders = [_order(k) for k in t.unique(n.detach()).tolist()] or [1]  # of no numbers, any order
     out = polygamma_kernel(orders[0])(t, t.where(n == orders[0], x, 1.0))
     for k in orders[1:]:
         # Where another order is taken, a harmless argument: the gradient of what is not taken must not be nan.

@@ -9,7 +9,7 @@ from fractions import Fraction
 from symgrad.backward import Row
 from symgrad.graph import Graph
 from symgrad.naming import display_names
-from symgrad.ops import OPS
+from symgrad.ops import OPS, TensorOp
 
 #: Binding strength of a finished piece of LaTeX that needs no parentheses anywhere.
 _ATOM = 9
@@ -96,6 +96,8 @@ def _compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple
     step = graph.steps[i]
     op = OPS[step.op]
     parts = [done[j] for j in step.inputs]
+    if isinstance(op, TensorOp) and op.infix is None:
+        return op.tex([p[0] for p in parts], dict(step.params)), _ATOM
     if op.infix is None:
         return op.latex.format(*(p[0] for p in parts)), _ATOM
     if not op.infix.symbol:

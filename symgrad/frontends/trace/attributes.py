@@ -18,7 +18,9 @@ from symgrad.frontends.trace import autograd, lib_numpy, lib_torch
 from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker
+from symgrad.frontends.trace.shaped import call
 from symgrad.frontends.trace.values import ARRAY, FLOAT, NUMPY, TENSOR, TracedFloat, TracedInt, Value, apply, number
+from symgrad.ops.library import LIBRARY
 
 
 def _dtype(x: Any) -> Marker:
@@ -31,7 +33,10 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "shape": (NUMPY, lambda x: np.shape(raw(x))),
     "ndim": (NUMPY, lambda x: np.ndim(raw(x))),
     "dtype": (NUMPY, _dtype),
-    "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else x.tr.unsupported("the transpose")),
+    "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else call(x.tr, "numpy.transpose", x)),
+    "mT": (NUMPY, lambda x: call(x.tr, "numpy.swapaxes", x, -2, -1)),
+    "flat": (ARRAY, lambda x: call(x.tr, "numpy.ravel", x)),
+    "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
     "real": (FLOAT, lambda x: x),
     "imag": (FLOAT, lambda x: 0.0),
     "grad": (TENSOR, autograd.read),
@@ -69,8 +74,13 @@ def _zero(x: Any) -> Any:
 def _cast(name: str) -> Callable[..., Any]:
     def call(x: Any) -> Any:
         # The copy stays on the tape: a cast is the identity for a derivative.
+        kind = np.float64 if "float" in name else bool if "bool" in name else np.int64
+        data = np.asarray(raw(x)).astype(kind)
+        if np.any(data != raw(x)):
+            x.tr.note(f"the result of a cast to {name} is taken as a constant")
+            return type(x)(x.tr, data, dtype=name)
         made = copied(x)
-        made.dtype = name
+        made.recast(data, name)
         return made
 
     return call
@@ -92,15 +102,26 @@ def _size(x: Any, *args: Any) -> Any:
     return np.shape(raw(x))[int(args[0])] if args else np.shape(raw(x))
 
 
-def _reduction(name: str) -> Callable[..., Any]:
-    def call(x: Any, *args: Any, **kwargs: Any) -> Any:
-        if not args and not kwargs and name in ("max", "min"):
-            return lib_numpy.reduced(x.tr, name, x)
-        if args and isinstance(args[0], Tensor):
-            return HANDLERS[f"torch.{name}"](x.tr, x, *args)
-        return lib_numpy.reduced(x.tr, name, x)
+def _home(x: Any) -> str:
+    return "torch" if isinstance(x, Tensor) else "numpy"
 
-    return call
+
+def library_name(x: Any, name: str) -> str | None:
+    """The method's name in the table of library functions."""
+    dotted = f"torch.Tensor.{name}" if x.flavour == TENSOR else f"numpy.ndarray.{name}"
+    return dotted if dotted in LIBRARY else None
+
+
+def _apart(x: Any) -> Any:
+    """No view any more: NumPy's flatten copies."""
+    if not isinstance(x, Tensor):
+        x.origin = None
+    return x
+
+
+def _fill(x: Any, value: Any) -> Any:
+    x[...] = value
+    return x
 
 
 #: Method -> (least flavour that has it, what it does).
@@ -112,15 +133,13 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "tolist": (NUMPY, _tolist),
     "copy": (NUMPY, lambda x, *a: copied(x) if isinstance(x, Array) else x),
     "astype": (NUMPY, lambda x, dtype, **kw: _cast(lib_numpy.dtype_name(dtype, ""))(x) if isinstance(x, Array) else x),
-    "squeeze": (NUMPY, lambda x, *a: x if np.ndim(raw(x)) == 0 else x.tr.unsupported("squeeze")),
-    "sum": (NUMPY, _reduction("sum")),
-    "mean": (NUMPY, _reduction("mean")),
-    "prod": (NUMPY, _reduction("prod")),
-    "max": (NUMPY, _reduction("max")),
-    "min": (NUMPY, _reduction("min")),
+    "flatten": (ARRAY, lambda x, *a, **kw: _apart(call(x.tr, library_name(x, "flatten") or "", x, *a, **kw))),
+    "fill": (ARRAY, _fill),
+    "fill_": (TENSOR, _fill),
+    "argsort": (ARRAY, lambda x, axis=-1: type(x)(x.tr, np.argsort(x.data, axis=int(axis)))),
     "round": (NUMPY, lambda x, *a, **kw: HANDLERS["numpy.round"](x.tr, x, *a)),
-    "all": (ARRAY, lambda x: bool(np.all(raw(x)))),
-    "any": (ARRAY, lambda x: bool(np.any(raw(x)))),
+    "all": (ARRAY, lambda x, *a, **kw: HANDLERS[f"{_home(x)}.all"](x.tr, x, *a, **kw)),
+    "any": (ARRAY, lambda x, *a, **kw: HANDLERS[f"{_home(x)}.any"](x.tr, x, *a, **kw)),
     "backward": (TENSOR, lambda x, gradient=None, **kw: autograd.backward(x, gradient)),
     "retain_grad": (TENSOR, autograd.retain),
     "requires_grad_": (TENSOR, _requires_grad),
@@ -141,7 +160,6 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "reciprocal": (TENSOR, lambda x: lib_numpy.reciprocal(x.tr, x)),
     "clamp": (TENSOR, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
     "clip": (ARRAY, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
-    "dot": (NUMPY, lambda x, other: lib_numpy.dot(x.tr, x, other)),
 }  # fmt: skip
 
 
@@ -160,6 +178,15 @@ def get(x: Value, name: str) -> Any:
     if method is not None and x.flavour >= method[0]:
         run = method[1]
         return lambda *args, **kwargs: run(x, *args, **kwargs)
+    if x.flavour >= NUMPY:
+        dotted = library_name(x, name)
+        if dotted is not None:
+            known = dotted
+            return lambda *args, **kwargs: call(x.tr, known, x, *args, **kwargs)
+        in_place = library_name(x, name[:-1]) if name.endswith("_") and x.flavour == TENSOR else None
+        if in_place is not None:
+            changing = in_place
+            return lambda *args, **kwargs: x.replace(call(x.tr, changing, x, *args, **kwargs))  # type: ignore[attr-defined]
     if x.flavour == TENSOR:
         spelled = SPELLED.get(f"torch.{name}")
         if spelled is not None:

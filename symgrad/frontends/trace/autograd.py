@@ -22,6 +22,7 @@ from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import BackwardCall, GradRead
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import PACKAGERS, TENSOR
+from symgrad.graph import Param
 
 _serial = count()
 
@@ -30,18 +31,25 @@ class Node:
     """One tensor's place on the tape.
 
     Attributes:
-        op: what made it; empty for a leaf.
+        op, params: what made it; empty for a leaf.
         parents: the operands' places, ``None`` where nothing is tracked.
         inputs, output: concrete values when it was computed.
         tensor: whom to give the gradient to: a leaf, or a tensor that retains it.
     """
 
-    __slots__ = ("inputs", "op", "order", "output", "parents", "tensor")
+    __slots__ = ("inputs", "op", "order", "output", "params", "parents", "tensor")
 
     def __init__(
-        self, op: str, parents: tuple[Node | None, ...], inputs: Sequence[Any], output: Any, tensor: Tensor | None
+        self,
+        op: str,
+        parents: tuple[Node | None, ...],
+        inputs: Sequence[Any],
+        output: Any,
+        tensor: Tensor | None,
+        params: tuple[tuple[str, Param], ...] = (),
     ) -> None:
         self.op = op
+        self.params = params
         self.parents = parents
         self.inputs = tuple(inputs)
         self.output = output
@@ -53,12 +61,20 @@ class Node:
         return not self.op
 
 
-def record(tr: Tracer, op: str, args: tuple[Any, ...], raw: Sequence[Any], data: Any, step: int | None) -> Tensor:
+def record(
+    tr: Tracer,
+    op: str,
+    args: tuple[Any, ...],
+    raw: Sequence[Any],
+    data: Any,
+    step: int | None,
+    params: tuple[tuple[str, Param], ...] = (),
+) -> Tensor:
     """The tensor that an op gives, on the tape if an operand is and torch is tracking."""
     out = Tensor(tr, data, step, dtype=_result_dtype(tr, args))
     parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
     if not tr.no_grad and any(p is not None for p in parents):
-        out.node = Node(op, parents, raw, data, None)
+        out.node = Node(op, parents, raw, data, None, params)
     return out
 
 
@@ -115,9 +131,9 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
         for position, parent in enumerate(node.parents):
             if parent is None:
                 continue
-            local = numeric.partial(node.op, position, node.output, node.inputs)
-            if local is not None:
-                add(parent, numeric.unbroadcast(total * local, np.shape(node.inputs[position])))
+            flow = numeric.pull(node.op, position, total, node.output, node.inputs, dict(node.params))
+            if flow is not None:
+                add(parent, numeric.unbroadcast(flow, np.shape(node.inputs[position])))
     return done
 
 

@@ -20,8 +20,8 @@ from typing import Any
 from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
-from symgrad.frontends.trace.lib_math import Record
 from symgrad.frontends.trace.numbers import Numbers
+from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value

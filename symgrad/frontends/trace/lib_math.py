@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import FLOAT, INT_BITS, Value, apply, check_power, exact
@@ -198,13 +199,6 @@ def _cache(tr: Tracer, function: Any = None, **options: Any) -> Any:
     return decorate(function) if callable(function) else decorate
 
 
-class Record(tuple[Any, ...]):
-    """The base of this module's named tuples: the standard ones are made with ``eval``."""
-
-    __slots__ = ()
-    fields: tuple[str, ...] = ()
-
-
 @traced("collections.namedtuple")
 def _namedtuple(tr: Tracer, typename: Any, field_names: Any, *, defaults: Any = ()) -> Any:
     names = field_names.replace(",", " ").split() if isinstance(field_names, str) else list(field_names)
@@ -255,8 +249,16 @@ def _deepcopy(tr: Tracer, value: Any) -> Any:
 
 
 def copied(array: Array) -> Array:
-    """The same number and step in an object of its own: what is done to the copy is not done to the original."""
-    made = type(array)(array.tr, array.data, array.step, array.dtype)
+    """The same numbers in an object of its own: what is done to the copy is not done to the original.
+
+    A copy of an array is a step of its own, since it may be written into; a copy of a number is the same step.
+    """
+    if not isinstance(array, Array):
+        return array
+    step = array.step
+    if step is not None and array.data.ndim and array.tr.varies[step]:
+        step = array.tr.emit("alias", (step,), array.data)
+    made = type(array)(array.tr, array.data, step, array.dtype)
     node = getattr(array, "node", None)
     if node is not None:
         setattr(made, "node", node)  # noqa: B010  (only a tensor has it)

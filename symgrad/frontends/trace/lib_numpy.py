@@ -13,7 +13,20 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
-from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.registry import (
+    CONSTANTS,
+    HANDLERS,
+    SPELLED,
+    Facade,
+    Marker,
+    as_array,
+    constant,
+    elementwise,
+    lift,
+    traced,
+)
+from symgrad.frontends.trace.shaped import add_at, given_out
+from symgrad.frontends.trace.shaped import call as library
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import NUMPY, NumpyFloat, Scalar, TracedInt, Value, apply, exact, number, rewrap
 
@@ -196,40 +209,84 @@ def _positive(tr: Tracer, x: Any) -> Any:
 
 
 @traced("numpy.clip")
-def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None) -> Any:
-    out = lift(tr, x, NUMPY)
-    if a_min is not None:
-        out = apply("max", (out, a_min), floor=NUMPY)
-    return out if a_max is None else apply("min", (out, a_max), floor=NUMPY)
+def clip(tr: Tracer, x: Any, a_min: Any = None, a_max: Any = None, out: Any = None, **other: Any) -> Any:
+    found = lift(tr, x, NUMPY)
+    low, high = other.get("min", a_min), other.get("max", a_max)
+    if low is not None:
+        found = apply("max", (found, low), floor=NUMPY)
+    if high is not None:
+        found = apply("min", (found, high), floor=NUMPY)
+    return found if out is None else given_out(out, found)
 
 
-def reduced(tr: Tracer, name: str, x: Any) -> Any:
-    """A reduction of something with one element is that element; the others come with the tensor ops."""
+@traced("numpy.add.at")
+def _add_at(tr: Tracer, x: Any, index: Any, value: Any) -> None:
+    """``np.add.at(G, i, v)``: what is named twice is added twice."""
+    add_at(x, index, value)
+
+
+@traced("numpy.logical_and", "torch.logical_and")
+def _and(tr: Tracer, a: Any, b: Any) -> Any:
+    return truth(tr, a) & truth(tr, b)
+
+
+@traced("numpy.logical_or", "torch.logical_or")
+def _or(tr: Tracer, a: Any, b: Any) -> Any:
+    return truth(tr, a) | truth(tr, b)
+
+
+@traced("numpy.logical_not", "torch.logical_not")
+def _not(tr: Tracer, a: Any) -> Any:
+    return apply("eq", (lift(tr, a, NUMPY), 0))
+
+
+def truth(tr: Tracer, x: Any) -> Any:
     value = lift(tr, x, NUMPY)
-    if np.ndim(raw(value)):
-        tr.unsupported(f"{name} of an array")
-    return number(tr, raw(value).item(), value.place, NUMPY) if type(value) is Array else value
+    return value if np.asarray(raw(value)).dtype == bool else apply("ne", (value, 0))
 
 
-def reduction(name: str) -> Callable[..., Any]:
-    """A reduction, of which only the trivial case is traced yet."""
+@traced("numpy.eye", "numpy.identity")
+def _eye(tr: Tracer, n: Any, m: Any = None, k: Any = 0, dtype: Any = None, **options: Any) -> Any:
+    rows, columns = size_of(tr, (n, n if m is None else m))
+    return Array(tr, np.eye(rows, columns, int(k)), dtype=dtype_name(dtype, ""))
 
-    def call(tr: Tracer, x: Any, *args: Any, **options: Any) -> Any:
-        return reduced(tr, name, x)
+
+@traced("numpy.where")
+def _where(tr: Tracer, condition: Any, *choices: Any) -> Any:
+    if not choices:
+        return as_data("nonzero")(tr, condition)
+    op, run, floor = SPELLED["numpy.where"]
+    return elementwise(tr, "numpy.where", op, run, floor, condition, *choices)
+
+
+def as_data(name: str) -> Callable[..., Any]:
+    """A function whose result is places, counts or an order: data, not a step."""
+    function = getattr(np, name)
+
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] for a in args):
+            tr.note(f"the result of {name} is taken as a constant")
+        found = function(*(bare(a) for a in args), **{k: raw(v) for k, v in options.items()})
+        if isinstance(found, tuple):
+            return tuple(Array(tr, v) if np.ndim(v) else int(v) for v in found)
+        return Array(tr, found) if np.ndim(found) else found.item()
 
     return call
 
 
-for _name in ("sum", "mean", "max", "min", "prod", "amax", "amin"):
-    HANDLERS[f"numpy.{_name}"] = reduction(f"numpy.{_name}")
+for _name in (
+    "argsort", "nonzero", "flatnonzero", "argwhere", "unique", "unravel_index", "ravel_multi_index", "isin",
+    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices",
+):  # fmt: skip
+    HANDLERS[f"numpy.{_name}"] = as_data(_name)
+HANDLERS["torch.argsort"] = lambda tr, x, dim=-1: Tensor(tr, np.argsort(raw(x), axis=int(dim)))
 
 
-@traced("numpy.dot", "numpy.matmul", "numpy.inner", "numpy.vdot")
-def dot(tr: Tracer, a: Any, b: Any) -> Any:
-    left, right = lift(tr, a, NUMPY), lift(tr, b, NUMPY)
-    if np.ndim(raw(left)) or np.ndim(raw(right)):
-        tr.unsupported("a product of arrays")
-    return apply("mul", (left, right), floor=NUMPY)
+@traced("numpy.sort")
+def _sort(tr: Tracer, x: Any, axis: Any = -1) -> Any:
+    """In the order that the entries have at the user's point."""
+    value = as_array(tr, x)
+    return library(tr, "numpy.take_along_axis", value, np.argsort(raw(value), axis=int(axis)), int(axis))
 
 
 # --- constants ----------------------------------------------------------------------------------------------
@@ -255,7 +312,21 @@ def compare(function: Callable[..., Any]) -> Callable[..., Any]:
 
 for _name in ("isclose", "allclose", "array_equal", "isnan", "isinf", "isfinite", "all", "any"):
     HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = compare(getattr(np, _name))
-HANDLERS["torch.isclose"] = lambda tr, *args, **kw: Tensor(tr, compare(np.isclose)(tr, *args, **kw))
+
+
+def _as_tensor(function: Callable[..., Any]) -> Callable[..., Any]:
+    """torch gives a tensor of truths, if of one only: scripts take its ``.item()``."""
+    run = compare(function)
+
+    def call(tr: Tracer, *args: Any, dim: Any = None, **kwargs: Any) -> Any:
+        found = run(tr, *args, **kwargs) if dim is None else run(tr, *args, axis=dim, **kwargs)
+        return Tensor(tr, found.data if isinstance(found, Array) else np.asarray(found))
+
+    return call
+
+
+for _name in ("isclose", "isnan", "isinf", "isfinite", "all", "any"):
+    HANDLERS[f"torch.{_name}"] = _as_tensor(getattr(np, _name))
 HANDLERS["torch.equal"] = compare(np.array_equal)
 
 
@@ -334,6 +405,45 @@ def _draws(name: str) -> Callable[..., Any]:
 
 for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint"):
     HANDLERS[f"numpy.random.{_name}"] = _draws(_name)
+
+
+@traced("numpy.random.permutation", "numpy.random.choice")
+def _chosen(tr: Tracer, x: Any, size: Any = None, replace: Any = True, p: Any = None) -> Any:
+    """A permutation of so many numbers, or so many of them: places, which are data."""
+    source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
+    if not isinstance(x, int):
+        tr.unsupported("drawing from an array")
+    if size is None and p is None:
+        return Array(tr, source.permutation(size_of(tr, x)[0]))
+    found = source.choice(size_of(tr, x)[0], size, bool(replace), None if p is None else bare(p))
+    return Array(tr, found) if np.ndim(found) else int(found)
+
+
+@traced("numpy.random.default_rng")
+def _generator(tr: Tracer, seed: Any = None) -> Any:
+    tr.__dict__["numpy_generator"] = np.random.default_rng(0 if seed is None else int(seed))
+    return Facade(tr, "numpy.random.Generator")
+
+
+def _generates(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        source = tr.__dict__["numpy_generator"]
+        size = kwargs.get("size", args[0] if args and name in ("standard_normal", "random") else None)
+        if size is not None:
+            size_of(tr, size)
+        plain = [tuple(int(n) for n in a) if isinstance(a, tuple | list) else raw(a) for a in args]
+        for a in plain[2:]:
+            size_of(tr, a)
+        value = getattr(source, name)(*plain, **{k: raw(v) for k, v in kwargs.items() if k != "dtype"})
+        if isinstance(value, np.ndarray):
+            return Array(tr, value)
+        return int(value) if isinstance(value, int | np.integer) else number(tr, float(value), None, NUMPY)
+
+    return call
+
+
+for _name in ("standard_normal", "normal", "uniform", "random", "integers"):
+    HANDLERS[f"numpy.random.Generator.{_name}"] = _generates(_name)
 
 
 @traced("numpy.random.seed")

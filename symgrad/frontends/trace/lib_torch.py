@@ -13,8 +13,8 @@ import numpy as np
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
-from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, reduced, reduction, size_of
-from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, size_of
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Facade, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
 
@@ -64,7 +64,8 @@ def tensor(
         default = data.dtype if isinstance(data, Array) else "int64" if whole else tr.default_dtype
         values = np.asarray(raw(data))
     else:
-        values = as_array(tr, data).data
+        made_of = as_array(tr, data)
+        values, step = made_of.data, made_of.step
         default = "int64" if np.asarray(values).dtype.kind == "i" else tr.default_dtype
     name = dtype_name(dtype, default)
     if requires_grad and not name.startswith(("float", "bfloat")):
@@ -107,6 +108,31 @@ def _draw(name: str) -> Callable[..., Any]:
         return autograd.track(made) if options.get("requires_grad") else made
 
     return call
+
+
+@traced("torch.Generator")
+def _generator(tr: Tracer, *args: Any, **options: Any) -> Any:
+    return Facade(tr, "torch.Generator")
+
+
+@traced("torch.Generator.manual_seed")
+def _seeded(tr: Tracer, seed: Any = 0) -> Any:
+    _seed(tr, seed)
+    return Facade(tr, "torch.Generator")
+
+
+@traced("torch.randint")
+def _randint(tr: Tracer, low: Any, high: Any, size: Any = None, **options: Any) -> Any:
+    if size is None:
+        low, high, size = 0, low, high
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    return Tensor(tr, source.randint(int(low), int(high), size_of(tr, size)))
+
+
+@traced("torch.randperm")
+def _randperm(tr: Tracer, n: Any, **options: Any) -> Any:
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    return Tensor(tr, source.permutation(size_of(tr, n)[0]))
 
 
 HANDLERS["torch.rand"] = _draw("rand")
@@ -204,29 +230,20 @@ def _gelu(tr: Tracer, x: Any, approximate: Any = "none") -> Any:
     return apply("gelu" if approximate == "none" else "gelu_tanh", (lift(tr, x, TENSOR),), floor=TENSOR)
 
 
-@traced("torch.nn.functional.mse_loss")
-def _mse(tr: Tracer, x: Any, target: Any, reduction: Any = "mean") -> Any:
-    if np.ndim(raw(x)) and reduction != "none":
-        tr.unsupported("mse_loss of arrays")
-    return (x - target) ** 2
+@traced("torch.nn.functional.one_hot")
+def _one_hot(tr: Tracer, x: Any, num_classes: Any = -1) -> Any:
+    labels = np.asarray(raw(x)).astype(np.int64)
+    classes = int(labels.max()) + 1 if int(num_classes) < 0 else int(num_classes)
+    return Tensor(tr, (labels[..., None] == np.arange(classes)).astype(np.int64))
 
 
-def _either(op: str, name: str) -> None:
-    """``torch.max(a, b)`` is elementwise, ``torch.max(a)`` a reduction."""
-
-    def call(tr: Tracer, x: Any, other: Any = None, **options: Any) -> Any:
-        if isinstance(other, Tensor) and not options:
-            return apply(op, (lift(tr, x, TENSOR), other), floor=TENSOR)
-        return reduced(tr, name, x)
-
-    HANDLERS[name] = call
+@traced("torch.eye")
+def _eye(tr: Tracer, n: Any, m: Any = None, **options: Any) -> Any:
+    rows, columns = size_of(tr, (n, n if m is None else m))
+    return Tensor(tr, np.eye(rows, columns), dtype=dtype_name(options.get("dtype"), tr.default_dtype))
 
 
-_either("max", "torch.max")
-_either("min", "torch.min")
-
-for _name in ("sum", "mean", "prod"):
-    HANDLERS[f"torch.{_name}"] = reduction(f"torch.{_name}")
-HANDLERS["torch.dot"] = HANDLERS["torch.matmul"] = HANDLERS["torch.mm"] = lambda tr, *args: tr.unsupported(
-    "a product of arrays"
-)
+@traced("torch.arange")
+def _arange(tr: Tracer, *args: Any, dtype: Any = None, **options: Any) -> Any:
+    data = HANDLERS["numpy.arange"](tr, *args).data
+    return Tensor(tr, data, dtype=dtype_name(dtype, "int64" if data.dtype.kind == "i" else tr.default_dtype))

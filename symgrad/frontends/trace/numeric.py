@@ -1,73 +1,16 @@
-"""The value of an op, and of its local derivatives, in float64: what a traced run computes with.
-
-The table of ops says how NumPy and ``math`` spell an op; where they lack it, its ``lower`` rule composes it from
-others. What is left has its value here, because torch must not be imported for it.
-"""
+"""Local derivatives in float64, as torch's autograd evaluates them: what a traced ``backward()`` multiplies with."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from fractions import Fraction
-from functools import cache
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import InternalError
-from symgrad.ops import OPS
-from symgrad.ops.floats import EXTRA, quiet
+from symgrad.ops import OPS, TensorOp
+from symgrad.ops.values import NUMERIC, Numeric, function, lookup
 
-
-def lookup(module: Any, dotted: str) -> Callable[..., Any]:
-    """``lookup(np, "numpy.linalg.norm")``."""
-    for part in dotted.split(".")[1:]:
-        module = getattr(module, part)
-    found: Callable[..., Any] = module
-    return found
-
-
-@cache
-def function(name: str) -> Callable[..., Any]:
-    """The value of op ``name`` on floats and float64 arrays; it never raises for a value outside the domain."""
-    op = OPS[name]
-    if op.numpy is not None:
-        return lookup(np, op.numpy)
-    if name in EXTRA:
-        return EXTRA[name]
-    if op.lower is not None:
-        rule = op.lower
-        return lambda *args: rule(NUMERIC, *args)
-    if op.math is not None:
-        return quiet(lookup(math, op.math))
-    if callable(op.torch):
-        # Written for torch, but in functions that NumPy has under the same names.
-        run = op.torch
-        return lambda *args: run(np, *args)
-    raise InternalError(f"the op {name} has no value in float64")
-
-
-class Numeric:
-    """The namespace ``m`` of the table's rules, over float64 numbers and arrays."""
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name not in OPS:
-            raise AttributeError(name)
-        op, run = OPS[name], function(name)
-
-        def call(*args: Any) -> Any:
-            missing = op.arity - len(args)
-            return run(*args, *(float(d) for d in op.defaults[len(op.defaults) - missing :] if missing))
-
-        return call
-
-    @staticmethod
-    def constant(value: Fraction | int | str) -> Any:
-        named = {"pi": math.pi, "E": math.e}
-        return np.float64(named[value] if isinstance(value, str) else float(value))
-
-
-NUMERIC = Numeric()
+__all__ = ["NUMERIC", "Numeric", "function", "lookup", "partial", "pull", "unbroadcast"]
 
 
 def partial(name: str, index: int, output: Any, inputs: tuple[Any, ...]) -> Any:
@@ -77,9 +20,27 @@ def partial(name: str, index: int, output: Any, inputs: tuple[Any, ...]) -> Any:
     return None if rule is None else rule(NUMERIC, np.float64(output), *(np.float64(x) for x in inputs))
 
 
+def pull(
+    name: str, index: int, total: Any, output: Any, inputs: tuple[Any, ...], params: Mapping[str, Any]
+) -> Any:
+    """What flows to input ``index``, given the gradient ``total`` of the output; ``None`` where nothing does."""
+    op = OPS[name]
+    with np.errstate(all="ignore"):
+        if not isinstance(op, TensorOp):
+            local = partial(name, index, output, inputs)
+            return None if local is None else total * local
+        rule = op.pull(index)
+        if rule is None:
+            return None
+        arrays = [np.asarray(x, dtype=np.float64) for x in inputs]
+        return rule(NUMERIC, np.asarray(total), np.asarray(output, dtype=np.float64), *arrays, **params)
+
+
 def unbroadcast(value: Any, shape: tuple[int, ...]) -> Any:
     """Sum ``value`` over the axes along which something of ``shape`` was broadcast to it."""
     array = np.asarray(value, dtype=np.float64)
+    if array.ndim < len(shape):
+        array = array.reshape((1,) * (len(shape) - array.ndim) + array.shape)
     array = array.sum(axis=tuple(range(array.ndim - len(shape))))
     axes = tuple(i for i, n in enumerate(shape) if n == 1 and array.shape[i] != 1)
     return array.sum(axis=axes, keepdims=True) if axes else array

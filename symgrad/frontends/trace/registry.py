@@ -17,14 +17,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor, item
+from symgrad.frontends.trace.shaped import call, gather, given_out
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import FLOAT, NUMPY, TENSOR, Value, apply, number
 from symgrad.ops import OPS, SPELLINGS, Op
 from symgrad.ops.libraries import ALONE, ALSO, KEYWORDS, SAME_NAME
+from symgrad.ops.library import LIBRARY
 
 Handler = Callable[..., Any]
 F = TypeVar("F", bound=Handler)
@@ -39,7 +39,7 @@ CONSTANTS: dict[str, Callable[[Tracer], Any]] = {}
 MODULES = {
     "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
     "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
-    "time", "copy", "typing", "numbers", "warnings",
+    "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks",
 }  # fmt: skip
 
 #: Keyword arguments that change nothing that is traced.
@@ -89,18 +89,8 @@ def lift(tr: Tracer, value: Any, flavour: int) -> Any:
 
 
 def as_array(tr: Tracer, value: Any, dtype: Any = None) -> Any:
-    """Plain data, perhaps nested, as an ndarray in a traced wrapper."""
-
-    def bare(item: Any) -> Any:
-        if isinstance(item, list | tuple):
-            return [bare(i) for i in item]
-        if isinstance(item, Value):
-            tr.unsupported("building an array from traced values", "assign the array as one literal")
-        if not isinstance(item, int | float):
-            raise TypeError(f"an array of numbers is needed, not of {type(item).__name__}")
-        return item
-
-    return value if isinstance(value, Value) else Array(tr, np.array(bare(value), dtype=dtype))
+    """Numbers, perhaps nested and perhaps traced, as a traced array."""
+    return gather(tr, value, dtype)
 
 
 def elementwise(
@@ -111,6 +101,9 @@ def elementwise(
     for keyword in KEYWORDS.get(op.name, ("input", "other"))[len(operands) :]:
         if keyword in kw:
             operands.append(kw.pop(keyword))
+    out = kw.pop("out", None)
+    if out is not None:
+        return given_out(out, elementwise(tr, name, op, run, floor, *operands, **kw))
     for extra in list(kw):
         if extra in IGNORED:
             kw.pop(extra)
@@ -131,13 +124,15 @@ def elementwise(
 
 
 def _spellings() -> dict[str, tuple[Op, Callable[..., Any] | None, int]]:
-    """Every dotted name of an op of the table."""
+    """Every dotted name of an elementwise op of the table."""
     table: dict[str, tuple[Op, Callable[..., Any] | None, int]] = {}
     known: dict[str, list[str]] = {}
     for library, words in SAME_NAME.items():
         for word in words.split():
             known.setdefault(SPELLINGS.get(word, word), []).append(f"{library}.{word}")
     for op in OPS.values():
+        if not op.elementwise:
+            continue
         names = [*known.get(op.name, ()), *ALSO.get(op.name, ())]
         names += [n for n in (op.numpy, op.torch, op.math) if isinstance(n, str)]
         for name in names:
@@ -220,6 +215,13 @@ class Facade:
         self.tr = tr
         self.name = name
         self._found: dict[str, Any] = {}
+        #: What it does when called, where it is a function with attributes.
+        self.function: Callable[..., Any] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.function is None:
+            raise TypeError("'module' object is not callable")
+        return self.function(*args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<module {self.name!r}, as symgrad traces it>"
@@ -229,7 +231,7 @@ class Facade:
         start = self.name + "."
         return {
             name[len(start) :].partition(".")[0]
-            for table in (SPELLED, HANDLERS, CONSTANTS, MODULES)
+            for table in (SPELLED, HANDLERS, LIBRARY, CONSTANTS, MODULES)
             for name in table
             if name.startswith(start)
         }
@@ -249,7 +251,14 @@ class Facade:
             return named(partial(HANDLERS[dotted], tr), attribute)
         if dotted in SPELLED:
             op, run, floor = SPELLED[dotted]
-            return named(partial(elementwise, tr, dotted, op, run, floor), attribute)
+            function = named(partial(elementwise, tr, dotted, op, run, floor), attribute)
+            if any(name.startswith(f"{dotted}.") for name in HANDLERS):  # numpy.add has an attribute at
+                inner = Facade(tr, dotted)
+                inner.function = function
+                return inner
+            return function
+        if dotted in LIBRARY:
+            return named(partial(call, tr, dotted), attribute)
         if dotted in MODULES or any(m.startswith(dotted + ".") for m in MODULES):
             return Facade(tr, dotted)
         if attribute in FORBIDDEN:

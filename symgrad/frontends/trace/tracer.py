@@ -28,7 +28,7 @@ from symgrad.frontends.trace.data import (
     TraceError,
 )
 from symgrad.frontends.trace.stop import Stop
-from symgrad.graph import INPUT, Graph, GraphBuilder
+from symgrad.graph import INPUT, Graph, GraphBuilder, Param
 
 #: The file name that the user's code is compiled under: it marks its frames, and cannot be a real file's.
 CODE_NAME = "<symgrad: the traced code>"
@@ -38,6 +38,9 @@ MAX_STEPS = 400_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
 MAX_NUMBERS = 4_000_000
 MAX_NOTES = 200
+
+#: ``Binding.augmented`` of a name whose array was changed in place by another statement than ``name op= value``.
+CHANGED = "[]="
 
 
 class Tracer:
@@ -76,6 +79,10 @@ class Tracer:
         self._has_functions = "def " in source or "lambda" in source
         self.callers: dict[int, Span] = {}
         self._numbers = 0
+        #: The names of each array's step.
+        self._bound: dict[int, dict[str, Binding]] = {}
+        #: The step of ``x[mask]`` -> the steps of x and of the mask.
+        self.masked: dict[int, tuple[int, int]] = {}
 
     # --- places -------------------------------------------------------------------------------------------------
 
@@ -183,10 +190,17 @@ class Tracer:
 
     # --- steps --------------------------------------------------------------------------------------------------
 
-    def emit(self, op: str, inputs: Sequence[int], value: Any, span: Span | None = None) -> int:
+    def emit(
+        self,
+        op: str,
+        inputs: Sequence[int],
+        value: Any,
+        span: Span | None = None,
+        params: tuple[tuple[str, Param], ...] = (),
+    ) -> int:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
-        index = self.builder.add(op, inputs, span=span or self.here(), shape=shape)
+        index = self.builder.add(op, inputs, span=span or self.here(), shape=shape, params=params)
         if self._has_functions:
             caller = self.caller()
             if caller is not None:
@@ -244,7 +258,24 @@ class Tracer:
         """A traced value gets a name; a step that had none takes it."""
         if self.builder.steps[step].is_hidden:
             self.builder.rename(step, name)
-        self.bindings.append(Binding(name, step, span, line, scope, len(self.bindings), augmented))
+        place = len(self.bindings)
+        if self.builder.steps[step].shape:
+            known = self._bound.setdefault(step, {})
+            before = known.get(name)
+            # x[0] += 1 is first a change of x and then an assignment: one line, one binding.
+            if before is not None and before.augmented == CHANGED and before.span.line == span.line:
+                place = before.order
+            known[name] = Binding(name, step, span, line, scope, place, augmented)
+        made = Binding(name, step, span, line, scope, place, augmented)
+        self.bindings[place : place + 1] = [made]
+
+    def rebind(self, old: int | None, new: int | None) -> None:
+        """An array was written into: the names of its old step go over to the new one."""
+        if old is None or new is None or new == old:
+            return
+        span = self.here()
+        for known in list(self._bound.pop(old, {}).values()):
+            self.bind(known.name, new, span, span.line, known.scope, CHANGED)
 
     def entered(self, qualname: str) -> str:
         """The scope of one more call of a function."""

@@ -7,7 +7,7 @@ hashing work by themselves. Arrays are in ``arrays.py``. Every operator of eithe
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,11 @@ class Value:  # noqa: PLW1641  (every subclass hashes in its own way)
 
 
 #: NumPy's own name of a ufunc (``np.abs`` calls itself ``absolute``) -> op.
-UFUNCS: dict[str, str] = {numeric.lookup(np, op.numpy).__name__: op.name for op in OPS.values() if op.numpy is not None}
+UFUNCS: dict[str, str] = {
+    numeric.lookup(np, op.numpy).__name__: op.name
+    for op in OPS.values()
+    if op.elementwise and op.numpy is not None
+}
 
 
 class Scalar(Value):
@@ -306,6 +310,8 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
     value = run(*raw)
     if op in COMPARISONS and np.ndim(value) == 0:
         value = bool(value)
+    if flavour >= ARRAY and is_data(tr, args):
+        return PACKAGERS[flavour](tr, "", args, (), np.asarray(value), None)
     steps = [step_of(tr, a) for a in args]
     if flavour < ARRAY or (flavour == ARRAY and np.ndim(value) == 0):
         if isinstance(value, np.ndarray):
@@ -319,6 +325,22 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
         return number(tr, value, tr.emit(op, steps, recorded), flavour)
     data = np.asarray(value)
     return PACKAGERS[flavour](tr, op, args, raw, data, tr.emit(op, steps, data if data.ndim else float(data)))
+
+
+def is_data(tr: Tracer, args: Iterable[Any]) -> bool:
+    """Whether an array is computed from data alone: ``np.random.randn(3, 4) * 0.1`` is as good as a literal.
+
+    The result gets no step, so that it becomes a named input where it is assigned.
+    """
+    arrays = False
+    for a in args:
+        if not isinstance(a, Value):
+            continue
+        step = a.step
+        if (step is not None and tr.varies[step]) or getattr(a, "node", None) is not None:
+            return False
+        arrays = arrays or a.flavour >= ARRAY
+    return arrays
 
 
 def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
@@ -342,11 +364,13 @@ def rewrap(tr: Tracer, args: tuple[Any, ...], value: Any) -> Any:
 
 
 def matmul(left: Any, right: Any) -> Any:
-    """``@``: on scalars an error as in NumPy; on arrays it comes with the tensor ops."""
+    """``@``: on scalars an error as in NumPy."""
+    from symgrad.frontends.trace.shaped import Recorder
+
     tr = (left if isinstance(left, Value) else right).tr
     if max(v.flavour for v in (left, right) if isinstance(v, Value)) < ARRAY:
         return NotImplemented
-    return tr.unsupported("@ (matrix product)")
+    return Recorder(tr).matmul(left, right)
 
 
 #: A whole number may grow to this many bits.
