@@ -399,6 +399,10 @@ def _script_report(
             is_code=True,
         )  # fmt: skip
     wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
+    # A name of the forward pass is no derivative that was worked out, unless it says that it is one (dw in epochs).
+    forward_names = {name for name, _ in subject.aliases}
+    plain = {normal(name) for name in forward_names}
+    wrong |= {name for name in forward_names if not any(c.bottom in plain for c in claims(name))}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     return _with_findings(report, findings, source, confirmed)
 

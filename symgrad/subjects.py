@@ -123,6 +123,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     dead: set[str] = set()
     beyond: set[int] = set()
     written: set[tuple[str, int]] = set()
+    derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
     for b in trace.bindings:
         is_forward = forward[b.step]
@@ -139,7 +140,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
-            if (b.name, b.line) in written:
+            if (b.name, b.line) in written and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss.
                 dead.add(normal(b.name))

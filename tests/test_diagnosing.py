@@ -874,7 +874,6 @@ print(dw - mine)
 
 
 OPEN_CORRECT = {
-    "softmax and cross-entropy fused, in lists": "the labels move, and dz in a list is not recognised",
     "log-parametrised hyper-parameter, at once": "dk_dlog_sigma is taken for the function, or for nothing",
 }
 

@@ -167,8 +167,12 @@ class Walk:
         it should have been."""
         i = unit.step
         if self.graph.steps[i].is_leaf or self.layout.is_forward(i):
-            if matches:
+            # A number, or a value of the forward pass, may happen to be some derivative; that is no work of the user's.
+            if matches and is_bare(unit.name):
                 self._settle(unit, matches[0])
+            elif matches:
+                self._settled.add(i)
+                self._mean(i, matches[0])
             return
         if self.layout.origin(i) != i and not is_bare(unit.name):
             self._settled.add(i)  # another name for a forward value
@@ -272,7 +276,7 @@ class Walk:
             if self._score(unit.step, target.vec, used_later) > accepted:
                 self._root(unit)
                 return
-        if final and self.reading.is_result(unit.name) and not partly:
+        if final and self.reading.by_inputs(unit.name) and not partly:
             self._root(unit)
             return
         plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit

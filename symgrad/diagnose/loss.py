@@ -29,7 +29,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     # dL_dx says itself what is differentiated.
     asked = {c.top for s in candidates for u in s.units for c in claims(u.name)} & set(named)
     for name, subject in zip(named, candidates, strict=True):
-        if name in SURELY_LOSS and (not asked or name in asked):
+        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
+        if name in SURELY_LOSS and not part and (not asked or name in asked):
             return subject
     scored = []
     everything = {normal(name) for s in candidates for name, _ in s.aliases}

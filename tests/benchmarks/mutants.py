@@ -10,7 +10,8 @@ symgrad check each, and prints what it measures:
   edit's scope:
 
   * a piece was changed: the reported range overlaps the changed piece and stays inside the factor that holds it
-    (a factor of a product that is a term of the line's sum), parentheses included;
+    (a factor of a product that is a term of the line's sum), parentheses included; a sign belongs to no factor, so for
+    one that is called a sign the whole term will do; of two equal pieces of one term (e*e for e*x) either will do;
   * a piece was left out: every variable of the piece is named in the finding's factor, expected or fix; where it
     holds no variable (a constant), the reported kind of mistake is one of the edit's;
   * the line as a whole was changed (its scale, its sign, ``=`` for ``+=``): the range lies on it, and the reported
@@ -144,7 +145,14 @@ def names_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
     caret = (finding.column - 1, finding.end_column - 1)
     if edit.scope == LOCAL:
         begin, end = edit.column, edit.column + len(edit.text)
-        a, b = _factor(case.source.split("\n")[edit.line - 1], begin, end)
+        line = case.source.split("\n")[edit.line - 1]
+        if finding.mistake == "sign" and "sign" in edit.mistakes:
+            a, b = _factor(line, begin, end, products=False)
+        else:
+            a, b = _factor(line, begin, end)
+        if line[caret[0] : caret[1]] == edit.text and caret[0] != begin:
+            a, b = _factor(line, begin, end, products=False)
+            return a <= caret[0] and caret[1] <= b and confirms(case, [finding])
         return caret[0] < end and begin < caret[1] and a - 1 <= caret[0] and caret[1] <= b + 1
     return finding.mistake in edit.mistakes and caret[1] > caret[0]
 
@@ -164,7 +172,7 @@ def _identifiers(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\()", text)) - NO_NAMES
 
 
-def _factor(line: str, begin: int, end: int) -> tuple[int, int]:
+def _factor(line: str, begin: int, end: int, *, products: bool = True) -> tuple[int, int]:
     """The columns of the factor that holds a piece of the line: into its sum first, then into its products."""
     shift = len(line) - len(line.lstrip())
     stmt = ast.parse(line.strip()).body[0]
@@ -172,12 +180,12 @@ def _factor(line: str, begin: int, end: int) -> tuple[int, int]:
     if isinstance(node, ast.Lambda):
         node = node.body
     assert node is not None
-    for ops in ((ast.Add, ast.Sub), (ast.Mult, ast.Div)):
+    for ops in ((ast.Add, ast.Sub), (ast.Mult, ast.Div))[: 2 if products else 1]:
         while True:
             match node:
                 case ast.BinOp(left, op, right) if isinstance(op, ops):
                     parts = [left, right]
-                case ast.UnaryOp(ast.USub(), operand):
+                case ast.UnaryOp(ast.USub(), operand) if products:
                     parts = [operand]
                 case _:
                     break

@@ -75,6 +75,8 @@ class _Rewriter(ast.NodeTransformer):
         literal = value is not None and literal_value(value) is not None
         made = Site(name, node, line, literal, augmented=augmented)
         parts: list[ast.expr] = []
+        if isinstance(value, ast.ListComp):
+            made.each = Site("", value.elt, value.elt.lineno)
         if isinstance(value, ast.List | ast.Tuple):
             parts = value.elts
         elif isinstance(value, ast.Dict):

@@ -206,6 +206,11 @@ class Run:
             return self.leaf(site, name, value, scope)
         if site.fresh:
             return self.elements(site, name, value, scope)
+        if site.each is not None and type(value) is list:
+            # dz = [p - y for ...]: the gradient of each entry is one to be judged.
+            for i, inner in enumerate(value):
+                if isinstance(inner, TracedFloat):
+                    value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
         return value
 
     def elements(self, site: Site, name: str, value: Any, scope: str) -> Any:

@@ -18,6 +18,7 @@ class Site:
         literal: the right-hand side is a number as written.
         fresh: the right-hand side is a list, tuple or dict display, so its elements are numbers being named.
         elements: for a display, the site of each element.
+        each: for a list comprehension, the site of all its elements.
         augmented: ``"+="``, ...
     """
 
@@ -27,6 +28,7 @@ class Site:
     literal: bool = False
     fresh: bool = False
     elements: tuple[Site, ...] = ()
+    each: Site | None = None
     augmented: str = ""
 
 
