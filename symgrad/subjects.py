@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -122,6 +123,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     known: set[str] = set()
     dead: set[str] = set()
     beyond: set[int] = set()
+    ends: set[int] = set()
     written: set[tuple[str, int]] = set()
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
@@ -129,7 +131,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         is_forward = forward[b.step]
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
-        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, units):
+        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             continue
         claimed = b.name in mapping or (b.step in names and any(c.bottom in known for c in claims(b.name)))
@@ -140,6 +142,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            ends.add(b.step)
             if (b.name, b.line) in written and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss.
@@ -162,9 +165,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     )
 
 
-def _near(step: int, wanted: Collection[int], graph: Graph, units: Sequence[Unit] = ()) -> bool:
-    """A step is one of some others, or computed from one: looked for as far as the next assignments."""
-    ends = {u.step for u in units}
+def _near(step: int, wanted: Collection[int], graph: Graph, ends: Collection[int]) -> bool:
+    """A step is one of some others, or computed from one: looked for as far as the next assignments (``ends``)."""
     stack, seen = [step], set[int]()
     while wanted and stack and len(seen) < 200:
         i = stack.pop()
@@ -179,11 +181,18 @@ def _near(step: int, wanted: Collection[int], graph: Graph, units: Sequence[Unit
 def _seed(trace: Trace, units: Sequence[Unit], loss: str, forward: Sequence[bool]) -> Fraction:
     """The upstream gradient of the result, where the user gives it as a number: dy = 2.0."""
     leaves = {leaf.step for leaf in trace.leaves if leaf.literal}
+    times = Counter(u.name for u in units)
     for unit in units:
         value = trace.values[unit.step]
         claimed = any(not c.top and c.bottom == normal(loss) for c in claims(unit.name))
-        once = sum(u.name == unit.name for u in units) == 1
-        if loss and claimed and once and unit.step in leaves and not forward[unit.step] and isinstance(value, float):
+        if (
+            loss
+            and claimed
+            and times[unit.name] == 1
+            and unit.step in leaves
+            and not forward[unit.step]
+            and isinstance(value, float)
+        ):
             return Fraction(value) if value else Fraction(1)
     return Fraction(1)
 

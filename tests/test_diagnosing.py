@@ -861,6 +861,131 @@ eps = 1e-6
 num = (f(w + eps) - f(w - eps))/(2*eps)
 print(dw, num)
 """,
+    "a step under its own name": """w = 0.8
+x = 1.5
+pred = w*x
+loss = 0.5*(pred - 0.2)**2
+dpred = pred - 0.2
+grad_w = dpred*x
+delta_w = -0.1*grad_w
+w += delta_w
+""",
+    "the learning rate under the gradient's name": """lr = 0.1
+w = 0.8
+y = w*1.5
+loss = 0.5*(y - 0.2)**2
+dw = (y - 0.2)*1.5
+dw = lr*dw
+w = w - dw
+""",
+    "a step at once": """import math
+lr = 0.1
+w = 0.8
+y = math.tanh(w*1.5)
+loss = 0.5*(y - 0.2)**2
+dy = y - 0.2
+dw = -lr*dy*(1 - y**2)*1.5
+w += dw
+""",
+    "two steps at once": """import math
+lr = 0.1
+w = 0.8
+b = 0.1
+y = math.tanh(w*1.5 + b)
+loss = 0.5*(y - 0.2)**2
+dy = y - 0.2
+dz = dy*(1 - y**2)
+dw = -lr*dz*1.5
+db = -lr*dz
+w += dw
+b += db
+""",
+    "Newton's step": """import math
+x = 2.0
+f = math.exp(x) - 3*x
+g = math.exp(x) - 3
+h = math.exp(x)
+dx = -g/h
+x = x + dx
+""",
+    "clipped by its own size": """w = 0.4
+loss = (w**3 - 4)**2
+dw = 2*(w**3 - 4)*3*w**2
+if abs(dw) > 1.0:
+    dw = dw/abs(dw)
+w -= 0.1*dw
+""",
+    "clipped by the norm of all": """import math
+w = 0.4
+b = 0.7
+loss = (w*b - 4)**2
+dw = 2*(w*b - 4)*b
+db = 2*(w*b - 4)*w
+norm = math.sqrt(dw*dw + db*db)
+if norm > 1.0:
+    dw *= 1.0/norm
+    db *= 1.0/norm
+w -= 0.1*dw
+b -= 0.1*db
+""",
+    "weight decay": """w = 0.8
+loss = 0.5*(1.5*w - 0.3)**2
+dw = (1.5*w - 0.3)*1.5
+dw += 0.01*w
+w -= 0.1*dw
+""",
+    "a loss that has parts with names of losses": """x = 1.0
+lam = 0.5
+obj = x**2
+con = 3*x - 1.5
+L = obj + lam*con
+dL_dx = 2*x + 3*lam
+x -= 0.1*dL_dx
+""",
+    "an upstream gradient given as a number": """import math
+x = 0.5
+w = 0.8
+z = w*x
+y = math.tanh(z)
+dy = 2.0
+dz = dy*(1.0 - y**2)
+dw = dz*x
+dx = dz*w
+""",
+    "a forward-mode loop that goes on beyond the loss": """a = 0.9
+h = 1.0
+dh = 0.0
+cost = 0.0
+dcost = 0.0
+for t in range(3):
+    cost += h**2
+    dcost += 2*h*dh
+    u = a*h
+    du = h + a*dh
+    dh = 2*u*du
+    h = u**2
+""",
+    "softmax and cross-entropy in list comprehensions": """import math
+z = [0.2, -0.4, 1.1]
+y = [0, 1, 0]
+e = [math.exp(v) for v in z]
+s = sum(e)
+p = [v/s for v in e]
+loss = -sum(yi*math.log(pi) for yi, pi in zip(y, p))
+dz = [pi - yi for pi, yi in zip(p, y)]
+""",
+    "epochs of torch": """import torch
+w = torch.tensor(0.2, requires_grad=True)
+for i in range(2):
+    pred = torch.exp(w)
+    loss = (pred - 2.0)**2
+    loss.backward()
+    gw = 2*(pred - 2.0)*pred
+    print(gw, w.grad)
+    with torch.no_grad():
+        w -= 0.01*w.grad
+    w.grad.zero_()
+""",
     "torch's own gradient read": """import torch
 w = torch.tensor(2.0, requires_grad=True)
 h = torch.tanh(w*0.5)
@@ -926,6 +1051,20 @@ dp1 = p1 - 0.2
 dp2 = p2 - 0.5
 dw = (dp1*x1 + dp2*x2)/m
 db = (dp1 + dp2)/m
+""",
+    "1/m deferred, in epochs": """import math
+w = 0.3
+lr = 0.5
+for epoch in range(5):
+    J = 0.0
+    dw = 0.0
+    for x, t in [(0.5, 1), (-1.5, 0), (1.2, 1)]:
+        a = 1/(1 + math.exp(-w*x))
+        J -= t*math.log(a) + (1 - t)*math.log(1 - a)
+        dw += (a - t)*x
+    J = J/3
+    dw = dw/3
+    w = w - lr*dw
 """,
     "1/m deferred, in a loop": """import math
 w = 0.7

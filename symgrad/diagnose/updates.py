@@ -19,14 +19,24 @@ from symgrad.enclosure import precision
 
 def updates(layout: Layout, reading: Reading) -> frozenset[Unit]:
     """The assignments that make a step of a gradient."""
+    called: dict[int, set[str]] = {}
+    for name, step in layout.subject.aliases:
+        called.setdefault(step, set()).add(normal(name))
+    own: dict[str, set[str]] = {}
+    out = set()
     with precision(BITS):
-        return frozenset(
-            u for u in layout.subject.units if reading.by_inputs(u.name) and _is_update(u, layout, reading)
-        )
+        for unit in layout.subject.units:
+            if not reading.by_inputs(unit.name):
+                continue
+            if unit.name not in own:
+                own[unit.name] = {n for _, b in reading.pairs(unit.name) for n in called.get(b, ())}
+            if _is_update(unit, own[unit.name], layout, reading):
+                out.add(unit)
+    return frozenset(out)
 
 
-def _is_update(unit: Unit, layout: Layout, reading: Reading) -> bool:
-    if layout.is_forward(unit.step) or not _moves(unit, layout, reading):
+def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> bool:
+    if layout.is_forward(unit.step) or not _moves(unit, own, layout):
         return False
     rights = reading.rights(unit.name)
     have = layout.actual(unit.step)
@@ -61,9 +71,8 @@ def _used(unit: Unit, layout: Layout) -> list[int]:
     return out
 
 
-def _moves(unit: Unit, layout: Layout, reading: Reading) -> bool:
-    """The parameter gets a new value from this one next."""
-    own = {normal(name) for name, step in layout.subject.aliases if any(step == b for _, b in reading.pairs(unit.name))}
+def _moves(unit: Unit, own: set[str], layout: Layout) -> bool:
+    """The parameter, which has one of these names, gets a new value from this one next."""
     seen: set[int] = set()
     stack = list(layout.children[unit.step])
     while stack and len(seen) < LOOK_AHEAD:
