@@ -1554,7 +1554,7 @@ for t in reversed(range({n})):
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(in_lists, marks=open_case("quadratic still, where the gradients are kept in lists", run=False)),
+        in_lists,
         written_out,
         scalar_loop,
     ],

@@ -21,6 +21,9 @@ from symgrad.ops import OPS
 #: What it costs to divide or subtract something that is nowhere written: what is too many stands there, as a rule.
 UNWRITTEN = 1.9
 
+#: Repairs that are weighed by what they make of the line.
+MOST_WEIGHED = 32
+
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
 
@@ -234,7 +237,9 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             found.extend(_candidates(line, place, have, context))
         if slots is None:
             found.extend(_everywhere(line, context))
-        found = [_weighed(line, context, r) for r in found]
+        # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
+        found.sort(key=lambda r: (r.cost, len(r.place.path)))
+        found = [*(_weighed(line, context, r) for r in found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
