@@ -17,6 +17,7 @@ from symgrad.diagnose.search import Search
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
@@ -32,6 +33,7 @@ class Diagnosis:
         right: assignments that are right; ``inherited``: wrong only because of an earlier one.
         notes: things to know that are no mistakes.
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
+        unchecked: assignments that may be derivatives, and were not recognised.
     """
 
     blames: tuple[Blame, ...]
@@ -39,6 +41,7 @@ class Diagnosis:
     inherited: tuple[Unit, ...]
     notes: tuple[str, ...]
     conventions: tuple[str, ...] = ()
+    unchecked: tuple[Unit, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -92,6 +95,7 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
         (remark,) if remark else (),
+        not_checked(walk),
     )
 
 
