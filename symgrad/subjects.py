@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgrad.diagnose.loss import best_subject
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
-from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose import evidence
+from symgrad.diagnose.loss import best_seed, best_subject
+from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal
+from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import INPUT, Graph
+from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
 
 
@@ -26,8 +27,11 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
+    trace = evidence.with_results(trace)
     found = [s for step in _losses(trace, loss) if (s := _subject(trace, step, mapping)) is not None]
     subject = found[0] if len(found) == 1 else best_subject(found)
+    if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
+        subject = best_seed(subject, others)
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
@@ -83,7 +87,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     wanted += [
         b.step
         for b in trace.bindings
-        if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+        if is_loss(b.name) and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
     ]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
@@ -108,6 +112,10 @@ def _cut(trace: Trace, loss: int) -> Graph:
     needed = graph.ancestors(loss)
     cuts = {i for i in trace.cuts if needed[i]}
     steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
+    h = evidence.step_size(trace, graph, loss)
+    if h >= 0:
+        # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
+        steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
     return Graph(tuple(steps), loss, graph.source)
 
 
@@ -115,6 +123,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     base = _cut(trace, loss)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
+    h = evidence.step_size(trace, trace.graph, loss)
+    quotients = trace.graph.dependents(h) if h >= 0 else None
+    moves = evidence.moves(trace, graph, forward)
+    bindings = _with_moves(trace, moves)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
     names: dict[int, str] = {}
     aliases: list[tuple[str, int]] = []
@@ -127,8 +139,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     written: set[tuple[str, int]] = set()
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
-    for b in trace.bindings:
+    for b in bindings:
         is_forward = forward[b.step]
+        if quotients is not None and quotients[b.step] and not is_forward:
+            continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
         if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
@@ -161,8 +175,27 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
     seed = _seed(trace, units, names.get(loss, ""), forward)
     return Subject(
-        graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed
-    )
+        graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
+        guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
+    )  # fmt: skip
+
+
+def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
+    """The assignments of a run, and among them what moves a parameter without having a name: w1 += x*delta."""
+    bound = {b.step for b in trace.bindings}
+    unnamed = {m.source: m for m in moves if m.source not in bound and trace.graph.steps[m.source].span is not None}
+    if not unnamed:
+        return trace.bindings
+    out: list[Binding] = []
+    waiting = sorted(unnamed)
+    for b in trace.bindings:
+        while waiting and waiting[0] < b.step:
+            step = waiting.pop(0)
+            span = trace.graph.steps[step].span
+            assert span is not None  # those without were left out
+            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
+        out.append(b)
+    return out
 
 
 def _near(step: int, wanted: Collection[int], graph: Graph, ends: Collection[int]) -> bool:

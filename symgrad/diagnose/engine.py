@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.evidence import guesses
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
@@ -71,7 +72,8 @@ def diagnose(subject: Subject) -> Diagnosis:
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
-    layout, reading = Layout(subject, truth), Reading(subject, truth)
+    layout = Layout(subject, truth)
+    reading = Reading(subject, truth, guesses(layout))
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()
@@ -94,7 +96,7 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.right),
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
-        (remark,) if remark else (),
+        tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
         not_checked(walk),
     )
 
