@@ -1,8 +1,8 @@
 """The forward passes of the tensor corpus once more, in torch and by other means, so that autograd says what is right.
 
 Each function gets the inputs that gradients are declared for, as tensors by their expressions (``t["net.W"]``), and a
-look-up of the script's other variables as tensors (``s("y")``); it returns the loss. They are written on their own, from
-what each file says that it is, with torch's ready-made layers where there are any.
+look-up of the script's other variables as tensors (``s("y")``); it returns the loss. They are written on their own,
+from what each file says that it is, with torch's ready-made layers where there are any.
 """
 
 from __future__ import annotations

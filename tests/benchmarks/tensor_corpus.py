@@ -275,18 +275,39 @@ def is_right(case: TensorCase, source: str, declared: Sequence[str] | None = Non
 # --- what is in reach of a line -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a line can use: all names, and the texts (``W``, ``self.W``, ``P["W"]``) of arrays and numbers."""
+
+    scope: Mapping[str, Any]
+    texts: Mapping[str, Any]
+
+    def shape(self, text: str) -> tuple[int, ...] | None:
+        """Of an array, or of an expression of arrays that changes nothing; ``None`` where there is none."""
+        known = self.texts.get(text)
+        if known is None:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                try:
+                    known = eval(text, dict(self.scope))
+                except Exception:
+                    return None
+        return tuple(known.shape) if hasattr(known, "shape") else () if isinstance(known, float) else None
+
+
 @cache
-def reach(case: TensorCase) -> dict[int, dict[str, Any]]:
-    """For each line of the hand-written parts, the texts that name a value there, and those values (of the first run)."""
-    found: dict[int, dict[str, Any]] = {}
+def reach(case: TensorCase) -> dict[int, Reach]:
+    """For each line of the hand-written parts what is in reach when it is run for the first time."""
+    found: dict[int, Reach] = {}
 
     def on(frame: FrameType, event: str, arg: Any) -> Any:
         if frame.f_code.co_filename != FILE:
             return None
-        if event == "line" and frame.f_code.co_name[0] != "<" or frame.f_code.co_name == "<module>":
+        if event == "line" and (frame.f_code.co_name[0] != "<" or frame.f_code.co_name == "<module>"):
             line = frame.f_lineno
             if case.manual(line) and line not in found:
-                found[line] = _texts(frame)
+                scope = {**frame.f_globals, **frame.f_locals}
+                found[line] = Reach(scope, _texts(scope))
         return on
 
     code = program(case, case.source)
@@ -299,9 +320,9 @@ def reach(case: TensorCase) -> dict[int, dict[str, Any]]:
     return found
 
 
-def _texts(frame: FrameType) -> dict[str, Any]:
+def _texts(scope: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for name, value in {**frame.f_globals, **frame.f_locals}.items():
+    for name, value in scope.items():
         if name.startswith("__"):
             continue
         items: dict[str, Any] = {name: value}
@@ -310,7 +331,7 @@ def _texts(frame: FrameType) -> dict[str, Any]:
         elif name == "self":
             items.update({f"self.{k}": v for k, v in vars(value).items()})
         for text, v in items.items():
-            if isinstance(v, np.ndarray) or type(v).__module__.startswith("torch") and hasattr(v, "detach"):
+            if isinstance(v, np.ndarray) or type(v).__name__ == "Tensor":
                 out[text] = array(v)
             elif isinstance(v, int | float) and not isinstance(v, bool):
                 out[text] = v

@@ -1,4 +1,4 @@
-"""ReLU network with softmax cross-entropy and L2: forward and backward functions, a cache, a dictionary of gradients."""
+"""ReLU net with softmax cross-entropy and L2: forward and backward functions, a cache, a dictionary of gradients."""
 
 # loss: cost
 # inputs: params
