@@ -122,7 +122,7 @@ def _finding(mutant: TensorMutant, **changed: object) -> Finding:
         "factor": edit.dropped,
         "expected": was[edit.column : edit.end],
         "mistake": edit.mistakes[0],
-        "fix": was[edit.column : edit.end],
+        "fix": was[edit.column : edit.end].strip() or was.strip(),
         "fix_verified": True,
         "root": True,
         "message": "",
