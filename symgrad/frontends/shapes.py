@@ -21,7 +21,7 @@ Shape = tuple[int, ...]
 MAX_ARRAY = 400_000
 MAX_AXES = 16
 
-_SCALAR = frozenset({"scalar", "()", "1x", ""})
+_SCALAR = frozenset({"scalar", ""})
 _AXIS = re.compile(r"[0-9]{1,7}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NAME = re.compile(r"[ \t]*([^=\s\[\],]*)[ \t]*=")

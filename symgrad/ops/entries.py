@@ -138,12 +138,13 @@ class EntryMath(ObjectMath):
     """The namespace ``m`` of rules, over arrays of entries.
 
     Args:
-        as_run: spread as libraries compute; ``values`` are then the exact values of the inputs, by step.
+        as_run: spread as libraries compute; ``inputs`` then has the exact value of each input.
+        source: the text that spans point into.
     """
 
-    def __init__(self, *, as_run: bool) -> None:
+    def __init__(self, *, as_run: bool, source: str) -> None:
         super().__init__(self._caller, self.make)
-        self.builder = GraphBuilder()
+        self.builder = GraphBuilder(source=source)
         self.as_run = as_run
         self.origin: list[int] = []
         self.owner = 0
@@ -260,7 +261,7 @@ def spread(
         SymgradError: it would be more than :data:`MOST` numbers.
         Unsupported: an op cannot be taken apart.
     """
-    math = EntryMath(as_run=as_run)
+    math = EntryMath(as_run=as_run, source=graph.source)
     needed = graph.ancestors(*targets)
     out: list[Any] = [None] * len(graph)
     for i, step in enumerate(graph.steps):

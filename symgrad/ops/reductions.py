@@ -52,6 +52,8 @@ def restored(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
 
 def _spread(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """``g`` at every place that was summed over."""
+    if not shape_of(g):
+        return m.broadcast_to(g, shape=shape_of(x))
     return m.broadcast_to(restored(m, g, x, axis, keepdims), shape=shape_of(x))
 
 

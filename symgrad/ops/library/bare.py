@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from symgrad.ops.base import SPELLINGS
 from symgrad.ops.library.spelling import LIBRARY, Function
+from symgrad.ops.tensor import shape_of
 
 #: What a formula may call, by the last part of its name. The rest of the table of library functions needs values (the
 #: place of the largest), makes several arrays, or has no meaning in a formula.
@@ -32,9 +35,28 @@ LABELS = {"cross_entropy": 1, "nll_loss": 1, "nll": 1, "take": 1, "embedding": 0
 REDUCE_ALONE = frozenset(SPELLINGS.keys() & WORDS)
 
 
+def _full(value: Any) -> Function:
+    def call(m: Any, *shape: Any) -> Any:
+        wanted = shape[0] if len(shape) == 1 else shape
+        return m.broadcast_to(m.constant(value), shape=wanted)
+
+    return call
+
+
+#: Arrays of one number.
+_MADE: dict[str, Function] = {
+    "ones": _full(1), "zeros": _full(0),
+    "full": lambda m, shape, value: m.broadcast_to(value, shape=shape),
+    "ones_like": lambda m, x: m.broadcast_to(m.constant(1), shape=shape_of(x)),
+    "zeros_like": lambda m, x: m.broadcast_to(m.constant(0), shape=shape_of(x)),
+}  # fmt: skip
+
+
 def bare(word: str) -> Function | None:
     """The function of this name without a prefix."""
     name = SHORT.get(word, word)
+    if name in _MADE:
+        return _MADE[name]
     if name not in WORDS:
         return None
     return next((LIBRARY[p + name] for p in _BARE if p + name in LIBRARY), None)
@@ -43,6 +65,8 @@ def bare(word: str) -> Function | None:
 def dotted(name: str) -> Function | None:
     """The function of a name such as ``np.linalg.norm``."""
     root, _, rest = name.partition(".")
+    if root in ("np", "numpy", "torch") and rest in _MADE:
+        return _MADE[rest]
     if root not in _ROOTS or rest.rpartition(".")[2] not in WORDS:
         return None
     return LIBRARY.get(f"{_ROOTS[root]}.{rest}")
