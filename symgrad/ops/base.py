@@ -164,6 +164,11 @@ class Op:
         return True
 
     @property
+    def gathers(self) -> bool:
+        """It adds up any number of inputs in an order of its own."""
+        return False
+
+    @property
     def renames(self) -> bool:
         """The op only gives its input another name."""
         return self.infix is not None and not self.infix.symbol
