@@ -106,6 +106,14 @@ class Run:
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
+        error = self.attempt(action)
+        self.ended()
+        if self.tracer.dead is not None:
+            error = self.tracer.dead.error
+        return self.tracer.finish(error)
+
+    def attempt(self, action: Callable[[], Any]) -> TraceError | None:
+        """Run something of the script's; why it ended before its end, where it did."""
         tr = self.tracer
         error: TraceError | None = None
         try:
@@ -122,10 +130,7 @@ class Run:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
             error = self.raised(e)
-        self.ended()
-        if tr.dead is not None:
-            error = tr.dead.error
-        return tr.finish(error)
+        return error if tr.dead is None else tr.dead.error
 
     def raised(self, e: BaseException) -> TraceError:
         """An exception of the script's, in one line."""
