@@ -118,10 +118,14 @@ class Caller:
         run: calls them.
         upstream: dL/d(output); ``None`` for one of our choice.
         returns: what backward returns, in order.
+        tensors: the functions take tensors of torch.
     """
 
-    def __init__(self, pair: Pair, run: Hosting, upstream: Any, returns: Sequence[str] | None) -> None:
+    def __init__(
+        self, pair: Pair, run: Hosting, upstream: Any, returns: Sequence[str] | None, *, tensors: bool = False
+    ) -> None:
         self.pair, self.run_, self.upstream, self.returns = pair, run, upstream, returns
+        self.tensors = tensors or pair.is_torch
         #: Parameters of forward that were left to their defaults.
         self.defaults: set[str] = set()
         #: The parameters that forward is called with.
@@ -214,7 +218,7 @@ class Caller:
         if isinstance(value, np.ndarray | np.generic) and not np.ndim(value):
             value = np.float64(value) if value.dtype.kind == "f" else value.item()
         plain = type(value) is float or isinstance(value, np.ndarray | np.floating)
-        if self.pair.is_torch and plain:
+        if self.tensors and plain:
             whole = isinstance(value, np.ndarray) and value.dtype.kind in "iub"
             dtype = str(value.dtype) if isinstance(value, np.ndarray | np.floating) else "float64"
             data = np.asarray(value) if whole else np.asarray(value, dtype=np.float64)

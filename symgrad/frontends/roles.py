@@ -29,15 +29,19 @@ class Part:
         function: the plain Python function.
         first: what is passed before everything else: the object of a method, or nothing.
         context: its next parameter is torch's ``ctx``.
+        known: its parameters, where they have been looked up already.
     """
 
     function: FunctionType
     first: tuple[Any, ...] = ()
     context: bool = False
+    known: tuple[inspect.Parameter, ...] | None = None
 
     @property
     def parameters(self) -> list[inspect.Parameter]:
         """Those that the caller fills."""
+        if self.known is not None:
+            return list(self.known[len(self.first) + self.context :])
         found = list(inspect.signature(self.function, follow_wrapped=False).parameters.values())
         return found[len(self.first) + self.context :]
 

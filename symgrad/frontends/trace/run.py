@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from types import CodeType
 from typing import Any
 
@@ -16,6 +17,7 @@ from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.passes import passes
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
 from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
@@ -34,6 +36,8 @@ class Run:
         self.made = Instrumented()
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
+        #: The forward and backward passes that the text holds.
+        self.passes: tuple[tuple[str, str], ...] = ()
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -55,6 +59,7 @@ class Run:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
                 check(tree)
+                self.passes = tuple((p.forward, p.backward) for p in passes(tree))
                 return self.rewrite(tree)
         except SyntaxError as e:
             message, hint = syntax_message(e, self.source)
@@ -101,8 +106,11 @@ class Run:
         return {"__builtins__": table, "__name__": "__main__"}
 
     def execute(self, code: CodeType) -> Trace:
-        """Run the script to its end, or to where it stops."""
-        return self.guarded(lambda: exec(code, self.namespace()))
+        """Run the script to its end, or to where it stops. If it computes nothing, its functions are named."""
+        trace = self.guarded(lambda: exec(code, self.namespace()))
+        computed = any(v and not s.is_leaf for v, s in zip(self.tracer.varies, trace.graph.steps, strict=False))
+        fatal = trace.error is not None and trace.error.fatal
+        return trace if computed or fatal else replace(trace, passes=self.passes)
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
