@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import Span, SymgradError, did_you_mean
-from symgrad.frontends import guessing, roles
+from symgrad.frontends import guessing
 from symgrad.frontends.calling import Called, Caller
 from symgrad.frontends.guessing import ARRAY, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
-from symgrad.frontends.trace.passes import Pass, is_function, passes
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
+from symgrad.frontends.trace.passes import Pass, is_function, passes
 from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
 

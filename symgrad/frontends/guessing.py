@@ -58,6 +58,8 @@ USUAL: dict[str, Any] = {
     "lambda_": 0.7, "alpha": 0.3, "lr": 0.1, "learning_rate": 0.1, "delta": 1.0, "dropout_ratio": 0.4, "c": 0.7,
     "weight_decay": 0.3, "verbose": False, "debug": False, "stateful": False, "axis": -1, "dropout_rate": 0.4,
 }  # fmt: skip
+#: A dictionary of settings of which nothing is known.
+_SETTINGS = {k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")}
 _BIAS = re.compile(r"(?:b|bias|beta|gamma|mu|mean|scale|shift|theta0?|b[a-z0-9]{1,3}|\w+_b|bias\w*|\w+_bias)$")
 _WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Theta\d?|k[xhqv]?|embed\w*|filters?)$")
 _LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
@@ -142,6 +144,8 @@ def _documented(document: str, name: str, names: Sequence[str]) -> Kind | None:
     others = "|".join(re.escape(n) for n in names if n != name)
     end = re.search(rf"(?m)\n[ \t]*(?:[-*:]*[ \t]*(?:{others})\b[ \t]*(?:--|:|-)|Returns?\b|Output)", rest[1:])
     chunk = rest[: end.start() + 1] if end else rest[:400]
+    if re.search(r"\bdict", chunk[: len(name) + 60], re.I):
+        return Kind(DICT)
     found = re.search(r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]", chunk)
     found = found or re.search(r"[(\[]([^()\[\]]*,[^()\[\]]*)[)\]]", chunk)
     if found is None:
@@ -173,11 +177,15 @@ def _dim(text: str) -> Dim | None:
 # --- what the names say -----------------------------------------------------------------------------------------------
 
 
-def candidates(parameter: Parameter, told: Kind | None, rank_of_x: int = 2) -> list[Kind]:
+def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
     """What a parameter may be, the likeliest first."""
     name = parameter.name
     if told is not None and (told.what != DICT or told.items or not parameter.optional):
-        first = [Kind(DICT, items={k: _inner(k, v) for k, v in told.items.items()}) if told.what == DICT else told]
+        if told.what == DICT:
+            items = {k: _inner(k, v) for k, v in told.items.items()}
+            return [Kind(DICT, items=items or _SETTINGS)]
+        others = [k for k in _by_name(name) if k.what == ARRAY and len(k.dims) != len(told.dims)]
+        first = [told, *others] if told.what == ARRAY else [told]
         return first if not _LABELS.match(name) or told.what == LABELS else [*first, Kind(LABELS, told.dims[:1])]
     if parameter.optional:
         wanted = _LABELS.match(name) and parameter.default is None
@@ -185,8 +193,12 @@ def candidates(parameter: Parameter, told: Kind | None, rank_of_x: int = 2) -> l
         if zero and not isinstance(parameter.default, bool):
             return [Kind(VALUE, value=0.3), Kind(DEFAULT)]
         return [*_arrays(name, (1, 2)), Kind(DEFAULT)] if wanted else [Kind(DEFAULT)]
+    return _by_name(name)
+
+
+def _by_name(name: str) -> list[Kind]:
     if re.search(r"(?:param|config|option|conf)s?$", name) and name not in ("params", "parameters"):
-        return [Kind(DICT, items={k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")})]
+        return [Kind(DICT, items=_SETTINGS)]
     if re.match(r"(?:G|groups?|n_\w+|num_\w+|K|k|step|lag)$", name):
         return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
     usual = _usual(name)

@@ -31,6 +31,7 @@ from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CODE_NAME
@@ -111,6 +112,7 @@ class Sandbox:
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
+            "siblings": _siblings(filename, source).to_json(),
         }  # fmt: skip
         try:
             answer = self._exchange(json.dumps(request).encode())
@@ -240,6 +242,11 @@ def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     if len(data) > most:
         raise SymgradError(f"{name} is too long to be traced")
     return data
+
+
+def _siblings(filename: str, source: str) -> Siblings:
+    """The files beside a file that it imports; none where the text is not a file's."""
+    return siblings(filename, source) if os.path.isfile(filename) else Siblings()
 
 
 def _path() -> list[str]:

@@ -145,7 +145,8 @@ class Wall:
 
     def __init__(self, tracer: Any) -> None:
         self.closed = False
-        self.begun = False
+        #: How often code may still be started: once for the script, and once for each file that it imports.
+        self.runs = 1
         self.tracer = tracer
         sys.addaudithook(self.event)
 
@@ -158,15 +159,15 @@ class Wall:
         finally:
             self.closed = before
 
-    def renew(self, tracer: Any) -> None:
-        """The script is about to be run once more, for another recorder."""
-        self.tracer, self.begun = tracer, False
+    def renew(self, tracer: Any, runs: int) -> None:
+        """The script is about to be run, for another recorder; with so many files."""
+        self.tracer, self.runs = tracer, runs
 
     def event(self, name: str, details: tuple[Any, ...]) -> None:
         if not self.closed or name in HARMLESS or (name == "object.__getattr__" and details[1] in OURS):
             return
-        if name == "exec" and not self.begun:
-            self.begun = True  # the script itself
+        if name == "exec" and self.runs > 0:
+            self.runs -= 1  # the script itself, or a file that it imports
             return
         # Saying why reads frames again.
         self.closed = False
@@ -194,6 +195,7 @@ def main() -> None:
     os.close(nothing)
     load()
     warm()
+    from symgrad.frontends.siblings import Siblings
     from symgrad.frontends.trace.data import Trace, TraceError
     from symgrad.graph import Graph
 
@@ -204,28 +206,29 @@ def main() -> None:
     watch(seconds)
     limit(int(request["memory"]), seconds)
     source, filename = str(request["source"]), str(request["filename"])
+    siblings = Siblings.from_json(request["siblings"])
     wall = Wall(None)
     document: dict[str, Any]
     try:
         if request["plan"] is None:
-            document = traced(source, filename, wall).to_json()
+            document = traced(source, filename, siblings, wall).to_json()
         else:
-            document = called(source, filename, wall, request["plan"]).to_json()
+            document = called(source, filename, siblings, wall, request["plan"]).to_json()
     except MemoryError:
         error = TraceError("limit", "the trace does not fit into the memory that the script may have")
         document = Trace(Graph((), 0, source), (), error=error).to_json()
     answer(out, document)
 
 
-def traced(source: str, filename: str, wall: Wall) -> Any:
+def traced(source: str, filename: str, siblings: Any, wall: Wall) -> Any:
     """The trace of a script."""
     from symgrad.frontends.trace.run import Run
     from symgrad.frontends.trace.stop import Stop
 
-    run = Run(source, filename)
+    run = Run(source, filename, siblings)
     # What comes after the script's end is ours.
     run.ended = unwatch
-    wall.tracer = run.tracer
+    wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
     try:
         code = run.compile()
     except Stop as e:
@@ -235,7 +238,7 @@ def traced(source: str, filename: str, wall: Wall) -> Any:
     return run.execute(code)
 
 
-def called(source: str, filename: str, wall: Wall, plan: dict[str, Any]) -> Any:
+def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str, Any]) -> Any:
     """The trace of a file's functions, which are called when it has run."""
     from symgrad.frontends.driving import Driver
     from symgrad.frontends.plan import Plan
@@ -244,8 +247,8 @@ def called(source: str, filename: str, wall: Wall, plan: dict[str, Any]) -> Any:
 
     def start() -> tuple[Any, Any]:
         with wall.opened():
-            run = Hosted(source, filename, wall.opened)
-            wall.renew(run.tracer)
+            run = Hosted(source, filename, siblings, wall.opened)
+            wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
             try:
                 code = run.compile()
             except Stop as e:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import Unsupported
+from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.functions import RETURN, WatchedReturns
@@ -36,8 +37,8 @@ class Hosting(Run):
     #: The text as it was before it was rewritten.
     tree: ast.Module
 
-    def __init__(self, source: str, filename: str) -> None:
-        super().__init__(source, filename)
+    def __init__(self, source: str, filename: str, siblings: Siblings | None = None) -> None:
+        super().__init__(source, filename, siblings)
         self.returns: list[ast.Return] = []
         #: Who returned last, of those whose returns are watched -> which of its returns it was.
         self.returned_at: dict[str, ast.Return] = {}
@@ -98,11 +99,14 @@ class Hosted(Hosting):
     """
 
     def __init__(
-        self, source: str, filename: str, opened: Callable[[], AbstractContextManager[None]] = nullcontext
+        self,
+        source: str,
+        filename: str,
+        siblings: Siblings | None = None,
+        opened: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        super().__init__(source, filename)
+        super().__init__(source, filename, siblings)
         self.opened = opened
-        self.globals: dict[str, Any] = {}
 
     def rewrite(self, tree: ast.Module) -> Any:
         """Every return of every function says that it was taken."""
@@ -117,7 +121,6 @@ class Hosted(Hosting):
     def namespace(self) -> dict[str, Any]:
         table = super().namespace()
         table["__builtins__"] |= {RETURN: self.returning}
-        self.globals = table
         return table
 
     def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:

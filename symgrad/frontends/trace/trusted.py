@@ -31,9 +31,9 @@ from symgrad.frontends.trace.functions import (
     names_of,
     without_defaults,
 )
+from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
-from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.run import key_text
 from symgrad.frontends.trace.tracer import CODE_NAME
 from symgrad.frontends.trace.values import Value
