@@ -591,7 +591,7 @@ class Walk:
             args = [self.corrected(j) for j in self.graph.steps[parent].inputs]
             child = self.graph.steps[parent].inputs[slot]
             args[slot] = values[child]
-            values[parent] = apply(self.graph.steps[parent].op, args)
+            values[parent] = apply(self.graph.steps[parent].op, args, self.graph.steps[parent].params)
             if parent == step:
                 break
         return values[step]

@@ -122,7 +122,7 @@ class Line:
                     value if (i, slot) in places else memo.get(j) or self.values(j)
                     for slot, j in enumerate(step.inputs)
                 ]
-                memo[i] = apply(step.op, inputs)
+                memo[i] = apply(step.op, inputs, step.params)
         return memo[self.root]
 
     def places(self, wanted: Vec) -> Iterator[Place]:
@@ -180,7 +180,7 @@ class Line:
             for i in sorted(self.inside()):
                 if i not in memo:
                     inputs = [memo.get(j) or self.values(j) for j in self.graph.steps[i].inputs]
-                    memo[i] = apply(self.graph.steps[i].op, inputs)
+                    memo[i] = apply(self.graph.steps[i].op, inputs, self.graph.steps[i].params)
         return memo[self.root]
 
 
@@ -454,7 +454,7 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
         if apply(name, args).same(place.wanted):
             mistake = "sign" if _signs(name, step.op) else "wrong-formula"
             yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
-    if len(args) == 2 and apply(step.op, args[::-1]).same(place.wanted):
+    if len(args) == 2 and apply(step.op, args[::-1], step.params).same(place.wanted):
         yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
 
 
@@ -571,7 +571,7 @@ def _with_value(line: Line, node: int, value: Vec) -> Line:
 def _local(known: Known, top: int, bottom: int) -> Iterator[Quantity]:
     for links in (known.truth.links.get(top, ()), known.truth.elementary.get(top, ())):
         for link in links:
-            if link.bottom == bottom:
+            if link.bottom == bottom and link.local is not None:
                 yield Quantity("local", top, bottom, link.local)
 
 
@@ -583,5 +583,6 @@ def _recomputed(line: Line, node: int, value: Vec) -> dict[int, Vec]:
     memo = {node: value}
     for i in sorted(line.inside()):
         if i not in memo:
-            memo[i] = apply(line.graph.steps[i].op, [memo.get(j) or line.values(j) for j in line.graph.steps[i].inputs])
+            step = line.graph.steps[i]
+            memo[i] = apply(step.op, [memo.get(j) or line.values(j) for j in step.inputs], step.params)
     return memo
