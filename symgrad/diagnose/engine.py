@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
-from symgrad.diagnose.evidence import guesses
+from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
@@ -23,6 +23,8 @@ from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
+#: What is a mistake by weak evidence only needs a repair that is no dearer than this.
+WEAK = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ def diagnose(subject: Subject) -> Diagnosis:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
     layout = Layout(subject, truth)
-    reading = Reading(subject, truth, guesses(layout))
+    reading = Reading(subject, truth, guesses(layout, known))
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()
     verdicts = walk.out
     verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
+    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts, layout.variable)
     source = SourceMap(subject.source)
@@ -97,7 +100,7 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
-        not_checked(walk),
+        tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
     )
 
 
@@ -138,6 +141,21 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+
+
+def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple[list[Root], list[Unit]]:
+    """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
+    change makes that: they were not understood."""
+    kept: list[Root] = []
+    doubtful: list[Unit] = []
+    for root in roots:
+        name = root.unit.name
+        weak = name in reading.guessed and not is_strong(name, layout)
+        if weak and (not root.repairs or root.cost > WEAK):
+            doubtful.append(root.unit)
+        else:
+            kept.append(root)
+    return kept, doubtful
 
 
 def _ascends(subject: Subject) -> bool:

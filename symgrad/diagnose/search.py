@@ -79,13 +79,13 @@ class Search:
         if len(sites) * len(self.layout.subject.units) > WORK:
             return first
         singles = [(line, self._suspect({line})) for line in sites]
-        best = min((answer, *(a for _, a in singles)), key=lambda a: (a.left, a.cost))
+        best = min((answer, *(a for _, a in singles)), key=_rank)
         if best.left or best.cost > DEAR:
-            likely = [line for line, a in sorted(singles, key=lambda s: (s[1].left, s[1].cost)) if a.walk.out.roots]
+            likely = [line for line, a in sorted(singles, key=lambda s: _rank(s[1])) if a.walk.out.roots]
             chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
             if len(chosen) <= 2 * LIKELIEST:
                 pairs = [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
-                best = min((best, *pairs), key=lambda a: (a.left, a.cost))
+                best = min((best, *pairs), key=_rank)
         return best.walk
 
     def _answer(self, walk: Walk) -> Answer:
@@ -146,6 +146,11 @@ class Search:
     def _is_partial(self, unit: Unit) -> bool:
         """An accumulation under way: what it holds by then need not be anything with a name."""
         return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
+
+
+def _rank(answer: Answer) -> tuple[int, bool, float]:
+    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
+    return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
 
 
 def _lines(walk: Walk) -> set[int]:
