@@ -23,7 +23,7 @@ from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
 from symgrad.report.moving import moved
-from symgrad.subjects import choose, refuse_arrays
+from symgrad.subjects import choose
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -267,7 +267,6 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     subject = work.choose(trace)
-    refuse_arrays(subject.graph)
     diagnosis = diagnose(subject)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(work, trace, diagnosis)

@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
+from symgrad.copies import told_apart
 from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
@@ -24,6 +26,8 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
+    if any(step.shape for step in trace.graph.steps):
+        trace = told_apart(trace)
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -178,13 +182,9 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 beyond.add(b.step)
         # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing
         latest[b.name] = b.step
-    point: dict[int, Fraction] = {}
-    for i, step in enumerate(graph.steps):
-        value = trace.values[i]
-        if step.is_input and isinstance(value, float):
-            if not math.isfinite(value):
-                return None
-            point[i] = Fraction(value)
+    point = _point(trace, graph)
+    if point is None:
+        return None
     autograd = {g.step: g.target for g in trace.grad_reads}
     mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
     seed = _seed(trace, units, names.get(loss, ""), forward)
@@ -192,7 +192,48 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
+        frozen=_still(trace, graph, point, units),
     )  # fmt: skip
+
+
+def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:
+    """The values of the inputs; ``None`` where one is not finite."""
+    point: dict[int, Any] = {}
+    for i, step in enumerate(graph.steps):
+        value = trace.values[i]
+        if not step.is_input:
+            continue
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                return None
+            point[i] = Fraction(value)
+        else:
+            import numpy as np
+
+            point[i] = np.asarray(value, dtype=np.float64).reshape(step.shape)
+            if not np.isfinite(point[i]).all():
+                return None
+    return point
+
+
+def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit]) -> frozenset[int]:
+    """Arrays that must not be moved: whole numbers that choose (labels, places, masks), and distributions.
+
+    An array that somebody differentiates by is none of these.
+    """
+    kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
+    called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
+    claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    out = set()
+    for i, value in point.items():
+        if not graph.steps[i].shape or called.get(i, "") in claimed:
+            continue
+        whole = bool((value == value.round()).all())
+        chooses = whole and bool(((value == 0) | (value == 1)).all())
+        rows = value.sum(axis=-1)
+        if (whole and not kinds.get(i, "int64").startswith("float")) or (chooses and bool((rows == 1).all())):
+            out.add(i)
+    return frozenset(out)
 
 
 def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:

@@ -26,6 +26,9 @@ RADII = (0.4, 0.1, 0.02, 0.002)
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
 
+#: ... where there are arrays: near enough that the code would seldom take another path.
+SHAPED_RADII = (0.05, 0.005, 0.0005)
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -54,9 +57,10 @@ class Diagnosis:
 
 def prepare(subject: Subject) -> tuple[Truth, Known] | None:
     """The truth at points where the forward pass has values; ``None`` where there are none."""
-    integers = [i for i in subject.leaves() if subject.point[i].denominator == 1]
+    shapes = subject.graph.steps
+    integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
     for frozen in ((), integers):
-        for radius in RADII:
+        for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
             values = forward_values(subject, points)
             loss = values[subject.loss]

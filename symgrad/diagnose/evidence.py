@@ -280,7 +280,7 @@ def seeds(subject: Subject) -> list[Fraction]:
         for j in ends:
             if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
                 rate = subject.point[j]
-                if 0 < rate < 2 and rate != 1:
+                if not subject.graph.steps[j].shape and 0 < rate < 2 and rate != 1:
                     out[-rate if m.up else rate] = None
                     out[rate if m.up else -rate] = None
     return list(out)[:6]
@@ -375,9 +375,7 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        if not _works_on_values(unit, layout):
-            continue
-        if is_generic(unit.name):
+        if is_generic(unit.name) and unit.name not in subject.called and _works_on_values(unit, layout):
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Verdicts, Walk
 from symgrad.diagnose.engine import index_tangents, prepare
-from symgrad.diagnose.evidence import guesses, scaled
-from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
+from symgrad.diagnose.evidence import guesses, scaled, stems
+from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Subject
@@ -44,17 +44,22 @@ def _walked(subject: Subject) -> Walk | None:
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     """A subject with another upstream gradient than one, if more lines are right with it."""
     found = _walked(subject)
-    best, most = subject, (_score(found.out) if found is not None else 0)
+    best, most = subject, (_explained(found.out) if found is not None else 0.0)
     for seed in others if found is None or found.out.roots or not found.out.right else ():
         tried = replace(subject, seed=seed, convention=_convention(seed))
         walk = _walked(tried)
-        if walk is not None and _score(walk.out) > most:
-            best, most = tried, _score(walk.out)
+        if walk is not None and _explained(walk.out) > most:
+            best, most = tried, _explained(walk.out)
     return best
 
 
 def _score(out: Verdicts) -> int:
     return 2 * len(out.right) + len(out.inherited) - 2 * len(out.roots)
+
+
+def _explained(out: Verdicts) -> float:
+    """As the score, but a mistake that a small change puts right speaks for a reading."""
+    return _score(out) - 0.5 * sum(min(r.cost, 3.0) for r in out.roots)
 
 
 def _convention(seed: Fraction) -> str:
@@ -68,7 +73,10 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
     named = [normal(s.names.get(s.loss, "")) for s in candidates]
     # dL_dx says itself what is differentiated.
-    asked = {c.top for s in candidates for u in s.units for c in claims(u.name)} & set(named)
+    asked = {c.top for s in candidates for u in s.units for c in claims(u.name)}
+    asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
+    asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
+    asked &= set(named)
     for name, subject in zip(named, candidates, strict=True):
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
