@@ -117,7 +117,47 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         *sorted(dict.fromkeys(wanted), reverse=True),
         *(step for step in dict.fromkeys(late) if step not in wanted),
     ]
-    return [step for step in found if step not in quotients][:12]
+    found = [step for step in found if step not in quotients][:12]
+    # g(x), where nothing else is: no gradient then, whatever it is called.
+    return found or [b.step for b in trace.bindings if b.step not in leaves and not is_claim(b)][-1:]
+
+
+def names_result(name: str, subject: Subject) -> bool:
+    """A name says that it holds a derivative of what is differentiated here: dy_dx of y, f_prime of f."""
+    called = {normal(n) for n, step in subject.aliases if step == subject.loss}
+    called.add(normal(subject.names.get(subject.loss, "")))
+    return bool(called & {*(c.top for c in claims(name)), *primitives(name)})
+
+
+#: So many other results are looked at, for what the main one says nothing about.
+MOST_FURTHER = 8
+
+
+def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
+    """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
+    dx_dt, and first derivatives that are right, for the second ones."""
+    trace = evidence.with_results(trace)
+    steps = trace.graph.steps
+    open_ = {u.step for u in unchecked}
+    names = {normal(u.name) for u in unchecked}
+    named: dict[str, int] = {}
+    for b in trace.bindings:
+        if not steps[b.step].is_leaf and b.step not in open_:
+            named[normal(b.name)] = b.step
+    wanted: dict[int, None] = {}
+    for u in unchecked:
+        stems = [c.top for c in claims(u.name) if c.top] + primitives(u.name)
+        wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
+    first = [u.step for u in right if not steps[u.step].is_leaf]
+    wanted.update((i, None) for i in first[-MOST_FURTHER:])
+    forward = trace.graph.ancestors(subject.loss)
+    wanted.update(
+        (b.step, None)
+        for b in trace.bindings
+        if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+    )
+    found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
+    return [s for s in found if s is not None]
 
 
 def _cut(trace: Trace, loss: int) -> Graph:

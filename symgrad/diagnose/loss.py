@@ -48,7 +48,8 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     for seed in others if found is None or found.out.roots or not found.out.right else ():
         tried = replace(subject, seed=seed, convention=_convention(seed))
         walk = _walked(tried)
-        if walk is not None and _explained(walk.out) > most:
+        told = walk is not None and (walk.out.right or any(r.repairs for r in walk.out.roots))
+        if walk is not None and told and _explained(walk.out) > most:
             best, most = tried, _explained(walk.out)
     return best
 
@@ -83,6 +84,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
             return subject
     scored = []
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
+    told = bool(asked) or any(name in LOSS_NAMES for name in named)
+    late = 3.0 if told else 0.3
     for n, subject in enumerate(candidates):
         walk = _walked(subject)
         if walk is None:
@@ -92,10 +95,12 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         name = named[n]
         prior = (
-            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - 3 * n - 6 * _beyond(subject, everything, {u.name for u in out.right})
+            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - late * n - 6 * _beyond(subject, everything, {u.name for u in out.right})
         )
         if not (out.right or out.inherited or out.roots or steps):
             prior -= 1000  # nothing in the script is about this step
-        prior += 2 * len(set(steps) - set(out.right)) - len(not_checked(walk))
-        scored.append((_score(out) + prior, -n, subject))
+        prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
+        # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
+        before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
+        scored.append((_score(out) - 2 * len(before) + prior, -n, subject))
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

@@ -28,6 +28,8 @@ PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
 PER_PLAIN_DOUBT = 2.3
 PER_RESULT = 3.0
+#: ... for each blamed assignment whose name says nothing, and which holds something true.
+TRUE = 0.5
 #: An answer of at most this cost a line is believed at once.
 PLAIN = 0.62
 #: An answer of more than this cost is held against answers of two lines.
@@ -96,6 +98,7 @@ class Search:
             for r in self.results
         )
         cost = sum({r.lines: r.cost for r in out.roots}.values())
+        cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         return Answer(
