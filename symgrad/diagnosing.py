@@ -23,7 +23,7 @@ from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
 from symgrad.report.moving import moved
-from symgrad.subjects import choose, further, names_result
+from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -302,14 +302,15 @@ def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
         more = diagnose(other)
         right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
         blames = [b for b in more.blames if b.step in explicit]
+        told = {other.loss} if right or blames else set()
         done = {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
         found = replace(
             found,
             blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
-            right=(*found.right, *right),
+            right=(*(u for u in found.right if u.step not in told), *right),
             unchecked=tuple(u for u in found.unchecked if u.step not in done),
         )
-    return subject, found
+    return subject, found if not others else replace(found, unchecked=still_open(subject, found.unchecked, found.right))
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:

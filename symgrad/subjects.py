@@ -96,10 +96,15 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         head, _, rest = b.name.partition("_")
         if rest and normal(head) in last and normal(rest) in names:
             wanted.append(last[normal(head)])
+    # Of losses that are kept in a list, one for each round, the last.
+    kept = {b.name.split("[", maxsplit=1)[0]: b.step for b in trace.bindings if is_loss(b.name)}
     wanted += [
         b.step
         for b in trace.bindings
-        if is_loss(b.name) and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+        if is_loss(b.name)
+        and b.step not in leaves
+        and last.get(normal(b.name), b.step) == b.step
+        and ("[" not in b.name or kept[b.name.split("[", maxsplit=1)[0]] == b.step)
     ]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
@@ -127,6 +132,20 @@ def names_result(name: str, subject: Subject) -> bool:
     called = {normal(n) for n, step in subject.aliases if step == subject.loss}
     called.add(normal(subject.names.get(subject.loss, "")))
     return bool(called & {*(c.top for c in claims(name)), *primitives(name)})
+
+
+def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Of the assignments that nothing is known about, those that are not made of others that are right."""
+    fine = {u.step for u in right}
+    named = {u.step for u in subject.units}
+    out = []
+    for unit in unchecked:
+        ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
+        if all(i in fine or subject.graph.steps[i].is_const or subject.graph.steps[i].is_input and i in named for i in ends):
+            fine.add(unit.step)
+        else:
+            out.append(unit)
+    return tuple(out)
 
 
 #: So many other results are looked at, for what the main one says nothing about.

@@ -175,3 +175,9 @@ def is_loss(name: str) -> bool:
 
 
 _LOSS_LISTS = frozenset({"losss", "losses", "costs", "errors", "objs", "objectives", "nlls"})
+
+
+def index_of(name: str) -> str:
+    """What stands in brackets: ``[3]`` of ``dhs[3]``; empty without."""
+    match = _INDEXED.match(name)
+    return match.group(2) if match else ""

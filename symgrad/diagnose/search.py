@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
-from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.blame import Root, Walk
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
@@ -21,6 +22,7 @@ from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
@@ -30,6 +32,8 @@ PER_PLAIN_DOUBT = 2.3
 PER_RESULT = 3.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
 TRUE = 0.5
+#: ... for each change in a function that other lines call, and are right.
+SHARED = 1.5
 #: An answer of at most this cost a line is believed at once.
 PLAIN = 0.62
 #: An answer of more than this cost is held against answers of two lines.
@@ -99,6 +103,7 @@ class Search:
         )
         cost = sum({r.lines: r.cost for r in out.roots}.values())
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
+        cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         return Answer(
@@ -106,6 +111,27 @@ class Search:
             left,
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_shared(self, root: Root, walk: Walk) -> bool:
+        """The change is in a function that a line which is right calls as well: there it would be made, too."""
+        graph, fine = self.layout.graph, {u.step for u in walk.out.right}
+        for repair in root.repairs:
+            span = graph.steps[repair.place.parent].span if repair.place.parent >= 0 else None
+            if span is None or root.unit.span.line <= span.line <= root.unit.span.end_line:
+                continue
+            inside = set(walk.line(root.unit).inside())
+            for k in self._at_span.get(span, ()):
+                if k not in inside and fine & set(self.layout.dependents(k)):
+                    return True
+        return False
+
+    @cached_property
+    def _at_span(self) -> dict[Span, list[int]]:
+        out: dict[Span, list[int]] = {}
+        for i, step in enumerate(self.layout.graph.steps):
+            if step.span is not None and not step.is_leaf and not self.layout.is_forward(i):
+                out.setdefault(step.span, []).append(i)
+        return out
 
     def _suspect(self, lines: Collection[int]) -> Answer:
         walk = Walk(self.layout, self.known, self.reading, lines, self._hints(lines), self.moves)

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import scaled
-from symgrad.diagnose.naming import normal
+from symgrad.diagnose.naming import is_loss, normal
 from symgrad.diagnose.replay import LOOK_AHEAD
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec
@@ -46,7 +46,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
             i = unit.step
             if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i) or layout.origin(i) != i:
                 continue
-            if i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
+            if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
                 continue
             if i in moved or _uses(walk, i, moved):
                 moved.add(i)  # a value of the next step of the descent
