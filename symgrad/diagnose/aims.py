@@ -98,16 +98,17 @@ class Aims:
         if held in self.truth.cotangents:
             have = [*have, self.truth.cotangents[held]]
         for top in sorted(upstream, reverse=True):
-            links = sorted(
-                (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())),
-                key=lambda link: self.reading.is_input(link.bottom),
-            )
+            near = (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ()))
+            # Two named steps at once: delta = w*delta*sp goes from one layer's z to that of the one before.
+            inner = {link.bottom for link in near if link.bottom in self.truth.links}
+            far = [link for b in sorted(inner, reverse=True) for link in self.truth.links[b] if len(inner) <= NEAREST]
+            links = sorted((*near, *far), key=lambda link: self.reading.is_input(link.bottom))
             for link in links:
                 flow = link.flow
                 # What only passes the gradient on is nothing that one writes a line for.
                 passed_on = any(flow.same(vec) for vec in have)
                 if not passed_on and all(link.bottom != q.bottom for q in out):
-                    out.append(Quantity("contribution", top, link.bottom, flow))
+                    out.append(Quantity("contribution", link.top, link.bottom, flow))
         return out
 
     def _claimed(

@@ -194,6 +194,10 @@ class Walk:
             if matches and not flowing and self._targets(unit):
                 self._root(unit)
                 return
+            ends = all(self.reading.is_input(q.bottom) for q in flowing)
+            if flowing and ends and self._goes_on(unit) and self._targets(unit):
+                self._root(unit)  # the gradient of a weight: nothing flows on from there
+                return
             matches = flowing
         if not matches and _key(unit) in self._seen:
             targets = self._targets(unit)
@@ -211,6 +215,14 @@ class Walk:
             self._settle(unit, matches[0])
         elif is_bare(unit.name):
             self._root(unit)
+
+    def _goes_on(self, unit: Unit) -> bool:
+        """More is computed from a gradient: another one of the same name."""
+        return any(
+            user.name == unit.name and user not in self.moves
+            for k in self.layout.dependents(unit.step)
+            for user in self.layout.units_at[k]
+        )
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
