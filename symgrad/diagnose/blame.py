@@ -109,6 +109,8 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves = suspects, hints or {}, moves
+        #: The change that is known already, and only has to be told.
+        self.told: Repair | None = None
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
@@ -402,9 +404,14 @@ class Walk:
             # The line was understood when it went wrong first; here only its right value is needed.
             self._again(unit, line, targets)
             return
-        best = self._best(unit, line, targets)
+        best = (self.told.cost, targets[0], (self.told,)) if self.told else self._best(unit, line, targets)
         target = best[1] if best else targets[0]
         chosen = best[2] if best else ()
+        if self.told:
+            self._seen[key] = len(self.out.roots)
+            self.out.roots.append(Root(unit, target, found, chosen, frozenset((unit.line,)), self.told.cost))
+            self._put_right(unit, target)
+            return
         if len(chosen) == 1 and self._blame_helper(chosen[0], unit):
             if not self.corrected(unit.step).same(target.vec):
                 self._root(unit, targets)

@@ -153,9 +153,8 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {_original(graph, j) for j in steps[b.step].inputs}
-        if mine & inner and _sign(steps[b.step].op) in ("+", "-") and len({_original(graph, m) for m in mine}) >= 1:
-            if any(steps[m].is_input or m in stops for m in mine & inner):
-                stops.add(b.step)
+        if _sign(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
+            stops.add(b.step)
         mine.add(_original(graph, b.step))
     needed = [False] * len(steps)
     needed[loss] = True
@@ -296,17 +295,18 @@ def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
         leaf.step for leaf in trace.leaves
         if leaf.literal and isinstance(v := trace.values[leaf.step], float) and 0 < abs(v) <= SMALL
     }  # fmt: skip
+    shifted_by = {h: graph.dependents(h) for h in small}
     for i, step in enumerate(graph.steps if small else ()):
         if _sign(step.op) != "/":
             continue
         top, bottom = (_original(graph, j) for j in step.inputs)
         if _sign(graph.steps[top].op) != "-":
             continue
-        below = {bottom, *ends_of(graph, bottom, lambda j: False)} & small
+        below = {h for h in small if shifted_by[h][bottom]}
         if len(below) == 1:
             h = next(iter(below))
             sides = {_original(graph, j) for j in graph.steps[top].inputs}
-            if any(graph.ancestors(side)[h] for side in sides):
+            if any(shifted_by[h][side] for side in sides):
                 yield i, h, sides
 
 

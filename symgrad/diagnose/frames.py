@@ -118,7 +118,10 @@ def _one(
     text = source.text(span)
     q = repair.quantity
     expected = ""
-    if repair.regain:
+    if repair.text and repair.span is not None:
+        span, expected = repair.span, repair.text
+        text = source.text(span)
+    elif repair.regain:
         expected = f"{repair.regain} + {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)

@@ -15,6 +15,7 @@ from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 
@@ -61,6 +62,7 @@ class Repair:
         respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
+        text: what belongs at ``span``, where the change was found in the text itself.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -79,6 +81,8 @@ class Repair:
     operand: str = ""
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
+    text: str = ""
+    span: Span | None = None
 
 
 class Line:
