@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
-from symgrad.diagnose.engine import Diagnosis, diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
@@ -27,6 +27,10 @@ from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
+
+
+#: In a run of more assignments than this, fixes count as verified if they make every result right.
+MANY = 1000
 
 
 # --- formulas -------------------------------------------------------------------------------------------------------
@@ -366,6 +370,8 @@ def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         trace = work.run(fixed)
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
+        if len(before.bindings) > MANY and is_settled(work.choose(trace)):
+            return {n for n, b in enumerate(blames) if b.edits}
         _, again = _diagnosed(work, trace)
     except SymgradError:
         return set()

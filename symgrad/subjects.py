@@ -141,7 +141,7 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     out = []
     for unit in unchecked:
         ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
-        if all(i in fine or subject.graph.steps[i].is_const or subject.graph.steps[i].is_input and i in named for i in ends):
+        if all(i in fine or subject.graph.steps[i].is_const or (subject.graph.steps[i].is_input and i in named) for i in ends):
             fine.add(unit.step)
         else:
             out.append(unit)

@@ -14,11 +14,12 @@ from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.search import Search
+from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.updates import updates
 from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
@@ -57,6 +58,11 @@ class Diagnosis:
 
 def prepare(subject: Subject) -> tuple[Truth, Known] | None:
     """The truth at points where the forward pass has values; ``None`` where there are none."""
+    truth = _truth(subject)
+    return None if truth is None else (truth, Known(truth))
+
+
+def _truth(subject: Subject) -> Truth | None:
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
     for frozen in ((), integers):
@@ -68,7 +74,7 @@ def prepare(subject: Subject) -> tuple[Truth, Known] | None:
                 continue
             truth = Truth(subject, points, values)
             if all(v.usable for v in truth.cotangents.values()):
-                return truth, Known(truth)
+                return truth
     return None
 
 
@@ -106,6 +112,17 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
         tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
     )
+
+
+def is_settled(subject: Subject) -> bool:
+    """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
+    prepared = _truth(subject)
+    if prepared is None:
+        return False
+    layout = Layout(subject, prepared)
+    reading = Reading(subject, prepared)
+    found = results(layout, reading, updates(layout, reading))
+    return bool(found) and all(r.is_right(r.actual) for r in found)
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:

@@ -28,8 +28,7 @@ from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
-from symgrad.ops.floats import PYTHON
-from symgrad.ops.values import function
+from symgrad.ops.values import scalar
 
 #: A line that runs at least so often is a loop's.
 LEAST = 3
@@ -115,6 +114,9 @@ class Rounds:
         # What a round computes and the next one throws away belongs to the line as well.
         rounds = [u.step for u in self.subject.units if u.line in lines and not layout.is_forward(u.step)]
         self._feeding = sorted(layout.feeding((*feeding, *rounds)))
+        #: The one change that is asked for again, in all rounds: its place and text.
+        self._only: tuple[Span, str] | None = None
+        self._seen: dict[tuple[int, ...], tuple[dict[int, list[dict[Span, int]]], dict[int, list[tuple[Span, int, _Role]]]]] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
         for name, step in self.subject.aliases:
@@ -151,24 +153,25 @@ class Rounds:
         base = [self.layout.actual(i).floats[POINT] if i in needed else math.nan for i in range(len(self.graph))]
         self._plan(base)
         truths = self._truths()
-        budget = WORK
-        later: list[Hypothesis] = []
-        for h in sorted(self._all(lines), key=lambda h: h.cost):
-            end = h.at[min(FIRST, len(h.at)) - 1][0] + 2 * max(1, (h.at[-1][0] - h.at[0][0]) // max(1, len(h.at)))
-            if not self._truer(h, end, truths):
-                later.append(h)
-                continue
-            budget -= len(self._ops)
-            if self._right(h) and (found := self._confirmed(h)) is not None:
-                return found
-            if budget < 0:
-                break
-        budget = WORK // 3
-        for h in later:
+        passed: list[Hypothesis] = []
+        others: list[Hypothesis] = []
+        short = {line: units[:FIRST] for line, units in lines.items()}
+        for h in sorted(self._all(short), key=lambda h: h.cost):
+            units = lines[h.line]
+            end = units[min(FIRST, len(units)) - 1].step
+            (passed if self._truer(h, end, truths) else others).append(h)
+        return self._first(passed, lines, WORK) or self._first(others, lines, WORK // 3)
+
+    def _first(self, some: Sequence[Hypothesis], lines: Mapping[int, list[Unit]], budget: int) -> Found | None:
+        """The first hypothesis, known from the first rounds, that makes all results right in all rounds."""
+        for h in some:
             budget -= len(self._ops)
             if budget < 0:
-                break
-            if self._right(h) and (found := self._confirmed(h)) is not None:
+                return None
+            self._only = (h.span, h.text)
+            full = next(self._all(lines, h.line), None)
+            self._only = None
+            if full is not None and self._right(full) and (found := self._confirmed(full)) is not None:
                 return found
         return None
 
@@ -186,7 +189,7 @@ class Rounds:
     def _plan(self, base: list[float]) -> None:
         self._base = base
         self._ops = [
-            (i, _scalar(step.op), step.inputs)
+            (i, scalar(step.op), step.inputs)
             for i in self._feeding
             if not (step := self.graph.steps[i]).is_leaf and i not in self.subject.autograd
         ]
@@ -264,11 +267,16 @@ class Rounds:
 
     # --- what could be written ----------------------------------------------------------------------------------
 
-    def _all(self, lines: Mapping[int, list[Unit]]) -> Iterator[Hypothesis]:
-        sites = {line: [self._sites(u) for u in units] for line, units in lines.items()}
-        operands = {line: list(self._operands(rounds)) for line, rounds in sites.items()}
+    def _all(self, lines: Mapping[int, list[Unit]], only: int = 0) -> Iterator[Hypothesis]:
+        """Every change that is tried, of one line or of all."""
+        key = tuple(len(units) for units in lines.values())
+        if key not in self._seen:
+            sites = {line: [self._sites(u) for u in units] for line, units in lines.items()}
+            self._seen[key] = sites, {line: list(self._operands(rounds)) for line, rounds in sites.items()}
+        sites, operands = self._seen[key]
         for line, units in lines.items():
-            yield from self._of_line(line, units, sites[line], operands)
+            if only in (0, line):
+                yield from self._of_line(line, units, sites[line], operands)
 
     def _sites(self, unit: Unit) -> dict[Span, int]:
         """The operations of one round of a line, by place."""
@@ -304,9 +312,7 @@ class Rounds:
                 )
                 yield span, slot, _Role(self.source.text(place), steps)
 
-    def _roles(
-        self, line: int, units: Sequence[Unit], operands: Mapping[int, Sequence[tuple[Span, int, _Role]]]
-    ) -> list[_Role]:
+    def _roles(self, units: Sequence[Unit], operands: Mapping[int, Sequence[tuple[Span, int, _Role]]]) -> list[_Role]:
         """What could stand in a line: what is read in the loop, its neighbours in lists, weights, gradients."""
         count = len(units)
         out: dict[str, _Role] = {}
@@ -319,13 +325,12 @@ class Rounds:
         for name, step in self.subject.aliases:
             if "[" not in name and self._is_single(name):
                 out.setdefault(name, _Role(name, (step,) * count))
-        last = max(u.line for u in units)
         for name, mine in self.layout.by_name.items():
             if "[" in name or " " in name or name in out:
                 continue
             steps = [u.step for u in mine]
             held = tuple(steps[n - 1] if (n := bisect_left(steps, u.step)) else -1 for u in units)
-            if held[-1] >= 0 and last:
+            if held[-1] >= 0:
                 out[name] = _Role(name, held)
         return list(out.values())
 
@@ -368,7 +373,7 @@ class Rounds:
         rounds: Sequence[Mapping[Span, int]],
         operands: Mapping[int, Sequence[tuple[Span, int, _Role]]],
     ) -> Iterator[Hypothesis]:
-        roles = self._roles(line, units, operands)
+        roles = self._roles(units, operands)
         mine = operands[line]
         yield from self._accumulation(line, units)
         for span, slot, role in mine:
@@ -382,8 +387,10 @@ class Rounds:
         self, line: int, span: Span | None, text: str, cost: float, mistake: str, words: str,
         at: Iterable[tuple[int, Change]], parent: int, slot: int, instead: int = -1,
     ) -> Iterator[Hypothesis]:  # fmt: skip
+        if span is None or (self._only is not None and self._only != (span, text)):
+            return
         made = tuple(at)
-        if span is not None and made:
+        if made:
             yield Hypothesis(line, span, text, cost, mistake, words, made, parent, slot, instead)
 
     def _at_operand(
@@ -391,7 +398,7 @@ class Rounds:
     ) -> Iterator[Hypothesis]:
         """Another variable, or another number, in one place."""
         place = self.source.operand(span, slot)
-        if place is None:
+        if place is None or (self._only is not None and self._only[0] != place):
             return
         parent, node = rounds[0][span], role.steps[0]
         step = self.graph.steps[node]
@@ -399,20 +406,20 @@ class Rounds:
             value = step.value
             if isinstance(value, Fraction):
                 for number in (value + 1, value - 1, value * 2, value / 2, -value):
-                    at = [(r[span], _with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r]
+                    at = ((r[span], _with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words = "is another number than belongs here"
                     yield from self._hypothesis(line, place, _number(number), 1.02, "scale", words, at, parent, slot)
             return
         if self._is_accumulator(rounds, span, slot):
             return
         if self.source.text(place).replace("_", "").isalnum() or "[" in role.text:
-            at = [(r[span], _squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r]
+            at = ((r[span], _squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
             yield from self._hypothesis(
                 line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot
             )
         for other in roles:
-            if other.text == role.text:
+            if other.text == role.text or self._is_other(other.text):
                 continue
             swaps = self._swaps(rounds, span, slot, role, other)
             if swaps is not None:
@@ -421,6 +428,10 @@ class Rounds:
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
+
+    def _is_other(self, text: str) -> bool:
+        """Nothing with this text is asked for."""
+        return self._only is not None and text not in self._only[1]
 
     def _is_accumulator(self, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int) -> bool:
         """What is added to: ``dw`` of ``dw += ...``."""
@@ -461,7 +472,7 @@ class Rounds:
             spans = [self.source.operand(span, slot) for span, slot, _ in places]
             whole = next(iter(rounds[0]))
             for other in roles:
-                if other.text == text:
+                if other.text == text or self._is_other(other.text):
                     continue
                 parts: dict[int, dict[int, int]] = {}
                 fits = True
@@ -472,7 +483,7 @@ class Rounds:
                             parts.setdefault(r[span], {})[slot] = want
                 if not fits:
                     continue
-                at = [(i, _with_steps(self.graph.steps[i], by)) for i, by in sorted(parts.items())]
+                at = ((i, _with_steps(self.graph.steps[i], by)) for i, by in sorted(parts.items()))
                 place, spelled = self.source.respelled(spans, other.text, whole)
                 mistake, words = self._swapped(places[0][2].steps[0], other)
                 if spelled:
@@ -501,22 +512,22 @@ class Rounds:
         else:
             place, inner, value = span, text, _itself
         plain = f"({inner})" if _is_sum(inner) else inner
-        at = [(i, _made(s, value, lambda x, one: -x)) for i, s in steps]
+        at = ((i, _made(s, value, lambda x, one: -x)) for i, s in steps)
         yield from self._hypothesis(line, place, f"-{plain}", 0.9, "sign", "has the wrong sign", at, parent, -1)
         for factor in (Fraction(2), Fraction(1, 2)):
-            at = [(i, _made(s, value, _times(factor))) for i, s in steps]
+            at = ((i, _made(s, value, _times(factor))) for i, s in steps)
             spelled = f"{factor}*{plain}" if factor > 1 else f"{plain}/2"
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         if infix is not None and infix.prefix and infix.symbol:
             operand = self.source.operand(span, 0)
-            at = [(i, _kept(s, 0)) for i, s in steps]
+            at = ((i, _kept(s, 0)) for i, s in steps)
             spelled = self.source.text(operand) if operand is not None else ""
             yield from self._hypothesis(line, span, spelled, 0.85, "sign", "has a minus sign too many", at, parent, -1)
         if infix is not None and not infix.prefix and infix.symbol and not augmented and len(first.inputs) == 2:
             for slot in (0, 1):
                 operand = self.source.operand(span, slot)
-                at = [(i, _kept(s, slot)) for i, s in steps]
+                at = ((i, _kept(s, slot)) for i, s in steps)
                 if operand is None or (slot == 1 and infix.symbol in ("/", "-", "**")):
                     continue
                 dropped = self.graph.steps[first.inputs[1 - slot]]
@@ -529,23 +540,25 @@ class Rounds:
                 yield from self._hypothesis(line, span, self.source.text(operand), cost, mistake, words, at, parent, -1)
             yield from self._other_operation(line, steps, span, infix.symbol, parent)
         for role in roles:
+            if self._is_other(role.text):
+                continue
             want = {r[span]: w for r, w in zip(rounds, role.steps, strict=True) if span in r}
             usable = [(i, s) for i, s in steps if 0 <= want[i] < i]
             if len(usable) < len(steps) - 1 or any(self.graph.steps[want[i]].is_const for i, _ in usable):
                 continue
             if whole or (infix is not None and infix.symbol in ("*", "/")):
-                at = [(i, _with_factor(s, value, want[i])) for i, s in usable]
+                at = ((i, _with_factor(s, value, want[i])) for i, s in usable)
                 words = "leaves out a factor"
                 yield from self._hypothesis(
                     line, place, f"{plain}*{role.text}", 1.35, "missing-factor", words, at, parent, -1
                 )
                 for form, make in _FORMS:
-                    at = [(i, _with_form(s, value, want[i], make)) for i, s in usable]
+                    at = ((i, _with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.6, "missing-factor", words, at, parent, -1)
             if whole:
                 for sign in ("+", "-"):
-                    at = [(i, _with_term(s, value, want[i], sign)) for i, s in usable]
+                    at = ((i, _with_term(s, value, want[i], sign)) for i, s in usable)
                     cost = 1.5 if not self.layout.is_forward(want[usable[0][0]]) else 2.0
                     words = "leaves out a term"
                     yield from self._hypothesis(
@@ -563,14 +576,14 @@ class Rounds:
         texts = [self.source.text(left), self.source.text(right)]
         second = f"({texts[1]})" if other == "-" and _is_sum(texts[1]) else texts[1]
         space = " " if symbol in "+-" else ""
-        at = [(i, _operated(s, other)) for i, s in steps]
+        at = ((i, _operated(s, other)) for i, s in steps)
         mistake = "sign" if symbol in "+-" else "wrong-formula"
         words = "applies another operation than belongs here"
         yield from self._hypothesis(
             line, span, f"{texts[0]}{space}{other}{space}{second}", 1.0, mistake, words, at, parent, -1
         )
         if symbol in "-/":
-            at = [(i, _operated(s, symbol, swap=True)) for i, s in steps]
+            at = ((i, _operated(s, symbol, swap=True)) for i, s in steps)
             first = f"({texts[0]})" if _is_sum(texts[0]) else texts[0]
             words = "has its two operands the wrong way round"
             yield from self._hypothesis(
@@ -695,21 +708,7 @@ def _operated(step: Any, symbol: str, *, swap: bool = False) -> Change:
 
 
 def _run(op: str, args: Sequence[float]) -> float:
-    return float(_scalar(op)(*args))
-
-
-_SCALARS: dict[str, Callable[..., Any]] = {}
-
-
-def _scalar(op: str) -> Callable[..., Any]:
-    """The value of an op on plain floats: fast, where Python or ``math`` has it."""
-    if op not in _SCALARS:
-        row = OPS[op]
-        name = row.math.split(".")[-1] if row.math else ""
-        _SCALARS[op] = PYTHON.get(op) or (getattr(math, name) if name and hasattr(math, name) else function(op))
-        if row.renames:
-            _SCALARS[op] = lambda x: x
-    return _SCALARS[op]
+    return float(scalar(op)(*args))
 
 
 def _close(a: float, b: float) -> bool:
