@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -110,6 +111,11 @@ def call(
         runner.run_.restore()
 
 
+def _free(words: Sequence[str], taken: Collection[str]) -> str:
+    """A name that nothing has yet."""
+    return next(w for w in chain(words, (f"{words[0]}_{n}" for n in count(1))) if w not in taken)
+
+
 class Caller:
     """One run of a pair of functions.
 
@@ -130,6 +136,7 @@ class Caller:
         self.defaults: set[str] = set()
         #: The parameters that forward is called with.
         self.given: set[str] = set()
+        self.before: dict[str, int] = {}
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -145,6 +152,8 @@ class Caller:
         """
         run = self.run_
         self.given = set(given)
+        #: What had a name before forward began: the parameters of an object, and what is global.
+        self.before = {b.name: b.step for b in run.tracer.bindings}
         places = {a.arg: a for a in ast.walk(self.forward_node.args) if isinstance(a, ast.arg)}
         leaves: dict[str, int] = dict(made or {})
         arguments = {
@@ -196,8 +205,8 @@ class Caller:
     def all_leaves(self, leaves: Mapping[str, int]) -> dict[str, int]:
         """The inputs, and then the parameters that the functions found for themselves: in an object, or global."""
         taken = set(leaves.values())
-        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves if leaf.step not in taken}
-        return {**own, **leaves} if not leaves else {**leaves, **{n: i for n, i in own.items() if n not in leaves}}
+        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves} | self.before
+        return {**leaves, **{n: i for n, i in own.items() if n not in leaves and i not in taken}}
 
     # --- forward ------------------------------------------------------------------------------------------------
 
@@ -302,6 +311,9 @@ class Caller:
         given = list(given) if isinstance(given, list | tuple) else [given]
         if len(given) == 1 and given[0] is None:
             given = self.own_upstreams(outputs)
+            only = names[0].default if len(names) == len(given) == 1 else None
+            if isinstance(only, int | float) and not np.shape(given[0]):
+                given = [float(only)]  # a loss's ``dout=1``: what is meant to be multiplied with is said
         spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
         if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
             message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"
@@ -338,7 +350,7 @@ class Caller:
         span = self.run_.span(place)
         for n, output in enumerate(outputs):
             if output.step not in {b.step for b in tr.bindings}:
-                name = next(w for w in ("out", "y", "output", f"out_{n}", f"result_{n}") if w not in taken)
+                name = _free(("out", "y", "output", f"out_{n}"), taken)
                 taken.add(name)
                 tr.bind(name, output.step, span, span.line, "", "")
         total = outputs[0]
@@ -357,7 +369,7 @@ class Caller:
         elif np.shape(total.raw):
             # A function of single numbers, applied to many: each result is differentiated by its own number.
             total = self.summed(total)
-        name = next(w for w in ("loss", "L", "objective", "total_loss", "the_loss") if w not in taken)
+        name = _free(("loss", "L", "objective", "total_loss"), taken)
         tr.bind(name, total.step, span, span.line, "", "")
         return name
 

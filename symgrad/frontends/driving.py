@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +16,7 @@ import numpy as np
 from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends import guessing
 from symgrad.frontends.calling import Called, Caller
-from symgrad.frontends.guessing import ARRAY, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
+from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
@@ -23,7 +26,13 @@ from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
 
 #: How many combinations of what the parameters may be are tried, and how often lengths are adapted in each.
-COMBINATIONS, ADAPTATIONS = 60, 14
+COMBINATIONS, ADAPTATIONS = 400, 14
+#: Seconds that trying may take.
+SECONDS = 6.0
+
+_UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
+_INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
+_BROADCAST = re.compile(r"broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)")
 
 #: How far a trial came.
 REFUSED, BEGUN, FORWARD, BACKWARD, FITTING = range(5)
@@ -190,8 +199,12 @@ class Driver:
             if target.backward_node is not None and node is target.forward_node:
                 more = guessing.told_by_text(target.backward_node, names)
                 told = {n: k for n, k in more.items() if k.what == ARRAY} | told
+            side_by_side = guessing.gates(target.forward_node, target.backward_node, target.maker)
             for p in found:
-                out[p.name] = self.given(p.name) or guessing.candidates(p, told.get(p.name))
+                likely = guessing.candidates(p, told.get(p.name))
+                if not p.optional:
+                    likely = [*guessing.with_gates(p.name, side_by_side), *likely]
+                out[p.name] = self.given(p.name) or likely
         for name in (*self.plan.shapes, *self.plan.values):
             top = name.partition(".")[0].partition("[")[0]
             if top not in out:
@@ -231,37 +244,58 @@ class Driver:
         """
         options = self.parameters(target, run)
         best: tuple[int, dict[str, Kind], Lengths] = (-1, {}, Lengths())
-        for kinds in guessing.choices(options, COMBINATIONS):
+        end = time.monotonic() + SECONDS
+        queue = deque(guessing.choices(options, COMBINATIONS))
+        tried: list[dict[str, Kind]] = []
+        while queue and time.monotonic() < end:
+            kinds = queue.popleft()
+            if kinds in tried:
+                continue
+            tried.append(kinds)
             lengths = Lengths()
-            fixed: set[str] = set()
-            stage = REFUSED
-            for _ in range(ADAPTATIONS):
-                run.tracer.misfit = None
-                outcome = self.attempt(run, target, kinds, lengths)
-                stage = outcome.stage
-                misfit = run.tracer.misfit
-                trouble = outcome.error if isinstance(outcome.error, TraceError) else None
-                if trouble is None and outcome.called is not None:
-                    trouble = outcome.called.trace.error
-                if trouble is not None and trouble.fatal:
-                    return dict(kinds), lengths
-                self.revive(run)
-                if stage >= BACKWARD or misfit is None or trouble is None:
-                    break
-                pairs = guessing.misfits(*misfit)
-                if not any([lengths.join(a, b, fixed) for a, b in pairs]):
-                    break
+            stage, trouble = self.adapted(run, target, kinds, lengths)
             if stage > best[0]:
                 best = (stage, dict(kinds), lengths)
-            if stage == FITTING:
+            if stage == FITTING or (trouble is not None and trouble.fatal):
                 break
+            unpacked = _UNPACKED.search(trouble.message) if trouble is not None else None
+            indexed = _INDEXED.search(trouble.message) if trouble is not None else None
+            if indexed:
+                queue.extendleft(reversed(guessing.reshaped(options, kinds, int(indexed[1]), int(indexed[2]))))
+            if unpacked:
+                have, want = int(unpacked[2] or 0), int(unpacked[1])
+                for rank in [have] if unpacked[2] else [r for r in (4, 3, 2) if r > want]:
+                    queue.extendleft(reversed(guessing.reshaped(options, kinds, rank, want)))
         return best[1], best[2]
+
+    def adapted(
+        self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths
+    ) -> tuple[int, TraceError | None]:
+        """Try a combination, and make lengths equal that have to be, until it runs or nothing more can be made equal."""
+        fixed: set[str] = set()
+        stage, trouble = REFUSED, None
+        for _ in range(ADAPTATIONS):
+            run.tracer.misfit = None
+            outcome = self.attempt(run, target, kinds, lengths)
+            stage = outcome.stage
+            misfit = run.tracer.misfit
+            trouble = outcome.error if isinstance(outcome.error, TraceError) else None
+            if trouble is None and outcome.called is not None:
+                trouble = outcome.called.trace.error
+            self.revive(run)
+            if stage >= BACKWARD or trouble is None or trouble.fatal:
+                break
+            told = _BROADCAST.search(trouble.message)
+            if told:
+                misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
+            if misfit is None or not any([lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)]):
+                break
+        return stage, trouble
 
     @staticmethod
     def revive(run: Hosted) -> None:
-        """A trial that ended is over: the next one may run."""
-        run.tracer.dead = None
-        run.tracer.no_grad = 0
+        """A trial that ended is over: the next one may run, and knows nothing of it."""
+        run.tracer.forget()
 
     def attempt(self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths) -> Outcome:
         """Call the functions once."""
@@ -344,7 +378,7 @@ class Driver:
         steps = called.trace.graph.steps
         held = {b.name: b.step for b in called.trace.bindings}
         attributes = any(b.name.startswith("self.") for b in called.trace.bindings)
-        finite = all(np.all(np.isfinite(np.asarray(called.trace.values[held[n]]))) for n in (called.loss,))
+        finite = bool(np.all(np.isfinite(np.asarray(called.trace.values[held[called.loss]]))))
         return finite and bool(called.gradients or attributes) and all(
             steps[held[name]].shape == steps[leaf].shape for name, leaf in called.gradients.items()
         )
@@ -411,6 +445,10 @@ def _speaks_torch(tree: ast.Module) -> bool:
     return "torch" in known and "numpy" not in known
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.replace(",", " ").split())
+
+
 def _split(key: str) -> tuple[str, str]:
     """``params.W1`` and ``params["W1"]`` as the parameter and its key."""
     top, _, inner = key.replace("[", ".").partition(".")
@@ -434,6 +472,8 @@ def _shown(kind: Kind, lengths: Lengths) -> str:
         return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
     if kind.what == DICT:
         return "{" + ", ".join(f"{k}: {_shown(v, lengths)}" for k, v in kind.items.items()) + "}"
+    if kind.what in (COUNT, COUNTS):
+        return ",".join(str(lengths.size(d)) for d in kind.dims)
     small = len(kind.dims) > 3
     shape = "x".join(str(lengths.size(d, small)) for d in kind.dims) or "a number"
     return shape + (" whole numbers" if kind.what == LABELS else "")

@@ -259,6 +259,30 @@ def _where(tr: Tracer, condition: Any, *choices: Any) -> Any:
     return elementwise(tr, "numpy.where", op, run, floor, condition, *choices)
 
 
+class Joined:
+    """``np.c_[a, b]`` and ``np.r_[a, b]``."""
+
+    def __init__(self, tr: Tracer, name: str) -> None:
+        self.tr, self.name = tr, name
+
+    def __getitem__(self, parts: Any) -> Any:
+        arrays = list(parts) if isinstance(parts, tuple) else [parts]
+        if any(isinstance(p, slice | str) for p in arrays):
+            self.tr.unsupported(f"numpy.{self.name} of slices")
+        known = [as_array(self.tr, p if isinstance(p, Array | list) else [p]) for p in arrays]
+        return library(self.tr, "numpy.column_stack" if self.name == "c_" else "numpy.concatenate", known)
+
+
+@constant("numpy.c_")
+def _columns(tr: Tracer) -> Any:
+    return Joined(tr, "c_")
+
+
+@constant("numpy.r_")
+def _rows(tr: Tracer) -> Any:
+    return Joined(tr, "r_")
+
+
 def as_data(name: str) -> Callable[..., Any]:
     """A function whose result is places, counts or an order: data, not a step."""
     function = getattr(np, name)

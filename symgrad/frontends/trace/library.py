@@ -17,7 +17,7 @@ from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Missing
-from symgrad.frontends.trace.rules import Refused, check
+from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class Library:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(text, LIBRARY_NAME)
+                settle_private(tree)
                 check(tree)
                 instrument(tree, made)
                 return compile(tree, LIBRARY_NAME, "exec", dont_inherit=True), made

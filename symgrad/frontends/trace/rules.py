@@ -67,6 +67,21 @@ INTERNAL = frozenset(
 MAX_SOURCE = 2_000_000
 
 
+def settle_private(tree: ast.AST) -> None:
+    """``self.__w`` in a class is ``self._Class__w``: as Python does, before anything looks at the names."""
+    for owner in [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]:
+        start = f"_{owner.name.lstrip('_')}"
+        for node in ast.walk(owner):
+            if isinstance(node, ast.Attribute) and _private(node.attr):
+                node.attr = start + node.attr
+            elif isinstance(node, ast.FunctionDef) and _private(node.name):
+                node.name = start + node.name
+
+
+def _private(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
+
+
 class Refused(Exception):
     """A construct that the sandbox does not accept, and the node that it is."""
 

@@ -21,7 +21,7 @@ from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.library import Library, Package, SourceModule
 from symgrad.frontends.trace.passes import passes
 from symgrad.frontends.trace.registry import Missing
-from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
+from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_private, syntax_message
 from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
@@ -64,6 +64,7 @@ class Run:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
+                settle_private(tree)
                 check(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
                 return self.rewrite(tree)

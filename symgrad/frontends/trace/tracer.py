@@ -279,6 +279,16 @@ class Tracer:
         for known in list(self._bound.pop(old, {}).values()):
             self.bind(known.name, new, span, span.line, known.scope, CHANGED)
 
+    def forget(self) -> None:
+        """What was recorded was a trial: its names, its inputs and its end count no more."""
+        self.dead = None
+        self.no_grad = 0
+        self.bindings.clear()
+        self.leaves.clear()
+        self._bound.clear()
+        self.notes.clear()
+        self._numbers = 0
+
     def entered(self, qualname: str) -> str:
         """The scope of one more call of a function."""
         number = self._calls[qualname] = self._calls.get(qualname, 0) + 1
