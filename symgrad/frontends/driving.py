@@ -196,6 +196,8 @@ class Driver:
             found = _parameters(node)[skipped:]
             names = [p.name for p in found]
             told = guessing.told_by_text(node, names)
+            if node is not target.forward_node:  # what the object is made with, forward looks at
+                told = guessing.told_by_text(target.forward_node, names) | told
             if target.backward_node is not None and node is target.forward_node:
                 more = guessing.told_by_text(target.backward_node, names)
                 told = {n: k for n, k in more.items() if k.what == ARRAY} | told
@@ -203,7 +205,7 @@ class Driver:
             for p in found:
                 likely = guessing.candidates(p, told.get(p.name))
                 if not p.optional:
-                    likely = [*guessing.with_gates(p.name, side_by_side), *likely]
+                    likely = [*guessing.with_gates(p.name, side_by_side, told.get(p.name)), *likely]
                 out[p.name] = self.given(p.name) or likely
         for name in (*self.plan.shapes, *self.plan.values):
             top = name.partition(".")[0].partition("[")[0]

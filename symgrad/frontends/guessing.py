@@ -131,12 +131,12 @@ def gates(*nodes: ast.AST | None) -> tuple[int, str] | None:
     return (found, name) if found > 2 else None
 
 
-def with_gates(name: str, found: tuple[int, str] | None) -> list[Kind]:
+def with_gates(name: str, found: tuple[int, str] | None, told: Kind | None) -> list[Kind]:
     """What a weight or a bias is, where several gates stand side by side in it."""
     if found is None or not (_WEIGHT.match(name) or _BIAS.match(name)):
         return []
     wide = ("*", str(found[0]), found[1])
-    return [Kind(ARRAY, (wide,))] if _BIAS.match(name) else [Kind(ARRAY, (f"{name}.0", wide))]
+    return [Kind(ARRAY, (wide,))] if _BIAS.match(name) else [Kind(ARRAY, (told.dims[0] if told and told.dims else f"{name}.0", wide))]
 
 
 def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:

@@ -37,6 +37,8 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "mT": (NUMPY, lambda x: call(x.tr, "numpy.swapaxes", x, -2, -1)),
     "flat": (ARRAY, lambda x: call(x.tr, "numpy.ravel", x)),
     "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
+    "itemsize": (ARRAY, lambda x: 8),
+    "nbytes": (ARRAY, lambda x: 8 * int(x.data.size)),
     "real": (FLOAT, lambda x: x),
     "imag": (FLOAT, lambda x: 0.0),
     "grad": (TENSOR, autograd.read),
