@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.evidence import guesses
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
@@ -17,6 +18,7 @@ from symgrad.diagnose.search import Search
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
@@ -35,6 +37,7 @@ class Diagnosis:
         right: assignments that are right; ``inherited``: wrong only because of an earlier one.
         notes: things to know that are no mistakes.
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
+        unchecked: assignments that may be derivatives, and were not recognised.
     """
 
     blames: tuple[Blame, ...]
@@ -42,6 +45,7 @@ class Diagnosis:
     inherited: tuple[Unit, ...]
     notes: tuple[str, ...]
     conventions: tuple[str, ...] = ()
+    unchecked: tuple[Unit, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -72,7 +76,8 @@ def diagnose(subject: Subject) -> Diagnosis:
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
-    layout, reading = Layout(subject, truth), Reading(subject, truth)
+    layout = Layout(subject, truth)
+    reading = Reading(subject, truth, guesses(layout))
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()
@@ -95,7 +100,8 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.right),
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
-        (remark,) if remark else (),
+        tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
+        not_checked(walk),
     )
 
 

@@ -160,7 +160,7 @@ def full(value: Fraction | str, shape: Shape, points: int) -> Shaped:
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
     compute = function(op.name)
-    adds = _adds(op)
+    adds = _adds(op.name)
     out = []
     with np.errstate(all="ignore"):
         for arrays in zip(*(a.arrays for a in args), strict=True):
@@ -191,8 +191,9 @@ def _attempt(compute: Callable[..., Any], arrays: Sequence[Any]) -> Any:
 
 
 @cache
-def _adds(op: Op) -> bool:
+def _adds(name: str) -> bool:
     """The op adds numbers up, so that they may cancel."""
+    op = OPS[name]
     if isinstance(op, TensorOp):
         return op.define is None and not op.whole
     return op.infix is not None and op.infix.symbol in ("+", "-") and not op.infix.prefix and op.name not in COMPARISONS

@@ -45,6 +45,25 @@ class Unit:
     previous: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A parameter is moved by something: ``w -= lr*g``.
+
+    Attributes:
+        name: of the parameter.
+        bottom: its value before, in the forward pass.
+        source: the step that was worked out as its gradient, all that is a number of its own taken off.
+        up: it is added, not subtracted.
+        factors: inputs that scale it and that the forward pass knows nothing of: learning rates.
+    """
+
+    name: str
+    bottom: int
+    source: int
+    up: bool
+    factors: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Subject:
     """A forward pass and a manual derivative of it.
@@ -59,6 +78,9 @@ class Subject:
         mapped: name -> (top, bottom) where the user said what a name stands for.
         callers: for steps made inside a function, where that function was called.
         seed: dL/dL, if the user starts with another upstream gradient than 1.
+        convention: what there is to say of ``seed``, where it was found out and not given.
+        guessed: name -> (top, bottom) pairs where something else than the name tells what it stands for.
+        moves: how the parameters are moved once their gradients are there.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
     """
@@ -73,6 +95,9 @@ class Subject:
     mapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     callers: Mapping[int, Span] = field(default_factory=dict)
     seed: Fraction = Fraction(1)
+    convention: str = ""
+    guessed: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
     frozen: frozenset[int] = frozenset()
 
     @cached_property

@@ -116,9 +116,9 @@ class Truth:
     def _extended(self, reverse: Backward, needed: Sequence[bool]) -> dict[int, Vec]:
         """The values of the forward pass, and those of a reverse pass over it."""
         values: dict[int, Vec] = {i: v for i, v in enumerate(self.values) if v is not None}
-        for i in range(reverse.forward, len(reverse.graph)):
-            step = reverse.graph.steps[i]
-            if needed[i]:
+        # What the user computed as well, such as a transpose, is shared with the reverse pass.
+        for i, step in enumerate(reverse.graph.steps):
+            if needed[i] and i not in values:
                 args = [values[j] for j in step.inputs]
                 values[i] = constant(step.value, self.points) if step.is_const else apply(step.op, args, step.params)
         return values
@@ -172,7 +172,9 @@ class Truth:
                     if seen.op is not None and seen.op is not OPS.get(self.subject.graph.steps[top].op):
                         self.written_out[top] = seen
             for link in self._elementary.get(i, ()):
-                factor = None if arriving is None or link.local is None else self._elementwise(arriving * link.local, top)
+                factor = (
+                    None if arriving is None or link.local is None else self._elementwise(arriving * link.local, top)
+                )
                 if link.bottom in pending:
                     before = pending[link.bottom]
                     pending[link.bottom] = None if before is None or factor is None else before + factor
