@@ -32,6 +32,7 @@ LAYERS = [
     {"checking"},
     {"diagnosing"},
     {"callables"},
+    {"files"},
     {"api"},
     {"cli"},
 ]

@@ -209,7 +209,7 @@ class Driver:
                 out[p.name] = self.given(p.name) or likely
         for name in (*self.plan.shapes, *self.plan.values):
             top = name.partition(".")[0].partition("[")[0]
-            if top not in out:
+            if top not in out and not self.plan.lenient:
                 raise SymgradError(
                     f"{target.forward} has no parameter '{name}'{did_you_mean(name, list(out))}",
                     hint=f"its parameters are {', '.join(out)}" if out else "",

@@ -24,6 +24,7 @@ class Plan:
         upstream: the gradient of the output, where it is not to be random.
         returns: what backward returns, in order.
         seed: of the random values.
+        lenient: shapes and values for inputs that the functions have not are for other functions.
     """
 
     forward: str = ""
@@ -33,20 +34,22 @@ class Plan:
     upstream: Any = None
     returns: Sequence[str] | None = None
     seed: int = 1
+    lenient: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "returns": None if self.returns is None else list(self.returns),
+            "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Plan:
         shapes = {n: tuple(s) for n, s in data["shapes"].items()}
         return Plan(
-            data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"]
-        )
+            data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
+            data["lenient"],
+        )  # fmt: skip
 
 
 def read_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -58,7 +61,8 @@ def read_shape(text: str) -> tuple[str, tuple[int, ...]]:
     name, equals, given = (part.strip() for part in text.partition("="))
     parts = [p.strip() for p in given.strip("()[]").replace(",", "x").replace("*", "x").split("x") if p.strip()]
     if not name or not equals or not all(p.isdecimal() for p in parts) or (not parts and given not in ("()", "")):
-        raise SymgradError(f"--shape {text!r}: write NAME=4x3, for example --shape x=4x3", hint="--shape s=() is a number")
+        raise SymgradError(f"--shape {text!r}: write NAME=4x3, for example --shape x=4x3",
+                           hint="--shape s=() is a number")  # fmt: skip
     shape = tuple(int(p) for p in parts)
     total = 1
     for n in shape:

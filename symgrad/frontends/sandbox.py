@@ -101,10 +101,11 @@ class Sandbox:
                     stream.close()
         self.process.wait()
 
-    def run(self, source: str, filename: str, plan: Plan | None = None) -> Trace:
+    def run(self, source: str, filename: str, plan: Plan | None = None, beside: str = "") -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
         With a plan the functions that it names are called when the script has ended, and they are the trace.
+        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
@@ -112,7 +113,7 @@ class Sandbox:
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
-            "siblings": _siblings(filename, source).to_json(),
+            "siblings": _siblings(beside or filename, source).to_json(),
         }  # fmt: skip
         try:
             answer = self._exchange(json.dumps(request).encode())
@@ -195,10 +196,11 @@ def run_source(
     timeout: float = 20.0,
     memory_mb: int = DEFAULT_MEMORY_MB,
     plan: Plan | None = None,
+    beside: str = "",
 ) -> Trace:
-    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run` for ``plan``."""
+    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`."""
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
-        return sandbox.run(source, filename, plan)
+        return sandbox.run(source, filename, plan, beside)
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
