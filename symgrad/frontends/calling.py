@@ -52,26 +52,6 @@ class Called:
 EMPTY = Trace(Graph((), 0), ())
 
 
-class Context:
-    """What a torch.autograd.Function calls ``ctx``."""
-
-    def __init__(self, count: int) -> None:
-        self.saved_tensors: tuple[Any, ...] = ()
-        self.needs_input_grad = (True,) * count
-
-    def save_for_backward(self, *values: Any) -> None:
-        self.saved_tensors = values
-
-    def mark_dirty(self, *values: Any) -> None:
-        pass
-
-    def mark_non_differentiable(self, *values: Any) -> None:
-        pass
-
-    def set_materialize_grads(self, value: bool) -> None:
-        pass
-
-
 def file_of(pair: Pair) -> tuple[str, str]:
     """The text and name of the file that both functions are in.
 
@@ -137,6 +117,9 @@ class Caller:
         #: The parameters that forward is called with.
         self.given: set[str] = set()
         self.before: dict[str, int] = {}
+        #: The steps of the upstream gradients; the name under which what is differentiated is bound.
+        self.upstream_steps: list[int] = []
+        self.loss_name = ""
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -161,7 +144,7 @@ class Caller:
             for name, value in given.items()
         }
         back = self.pair.backward
-        context = (Context(len(given)),) if back is not None and back.context else ()
+        context = (run.context(len(given)),) if back is not None and back.context else ()
         result: list[Any] = []
         error = run.attempt(lambda: result.append(self.forward(arguments, context)))
         if error is not None:
@@ -205,7 +188,10 @@ class Caller:
     def all_leaves(self, leaves: Mapping[str, int]) -> dict[str, int]:
         """The inputs, and then the parameters that the functions found for themselves: in an object, or global."""
         taken = set(leaves.values())
-        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves} | self.before
+        last = max((b.step for b in self.run_.tracer.bindings if b.name == self.loss_name), default=0)
+        given = set(self.upstream_steps)
+        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves if leaf.step < last} | self.before
+        own = {n: i for n, i in own.items() if i not in given}
         return {**leaves, **{n: i for n, i in own.items() if n not in leaves and i not in taken}}
 
     # --- forward ------------------------------------------------------------------------------------------------
@@ -331,6 +317,8 @@ class Caller:
             if not is_tensor(made):
                 made = self.kind(np.broadcast_to(made, wanted).copy())
             out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
+            if isinstance(out[-1], Value):
+                self.upstream_steps.append(out[-1].place)
         return out
 
     def own_upstreams(self, outputs: Sequence[Any]) -> list[Any]:
@@ -371,6 +359,7 @@ class Caller:
             total = self.summed(total)
         name = _free(("loss", "L", "objective", "total_loss"), taken)
         tr.bind(name, total.step, span, span.line, "", "")
+        self.loss_name = name
         return name
 
     def weighed(self, output: Any, value: Any) -> Any:

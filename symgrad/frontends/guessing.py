@@ -241,6 +241,8 @@ def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
         return first if not _LABELS.match(name) or told.what == LABELS else [*first, Kind(LABELS, told.dims[:1])]
     if parameter.optional:
         wanted = _LABELS.match(name) and parameter.default is None
+        if parameter.default is None and _BIAS.match(name):
+            return [*_arrays(name, (1, 2)), Kind(DEFAULT)]
         if type(parameter.default) is int and parameter.default > 12 and _COUNT.match(name):
             return [Kind(COUNT, (name,)), Kind(DEFAULT)]
         if isinstance(parameter.default, float) and _SCALES.match(name):

@@ -128,6 +128,10 @@ class Returned:
         inputs = [n for n in names if n.partition("[")[0] in caller.given]
         whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith(("int", "bool"))}
         told = [n for n in inputs if n.partition("[")[0] not in caller.defaults]
+        parameters = [p.name for p in caller.pair.forward.parameters]
+        if len(answer) == len(parameters) and (caller.pair.is_torch or len(answer) != len(told)):
+            # One for each parameter, whether it was given or not.
+            return [n if n in names else None for n in parameters]
         real = [n for n in told if n not in whole_numbers]
         for wanted in (
             told, inputs, real, [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],

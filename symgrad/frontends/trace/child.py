@@ -228,7 +228,7 @@ def traced(source: str, filename: str, siblings: Any, wall: Wall) -> Any:
     run = Run(source, filename, siblings)
     # What comes after the script's end is ours.
     run.ended = unwatch
-    wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
+    wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
     try:
         code = run.compile()
     except Stop as e:
@@ -248,7 +248,7 @@ def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str
     def start() -> tuple[Any, Any]:
         with wall.opened():
             run = Hosted(source, filename, siblings, wall.opened)
-            wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
+            wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
             try:
                 code = run.compile()
             except Stop as e:

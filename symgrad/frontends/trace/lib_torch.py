@@ -203,6 +203,46 @@ def _anomaly(tr: Tracer, *args: Any) -> Any:
 
 
 HANDLERS["torch.autograd.grad"] = autograd.grad_of
+HANDLERS["torch.autograd.gradcheck"] = autograd.gradcheck
+
+
+@traced("torch.nn.functional.dropout")
+def _dropout(tr: Tracer, x: Any, p: Any = 0.5, training: Any = True, inplace: Any = False) -> Any:
+    """The mask is data: which entries stay is not a matter of derivatives."""
+    rate = float(raw(p))
+    if not training or rate == 0.0:
+        return x
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    mask = (source.uniform(size=np.shape(raw(x))) >= rate) / (1 - rate)
+    return x * Tensor(tr, mask, dtype=x.dtype)
+
+
+def _filled_in_place(name: str) -> None:
+    def call(tr: Tracer, tensor: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
+        source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+        shape = tensor.data.shape
+        if name in ("zeros_", "ones_", "constant_"):
+            data = np.full(shape, {"zeros_": 0.0, "ones_": 1.0}.get(name, float(raw(a or 0.0))))
+        elif name == "normal_":
+            data = source.standard_normal(shape) * float(raw(1.0 if b is None else b)) + float(raw(a or 0.0))
+        elif name == "uniform_":
+            low, high = float(raw(a or 0.0)), float(raw(1.0 if b is None else b))
+            data = source.uniform(low, high, shape)
+        else:
+            data = source.standard_normal(shape) / np.sqrt(max(shape[-1:] or (1,)))
+        tensor.recast(np.asarray(data), tensor.dtype)
+        if tensor.step is not None:
+            tr.values[tensor.step] = tensor.data
+        return tensor
+
+    HANDLERS[f"torch.nn.init.{name}"] = call
+
+
+for _name in (
+    "zeros_", "ones_", "constant_", "normal_", "uniform_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
+    "kaiming_normal_", "orthogonal_",
+):  # fmt: skip
+    _filled_in_place(_name)
 
 
 @traced("torch.autograd.backward")

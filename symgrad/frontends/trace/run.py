@@ -38,6 +38,7 @@ class Run:
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
         self.library = Library(self, siblings or Siblings())
+        self.tracer.of_torch = self.library.of_torch
         self.globals: dict[str, Any] = {}
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
@@ -268,12 +269,29 @@ class Run:
             return self.leaf(site, name, value, scope)
         if site.fresh:
             return self.elements(site, name, value, scope)
+        if type(value) in self.guard.classes and not site.augmented:
+            self.named_parts(site, name, value, scope, 0)
         if site.each is not None and type(value) is list:
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
             for i, inner in enumerate(value):
                 if isinstance(inner, TracedFloat):
                     value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
         return value
+
+    def named_parts(self, site: Site, name: str, value: Any, scope: str, depth: int) -> None:
+        """A layer of torch.nn gets a name: so do its parameters, ``fc1.weight``."""
+        layer = self.tracer.of_torch("torch.nn.Module") if self.tracer.of_torch is not None else None
+        if layer is None or not isinstance(value, layer) or depth > 8:
+            return
+        tr = self.tracer
+        for key, part in list(vars(value).items()):
+            inner = f"{name}[{key}]" if key.isdecimal() else f"{name}.{key}"
+            if isinstance(part, Tensor) and part.step is not None and part.node is not None and part.node.is_leaf:
+                if tr.builder.steps[part.step].name.startswith("self."):
+                    tr.builder.rename(part.step, inner)
+                tr.bind(inner, part.step, self.span(site.node), site.line, scope, "")
+            else:
+                self.named_parts(site, inner, part, scope, depth + 1)
 
     def elements(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """``ws = [0.1, 0.2]`` and ``p = {"w": 0.5}``: the numbers of a display are named one by one."""
@@ -320,7 +338,7 @@ def key_text(key: Any) -> str:
         # A name is printed by reports: nothing in it may drive a terminal, or fill it.
         return f'"{key}"' if key.isprintable() and len(key) <= 60 else repr(key[:60])
     if isinstance(key, Value):
-        return repr(key.raw)
+        return "..." if np.ndim(key.raw) else repr(key.raw)
     if isinstance(key, tuple):
         return ", ".join(key_text(k) for k in key)
     return repr(key) if isinstance(key, float) or (isinstance(key, int) and key.bit_length() < 64) else "..."

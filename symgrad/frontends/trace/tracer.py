@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
@@ -83,6 +83,8 @@ class Tracer:
         self._bound: dict[int, dict[str, Binding]] = {}
         #: The step of ``x[mask]`` -> the steps of x and of the mask.
         self.masked: dict[int, tuple[int, int]] = {}
+        #: Finds the classes of ``torch.nn`` and its like, by their dotted names.
+        self.of_torch: Callable[[str], Any] | None = None
         #: The last operation whose arrays did not fit: the op, their shapes, its parameters.
         self.misfit: tuple[str, list[tuple[int, ...]], dict[str, Any]] | None = None
 
