@@ -195,7 +195,8 @@ def _pruned(trace: Trace) -> tuple[Graph, dict[str, Fraction]]:
     whole = trace.graph
     for step in whole.steps:
         if step.shape:
-            raise Unsupported("a function of arrays that works out no derivative", step.span, source=whole.source)
+            message = "a function of arrays needs a backward pass to check: symgrad.check_backward(forward, backward)"
+            raise Unsupported(message, step.span, source=whole.source)
     needed = whole.ancestors(whole.output)
     kept = [i for i in range(len(whole)) if needed[i]]
     place = {i: n for n, i in enumerate(kept)}

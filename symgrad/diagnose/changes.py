@@ -211,6 +211,8 @@ def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> I
         yield from _other_variable(region, node, have, offers)
     for slip in around(have.shape):
         yield _around(slip)
+    if is_root and have.shape != region.goal.shape and have.alike(region.goal):
+        yield _reshaped(region.goal)
     yield from _scaled(region, sites, is_root=is_root, is_variable=slot >= 0)
     yield from _combined(have, offers, is_variable=slot >= 0)
 
@@ -238,6 +240,16 @@ def _around(slip: Slip) -> tuple[Make, Repair]:
         return _apply(slip, [value])
 
     return make, _repair(slip.mistake, slip.words, slip.cost, template=slip.template)
+
+
+def _reshaped(goal: Shaped) -> tuple[Make, Repair]:
+    """The right numbers in another shape."""
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return lifted(value).reshaped(goal.shape) if lifted(value).arrays[0].size else value
+
+    how = ", ".join(map(str, goal.shape)) if len(goal.shape) > 1 else str(goal.shape[0] if goal.shape else ())
+    return make, _repair("wrong-shape", "has the right entries in another shape", 0.75, template=f"{{0}}.reshape({how})")
 
 
 def _apply(slip: Slip, values: Sequence[Vec]) -> Vec:
