@@ -395,7 +395,7 @@ def misfits(
     if op in ("einsum", "reshape", "index", "transpose"):
         return []
     out = []
-    known = [s for s in shapes[:2] if s]
+    known = [s for s in (*shapes[:2], *([tuple((params or {})["shape"])] if op == "broadcast_to" else [])) if s]
     if len(known) == 2:
         for m, n in zip(reversed(known[0]), reversed(known[1]), strict=False):
             if m != n and 1 not in (m, n):

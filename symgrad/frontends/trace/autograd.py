@@ -69,12 +69,16 @@ class FunctionNode(Node):
         outputs: the tensors that it gave; ``args``: what it was called with.
     """
 
-    __slots__ = ("args", "call", "outputs")
+    __slots__ = ("args", "call", "names", "outputs")
 
-    def __init__(self, args: Sequence[Any], outputs: Sequence[Any], call: Callable[..., Any]) -> None:
+    def __init__(
+        self, args: Sequence[Any], outputs: Sequence[Any], call: Callable[..., Any], names: Sequence[str]
+    ) -> None:
         parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
         super().__init__("function", parents, [getattr(a, "raw", a) for a in args], None, None)
         self.call, self.outputs, self.args = call, tuple(outputs), tuple(args)
+        #: What the steps of the arguments are called, so that their gradients can be.
+        self.names = tuple(names)
 
 
 class OutputNode(Node):
@@ -87,18 +91,33 @@ class OutputNode(Node):
         self.place = place
 
 
-def on_tape(tr: Tracer, output: Any, args: Sequence[Any], call: Callable[..., Any]) -> Any:
+def on_tape(tr: Tracer, output: Any, args: Sequence[Any], call: Callable[..., Any], title: str = "f") -> Any:
     """What a Function's forward gave, linked to what it was called with."""
     outputs = list(output) if isinstance(output, tuple) else [output]
     if tr.no_grad or not any(isinstance(a, Tensor) and a.node is not None for a in args):
         return output
     # An argument that is handed through is a tensor of its own from here on.
     fresh = [Tensor(tr, o.data, o.place, o.dtype) if isinstance(o, Tensor) else o for o in outputs]
-    owner = FunctionNode(args, fresh, call)
+    names = [_called(tr, a, f"{title}_input{n or ''}") for n, a in enumerate(args)]
+    owner = FunctionNode(args, fresh, call, names)
     for n, o in enumerate(fresh):
         if isinstance(o, Tensor):
             o.node = OutputNode(owner, n)
     return tuple(fresh) if isinstance(output, tuple) else fresh[0]
+
+
+def _called(tr: Tracer, argument: Any, otherwise: str) -> str:
+    """The name of an argument's step, if it has one that nothing else has; else it gets one."""
+    if not isinstance(argument, Tensor) or argument.node is None:
+        return ""
+    step = tr.builder.steps[argument.place]
+    if not step.is_hidden and "#" not in step.name:
+        return step.name
+    taken = {b.name for b in tr.bindings}
+    name = next(n for n in (otherwise, *(f"{otherwise}_{i}" for i in range(1, 10_000))) if n not in taken)
+    span = tr.here()
+    tr.bind(name, argument.place, span, span.line, "", "")
+    return name
 
 
 def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]:
@@ -126,17 +145,15 @@ def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]
             f"function returned an incorrect number of gradients (expected {len(node.args)}, got {len(found)})"
         )
     flows: list[Any] = []
-    for argument, value in zip(node.args, found, strict=False):
+    for argument, value, name in zip(node.args, found, node.names, strict=False):
         if not isinstance(argument, Tensor) or argument.node is None or value is None:
             flows.append(None)
             continue
         data = np.asarray(value.raw if isinstance(value, Array) else value, dtype=np.float64)
         if isinstance(value, Array) and value.step is not None and tr.varies[value.step]:
-            step = tr.builder.steps[argument.place]
             span = tr.builder.steps[value.step].span or tr.here()
-            if not step.is_hidden:
-                made = tr.emit("alias", (value.step,), data if data.ndim else float(data), span=span)
-                tr.bind(f"grad_{step.name}", made, span, span.line, "", "")
+            made = tr.emit("alias", (value.step,), data if data.ndim else float(data), span=span)
+            tr.bind(f"grad_{name}", made, span, span.line, "", "")
         flows.append(data)
     return flows
 

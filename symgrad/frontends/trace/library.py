@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
@@ -142,7 +143,7 @@ class Library:
             tr = run.tracer
             table["__builtins__"] |= {
                 "fields_of": lambda owner: list(vars(owner).items()),
-                "on_tape": lambda output, args, call: autograd.on_tape(tr, output, args, call),
+                "on_tape": partial(autograd.on_tape, tr),
                 "is_tracked": lambda value: isinstance(value, Tensor) and value.node is not None,
             }
         return table

@@ -546,4 +546,4 @@ class Function:
                 cls.setup_context(ctx, args, output)
             else:
                 output = cls.forward(ctx, *args)
-        return on_tape(output, args, lambda *grads: cls.backward(ctx, *grads))
+        return on_tape(output, args, lambda *grads: cls.backward(ctx, *grads), cls.__name__)
