@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symgrad.callables import call_subject, missing_finding
 from symgrad.diagnosing import Work, check_source, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends import sandbox
+from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
 
+_MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
 #: More passes than this are named and not called.
 MOST_PASSES = 40
 
@@ -26,6 +29,7 @@ class Code:
     """A file's text, ready to be run.
 
     Attributes:
+        given: values of top-level names, in place of what the file assigns to them.
         source: what runs; ``original``: with the line ends of the file.
         name: in messages; ``path``: where the files are that it imports.
         timeout: seconds that a run may take.
@@ -36,9 +40,12 @@ class Code:
     name: str
     path: str
     timeout: float
+    given: Mapping[str, Any] = field(default_factory=dict)
 
     def run(self, text: str, plan: Plan | None = None) -> Trace:
-        return sandbox.run_source(text, self.name, timeout=self.timeout, plan=plan, beside=self.path)
+        return sandbox.run_source(
+            text, self.name, timeout=self.timeout, plan=plan, beside=self.path, given=self.given
+        )
 
 
 def check_file(
@@ -86,6 +93,8 @@ def check_file(
         notes = [Finding("note", message, span) for message, span in notebook.notes()]
         return replace(report, findings=(*report.findings, *notes))
     source, original = sandbox.read_text(path)
+    if _MAGIC.search(source):  # a notebook that was saved as a file
+        source = read_cell(1, source).python
     code = Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)
     return _check(code, plan, wanted, options)
 
@@ -93,12 +102,12 @@ def check_file(
 def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:
     if plan.forward or plan.backward:
         return _check_pass(code, plan, options)
-    trace = code.run(code.source)
+    given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
+    trace = replace(code, given=given).run(code.source)
     if trace.passes and not options.get("loss") and not options.get("mapping"):
         return _check_passes(code, plan, trace, options)
     if wanted:
-        raise SymgradError("the file works out its derivative itself: --shape, --value, --forward and --backward are "
-                           "for functions", hint="name them: --forward NAME --backward NAME")  # fmt: skip
+        code = replace(code, given=given)
     known = {**options, "timeout": code.timeout, "original": code.original}
     return check_source(code.source, code.name, run=code.run, trace=trace, **known)
 

@@ -92,7 +92,8 @@ class Driver:
             return self.finished(final, target, outcome, kinds, lengths, error)
         except SymgradError as problem:
             if error is not None and problem.span is None:
-                return run.tracer.finish(error)
+                message = f"{problem.message}; it stopped here: {error.message}"
+                return run.tracer.finish(TraceError("call", message, error.span, problem.hint or error.hint))
             return run.tracer.finish(TraceError("call", problem.message, problem.span, problem.hint))
         except Stop as stop:
             return run.tracer.finish(stop.error)
@@ -290,7 +291,7 @@ class Driver:
             told = _BROADCAST.search(trouble.message)
             if told:
                 misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
-            if misfit is None or not any([lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)]):
+            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)):
                 break
         return stage, trouble
 
@@ -333,6 +334,8 @@ class Driver:
         owner = run.globals.get(target.forward.partition(".")[0])
         wanted = {p.name for p in _parameters(target.forward_node)[_bound(target) :]}
         tensors = target.context or _speaks_torch(run.tree)
+        if target.maker is not None and owner is None:
+            raise SymgradError(f"the file stops before '{target.forward.partition('.')[0]}' is defined")
         if target.maker is not None:
             init = _constructor(target.maker, run)
             ours = {p.name for p in _parameters(init)[1:]} if init is not None else set()
@@ -360,7 +363,9 @@ class Driver:
                     parts.append(None)
                     continue
                 method = name.rpartition(".")[2]
-                function = run.globals.get(method) if "." not in name else getattr(owner, method)
+                function = run.globals.get(method) if "." not in name else getattr(owner, method, None)
+                if function is None:
+                    raise SymgradError(f"the file stops before '{name}' is defined")
                 function = getattr(function, "__func__", function)
                 inside = inspect.unwrap(function)
                 parts.append(Part(inside, first, target.context, tuple(inspect.signature(inside).parameters.values())))

@@ -24,6 +24,7 @@ class Plan:
         upstream: the gradient of the output, where it is not to be random.
         returns: what backward returns, in order.
         seed: of the random values.
+        globals: top-level name -> its value: ``{"shape": [4, 3]}``, or ``{"value": ...}``.
         lenient: shapes and values for inputs that the functions have not are for other functions.
     """
 
@@ -35,12 +36,13 @@ class Plan:
     returns: Sequence[str] | None = None
     seed: int = 1
     lenient: bool = False
+    globals: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
+            "globals": dict(self.globals), "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
     @staticmethod
@@ -48,7 +50,7 @@ class Plan:
         shapes = {n: tuple(s) for n, s in data["shapes"].items()}
         return Plan(
             data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
-            data["lenient"],
+            data["lenient"], data["globals"],
         )  # fmt: skip
 
 
@@ -107,3 +109,19 @@ def _plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_plain(v) for v in value)
     return value is None or isinstance(value, bool | int | float | str)
+
+
+def given_values(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of top-level names: of a shape random numbers, of lists of numbers arrays, everything else as it is."""
+    import numpy as np
+
+    source = np.random.default_rng(2)
+    out: dict[str, Any] = {}
+    for name, what in data.items():
+        if "shape" in what:
+            out[name] = np.round(source.standard_normal(tuple(what["shape"])), 6)
+            continue
+        value = what["value"]
+        made = np.array(value) if isinstance(value, list) and value else None
+        out[name] = made if made is not None and made.dtype.kind in "iufb" else value
+    return out

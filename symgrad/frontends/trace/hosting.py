@@ -139,7 +139,7 @@ class Hosted(Hosting):
             if isinstance(node, ast.FunctionDef):
                 watched = WatchedReturns(self.returns, _key(node))
                 node.body = [watched.visit(statement) for statement in node.body]
-        instrument(tree, self.made)
+        instrument(tree, self.made, self.given)
         return compile(tree, CODE_NAME, "exec", dont_inherit=True)
 
     def namespace(self) -> dict[str, Any]:

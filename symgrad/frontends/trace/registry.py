@@ -40,7 +40,7 @@ MODULES = {
     "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
     "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
-    "tqdm", "tqdm.notebook", "tqdm.auto", "torch.optim", "torch.autograd.function", "torch.nn.modules",
+    "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.optim", "torch.autograd.function", "torch.nn.modules",
     "torch.nn.init", "torch.nn.parameter",
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
-from symgrad.frontends.trace.data import Trace, TraceError
+from symgrad.frontends.trace.data import Note, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.library import Library, Package, SourceModule
@@ -26,6 +26,10 @@ from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
+
+
+#: A loop that trains is ended when it has recorded so much.
+ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
 
 
 class Run:
@@ -40,6 +44,8 @@ class Run:
         self.library = Library(self, siblings or Siblings())
         self.tracer.of_torch = self.library.of_torch
         self.globals: dict[str, Any] = {}
+        #: Top-level names whose values are given from outside.
+        self.given: dict[str, Any] = {}
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
         #: The forward and backward passes that the text holds.
@@ -82,7 +88,7 @@ class Run:
 
     def rewrite(self, tree: ast.Module) -> CodeType:
         """Instrument a checked tree and compile it."""
-        instrument(tree, self.made)
+        instrument(tree, self.made, self.given)
         code: CodeType = compile(tree, CODE_NAME, "exec", dont_inherit=True)
         return code
 
@@ -114,9 +120,9 @@ class Run:
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
-            names.CHECK: self.tracer.alive, names.SCOPE: "",
+            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.GIVEN: self.given_value,
         }  # fmt: skip
-        made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__"}
+        made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
         table[names.FROM] = lambda module, name: self.import_from(label, module, name)
         table[names.STAR] = lambda module: made.update(self.import_star(label, module))
@@ -242,6 +248,37 @@ class Run:
         """``return self.w``: a line that may be wrong, though it computes nothing, and so a step of its own."""
         self.tracer.alive()
         return self.renamed(self.made.sites[index], value)
+
+    def round(self, index: int) -> bool:
+        """One more round of a loop that trains; whether there have been enough: they are all alike."""
+        tr = self.tracer
+        site = self.made.loops[index]
+        site.rounds += 1
+        size = (len(tr.values), tr.numbers)
+        if site.rounds == 1:
+            site.begun = size
+            return False
+        done = site.rounds - 1
+        steps, numbers = size[0] - site.begun[0], size[1] - site.begun[1]
+        enough = (done >= 3 and steps >= ENOUGH_STEPS and steps >= 60 * done) or steps >= MOST_LOOPED
+        if not (enough or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
+            return False
+        span = self.span(site.node)
+        head = Span(span.file, span.line, span.column, span.line, span.column + 5)
+        message = f"the loop was ended after {done} rounds, since they are alike"
+        tr.notes.setdefault((message, head), Note(message, head))
+        return True
+
+    def given_value(self, name: str, *also: str) -> Any:
+        """What the caller gave in place of what the script would assign."""
+        values = [self.made_value(n) for n in (name, *also)]
+        return tuple(values) if also else values[0]
+
+    def made_value(self, name: str) -> Any:
+        value = self.given[name]
+        if isinstance(value, np.ndarray):
+            return Array(self.tracer, value)
+        return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
 
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
         site = self.made.sites[index]

@@ -281,6 +281,11 @@ class Tracer:
         for known in list(self._bound.pop(old, {}).values()):
             self.bind(known.name, new, span, span.line, known.scope, CHANGED)
 
+    @property
+    def numbers(self) -> int:
+        """How many numbers have been kept."""
+        return self._numbers
+
     def forget(self) -> None:
         """What was recorded was a trial: its names, its inputs and its end count no more."""
         self.dead = None
