@@ -19,6 +19,8 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
 
+#: Functions that are a derivative, and no backward pass.
+_HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
 _MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
 #: More passes than this are named and not called.
 MOST_PASSES = 40
@@ -130,6 +132,13 @@ def _check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     found = [missing_finding(name, span) for name, span in call.missing]
     strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
     report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found)
+    helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
+    if helper and len(call.inputs) == 1:
+        # A helper may be a function of the output: a*(1 - a) for the sigmoid.
+        again = _check_pass(code, replace(plan, of_output=True), options)
+        if again.ok:
+            message = f"{call.backward} takes the output of {call.forward}, not its input"
+            return replace(again, findings=(*again.findings, Finding("note", message)))
     names = f"{call.forward} and {call.backward}" if call.backward else call.forward
     said = Finding("note", f"{names}: called with {', '.join(call.inputs)}")
     notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]

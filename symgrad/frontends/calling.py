@@ -120,6 +120,8 @@ class Caller:
         #: The steps of the upstream gradients; the name under which what is differentiated is bound.
         self.upstream_steps: list[int] = []
         self.loss_name = ""
+        #: Backward is a derivative as a function of forward's ``"input"`` or ``"output"``, and no backward pass.
+        self.helper = ""
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -152,6 +154,8 @@ class Caller:
         if back is None:
             return self.both(result[0], leaves)
         outputs, saved = self.split(result[0])
+        if self.helper:
+            return self.derived(outputs, arguments, leaves)
         found = roles.roles(
             back, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
         )
@@ -168,6 +172,21 @@ class Caller:
         if error is None:
             Returned(self, self.all_leaves(leaves), called).bind(answer[0])
         called.trace = run.tracer.finish(error)
+        return called
+
+    def derived(self, outputs: Sequence[Any], arguments: Mapping[str, Any], leaves: Mapping[str, int]) -> Called:
+        """``sigmoid_derivative(x)``, or of the output: each entry is the derivative of its own entry."""
+        loss = self.loss(outputs, [])
+        value = outputs[0] if self.helper == "output" else next(iter(arguments.values()))
+        part = self.pair.backward
+        assert part is not None
+        answer: list[Any] = []
+        function = self.run_.convert(part.function, "backward")
+        error = self.run_.attempt(lambda: answer.append(function(*part.first, value)))
+        called = Called(EMPTY, loss)
+        if error is None:
+            Returned(self, self.all_leaves(leaves), called).bind(answer[0])
+        called.trace = self.run_.tracer.finish(error)
         return called
 
     def both(self, result: Any, leaves: Mapping[str, int]) -> Called:

@@ -107,7 +107,10 @@ class Driver:
         if called is None:
             if isinstance(outcome.error, SymgradError):
                 problem = outcome.error
-                error = TraceError("call", problem.message, problem.span, problem.hint or _advice(words))
+                hint = problem.hint or ("" if before is not None else _advice(words))
+                error = TraceError("call", problem.message, problem.span, hint)
+                if before is not None and problem.span is None:
+                    error = replace(error, message=f"{problem.message}: {before.message}", span=before.span)
             else:
                 error = outcome.error or TraceError("call", "the functions cannot be called", None)
                 error = replace(error, hint=error.hint or _advice(words))
@@ -352,6 +355,8 @@ class Driver:
             first = (held[0],)
         pair = self.pair(run, target, owner, first)
         caller = Caller(pair, run, self.plan.upstream, self.plan.returns, tensors=tensors)
+        if _is_helper(target):
+            caller.helper = "output" if self.plan.of_output else "input"
         given = {n: v for n, v in values.items() if n in wanted}
         return caller, given, made
 
@@ -389,6 +394,16 @@ class Driver:
         return finite and bool(called.gradients or attributes) and all(
             steps[held[name]].shape == steps[leaf].shape for name, leaf in called.gradients.items()
         )
+
+
+def _is_helper(target: Target) -> bool:
+    """Backward is a derivative as a function of one number, and no backward pass: ``sigmoid_derivative(x)``."""
+    if target.backward_node is None or target.maker is not None or target.context:
+        return False
+    theirs, ours = _parameters(target.forward_node), _parameters(target.backward_node)
+    if len(theirs) != 1 or len(ours) != 1:
+        return False
+    return ours[0].name == theirs[0].name or not roles.is_upstream(ours[0].name)
 
 
 class _Ended(Exception):

@@ -24,6 +24,7 @@ class Plan:
         upstream: the gradient of the output, where it is not to be random.
         returns: what backward returns, in order.
         seed: of the random values.
+        of_output: backward is a derivative as a function of forward's output: ``a*(1 - a)``.
         globals: top-level name -> its value: ``{"shape": [4, 3]}``, or ``{"value": ...}``.
         lenient: shapes and values for inputs that the functions have not are for other functions.
     """
@@ -37,12 +38,13 @@ class Plan:
     seed: int = 1
     lenient: bool = False
     globals: Mapping[str, Any] = field(default_factory=dict)
+    of_output: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "globals": dict(self.globals), "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
+            "of_output": self.of_output, "globals": dict(self.globals), "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
     @staticmethod
@@ -50,7 +52,7 @@ class Plan:
         shapes = {n: tuple(s) for n, s in data["shapes"].items()}
         return Plan(
             data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
-            data["lenient"], data["globals"],
+            data["lenient"], data["globals"], data["of_output"],
         )  # fmt: skip
 
 

@@ -80,6 +80,7 @@ def warm() -> None:
 
     import numpy as np
 
+    "\\".encode("unicode_escape")
     repr(np.random.RandomState(0).randn(2))
     np.array2string(np.zeros(2), precision=4, floatmode="fixed")
     with np.errstate(all="ignore"):

@@ -291,7 +291,7 @@ def as_data(name: str) -> Callable[..., Any]:
         if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] for a in args):
             tr.note(f"the result of {name} is taken as a constant")
         found = function(*(bare(a) for a in args), **{k: raw(v) for k, v in options.items()})
-        if isinstance(found, tuple):
+        if isinstance(found, tuple | list):
             return tuple(Array(tr, v) if np.ndim(v) else int(v) for v in found)
         return Array(tr, found) if np.ndim(found) else found.item()
 
@@ -300,7 +300,7 @@ def as_data(name: str) -> Callable[..., Any]:
 
 for _name in (
     "argsort", "nonzero", "flatnonzero", "argwhere", "unique", "unravel_index", "ravel_multi_index", "isin",
-    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices",
+    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices", "meshgrid", "digitize",
 ):  # fmt: skip
     HANDLERS[f"numpy.{_name}"] = as_data(_name)
 HANDLERS["torch.argsort"] = lambda tr, x, dim=-1: Tensor(tr, np.argsort(raw(x), axis=int(dim)))
@@ -433,10 +433,17 @@ for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "
 
 @traced("numpy.random.permutation", "numpy.random.choice")
 def _chosen(tr: Tracer, x: Any, size: Any = None, replace: Any = True, p: Any = None) -> Any:
-    """A permutation of so many numbers, or so many of them: places, which are data."""
+    """A permutation of so many numbers or entries, or so many of them: which ones they are is data."""
     source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
     if not isinstance(x, int):
-        tr.unsupported("drawing from an array")
+        items = list(x) if isinstance(x, list | tuple | range) else x
+        count = len(items)
+        if size is None and p is None and not isinstance(x, list | tuple | range):
+            return library(tr, "numpy.take", x, source.permutation(count), 0)
+        found = source.choice(count, size, bool(replace), None if p is None else bare(p))
+        if np.ndim(found):
+            return as_array(tr, [items[int(i)] for i in np.ravel(found)])
+        return items[int(found)]
     if size is None and p is None:
         return Array(tr, source.permutation(size_of(tr, x)[0]))
     found = source.choice(size_of(tr, x)[0], size, bool(replace), None if p is None else bare(p))

@@ -155,6 +155,21 @@ def _ignored(tr: Tracer, *args: Any, **kwargs: Any) -> None:
     return None
 
 
+@traced("torch.device")
+def _device(tr: Tracer, *args: Any) -> str:
+    return "cpu"
+
+
+@traced("torch.cuda.is_available", "torch.backends.mps.is_available", "torch.cuda.device_count")
+def _no_accelerator(tr: Tracer) -> bool:
+    return False
+
+
+@traced("torch.cuda.manual_seed", "torch.cuda.manual_seed_all")
+def _nothing(tr: Tracer, *args: Any) -> None:
+    return None
+
+
 @traced("torch.is_tensor")
 def _is_tensor(tr: Tracer, x: Any) -> bool:
     return isinstance(x, Tensor)

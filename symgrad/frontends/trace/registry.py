@@ -40,7 +40,8 @@ MODULES = {
     "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
     "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
-    "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.optim", "torch.autograd.function", "torch.nn.modules",
+    "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.cuda", "torch.backends",
+    "torch.backends.mps", "torch.optim", "torch.autograd.function", "torch.nn.modules",
     "torch.nn.init", "torch.nn.parameter",
 }  # fmt: skip
 

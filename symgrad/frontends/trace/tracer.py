@@ -36,7 +36,7 @@ CODE_NAME = "<symgrad: the traced code>"
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
-MAX_NUMBERS = 4_000_000
+MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
 
 #: ``Binding.augmented`` of a name whose array was changed in place by another statement than ``name op= value``.
@@ -221,7 +221,7 @@ class Tracer:
         self.values.append(value)
         self._numbers += value.size if isinstance(value, np.ndarray) else 1
         if self._numbers > MAX_NUMBERS:
-            self.stop("limit", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
+            self.stop("unsupported", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
 
     def constant(self, value: float) -> int:
         """The step of a plain number: exactly the decimal that Python writes for it, 1/10 for 0.1."""
