@@ -483,7 +483,8 @@ class Walk:
 
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
-            options = sorted([*options, *changes(line, context, ends)], key=lambda r: (r.cost, len(r.place.path)))
+            bound = options[0].cost if options else UNEXPLAINED + 1
+            options = sorted([*options, *changes(line, context, ends, bound)], key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
