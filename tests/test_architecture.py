@@ -33,6 +33,7 @@ LAYERS = [
     {"checking"},
     {"diagnosing"},
     {"callables"},
+    {"files"},
     {"api"},
     {"cli"},
 ]
