@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
     from symgrad.points import Point
+    from symgrad.report.arrays import ArrayReport
     from symgrad.report.model import Report
 
 __all__ = ["check", "check_backward", "derive"]
@@ -21,7 +24,7 @@ _SCRIPT_ONLY = ("loss", "mapping", "timeout", "strict", "sandbox", "witnesses")
 
 def check(
     target: Any, at: Point | None = None, *, manual: Mapping[str, str] | str | None = None, **options: Any
-) -> Report:
+) -> Report | ArrayReport:
     """Check a derivative.
 
     Args:
@@ -30,7 +33,8 @@ def check(
             function of your own, which is traced in this process (see ``symgrad.callables.check_function``).
         at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``.
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
-        options: for expressions ``wrt``, ``dtype``, ``device``, ``order``, ``simplify_seconds`` (see
+        options: for expressions of arrays ``shapes`` and ``upstream`` (see ``symgrad.shaped.checking.check_arrays``;
+            an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``, ``simplify_seconds`` (see
             ``symgrad.checking.check_expression``); for scripts ``loss``, ``mapping``, ``timeout``, ``witnesses`` (see
             ``symgrad.diagnosing.check_source``).
 
@@ -52,11 +56,42 @@ def check(
 
         if is_callable(target):
             return check_function(target, at, manual, **options)
+    if isinstance(target, str) and _of_arrays(target, at, options):
+        from symgrad.shaped.checking import check_arrays
+
+        return check_arrays(target, at, manual=manual, **options)
+    for name in ("shapes", "upstream"):
+        if options.pop(name, None):
+            raise SymgradError(f"'{name}' is for expressions given as text")
     if manual is not None:
         from symgrad.diagnosing import check_formulas
 
         return check_formulas(target, manual, at, **options)
     return check_expression(target, at, **options)
+
+
+#: What only expressions of arrays hold: the product of matrices, a transpose, a call of one of these.
+_ARRAYS = re.compile(
+    r"@|\.T\b|\bnp\.|\b(?:sum|mean|var|std|prod|norm|dot|matmul|outer|einsum|trace|softmax|log_softmax|logsumexp|transpose"
+    r"|reshape|concatenate|stack|cross_entropy|mse)\s*\("
+)
+
+
+def _of_arrays(target: str, at: Any, options: Mapping[str, Any]) -> bool:
+    """Whether the names of an expression stand for arrays: shapes are given, or an array, or nothing else makes sense."""
+    if options.get("shapes") or options.get("upstream") is not None:
+        return True
+    values = at.values() if isinstance(at, Mapping) else [at] if isinstance(at, str) else at or ()
+    if any(_is_array(v) for v in values):
+        return True
+    return _ARRAYS.search(target) is not None
+
+
+def _is_array(value: Any) -> bool:
+    if isinstance(value, str):
+        return re.search(r"(?:^|=)\s*\[", value) is not None
+    # An array of one number has always been taken for that number.
+    return isinstance(value, list | tuple) or math.prod(getattr(value, "shape", ())) != 1
 
 
 def check_backward(

@@ -19,6 +19,7 @@ Examples:
   symgrad "q = x + y; f = q*z" --at x=-2,y=5,z=-4
   symgrad "sigmoid(x^2+z) + tanh(x^3 z^2)" --at x=3,z=2 --dtype float32
   symgrad "x^2 + x^3" --latex
+  symgrad "sum(tanh(W @ x + b)**2)" --shape W=3x4 --shape x=4 --shape b=3
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
   symgrad check homework.ipynb
@@ -59,6 +60,8 @@ class _Command(click.Command):
 @click.command(cls=_Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target")
 @click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]", help="The point: w=2, or x=pi/4,z=1e-3.")
+@click.option("--shape", "shapes", multiple=True, metavar="NAME=AxB", help="NAME is an array: W=3x4, b=3.")
+@click.option("--upstream", metavar="ARRAY", help="The gradient that flows into a result that is an array: [1,2,3].")
 @click.option("--wrt", multiple=True, metavar="NAME", help="Differentiate by this variable only (may be repeated).")
 @click.option("--order", type=click.IntRange(1, 2), default=1, show_default=True, help="2: second derivatives.")
 @click.option("--dtype", default="float64", show_default=True, metavar="TYPE",
@@ -88,6 +91,8 @@ def main(
     device: str,
     simplify_seconds: float,
     manual: tuple[str, ...],
+    shapes: tuple[str, ...],
+    upstream: str | None,
     as_json: bool,
     as_latex: bool,
     as_diff: bool,
@@ -111,7 +116,8 @@ def main(
     try:
         text = _standard_input() if target == "-" else target
         derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
-                  "simplify_seconds": simplify_seconds, "manual": manual}  # fmt: skip
+                  "simplify_seconds": simplify_seconds, "manual": manual,
+                  "shapes": shapes, "upstream": upstream}  # fmt: skip
         report = _report(text, derive, script)
         _print(report, as_json=as_json, as_latex=as_latex, as_diff=as_diff, color=color)
     except SymgradError as error:
@@ -136,6 +142,10 @@ def main(
         sys.exit(InternalError.exit_code)
 
 
+#: Options that only expressions of arrays have.
+_OF_ARRAYS = ("shapes", "upstream")
+
+
 def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     """Ask the right question about the target: an option of the other kind is refused, not ignored."""
     from symgrad.api import check, is_code
@@ -145,7 +155,7 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     given = {n for n in context.params if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     spelled = {p.name: p.opts[0] for p in context.command.params}
     if is_code(text):
-        for name in ("points", "wrt", "order", "dtype", "device", "manual"):
+        for name in ("points", "wrt", "order", "dtype", "device", "manual", *_OF_ARRAYS):
             if name in given:
                 raise SymgradError(f"{spelled[name]} is for expressions; a script brings its own values")
         mapping = {}
@@ -158,7 +168,8 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     for name in ("loss", "mapping", "timeout", "witnesses"):
         if name in given:
             raise SymgradError(f"{spelled[name]} is for scripts, and the target is an expression")
-    options = {k: v for k, v in derive.items() if k not in ("at", "wrt", "manual")}
+    left_out = {"at", "wrt", "manual"} | {k for k in _OF_ARRAYS if not derive[k]}
+    options = {k: v for k, v in derive.items() if k not in left_out}
     manual = _formulas(derive["manual"])
     if manual is not None:
         options["manual"] = manual

@@ -42,6 +42,14 @@ def precision(bits: int) -> Iterator[None]:
         ctx.prec = old
 
 
+class OutsideDomain(SymgradError):
+    """The point is outside the domain of a step."""
+
+    def __init__(self, message: str, graph: Graph, index: int) -> None:
+        super().__init__(message, graph.steps[index].span, source=graph.source)
+        self.index = index
+
+
 @dataclass(frozen=True, slots=True)
 class Proven:
     """A value that is known.
@@ -120,7 +128,7 @@ def prove(reverse: Backward, point: Mapping[int, Fraction]) -> Proof:
         point: the exact value of every input step that the output depends on.
 
     Raises:
-        SymgradError: the point is outside the domain of some step (located at that step).
+        OutsideDomain: the point is outside the domain of some step (located at that step).
     """
     graph = reverse.graph
     targets = (graph.output, *reverse.gradients)
@@ -184,7 +192,7 @@ def _check_domain(graph: Graph, balls: Sequence[Any], needed: Sequence[bool], *,
             if _violates(condition, at):
                 if condition.relation == ">=" or at < 0:
                     message = f"{op.title} needs {condition.words}; here it is given {_given(inputs)}"
-                    raise SymgradError(message, step.span, source=graph.source)
+                    raise OutsideDomain(message, graph, i)
                 status = "edge"
             elif not _satisfies(condition, at):
                 status = "unknown"

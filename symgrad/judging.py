@@ -43,7 +43,7 @@ def judged(
         proven = _twice(first, derivation, proven)
     where = lambda step: names[step] if step < len(graph) else ""  # noqa: E731
     with precision(first.bits):
-        value = _digits(first.output) if first.output.defined else ""
+        value = digits(first.output) if first.output.defined else ""
     results: dict[str, list[WitnessValue]] = {}
     with precision(proofs[0].bits):
         rules = symbolic.confirmed_rules(graph, proofs[0].steps)
@@ -62,7 +62,7 @@ def judged(
         gradients.append(
             replace(
                 gradient,
-                exact=_digits(truth) if truth.defined else "",
+                exact=digits(truth) if truth.defined else "",
                 left=_short(truth.left), right=_short(truth.right),
                 reason=_reason(truth, mine), span=span, witnesses=mine, verdict=verdict,
             )
@@ -173,7 +173,7 @@ def _witnesses(
                 return [None if v is None else float(v) for v in kept]
 
             def owner(i: int, low: Any = low, graph: Graph = row.reverse.graph) -> int:
-                return origin[_forward_step_of(graph, low.origin[i], len(origin))]
+                return origin[forward_step_of(graph, low.origin[i], len(origin))]
 
             out += [
                 _Computed(v, model, t, owner, rerun) for v, t in zip(numbers, targets, strict=True)
@@ -221,7 +221,7 @@ def _manual(manual: Manual, fmt: Format, device_name: str, truth: Proven) -> Wit
     return computed.judge(truth, fmt, lambda i: names[i])
 
 
-def _forward_step_of(graph: Graph, index: int, forward: int) -> int:
+def forward_step_of(graph: Graph, index: int, forward: int) -> int:
     """The forward step whose derivative a backward step belongs to."""
     while index >= forward:
         of = graph.steps[index].of
@@ -232,10 +232,10 @@ def _forward_step_of(graph: Graph, index: int, forward: int) -> int:
 
 
 def _forward_step(graph: Graph, passes: Sequence[Row], index: int) -> int:
-    return _forward_step_of(passes[0].reverse.graph, index, len(graph))
+    return forward_step_of(passes[0].reverse.graph, index, len(graph))
 
 
-def _digits(truth: Proven) -> str:
+def digits(truth: Proven) -> str:
     """The proven decimal digits."""
     ball = truth.ball
     if ball.is_zero() or (ball.contains(0) and ball.is_finite()):

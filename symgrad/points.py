@@ -33,7 +33,7 @@ def read_point(graph: Graph, at: Point, fmt: Format) -> dict[int, Fraction]:
         given = {str(name): _plain(str(name), value) for name, value in at.items()}
     else:
         texts = [at] if isinstance(at, str) else list(at)
-        given = {name: _evaluate(name, value) for name, value in parse_points(texts).items()}
+        given = {name: evaluate_constant(name, value) for name, value in parse_points(texts).items()}
     variables = graph.variables
     for name in given:
         if name not in variables:
@@ -63,7 +63,7 @@ def read_point(graph: Graph, at: Point, fmt: Format) -> dict[int, Fraction]:
 def _plain(name: str, value: Any) -> Fraction:
     """A number of any kind (Python, NumPy, a tensor of one element), or an expression as text."""
     if isinstance(value, str):
-        return _evaluate(name, parse_points([f"{name}={value}"])[name])
+        return evaluate_constant(name, parse_points([f"{name}={value}"])[name])
     if isinstance(value, numbers.Rational) and not isinstance(value, bool):
         return Fraction(int(value.numerator), int(value.denominator))  # NumPy's integers are no Python ones
     if hasattr(value, "item"):
@@ -83,7 +83,7 @@ def _plain(name: str, value: Any) -> Fraction:
     return Fraction(value)
 
 
-def _evaluate(name: str, graph: Graph) -> Fraction:
+def evaluate_constant(name: str, graph: Graph) -> Fraction:
     """A constant expression to far more digits than any format holds."""
     step = graph.steps[graph.output]
     if step.is_const and isinstance(step.value, Fraction):

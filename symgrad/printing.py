@@ -113,6 +113,8 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
     step = graph[index]
     op = OPS.get(step.op)
     infix = op.infix if op else None
+    if isinstance(op, TensorOp) and op.uniform and step.shape and not graph[step.inputs[0]].shape:
+        return _everywhere(graph, step), _ATOM
     if isinstance(op, TensorOp) and infix is None:
         return _templated(graph, step, op), _ATOM
     if infix is None:
@@ -130,6 +132,15 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
     left, right = step.inputs
     symbol = f" {infix.symbol} " if infix.precedence <= _SUM else infix.symbol
     return [(left, infix.left), symbol, (right, _right(infix))], infix.precedence
+
+
+def _everywhere(graph: Graph, step: Step) -> list[_Piece]:
+    """One number over and over, as NumPy writes it."""
+    inner = graph[step.inputs[0]]
+    shape = str(step.shape[0]) if len(step.shape) == 1 else str(step.shape)
+    if inner.is_const and inner.value in (0, 1):
+        return [f"{'ones' if inner.value else 'zeros'}({shape})"]
+    return [f"full({shape}, ", (step.inputs[0], 0), ")"]
 
 
 def _templated(graph: Graph, step: Step, op: TensorOp) -> list[_Piece]:

@@ -66,7 +66,12 @@ class _Terms:
         self.tiny = exact_ball(fmt.tiny) / 2 * (1 + 2 * op.ulp)
         self.rules = tuple(op.rule(position, "accurate") for position in range(op.arity))
         self.switches = tuple(n for n, rule in enumerate(self.rules) if rule is None)
+        self.gathers = op.gathers
         self._jumps = tuple(k.expr for k in op.kinks if k.jump)
+
+    def each(self, inputs: Sequence[int]) -> tuple[Any, ...]:
+        """The rule of each input."""
+        return self.rules[:1] * len(inputs) if self.gathers else self.rules
 
     def jumps_at(self, inputs: Sequence[Any]) -> bool:
         """Whether the inputs may stand on a place where the op jumps."""
@@ -95,6 +100,7 @@ class ErrorModel:
         self._partials: list[tuple[Any, ...]] = [()] * len(graph)
         self._finite: list[bool] = [False] * len(graph)
         self._bounds: dict[int, Bound] = {}
+        self._carried: list[Any] = []
         with precision(BITS):
             self._forward({i: exact_ball(v) for i, v in point.items()})
 
@@ -106,7 +112,7 @@ class ErrorModel:
         normal, largest = exact_ball(fmt.smallest_normal), exact_ball(fmt.largest)
         small = normal * 4
         zero, infinity = arb(0), arb("inf")
-        carried: list[Any] = [zero] * len(graph)
+        carried = self._carried = [zero] * len(graph)
         wide: list[Any] = list(exact)
         terms = {name: _Terms(OPS[name], fmt) for name in {s.op for s in graph.steps if not s.is_leaf}}
         for i, step in enumerate(graph.steps):
@@ -128,7 +134,11 @@ class ErrorModel:
                 value = enclose_step(step, inputs) if moved else mine
                 own = zero
                 # A correctly rounded op that is given exact numbers and whose result is 0 gives just that.
-                if op.errs and not (op.correct and not unsure and mine.is_zero()):
+                if op.gathers:
+                    # In whatever order they are added up, each term takes part in at most n - 1 additions.
+                    sizes = sum((abs(x).abs_upper() for x in inputs if x.is_finite()), arb(0))
+                    own = u * (len(inputs) - 1) * sizes
+                elif op.errs and not (op.correct and not unsure and mine.is_zero()):
                     own = u * (size * op.relative + op.absolute)
                     if size < small:
                         own = own + op.tiny
@@ -141,7 +151,7 @@ class ErrorModel:
                     own = own + 2 * value.rad()
                 partials = []
                 total = own
-                for rule, j in zip(op.rules, step.inputs, strict=True):
+                for rule, j in zip(op.each(step.inputs), step.inputs, strict=True):
                     if rule is None or (graph.steps[j].is_const and carried[j].is_zero()):
                         partials.append(zero)
                         continue
@@ -165,6 +175,11 @@ class ErrorModel:
             with precision(BITS):
                 self._bounds[target] = self._bound(target)
         return self._bounds[target]
+
+    def rough(self, target: int) -> Bound:
+        """A wider bound that needs no sweep of its own: errors of different steps that would cancel are added up."""
+        with precision(BITS):
+            return Bound((self._carried[target] * arb("1.01")).abs_upper(), -1, -1)
 
     def culprit(self, target: int, computed: Sequence[float | None]) -> int:
         """The step whose *actual* rounding moved the result most, given what each step computed.

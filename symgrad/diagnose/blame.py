@@ -30,6 +30,8 @@ DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 #: What a later target costs against an earlier one, and how many are tried.
 RANK = 0.3
 MOST_TARGETS = 12
+#: Derivatives held by then that are tried in the place of others.
+MOST_HELD = 30
 #: Beyond this cost a change of two places is looked for as well.
 FAR_FETCHED = 2.0
 #: What a mistake costs that no change puts right.
@@ -134,6 +136,8 @@ class Walk:
         pairs = self.reading.pairs(name)
         final = self.layout.last[name] is unit
         free = self.suspects is not None and unit.line in self.suspects
+        if self.subject.is_shaped and self._is_under_way(unit, vec):
+            return
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
@@ -156,6 +160,13 @@ class Walk:
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
         else:
             self._root(unit)
+
+    def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
+        """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),
+        and nothing true as yet. It is judged when it is done, with all that made it."""
+        if (unit.name, unit.step) not in self.layout.continued:
+            return False
+        return not any(self.reading.says(q, unit.name) for q in self.known.right(vec)) or vec.is_zero
 
     def _is_never_assigned(self, unit: Unit) -> bool:
         """Set to zero at the start of an accumulation that never came."""
@@ -431,7 +442,7 @@ class Walk:
         """The cheapest way to make an assignment right, and what it then is."""
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
         for rank, target in enumerate(targets[:MOST_TARGETS]):
-            options = repairs(line, self._context(unit, target))
+            options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
             if options and (best is None or options[0].cost + RANK * rank < best[0]):
@@ -444,6 +455,18 @@ class Walk:
                     if best is None or cost < best[0]:
                         best = (cost, target, pairs[0])
         return best
+
+    def _options(self, unit: Unit, line: Line, target: Quantity) -> list[Repair]:
+        """The changes of one place that make an assignment what it should be, cheapest first."""
+        context = self._context(unit, target)
+        options = repairs(line, context)
+        if self.subject.is_shaped:
+            from symgrad.diagnose.changes import changes
+
+            inside = set(line.inside())
+            ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
+            options = sorted([*options, *changes(line, context, ends)], key=lambda r: (r.cost, len(r.place.path)))
+        return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
         """The same line in another round of a loop: what the same change makes of it tells the target.
@@ -559,7 +582,11 @@ class Walk:
 
         loss = self.subject.loss
         seeded = target.kind in ("cotangent", "contribution", "sum") and ("cotangent", loss, loss) in self._held
-        return Context(self.known, self.layout.variable, held, self.layout.origin, flows, seeded, target)
+        def derivatives(before: int) -> list[tuple[Quantity, Vec]]:
+            held = {u.step for u in self.subject.units if u.step < before} & set(self.out.meaning)
+            return [(self.out.meaning[i], self.corrected(i)) for i in sorted(held, reverse=True)[:MOST_HELD]]
+
+        return Context(self.known, self.layout.variable, held, self.layout.origin, flows, seeded, target, derivatives)
 
     def _is_literal(self, repair: Repair, found: Vec, target: Quantity) -> bool:
         """A number written out where a variable of the same value stands in the forward pass: right, as it is."""
@@ -591,7 +618,7 @@ class Walk:
             args = [self.corrected(j) for j in self.graph.steps[parent].inputs]
             child = self.graph.steps[parent].inputs[slot]
             args[slot] = values[child]
-            values[parent] = apply(self.graph.steps[parent].op, args)
+            values[parent] = apply(self.graph.steps[parent].op, args, self.graph.steps[parent].params)
             if parent == step:
                 break
         return values[step]

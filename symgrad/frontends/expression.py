@@ -1,7 +1,7 @@
 """Text -> graph: the language of expressions.
 
 Arithmetic as it is written on paper or in Python: ``40*tanh(w*tanh(w/2))``, ``2x^2 + 3(x+1)``, ``q = x+y; f = q*z``.
-The grammar is in ``grammar.lark``; lark's LALR parser calls :class:`_Actions` at each reduction, so no tree is built,
+The grammar is in ``grammar.lark``; lark's LALR parser calls :class:`Actions` at each reduction, so no tree is built,
 nothing recurses on depth, and the cost is linear in the text. Text is never run as Python and never given to SymPy.
 
 What the user wrote is kept: ``x*1`` and ``0*x`` stay steps. Two things only are made simpler: a sign in front of a
@@ -51,7 +51,7 @@ _SEVERAL = "separate several variables with commas: x=1, y=2"
 
 
 @dataclass(frozen=True, slots=True)
-class _Node:
+class Node:
     """A parsed sub-expression.
 
     Attributes:
@@ -73,7 +73,7 @@ class _Node:
     inside: tuple[int, int] | None = None
 
 
-class _Actions:
+class Actions:
     """What the parser does at each reduction. The methods are named in ``grammar.lark``."""
 
     def begin(self, source: Source, *, value_of: str = "") -> None:
@@ -82,13 +82,13 @@ class _Actions:
         self.value_of = value_of
         self.builder = GraphBuilder(source=source.text)
         self.bound: dict[str, int] = {}
-        self.loose: _Node | None = None
+        self.loose: Node | None = None
         #: The range of an operation -> those of its operands, both without parentheses around them.
         self.operands: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
 
     # --- building steps -----------------------------------------------------------------------------------------
 
-    def _use(self, node: _Node) -> int:
+    def _use(self, node: Node) -> int:
         """The step of an operand."""
         if node.form == "comparison":
             message = "a comparison can only be the first argument of where(condition, a, b)"
@@ -98,12 +98,12 @@ class _Actions:
         return self.builder.const(node.value, self.source.span(node.start, node.end))
 
     def _step(
-        self, op: str, operands: Sequence[_Node], start: int, end: int, *, form: str = "", split: int = -1
-    ) -> _Node:
+        self, op: str, operands: Sequence[Node], start: int, end: int, *, form: str = "", split: int = -1
+    ) -> Node:
         inputs = [self._use(n) for n in operands]
         self.operands.setdefault((start, end), tuple(n.inside or (n.start, n.end) for n in operands))
         index = self.builder.add(op, inputs, span=self.source.span(start, end))
-        return _Node(index, start, end, form=form, split=split)
+        return Node(index, start, end, form=form, split=split)
 
     # --- statements ---------------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ class _Actions:
     def following(self, children: list[Any]) -> int:
         return int(children[2])
 
-    def _begin_statement(self, node: _Node) -> None:
+    def _begin_statement(self, node: Node) -> None:
         if self.value_of and self.loose is not None:
             message = f"the value of '{self.value_of}' must be a single expression"
             raise self.source.error(node.start, node.end, message, _SEVERAL)
@@ -124,7 +124,7 @@ class _Actions:
             message = "the value of this expression is not used"
             raise self.source.error(self.loose.start, self.loose.end, message, "give it a name: NAME = ...")
 
-    def bare(self, children: list[_Node]) -> int:
+    def bare(self, children: list[Node]) -> int:
         node = children[0]
         self._begin_statement(node)
         self.loose = node
@@ -152,12 +152,12 @@ class _Actions:
 
     # --- expressions --------------------------------------------------------------------------------------------
 
-    def compare(self, children: list[Any]) -> _Node:
+    def compare(self, children: list[Any]) -> Node:
         a, token, b = children
         symbol = _SYMBOLS.get(token, str(token))
         return self._step(_INFIX[symbol], (a, b), a.start, b.end, form="comparison")
 
-    def binary(self, children: list[Any]) -> _Node:
+    def binary(self, children: list[Any]) -> Node:
         a, token, b = children
         op = _INFIX[_SYMBOLS.get(token, str(token))]
         if op == _POWER and a.form == "root":
@@ -165,7 +165,7 @@ class _Actions:
         form = "quotient" if op == _DIVIDE else ""
         return self._step(op, (a, b), a.start, b.end, form=form, split=b.start if form else -1)
 
-    def implicit(self, children: list[_Node]) -> _Node:
+    def implicit(self, children: list[Node]) -> Node:
         a, b = children
         source = self.source
         if source.text[source.base + b.start] in ".0123456789":
@@ -183,24 +183,24 @@ class _Actions:
             )  # fmt: skip
         return self._step(_TIMES, (a, b), a.start, b.end)
 
-    def signed(self, children: list[Any]) -> _Node:
+    def signed(self, children: list[Any]) -> Node:
         token = children[0]
-        node: _Node = children[1]
+        node: Node = children[1]
         symbol = _SYMBOLS.get(token, str(token))
         start = token.start_pos
         if isinstance(node.value, Fraction) and node.form == "number":
             value = node.value if symbol == "+" else -node.value
-            return _Node(-1, start, node.end, "", value)
+            return Node(-1, start, node.end, "", value)
         if symbol in _PREFIX:
             return self._step(_PREFIX[symbol], (node,), start, node.end)
         self._refuse_comparison(node)
         return replace(node, start=start, form="", inside=None)
 
-    def _refuse_comparison(self, node: _Node) -> None:
+    def _refuse_comparison(self, node: Node) -> None:
         if node.form == "comparison":
             self._use(node)
 
-    def root(self, children: list[Any]) -> _Node:
+    def root(self, children: list[Any]) -> Node:
         token, node = children
         if node.form == "super":
             raise self._unclear_root(token.start_pos, node.end)
@@ -210,26 +210,26 @@ class _Actions:
         message = "it is unclear how far this root reaches"
         return self.source.error(start, end, message, "write (√(...))**n or √((...)**n)")
 
-    def super(self, children: list[Any]) -> _Node:
+    def super(self, children: list[Any]) -> Node:
         node, token = children
         digits = str(token).translate(_SUPERSCRIPTS)
         if len(digits) > MAX_DIGITS:
             raise self.source.error(token.start_pos, token.end_pos, "the exponent is too long")
-        exponent = _Node(-1, token.start_pos, token.end_pos, "", Fraction(int(digits)))
+        exponent = Node(-1, token.start_pos, token.end_pos, "", Fraction(int(digits)))
         made = self._step(_POWER, (node, exponent), node.start, token.end_pos, form="super")
         # No other text could stand in place of a superscript.
         del self.operands[node.start, token.end_pos]
         return made
 
-    def number(self, children: list[Any]) -> _Node:
+    def number(self, children: list[Any]) -> Node:
         token = children[0]
-        return _Node(-1, token.start_pos, token.end_pos, "number", number(self.source, token))
+        return Node(-1, token.start_pos, token.end_pos, "number", number(self.source, token))
 
-    def constant(self, children: list[Any]) -> _Node:
+    def constant(self, children: list[Any]) -> Node:
         token = children[0]
-        return _Node(-1, token.start_pos, token.end_pos, "", CONSTANTS[token])
+        return Node(-1, token.start_pos, token.end_pos, "", CONSTANTS[token])
 
-    def variable(self, children: list[Any]) -> _Node:
+    def variable(self, children: list[Any]) -> Node:
         token = children[0]
         name = normalize(token)
         index = self.bound.get(name)
@@ -239,28 +239,28 @@ class _Actions:
                 raise self.source.error(token.start_pos, token.end_pos, message, NAME_HINTS.get(name, ""))
             index = self.builder.add(INPUT, name=name, span=self.source.span(token.start_pos, token.end_pos))
             self.bound[name] = index
-        return _Node(index, token.start_pos, token.end_pos)
+        return Node(index, token.start_pos, token.end_pos)
 
-    def group(self, children: list[Any]) -> _Node:
+    def group(self, children: list[Any]) -> Node:
         left, right = children[0], children[2]
-        node: _Node = children[1]
+        node: Node = children[1]
         form = node.form if node.form == "comparison" else ""
         inside = node.inside or (node.start, node.end)
         return replace(node, start=left.start_pos, end=right.end_pos, form=form, inside=inside)
 
     # --- calls --------------------------------------------------------------------------------------------------
 
-    def arguments(self, children: list[_Node]) -> list[_Node]:
+    def arguments(self, children: list[Node]) -> list[Node]:
         return children
 
-    def more_arguments(self, children: list[Any]) -> list[_Node]:
-        known: list[_Node] = children[0]
+    def more_arguments(self, children: list[Any]) -> list[Node]:
+        known: list[Node] = children[0]
         known.append(children[2])
         return known
 
-    def call(self, children: list[Any]) -> _Node:
+    def call(self, children: list[Any]) -> Node:
         token, close = children[0], children[-1]
-        args: list[_Node] = children[2] if len(children) == 4 else []
+        args: list[Node] = children[2] if len(children) == 4 else []
         start, end = token.start_pos, close.end_pos
         spelling = normalize(token)
         op = OPS[SPELLINGS[spelling]]
@@ -278,10 +278,10 @@ class _Actions:
             for arg in args[1:]:
                 result = self._step(op.name, (result, arg), start, end)
             return result
-        defaults = [_Node(-1, start, end, "", d) for d in op.defaults[len(op.defaults) - (op.arity - count) :]]
+        defaults = [Node(-1, start, end, "", d) for d in op.defaults[len(op.defaults) - (op.arity - count) :]]
         return self._step(op.name, [*args, *(defaults if count < op.arity else ())], start, end)
 
-    def _quotient_of_logs(self, op: str, args: list[_Node], start: int, end: int) -> _Node:
+    def _quotient_of_logs(self, op: str, args: list[Node], start: int, end: int) -> Node:
         top = self._step(op, args[:1], start, end)
         return self._step(_DIVIDE, (top, self._step(op, args[1:], start, end)), start, end)
 
@@ -306,11 +306,11 @@ _NOTHING = Source("", "")
 
 
 @cache
-def _parser() -> tuple[Any, Words, _Actions]:
+def _parser() -> tuple[Any, Words, Actions]:
     # Imported here: what only reads graphs does not pay for lark and its tables.
     from lark import Lark
 
-    words, actions = Words(), _Actions()
+    words, actions = Words(), Actions()
     grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     transformer: Any = actions
     postlex: Any = words

@@ -31,7 +31,7 @@ MAX_EXPONENT = 3_000
 QUOTE = 40
 
 #: Token types after which an operator, not a value, is expected.
-VALUE_ENDS = frozenset({"NUMBER", "NAME", "CONST", "RPAR", "SUPER"})
+VALUE_ENDS = frozenset({"NUMBER", "NAME", "CONST", "RPAR", "RSQB", "SUPER", "TURN"})
 
 _FOREIGN = {
     "//": ("'//' rounds down, which has no derivative", "for a quotient write /"),

@@ -4,6 +4,7 @@ from symgrad.ops import (  # noqa: F401  (imported for their declarations)
     activations,
     arithmetic,
     elementary,
+    gathering,
     indexing,
     linalg,
     reductions,

@@ -27,6 +27,10 @@ class Math(Protocol):
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
+#: The op that only gives its input another name.
+COPY = "alias"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A condition on an op's inputs: ``expr(m, *inputs)`` stands in ``relation`` to zero.
@@ -158,6 +162,11 @@ class Op:
     def elementwise(self) -> bool:
         """Each entry of the output depends on the inputs' entries at the same place alone."""
         return True
+
+    @property
+    def gathers(self) -> bool:
+        """It adds up any number of inputs in an order of its own."""
+        return False
 
     @property
     def renames(self) -> bool:

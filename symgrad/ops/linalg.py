@@ -12,6 +12,7 @@ from typing import Any
 from symgrad.graph import Param
 from symgrad.ops.arithmetic import PRODUCT, UNARY
 from symgrad.ops.base import Infix
+from symgrad.ops.shapes import operand
 from symgrad.ops.tensor import Shape, ShapeError, broadcast, declare, objects, shape_of
 
 # --- matmul ---------------------------------------------------------------------------------------------------------
@@ -97,10 +98,19 @@ def _outer_shape(a: Shape, b: Shape) -> Shape:
     return (*a, *b)
 
 
+def _set_outer(x: Sequence[str], params: Mapping[str, Any]) -> str:
+    """Of two columns: ``u v^T``."""
+    return f"{_factor(x[0])} {operand(x[1])}^{{\\top}}"
+
+
+def _factor(text: str) -> str:
+    return text if " + " not in text and " - " not in text else f"\\left({text}\\right)"
+
+
 declare(
     "outer", 2, vjp=(lambda m, g, y, a, b: m.matmul(g, b), lambda m, g, y, a, b: m.matmul(a, g)),
     shape=_outer_shape, run=lambda np, a, b: np.outer(a, b), torch=lambda t, a, b: t.outer(a, b),
-    numpy="numpy.outer", latex="{0} \\otimes {1}", examples=((((2,), (3,)), {}),),
+    numpy="numpy.outer", typeset=_set_outer, examples=((((2,), (3,)), {}),),
 )  # fmt: skip
 
 # --- einsum ---------------------------------------------------------------------------------------------------------

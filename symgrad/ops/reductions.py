@@ -52,6 +52,8 @@ def restored(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
 
 def _spread(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     """``g`` at every place that was summed over."""
+    if not shape_of(g):
+        return m.broadcast_to(g, shape=shape_of(x))
     return m.broadcast_to(restored(m, g, x, axis, keepdims), shape=shape_of(x))
 
 
@@ -129,7 +131,7 @@ for _name, _numpy, _enclose, _sympy in (("amax", "max", arb.max, sp.Max), ("amin
         _name, _shared,
         lambda np, x, axis, keepdims, name=_name: getattr(np, name)(x, axis=axis, keepdims=keepdims),
         lambda t, x, axis, keepdims, name=_name: getattr(t, name)(x, axis, keepdims) if axis else x,
-        f"\\{_numpy}", numpy=f"numpy.{_name}", trivial=_no_axes, empty=False, what=_numpy, ulp=0.0,
+        f"\\{_numpy}", numpy=f"numpy.{_name}", trivial=_no_axes, empty=False, what=_numpy, ulp=0.0, join=_numpy,
         enclose=lambda x, axis, keepdims, join=_enclose: fold(x, axis, keepdims, join),
         sympy=lambda x, axis, keepdims, join=_sympy: fold(x, axis, keepdims, join),
     )  # fmt: skip
@@ -231,6 +233,12 @@ def _logsumexp(np: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
     return out if keepdims else out.reshape(reduced(x.shape, axis, False))
 
 
+def _stable_logsumexp(m: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
+    top = m.largest(x, axis)
+    total = m.log(m.sum(m.exp(x - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else m.reshape(total, shape=reduced(shape_of(x), axis, False))
+
+
 _reduction(
     "logsumexp", lambda m, g, y, x, axis, keepdims:
         restored(m, g, x, axis, keepdims) * m.exp(x - restored(m, y, x, axis, keepdims)),
@@ -238,6 +246,7 @@ _reduction(
     lambda t, x, axis, keepdims: t.logsumexp(x, axis, keepdims) if axis else x,
     "\\operatorname{logsumexp}", numpy="scipy.special.logsumexp", trivial=_no_axes, empty=False,
     define=lambda m, x, axis, keepdims: m.log(m.sum(m.exp(x), axis=axis, keepdims=keepdims)),
+    stable=_stable_logsumexp,
 )  # fmt: skip
 
 

@@ -101,11 +101,11 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 def _transposed(x: Sequence[str], params: Mapping[str, Any]) -> str:
     axes = params["axes"]
     if axes == (1, 0):
-        return f"{_operand(x[0])}^{{\\top}}"
+        return f"{operand(x[0])}^{{\\top}}"
     return f"\\operatorname{{permute}}_{{{','.join(map(str, axes))}}}\\left({x[0]}\\right)"
 
 
-def _operand(text: str) -> str:
+def operand(text: str) -> str:
     """Set in parentheses where an exponent would bind to a part of it only."""
     simple = text.replace("\\", "").replace("{", "").replace("}", "").replace("_", "").isalnum()
     return text if simple else f"\\left({text}\\right)"

@@ -54,17 +54,26 @@ def _defined_log_softmax(m: Any, x: Any, axis: int) -> Any:
     return x - m.log(_exponentials(m, x, axis)[1])
 
 
+def _stable_softmax(m: Any, x: Any, axis: int) -> Any:
+    return _defined_softmax(m, x - m.largest(x, (axis,)), axis)
+
+
+def _stable_log_softmax(m: Any, x: Any, axis: int) -> Any:
+    return _defined_log_softmax(m, x - m.largest(x, (axis,)), axis)
+
+
 _EXAMPLES: tuple[Example, ...] = ((((4,),), {}), (((2, 3),), {"axis": 1}), (((2, 3, 2),), {"axis": 0}))
 
 declare(
     "softmax", 1, vjp=(lambda m, g, y, x, axis: y * (g - _total(m, g * y, axis)),),
-    settle=_along("softmax"), shape=lambda x, axis: x, run=_softmax, define=_defined_softmax,
+    settle=_along("softmax"), shape=lambda x, axis: x, run=_softmax, define=_defined_softmax, stable=_stable_softmax,
     torch=lambda t, x, axis: t.softmax(x, axis), numpy="scipy.special.softmax",
     latex="\\operatorname{{softmax}}\\left({0}\\right)", examples=_EXAMPLES, ulp=4.0,
 )  # fmt: skip
 declare(
     "log_softmax", 1, vjp=(lambda m, g, y, x, axis: g - m.exp(y) * _total(m, g, axis),),
     settle=_along("log_softmax"), shape=lambda x, axis: x, run=_log_softmax, define=_defined_log_softmax,
+    stable=_stable_log_softmax,
     torch=lambda t, x, axis: t.log_softmax(x, axis), numpy="scipy.special.log_softmax",
     latex="\\operatorname{{logsoftmax}}\\left({0}\\right)", examples=_EXAMPLES, ulp=4.0,
 )  # fmt: skip

@@ -48,6 +48,9 @@ class TensorOp(Op):
         settle: ``(*input shapes, **params) -> params`` in canonical form; its keyword arguments are the op's
             parameters, with their defaults.
         define: ``(m, *x, **params)``, the definition in simpler ops: what is enclosed, and handed to SymPy.
+        stable: like ``define``, as libraries compute it: ``m.largest(x, axis)`` is taken out first, a number that the
+            point fixes. Rounding is modelled on it.
+        join: the op of two numbers of which this is a fold along ``axis``: the larger of two, for the largest of all.
         trivial: whether, with these shapes and parameters, the op returns its first input unchanged.
         variadic: it takes ``arity`` inputs or more.
         write: ``(m, v, x, *rest, **params) -> x`` with ``v`` in the place of what the op reads from ``x``: for ops
@@ -65,6 +68,8 @@ class TensorOp(Op):
     run: Callable[..., Any]
     settle: Callable[..., dict[str, Param]]
     define: Rule | None = None
+    stable: Rule | None = None
+    join: str = ""
     trivial: Callable[..., bool] | None = None
     variadic: bool = False
     write: Rule | None = None
@@ -241,6 +246,8 @@ def declare(
     latex: str = "",
     settle: Callable[..., dict[str, Param]] = lambda *shapes: {},
     define: Rule | None = None,
+    stable: Rule | None = None,
+    join: str = "",
     enclose: Callable[..., Any] | None = None,
     sympy: Callable[..., Any] | None = None,
     numpy: str | None = None,
@@ -276,7 +283,7 @@ def declare(
     op = TensorOp(
         name=name, arity=arity, partials=(), sympy=sympy or by_sympy, enclose=enclose or by_balls, latex=latex,
         torch=torch, numpy=numpy, infix=infix, ulp=ulp, named=True, hidden=True, vjp=tuple(vjp), shape=shape, run=run,
-        settle=settle, define=define, trivial=trivial, variadic=variadic, write=write, whole=whole, uniform=uniform,
+        settle=settle, define=define, stable=stable, join=join, trivial=trivial, variadic=variadic, write=write, whole=whole, uniform=uniform,
         typeset=typeset, text=text, examples=tuple(examples),
     )  # fmt: skip
     register(op)

@@ -31,7 +31,7 @@ def document(report: Report) -> dict[str, Any]:
         "value": report.value or None,
         "gradients": [_gradient(g) for g in report.gradients],
         "steps": [
-            {"name": s.name, "formula": s.formula, "value": number(s.value), **_place(s.span)} for s in report.steps
+            {"name": s.name, "formula": s.formula, "value": number(s.value), **place(s.span)} for s in report.steps
         ],
         "backward": [
             {
@@ -44,14 +44,15 @@ def document(report: Report) -> dict[str, Any]:
             }
             for b in report.backward
         ],
-        "findings": [_finding(f) for f in report.findings],
+        "findings": [finding(f) for f in report.findings],
         "right": list(report.confirmed),
+        "not_checked": [{"name": u.name, **_place(u.span)} for u in report.unchecked],
     }
 
 
 def error_document(error: SymgradError, target: str) -> dict[str, Any]:
     """The document of a run that could not use its input."""
-    finding = Finding("bad-input", error.message, error.span, hint=error.hint)
+    trouble = Finding("bad-input", error.message, error.span, hint=error.hint)
     return {
         "schema": SCHEMA,
         "target": target,
@@ -59,7 +60,7 @@ def error_document(error: SymgradError, target: str) -> dict[str, Any]:
         "exit_code": error.exit_code,
         "gradients": [],
         "steps": [],
-        "findings": [_finding(finding)],
+        "findings": [finding(trouble)],
     }
 
 
@@ -90,7 +91,7 @@ def _witness(w: WitnessValue) -> dict[str, Any]:
     }
 
 
-def _place(span: Span | None) -> dict[str, Any]:
+def place(span: Span | None) -> dict[str, Any]:
     if span is None:
         return {"file": None, "cell": None, "line": None, "column": None, "end_line": None, "end_column": None}
     return {
@@ -103,11 +104,11 @@ def _place(span: Span | None) -> dict[str, Any]:
     }
 
 
-def _finding(f: Finding) -> dict[str, Any]:
+def finding(f: Finding) -> dict[str, Any]:
     return {
         "code": f.code,
         "message": f.message,
-        **_place(f.span),
+        **place(f.span),
         "step": f.step or None,
         "factor": f.factor or None,
         "found": f.found or None,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 from symgrad.backward import Row
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 from symgrad.naming import display_names
 from symgrad.ops import OPS, TensorOp
 
 #: Binding strength of a finished piece of LaTeX that needs no parentheses anywhere.
-_ATOM = 9
+ATOM = 9
 #: A derivation of more steps than this is cut: nobody reads page four.
 LIMIT = 200
 
@@ -79,27 +80,35 @@ def formula(graph: Graph, index: int, names: Sequence[str], forward: int) -> str
         if step.is_const:
             value = step.value
             weak = isinstance(value, Fraction) and (value < 0 or "frac" in number(value))
-            done[i] = (number(value), 2 if weak else _ATOM)
+            done[i] = (number(value), 2 if weak else ATOM)
         elif (i != index and i < forward and names[i]) or step.is_input:
-            done[i] = (symbol(names[i]), _ATOM)
+            done[i] = (symbol(names[i]), ATOM)
         else:
             waiting = [j for j in step.inputs if j not in done]
             if waiting:
                 stack.extend(waiting)
                 continue
-            done[i] = _compose(graph, i, done)
+            done[i] = compose(graph, i, done)
         stack.pop()
     return done[index][0]
 
 
-def _compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple[str, int]:
+def _said(graph: Graph, step: Step) -> dict[str, Any]:
+    """The parameters that say something: all the axes need not be listed."""
+    params: dict[str, Any] = dict(step.params)
+    if step.inputs and params.get("axis") == tuple(range(len(graph.steps[step.inputs[0]].shape))):
+        params["axis"] = ()
+    return params
+
+
+def compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple[str, int]:
     step = graph.steps[i]
     op = OPS[step.op]
     parts = [done[j] for j in step.inputs]
     if isinstance(op, TensorOp) and op.infix is None:
-        return op.tex([p[0] for p in parts], dict(step.params)), _ATOM
+        return op.tex([p[0] for p in parts], _said(graph, step)), ATOM
     if op.infix is None:
-        return op.latex.format(*(p[0] for p in parts)), _ATOM
+        return op.latex.format(*(p[0] for p in parts)), ATOM
     if not op.infix.symbol:
         return parts[0]
     self_delimiting = op.latex.startswith("\\frac")
@@ -110,7 +119,7 @@ def _compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple
         if strength < need and not self_delimiting and not exponent:
             text = f"\\left({text}\\right)"
         texts.append(text)
-    return op.latex.format(*texts), _ATOM if self_delimiting else op.infix.precedence
+    return op.latex.format(*texts), ATOM if self_delimiting else op.infix.precedence
 
 
 def partial(top: str, bottom: str, *, single: bool) -> str:

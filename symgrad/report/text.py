@@ -14,7 +14,7 @@ from rich.text import Text
 
 from symgrad.report.diagnostics import print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
-from symgrad.report.moving import joined
+from symgrad.report.moving import in_cells, joined
 
 T = TypeVar("T")
 
@@ -25,9 +25,9 @@ MOST_TABLES = 8
 #: Formulas longer than this are left to --json and --latex.
 MOST_FORMULA = 600
 
-_STYLE = {"agree": "green", "rounding": "yellow", "undefined": "magenta", "disagree": "bold red"}
-_MARK = {"agree": "✓", "rounding": "≈", "undefined": "?", "disagree": "✗"}
-_WITNESS = {
+STYLE = {"agree": "green", "rounding": "yellow", "undefined": "magenta", "disagree": "bold red"}
+MARK = {"agree": "✓", "rounding": "≈", "undefined": "?", "disagree": "✗"}
+WITNESS = {
     "symbolic": "symbolic (SymPy)",
     "autograd": "autograd (torch)",
     "backward": "backward (steps)",
@@ -59,7 +59,7 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
         for finding in report.findings:
             print_finding(console, report, finding)
     if report.is_code:
-        return _finished(buffer)
+        return finished(buffer)
     _function(console, report)
     if report.at:
         _forward(console, report)
@@ -72,10 +72,10 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
             console.print(Text(f"\n{len(report.gradients) - len(shown)} more derivatives: see --json", "dim"))
     elif report.graph.variables:
         console.print(Text("\nGive a point to check it there, for example --at " + _example(report), style="dim"))
-    return _finished(buffer)
+    return finished(buffer)
 
 
-def _finished(buffer: io.StringIO) -> str:
+def finished(buffer: io.StringIO) -> str:
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
     return "\n".join(lines).strip("\n") + "\n"
 
@@ -87,15 +87,30 @@ def _manual(console: Console, report: Report) -> None:
         verdict = report.verdict if report.verdict != "undefined" else "agree"
         count = len(report.confirmed)
         words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
-        console.print(Text.assemble((f"{_MARK[verdict]} {verdict}", _STYLE[verdict]), f": {words}\n"))
+        head = Text.assemble((f"{MARK[verdict]} {verdict}", STYLE[verdict]), f": {words}")
+        if report.unchecked:
+            head.append(" in them; ")
+            head.append("not everything was checked", STYLE["undefined"])
+        elif any(f.code == "stopped" for f in report.findings):
+            head.append(" in them; ")
+            head.append("the rest did not run", STYLE["undefined"])
+        console.print(head.append("\n"))
     elif not roots and not any(f.mistake for f in report.findings):
-        console.print(Text("? nothing to check: no line was recognised as a derivative\n", _STYLE["undefined"]))
+        console.print(Text("? nothing to check: no line was recognised as a derivative\n", STYLE["undefined"]))
     print_findings(console, report)
     if report.confirmed and report.is_code:
         console.print(Text.assemble(("right: ", "green"), joined(report.confirmed)))
+    if report.unchecked:
+        console.print(Text.assemble(("not checked: ", _STYLE["undefined"]), _unchecked(report)))
     for gradient in report.gradients if report.is_code else ():
         if gradient.witnesses:
             _witnesses(console, report, gradient)
+
+
+def _unchecked(report: Report) -> str:
+    """What was not recognised, and where."""
+    shown = [f"{in_cells((u.span.line,), (u.span.cell,))} `{u.name}`" for u in report.unchecked]
+    return f"{joined(shown)}; not recognised as a derivative of anything, so neither right nor wrong"
 
 
 def _example(report: Report) -> str:
@@ -107,7 +122,7 @@ def _point(report: Report) -> str:
 
 
 def _summary(console: Console, report: Report) -> None:
-    style = _STYLE[report.verdict]
+    style = STYLE[report.verdict]
     words = {
         "agree": "every witness agrees",
         "rounding": "no mistake: what differs is rounding",
@@ -116,7 +131,7 @@ def _summary(console: Console, report: Report) -> None:
     }[report.verdict]
     if report.verdict == "undefined" and all(g.exact for g in report.gradients):
         words = "the derivative exists, but the point lies on a kink where torch picks another value"
-    line = Text.assemble((f"{_MARK[report.verdict]} {report.verdict}", style), f": {words}")
+    line = Text.assemble((f"{MARK[report.verdict]} {report.verdict}", style), f": {words}")
     for gradient in report.gradients[:8]:
         value = gradient.exact or "undefined"
         line.append(f"\n  {gradient.symbol} = {value}")
@@ -215,12 +230,12 @@ def _witnesses(console: Console, report: Report, gradient: GradientReport) -> No
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("", "", "", Text("off by", "dim"), Text("of its bound", "dim"), "")
-    exact = gradient.exact or Text("undefined", _STYLE["undefined"])
+    exact = gradient.exact or Text("undefined", STYLE["undefined"])
     table.add_row("", "exact (proven)", exact, "", "", "")
     for name, witness in gradient.witnesses.items():
         off = "" if math.isnan(witness.difference) else f"{witness.difference:.1e}" if witness.difference else "0"
         share = "" if math.isnan(witness.difference) else f"{witness.in_bounds:.2g}"
-        table.add_row("", _WITNESS[name], _value(witness.value, report.dtype), off, share, _verdict(witness))
+        table.add_row("", WITNESS[name], _value(witness.value, report.dtype), off, share, _verdict(witness))
     console.print(table)
     if gradient.reason:
         console.print(Padding(Text(gradient.reason), (0, 1)))
@@ -233,7 +248,7 @@ def _value(value: float, dtype: str) -> str:
 
 
 def _verdict(witness: WitnessValue) -> Text:
-    text = Text(f"{_MARK[witness.verdict]} {witness.verdict}", _STYLE[witness.verdict])
+    text = Text(f"{MARK[witness.verdict]} {witness.verdict}", STYLE[witness.verdict])
     if witness.lost_at:
         text.append(f": digits lost at {witness.lost_at}", "dim")
     if witness.note:
