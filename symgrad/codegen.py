@@ -1,4 +1,4 @@
-"""Graph -> source: the correct backward pass as a person would write it, in NumPy, torch or LaTeX.
+"""Graph -> source: the correct backward pass as a person would write it, in NumPy or torch.
 
 The source is one function that runs on its own: the forward pass with the user's names, then one statement for each
 named step's derivative, in the order in which the chain rule comes to them. What is used in several places is added up
@@ -12,13 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from symgrad.backward import backward
-from symgrad.errors import SymgradError
-from symgrad.graph import Graph, Step
+from symgrad.graph import INPUT, Graph, Step
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.source import ATOM, LOOSE, SUM, Write, Written, write, written, zeros
+from symgrad.ops.arithmetic import PRODUCT, SUM
+from symgrad.ops.recognise import recognise
+from symgrad.ops.source import ATOM, LOOSE, Write, Written, uniform, unspread, write, written, zeros
 from symgrad.ops.tidy import tidy
 from symgrad.printing import number_text
 
@@ -71,29 +73,22 @@ def emit(
 
     Args:
         graph: a forward pass; other steps in it are left out.
-        wrt: the input steps that are differentiated by.
-        language: ``"numpy"``, ``"torch"`` or ``"latex"``.
+        wrt: the steps that are differentiated by: they become parameters.
+        language: ``"numpy"`` or ``"torch"``.
         style: how the derivative by ``x`` is called: ``"d{}"``.
         names: what the user called things: tells the style where none is given.
         values: of input steps, where known; numbers that no name of the user's stands for are written out.
 
     Returns:
-        for NumPy and torch a function ``gradients`` of the inputs, which returns the result and the gradients in the
-        order of ``wrt``; for LaTeX an ``align*`` environment.
+        a function ``gradients`` of the inputs, which returns the result and the gradients in the order of ``wrt``.
 
     Raises:
-        SymgradError: the language is not known, or a step cannot be written in it.
+        Unsupported: a step cannot be written in the language.
     """
-    if language not in LANGUAGES:
-        raise SymgradError(f"--emit {language}: choose {', '.join(LANGUAGES[:-1])} or {LANGUAGES[-1]}")
-    pruned, place = _pruned(graph, wrt)
+    small, place = pruned(graph, wrt)
     known = {place[i]: v for i, v in (values or {}).items() if i in place}
-    chosen = style or style_of(names, [s.name for s in pruned.steps])
-    if language == "latex":
-        from symgrad.ops.typeset import aligned
-
-        return Emitted(aligned(backward(pruned, [place[w] for w in wrt]), chosen))
-    writer = _Writer(pruned, [place[w] for w in wrt], language, chosen, known, frozenset(names))
+    chosen = style or style_of(names, [s.name for s in small.steps])
+    writer = _Writer(small, [place[w] for w in wrt], language, chosen, known, frozenset(names))
     text = writer.source()
     back = {n: i for i, n in place.items()}
     return Emitted(text, tuple((writer.label[n], back[n]) for n in writer.parameters))
@@ -123,9 +118,20 @@ def identifier(name: str) -> str:
     return f"{base}_" if base in _RESERVED else base
 
 
-def _pruned(graph: Graph, wrt: Sequence[int]) -> tuple[Graph, dict[int, int]]:
+def _above(graph: Graph, wrt: Sequence[int]) -> list[bool]:
+    """What the result depends on, but nothing that only leads to what is differentiated by."""
+    needed, ends = [False] * len(graph), set(wrt)
+    for i in (graph.output, *wrt):
+        needed[i] = True
+    for i in range(len(graph) - 1, -1, -1):
+        for j in graph.steps[i].inputs if needed[i] and i not in ends else ():
+            needed[j] = True
+    return needed
+
+
+def pruned(graph: Graph, wrt: Sequence[int]) -> tuple[Graph, dict[int, int]]:
     """Only what the result depends on, and what is differentiated by; renamings are seen through."""
-    needed = graph.ancestors(graph.output, *wrt)
+    needed = _above(graph, wrt)
     place: dict[int, int] = {}
     steps: list[Step] = []
     known: dict[tuple[object, ...], int] = {}
@@ -135,6 +141,8 @@ def _pruned(graph: Graph, wrt: Sequence[int]) -> tuple[Graph, dict[int, int]]:
         if not step.is_leaf and OPS[step.op].renames:
             place[i] = place[step.inputs[0]]
             continue
+        if i in wrt and not step.is_input:
+            step = Step(step.name if not step.is_hidden else "x", INPUT, shape=step.shape, span=step.span)
         inputs = tuple(place[j] for j in step.inputs)
         key = (step.op, inputs, step.params)
         if step.is_hidden and not step.is_leaf and key in known:
@@ -157,20 +165,26 @@ class _Writer:
         self.library, self.style = library, style
         self.lib = "np" if library == "numpy" else "torch"
         self.wrt = wrt
-        reverse = backward(graph, wrt)
+        recognised = recognise(graph)
+        reverse = backward(recognised, wrt)
         self.forward = len(graph)
         flows: dict[int, list[int]] = {}
         for edge in reverse.edges:
-            target = graph.steps[edge.step].inputs[edge.input]
+            target = recognised.steps[edge.step].inputs[edge.input]
             flows.setdefault(target, []).append(edge.contribution)
-        stated = {j for j in reverse.cotangents if j in wrt or not graph.steps[j].is_hidden or len(flows.get(j, ())) > 1}
+        stated = {
+            j for j in reverse.cotangents if j in wrt or not graph.steps[j].is_hidden or len(flows.get(j, ())) > 1
+        }
         tidied = tidy(reverse.graph, self.forward, {reverse.cotangents[j] for j in stated})
-        self.graph = tidied.graph
+        # Written is the forward pass as the user has it, not as it was recognised.
+        self.graph = Graph((*graph.steps, *tidied.graph.steps[self.forward :]), graph.output, graph.source)
         self.reverse = reverse
         self.stated = stated
         self.flows = {j: [tidied.place[c] for c in cs] for j, cs in flows.items()}
         self.total = {j: tidied.place[c] for j, c in reverse.cotangents.items()}
-        self.local = [(e.step, graph.steps[e.step].inputs[e.input], tidied.place[e.contribution]) for e in reverse.edges]
+        self.local = [
+            (e.step, recognised.steps[e.step].inputs[e.input], tidied.place[e.contribution]) for e in reverse.edges
+        ]
         self.values = values
         self.label: dict[int, str] = {}
         self.taken: set[str] = set(_RESERVED)
@@ -237,7 +251,10 @@ class _Writer:
         if step.is_const:
             return self._constant(step, need)
         if step.is_leaf:
-            return self._leaf(index)
+            return self.label[index]
+        every = uniform(self.graph, index)
+        if every is not None and step.shape:
+            return self._full(every, step.shape)
         how = self._written(index)
         infix = OPS[step.op].infix if how.strength < ATOM else None
         out = []
@@ -250,7 +267,8 @@ class _Writer:
             tight = ATOM if found[2] or found[3] else 0
             if infix is not None and not tight and "{1}" in how.template:
                 tight = infix.left if n == 0 else max(infix.right, infix.precedence + 1)
-                tight = infix.right if n and infix.right > infix.precedence + 1 else tight
+                if n and infix.symbol == "*" and self.graph.steps[step.inputs[0]].is_const:
+                    tight = infix.precedence  # 2*a/b says the same as 2*(a/b)
             elif infix is not None and not tight:
                 tight = infix.right
             elif how.strength == LOOSE or (how.strength < ATOM and not tight):
@@ -260,6 +278,10 @@ class _Writer:
                 given = f"torch.tensor({given}, dtype=torch.float64)"
             out.append(given + found[3])
         whole = "".join(out)
+        if infix is not None and "".join(out[2:3]) == " + ":
+            # out is the text before, left, the sign, right, the text after
+            left, right = out[1], out[3]
+            whole = right if left == "0" else f"{left} - {right[1:]}" if right.startswith("-") else whole
         return f"({whole})" if how.strength < need else whole
 
     def _constant(self, step: Step, need: int) -> str:
@@ -272,8 +294,12 @@ class _Writer:
         weak = 2 if "/" in text else 3 if text.startswith("-") else ATOM
         return f"({text})" if weak < need else text
 
-    def _leaf(self, index: int) -> str:
-        return self.label[index]
+    def _full(self, value: Fraction, shape: tuple[int, ...]) -> str:
+        """An array of one number."""
+        more = "" if self.library == "numpy" else ", dtype=torch.float64"
+        if value in (0, 1):
+            return f"{self.lib}.{'zeros' if value == 0 else 'ones'}({shape}{more})"
+        return f"{self.lib}.full({shape}, {number_text(value)}{more})"
 
     # --- statements -----------------------------------------------------------------------------------------------
 
@@ -295,6 +321,7 @@ class _Writer:
             self.lines.append(Line(f"{name} = {self._zeros(shape)}", shape))
         else:
             copy = f"np.array({self.text(base)})" if self.library == "numpy" else f"{self.text(base, ATOM)}.clone()"
+            copy = self.text(base) if self.text(base).startswith(f"{self.lib}.") else copy
             self.lines.append(Line(f"{name} = {copy}", shape))
         self.lines.append(Line(self._change(name, index, how), None))
 
@@ -317,13 +344,12 @@ class _Writer:
         like = next((i for i in self.wrt if self.graph.steps[i].shape == shape and i in self.label), None)
         if like is not None:
             return f"{self.lib}.zeros_like({self.label[like]})"
-        more = "" if self.library == "numpy" else ", dtype=torch.float64"
-        return f"{self.lib}.zeros({shape}{more})"
+        return self._full(Fraction(0), shape)
 
     def _prepare(self, roots: Iterable[int], uses: Mapping[int, int]) -> None:
         """Statements for what the roots use more than once, or is long, or must stand alone."""
         seen: set[int] = set()
-        stack = [r for r in roots]
+        stack = list(roots)
         first = set(stack)
         while stack:
             i = stack.pop()
@@ -375,7 +401,7 @@ class _Writer:
         return "\n".join([*head, *body]) + "\n"
 
     def _inputs(self) -> list[int]:
-        """Names for the inputs, and which of them are parameters; numbers that the user has no plain name for are written out."""
+        """Names for the inputs, and which of them are parameters; what has no name of the user's is written out."""
         out = []
         bases = Counter(identifier(s.name) for s in self.graph.steps[: self.forward] if not s.is_hidden)
         for i, step in enumerate(self.graph.steps[: self.forward]):
@@ -406,14 +432,13 @@ class _Writer:
         number = f"{value.flat[0]:g}" if float(f"{value.flat[0]:g}") == value.flat[0] else repr(float(value.flat[0]))
         if not step.shape:
             return number if value.flat[0] >= 0 else f"({number})"
-        more = "" if self.library == "numpy" else ", dtype=torch.float64"
-        return f"{self.lib}.full({step.shape}, {float(value.flat[0])}{more})"
+        return self._full(Fraction(float(value.flat[0])), step.shape)
 
     def _uses(self) -> dict[int, int]:
         """How many steps use each step, among those that will be written; derivatives that have names are ends."""
         ends = {self.total[j] for j in self.stated}
         roots = {c for j in self.stated for c in self.flows.get(j, [self.total[j]])} | {self.graph.output}
-        uses: Counter[int] = Counter()
+        uses = Counter(c for j in self.stated if len(self.flows.get(j, ())) > 1 for c in set(self.flows[j]))
         seen: set[int] = set()
         stack = list(roots)
         while stack:
@@ -456,9 +481,11 @@ class _Writer:
                 self._single(j, uses)
             if j in begun:
                 self.label[self.total[j]] = self._waiting.pop(j, "") or self._gradient_name(j)
-            for target, contribution in edges.get(j, ()):
+            given = Counter(edges.get(j, ()))
+            for (target, contribution), times in given.items():
                 if len(self.flows[target]) > 1:
-                    self._accumulate(target, contribution, begun, uses)
+                    for _ in range(times if self._writes(contribution) else 1):
+                        self._accumulate(target, contribution, begun, uses, times)
 
     def _gradient_name(self, j: int) -> str:
         step = self.graph.steps[j]
@@ -469,7 +496,11 @@ class _Writer:
 
     def _single(self, j: int, uses: Mapping[int, int]) -> None:
         at = self.total[j]
-        if at in self.label or self.graph.steps[at].is_const:
+        if self.graph.steps[at].is_const:
+            return
+        if at in self.label:
+            if j in self.wrt:
+                self.lines.append(Line(f"{self._gradient_name(j)} = {self.label[at]}", self.graph.steps[j].shape))
             return
         self._prepare([at], uses)
         how = self._writes(at)
@@ -480,9 +511,14 @@ class _Writer:
             self._state(name, at)
         self.label[at] = name
 
-    def _accumulate(self, j: int, contribution: int, begun: dict[int, bool], uses: Mapping[int, int]) -> None:
+    def _accumulate(
+        self, j: int, contribution: int, begun: dict[int, bool], uses: Mapping[int, int], times: int
+    ) -> None:
         """``dx = ...`` at first, ``dx += ...`` then; in place only into an array that is nobody else's."""
-        self._prepare([contribution] if contribution not in self.label else [], uses)
+        if contribution not in self.label:
+            self._prepare([contribution], uses)
+            if uses.get(contribution, 0) > 1 and not self._cheap(contribution) and self._writes(contribution) is None:
+                self._name(contribution, None)
         name, shape = self._gradient_name(j), self.graph.steps[j].shape
         how = self._writes(contribution) if contribution not in self.label else None
         if how is not None and how.adds and zeros(self.graph, how.base):
@@ -490,6 +526,12 @@ class _Writer:
                 start = f"{self._waiting.pop(j)} + 0.0" if j in begun else self._zeros(shape)
                 self.lines.append(Line(f"{name} = {start}", shape))
             self.lines.append(Line(self._change(name, contribution, how), None))
+            begun[j] = True
+            return
+        if times > 1:
+            text = f"{times}*{self.text(unspread(self.graph, contribution, shape, self.label), PRODUCT)}"
+            head = f"{name} +=" if begun.get(j) else f"{name} = {self._waiting.pop(j)} +" if j in begun else f"{name} ="
+            self.lines.append(Line(f"{head} {text}", shape))
             begun[j] = True
             return
         if j not in begun and not (contribution not in self.label and self._is_new(contribution)):
@@ -500,12 +542,12 @@ class _Writer:
         if j not in begun:
             self.lines.append(Line(f"{name} = {self.text(contribution)}", shape))
         else:
-            sign, text = "+", self.text(self._spread(contribution, shape), SUM + 1)
-            negative = self._negative(contribution)
+            added = unspread(self.graph, contribution, shape, self.label)
+            negative = self._negative(added)
             if negative is not None:
-                sign, text = "-", self.text(negative, SUM + 1)
-            elif begun[j]:
-                text = self.text(self._spread(contribution, shape))
+                sign, text = "-", self.text(unspread(self.graph, negative, shape, self.label), SUM + 1)
+            else:
+                sign, text = "+", self.text(added, 0 if begun[j] else SUM)
             head = f"{name} {sign}=" if begun[j] else f"{name} = {self._waiting.pop(j)} {sign}"
             self.lines.append(Line(f"{head} {text}", shape))
         begun[j] = True
@@ -517,25 +559,10 @@ class _Writer:
         prefix = op is not None and op.infix is not None and op.infix.prefix
         return step.inputs[0] if prefix and index not in self.label else None
 
-    def _spread(self, index: int, shape: tuple[int, ...]) -> int:
-        """What a step spreads over the axes of an array, which adding it to one of that shape does by itself."""
-        while index not in self.label:
-            step = self.graph.steps[index]
-            op = OPS.get(step.op)
-            if not (isinstance(op, TensorOp) and op.uniform and len(step.inputs) == 1):
-                break
-            inner = step.inputs[0]
-            given = self.graph.steps[inner].shape
-            fits = len(given) <= len(shape) and all(a in (1, b) for a, b in zip(given[::-1], shape[::-1], strict=False))
-            if not (fits and step.shape == shape and given != shape):
-                break
-            index = inner
-        return index
-
     def _is_new(self, index: int) -> bool:
         """Whether a step makes an array that no other name stands for."""
-        op = OPS[self.graph.steps[index].op]
-        return not (isinstance(op, TensorOp) and (op.uniform or op.write is not None))
+        op = OPS.get(self.graph.steps[index].op)
+        return op is not None and not (isinstance(op, TensorOp) and (op.uniform or op.write is not None))
 
     def _gradient(self, j: int) -> str:
         at = self.total.get(j)
@@ -552,4 +579,4 @@ def _commented(line: Line) -> str:
     return f"{text:{COLUMN}s}  # {shape}"
 
 
-__all__ = ["LANGUAGES", "Emitted", "emit", "identifier", "style_of"]
+__all__ = ["LANGUAGES", "Emitted", "emit", "identifier", "pruned", "style_of"]

@@ -22,7 +22,7 @@ LAYERS = [
     {"names"},
     {"naming", "printing"},
     {"frontends", "backward"},
-    {"symbolic", "evaluate", "enclosure", "arrays"},
+    {"symbolic", "evaluate", "enclosure", "arrays", "codegen"},
     {"rounding"},
     {"judge", "points", "diagnose"},
     {"report"},
@@ -33,6 +33,7 @@ LAYERS = [
     {"diagnosing"},
     {"callables"},
     {"api"},
+    {"emitting"},
     {"cli"},
 ]
 

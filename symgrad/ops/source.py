@@ -1,14 +1,16 @@
 """How NumPy and torch write each op, as source text: what generated code is made of.
 
-A piece of text is a template with ``{0}``, ``{1}``, ... for the inputs; ``{0:t}`` asks for an input that binds as a name
+A piece of text is a template with ``{0}``, ``{1}``, ... for the inputs; ``{0:t}`` asks for one that binds as a name
 does. Ops between operands (``+``, ``@``, ``**``) are written as Python does and stand in the table of ops itself.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from symgrad.errors import Unsupported
 from symgrad.graph import Graph, Step
 from symgrad.ops.arithmetic import PRODUCT, SUM, UNARY
 from symgrad.ops.base import OPS
+from symgrad.ops.indexing import numpy_index
 from symgrad.ops.tensor import Shape, TensorOp
 
 #: Binding strength of a name or a call, and of a comparison.
@@ -254,7 +257,9 @@ def _einsum(params: Params, shapes: Sequence[Shape], library: str, hoist: Hoist)
 
 def _iota(params: Params, shapes: Sequence[Shape], library: str, hoist: Hoist) -> str:
     shape = params["shape"]
-    return f"{'np' if library == 'numpy' else 'torch'}.arange({int(np.prod(shape))}).reshape({', '.join(map(str, shape))})"
+    return (
+        f"{'np' if library == 'numpy' else 'torch'}.arange({int(np.prod(shape))}).reshape({', '.join(map(str, shape))})"
+    )
 
 
 def _index(params: Params, shapes: Sequence[Shape], library: str, hoist: Hoist) -> str:
@@ -322,7 +327,7 @@ def write(step: Step, shapes: Sequence[Shape], library: str, hoist: Hoist) -> Wr
     spec: Sequence[Any] = dict(step.params)["spec"]  # type: ignore[assignment]
     inside = brackets(spec, library, hoist)
     adds = step.op == "add_at"
-    repeats = any(isinstance(i, tuple) and i[0] in ("ints", "input") for i in spec)
+    repeats = any(isinstance(i, tuple) and i[0] in ("ints", "input") for i in spec) and not _distinct(spec, shapes[0])
     if adds and repeats and library == "numpy":
         loose = "," in re.sub(r"\[.*?\]|\(.*?\)", "", inside) or ":" in inside
         where = f"np.s_[{inside}]" if ":" in inside or "..." in inside else f"({inside})" if loose else inside
@@ -331,17 +336,51 @@ def write(step: Step, shapes: Sequence[Shape], library: str, hoist: Hoist) -> Wr
         named = [i for i in spec if i is not None]
         if any(isinstance(i, tuple) and i[0] == "slice" for i in named) or len(named) != len(shapes[0]):
             if len(named) == 1:
-                return Write(step.inputs[0], adds, f"{{a}}.index_put_((torch.as_tensor({inside}),), {{1}}, accumulate=True)")
+                return Write(
+                    step.inputs[0], adds, f"{{a}}.index_put_((torch.as_tensor({inside}),), {{1}}, accumulate=True)"
+                )
             raise Unsupported("adding at repeated places of some axes: torch has no plain call for it")
         items = ", ".join(f"torch.as_tensor({_item(i, library, hoist, 0)})" for i in named)
         return Write(step.inputs[0], adds, f"{{a}}.index_put_(({items},), {{1:x}}, accumulate=True)")
     return Write(step.inputs[0], adds, f"{{a}}[{inside}] {'+=' if adds else '='} {{1}}")
 
 
-def zeros(graph: Graph, index: int) -> bool:
-    """Whether a step is an array of zeros, plain to see."""
+def _distinct(spec: Sequence[Any], shape: Shape) -> bool:
+    """Whether an index names no place twice."""
+    if any(isinstance(i, tuple) and i[0] == "input" for i in spec):
+        return False
+    places = np.arange(math.prod(shape)).reshape(shape)[numpy_index(tuple(spec), ())]
+    return bool(len(np.unique(places)) == places.size)
+
+
+def uniform(graph: Graph, index: int) -> Fraction | None:
+    """The number that an array holds at every place, where that is plain to see."""
     step = graph.steps[index]
     op = OPS.get(step.op)
-    if isinstance(op, TensorOp) and op.uniform:
-        return zeros(graph, step.inputs[0])
-    return step.is_const and step.value == 0
+    if isinstance(op, TensorOp) and op.uniform and step.inputs:
+        return uniform(graph, step.inputs[0])
+    value = step.value if step.is_const else None
+    return value if isinstance(value, Fraction) else None
+
+
+def zeros(graph: Graph, index: int) -> bool:
+    """Whether a step is an array of zeros, plain to see."""
+    return uniform(graph, index) == 0
+
+
+def unspread(graph: Graph, index: int, shape: Shape, stop: Container[int]) -> int:
+    """What a step spreads over an array of some shape, which adding it to such an array does by itself."""
+    while index not in stop:
+        step = graph.steps[index]
+        inner = step.inputs[0] if step.inputs else -1
+        if step.op == "reshape":
+            given = graph.steps[inner].shape
+            if step.shape[len(step.shape) - len(given) :] != given:
+                break
+        elif step.op != "broadcast_to":
+            break
+        given = graph.steps[inner].shape
+        if len(given) > len(shape) or any(a not in (1, b) for a, b in zip(given[::-1], shape[::-1], strict=False)):
+            break
+        index = inner
+    return index

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops.base import OPS
@@ -32,6 +33,13 @@ class Coefficient:
 
 
 ONE = Coefficient(Fraction(1))
+
+
+def _coefficient(value: Fraction) -> Coefficient:
+    """1/5 divides by 5; 0.5 is half of something."""
+    if abs(value.numerator) == 1 and value.denominator > 2:
+        return Coefficient(Fraction(value.numerator), Fraction(value.denominator))
+    return Coefficient(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ class _Tidier:
         self.m = m
         self.opaque: set[int] = set()
 
-    def make(self, name: str, inputs: list[Ref], params: dict[str, object]) -> Ref:
+    def make(self, name: str, inputs: list[Ref], params: dict[str, Any]) -> Ref:
         op = OPS[name]
         if op.elementwise:
             shape = broadcast(*(r.shape for r in inputs))
@@ -95,7 +103,7 @@ class _Tidier:
                 return kept
         return self.m.call(name, *inputs, **params)
 
-    def _step(self, ref: Ref) -> tuple[str, list[Ref], dict[str, object]]:
+    def _step(self, ref: Ref) -> tuple[str, list[Ref], dict[str, Any]]:
         step = self.m.builder.steps[ref.index]
         if ref.index in self.opaque or not step.is_hidden:
             return "", [], {}
@@ -105,8 +113,8 @@ class _Tidier:
         """A value as a number times the rest; ``None`` for a number alone."""
         value = self.m.rational(ref)
         if value is not None:
-            return Coefficient(value), None
-        name, inputs, _ = self._step(ref)
+            return _coefficient(value), None
+        name, inputs, given = self._step(ref)
         if name == "neg":
             number, rest = self._split(inputs[0])
             return number.times(Coefficient(Fraction(-1))), rest
@@ -114,7 +122,11 @@ class _Tidier:
             value = self.m.rational(inputs[0])
             if value is not None:
                 number, rest = self._split(inputs[1])
-                return number.times(Coefficient(value)), rest
+                return number.times(_coefficient(value)), rest
+        if name in ("broadcast_to", "reshape", "transpose"):
+            number, rest = self._split(inputs[0])
+            if rest is not None and number != ONE:
+                return number, self.m.call(name, rest, **given)
         if name == "div":
             value = self.m.rational(inputs[1])
             if value:
@@ -196,7 +208,7 @@ class _Tidier:
                 out = others
         return out
 
-    def _kept(self, ref: Ref, params: dict[str, object]) -> Ref | None:
+    def _kept(self, ref: Ref, params: dict[str, Any]) -> Ref | None:
         """A sum whose axis is put back is a sum that keeps it."""
         name, inner, given = self._step(ref)
         if name in ("sum", "mean", "amax", "amin") and not given["keepdims"]:
