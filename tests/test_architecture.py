@@ -27,6 +27,7 @@ LAYERS = [
     {"judge", "points", "diagnose"},
     {"report"},
     {"derivation", "steps", "copies"},
+    {"upstream"},
     {"subjects"},
     {"judging"},
     {"checking"},

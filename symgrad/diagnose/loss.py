@@ -35,7 +35,7 @@ def _walked(subject: Subject) -> Verdicts | None:
     layout = Layout(subject, truth)
     reading = Reading(subject, truth, guesses(layout))
     index_tangents(subject, truth, known, reading)
-    return Walk(layout, known, reading, moves=updates(layout, reading)).run()
+    return Walk(layout, known, reading, moves=updates(layout, reading), brief=True).run()
 
 
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
@@ -81,7 +81,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         reading = Reading(subject, truth, guesses(layout))
         index_tangents(subject, truth, known, reading)
         moves = updates(layout, reading)
-        out = Walk(layout, known, reading, moves=moves).run()
+        out = Walk(layout, known, reading, moves=moves, brief=True).run()
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         name = named[n]
