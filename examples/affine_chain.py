@@ -1,5 +1,7 @@
 """Q = X W, Z = Q + b, O = sum(Z): every derivative on the way, from the output down. All of them are right."""
 
+# ruff: noqa: E741  (O is what the output is called on paper)
+
 import numpy as np
 
 X = np.array([[1.0, 2.0, -1.0], [0.5, -3.0, 2.0]])

@@ -1,5 +1,7 @@
 """Scaled dot-product attention. The scores are divided by sqrt(d); the gradient of the keys is not."""
 
+# ruff: noqa: E741  (O is what the output is called on paper)
+
 import numpy as np
 
 np.random.seed(5)

@@ -1,4 +1,4 @@
-"""Batch normalisation, step by step. The mean is taken from x, and nothing flows back through it: one term is missing."""
+"""Batch normalisation, step by step. The mean is taken from x, and nothing flows back through it: a term is missing."""
 
 import numpy as np
 

@@ -31,7 +31,7 @@ dW = np.zeros_like(W)
 db = np.zeros_like(b)
 dh = 2 * h
 dc = np.zeros(H)
-for v, f, i, o, g, c_prev, c in reversed(tape):
+for v, f, i, o, g, c_prev, c in reversed(tape):  # noqa: B007
     do = dh * np.tanh(c)
     dc = dc + dh * o * (1 - np.tanh(c) ** 2)
     df = dc * c

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy over a batch. Softmax is differentiated as if each entry depended on its own score alone."""
+"""Softmax and cross-entropy over a batch. Softmax is differentiated as if each entry depended on its score alone."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A recurrent net written out in NumPy, beside the same net in torch. Two of its gradients do not agree: which lines?"""
+"""A recurrent net written out in NumPy, beside the same net in torch. Two gradients do not agree: which lines?"""
 
 import numpy as np
 import torch
@@ -8,13 +8,13 @@ class VanillaRNN:
     """h[t] = tanh(W_x x[t] + b_x + W_h h[t-1] + b_h), y = W_y h[N] + b_y."""
 
     def __init__(self, hidden, seed):
-        rng = np.random.RandomState(seed)
-        self.W_x = rng.randn(hidden, 1)
-        self.b_x = rng.randn(hidden) * 0.1
-        self.W_h = rng.randn(hidden, hidden) / np.sqrt(hidden)
-        self.b_h = rng.randn(hidden) * 0.1
-        self.W_y = rng.randn(1, hidden)
-        self.b_y = rng.randn(1)
+        np.random.seed(seed)
+        self.W_x = np.random.randn(hidden, 1)
+        self.b_x = np.random.randn(hidden) * 0.1
+        self.W_h = np.random.randn(hidden, hidden) / np.sqrt(hidden)
+        self.b_h = np.random.randn(hidden) * 0.1
+        self.W_y = np.random.randn(1, hidden)
+        self.b_y = np.random.randn(1)
 
     def forward(self, xs):
         self.xs = xs
