@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.match import Known
@@ -24,6 +25,9 @@ from symgrad.diagnose.vectors import Vec, apply, each
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
+
+if TYPE_CHECKING:
+    from symgrad.diagnose.changes import Budget
 
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 
@@ -112,6 +116,7 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
+        self._budget: Budget | None = None
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
@@ -459,7 +464,8 @@ class Walk:
     ) -> tuple[float, Quantity, tuple[Repair, ...]] | None:
         """The cheapest way to make an assignment right, and what it then is."""
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
-        for rank, target in enumerate(targets[:MOST_TARGETS]):
+        most = MOST_TARGETS if not self.subject.is_shaped else MOST_TARGETS // 3
+        for rank, target in enumerate(targets[:most]):
             options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
@@ -479,12 +485,14 @@ class Walk:
         context = self._context(unit, target)
         options = repairs(line, context)
         if self.subject.is_shaped and not self.brief:
-            from symgrad.diagnose.changes import changes
+            from symgrad.diagnose.changes import Budget, changes
+
+            self._budget = self._budget or Budget()
 
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            options = sorted([*options, *changes(line, context, ends, bound)], key=lambda r: (r.cost, len(r.place.path)))
+            options = sorted([*options, *changes(line, context, ends, bound, self._budget)], key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:

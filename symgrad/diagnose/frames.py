@@ -119,7 +119,10 @@ def _one(
     q = repair.quantity
     expected = ""
     if repair.regain:
-        expected = f"{repair.regain} + {text}"
+        held = source.target(span.line) or repair.regain
+        value = source.assigned(span.line)
+        span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
+        expected = f"{held} + {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
