@@ -22,7 +22,7 @@ LAYERS = [
     {"names"},
     {"naming", "printing"},
     {"frontends", "backward"},
-    {"symbolic", "evaluate", "enclosure", "arrays"},
+    {"symbolic", "evaluate", "enclosure", "arrays", "codegen"},
     {"rounding"},
     {"judge", "points", "diagnose"},
     {"report"},
@@ -35,6 +35,7 @@ LAYERS = [
     {"callables"},
     {"files"},
     {"api"},
+    {"emitting"},
     {"cli"},
 ]
 
