@@ -28,7 +28,7 @@ LAYERS = [
     {"report"},
     {"derivation", "steps", "subjects"},
     {"judging"},
-    {"checking"},
+    {"checking", "shaped"},
     {"diagnosing"},
     {"callables"},
     {"api"},

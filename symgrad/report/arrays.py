@@ -137,6 +137,7 @@ class ArrayReport:
     manual_source: str = ""
     confirmed: tuple[str, ...] = ()
     is_code: bool = False
+    cells: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -54,6 +54,11 @@ class Function:
     letter: str
 
     @property
+    def upstream(self) -> str:
+        """The name of the upstream gradient; empty where there is none."""
+        return self.loss.steps[self.seed].name if self.seed >= 0 else ""
+
+    @property
     def shape(self) -> Shape:
         return self.graph.steps[self.graph.output].shape
 
@@ -97,7 +102,9 @@ def check_arrays(
     function = _function(target, literals, read_shapes(shapes), wrt)
     seeded = _upstream(upstream, function)
     reverse = backward(function.loss, function.wrt, "taught")
-    mine = formulas(manual, function.loss, function.names, function.data, [function.graph[i].name for i in function.wrt])
+    mine = formulas(
+        manual, function.loss, function.names, function.data, [function.graph[i].name for i in function.wrt]
+    )
     used = function.loss.ancestors(function.loss.output)
     wanted = [i for i, s in enumerate(function.loss.steps) if s.is_input and (used[i] or i in function.wrt)]
     first: SymgradError | None = None
@@ -232,7 +239,7 @@ def _report(
     return ArrayReport(
         target=target, source=graph.source, result=result, shape=function.shape,
         shapes={s.name: s.shape for s in function.loss.steps if s.is_input}, at=at, drawn=point.drawn,
-        data=tuple(sorted(function.data)), upstream=function.loss.steps[function.seed].name if function.seed >= 0 else "",
+        data=tuple(sorted(function.data)), upstream=function.upstream,
         dtype=fmt.name, device=device, value=_value(proofs), verdict=verdict, gradients=tuple(gradients),
         steps=forward_lines(graph, names, values), backward=lines, findings=tuple(findings), graph=graph,
         reverse=reverse, prefix=function.letter,
@@ -313,7 +320,9 @@ def _findings(gradients: Sequence[ArrayGradient]) -> list[Finding]:
                 said = f"{kind} gives {witness.value!r} at {witness.entry}{others}"
                 exact = _at(g.exact, witness.entry)
                 message = f"{g.symbol} ({shape_text(g.shape)}): {said}; the proven value is {exact}"
-                out.append(Finding("disagreement", message, root=kind == "manual", mistake="wrong-value" * (kind == "manual")))
+                out.append(
+                    Finding("disagreement", message, root=kind == "manual", mistake="wrong-value" * (kind == "manual"))
+                )
     return out
 
 

@@ -1,8 +1,8 @@
 """Witnesses of a gradient by an array, entry by entry: proven values, rounding bounds, verdicts.
 
 The exact gradient is proven on the graph of single numbers (:mod:`symgrad.ops.entries`), by the chain rule of single
-numbers: it shares no rule for matrices with the pass that is shown. Autograd and that pass run in torch on the arrays as
-they are; their rounding is modelled entry by entry.
+numbers: it shares no rule for matrices with the pass that is shown. Autograd and that pass run in torch on the arrays
+as they are; their rounding is modelled entry by entry.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ def proven(graph: Graph, result: int, wrt: Sequence[int], values: Mapping[int, A
     Raises:
         SymgradError: the point is outside the domain of a step; the entry is named.
     """
-    numbers = spread(graph, [graph.output, result])
+    with precision(BITS):
+        numbers = spread(graph, [graph.output, result], values)
     at = {int(p): v for i, array in values.items() for p, v in _entries(numbers.place[i], array)}
     variables = [int(p) for i in wrt if numbers.place[i] is not None for p in numbers.place[i].reshape(-1)]
     reverse = backward(numbers.graph, variables, "accurate")
@@ -94,7 +95,9 @@ def proven(graph: Graph, result: int, wrt: Sequence[int], values: Mapping[int, A
 
 
 def _entries(place: Any, array: Any) -> list[tuple[Any, Any]]:
-    return [] if place is None else list(zip(place.reshape(-1), np.asarray(array, dtype=object).reshape(-1), strict=True))
+    return (
+        [] if place is None else list(zip(place.reshape(-1), np.asarray(array, dtype=object).reshape(-1), strict=True))
+    )
 
 
 def entry_name(numbers: Spread, graph: Graph, index: int, names: Sequence[str]) -> str:
@@ -142,7 +145,9 @@ class Computed:
             return ArrayWitness(values.tolist(), {}, VERDICTS[0])
         flat, value, verdict, bound = found
         lost = self.lost(bound) if verdict.verdict == ROUNDING else ""
-        note = f"{fmt.name} overflows there" if lost and not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
+        note = (
+            f"{fmt.name} overflows there" if lost and not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
+        )
         entry = name + bracket(flat, values.shape)
         return ArrayWitness(
             values.tolist(), counts, verdict.verdict, entry, value, verdict.difference, verdict.bound, lost, note
@@ -161,7 +166,13 @@ class Runner:
     """
 
     def __init__(
-        self, graph: Graph, wrt: Sequence[int], values: Mapping[int, Any], fmt: Format, device: str, names: Sequence[str]
+        self,
+        graph: Graph,
+        wrt: Sequence[int],
+        values: Mapping[int, Any],
+        fmt: Format,
+        device: str,
+        names: Sequence[str],
     ) -> None:
         import torch
 
@@ -254,7 +265,7 @@ class Runner:
         steps = [low.place[t] for t in (reverse.gradients if targets is None else targets)]
         exact = {low.place[i]: v for i, v in values.items()}
         with precision(BITS):
-            numbers = spread(low.graph, steps, as_run=True, values=exact)
+            numbers = spread(low.graph, steps, exact, gathered=True)
         at = {int(p): v for i, array in exact.items() for p, v in _entries(numbers.place[i], array)}
         wanted = [int(p) for t in steps for p in numbers.place[t].reshape(-1)]
         model = ErrorModel(numbers.graph, at, self.fmt, wanted)

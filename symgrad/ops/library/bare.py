@@ -1,4 +1,4 @@
-"""Functions of arrays as formulas call them: ``sum(x, axis=0)``, ``np.linalg.norm(x)``, ``F.softmax(z, dim=1)``, ``x.sum()``."""
+"""Functions of arrays as formulas call them: ``sum(x, axis=0)``, ``np.linalg.norm(x)``, ``x.sum()``."""
 
 from __future__ import annotations
 
