@@ -57,6 +57,8 @@ class ArrayWords(Words):
                     missing.setdefault(name, (token.start_pos, token.end_pos))
             elif kind == "DOTTED":
                 self._dotted(token, tokens[k + 1] if k + 1 < len(tokens) else None)
+            elif kind == "METHOD" and (k + 1 == len(tokens) or tokens[k + 1].type != "LPAR"):
+                raise _error(source, token, f"'{token}' is not part of an expression", "methods are called: x.sum()")
             elif kind == "FOREIGN":
                 hint = "write the whole assignment: x = x + 1"
                 raise _error(source, token, f"'{token}' is not part of an expression", hint)

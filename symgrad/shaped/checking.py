@@ -20,7 +20,7 @@ from symgrad.judging import digits
 from symgrad.naming import display_names
 from symgrad.ops import Formula, Shape
 from symgrad.ops.entries import bracket
-from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness, shape_text
+from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness
 from symgrad.report.model import Finding
 from symgrad.shaped.judging import Computed, Proofs, Runner, entry_name, proven, refused, worst
 from symgrad.shaped.manual import Given, formulas, misshapen
@@ -315,15 +315,25 @@ def _findings(gradients: Sequence[ArrayGradient]) -> list[Finding]:
             out.append(Finding("undefined", message, g.span))
         for kind, witness in g.witnesses.items():
             if witness.verdict == DISAGREE:
-                wrong = witness.verdicts[DISAGREE]
-                others = f", the worst of {wrong} wrong entries" if wrong > 1 else ""
-                said = f"{kind} gives {witness.value!r} at {witness.entry}{others}"
-                exact = _at(g.exact, witness.entry)
-                message = f"{g.symbol} ({shape_text(g.shape)}): {said}; the proven value is {exact}"
-                out.append(
-                    Finding("disagreement", message, root=kind == "manual", mistake="wrong-value" * (kind == "manual"))
-                )
+                out.append(_disagreement(g, kind, witness))
     return out
+
+
+def _disagreement(g: ArrayGradient, kind: str, witness: ArrayWitness) -> Finding:
+    """Which entries are wrong, and how wrong the worst of them is."""
+    count, wrong, mine = math.prod(g.shape), witness.verdicts[DISAGREE], kind == "manual"
+    listed = ", ".join(witness.entries) + (f" and {wrong - len(witness.entries)} more" * (wrong > len(witness.entries)))
+    found, expected = repr(witness.value), _at(g.exact, witness.entry)
+    who = f"your {g.symbol}" if mine else f"{g.symbol} by {kind}"
+    if not g.shape:
+        message = f"{who} is {found}; the proven value is {expected}"
+    else:
+        message = f"{who} is wrong in {wrong} of {count} entries, {listed}"
+        message += f": {witness.entry} is {found}; the proven value is {expected}"
+    return Finding(
+        "wrong-value" if mine else "disagreement", message, step=g.wrt, found=found, expected=expected,
+        mistake="wrong-value" if mine else "", root=mine,
+    )  # fmt: skip
 
 
 def _at(exact: Any, entry: str) -> str:

@@ -33,6 +33,9 @@ SYMBOLIC_STEPS = 3_000
 #: Bounds are found by a sweep for each entry, up to so much work (entries times numbers); beyond, by one sweep for all.
 SWEEPS = 4_000_000
 
+#: So many entries of the worst verdict are named.
+MOST_ENTRIES = 8
+
 #: A verdict beside those of :mod:`symgrad.judge`.
 SKIPPED = "skipped"
 
@@ -130,13 +133,13 @@ class Computed:
         if self.values is None:
             return ArrayWitness(None, {}, SKIPPED, note=self.note)
         values, bounds = self.values[n], self.bounds[n]
-        counts: dict[str, int] = {}
         worst: tuple[int, float] | None = None
         found: tuple[Any, ...] = ()
+        named: dict[str, list[int]] = {}
         pairs = zip(values.reshape(-1).tolist(), truths.reshape(-1), bounds.reshape(-1), strict=True)
         for flat, (value, truth, bound) in enumerate(pairs):
             verdict = judge(value, truth, bound, fmt)
-            counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+            named.setdefault(verdict.verdict, []).append(flat)
             share = verdict.in_bounds
             key = (VERDICTS.index(verdict.verdict), 0.0 if math.isnan(share) else share)
             if worst is None or key > worst:
@@ -149,8 +152,20 @@ class Computed:
             f"{fmt.name} overflows there" if lost and not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
         )
         entry = name + bracket(flat, values.shape)
+        counts = {kind: len(places) for kind, places in named.items()}
+        worse = named[verdict.verdict][:MOST_ENTRIES] if verdict.verdict != VERDICTS[0] else []
+        entries = tuple(name + bracket(n, values.shape) for n in worse)
         return ArrayWitness(
-            values.tolist(), counts, verdict.verdict, entry, value, verdict.difference, verdict.bound, lost, note
+            values.tolist(),
+            counts,
+            verdict.verdict,
+            entry,
+            entries,
+            value,
+            verdict.difference,
+            verdict.bound,
+            lost,
+            note,
         )
 
 
