@@ -16,7 +16,9 @@ from symgrad.errors import SymgradError
 from symgrad.frontends.shapes import MAX_ARRAY, read_shapes, read_values
 from symgrad.frontends.tensors import parse_tensors
 
-SHAPES = {"W": (3, 4), "x": (4,), "b": (3,), "A": (2, 3), "B": (3, 2), "Z": (5, 3), "F": (3, 3), "s": (), "T": (2, 3, 4)}
+SHAPES = {
+    "W": (3, 4), "x": (4,), "b": (3,), "A": (2, 3), "B": (3, 2), "Z": (5, 3), "F": (3, 3), "s": (), "T": (2, 3, 4),
+}  # fmt: skip
 
 #: Expression, first and one past the last column under the carets, and what the message must hold.
 BAD: list[tuple[str, int, int, tuple[str, ...]]] = [
@@ -205,8 +207,9 @@ def test_values_of_python() -> None:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(
-    ["W", "x", "b", "A", "B", "s", "T", "F", "@", "+", "*", "**", "-", "(", ")", "[", "]", ",", ":", "...", "sum", "max",
-     "softmax", "reshape", "einsum", "'ij->ji'", "axis=", "keepdims=True", "0", "1", "-1", "2.5", ".T", ".sum()", " ",
+    ["W", "x", "b", "A", "B", "s", "T", "F", "@", "+", "*", "**", "-", "(", ")", "[", "]", ",", ":", "...", "sum",
+     "max", "softmax", "reshape", "einsum", "'ij->ji'", "axis=", "keepdims=True", "0", "1", "-1", "2.5",
+     ".T", ".sum()", " ",
      "=", ";", "np.", "None", "tanh", "where", ">", "x[0]", "\n", "²", "concatenate", "π", "np.pi", "norm", "#", "F.T"]
 ), max_size=14).map("".join))  # fmt: skip
 @example("F.T.T")
@@ -223,9 +226,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         parsed = parse_tensors(text, SHAPES)
     except SymgradError as error:
-        assert error.message
-        if error.span is not None:
-            error.render()
+        error.render()
         return
     parsed.graph.verify()
 
@@ -237,4 +238,4 @@ def test_any_value_is_read_or_refused(text: str) -> None:
         try:
             read()
         except SymgradError as error:
-            assert error.render()
+            error.render()
