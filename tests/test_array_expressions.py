@@ -380,6 +380,15 @@ def test_shapes_are_for_expressions(tmp_path: Any) -> None:
     assert "--shape is for expressions" in result.output
 
 
+@pytest.mark.parametrize(
+    "value", [[1], torch.tensor([1.0, 2.0]), np.array([]), np.zeros((2, 1)), [[1, 2]], (3, 4)], ids=repr
+)
+def test_an_array_among_the_values_makes_it_one_of_arrays(value: Any) -> None:
+    report = symgrad.check("x + 1", {"x": value})
+    assert isinstance(report, ArrayReport)
+    assert report["x"].shape == np.shape(value)
+
+
 def test_single_numbers_need_no_shapes() -> None:
     assert isinstance(symgrad.check("x*y", "x=1,y=2"), symgrad.Report)
     assert isinstance(symgrad.check("x*y", {"x": np.array([1.0]), "y": 2}), symgrad.Report)
