@@ -12,14 +12,14 @@ from symgrad.checking import check_expression
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing import Work, check_formulas, check_work
-from symgrad.errors import SymgradError
+from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
-from symgrad.subjects import choose, refuse_arrays, subject_of
+from symgrad.subjects import choose, subject_of
 
 
 def check_backward(
@@ -70,7 +70,6 @@ def check_backward(
         subject = None
         if loss:
             step = next(b.step for b in reversed(trace.bindings) if b.name == loss)
-            refuse_arrays(Graph(trace.graph.steps, step, source))
             subject = subject_of(trace, step, called[-1].gradients)
         if subject is None:
             raise SymgradError("forward has no finite value at these inputs")
@@ -174,7 +173,10 @@ def _pruned(trace: Trace) -> tuple[Graph, dict[str, Fraction]]:
     if not any(b.name == "return" for b in trace.bindings):
         raise SymgradError("the function returns no number that depends on its inputs")
     whole = trace.graph
-    refuse_arrays(whole)
+    for step in whole.steps:
+        if step.shape:
+            message = "a function of arrays needs a backward pass to check: symgrad.check_backward(forward, backward)"
+            raise Unsupported(message, step.span, source=whole.source)
     needed = whole.ancestors(whole.output)
     kept = [i for i in range(len(whole)) if needed[i]]
     place = {i: n for n, i in enumerate(kept)}

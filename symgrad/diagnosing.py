@@ -21,9 +21,9 @@ from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, GradientReport, Report
+from symgrad.report.model import Finding, GradientReport, Report, Unchecked
 from symgrad.report.moving import moved
-from symgrad.subjects import choose, refuse_arrays
+from symgrad.subjects import choose
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -267,7 +267,6 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     subject = work.choose(trace)
-    refuse_arrays(subject.graph)
     diagnosis = diagnose(subject)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(work, trace, diagnosis)
@@ -403,8 +402,10 @@ def _script_report(
     forward_names = {name for name, _ in subject.aliases}
     plain = {normal(name) for name in forward_names}
     wrong |= {name for name in forward_names if not any(c.bottom in plain for c in claims(name))}
+    wrong |= {u.name for u in diagnosis.unchecked}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
-    return _with_findings(report, findings, source, confirmed)
+    unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
+    return replace(_with_findings(report, findings, source, confirmed), unchecked=unchecked)
 
 
 def _final_gradients(subject: Subject) -> dict[int, Unit]:

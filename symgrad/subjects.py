@@ -7,13 +7,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
-from symgrad.diagnose.loss import best_subject
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal
-from symgrad.diagnose.subject import Subject, Unit
+from symgrad import upstream
+from symgrad.copies import told_apart
+from symgrad.diagnose import evidence
+from symgrad.diagnose.loss import best_seed, best_subject
+from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal
+from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import INPUT, Graph
+from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
 
 
@@ -23,11 +27,19 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
+    if any(step.shape for step in trace.graph.steps):
+        trace = told_apart(trace)
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
-    found = [s for step in _losses(trace, loss) if (s := _subject(trace, step, mapping)) is not None]
+    trace = evidence.with_results(trace)
+    steps = _losses(trace, loss)
+    if any(step.shape for step in trace.graph.steps):
+        trace, steps = upstream.numbers(trace, steps)
+    found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
     subject = found[0] if len(found) == 1 else best_subject(found)
+    if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
+        subject = best_seed(subject, others)
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
@@ -38,14 +50,6 @@ def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject |
     gradient; ``None`` where an input has no finite value."""
     subject = _subject(trace, loss, {})
     return subject and replace(subject, seed=Fraction(1), mapped={n: (loss, i) for n, i in mapping.items()})
-
-
-def refuse_arrays(graph: Graph) -> None:
-    for step in graph.steps:
-        if step.shape:
-            raise Unsupported(
-                "arrays are not diagnosed yet: symgrad checks scalar derivations", step.span, source=graph.source
-            )
 
 
 def _losses(trace: Trace, loss: str | None) -> list[int]:
@@ -83,7 +87,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     wanted += [
         b.step
         for b in trace.bindings
-        if normal(b.name) in LOSS_NAMES and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+        if is_loss(b.name) and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
     ]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
@@ -108,6 +112,10 @@ def _cut(trace: Trace, loss: int) -> Graph:
     needed = graph.ancestors(loss)
     cuts = {i for i in trace.cuts if needed[i]}
     steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
+    h = evidence.step_size(trace, graph, loss)
+    if h >= 0:
+        # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
+        steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
     return Graph(tuple(steps), loss, graph.source)
 
 
@@ -115,6 +123,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     base = _cut(trace, loss)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
+    h = evidence.step_size(trace, trace.graph, loss)
+    quotients = trace.graph.dependents(h) if h >= 0 else None
+    moves = evidence.moves(trace, graph, forward)
+    bindings = _with_moves(trace, moves)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
     names: dict[int, str] = {}
     aliases: list[tuple[str, int]] = []
@@ -127,8 +139,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     written: set[tuple[str, int]] = set()
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
-    for b in trace.bindings:
+    for b in bindings:
         is_forward = forward[b.step]
+        if quotients is not None and quotients[b.step] and not is_forward:
+            continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
         if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
@@ -150,19 +164,82 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 beyond.add(b.step)
         # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing
         latest[b.name] = b.step
-    point: dict[int, Fraction] = {}
-    for i, step in enumerate(graph.steps):
-        value = trace.values[i]
-        if step.is_input and isinstance(value, float):
-            if not math.isfinite(value):
-                return None
-            point[i] = Fraction(value)
+    point = _point(trace, graph)
+    if point is None:
+        return None
     autograd = {g.step: g.target for g in trace.grad_reads}
     mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
     seed = _seed(trace, units, names.get(loss, ""), forward)
     return Subject(
-        graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed
-    )
+        graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
+        guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
+        frozen=_still(trace, graph, point, units),
+    )  # fmt: skip
+
+
+def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:
+    """The values of the inputs; ``None`` where one is not finite."""
+    point: dict[int, Any] = {}
+    for i, step in enumerate(graph.steps):
+        value = trace.values[i]
+        if not step.is_input:
+            continue
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                return None
+            point[i] = Fraction(value)
+        else:
+            import numpy as np
+
+            point[i] = np.asarray(value, dtype=np.float64).reshape(step.shape)
+            if not np.isfinite(point[i]).all():
+                return None
+    return point
+
+
+def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit]) -> frozenset[int]:
+    """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
+    of a batch, labels (0 and 1, -1 and 1), places and masks.
+
+    What somebody differentiates by is none of these.
+    """
+    if not any(step.shape for step in graph.steps):
+        return frozenset()
+    kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
+    called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
+    claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    out = set()
+    for i, value in point.items():
+        if called.get(i, "") in claimed:
+            continue
+        kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
+        if not graph.steps[i].shape:
+            chooses = not kind.startswith("float") and value.denominator == 1
+        elif kind.startswith("float"):
+            chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
+        else:
+            chooses = bool((value == value.round()).all())
+        if chooses:
+            out.add(i)
+    return frozenset(out)
+
+
+def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
+    """The assignments of a run, and among them what moves a parameter without having a name: w1 += x*delta."""
+    bound = {b.step for b in trace.bindings}
+    unnamed = {m.source: m for m in moves if m.source not in bound and trace.graph.steps[m.source].span is not None}
+    if not unnamed:
+        return trace.bindings
+    out: list[Binding] = []
+    waiting = sorted(unnamed)
+    for b in trace.bindings:
+        while waiting and waiting[0] < b.step:
+            step = waiting.pop(0)
+            span = trace.graph.steps[step].span
+            assert span is not None  # those without were left out
+            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
+        out.append(b)
+    return out
 
 
 def _near(step: int, wanted: Collection[int], graph: Graph, ends: Collection[int]) -> bool:

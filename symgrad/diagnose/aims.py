@@ -103,7 +103,7 @@ class Aims:
                 key=lambda link: self.reading.is_input(link.bottom),
             )
             for link in links:
-                flow = self.truth.cotangents[top] * link.local
+                flow = link.flow
                 # What only passes the gradient on is nothing that one writes a line for.
                 passed_on = any(flow.same(vec) for vec in have)
                 if not passed_on and all(link.bottom != q.bottom for q in out):

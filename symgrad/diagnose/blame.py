@@ -30,6 +30,8 @@ DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 #: What a later target costs against an earlier one, and how many are tried.
 RANK = 0.3
 MOST_TARGETS = 12
+#: Derivatives held by then that are tried in the place of others.
+MOST_HELD = 30
 #: Beyond this cost a change of two places is looked for as well.
 FAR_FETCHED = 2.0
 #: What a mistake costs that no change puts right.
@@ -89,6 +91,7 @@ class Walk:
         suspects: lines in which a mistake may be; ``None`` for all.
         moves: assignments that make a step of a gradient, and claim nothing.
         hints: step -> the value that it must have for the results to be right.
+        brief: only what is wrong is asked, not what would make it right: of arrays that is dear.
     """
 
     def __init__(
@@ -99,6 +102,8 @@ class Walk:
         suspects: Collection[int] | None = None,
         hints: Mapping[int, Quantity] | None = None,
         moves: Collection[Unit] = (),
+        *,
+        brief: bool = False,
     ) -> None:
         self.layout, self.known, self.reading = layout, known, reading
         self.subject, self.truth, self.graph = layout.subject, layout.truth, layout.graph
@@ -106,7 +111,7 @@ class Walk:
         self.replay = Replay(layout)
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
-        self.suspects, self.hints, self.moves = suspects, hints or {}, moves
+        self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
@@ -134,6 +139,8 @@ class Walk:
         pairs = self.reading.pairs(name)
         final = self.layout.last[name] is unit
         free = self.suspects is not None and unit.line in self.suspects
+        if self.subject.is_shaped and self._is_under_way(unit, vec):
+            return
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
@@ -144,6 +151,12 @@ class Walk:
         agree = [q for q in matches if self.reading.says(q, name)]
         whole = next((q for q in agree if q.kind in ("cotangent", "tangent")), None) or self.reading.whole(vec, name)
         more = self.aims.accumulates_on(unit)
+        if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
+            if final and self.reading.is_parameter(unit):
+                self._root(unit, [turned])
+            else:
+                self._settle(unit, replace(turned, vec=vec))
+            return
         if whole is not None:
             self._settle(unit, whole)
         elif not agree and self.reading.is_parameter(unit) and (unit.augmented or more):
@@ -156,6 +169,22 @@ class Walk:
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
         else:
             self._root(unit)
+
+    def _in_another_shape(self, unit: Unit, vec: Vec) -> Quantity | None:
+        """What the name says, as it should be, where the entries are right and the shape is another one."""
+        pairs = self.reading.pairs(unit.name)
+        for pair in pairs if len(pairs) <= MANY else ():
+            wanted = self.reading.vec(pair)
+            if wanted.shape != vec.shape and not wanted.is_zero and vec.alike(wanted):
+                return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
+        return None
+
+    def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
+        """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),
+        and nothing true as yet. It is judged when it is done, with all that made it."""
+        if (unit.name, unit.step) not in self.layout.continued:
+            return False
+        return not any(self.reading.says(q, unit.name) for q in self.known.right(vec)) or vec.is_zero
 
     def _is_never_assigned(self, unit: Unit) -> bool:
         """Set to zero at the start of an accumulation that never came."""
@@ -431,7 +460,7 @@ class Walk:
         """The cheapest way to make an assignment right, and what it then is."""
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
         for rank, target in enumerate(targets[:MOST_TARGETS]):
-            options = repairs(line, self._context(unit, target))
+            options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
             if options and (best is None or options[0].cost + RANK * rank < best[0]):
@@ -444,6 +473,18 @@ class Walk:
                     if best is None or cost < best[0]:
                         best = (cost, target, pairs[0])
         return best
+
+    def _options(self, unit: Unit, line: Line, target: Quantity) -> list[Repair]:
+        """The changes of one place that make an assignment what it should be, cheapest first."""
+        context = self._context(unit, target)
+        options = repairs(line, context)
+        if self.subject.is_shaped and not self.brief:
+            from symgrad.diagnose.changes import changes
+
+            inside = set(line.inside())
+            ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
+            options = sorted([*options, *changes(line, context, ends)], key=lambda r: (r.cost, len(r.place.path)))
+        return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
         """The same line in another round of a loop: what the same change makes of it tells the target.
@@ -559,7 +600,11 @@ class Walk:
 
         loss = self.subject.loss
         seeded = target.kind in ("cotangent", "contribution", "sum") and ("cotangent", loss, loss) in self._held
-        return Context(self.known, self.layout.variable, held, self.layout.origin, flows, seeded, target)
+        def derivatives(before: int) -> list[tuple[Quantity, Vec]]:
+            held = {u.step for u in self.subject.units if u.step < before} & set(self.out.meaning)
+            return [(self.out.meaning[i], self.corrected(i)) for i in sorted(held, reverse=True)[:MOST_HELD]]
+
+        return Context(self.known, self.layout.variable, held, self.layout.origin, flows, seeded, target, derivatives)
 
     def _is_literal(self, repair: Repair, found: Vec, target: Quantity) -> bool:
         """A number written out where a variable of the same value stands in the forward pass: right, as it is."""
@@ -591,7 +636,7 @@ class Walk:
             args = [self.corrected(j) for j in self.graph.steps[parent].inputs]
             child = self.graph.steps[parent].inputs[slot]
             args[slot] = values[child]
-            values[parent] = apply(self.graph.steps[parent].op, args)
+            values[parent] = apply(self.graph.steps[parent].op, args, self.graph.steps[parent].params)
             if parent == step:
                 break
         return values[step]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.evidence import guesses
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
@@ -17,10 +18,14 @@ from symgrad.diagnose.search import Search
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
+
+#: ... where there are arrays: near enough that the code would seldom take another path.
+SHAPED_RADII = (0.05, 0.005, 0.0005)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Diagnosis:
         right: assignments that are right; ``inherited``: wrong only because of an earlier one.
         notes: things to know that are no mistakes.
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
+        unchecked: assignments that may be derivatives, and were not recognised.
     """
 
     blames: tuple[Blame, ...]
@@ -39,6 +45,7 @@ class Diagnosis:
     inherited: tuple[Unit, ...]
     notes: tuple[str, ...]
     conventions: tuple[str, ...] = ()
+    unchecked: tuple[Unit, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -48,9 +55,10 @@ class Diagnosis:
 
 def prepare(subject: Subject) -> tuple[Truth, Known] | None:
     """The truth at points where the forward pass has values; ``None`` where there are none."""
-    integers = [i for i in subject.leaves() if subject.point[i].denominator == 1]
+    shapes = subject.graph.steps
+    integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
     for frozen in ((), integers):
-        for radius in RADII:
+        for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
             values = forward_values(subject, points)
             loss = values[subject.loss]
@@ -68,7 +76,8 @@ def diagnose(subject: Subject) -> Diagnosis:
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
-    layout, reading = Layout(subject, truth), Reading(subject, truth)
+    layout = Layout(subject, truth)
+    reading = Reading(subject, truth, guesses(layout))
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()
@@ -91,7 +100,8 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.right),
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
-        (remark,) if remark else (),
+        tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
+        not_checked(walk),
     )
 
 

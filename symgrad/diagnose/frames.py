@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Walk, handed
+from symgrad.diagnose.entries import difference, shown
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.wording import Wording, number
 from symgrad.errors import Span
 from symgrad.graph import Step
@@ -75,8 +77,8 @@ def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMa
         "",
         source.text(span),
         expected,
-        root.found.at_user,
-        root.target.vec.at_user,
+        root.found,
+        root.target.vec,
         expected,
         wording,
         source,
@@ -120,6 +122,8 @@ def _one(
         expected = f"{repair.regain} + {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
+    elif repair.respell or repair.template or repair.operand or repair.series:
+        expected = _respelled(repair, span, text, subject, source)
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
@@ -159,7 +163,7 @@ def _one(
         text,
         expected,
         have,
-        place.wanted.at_user,
+        place.wanted,
         expected,
         wording,
         source,
@@ -167,11 +171,9 @@ def _one(
     )
 
 
-def walk_value(walk: Walk, root: Root, repair: Repair) -> float:
+def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
     """What stands at the place, given true inputs."""
-    if repair.place.parent < 0:
-        return root.found.at_user
-    return walk.layout.actual(repair.place.node).at_user
+    return root.found if repair.place.parent < 0 else walk.layout.actual(repair.place.node)
 
 
 def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
@@ -255,6 +257,25 @@ def _additive(text: str) -> bool:
     return False
 
 
+def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: SourceMap) -> str:
+    """What is written, changed as a slip says."""
+    if repair.series is not None:
+        stem, offset = repair.series
+        at = re.search(r"\[(.+)\]", text)
+        index = at.group(1) if at else ""
+        entry = f"{stem}[{index} {'+' if offset > 0 else '-'} {abs(offset)}]" if offset else f"{stem}[{index}]"
+        return _combined(text, repair.combine, entry) if index else ""
+    if repair.operand:
+        first = source.operand(subject.graph.steps[repair.place.node].span, 0)
+        return repair.operand.format(source.text(first)) if first is not None else ""
+    for pattern, replacement in repair.respell:
+        if re.search(pattern, text):
+            return re.sub(pattern, replacement, text, count=1)
+    if repair.template.startswith("{0}"):
+        return repair.template.format(text if source.is_atom(text) else f"({text})")
+    return source.added_at(span, repair.template) if repair.template else ""
+
+
 def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
     """The same operands under another op."""
     from symgrad.ops import OPS
@@ -268,7 +289,7 @@ def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, sp
     if not all(parts):
         return ""
     if op.name == step.op:
-        parts = parts[::-1]
+        return source.exchanged(step.span)
     if op.infix is not None and len(parts) == 2:
         wrapped = [f"({p})" if _additive(p) and op.infix.precedence > 1 else p for p in parts]
         space = " " if op.infix.precedence == 1 else ""
@@ -353,8 +374,8 @@ def _short(text: str) -> str:
 
 
 def _make(
-    root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: float,
-    want: float, fix: str, wording: Wording, source: SourceMap, subject: Subject,
+    root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: Vec,
+    want: Vec, fix: str, wording: Wording, source: SourceMap, subject: Subject,
 ) -> Blame:  # fmt: skip
     top = root.target.top if root.target.kind in ("tangent", "contribution", "local") else -1
     forward = f"{wording.symbol(top)} = {wording.formula(top)}" if top >= 0 and top in subject.names else ""
@@ -363,13 +384,14 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    ratio = want and have / want if math.isfinite(have) and want else None
+    seen = difference(have, want)
+    ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)
-    label = (
-        f"{what} should be {expected} = {_value(want)}; this is {_value(have)}"
-        if expected
-        else f"should be {_value(want)}; this is {_value(have)}"
-    )
+    label = seen.words
+    if expected and want.shape == have.shape == ():
+        label = f"{what} should be {expected} = {shown(seen.want)}; this is {shown(seen.have)}"
+    elif expected:
+        label = f"{what} should be {expected}; {seen.words}"
     edits = ((span, source.fitted(span, fix)),) if fix else ()
     return Blame(
         code,
@@ -381,8 +403,8 @@ def _make(
         what,
         found,
         expected,
-        have,
-        want,
+        seen.have,
+        seen.want,
         ratio or None,
         fix,
         edits,
@@ -390,9 +412,5 @@ def _make(
         subject.graph.steps[top].span if forward else None,
         (),
         root.again,
-        abs(have - want) <= 1e-9 * abs(want),
+        seen.hidden,
     )
-
-
-def _value(x: float) -> str:
-    return f"{x:.5f}".rstrip("0").rstrip(".") if 1e-3 <= abs(x) < 1e6 else f"{x:.6g}"

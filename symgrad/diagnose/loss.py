@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
 
-from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.blame import Verdicts, Walk
 from symgrad.diagnose.engine import index_tangents, prepare
+from symgrad.diagnose.evidence import guesses
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
@@ -21,6 +24,41 @@ def _beyond(subject: Subject, everything: set[str]) -> int:
         bottoms = {c.bottom for c in claims(name)}
         out += bool(bottoms & everything) and not bottoms & mine
     return out
+
+
+def _walked(subject: Subject) -> Verdicts | None:
+    """One walk over a subject, with the moves of its parameters."""
+    prepared = prepare(subject)
+    if prepared is None:
+        return None
+    truth, known = prepared
+    layout = Layout(subject, truth)
+    reading = Reading(subject, truth, guesses(layout))
+    index_tangents(subject, truth, known, reading)
+    return Walk(layout, known, reading, moves=updates(layout, reading), brief=True).run()
+
+
+def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
+    """A subject with another upstream gradient than one, if more lines are right with it."""
+    found = _walked(subject)
+    best, most = subject, (_score(found) if found is not None else 0)
+    for seed in others if found is None or found.roots or not found.right else ():
+        tried = replace(subject, seed=seed, convention=_convention(seed))
+        out = _walked(tried)
+        if out is not None and _score(out) > most:
+            best, most = tried, _score(out)
+    return best
+
+
+def _score(out: Verdicts) -> int:
+    return 2 * len(out.right) + len(out.inherited) - 2 * len(out.roots)
+
+
+def _convention(seed: Fraction) -> str:
+    if seed == -1:
+        return "every result is the negative of the gradient: a convention of descent directions, and right as that"
+    words = "the negative of the gradient times" if seed < 0 else "the gradient times"
+    return f"every result is {words} {float(abs(seed)):g}, a learning rate: right as that"
 
 
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
@@ -39,11 +77,11 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         if prepared is None:
             continue
         truth, known = prepared
-        reading = Reading(subject, truth)
-        index_tangents(subject, truth, known, reading)
         layout = Layout(subject, truth)
+        reading = Reading(subject, truth, guesses(layout))
+        index_tangents(subject, truth, known, reading)
         moves = updates(layout, reading)
-        out = Walk(layout, known, reading, moves=moves).run()
+        out = Walk(layout, known, reading, moves=moves, brief=True).run()
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         name = named[n]

@@ -86,10 +86,10 @@ class Known:
                 if (link.top, link.bottom) in seen:
                     continue
                 seen.add((link.top, link.bottom))
-                self.add(Quantity("local", link.top, link.bottom, link.local))
+                if link.local is not None:
+                    self.add(Quantity("local", link.top, link.bottom, link.local))
                 if link.top in truth.cotangents:
-                    flow = truth.cotangents[link.top] * link.local
-                    self.add(Quantity("contribution", link.top, link.bottom, flow))
+                    self.add(Quantity("contribution", link.top, link.bottom, link.flow))
                 for wrong in wrong_factors(truth, link):
                     self._wrong.add(wrong.vec, wrong, (wrong.top, wrong.bottom, wrong.words))
         for bottom in truth.into:
@@ -106,7 +106,7 @@ class Known:
             self.add(Quantity("tangent", top, leaf, vec))
         for links in (*self.truth.links.values(), *self.truth.elementary.values()):
             for link in links:
-                if link.bottom in tangents:
+                if link.bottom in tangents and link.local is not None:
                     term = link.local * tangents[link.bottom]
                     self.add(Quantity("term", link.top, leaf, term))
 

@@ -114,7 +114,8 @@ def _claims(name: str) -> Iterator[Claim]:
 
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
-    return normal(name) in BARE
+    # D and G are matrices.
+    return not (len(name) == 1 and name.isupper()) and (normal(name) in BARE)
 
 
 def key_of(name: str) -> str:
@@ -134,3 +135,44 @@ def singulars(bottom: str) -> Iterator[str]:
 def stem_of(name: str) -> str:
     """What the entries of a series have in common: ``h`` of ``h2``, ``hs`` of ``hs[3]``."""
     return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
+
+
+#: What a derivative is called of which nothing else is said.
+_GENERIC = re.compile(
+    r"^(the|my|exact)?(analytic(al)?|manual|byhand|hand|derivative|deriv|slope|sensitivity)(al)?"
+    r"(grad|gradient|derivative|deriv|slope|result|value)?$|^(grad|gradient|derivative|deriv)(analytic(al)?|manual|exact)$"
+)
+_OF = re.compile(r"^(?P<a>\w+?)_?(?:prime|dash|deriv|derivative|grad|gradient)$|^(?:d|grad|gradient|deriv|derivative)(?:_?of)?_?(?P<b>\w+)$")
+_WORDS = ("grad", "prime", "deriv", "backward", "backprop", "jac")
+
+
+def is_generic(name: str) -> bool:
+    """The name says "the derivative", and neither of what nor by what."""
+    return bool(_GENERIC.match(normal(name)))
+
+
+def primitives(name: str) -> list[str]:
+    """What a name such as ``f_prime``, ``df``, ``grad_f`` or ``fp`` may be the derivative of, normalised."""
+    low = name.removeprefix("self.").lower()
+    out: list[str] = []
+    match = _OF.match(low)
+    if match:
+        out.append(normal(match["a"] or match["b"]))
+    if len(low) > 1 and low.endswith("p") and not out:
+        out.append(normal(low[:-1]))  # fp, fpp
+    return [stem for stem in out if stem]
+
+
+def is_derivation(name: str) -> bool:
+    """A function of this name works out a derivative."""
+    low = name.lower()
+    return any(word in low for word in _WORDS) or bool(re.match(r"^d_?[a-z]\w{0,2}$|^d\w+_?d\w+$", low))
+
+
+def is_loss(name: str) -> bool:
+    """The name is one of those that losses have, or of a list of them: ``losses[3]``."""
+    plain = normal(name.split("[", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]) if "[" in name else normal(name)
+    return plain in LOSS_NAMES or ("[" in name and plain.removesuffix("es") + "s" in _LOSS_LISTS)
+
+
+_LOSS_LISTS = frozenset({"losss", "losses", "costs", "errors", "objs", "objectives", "nlls"})

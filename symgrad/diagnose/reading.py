@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal, singulars
@@ -24,11 +24,13 @@ class Reading:
     """Names -> the (top, bottom) pairs whose derivative they may hold, for one subject.
 
     Attributes:
+        guessed: names that say nothing -> pairs that something else tells.
         carried: inputs by which something may be carried forward (d y/d x under the bare name dy).
     """
 
-    def __init__(self, subject: Subject, truth: Truth) -> None:
+    def __init__(self, subject: Subject, truth: Truth, guessed: Mapping[str, Sequence[Pair]] | None = None) -> None:
         self.subject, self.truth = subject, truth
+        self.guessed = guessed or {}
         self._aliases = self._forward_names()
         self._resolved: dict[str, tuple[Pair, ...]] = {}
         self._topless: set[str] = set()
@@ -92,11 +94,18 @@ class Reading:
             return [self.subject.mapped[name]]
         for claim in claims(name):
             found = self._pairs(claim.top, claim.bottom)
+            if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
+                # df, where f is what is differentiated: by some input, or the upstream gradient.
+                self._loose.add(name)
+                return [*self.guessed[name], *found]
             if found:
                 if not claim.top:
                     self._topless.add(name)
                 return found
         found = self._subscripted(name)
+        if not found and name in self.guessed:
+            self._loose.add(name)
+            return list(self.guessed[name])
         if found or is_bare(name):
             return found
         for claim in claims(name):

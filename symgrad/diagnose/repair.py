@@ -57,6 +57,10 @@ class Repair:
         op: another op that belongs there.
         keep: the one operand that belongs there.
         regain: the name whose earlier value is to be kept: ``=`` should be ``+=``.
+        template: the right text, with ``{0}`` for what is written.
+        respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
+        operand: the right text, with ``{0}`` for the first operand as it is written.
+        series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -70,6 +74,10 @@ class Repair:
     op: str = ""
     keep: int = -1
     regain: str = ""
+    template: str = ""
+    respell: tuple[tuple[str, str], ...] = ()
+    operand: str = ""
+    series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
 
 
@@ -122,7 +130,7 @@ class Line:
                     value if (i, slot) in places else memo.get(j) or self.values(j)
                     for slot, j in enumerate(step.inputs)
                 ]
-                memo[i] = apply(step.op, inputs)
+                memo[i] = apply(step.op, inputs, step.params)
         return memo[self.root]
 
     def places(self, wanted: Vec) -> Iterator[Place]:
@@ -180,7 +188,7 @@ class Line:
             for i in sorted(self.inside()):
                 if i not in memo:
                     inputs = [memo.get(j) or self.values(j) for j in self.graph.steps[i].inputs]
-                    memo[i] = apply(self.graph.steps[i].op, inputs)
+                    memo[i] = apply(self.graph.steps[i].op, inputs, self.graph.steps[i].params)
         return memo[self.root]
 
 
@@ -193,6 +201,7 @@ class Context:
         variable: the user's name of a step, or an empty string.
         held: whether an earlier assignment holds a derivative, so that its name could have been written.
         origin: the forward step that a step only renames, or itself.
+        derivatives: what the assignments before a step hold, with the values.
         flows: whether a step holds a cotangent, or a part of one.
         seeded: the user holds dL/dL = 1, so that every line has a gradient to start from.
         goal: what the line should be; offering it as its own repair would say nothing.
@@ -205,6 +214,7 @@ class Context:
     flows: Callable[[int], bool]
     seeded: bool
     goal: Quantity
+    derivatives: Callable[[int], Sequence[tuple[Quantity, Vec]]] = lambda before: ()
 
     def forward(self) -> Iterator[Quantity]:
         """The values of all variables of the forward pass."""
@@ -317,7 +327,7 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
             if q.bottom != origin and line.respelled(places, q.vec).same(context.goal.vec):
                 parent, slot = min(places)
                 place = Place(j, parent, slot, q.vec, ((parent, slot),))
-                mistake, words = _swapped(context.known, origin, q, context.variable)
+                mistake, words = swapped(context.known, origin, q, context.variable)
                 cost = 1.0 if is_value else 1.3
                 yield Repair(place, mistake, words, cost, q, everywhere=tuple(sorted(places)))
 
@@ -374,7 +384,7 @@ def _other_variable(
         if q.kind == "forward":
             named = q.bottom in context.known.truth.subject.names
             cost = 1.0 + (0.0 if named else 0.4) + (0.0 if is_value else 0.6)
-            yield Repair(place, *_swapped(context.known, origin, q, context.variable), cost, q)
+            yield Repair(place, *swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
@@ -450,11 +460,11 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
     if step.is_leaf or (place.parent >= 0 and line.is_stop(place.node)):
         return
     args = [line.values(j) for j in step.inputs]
-    for name in _alternatives(step.op):
+    for name in alternatives(step.op):
         if apply(name, args).same(place.wanted):
-            mistake = "sign" if _signs(name, step.op) else "wrong-formula"
+            mistake = "sign" if differ_by_sign(name, step.op) else "wrong-formula"
             yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
-    if len(args) == 2 and apply(step.op, args[::-1]).same(place.wanted):
+    if len(args) == 2 and apply(step.op, args[::-1], step.params).same(place.wanted):
         yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
 
 
@@ -487,7 +497,7 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 
-def _swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
+def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
     """Names the mistake of writing one variable for another."""
     a, b = found, wanted.bottom
     first, second = variables(a), variables(b)
@@ -505,7 +515,7 @@ def _swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[in
     return "wrong-variable", "is another variable than belongs here"
 
 
-def _alternatives(name: str) -> Sequence[str]:
+def alternatives(name: str) -> Sequence[str]:
     """Ops that are confused with this one: of the same precedence if infix, else of the same arity."""
     op = OPS[name]
     out = []
@@ -517,7 +527,7 @@ def _alternatives(name: str) -> Sequence[str]:
     return out
 
 
-def _signs(a: str, b: str) -> bool:
+def differ_by_sign(a: str, b: str) -> bool:
     """Two ops between the same operands that differ by the sign of one: sum and difference."""
     first, second = OPS[a].infix, OPS[b].infix
     return first is not None and second is not None and {first.symbol, second.symbol} == {"+", "-"}
@@ -571,7 +581,7 @@ def _with_value(line: Line, node: int, value: Vec) -> Line:
 def _local(known: Known, top: int, bottom: int) -> Iterator[Quantity]:
     for links in (known.truth.links.get(top, ()), known.truth.elementary.get(top, ())):
         for link in links:
-            if link.bottom == bottom:
+            if link.bottom == bottom and link.local is not None:
                 yield Quantity("local", top, bottom, link.local)
 
 
@@ -583,5 +593,6 @@ def _recomputed(line: Line, node: int, value: Vec) -> dict[int, Vec]:
     memo = {node: value}
     for i in sorted(line.inside()):
         if i not in memo:
-            memo[i] = apply(line.graph.steps[i].op, [memo.get(j) or line.values(j) for j in line.graph.steps[i].inputs])
+            step = line.graph.steps[i]
+            memo[i] = apply(step.op, [memo.get(j) or line.values(j) for j in step.inputs], step.params)
     return memo

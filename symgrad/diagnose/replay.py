@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symgrad.diagnose.subject import BITS, Subject, Unit
+from symgrad.diagnose.subject import BITS, Subject, Unit, leaf
 from symgrad.diagnose.truth import Truth
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
 from symgrad.ops import OPS
-from symgrad.ops.balls import exact_ball
 
 #: How many further steps are looked at to find the assignments that use a step.
 LOOK_AHEAD = 40
@@ -132,14 +131,12 @@ class Layout:
         """One step from the values of its inputs."""
         step = self.graph.steps[i]
         points = self.truth.points
-        if step.is_const:
-            return constant(step.value, points)
         if i in self.subject.autograd:
             return self.truth.cotangents.get(self.subject.autograd[i]) or constant(0, points)
-        if step.is_input:
-            return Vec([exact_ball(self.subject.point[i])] * points)
+        if step.is_leaf:
+            return leaf(step, [self.subject.point.get(i)] * points)
         args = [values[j] for j in step.inputs]
-        return apply(step.op, [a for a in args if a is not None])
+        return apply(step.op, [a for a in args if a is not None], step.params)
 
     def actual(self, i: int) -> Vec:
         """What the user's code computes for a step."""
@@ -206,10 +203,8 @@ class Replay:
         values: dict[int, Vec] = {i: vec}
         for k in range(i + 1, upto + 1):
             if not self.layout.is_forward(k) and any(j in values for j in self.layout.graph.steps[k].inputs):
-                values[k] = apply(
-                    self.layout.graph.steps[k].op,
-                    [values.get(j) or self.corrected(j) for j in self.layout.graph.steps[k].inputs],
-                )
+                step = self.layout.graph.steps[k]
+                values[k] = apply(step.op, [values.get(j) or self.corrected(j) for j in step.inputs], step.params)
         return values
 
 

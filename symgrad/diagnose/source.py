@@ -104,11 +104,45 @@ class SourceMap:
         elif isinstance(node, ast.IfExp):
             children = [node.test, node.body, node.orelse]
         elif isinstance(node, ast.Call):
-            children = list(node.args)
+            children = _operands(node)
+        elif isinstance(node, ast.Attribute | ast.Subscript):
+            children = [node.value]
         elif node is None and parent.line in self._statements:
             statement = self._statements[parent.line]
             children = [statement.target, statement.value]
         return _span(parent.file, children[slot]) if slot < len(children) else None
+
+    def exchanged(self, span: Span | None) -> str:
+        """The text of an operation with its two operands exchanged."""
+        first, second = self.operand(span, 0), self.operand(span, 1)
+        if span is None or first is None or second is None or span.line != span.end_line:
+            return ""
+        line, (a, b) = self.lines[span.line - 1], (self.text(first), self.text(second))
+        between = line[first.end_column - 1 : second.column - 1]
+        return (
+            line[span.column - 1 : first.column - 1]
+            + b
+            + between
+            + a
+            + line[second.end_column - 1 : span.end_column - 1]
+        )
+
+    def added_at(self, span: Span, function: str) -> str:
+        """``G[i] += v`` as the call ``function(G, i, v)``."""
+        node = self._statements.get(span.line)
+        if node is None or not isinstance(node.target, ast.Subscript) or not isinstance(node.op, ast.Add):
+            return ""
+        parts = (node.target.value, node.target.slice, node.value)
+        return f"{function}({', '.join(self.text(_span(span.file, p)) for p in parts)})"
+
+    @staticmethod
+    def is_atom(text: str) -> bool:
+        """A name, an attribute, a call or an item: what a method can be called on as it stands."""
+        try:
+            node = ast.parse(text, mode="eval").body
+        except (SyntaxError, ValueError):
+            return False
+        return isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
 
     def text(self, span: Span) -> str:
         """The characters of a span, on one line."""
@@ -146,6 +180,22 @@ class SourceMap:
         before = self.lines[span.line - 1][: span.column - 1].rstrip()
         after = self.lines[span.end_line - 1][span.end_column - 1 :].split("#")[0].strip()
         return before.endswith("=") and not after
+
+
+#: Modules whose functions take all their operands between the parentheses.
+_MODULES = frozenset({"np", "numpy", "torch", "math", "F", "cupy", "jnp", "scipy"})
+
+
+def _operands(node: ast.Call) -> list[ast.expr]:
+    """The operands of a call; of a method, what it is called on comes first."""
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        base: ast.expr = function
+        while isinstance(base, ast.Attribute):
+            base = base.value
+        if not (isinstance(base, ast.Name) and base.id in _MODULES):
+            return [function.value, *node.args]
+    return list(node.args)
 
 
 def _span(file: str, node: ast.expr) -> Span:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 from symgrad.diagnose.naming import claims, normal, stem_of
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 from symgrad.ops.balls import exact_ball
 
 #: Random points beside the user's own.
 RANDOM_POINTS = 3
+#: ... and where there are arrays, whose entries say as much as many points.
+SHAPED_POINTS = 2
 #: Working precision: enough that cancellation in a saturated function never looks like a mistake.
 BITS = 256
 
@@ -42,12 +46,31 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A parameter is moved by something: ``w -= lr*g``.
+
+    Attributes:
+        name: of the parameter.
+        bottom: its value before, in the forward pass.
+        source: the step that was worked out as its gradient, all that is a number of its own taken off.
+        up: it is added, not subtracted.
+        factors: inputs that scale it and that the forward pass knows nothing of: learning rates.
+    """
+
+    name: str
+    bottom: int
+    source: int
+    up: bool
+    factors: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Subject:
     """A forward pass and a manual derivative of it.
 
     Attributes:
         graph: both, in the order in which they ran; its output is the loss.
-        point: the exact value of every input step.
+        point: the value of every input step: exact for a number, a float64 array for a shaped one.
         names: forward step -> the user's name for it.
         aliases: (name, step) for every name that a forward step was given in the forward part.
         units: the manual assignments, in order.
@@ -55,11 +78,15 @@ class Subject:
         mapped: name -> (top, bottom) where the user said what a name stands for.
         callers: for steps made inside a function, where that function was called.
         seed: dL/dL, if the user starts with another upstream gradient than 1.
+        convention: what there is to say of ``seed``, where it was found out and not given.
+        guessed: name -> (top, bottom) pairs where something else than the name tells what it stands for.
+        moves: how the parameters are moved once their gradients are there.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
+        frozen: inputs that stay as they are: whole numbers, such as labels and places.
     """
 
     graph: Graph
-    point: Mapping[int, Fraction]
+    point: Mapping[int, Any]
     names: Mapping[int, str]
     aliases: tuple[tuple[str, int], ...]
     units: tuple[Unit, ...]
@@ -68,6 +95,15 @@ class Subject:
     mapped: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     callers: Mapping[int, Span] = field(default_factory=dict)
     seed: Fraction = Fraction(1)
+    convention: str = ""
+    guessed: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    moves: tuple[Move, ...] = ()
+    frozen: frozenset[int] = frozenset()
+
+    @cached_property
+    def is_shaped(self) -> bool:
+        """Arrays flow in it."""
+        return any(step.shape for step in self.graph.steps)
 
     @property
     def loss(self) -> int:
@@ -79,7 +115,7 @@ class Subject:
         return [i for i, s in enumerate(self.graph.steps) if s.is_input and needed[i]]
 
 
-def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -> list[dict[int, Fraction]]:
+def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ()) -> list[dict[int, Any]]:
     """The user's point, then random ones: every input that the loss depends on moves, all else stays as it is.
 
     The same subject gives the same points: a diagnosis must not depend on luck.
@@ -87,12 +123,16 @@ def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -
     rng = random.Random(20260101)
     groups = _distributions(subject)
     together = {i for group in groups for i in group}
-    leaves = [i for i in subject.leaves() if i not in frozen and i not in together]
+    still = subject.frozen | together | set(frozen)
+    leaves = [i for i in subject.leaves() if i not in still]
     points = [dict(subject.point)]
-    for _ in range(RANDOM_POINTS):
+    for _ in range(SHAPED_POINTS if subject.is_shaped else RANDOM_POINTS):
         moved = dict(subject.point)
         for i in leaves:
             value = subject.point[i]
+            if subject.graph.steps[i].shape:
+                moved[i] = _moved(value, radius, rng)
+                continue
             step = Fraction(rng.uniform(0.2, 1.0)).limit_denominator(10**6) * rng.choice((-1, 1))
             scale = Fraction(radius).limit_denominator(1000)
             moved[i] = value * (1 + scale * step) + scale * Fraction(rng.uniform(-1, 1)).limit_denominator(10**6) / 4
@@ -101,6 +141,15 @@ def sample_points(subject: Subject, radius: float, frozen: Sequence[int] = ()) -
             moved.update(zip(group, (w / sum(weights) for w in weights), strict=True))
         points.append(moved)
     return points
+
+
+def _moved(array: Any, radius: float, rng: random.Random) -> Any:
+    """An array near another one: no entry stays what it was, and no two are moved alike."""
+    import numpy as np
+
+    draw = np.random.default_rng(rng.getrandbits(32))
+    step = draw.uniform(0.2, 1.0, array.shape) * draw.choice((-1.0, 1.0), array.shape)
+    return array * (1 + radius * step) + radius * draw.uniform(-1, 1, array.shape) / 4
 
 
 def _distributions(subject: Subject) -> list[list[int]]:
@@ -112,25 +161,32 @@ def _distributions(subject: Subject) -> list[list[int]]:
     groups: dict[str, list[int]] = {}
     for i in subject.leaves():
         name = subject.names.get(i, "")
+        if subject.graph.steps[i].shape:
+            continue
         if name and normal(name) not in claimed and 0 <= subject.point[i] <= 1:
             groups.setdefault(stem_of(name), []).append(i)
     return [g for g in groups.values() if len(g) > 1 and sum(subject.point[i] for i in g) == 1]
 
 
-def forward_values(subject: Subject, points: Sequence[Mapping[int, Fraction]]) -> list[Vec | None]:
+def forward_values(subject: Subject, points: Sequence[Mapping[int, Any]]) -> list[Vec | None]:
     """The value of every step that the loss depends on, at every point; ``None`` for the others."""
     graph = subject.graph
     needed = graph.ancestors(subject.loss)
     out: list[Vec | None] = [None] * len(graph)
     with precision(BITS):
         for i, step in enumerate(graph.steps):
-            if not needed[i]:
-                continue
-            if step.is_input:
-                out[i] = Vec([exact_ball(p[i]) for p in points])
-            elif step.is_const:
-                out[i] = constant(step.value, len(points))
-            else:
-                args = [out[j] for j in step.inputs]
-                out[i] = apply(step.op, [a for a in args if a is not None])
+            if needed[i]:
+                args = [a for j in step.inputs if (a := out[j]) is not None]
+                out[i] = leaf(step, [p.get(i) for p in points]) if step.is_leaf else apply(step.op, args, step.params)
     return out
+
+
+def leaf(step: Step, values: Sequence[Any]) -> Vec:
+    """The value of a constant, or of an input with its values at the points."""
+    if step.is_const:
+        return constant(step.value, len(values))
+    if step.shape:
+        from symgrad.diagnose.shaped import Shaped
+
+        return Shaped(values)
+    return Vec([exact_ball(v) for v in values])

@@ -16,11 +16,16 @@ from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import source_of
+from symgrad.frontends.trace.hosting import Hosting
+from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.trusted import Trusted, is_tensor
 from symgrad.frontends.trace.values import Value
+from symgrad.graph import Graph
 
 #: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.
 UPSTREAM = 1.5
+#: What the upstream gradients of arrays are drawn with.
+SEED = 20
 
 
 @dataclass(slots=True)
@@ -41,6 +46,9 @@ class Called:
     gradients: dict[str, int] = field(default_factory=dict)
     missing: list[tuple[str, Span]] = field(default_factory=list)
     notes: list[tuple[str, Span]] = field(default_factory=list)
+
+
+EMPTY = Trace(Graph((), 0), ())
 
 
 class Context:
@@ -70,6 +78,8 @@ def file_of(pair: Pair) -> tuple[str, str]:
         Unsupported: they are in two files, or their text is not to be had.
     """
     source, name = source_of(pair.forward.function)
+    if pair.backward is None:
+        return source, name
     if source_of(pair.backward.function)[1] != name:
         raise Unsupported("forward and backward are in two files: symgrad traces the functions of one")
     return source, name
@@ -101,31 +111,57 @@ def call(
 
 
 class Caller:
-    """One run of a pair of functions."""
+    """One run of a pair of functions.
 
-    def __init__(self, pair: Pair, run: Trusted, upstream: Any, returns: Sequence[str] | None) -> None:
+    Args:
+        pair: the functions.
+        run: calls them.
+        upstream: dL/d(output); ``None`` for one of our choice.
+        returns: what backward returns, in order.
+        tensors: the functions take tensors of torch.
+    """
+
+    def __init__(
+        self, pair: Pair, run: Hosting, upstream: Any, returns: Sequence[str] | None, *, tensors: bool = False
+    ) -> None:
         self.pair, self.run_, self.upstream, self.returns = pair, run, upstream, returns
+        self.tensors = tensors or pair.is_torch
         #: Parameters of forward that were left to their defaults.
         self.defaults: set[str] = set()
+        #: The parameters that forward is called with.
+        self.given: set[str] = set()
         self.forward_node = run.find(pair.forward.function)
-        self.backward_node = run.find(pair.backward.function)
+        self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
-    def run(self, given: Mapping[str, Any]) -> Called:
+    def run(self, given: Mapping[str, Any], made: Mapping[str, int] | None = None) -> Called:
+        """Call forward with ``given``, then backward.
+
+        Args:
+            given: by parameter.
+            made: the inputs of the graph that are there already: what an object was made with.
+
+        Raises:
+            SymgradError: as for :func:`call`.
+        """
         run = self.run_
+        self.given = set(given)
         places = {a.arg: a for a in ast.walk(self.forward_node.args) if isinstance(a, ast.arg)}
-        leaves: dict[str, int] = {}
+        leaves: dict[str, int] = dict(made or {})
         arguments = {
             name: self.adopted(name, value, places.get(name.partition("[")[0], self.forward_node), leaves)
             for name, value in given.items()
         }
-        context = (Context(len(given)),) if self.pair.backward.context else ()
+        back = self.pair.backward
+        context = (Context(len(given)),) if back is not None and back.context else ()
         result: list[Any] = []
-        trace = run.guarded(lambda: result.append(self.forward(arguments, context)))
-        if trace.error is not None:
-            return Called(trace)
+        error = run.attempt(lambda: result.append(self.forward(arguments, context)))
+        if error is not None:
+            return Called(run.tracer.finish(error))
+        if back is None:
+            return self.both(result[0], leaves)
         outputs, saved = self.split(result[0])
         found = roles.roles(
-            self.pair.backward, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
+            back, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
         )
         several = len(found.upstream)
         if several > 1 and len(outputs) == 1 and saved:
@@ -135,12 +171,33 @@ class Caller:
         loss = self.loss(outputs, values)
         calls = self.backward_arguments(found, arguments, values, saved, outputs)
         answer: list[Any] = []
-        trace = run.guarded(lambda: answer.append(self.backward(calls, context)))
-        called = Called(trace, loss)
-        if trace.error is None:
-            Returned(self, leaves, called).bind(answer[0])
-            called.trace = run.tracer.finish()
+        error = run.attempt(lambda: answer.append(self.backward(calls, context)))
+        called = Called(EMPTY, loss)
+        if error is None:
+            Returned(self, self.all_leaves(leaves), called).bind(answer[0])
+        called.trace = run.tracer.finish(error)
         return called
+
+    def both(self, result: Any, leaves: Mapping[str, int]) -> Called:
+        """One function that works out the loss and its gradients, and returns them in this order."""
+        if not isinstance(result, tuple | list) or len(result) < 2:
+            hint = "name the function that works out the gradients, with --backward, or backward="
+            raise self.error("forward", "forward returns no gradients beside its value", hint=hint)
+        loss, *rest = result
+        if isinstance(loss, Value) and np.size(loss.raw) > 1:
+            raise self.error("forward", "what is returned first is the loss, and this is an array of several numbers")
+        self.refuse_outputs([loss])
+        called = Called(EMPTY, self.loss([loss], []))
+        returned = Returned(self, self.all_leaves(leaves), called, first=1)
+        returned.bind(rest[0] if len(rest) == 1 else tuple(rest))
+        called.trace = self.run_.tracer.finish()
+        return called
+
+    def all_leaves(self, leaves: Mapping[str, int]) -> dict[str, int]:
+        """The inputs, and then the parameters that the functions found for themselves: in an object, or global."""
+        taken = set(leaves.values())
+        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves if leaf.step not in taken}
+        return {**own, **leaves} if not leaves else {**leaves, **{n: i for n, i in own.items() if n not in leaves}}
 
     # --- forward ------------------------------------------------------------------------------------------------
 
@@ -151,14 +208,22 @@ class Caller:
             return {k: self.adopted(f'{name}["{k}"]', v, at, leaves) for k, v in value.items()}
         if type(value) in (list, tuple):
             return type(value)(self.adopted(f"{name}[{i}]", v, at, leaves) for i, v in enumerate(value))
-        if self.pair.is_torch and type(value) is float:
-            value = Tensor(run.tracer, np.asarray(value), dtype="float64")
-        elif isinstance(value, np.ndarray):
-            value = np.float64(value)
-        made = run.named(name, value, at)
+        made = run.named(name, self.kind(value), at)
         if isinstance(made, Value):
             leaves[name] = made.place
         return made
+
+    def kind(self, value: Any) -> Any:
+        """A number as what the functions take: torch's functions take tensors; an array of no axes is a number."""
+        if isinstance(value, np.ndarray | np.generic) and not np.ndim(value):
+            value = np.float64(value) if value.dtype.kind == "f" else value.item()
+        plain = type(value) is float or isinstance(value, np.ndarray | np.floating)
+        if self.tensors and plain:
+            whole = isinstance(value, np.ndarray) and value.dtype.kind in "iub"
+            dtype = str(value.dtype) if isinstance(value, np.ndarray | np.floating) else "float64"
+            data = np.asarray(value) if whole else np.asarray(value, dtype=np.float64)
+            return Tensor(self.run_.tracer, data, dtype=dtype)
+        return value
 
     def forward(self, arguments: Mapping[str, Any], context: tuple[Any, ...]) -> Any:
         part = self.pair.forward
@@ -211,11 +276,9 @@ class Caller:
         for output in outputs:
             if output is None:
                 raise self.error("forward", "forward returns None where a number is needed")
-            if isinstance(output, np.ndarray) or (isinstance(output, Value) and np.ndim(output.raw)):
-                raise self.error("forward", "forward returns an array: arrays are not diagnosed yet", Unsupported)
             if not isinstance(output, Value) or output.step is None or not self.run_.tracer.varies[output.step]:
                 kind = type(output).__name__
-                plain = isinstance(output, int | float)
+                plain = isinstance(output, int | float | Value | np.ndarray)
                 message = "forward's result does not depend on any input" if plain else f"forward returns a {kind}"
                 raise self.error("forward", message + ("" if plain else " where a number is needed"))
 
@@ -237,8 +300,8 @@ class Caller:
             return []
         given = list(self.upstream.values()) if isinstance(self.upstream, Mapping) else self.upstream
         given = list(given) if isinstance(given, list | tuple) else [given]
-        if given == [None]:
-            given = [UPSTREAM + n for n in range(len(outputs))]
+        if len(given) == 1 and given[0] is None:
+            given = self.own_upstreams(outputs)
         spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
         if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
             message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"
@@ -248,11 +311,23 @@ class Caller:
         for n, value in enumerate(given):
             parameter = names[0] if spread else names[n]
             name = f"{parameter.name}[{n}]" if spread else parameter.name
-            roles.refuse_array(name, value)
-            made: Any = value.detach() if is_tensor(value) else float(value)
-            if self.pair.is_torch and not is_tensor(made):
-                made = Tensor(self.run_.tracer, np.asarray(made), dtype="float64")
+            made: Any = value.detach() if is_tensor(value) else np.asarray(value, dtype=np.float64)
+            wanted = np.shape(outputs[n].raw)
+            if tuple(made.shape) not in ((), wanted):
+                message = f"the upstream gradient given has shape {tuple(made.shape)}, and the output {wanted}"
+                raise self.error("forward", message)
+            if not is_tensor(made):
+                made = self.kind(np.broadcast_to(made, wanted).copy())
             out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
+        return out
+
+    def own_upstreams(self, outputs: Sequence[Any]) -> list[Any]:
+        """Of our choice: nothing special about any entry, so that nothing forgotten or summed wrongly is hidden."""
+        source = np.random.default_rng(SEED)
+        out: list[Any] = []
+        for n, output in enumerate(outputs):
+            shape = np.shape(output.raw)
+            out.append(np.round(source.standard_normal(shape), 6) if shape else UPSTREAM + n)
         return out
 
     def loss(self, outputs: Sequence[Any], values: Sequence[Any]) -> str:
@@ -269,16 +344,30 @@ class Caller:
         total = outputs[0]
         if values:
             begin = len(tr.builder.steps)
-            total = outputs[0] * values[0]
-            for output, value in zip(outputs[1:], values[1:], strict=True):
-                total = total + output * value
+            parts = [self.weighed(o, v) for o, v in zip(outputs, values, strict=True)]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part
             for i in range(begin, len(tr.builder.steps)):
                 tr.builder.steps[i] = replace(tr.builder.steps[i], span=span)
         elif len(outputs) > 1:
             raise self.error("backward", "forward has several outputs, and backward takes no upstream gradients")
+        elif np.size(total.raw) == 1 and np.shape(total.raw):
+            total = self.summed(total)
+        elif np.shape(total.raw):
+            # A function of single numbers, applied to many: each result is differentiated by its own number.
+            total = self.summed(total)
         name = next(w for w in ("loss", "L", "objective", "total_loss", "the_loss") if w not in taken)
         tr.bind(name, total.step, span, span.line, "", "")
         return name
+
+    def weighed(self, output: Any, value: Any) -> Any:
+        """The part of the loss that one output has: its product with the gradient that flows in."""
+        product = output * value
+        return self.summed(product) if np.shape(product.raw) else product
+
+    def summed(self, value: Any) -> Any:
+        return Recorder(self.run_.tracer).sum(value)
 
     def backward_arguments(
         self, found: roles.Roles, arguments: Mapping[str, Any], upstream: Sequence[Any], saved: Sequence[Any],
@@ -299,6 +388,7 @@ class Caller:
 
     def backward(self, values: Mapping[str, Any], context: tuple[Any, ...]) -> Any:
         part = self.pair.backward
+        assert part is not None
         function = self.run_.convert(part.function, "backward")
         positional: list[Any] = []
         keywords: dict[str, Any] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.errors import SymgradError
+from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.sites import Site
 from symgrad.frontends.trace.values import Value
 
@@ -24,14 +25,22 @@ class Returned:
         caller: what ran the functions.
         leaves: the steps of the inputs, by name.
         called: is extended.
+        first: in one function that returns its value and then the gradients, how many are no gradients.
     """
 
-    def __init__(self, caller: Caller, leaves: Mapping[str, int], called: Called) -> None:
-        self.caller, self.leaves, self.called = caller, leaves, called
-        self.names = list(leaves)
+    def __init__(self, caller: Caller, leaves: Mapping[str, int], called: Called, first: int = 0) -> None:
+        self.caller, self.leaves, self.called, self.first = caller, leaves, called, first
         self.tr = caller.run_.tracer
-        node = caller.run_.returned_at.get("backward")
-        self.whole: ast.AST = node.value if node is not None and node.value is not None else caller.place("backward")
+        loss = next(b.step for b in reversed(self.tr.bindings) if b.name == called.loss)
+        needed = self.tr.builder.build(loss).ancestors(loss)
+        self.names = [n for n, i in leaves.items() if needed[i] or n.partition("[")[0] in caller.given]
+        which = "forward" if first else "backward"
+        node = caller.run_.returned_at.get(which)
+        whole: ast.AST = node.value if node is not None and node.value is not None else caller.place(which)
+        if first and isinstance(whole, ast.Tuple) and len(whole.elts) > first:
+            rest = whole.elts[first:]
+            whole = rest[0] if len(rest) == 1 else ast.copy_location(ast.Tuple(rest, ast.Load()), rest[0])
+        self.whole: ast.AST = whole
 
     def bind(self, answer: Any) -> None:
         """Bind each returned gradient.
@@ -57,14 +66,16 @@ class Returned:
             if tr.builder.build(loss).ancestors(loss)[self.leaves[owner]]:
                 self.called.missing.append((owner, span))
             return
-        if isinstance(value, np.ndarray) or (isinstance(value, Value) and np.ndim(value.raw)):
-            raise self.caller.error("backward", f"the gradient of '{owner}' is an array, and '{owner}' is a number")
+        if isinstance(value, np.ndarray):
+            value = Array(tr, value)
         if isinstance(value, Value) and value.step is not None and tr.varies[value.step]:
             # A step of its own: a right value that is returned in the wrong place is wrong here, not where it is made.
-            step = tr.emit("alias", (value.step,), float(value.raw), span=span)
+            raw = value.raw if np.ndim(value.raw) else float(value.raw)
+            step = tr.emit("alias", (value.step,), raw, span=span)
             tr.bind(label, step, span, span.line, "", "")
         elif isinstance(value, int | float | Value):
-            plain = float(value.raw if isinstance(value, Value) else value)
+            raw = value.raw if isinstance(value, Value) else value
+            plain = Array(tr, np.array(raw, dtype=np.float64)) if np.ndim(raw) else float(raw)
             run.bound(Site(label, at, span.line, literal=True), label, plain, "")
         else:
             kind = type(value).__name__
@@ -77,13 +88,14 @@ class Returned:
         if isinstance(answer, Mapping):
             written = zip(whole.keys, whole.values, strict=True) if isinstance(whole, ast.Dict) else ()
             at = {k.value: v for k, v in written if isinstance(k, ast.Constant)}
-            for key, value in answer.items():
-                owner = meant(str(key), self.names)
-                if owner is None:
-                    known = ", ".join(self.names)
-                    message = f'backward returns "{key}", which is the gradient of none of the inputs {known}'
-                    raise self.caller.error("backward", message, hint="name them dx, grad_x or x")
-                yield f'return["{key}"]', owner, value, at.get(key, whole)
+            owners = {key: meant(str(key), self.names) for key in answer}
+            if not any(owners.values()):
+                known, keys = ", ".join(self.names), ", ".join(f'"{key}"' for key in list(answer)[:4])
+                message = f"backward returns {keys}, which are gradients of none of the inputs {known}"
+                raise self.caller.error("backward", message, hint="name them dx, grad_x or x")
+            for key, owner in owners.items():
+                if owner is not None:  # the others are gradients of what lies between
+                    yield f'return["{key}"]', owner, answer[key], at.get(key, whole)
             return
         if type(answer) in (tuple, list):
             labels = [f"return[{i}]" for i in range(len(answer))]
@@ -109,15 +121,29 @@ class Returned:
                 message = f"the gradients are returned in the order {words}, which is not that of the inputs"
                 self.called.notes.append((message, span))
             return called
-        whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith("int")}
-        told = [n for n in names if n.partition("[")[0] not in caller.defaults]
-        for wanted in (told, names, *([n for n in some if n not in whole_numbers] for some in (told, names))):
+        inputs = [n for n in names if n.partition("[")[0] in caller.given]
+        whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith(("int", "bool"))}
+        told = [n for n in inputs if n.partition("[")[0] not in caller.defaults]
+        for wanted in (told, inputs, *([n for n in s if n not in whole_numbers] for s in (told, inputs, names))):
             if len(answer) == len(wanted):
-                return wanted
+                return self.fitting(wanted, answer)
+        names = inputs or names
         example = ", ".join(f'"d{n}"' for n in names[: len(answer)])
-        message = f"backward returns {len(answer)} values for {len(names)} inputs ({', '.join(names)})"
+        who = "forward" if self.first else "backward"
+        message = f"{who} returns {len(answer)} {'gradients' if self.first else 'values'} for {len(names)} inputs ({', '.join(names)})"
         hint = f"say which they are, for example returns=({example},)" if len(answer) < len(names) else ""
-        raise caller.error("backward", message, hint=hint)
+        raise caller.error(who, message, hint=hint)
+
+    def fitting(self, wanted: list[str], answer: Sequence[Any]) -> list[str]:
+        """The inputs in an order in which the shapes are those of the gradients, where there is just one such."""
+        shapes = {n: self.tr.builder.steps[self.leaves[n]].shape for n in wanted}
+        have = [np.shape(v.raw if isinstance(v, Value) else v) if v is not None else None for v in answer]
+        if all(h is None or h == shapes[n] for h, n in zip(have, wanted, strict=True)) or None in have:
+            return wanted
+        found = [[n for n in wanted if shapes[n] == h] for h in have]
+        if all(len(f) == 1 for f in found) and len({f[0] for f in found}) == len(wanted):
+            return [f[0] for f in found]
+        return wanted
 
     def told(self, returns: Sequence[str], count: int) -> list[str | None]:
         if len(returns) != count:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-import numpy as np
-
-from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.functions import plain_function
-from symgrad.frontends.trace.trusted import is_tensor
 
 #: What an output is called that forward does not name.
 _OUTPUTS = frozenset({"y", "out", "output", "result"})
@@ -32,15 +29,19 @@ class Part:
         function: the plain Python function.
         first: what is passed before everything else: the object of a method, or nothing.
         context: its next parameter is torch's ``ctx``.
+        known: its parameters, where they have been looked up already.
     """
 
     function: FunctionType
     first: tuple[Any, ...] = ()
     context: bool = False
+    known: tuple[inspect.Parameter, ...] | None = None
 
     @property
     def parameters(self) -> list[inspect.Parameter]:
         """Those that the caller fills."""
+        if self.known is not None:
+            return list(self.known[len(self.first) + self.context :])
         found = list(inspect.signature(self.function, follow_wrapped=False).parameters.values())
         return found[len(self.first) + self.context :]
 
@@ -50,13 +51,13 @@ class Pair:
     """What is to be checked.
 
     Attributes:
-        forward, backward: the functions.
+        forward, backward: the functions; no backward where forward returns the loss and its gradients.
         setup: of a torch.autograd.Function of the newer kind, its ``setup_context``.
         is_torch: it is a torch.autograd.Function: gradients come in the order of the inputs, whatever they are called.
     """
 
     forward: Part
-    backward: Part
+    backward: Part | None
     setup: Part | None = None
     is_torch: bool = False
 
@@ -69,6 +70,8 @@ def pair(forward: Any, backward: Any = None) -> Pair:
     """
     if backward is None:
         owner = forward
+        if inspect.isroutine(owner):
+            return Pair(_part(owner), None)
         if not hasattr(owner, "forward") or not hasattr(owner, "backward"):
             raise SymgradError("give forward and backward, or an object that has methods of these names")
         if isinstance(owner, type):
@@ -119,7 +122,6 @@ def bound_inputs(part: Part, inputs: Any) -> dict[str, Any]:
 
     Raises:
         SymgradError: they do not fit.
-        Unsupported: one is an array.
     """
     parameters = part.parameters
     names = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
@@ -147,28 +149,7 @@ def bound_inputs(part: Part, inputs: Any) -> dict[str, Any]:
     ]  # fmt: skip
     if missing:
         raise SymgradError(f"there is no value for forward's parameter '{missing[0]}'")
-    for name, value in found.items():
-        refuse_array(name, value)
     return found
-
-
-def refuse_array(name: str, value: Any) -> None:
-    """Numbers, and things that are none, pass.
-
-    Raises:
-        Unsupported: it is an array or tensor of one dimension or more, or holds one.
-    """
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            refuse_array(f"{name}[{key!r}]", inner)
-    elif isinstance(value, list | tuple):
-        for i, inner in enumerate(value):
-            refuse_array(f"{name}[{i}]", inner)
-    elif (isinstance(value, np.ndarray) or is_tensor(value)) and tuple(value.shape):
-        raise Unsupported(
-            f"'{name}' is an array of shape {tuple(value.shape)}: arrays are not diagnosed yet",
-            hint="give single numbers for now",
-        )
 
 
 # --- what backward is called with -----------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
+from symgrad.frontends.plan import Plan
+from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CODE_NAME
@@ -99,13 +101,19 @@ class Sandbox:
                     stream.close()
         self.process.wait()
 
-    def run(self, source: str, filename: str) -> Trace:
+    def run(self, source: str, filename: str, plan: Plan | None = None) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
+
+        With a plan the functions that it names are called when the script has ended, and they are the trace.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
         """
-        request = {"source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory}
+        request = {
+            "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
+            "plan": None if plan is None else plan.to_json(),
+            "siblings": _siblings(filename, source).to_json(),
+        }  # fmt: skip
         try:
             answer = self._exchange(json.dumps(request).encode())
         finally:
@@ -181,11 +189,16 @@ def run_file(path: str | os.PathLike[str], *, timeout: float = 20.0, memory_mb: 
 
 
 def run_source(
-    source: str, filename: str = "<script>", *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB
+    source: str,
+    filename: str = "<script>",
+    *,
+    timeout: float = 20.0,
+    memory_mb: int = DEFAULT_MEMORY_MB,
+    plan: Plan | None = None,
 ) -> Trace:
-    """Trace a script's text in the sandbox; see :func:`run_file`."""
+    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run` for ``plan``."""
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
-        return sandbox.run(source, filename)
+        return sandbox.run(source, filename, plan)
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
@@ -229,6 +242,11 @@ def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     if len(data) > most:
         raise SymgradError(f"{name} is too long to be traced")
     return data
+
+
+def _siblings(filename: str, source: str) -> Siblings:
+    """The files beside a file that it imports; none where the text is not a file's."""
+    return siblings(filename, source) if os.path.isfile(filename) else Siblings()
 
 
 def _path() -> list[str]:

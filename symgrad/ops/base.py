@@ -27,6 +27,10 @@ class Math(Protocol):
     def __getattr__(self, name: str) -> Callable[..., Any]: ...
 
 
+#: The op that only gives its input another name.
+COPY = "alias"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A condition on an op's inputs: ``expr(m, *inputs)`` stands in ``relation`` to zero.

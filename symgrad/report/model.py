@@ -166,6 +166,18 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchecked:
+    """An assignment that may be a derivative, and that nothing is said about: it was not recognised as one.
+
+    Attributes:
+        name: what is assigned to; span: where.
+    """
+
+    name: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of a check.
 
@@ -181,6 +193,7 @@ class Report:
         gradients, steps, backward, findings: see their classes.
         manual_source: the text of the manual derivation, if it is another one than ``source``.
         confirmed: the names of manual lines that are right.
+        unchecked: manual lines of which nothing is known, right or wrong.
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
@@ -204,6 +217,7 @@ class Report:
     rows: tuple[Row, ...] = field(repr=False)
     manual_source: str = field(default="", repr=False)
     confirmed: tuple[str, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from symgrad.report.diagnostics import print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
-from symgrad.report.moving import joined
+from symgrad.report.moving import in_cells, joined
 
 T = TypeVar("T")
 
@@ -87,15 +87,30 @@ def _manual(console: Console, report: Report) -> None:
         verdict = report.verdict if report.verdict != "undefined" else "agree"
         count = len(report.confirmed)
         words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
-        console.print(Text.assemble((f"{MARK[verdict]} {verdict}", STYLE[verdict]), f": {words}\n"))
+        head = Text.assemble((f"{MARK[verdict]} {verdict}", STYLE[verdict]), f": {words}")
+        if report.unchecked:
+            head.append(" in them; ")
+            head.append("not everything was checked", STYLE["undefined"])
+        elif any(f.code == "stopped" for f in report.findings):
+            head.append(" in them; ")
+            head.append("the rest did not run", STYLE["undefined"])
+        console.print(head.append("\n"))
     elif not roots and not any(f.mistake for f in report.findings):
         console.print(Text("? nothing to check: no line was recognised as a derivative\n", STYLE["undefined"]))
     print_findings(console, report)
     if report.confirmed and report.is_code:
         console.print(Text.assemble(("right: ", "green"), joined(report.confirmed)))
+    if report.unchecked:
+        console.print(Text.assemble(("not checked: ", _STYLE["undefined"]), _unchecked(report)))
     for gradient in report.gradients if report.is_code else ():
         if gradient.witnesses:
             _witnesses(console, report, gradient)
+
+
+def _unchecked(report: Report) -> str:
+    """What was not recognised, and where."""
+    shown = [f"{in_cells((u.span.line,), (u.span.cell,))} `{u.name}`" for u in report.unchecked]
+    return f"{joined(shown)}; not recognised as a derivative of anything, so neither right nor wrong"
 
 
 def _example(report: Report) -> str:

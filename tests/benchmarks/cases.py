@@ -49,6 +49,11 @@ class Mutant:
         """File and lines."""
         return f"{self.case.name}:{'+'.join(str(e.line) for e in self.edits)}"
 
+    def is_right(self, source: str) -> bool:
+        """Whether a text works out the right derivatives."""
+        found = outcome(self.case, source)
+        return found is not None and all(close(a, b, CHANGED) for a, b in zip(found, expected(self.case), strict=True))
+
     @property
     def accepted(self) -> tuple[frozenset[int], ...]:
         """For each edit the lines of which exactly one must be reported."""

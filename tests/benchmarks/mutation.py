@@ -41,11 +41,20 @@ class Edit:
     dropped: str = ""
     #: Lines of which any is as good as `line`: only for a dropped statement.
     instead: tuple[int, ...] = ()
+    #: Other lines that it replaces as a whole, with their new text: for two lines that change places.
+    others: tuple[tuple[int, str], ...] = ()
 
     def apply(self, lines: list[str]) -> None:
         """Make the change in the lines of the file."""
         old = lines[self.line - 1]
         lines[self.line - 1] = old[: self.column] + self.text + old[self.end :]
+        for number, text in self.others:
+            lines[number - 1] = text
+
+    @property
+    def changed(self) -> frozenset[int]:
+        """The lines that it changes."""
+        return frozenset((self.line, *(number for number, _ in self.others)))
 
 
 @dataclass(frozen=True)
@@ -101,14 +110,14 @@ def edits(place: Place) -> Iterator[Edit]:
         if isinstance(value, ast.Lambda):
             yield from _within(place, value.body)
         return
-    yield from _whole(place, value)
+    yield from whole(place, value)
     if isinstance(stmt, ast.AugAssign):
-        yield from _augmented(place, stmt)
+        yield from augmented(place, stmt)
     yield from _within(place, value)
 
 
 def value_of(stmt: ast.stmt) -> ast.expr | None:
-    """The expression that a statement computes: the value assigned, returned or appended."""
+    """The expression that a statement computes: the value assigned, returned, appended, or added by ``np.add.at``."""
     match stmt:
         case ast.Assign(targets=[ast.Tuple()]):
             return None
@@ -116,10 +125,12 @@ def value_of(stmt: ast.stmt) -> ast.expr | None:
             return stmt.value
         case ast.Expr(value=ast.Call(func=ast.Attribute(attr="append"), args=[value])):
             return value
+        case ast.Expr(value=ast.Call(func=ast.Attribute(attr="at"), args=[_, _, value])):
+            return value
     return None
 
 
-def _whole(place: Place, value: ast.expr) -> Iterator[Edit]:
+def whole(place: Place, value: ast.expr) -> Iterator[Edit]:
     """The line as a whole: scale and sign."""
     text = place.text(value)
     tight = f"({text})" if isinstance(value, ast.BinOp | ast.IfExp | ast.UnaryOp) else text
@@ -133,7 +144,7 @@ def _whole(place: Place, value: ast.expr) -> Iterator[Edit]:
         yield from place.edit(value, new, "sign-line", sign, "the line negated", scope=WHOLE)
 
 
-def _augmented(place: Place, stmt: ast.AugAssign) -> Iterator[Edit]:
+def augmented(place: Place, stmt: ast.AugAssign) -> Iterator[Edit]:
     """``+=`` and its kin."""
     a = place.line.index("=", stmt.target.end_col_offset) - 1
     target, value = place.text(stmt.target), place.text(stmt.value)
@@ -165,7 +176,7 @@ def _within(place: Place, value: ast.expr) -> Iterator[Edit]:
     for node in ast.walk(value):
         match node:
             case ast.BinOp():
-                yield from _binary(place, node)
+                yield from binary(place, node)
             case ast.UnaryOp(op=ast.USub()):
                 yield from place.edit(
                     node, place.text(node.operand), "sign-term", ("sign", "wrong-formula"), "a minus sign is lost"
@@ -173,19 +184,19 @@ def _within(place: Place, value: ast.expr) -> Iterator[Edit]:
             case ast.Name(ctx=ast.Load()) if not isinstance(place.parents.get(node), ast.Attribute | ast.Subscript):
                 yield from _name(place, node)
             case ast.Subscript(ctx=ast.Load()):
-                yield from _index(place, node)
+                yield from index(place, node)
             case ast.IfExp():
-                yield from _choice(place, node, node.body, node.orelse, place.text(node.test))
+                yield from choice(place, node, node.body, node.orelse, place.text(node.test))
             case ast.Call(func=ast.Attribute(attr="where"), args=[test, yes, no]):
-                yield from _choice(place, node, yes, no, place.text(test))
+                yield from choice(place, node, yes, no, place.text(test))
             case ast.Call(func=func, args=[argument]):
-                yield from _function(place, node, func, argument)
+                yield from function(place, node, func, argument)
             case ast.Compare(ops=[ast.Gt()], left=left, comparators=[right]):
                 new = f"{place.text(left)} < {place.text(right)}"
                 yield from place.edit(node, new, "wrong-formula", FORMULAS, "the condition is turned round")
 
 
-def _binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
+def binary(place: Place, node: ast.BinOp) -> Iterator[Edit]:
     left, right = place.text(node.left), place.text(node.right)
     whole = place.text(node)
     match node.op:
@@ -289,7 +300,7 @@ def _name(place: Place, node: ast.Name) -> Iterator[Edit]:
             yield from place.edit(node, new, "wrong-variable", kinds, f"{new} for {node.id}")
 
 
-def _index(place: Place, node: ast.Subscript) -> Iterator[Edit]:
+def index(place: Place, node: ast.Subscript) -> Iterator[Edit]:
     """The neighbouring time step."""
     index, base = place.text(node.slice), place.text(node.value)
     match node.slice:
@@ -306,7 +317,7 @@ def _index(place: Place, node: ast.Subscript) -> Iterator[Edit]:
         yield from place.edit(node.slice, new, "time-step", kinds, f"{base}[{new}] for {base}[{index}]")
 
 
-def _choice(place: Place, node: ast.expr, yes: ast.expr, no: ast.expr, test: str) -> Iterator[Edit]:
+def choice(place: Place, node: ast.expr, yes: ast.expr, no: ast.expr, test: str) -> Iterator[Edit]:
     """A mask: left out, or its branches changed over."""
     kinds = ("missing-factor", "wrong-formula")
     mask = f"the mask {test} is left out"
@@ -322,7 +333,7 @@ def _choice(place: Place, node: ast.expr, yes: ast.expr, no: ast.expr, test: str
 SWAPS = {"sin": "cos", "cos": "sin", "exp": "log1p", "sqrt": "log", "log": "sqrt", "tanh": "sin"}
 
 
-def _function(place: Place, node: ast.Call, func: ast.expr, argument: ast.expr) -> Iterator[Edit]:
+def function(place: Place, node: ast.Call, func: ast.expr, argument: ast.expr) -> Iterator[Edit]:
     """Another function's value, or its argument for its value."""
     name = func.attr if isinstance(func, ast.Attribute) else func.id if isinstance(func, ast.Name) else ""
     if name in SWAPS:

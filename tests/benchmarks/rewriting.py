@@ -10,7 +10,7 @@ import ast
 import copy
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.corpus import Derivation
@@ -99,11 +99,32 @@ def _parsed(text: str) -> ast.expr:
     return ast.parse(text, mode="eval").body
 
 
-def rewrites(case: Derivation, source: str, rng: random.Random) -> Iterator[Rewrite]:
+#: More operators: what else one expression, or one statement, may be written as.
+Expressions = Callable[[_At, ast.expr], Iterator[tuple[str, str]]]
+Statements = Callable[[_At], Iterator[tuple[str, list[str]]]]
+
+
+def manual_lines(source: str) -> frozenset[int]:
+    """The lines of the hand-written parts, by their marks."""
+    found, inside = set(), False
+    for number, line in enumerate(source.split("\n"), 1):
+        inside = line.strip() == "# --- manual" or (inside and line.strip() != "# --- end")
+        if inside:
+            found.add(number)
+    return frozenset(found)
+
+
+def rewrites(
+    case: Derivation,
+    source: str,
+    rng: random.Random,
+    expressions: Expressions | None = None,
+    statements: Statements | None = None,
+) -> Iterator[Rewrite]:
     """Proposals for a source, which may have been rewritten before."""
     tree = ast.parse(source)
     lines = source.split("\n")
-    last = next((i for i, line in enumerate(lines, 1) if line.strip() == "# --- end"), len(lines) + 1)
+    manual = manual_lines(source)
     names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
         n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)
     }
@@ -117,28 +138,30 @@ def rewrites(case: Derivation, source: str, rng: random.Random) -> Iterator[Rewr
     for block in blocks:
         for k, stmt in enumerate(block):
             value = value_of(stmt)
-            if value is None or not case.first < stmt.lineno < last or stmt.lineno != stmt.end_lineno:
+            if value is None or stmt.lineno not in manual or stmt.lineno != stmt.end_lineno:
                 continue
             indent = lines[stmt.lineno - 1][: stmt.col_offset]
             at = _At(stmt, value, indent, forward, frozenset(names), rng, library)
-            for operator, text in _statement(at):
+            for operator, text in _statement(at, expressions):
+                yield Rewrite(operator, stmt.lineno, stmt.lineno, tuple(text))
+            for operator, text in statements(at) if statements else ():
                 yield Rewrite(operator, stmt.lineno, stmt.lineno, tuple(text))
             yield from _inlined(at, block[k + 1 :], lines)
     yield from _renames(case, tree, rng, names)
-    yield from _hoisted(case, tree, lines, rng, names, last)
+    yield from _hoisted(tree, lines, rng, names, manual)
 
 
 def _renames(case: Derivation, tree: ast.Module, rng: random.Random, names: set[str]) -> Iterator[Rewrite]:
     """Any name that the script assigns, but no input's (those are how the derivatives are checked) nor a keyword's."""
     keywords = {k.arg for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords}
     defined = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    inputs = {re.split(r"[\[.]", x)[0] for x in case.inputs}
+    inputs = {re.split(r"[\[.]", x)[0] for x in case.inputs} | set(getattr(case, "variables", ()))
     free = [n for n in ODD_NAMES if n not in names]
     for name in sorted(defined - keywords - inputs - {"_"}):
         yield Rewrite("rename", rename=(name, rng.choice(free)))
 
 
-def _statement(at: _At) -> Iterator[tuple[str, list[str]]]:
+def _statement(at: _At, expressions: Expressions | None = None) -> Iterator[tuple[str, list[str]]]:
     """What can be done to one statement alone."""
     value = at.value
     if isinstance(at.stmt, ast.AugAssign):
@@ -153,7 +176,7 @@ def _statement(at: _At) -> Iterator[tuple[str, list[str]]]:
     for node in ast.walk(value):
         if not isinstance(node, ast.expr) or isinstance(node, ast.Lambda):
             continue
-        for operator, new in _expression(at, node):
+        for operator, new in (*_expression(at, node), *(expressions(at, node) if expressions else ())):
             yield operator, [at.line(_Replace(node, _parsed(new)).visit(value))]
         inside = any(isinstance(n, ast.Lambda) for n in ast.walk(value))
         if isinstance(node, ast.BinOp | ast.Call) and node is not value and not inside:
@@ -335,13 +358,13 @@ def _inlined(at: _At, after: Sequence[ast.stmt], lines: list[str]) -> Iterator[R
 
 
 def _hoisted(
-    case: Derivation, tree: ast.Module, lines: list[str], rng: random.Random, names: set[str], last: int
+    tree: ast.Module, lines: list[str], rng: random.Random, names: set[str], manual: frozenset[int]
 ) -> Iterator[Rewrite]:
     """A sub-expression that occurs twice, once computed."""
     found: dict[str, list[ast.expr]] = {}
     for stmt in tree.body:
         value = value_of(stmt)
-        if value is None or not case.first < stmt.lineno < last:
+        if value is None or stmt.lineno not in manual:
             continue
         for node in ast.walk(value):
             if isinstance(node, ast.BinOp | ast.Call):

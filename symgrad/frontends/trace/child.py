@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -62,11 +63,13 @@ def load() -> Any:
     for name in hollow:
         sys.modules[name] = _Hollow(name)
     try:
+        import symgrad.frontends.driving
         from symgrad.frontends.tracing import trace_unchecked
     except Exception:
         # Some declaration does more with them at import than naming: then they are loaded after all.
         for name in [*hollow, *(m for m in sys.modules if m.startswith("symgrad."))]:
             sys.modules.pop(name, None)
+        import symgrad.frontends.driving  # noqa: F401
         from symgrad.frontends.tracing import trace_unchecked
     return trace_unchecked
 
@@ -142,15 +145,29 @@ class Wall:
 
     def __init__(self, tracer: Any) -> None:
         self.closed = False
-        self.begun = False
+        #: How often code may still be started: once for the script, and once for each file that it imports.
+        self.runs = 1
         self.tracer = tracer
         sys.addaudithook(self.event)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[None]:
+        """While our own code looks into functions. No code of the script's runs in it."""
+        before, self.closed = self.closed, False
+        try:
+            yield
+        finally:
+            self.closed = before
+
+    def renew(self, tracer: Any, runs: int) -> None:
+        """The script is about to be run, for another recorder; with so many files."""
+        self.tracer, self.runs = tracer, runs
 
     def event(self, name: str, details: tuple[Any, ...]) -> None:
         if not self.closed or name in HARMLESS or (name == "object.__getattr__" and details[1] in OURS):
             return
-        if name == "exec" and not self.begun:
-            self.begun = True  # the script itself
+        if name == "exec" and self.runs > 0:
+            self.runs -= 1  # the script itself, or a file that it imports
             return
         # Saying why reads frames again.
         self.closed = False
@@ -178,9 +195,8 @@ def main() -> None:
     os.close(nothing)
     load()
     warm()
+    from symgrad.frontends.siblings import Siblings
     from symgrad.frontends.trace.data import Trace, TraceError
-    from symgrad.frontends.trace.run import Run
-    from symgrad.frontends.trace.stop import Stop
     from symgrad.graph import Graph
 
     seconds = float(request["timeout"])
@@ -189,20 +205,57 @@ def main() -> None:
     faulthandler.enable(file=2)
     watch(seconds)
     limit(int(request["memory"]), seconds)
-    run = Run(str(request["source"]), str(request["filename"]))
+    source, filename = str(request["source"]), str(request["filename"])
+    siblings = Siblings.from_json(request["siblings"])
+    wall = Wall(None)
+    document: dict[str, Any]
+    try:
+        if request["plan"] is None:
+            document = traced(source, filename, siblings, wall).to_json()
+        else:
+            document = called(source, filename, siblings, wall, request["plan"]).to_json()
+    except MemoryError:
+        error = TraceError("limit", "the trace does not fit into the memory that the script may have")
+        document = Trace(Graph((), 0, source), (), error=error).to_json()
+    answer(out, document)
+
+
+def traced(source: str, filename: str, siblings: Any, wall: Wall) -> Any:
+    """The trace of a script."""
+    from symgrad.frontends.trace.run import Run
+    from symgrad.frontends.trace.stop import Stop
+
+    run = Run(source, filename, siblings)
     # What comes after the script's end is ours.
     run.ended = unwatch
-    wall = Wall(run.tracer)
+    wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
     try:
         code = run.compile()
     except Stop as e:
-        answer(out, run.tracer.finish(e.error).to_json())
-        return
+        return run.tracer.finish(e.error)
     # Never opened again: a generator of the script's may still be finalised while the answer is written.
     wall.closed = True
-    try:
-        document = run.execute(code).to_json()
-    except MemoryError:
-        error = TraceError("limit", "the trace does not fit into the memory that the script may have")
-        document = Trace(Graph((), 0, run.source), (), error=error).to_json()
-    answer(out, document)
+    return run.execute(code)
+
+
+def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str, Any]) -> Any:
+    """The trace of a file's functions, which are called when it has run."""
+    from symgrad.frontends.driving import Driver
+    from symgrad.frontends.plan import Plan
+    from symgrad.frontends.trace.hosting import Hosted
+    from symgrad.frontends.trace.stop import Stop
+
+    def start() -> tuple[Any, Any]:
+        with wall.opened():
+            run = Hosted(source, filename, siblings, wall.opened)
+            wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
+            try:
+                code = run.compile()
+            except Stop as e:
+                return run, e.error
+        wall.closed = True
+        return run, run.attempt(lambda: exec(code, run.namespace()))
+
+    trace = Driver(Plan.from_json(plan), start).drive()
+    unwatch()
+    return trace

@@ -86,11 +86,34 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """Functions of the traced file that were called when it had run: a forward and a backward pass.
+
+    Attributes:
+        forward, backward: their names, as in ``Affine.backward``; the second is empty where one function does both.
+        loss: the name under which what is differentiated is bound; empty where the run did not come so far.
+        gradients: name under which a returned gradient is bound -> the step that it is the gradient of.
+        missing: (input, place) of a gradient that should have been returned and was ``None``.
+        notes: what is to be said besides.
+        inputs: what the functions were called with, in words: ``x: 4x3``.
+    """
+
+    forward: str
+    backward: str
+    loss: str = ""
+    gradients: Mapping[str, int] = field(default_factory=dict)
+    missing: tuple[tuple[str, Span], ...] = ()
+    notes: tuple[tuple[str, Span], ...] = ()
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TraceError:
     """Why the run stopped.
 
     ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
-    memory, output, depth), ``"unsupported"`` (cannot be traced yet) or ``"exception"`` (the user's code raised).
+    memory, output, depth), ``"call"`` (its functions cannot be called as asked), ``"unsupported"`` (cannot be traced
+    yet) or ``"exception"`` (the user's code raised).
     """
 
     kind: str
@@ -101,7 +124,7 @@ class TraceError:
     @property
     def fatal(self) -> bool:
         """Nothing traced before it may be used."""
-        return self.kind in ("syntax", "refused", "limit")
+        return self.kind in ("syntax", "refused", "limit", "call")
 
     def exception(self, source: str) -> SymgradError:
         """The same as an exception to raise."""
@@ -125,6 +148,8 @@ class Trace:
         prints: what the script printed, line by line.
         notes: what was evaluated as a constant since it could not be traced.
         error: why the run stopped before its end; what was traced before it is kept.
+        call: of functions that were called, what became of that.
+        passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
     """
 
     graph: Graph
@@ -138,6 +163,8 @@ class Trace:
     prints: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     error: TraceError | None = None
+    call: Call | None = None
+    passes: tuple[tuple[str, str], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
@@ -163,7 +190,16 @@ class Trace:
             "prints": list(self.prints),
             "notes": [[n.message, span(n.span)] for n in self.notes],
             "error": None,
+            "call": None,
+            "passes": [list(p) for p in self.passes],
         }
+        if self.call is not None:
+            c = self.call
+            out["call"] = {
+                "forward": c.forward, "backward": c.backward, "loss": c.loss, "gradients": dict(c.gradients),
+                "missing": [[name, span(s)] for name, s in c.missing], "notes": [[t, span(s)] for t, s in c.notes],
+                "inputs": list(c.inputs),
+            }  # fmt: skip
         if self.error is not None:
             e = self.error
             out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint]
@@ -204,6 +240,14 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
     if data["error"] is not None:
         kind, message, where, hint = data["error"]
         error = TraceError(str(kind), str(message), span(where) if where is not None else None, str(hint))
+    call = None
+    if data["call"] is not None:
+        c = data["call"]
+        call = Call(
+            str(c["forward"]), str(c["backward"]), str(c["loss"]), {str(n): step(i) for n, i in c["gradients"].items()},
+            tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
+            tuple(str(t) for t in c["inputs"]),
+        )  # fmt: skip
     return Trace(
         graph=graph,
         values=tuple(_value_from_json(v) for v in data["values"]),
@@ -222,6 +266,8 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         prints=tuple(str(p) for p in data["prints"]),
         notes=tuple(Note(str(m), span(s)) for m, s in data["notes"]),
         error=error,
+        call=call,
+        passes=tuple((str(f), str(b)) for f, b in data["passes"]),
     )
 
 

@@ -20,6 +20,8 @@ from typing import Any
 from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.inert import NOTHING, Inert, Written, is_inert
+from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
@@ -106,6 +108,14 @@ class Guard(Numbers):
                 return obj.get(name)
         elif kind is Missing:
             obj.use()
+        elif kind is Inert:
+            return obj
+        elif kind is SourceModule or kind is Package:
+            if not name.startswith("__") and name in obj.table:
+                return obj.table[name]
+            raise AttributeError(f"module '{obj.name}' has no attribute '{name}'")
+        elif kind is Written and name in ("write", "flush"):
+            return getattr(obj, name)
         elif kind in self.classes:
             if self._own(name):
                 return getattr(obj, name)
@@ -186,6 +196,8 @@ class Guard(Numbers):
             attributes.put(obj, name, value)
         elif (type(obj) in self.classes or (isinstance(obj, type) and obj in self.classes)) and self._own(name):
             setattr(obj, name, value)
+        elif isinstance(obj, Inert):
+            pass
         elif isinstance(obj, Facade):
             self.tr.refuse(f"{obj.name}.{name} cannot be replaced")
         else:
@@ -216,7 +228,11 @@ class Guard(Numbers):
 
     def module(self, name: str) -> Any:
         if name not in self.modules:
-            if name in MODULES:
+            if name in ("builtins", "past.builtins", "six.moves"):
+                self.modules[name] = SourceModule(name, dict(self.names))
+            elif is_inert(name):
+                self.modules[name] = NOTHING
+            elif name in MODULES:
                 self.modules[name] = Facade(self.tr, name)
             else:
                 # Of Python's own modules most reach outside; a stranger's library is merely not traced.
@@ -239,7 +255,25 @@ class Guard(Numbers):
         found = self.module(module)
         if isinstance(found, Missing):
             return Missing(self.tr, dotted, found.message, found.kind)
-        return found.get(name)
+        if isinstance(found, Inert):
+            return found
+        return self.of_source(found, name) if isinstance(found, SourceModule) else found.get(name)
+
+    def of_source(self, module: SourceModule, name: str) -> Any:
+        """A name of a module that was run from its text."""
+        if name.startswith("__") or name not in module.table:
+            raise ImportError(f"cannot import name '{name}' from '{module.name}'")
+        return module.table[name]
+
+    def star(self, module: Any) -> dict[str, Any]:
+        """What ``from module import *`` brings."""
+        if isinstance(module, Missing):
+            module.use()
+        if isinstance(module, SourceModule):
+            return module.public()
+        if isinstance(module, Facade):
+            return {n: module.get(n) for n in module.names() if not n.startswith("_")}
+        return {}
 
     # --- text ---------------------------------------------------------------------------------------------------
 
@@ -330,6 +364,8 @@ class Guard(Numbers):
         table["bool"] = _wrap(self.boolean, "bool")
         table["getattr"] = _wrap(self.builtin_getattr, "getattr")
         table["format"] = format
+        # Python 2's, which much published code still has.
+        table["xrange"] = range
         # A notebook's own, which it need not import.
         table["display"] = table["print"]
         table["__name__"] = "__main__"

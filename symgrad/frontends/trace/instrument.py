@@ -19,6 +19,7 @@ GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_d
 BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "__sg_return__"
 INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
 IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
+STAR = "__sg_star__"
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -382,8 +383,15 @@ class _Rewriter(ast.NodeTransformer):
         if node.module == "__future__":
             return ast.copy_location(ast.Pass(), node)
         out: list[ast.stmt] = []
+        module = "." * node.level + (node.module or "")
         for alias in node.names:
-            value = self.call(FROM, node, self.constant(node.module, node), self.constant(alias.name, node))
+            if alias.name == "*":
+                if self.path:
+                    raise Refused("import * is only allowed at the top of a file", node)
+                star = ast.Expr(self.call(STAR, node, self.constant(module, node)))
+                out.append(ast.copy_location(star, node))
+                continue
+            value = self.call(FROM, node, self.constant(module, node), self.constant(alias.name, node))
             stored = ast.Assign([self.store(alias.asname or alias.name, node)], value)
             out.append(ast.copy_location(stored, node))
         return out

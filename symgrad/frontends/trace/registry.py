@@ -39,8 +39,12 @@ CONSTANTS: dict[str, Callable[[Tracer], Any]] = {}
 MODULES = {
     "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
     "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
-    "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks",
+    "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
+    "tqdm", "tqdm.notebook", "tqdm.auto",
 }  # fmt: skip
+
+#: Modules of which a few harmless names exist, and of which everything else is an attempt to leave.
+GUARDED = frozenset({"sys", "os", "os.path"})
 
 #: Keyword arguments that change nothing that is traced.
 IGNORED = frozenset({"dtype", "inplace", "device"})
@@ -261,6 +265,8 @@ class Facade:
             return named(partial(call, tr, dotted), attribute)
         if dotted in MODULES or any(m.startswith(dotted + ".") for m in MODULES):
             return Facade(tr, dotted)
+        if self.name in GUARDED:
+            return Missing(tr, dotted, f"the module {self.name} is not available in a traced file: {dotted}", "refused")
         if attribute in FORBIDDEN:
             return Missing(tr, dotted, f"{dotted} is not available: a traced file may not reach outside", "refused")
         return Missing(tr, dotted)

@@ -141,11 +141,7 @@ def _hidden_names(node: ast.AST) -> Iterator[Refused]:
 
 
 def _import_problems(node: ast.Import | ast.ImportFrom) -> Iterator[Refused]:
-    if isinstance(node, ast.ImportFrom) and node.level:
-        yield Refused("a relative import has nothing to import from: one file is traced at a time", node)
     for alias in node.names:
-        if alias.name == "*":
-            yield Refused("import * is not accepted in a traced file", node, "import the names that are used")
         hidden = [part for part in alias.name.split(".") if part.startswith("_")]
         hidden += [n for n in (alias.asname or "",) if n.startswith("__")]
         if hidden:

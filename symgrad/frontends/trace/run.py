@@ -5,17 +5,22 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import Span
+from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.library import Library, Package, SourceModule
+from symgrad.frontends.trace.passes import passes
+from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
 from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
@@ -26,14 +31,18 @@ from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact,
 class Run:
     """A script on its way through the tracer."""
 
-    def __init__(self, source: str, filename: str) -> None:
+    def __init__(self, source: str, filename: str, siblings: Siblings | None = None) -> None:
         self.source = source
         self.tracer = Tracer(source, filename)
         self.guard = Guard(self.tracer)
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
+        self.library = Library(self, siblings or Siblings())
+        self.globals: dict[str, Any] = {}
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
+        #: The forward and backward passes that the text holds.
+        self.passes: tuple[tuple[str, str], ...] = ()
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -45,6 +54,7 @@ class Run:
         """
         tr = self.tracer
         try:
+            self.library.compile()
             if len(self.source) > MAX_SOURCE:
                 tr.stop("limit", "the file is too long", span=Span(tr.filename, 1, 1, 1, 1))
             if "\0" in self.source:
@@ -55,6 +65,7 @@ class Run:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
                 check(tree)
+                self.passes = tuple((p.forward, p.backward) for p in passes(tree))
                 return self.rewrite(tree)
         except SyntaxError as e:
             message, hint = syntax_message(e, self.source)
@@ -88,6 +99,12 @@ class Run:
 
     def namespace(self) -> dict[str, Any]:
         """The globals that the script starts with: its built-ins and the helpers of the rewriting."""
+        table = self.namespace_of("")
+        self.globals = table
+        return table
+
+    def namespace_of(self, label: str) -> dict[str, Any]:
+        """The globals of one file, by its label among those that are imported."""
         guard = self.guard
         table = dict(guard.names)
         table |= {
@@ -95,17 +112,64 @@ class Run:
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
-            names.IMPORT: guard.import_module, names.FROM: guard.import_from, names.CHECK: self.tracer.alive,
-            names.SCOPE: "",
+            names.CHECK: self.tracer.alive, names.SCOPE: "",
         }  # fmt: skip
-        return {"__builtins__": table, "__name__": "__main__"}
+        made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__"}
+        table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
+        table[names.FROM] = lambda module, name: self.import_from(label, module, name)
+        table[names.STAR] = lambda module: made.update(self.import_star(label, module))
+        return made
+
+    # --- imports ------------------------------------------------------------------------------------------------
+
+    def import_module(self, label: str, name: str, whole: bool) -> Any:
+        """``import name``: of a file beside this one, or of what is traced."""
+        found = self.library.find(label, name)
+        if found is None:
+            return self.guard.import_module(name, whole)
+        if whole or "." not in name:
+            return found
+        return Package(name.partition(".")[0], {name.partition(".")[2]: found})
+
+    def import_from(self, label: str, module: str, name: str) -> Any:
+        joined = f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
+        inner = self.library.find(label, joined)
+        found = self.library.find(label, module) if module.strip(".") else None
+        if isinstance(found, SourceModule) and (inner is None or name in found.table):
+            return self.guard.of_source(found, name)
+        if inner is not None:
+            return inner
+        if module.startswith("."):
+            self.tracer.alive()
+            message = f"the module {module} is not found beside this file"
+            return Missing(self.tracer, module, message)
+        return Missing(self.tracer, joined, found.message) if isinstance(found, Missing) else self.guard.import_from(
+            module, name
+        )
+
+    def import_star(self, label: str, module: str) -> dict[str, Any]:
+        found = self.library.find(label, module)
+        if found is None and module.startswith("."):
+            self.tracer.unsupported(f"the module {module}, which is not beside this file,")
+        return self.guard.star(self.guard.module(module) if found is None else found)
 
     def execute(self, code: CodeType) -> Trace:
-        """Run the script to its end, or to where it stops."""
-        return self.guarded(lambda: exec(code, self.namespace()))
+        """Run the script to its end, or to where it stops. If it computes nothing, its functions are named."""
+        trace = self.guarded(lambda: exec(code, self.namespace()))
+        computed = any(v and not s.is_leaf for v, s in zip(self.tracer.varies, trace.graph.steps, strict=False))
+        fatal = trace.error is not None and trace.error.fatal
+        return trace if computed or fatal else replace(trace, passes=self.passes)
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
+        error = self.attempt(action)
+        self.ended()
+        if self.tracer.dead is not None:
+            error = self.tracer.dead.error
+        return self.tracer.finish(error)
+
+    def attempt(self, action: Callable[[], Any]) -> TraceError | None:
+        """Run something of the script's; why it ended before its end, where it did."""
         tr = self.tracer
         error: TraceError | None = None
         try:
@@ -122,10 +186,7 @@ class Run:
             error = TraceError("refused", "the script ends itself with SystemExit", tr.place_of(e.__traceback__))
         except BaseException as e:  # the script's own exception, of whatever class
             error = self.raised(e)
-        self.ended()
-        if tr.dead is not None:
-            error = tr.dead.error
-        return tr.finish(error)
+        return error if tr.dead is None else tr.dead.error
 
     def raised(self, e: BaseException) -> TraceError:
         """An exception of the script's, in one line."""
@@ -229,7 +290,7 @@ class Run:
             value[:] = made
         return value
 
-    def leaf(self, site: Site, name: str, value: Any, scope: str) -> Any:
+    def leaf(self, site: Site, name: str, value: Any, scope: str, span: Span | None = None) -> Any:
         """A number that nothing was computed for: an input of the graph, called as the user calls it."""
         tr = self.tracer
         raw = value.raw if isinstance(value, Value) else value
@@ -238,9 +299,10 @@ class Run:
             recorded = raw if isinstance(raw, np.ndarray) and raw.ndim else float(raw)
         except OverflowError:
             return value
-        span = self.span(site.node)
+        quiet = span is not None
+        span = span or self.span(site.node)
         step = tr.leaf(name, recorded, span, literal=site.literal, dtype=dtype, scope=scope)
-        tr.bind(name, step, span, site.line, scope, site.augmented)
+        tr.bind(name, step, span, span.line if quiet else site.line, scope, site.augmented)
         if isinstance(value, Array):
             value.step = step
             if isinstance(value, Tensor) and value.node is not None:

@@ -86,6 +86,7 @@ def record(tr: Tracer, op: TensorOp, args: tuple[Any, ...], params: dict[str, An
     except PlaceError as problem:
         raise IndexError(problem.message) from None
     except ShapeError as problem:
+        tr.misfit = (op.name, [a.shape for a in arrays], params)
         raise ValueError(problem.message) from None
     if op.trivial is not None and not shape and op.trivial(*(a.shape for a in arrays), **dict(settled)):
         return operands[0]  # a sum of one number is that number

@@ -83,6 +83,8 @@ class Tracer:
         self._bound: dict[int, dict[str, Binding]] = {}
         #: The step of ``x[mask]`` -> the steps of x and of the mask.
         self.masked: dict[int, tuple[int, int]] = {}
+        #: The last operation whose arrays did not fit: the op, their shapes, its parameters.
+        self.misfit: tuple[str, list[tuple[int, ...]], dict[str, Any]] | None = None
 
     # --- places -------------------------------------------------------------------------------------------------
 

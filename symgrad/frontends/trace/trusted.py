@@ -18,10 +18,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from symgrad.errors import Span, Unsupported
-from symgrad.frontends.trace import autograd
+from symgrad.errors import Span
 from symgrad.frontends.trace import instrument as names
-from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import (
     MAKE,
@@ -33,12 +31,12 @@ from symgrad.frontends.trace.functions import (
     names_of,
     without_defaults,
 )
+from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
-from symgrad.frontends.trace.run import Run, key_text
-from symgrad.frontends.trace.sites import Site
+from symgrad.frontends.trace.run import key_text
 from symgrad.frontends.trace.tracer import CODE_NAME
-from symgrad.frontends.trace.values import NUMPY, Value, number
+from symgrad.frontends.trace.values import Value
 
 #: Real modules -> the facades that stand for them while a trusted function runs.
 _REPLACED = ("math", "numpy", "numpy.random", "torch", "torch.nn.functional", "torch.autograd", "random")
@@ -48,7 +46,7 @@ _LIBRARIES = frozenset({"numpy", "torch", "symgrad", "builtins"}) | sys.stdlib_m
 _ABSENT = object()
 
 
-class Trusted(Run):
+class Trusted(Hosting):
     """A run of functions that live in this process.
 
     Traced with a function: the functions, methods, properties and callable objects of the same file that it finds by
@@ -72,9 +70,6 @@ class Trusted(Run):
         #: How to undo what was changed of the caller's objects, in order.
         self.undo: list[Callable[[], None]] = []
         self.seen: dict[int, object] = {}
-        self.returns: list[ast.Return] = []
-        #: The function that returned last, of those whose returns are watched -> which of its returns it was.
-        self.returned_at: dict[str, ast.Return] = {}
 
     def trace(self, target: FunctionType, inputs: Mapping[str, Any]) -> Trace:
         """Run one function, whose result is the graph's output."""
@@ -102,23 +97,6 @@ class Trusted(Run):
         while self.undo:
             self.undo.pop()()
 
-    def named(self, name: str, value: Any, at: ast.AST) -> Any:
-        """A number or an array from outside, as an input of the graph; anything else as it is."""
-        if isinstance(value, np.ndarray):
-            value = Array(self.tracer, value)
-        elif isinstance(value, np.floating):
-            value = number(self.tracer, float(value), None, NUMPY)
-        elif isinstance(value, np.generic):
-            value = value.item()
-        elif is_tensor(value):
-            made = Tensor(
-                self.tracer, value.detach().cpu().double().numpy(), dtype=str(value.dtype).removeprefix("torch.")
-            )
-            value = autograd.track(made) if value.requires_grad else made
-        if isinstance(value, Value) or type(value) in (int, float):
-            return self.bound(Site(name, at, getattr(at, "lineno", 1), literal=True), name, value, "")
-        return value
-
     def returned(self, name: str, value: Any) -> None:
         """The parts of the result that were traced are bindings: ``return``, ``return[0]``, ``return["dw"]``."""
         if isinstance(value, Value) and value.step is not None:
@@ -136,20 +114,6 @@ class Trusted(Run):
         return self.tracer.filename
 
     # --- functions ----------------------------------------------------------------------------------------------
-
-    def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:
-        """The text of a function."""
-        code = target.__code__
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.Lambda):
-                decorators = getattr(node, "decorator_list", [])
-                start = min([node.lineno, *(d.lineno for d in decorators)])
-                parameters = tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args))
-                same = getattr(node, "name", "<lambda>") == code.co_name
-                # Several lambdas may stand on one line; names beginning with two underscores are mangled in a class.
-                if same and start == code.co_firstlineno and len(parameters) == code.co_argcount:
-                    return node
-        raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.filename}")
 
     def convert(self, target: FunctionType, watched: str = "") -> Any:
         """The function again, rewritten, with its own globals, closure and defaults.
@@ -217,10 +181,6 @@ class Trusted(Run):
         real = target.__globals__
         scope = {n: self.outside(n, v, node, real) if n in used else v for n, v in real.items()}
         return scope | {"__builtins__": table, names.SCOPE: ""}
-
-    def returning(self, index: int, watched: str, value: Any) -> Any:
-        self.returned_at[watched] = self.returns[index]
-        return value
 
     # --- what the functions find --------------------------------------------------------------------------------
 
@@ -366,11 +326,6 @@ class CallableObject:
 def vars_of(kind: type) -> dict[str, Any]:
     """What a class and its bases define, by name; nothing is called for it."""
     return {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
-
-
-def is_tensor(value: object) -> bool:
-    """A torch tensor, told without importing torch."""
-    return type(value).__module__.partition(".")[0] == "torch" and type(value).__name__ in ("Tensor", "Parameter")
 
 
 def _imported(name: str, whole: bool) -> Any:

@@ -307,7 +307,11 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
         if run is operator.pow:
             check_power(tr, raw[0], raw[1])
         run = run or numeric.function(op)
-    value = run(*raw)
+    try:
+        value = run(*raw)
+    except ValueError:
+        tr.misfit = (op, [np.shape(r) for r in raw], {})
+        raise
     if op in COMPARISONS and np.ndim(value) == 0:
         value = bool(value)
     if flavour >= ARRAY and is_data(tr, args):

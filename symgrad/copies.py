@@ -1,0 +1,91 @@
+"""``dz = dh`` for arrays: two names of one step, told apart, so that one of them can be wrong and the other right."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+
+from symgrad.diagnose.naming import claims, is_bare, normal
+from symgrad.diagnose.source import SourceMap
+from symgrad.errors import Span
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Graph, Step
+from symgrad.ops.base import COPY
+
+
+def told_apart(trace: Trace) -> Trace:
+    """The same run with a step of its own for each second name that reads as a derivative.
+
+    Which uses mean which name is read from the text.
+    """
+    copies = _copies(trace)
+    if not copies:
+        return trace
+    after = [p + 1 for p, _ in copies]
+
+    def moved(i: int) -> int:
+        return i + bisect_right(after, i)
+
+    old = trace.graph.steps
+    steps: list[Step] = []
+    made: list[int] = []
+    values = []
+    source = SourceMap(trace.graph.source)
+    held: dict[str, tuple[int, int]] = {}
+    own: dict[int, int] = {}
+    for i, step in enumerate(old):
+        inputs = list(map(moved, step.inputs))
+        for slot, j in enumerate(step.inputs):
+            text = _text(source, step.span, slot) if held else ""
+            if text in held and held[text][0] == j:
+                inputs[slot] = held[text][1]
+        steps.append(replace(step, inputs=tuple(inputs)))
+        values.append(trace.values[i])
+        while len(made) < len(copies) and copies[len(made)][0] == i:
+            b = copies[len(made)][1]
+            before = held.get(source.text(b.span).strip(), (-1, -1))
+            origin = before[1] if before[0] == b.step else moved(b.step)
+            shape = old[b.step].shape
+            steps.append(Step(f"%copy{len(made)}", COPY, (origin,), shape=shape, span=b.span))
+            values.append(trace.values[b.step])
+            held[b.name] = (b.step, len(steps) - 1)
+            own[b.order] = len(steps) - 1
+            made.append(len(steps) - 1)
+    return replace(
+        trace,
+        graph=Graph(tuple(steps), moved(trace.graph.output), trace.graph.source),
+        values=tuple(values),
+        bindings=tuple(_rebound(b, own.get(b.order, moved(b.step))) for b in trace.bindings),
+        leaves=tuple(replace(f, step=moved(f.step)) for f in trace.leaves),
+        backward_calls=tuple(replace(c, step=moved(c.step)) for c in trace.backward_calls),
+        grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in trace.grad_reads),
+        callers={moved(i): s for i, s in trace.callers.items()},
+        cuts=tuple(moved(i) for i in trace.cuts),
+    )
+
+
+def _rebound(b: Binding, step: int) -> Binding:
+    return b if b.step == step else replace(b, step=step)
+
+
+def _text(source: SourceMap, span: Span | None, slot: int) -> str:
+    where = source.operand(span, slot)
+    return source.text(where) if where is not None else ""
+
+
+def _copies(trace: Trace) -> list[tuple[int, Binding]]:
+    """The bindings that give a step of an array another name, each with the last step that was made before it."""
+    steps: Sequence[Step] = trace.graph.steps
+    names: dict[int, str] = {}
+    known: set[str] = set()
+    out: list[tuple[int, Binding]] = []
+    latest = -1
+    for b in trace.bindings:
+        latest = max(latest, b.step)
+        second = names.setdefault(b.step, b.name) != b.name
+        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name))
+        if second and reads and steps[b.step].shape and not b.augmented and b.name.isidentifier():
+            out.append((latest, b))
+        known.add(normal(b.name))
+    return out

@@ -1,0 +1,574 @@
+"""What would make a wrong line of arrays right: changes are tried, one by one, until the line comes out as it should.
+
+A matrix product cannot be solved for its factors, nor a sum for its terms. So where :mod:`repair` asks what value a
+sub-expression would need, here each sub-expression is changed in every way that people slip, and the line is computed
+again: at one random point first, and at all of them where that fits. A line that ran many times (a loop) is changed in
+every round alike, as an editor would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import pairwise
+from operator import add, itemgetter, mul, sub, truediv
+
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
+from symgrad.diagnose.shaped import Shaped, lifted, shape_of
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.ops import OPS, TensorOp
+from symgrad.ops.slips import Slip, accumulated, around, is_place, slips
+from symgrad.ops.tensor import typed
+
+#: So many steps are computed again for one line, all changes taken together.
+WORK = 60_000
+#: Factors and terms that are tried, the nearest first.
+MOST_OFFERS = 60
+#: Series of this many and more are no variables of their own.
+_SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
+
+#: (step, operand); -1 for the step's own value.
+Site = tuple[int, int]
+#: (step, what stands there, the step's inputs) -> what may have been meant.
+Make = Callable[[int, Vec, Sequence[Vec]], Vec]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Something that may be missing, or stand in the place of something else.
+
+    Attributes:
+        quantity: what it is, in the first round.
+        value: step -> its value in the round of that step.
+        series: (stem, offset) of an entry of a series, such as ``hs[t - 1]``.
+    """
+
+    quantity: Quantity
+    value: Callable[[int], Vec]
+    series: tuple[str, int] | None = None
+
+
+class Region:
+    """One line with all its rounds, made ready for being computed again and again.
+
+    Args:
+        ends: the steps at which the rounds of a loop end; empty where the line ran once.
+    """
+
+    def __init__(self, line: Line, context: Context, ends: Sequence[int] = ()) -> None:
+        self.line, self.context, self.graph = line, context, line.graph
+        self.steps = sorted(line.inside())
+        self.ends = sorted({*ends, line.root})
+        self.left = WORK
+        self._full: dict[int, Vec] = {}
+        self._slim: dict[int, Vec] = {}
+        for i in self.steps:
+            step = self.graph.steps[i]
+            self._full[i] = apply(step.op, [self._read(j, slim=False) for j in step.inputs], step.params)
+            self._slim[i] = _slim(self._full[i])
+        self.goal = lifted(context.goal.vec)
+        self.slim_goal = _slim(context.goal.vec)
+        #: Who in the line uses a step.
+        self.users: dict[int, list[Site]] = {}
+        for i in self.steps:
+            for slot, j in enumerate(self.graph.steps[i].inputs):
+                self.users.setdefault(j, []).append((i, slot))
+
+    def value(self, i: int) -> Vec:
+        return self._full.get(i) or self.line.values(i)
+
+    def _read(self, j: int, *, slim: bool) -> Vec:
+        known = (self._slim if slim else self._full).get(j)
+        if known is None:
+            known = self.line.values(j)
+            if slim:
+                known = self._slim[j] = _slim(known)
+        return known
+
+    def attempt(self, sites: Sequence[Site], make: Make, *, slim: bool = True) -> Vec:
+        """The line's value with something else at some sites."""
+        where = dict(sites)
+        changed: dict[int, Vec] = {}
+        first = min(where)
+        for i in self.steps:
+            slot = where.get(i)
+            if i < first or (slot is None and not any(j in changed for j in self.graph.steps[i].inputs)):
+                continue
+            self.left -= 1
+            step = self.graph.steps[i]
+            args = [changed[j] if j in changed else self._read(j, slim=slim) for j in step.inputs]
+            if slot is not None and slot >= 0:
+                args[slot] = make(i, args[slot], args)
+            value = apply(step.op, args, step.params)
+            changed[i] = make(i, value, args) if slot == -1 else value
+        return changed.get(self.line.root) or self._read(self.line.root, slim=slim)
+
+    def works(self, sites: Sequence[Site], make: Make) -> bool:
+        """The line is right with this change."""
+        if self.left <= 0:
+            return False
+        found = lifted(self.attempt(sites, make))
+        if found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
+            return False
+        return lifted(self.attempt(sites, make, slim=False)).same(self.goal)
+
+    def place(self, sites: Sequence[Site], make: Make) -> Place:
+        """Where the first of some sites is."""
+        i, slot = min(sites)
+        args = [self.value(j) for j in self.graph.steps[i].inputs]
+        wanted = make(i, args[slot] if slot >= 0 else self.value(i), args)
+        if slot >= 0:
+            return Place(self.graph.steps[i].inputs[slot], i, slot, wanted, (*self._path(i), (i, slot)))
+        path = self._path(i)
+        parent, at = path[-1] if path else (-1, -1)
+        return Place(i, parent, at, wanted, path)
+
+    def _path(self, i: int) -> tuple[Site, ...]:
+        """The way from the line down to a step."""
+        out: list[Site] = []
+        while i != self.line.root and i in self.users:
+            user = self.users[i][-1]
+            out.append(user)
+            i = user[0]
+        return tuple(reversed(out))
+
+    def groups(self) -> Iterator[tuple[Site, ...]]:
+        """The places that can be changed, the line as a whole first; what the same characters made goes together."""
+        held: dict[object, list[Site]] = {}
+        for i in reversed(self.steps):
+            step = self.graph.steps[i]
+            if OPS[step.op].renames and i != self.line.root:
+                continue
+            key = (step.span, step.op, len(step.inputs)) if len(self.ends) > 1 and step.span is not None else i
+            held.setdefault((key, -1), []).append((i, -1))
+            if OPS[step.op].renames:
+                continue
+            for slot, j in enumerate(step.inputs):
+                if j not in self._full and not self._is_start(j):
+                    held.setdefault((key, slot), []).append((i, slot))
+        for sites in held.values():
+            yield tuple(sites)
+
+    def _is_start(self, j: int) -> bool:
+        """Zeros that something is added to."""
+        step = self.graph.steps[j]
+        return step.is_const and not step.shape and step.value == 0
+
+    def round_of(self, i: int) -> int:
+        """In which round of the loop a step was made."""
+        return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
+
+
+def changes(line: Line, context: Context, ends: Sequence[int] = ()) -> list[Repair]:
+    """All changes of one sub-expression that were found to make the line's value the goal, cheapest first."""
+    region = Region(line, context, ends)
+    offers = _offers(region)
+    found: list[Repair] = []
+    for sites in region.groups():
+        for make, repair in _ways(region, sites, offers):
+            if region.left <= 0:
+                break
+            if region.works(sites, make):
+                place = region.place(sites, make)
+                found.append(replace(repair, place=place))
+    return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _slim(vec: Vec) -> Vec:
+    """One random point of several."""
+    return Shaped(lifted(vec).arrays[1:2])
+
+
+_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
+
+def _repair(mistake: str, words: str, cost: float, **more: object) -> Repair:
+    return Repair(_NOWHERE, mistake, words, cost, **more)  # type: ignore[arg-type]
+
+
+def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+    """Everything that is tried at one place."""
+    i, slot = sites[0]
+    step = region.graph.steps[i]
+    node = step.inputs[slot] if slot >= 0 else i
+    have = region.value(node)
+    is_root = node == region.line.root
+    yield from _as_known(region, have, node)
+    if slot < 0:
+        yield from _other_op(region, i)
+        yield from _fewer(region, i)
+        yield from _added(region, i)
+    elif region.graph.steps[node].is_const:
+        yield from _other_number(region, sites)
+        return
+    else:
+        yield from _other_variable(region, node, have, offers)
+    for slip in around(have.shape):
+        yield _around(slip)
+    if is_root and have.shape != region.goal.shape and have.alike(region.goal):
+        yield _reshaped(region.goal)
+    yield from _scaled(region, sites, is_root=is_root, is_variable=slot >= 0)
+    yield from _combined(have, offers, is_variable=slot >= 0)
+
+
+def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
+    """Something else made of a step's inputs."""
+
+    def make(_i: int, _value: Vec, args: Sequence[Vec]) -> Vec:
+        return compute(args)
+
+    return make
+
+
+def _joined(operation: Callable[[Vec, Vec], Vec], given: Make) -> Make:
+    """What stands there, and something more."""
+
+    def make(i: int, value: Vec, args: Sequence[Vec]) -> Vec:
+        return operation(value, given(i, value, args))
+
+    return make
+
+
+def _around(slip: Slip) -> tuple[Make, Repair]:
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return _apply(slip, [value])
+
+    return make, _repair(slip.mistake, slip.words, slip.cost, template=slip.template)
+
+
+def _reshaped(goal: Shaped) -> tuple[Make, Repair]:
+    """The right numbers in another shape."""
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return lifted(value).reshaped(goal.shape) if lifted(value).arrays[0].size else value
+
+    how = ", ".join(map(str, goal.shape)) if len(goal.shape) > 1 else str(goal.shape[0] if goal.shape else ())
+    return make, _repair("wrong-shape", "has the right entries in another shape", 0.75, template=f"{{0}}.reshape({how})")
+
+
+def _apply(slip: Slip, values: Sequence[Vec]) -> Vec:
+    """The op that a slip leads to; NaN where it does not fit."""
+    args = [values[k] for k in slip.inputs]
+    if shape_of(OPS[slip.op], [a.shape for a in args], slip.params) is None:
+        return Shaped([float("nan")] * len(lifted(args[0]).arrays))
+    return apply(slip.op, args, typed(slip.op, [a.shape for a in args], slip.params)[0])
+
+
+def _as_known(region: Region, have: Vec, node: int) -> Iterator[tuple[Make, Repair]]:
+    """A local derivative that is known to be written wrongly in just this way."""
+    known: Known = region.context.known
+    for wrong in known.wrong(have):
+        for links in (known.truth.links.get(wrong.top, ()), known.truth.elementary.get(wrong.top, ())):
+            for link in links:
+                if link.bottom == wrong.bottom and link.local is not None:
+                    q = Quantity("local", link.top, link.bottom, link.local)
+                    extra = 0.45 if region.context.variable(node) else 0.0
+                    yield _constantly(q.vec), _repair(wrong.mistake, wrong.words, wrong.cost + extra, quantity=q)
+                    break
+
+
+def _constantly(vec: Vec) -> Make:
+    slim = _slim(vec)
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return slim if len(lifted(value).arrays) == 1 else vec
+
+    return make
+
+
+def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
+    """Another op on the same inputs."""
+    step = region.graph.steps[i]
+    args = [region.value(j) for j in step.inputs]
+    for slip in slips(step.op, [a.shape for a in args], dict(step.params)):
+        swaps = slip.op == step.op and slip.inputs == (1, 0)
+        yield (
+            _on_inputs(partial(_apply, slip)),
+            _repair(
+                slip.mistake,
+                slip.words,
+                slip.cost,
+                op=slip.op if swaps or not slip.respell else "",
+                respell=slip.respell,
+            ),
+        )
+    if not isinstance(OPS[step.op], TensorOp):
+        for name in alternatives(step.op):
+            if OPS[name].infix is None and not OPS[step.op].infix:
+                continue
+            sign = differ_by_sign(name, step.op)
+            yield (
+                _on_inputs(partial(apply, name)),
+                _repair(
+                    "sign" if sign else "wrong-formula", "applies another operation than belongs here", 1.0, op=name
+                ),
+            )
+        if len(args) == 2:
+            yield (
+                _on_inputs(lambda args: apply(step.op, args[::-1])),
+                _repair("wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op),
+            )
+    if is_place(step.op):
+        yield from _other_place(region, i)
+
+
+def _other_place(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
+    """Another part of an array: one that is read elsewhere from an array of this shape."""
+    step = region.graph.steps[i]
+    shape = region.graph.steps[step.inputs[0]].shape
+    seen = {step.params}
+    for other in region.graph.steps:
+        if other.op != step.op or len(other.inputs) != 1 or len(step.inputs) != 1 or other.params in seen:
+            continue
+        if region.graph.steps[other.inputs[0]].shape != shape or other.shape != step.shape:
+            continue
+        seen.add(other.params)
+        if len(seen) > 40:
+            return
+        op = OPS[step.op]
+        assert isinstance(op, TensorOp)  # only arrays have parts
+        template = op.template(dict(other.params), [shape])
+        yield (
+            _on_inputs(partial(apply, step.op, params=other.params)),
+            _repair("wrong-variable", "is another part of the array than belongs here", 0.95, operand=template),
+        )
+
+
+def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
+    """A factor, a term, a sign or a function that should not be there."""
+    step = region.graph.steps[i]
+    op = OPS[step.op]
+    if op.infix is None and not (isinstance(op, TensorOp) and len(step.inputs) == 1):
+        return
+    for slot, _ in enumerate(step.inputs):
+        make = _on_inputs(itemgetter(slot))
+        if op.infix is None:
+            yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 1.2, keep=slot)
+        elif op.infix.prefix:
+            if op.infix.symbol:
+                yield make, _repair("sign", "has a minus sign too many", 0.85, keep=slot)
+        elif op.infix.symbol in "+-":
+            yield make, _repair("extra-term", "has a term too many", 0.95, keep=slot)
+        else:
+            dropped = region.graph.steps[step.inputs[1 - slot]]
+            if dropped.is_const and op.infix.symbol in "*/":
+                yield make, _repair("scale", "has a constant factor too many", 0.45, keep=slot)
+            else:
+                cost = 0.95 if op.infix.symbol in "*/@" else 1.3
+                yield make, _repair("extra-factor", "has a factor too many", cost, keep=slot)
+
+
+def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
+    """``G[idx] += v`` where a place comes twice: only the last is kept."""
+    step = region.graph.steps[i]
+    if len(step.inputs) != 2:
+        return
+    value = region.graph.steps[step.inputs[1]]
+    if value.is_leaf or not value.inputs:
+        return
+    for slot, j in enumerate(value.inputs):
+        read = region.graph.steps[j]
+        if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
+            continue
+        name = accumulated(step.op, value.op, read.op)
+        if name:
+            other = value.inputs[1 - slot]
+
+            def make(_k: int, old: Vec, args: Sequence[Vec], other: int = other, name: str = name) -> Vec:
+                added = region.value(other)
+                slim = len(lifted(old).arrays) == 1
+                return apply(name, [args[0], _slim(added) if slim else added], step.params)
+
+            yield make, _repair(
+                "lost-accumulation", "keeps only the last of what is added at a place that comes twice", 0.3,
+                template="np.add.at",
+            )  # fmt: skip
+
+
+def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:
+    """A number in place of another one."""
+    i, slot = sites[0]
+    have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
+    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1), Fraction(0)]
+    if isinstance(have, Fraction):
+        tried += [-have, have + 1, have - 1, 2 * have, have / 2]
+        tried += [Fraction(n) for n in _lengths(region)]
+    for number in dict.fromkeys(tried):
+        if number != have:
+            mistake = "sign" if isinstance(have, Fraction) and number == -have else "scale"
+            yield (
+                _constantly(constant(number, len(region.goal.arrays))),
+                _repair(mistake, "is another number than belongs here", 1.02, number=number),
+            )
+
+
+def _lengths(region: Region) -> list[int]:
+    """The lengths of the axes that are about: N of the wrong axis is a common slip."""
+    return sorted({n for i in (*region.steps, *region.line.used()) for n in region.graph.steps[i].shape if n > 1})
+
+
+def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+    context = region.context
+    origin = context.origin(node)
+    is_value = context.known.truth.values[origin] is not None
+    for offer in offers:
+        q = offer.quantity
+        if q.vec.shape != have.shape or q.vec.same(have):
+            continue
+        if q.kind == "forward":
+            cost = 1.0 + (0.0 if is_value else 0.6)
+            mistake, words = swapped(context.known, origin, q, context.variable)
+            yield _given(offer), _repair(mistake, words, cost, quantity=q, series=offer.series)
+        elif q.kind != "local":
+            cost = 1.25 if is_value else 1.05
+            words = "is another derivative than belongs here"
+            yield _given(offer), _repair("wrong-variable", words, cost, quantity=q, series=offer.series)
+
+
+def _given(offer: Offer) -> Make:
+    def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        found = offer.value(i)
+        return _slim(found) if len(lifted(value).arrays) == 1 else found
+
+    return make
+
+
+def _scaled(
+    region: Region, sites: tuple[Site, ...], *, is_root: bool, is_variable: bool
+) -> Iterator[tuple[Make, Repair]]:
+    """The sign or a constant factor: the line is linear in most of its places, so two runs tell the factor."""
+    if region.left <= 0:
+        return
+    # Of a few numbers one point says too little.
+    slim = region.goal.arrays[0].size > 3
+    with_it = lifted(region.attempt(sites, lambda i, v, args: v, slim=slim))
+    without = lifted(region.attempt(sites, lambda i, v, args: v - v, slim=slim))
+    goal = region.slim_goal if slim else region.goal
+    if with_it.shape != goal.shape or without.shape != goal.shape:
+        return
+    factor = ((goal - without) / (with_it - without)).constant()
+    if factor is None or factor == 1:
+        return
+    extra = (0.0 if is_root else 0.1) + (0.2 if is_variable else 0.0)
+    number = constant(factor, len(region.goal.arrays))
+    make: Make = lambda i, v, args: v * (_slim(number) if len(lifted(v).arrays) == 1 else number)  # noqa: E731
+    if factor == -1:
+        yield make, _repair("sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
+    else:
+        yield make, _repair("scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
+
+
+def _combined(have: Vec, offers: Sequence[Offer], *, is_variable: bool) -> Iterator[tuple[Make, Repair]]:
+    """A factor or a term that is missing, or one too many that is not written as an operand of its own."""
+    extra = 0.15 if is_variable else 0.0
+    for offer in offers:
+        q = offer.quantity
+        whole = shape_of(OPS["mul"], [have.shape, q.vec.shape], {})
+        if whole is None or whole not in (have.shape, q.vec.shape):
+            continue
+        given = _given(offer)
+        if q.kind != "sum":
+            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra
+            yield (
+                _joined(mul, given),
+                _repair("missing-factor", "leaves out a factor", cost, quantity=q, combine="*", series=offer.series),
+            )
+            yield (
+                _joined(truediv, given),
+                _repair("extra-factor", "has a factor too many", 1.9, quantity=q, combine="/", series=offer.series),
+            )
+        if q.kind == "local" or whole != have.shape or q.vec.same(have):
+            continue
+        far = 0.5 if q.kind == "forward" else 0.0
+        yield (
+            _joined(add, given),
+            _repair(
+                "missing-term", "leaves out a term", 1.5 + far + extra, quantity=q, combine="+", series=offer.series
+            ),
+        )
+        yield (
+            _joined(sub, given),
+            _repair("extra-term", "has a term too many", 1.9 + extra, quantity=q, combine="-", series=offer.series),
+        )
+
+
+def _offers(region: Region) -> list[Offer]:
+    """What can be written in the line: variables of the forward pass, derivatives that are held, local derivatives."""
+    context, root = region.context, region.line.root
+    truth = context.known.truth
+    out: list[Offer] = []
+    loops = len(region.ends) > 1
+
+    def offer(q: Quantity, value: Callable[[int], Vec] | None = None, series: tuple[str, int] | None = None) -> None:
+        if not any(o.quantity.vec.same(q.vec) and o.quantity.kind == q.kind and o.series == series for o in out):
+            out.append(Offer(q, value or (lambda i, vec=q.vec: vec), series))  # type: ignore[misc]
+
+    names = dict(truth.subject.names)
+    stems = Counter(m.group(1) for name in names.values() if (m := _SERIES.match(name)))
+    for i, name in sorted(names.items(), key=lambda item: abs(item[0] - context.goal.bottom)):
+        vec = truth.values[i]
+        match = _SERIES.match(name)
+        if vec is not None and not (loops and match and stems[match.group(1)] > 1):
+            offer(Quantity("forward", -1, i, vec))
+    if loops:
+        for q, value, series in _series(region):
+            offer(q, value, series)
+    for q, vec in context.derivatives(root):
+        if q.kind in ("cotangent", "contribution", "sum"):
+            offer(Quantity(q.kind, q.top, q.bottom, vec))
+    for top, bottom in sorted(
+        ((link.top, link.bottom) for links in (*truth.links.values(), *truth.elementary.values()) for link in links),
+        key=lambda pair: abs(pair[1] - context.goal.bottom),
+    ):
+        for link in (*truth.links.get(top, ()), *truth.elementary.get(top, ())):
+            if link.bottom == bottom and link.local is not None and link.local.constant() is None:
+                offer(Quantity("local", top, bottom, link.local))
+        if len(out) > MOST_OFFERS:
+            break  # what lies farther off in the forward pass
+    for top, flow in truth.into.get(context.goal.bottom, ()):
+        offer(Quantity("contribution", top, context.goal.bottom, flow))
+    return out
+
+
+def _series(region: Region) -> Iterator[tuple[Quantity, Callable[[int], Vec], tuple[str, int]]]:
+    """Entries of lists, by how far they lie from the entry that a round of the loop is about."""
+    context = region.context
+    truth = context.known.truth
+    entries: dict[str, dict[int, int]] = {}
+    for i, name in truth.subject.names.items():
+        match = _SERIES.match(name)
+        if match and truth.values[i] is not None:
+            entries.setdefault(match.group(1), {})[int(match.group(2))] = i
+    about: list[Counter[int]] = [Counter() for _ in region.ends]
+    for i in region.steps:
+        for j in region.graph.steps[i].inputs:
+            match = _SERIES.match(context.variable(j))
+            if match:
+                about[region.round_of(i)][int(match.group(2))] += 1
+    rounds = [c.most_common(1)[0][0] if c else None for c in about]
+    for stem, held in entries.items():
+        for offset in (0, -1, 1):
+            places = [None if t is None else held.get(t + offset) for t in rounds]
+            known = [p for p in places if p is not None]
+            if len(known) < max(1, len(rounds) - 1):
+                continue
+            first = truth.values[known[0]]
+            assert first is not None  # only entries with values are kept
+
+            def value(i: int, places: Sequence[int | None] = places, first: Vec = first) -> Vec:
+                place = places[region.round_of(i)]
+                vec = truth.values[place] if place is not None else None
+                return vec if vec is not None else first - first
+
+            yield Quantity("forward", -1, known[0], first), value, (stem, offset)
+
+
+def rounds(steps: Sequence[int], root: int) -> list[int]:
+    """Where the rounds of a loop end, from the assignments of one name in order."""
+    return [a for a, b in pairwise(sorted({*steps, root})) if a < b] + [root]

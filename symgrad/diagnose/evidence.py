@@ -1,0 +1,407 @@
+"""What makes a value a claim where its name says nothing: what is done with it.
+
+``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference quotient
+approximates; a function ``df`` or ``f_prime`` that what it returns is the derivative of f. Such evidence is weaker than
+a name that spells the derivative out: what it makes wrong is blamed only where a repair explains it.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgrad.diagnose.naming import is_derivation, is_generic, normal, primitives
+from symgrad.diagnose.replay import LOOK_AHEAD, Layout
+from symgrad.diagnose.subject import BITS, Move, Subject, Unit
+from symgrad.diagnose.vectors import Vec
+from symgrad.enclosure import precision
+from symgrad.errors import Span
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+
+Pair = tuple[int, int]
+
+#: A difference quotient is this near to the derivative, and a mistake is not.
+NEAR = 2e-3
+#: The step of a difference quotient is at most this.
+SMALL = 0.02
+
+
+# --- what functions return ------------------------------------------------------------------------------------------
+
+
+def with_results(trace: Trace) -> Trace:
+    """The run with names for results that have none: what a function called as a derivative returns, if it is only
+    printed or compared, and what the function that it is the derivative of returns."""
+    if trace.error is not None and not trace.graph.steps:
+        return trace
+    places = _returns(trace.graph.source)
+    if not any(is_derivation(name) for name in places.values()):
+        return trace
+    steps = trace.graph.steps
+    bound = {b.step for b in trace.bindings}
+    children: dict[int, list[int]] = {}
+    for i, step in enumerate(steps):
+        for j in step.inputs:
+            children.setdefault(j, []).append(i)
+    found: list[tuple[str, int]] = []
+    for i, step in enumerate(steps):
+        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
+        if name and is_derivation(name) and i not in bound and all(_sign(steps[k].op) == "-" for k in children.get(i, ())):
+            found.append((name, i))
+    derived = {of for name, _ in found for of in primitives(name)}
+    derived |= {of for b in trace.bindings for of in primitives(b.name)}
+    for i, step in enumerate(steps):
+        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
+        if name and normal(name) in derived and i not in bound:
+            found.append((name, i))
+    if not found:
+        return trace
+    made: list[Binding] = []
+    later = sorted(found, key=lambda f: -f[1])
+    for b in trace.bindings:
+        while later and later[-1][1] < b.step:
+            made.append(_named(*later.pop(), trace))
+        made.append(b)
+    made += [_named(*f, trace) for f in reversed(later)]
+    return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(made)))
+
+
+def _named(name: str, step: int, trace: Trace) -> Binding:
+    span = trace.graph.steps[step].span
+    assert span is not None  # it was found by its place
+    return Binding(name, step, span, span.line, "", 0)
+
+
+def _returns(source: str) -> dict[tuple[int, int, int, int], str]:
+    """The place of every returned expression -> the name of the function."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    out: dict[tuple[int, int, int, int], str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            for inner in _own(node):
+                if isinstance(inner, ast.Return) and isinstance(inner.value, ast.BinOp | ast.UnaryOp | ast.Call):
+                    out[_place(inner.value)] = node.name
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and isinstance(node.value.body, ast.BinOp | ast.UnaryOp | ast.Call):
+                out[_place(node.value.body)] = target.id
+    return out
+
+
+def _own(node: ast.FunctionDef) -> Iterator[ast.stmt]:
+    """The statements of a function, without those of functions in it."""
+    stack: list[ast.stmt] = list(node.body)
+    while stack:
+        s = stack.pop()
+        if isinstance(s, ast.FunctionDef | ast.ClassDef):
+            continue
+        yield s
+        for name in ("body", "orelse", "finalbody"):
+            stack.extend(getattr(s, name, ()))
+
+
+def _place(node: ast.expr) -> tuple[int, int, int, int]:
+    return (node.lineno, node.col_offset + 1, node.end_lineno or 0, (node.end_col_offset or 0) + 1)
+
+
+def _key(span: Span) -> tuple[int, int, int, int]:
+    return (span.line, span.column, span.end_line, span.end_column)
+
+
+def _sign(op: str) -> str:
+    """``+`` or ``-`` between two operands, ``*`` or ``/``; else nothing."""
+    row = OPS.get(op)
+    infix = row.infix if row is not None else None
+    return infix.symbol if infix is not None and not infix.prefix else ""
+
+
+# --- what is done with a value --------------------------------------------------------------------------------------
+
+
+def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
+    """The steps that the loss depends on, without those of earlier rounds of the descent that led to its parameters."""
+    steps = graph.steps
+    held: dict[str, set[int]] = {}
+    stops: set[int] = set()
+    for b in bindings:
+        mine = held.setdefault(b.name, set())
+        inner = {_original(graph, j) for j in steps[b.step].inputs}
+        if mine & inner and _sign(steps[b.step].op) in ("+", "-") and len({_original(graph, m) for m in mine}) >= 1:
+            if any(steps[m].is_input or m in stops for m in mine & inner):
+                stops.add(b.step)
+        mine.add(_original(graph, b.step))
+    needed = [False] * len(steps)
+    needed[loss] = True
+    for i in range(loss, -1, -1):
+        if needed[i] and (i == loss or i not in stops):
+            for j in steps[i].inputs:
+                needed[j] = True
+    return needed
+
+
+def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ...]:
+    """How the parameters of a forward pass are moved after it.
+
+    ``graph.output`` is the loss, and ``forward`` says of which steps it is made.
+    """
+    inner = core(graph, graph.output, trace.bindings)
+    free = [False] * len(graph)
+    for i, step in enumerate(graph.steps):
+        free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
+    bound = {b.step for b in trace.bindings}
+    latest: dict[str, int] = {}
+    out: list[Move] = []
+    for b in trace.bindings:
+        if not forward[b.step]:
+            for name in (b.name, re.sub(r"_?(new|next|updated)$", "", b.name)):
+                before = _original(graph, latest[name]) if name in latest else -1
+                if before >= 0 and inner[before]:
+                    made = _move(graph, name, b.step, before, free, inner, bound)
+                    if made is not None:
+                        out.append(made)
+                    break
+        latest[b.name] = b.step
+    return tuple(out)
+
+
+def _move(
+    graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool], bound: Collection[int]
+) -> Move | None:
+    row = graph.steps[step]
+    sign = _sign(row.op)
+    if sign not in ("+", "-"):
+        return None
+    first, second = row.inputs
+    if _original(graph, first) == before:
+        at, up = second, sign == "+"
+    elif sign == "+" and _original(graph, second) == before:
+        at, up = first, True
+    else:
+        return None
+    factors: list[int] = []
+    for _ in range(LOOK_AHEAD):
+        at = _original(graph, at)
+        row = graph.steps[at]
+        sign = _sign(row.op)
+        others = [j for j in row.inputs if not free[j]]
+        if free[at] or row.is_leaf or len(others) != 1:
+            break
+        if sign == "-" and others[0] == row.inputs[1] and len(row.inputs) == 2:
+            up = not up
+        elif sign not in ("+", "-", "*", "/") or (sign == "/" and others[0] != row.inputs[0]):
+            infix = OPS[row.op].infix
+            if infix is None or not infix.prefix:
+                break
+            up = not up
+        if sign in ("*", "/"):
+            factors += [j for j in row.inputs if free[j]]
+        at = others[0]
+    if free[at] or graph.steps[at].is_leaf:
+        return None
+    source = _source(graph, at, inner, bound)
+    return None if source < 0 else Move(name, before, source, up, tuple(factors))
+
+
+def _source(graph: Graph, at: int, inner: Sequence[bool], bound: Collection[int]) -> int:
+    """The one value that an optimizer's step is made of; -1 if there are several."""
+    found: set[int] = set()
+    stack, seen = [at], {at}
+    while stack and len(seen) < 10 * LOOK_AHEAD:
+        i = stack.pop()
+        ends = ends_of(graph, i, lambda j: inner[j] or j in bound)
+        if any(inner[j] and not graph.steps[j].is_const for j in ends):
+            found.add(i)
+            continue
+        for j in ends:
+            if j not in seen and not graph.steps[j].is_leaf:
+                seen.add(j)
+                stack.append(j)
+    return found.pop() if len(found) == 1 else -1
+
+
+def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]:
+    """The leaves and other ends that a step is computed from."""
+    out: list[int] = []
+    seen: set[int] = set()
+    stack = list(graph.steps[step].inputs)
+    while stack and len(seen) < 10 * LOOK_AHEAD:
+        i = stack.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        if graph.steps[i].is_leaf or is_end(i):
+            out.append(i)
+        else:
+            stack.extend(graph.steps[i].inputs)
+    return out
+
+
+def _original(graph: Graph, i: int) -> int:
+    while not graph.steps[i].is_leaf and OPS[graph.steps[i].op].renames:
+        i = graph.steps[i].inputs[0]
+    return i
+
+
+def seeds(subject: Subject) -> list[Fraction]:
+    """Other upstream gradients under which the results may be right: what is added to a parameter is meant to be the
+    negative gradient, and a learning rate may be a part of it already."""
+    out: dict[Fraction, None] = {}
+    if any(m.up for m in subject.moves):
+        out[Fraction(-1)] = None
+    for m in subject.moves:
+        ends = ends_of(subject.graph, m.source, lambda j: False)
+        for j in ends:
+            if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
+                rate = subject.point[j]
+                if 0 < rate < 2 and rate != 1:
+                    out[-rate if m.up else rate] = None
+                    out[rate if m.up else -rate] = None
+    return list(out)[:6]
+
+
+# --- difference quotients -------------------------------------------------------------------------------------------
+
+
+def step_size(trace: Trace, graph: Graph, loss: int) -> int:
+    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
+    needed = graph.ancestors(loss)
+    small = {
+        leaf.step for leaf in trace.leaves
+        if leaf.literal and needed[leaf.step] and isinstance(v := trace.values[leaf.step], float) and 0 < abs(v) <= SMALL
+    }  # fmt: skip
+    for step in graph.steps if small else ():
+        if _sign(step.op) != "/":
+            continue
+        top, bottom = (_original(graph, j) for j in step.inputs)
+        below = {bottom, *ends_of(graph, bottom, lambda j: False)} & small
+        if not below or _sign(graph.steps[top].op) != "-" or len(below) != 1:
+            continue
+        sides = {_original(graph, j) for j in graph.steps[top].inputs}
+        if _original(graph, loss) in sides:
+            return below.pop()
+    return -1
+
+
+def shifted(graph: Graph, loss: int, h: int) -> list[int]:
+    """The inputs to which the step of a difference quotient is added."""
+    needed = graph.ancestors(loss)
+    out: dict[int, None] = {}
+    for i, step in enumerate(graph.steps):
+        if needed[i] and _sign(step.op) in ("+", "-") and h in step.inputs:
+            other = next((_original(graph, j) for j in step.inputs if j != h), -1)
+            if other >= 0 and graph.steps[other].is_input:
+                out[other] = None
+    return list(out)
+
+
+def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, ...]]:
+    """The names of what is compared with a difference quotient of the loss."""
+    graph = trace.graph
+    by = [(loss, i) for i in shifted(graph, loss, h)]
+    moved = graph.dependents(h)
+    named = {b.step: b.name for b in trace.bindings}
+    out: dict[str, tuple[Pair, ...]] = {}
+    for i, step in enumerate(graph.steps):
+        if moved[i] and _sign(step.op) == "-" and by:
+            a, b = (_original(graph, j) for j in step.inputs)
+            for mine, other in ((a, b), (b, a)):
+                name = named.get(mine)
+                if name and not moved[mine] and moved[other] and not graph.steps[mine].is_leaf:
+                    out[name] = tuple(by)
+    return out
+
+
+# --- claims ---------------------------------------------------------------------------------------------------------
+
+
+def guesses(layout: Layout) -> dict[str, tuple[Pair, ...]]:
+    """Names that say nothing, or only "the derivative" -> what they are the derivative of, by what is done with them."""
+    subject, truth = layout.subject, layout.truth
+    out: dict[str, dict[Pair, None]] = {n: dict.fromkeys(pairs) for n, pairs in subject.guessed.items()}
+    made = {u.step: u for u in subject.units}
+    with precision(BITS):
+        for m in subject.moves:
+            unit = made.get(m.source)
+            right = truth.cotangents.get(m.bottom)
+            if unit is None or right is None or layout.is_forward(m.source):
+                continue
+            if not _is_constant(layout.actual(m.source), right) and _is_single(unit, layout):
+                out.setdefault(unit.name, {})[subject.loss, m.bottom] = None
+        for name, pair in _compared(layout):
+            out.setdefault(name, {})[pair] = None
+    leaves = [i for i in truth.leaves if i in truth.cotangents]
+    tops: dict[str, list[int]] = {}
+    for name, step in subject.aliases:
+        tops.setdefault(normal(name), []).append(step)
+    for unit in subject.units:
+        if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
+            continue
+        if not _works_on_values(unit, layout):
+            continue
+        if is_generic(unit.name):
+            out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)
+            continue
+        for stem in primitives(unit.name):
+            for top in tops.get(stem, ())[-3:]:
+                if layout.graph.steps[top].is_input:
+                    continue
+                below = layout.graph.ancestors(top)
+                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+    return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def _works_on_values(unit: Unit, layout: Layout) -> bool:
+    """Values of the forward pass are in the line itself."""
+    return any(
+        layout.is_forward(j) and not layout.graph.steps[j].is_const
+        for j in ends_of(layout.graph, unit.step, lambda j: layout.is_forward(j) or j in layout.units_at)
+    )
+
+
+def _is_single(unit: Unit, layout: Layout) -> bool:
+    """The name is used for one thing, not for one gradient after the other."""
+    rows = {u.line for u in layout.by_name[unit.name] if not layout.graph.steps[u.step].is_leaf}
+    return len(rows) == 1
+
+
+def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
+    """What stands beside autograd's number, or beside a difference quotient."""
+    graph, subject, truth = layout.graph, layout.subject, layout.truth
+    for i, step in enumerate(graph.steps):
+        if layout.is_forward(i) or _sign(step.op) != "-":
+            continue
+        a, b = step.inputs
+        for mine, other in ((a, b), (b, a)):
+            units = layout.units_at.get(mine) or layout.units_at.get(_original(graph, mine))
+            if not units or layout.is_forward(other) or not _works_on_values(units[-1], layout):
+                continue
+            target = subject.autograd.get(_original(graph, other), -1)
+            if target < 0:
+                value = layout.actual(other)
+                if not value.usable or layout.actual(mine).same(value):
+                    continue
+                target = next((k for k in truth.leaves if _is_near(value, truth.cotangents.get(k))), -1)
+            if target >= 0:
+                yield units[-1].name, (subject.loss, target)
+
+
+def _is_near(a: Vec, b: Vec | None) -> bool:
+    """A difference quotient of it, and not the thing itself."""
+    if b is None or a.same(b):
+        return False
+    pairs = list(zip(a.floats, b.floats, strict=True))
+    return all(math.isfinite(x) and math.isfinite(y) and abs(x - y) <= NEAR * max(abs(x), abs(y)) for x, y in pairs)
+
+
+def _is_constant(have: Vec, right: Vec) -> bool:
+    ratios = [x for x in (have / right).floats if math.isfinite(x)]
+    return len(ratios) >= 3 and ratios[0] != 0 and all(abs(x - ratios[0]) <= 1e-9 * abs(ratios[0]) for x in ratios)

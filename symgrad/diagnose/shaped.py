@@ -1,0 +1,266 @@
+"""Arrays at several points at once: what :class:`symgrad.diagnose.vectors.Vec` is for numbers.
+
+They hold NumPy float64. What cancels is set to exactly zero as it is computed, on both sides of every comparison, so
+that a gradient that vanishes (of a bias before a softmax, of x in ``sum(x - mean(x))``) is never 1e-17 against -2e-17.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.vectors import TOLERANCE, Vec
+from symgrad.ops import OPS, Op, TensorOp
+from symgrad.ops.base import Rule
+from symgrad.ops.floats import COMPARISONS
+from symgrad.ops.tensor import ShapeError, typed
+from symgrad.ops.values import NUMERIC, function, number
+
+#: What is left of a sum after rounding, relative to its terms.
+CANCELLED = 1e-13
+#: Entries are compared as if they were at least this large, relative to the largest of their array.
+SMALL = 1e-11
+#: What a computation on arrays that do not fit raises.
+MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
+
+Shape = tuple[int, ...]
+
+
+class Shaped(Vec):
+    """One step's array at each point. Immutable: do not write into ``arrays``."""
+
+    __slots__ = ("_floats", "arrays")
+    shaped = True
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self.arrays: tuple[Any, ...] = tuple(np.asarray(a, dtype=np.float64) for a in arrays)
+        self._floats: tuple[float, ...] | None = None
+
+    @property
+    def floats(self) -> tuple[float, ...]:  # type: ignore[override]
+        """One number a point, that any two different arrays differ in: the entries, weighted at random.
+
+        The weights know nothing of the shape: (n,) and (n, 1) give the same.
+        """
+        if self._floats is None:
+            self._floats = tuple(_signature(a) for a in self.arrays)
+        return self._floats
+
+    @property
+    def balls(self) -> tuple[Any, ...]:  # type: ignore[override]
+        raise TypeError("arrays hold no balls")
+
+    @property
+    def shape(self) -> Shape:
+        return tuple(self.arrays[0].shape)
+
+    @property
+    def at_user(self) -> float:
+        """The entry that is largest at the user's own point; NaN where there is none."""
+        a = self.arrays[0]
+        return float(a.ravel()[np.abs(a).argmax()]) if a.size else math.nan
+
+    @property
+    def is_zero(self) -> bool:
+        return all(not a[np.isfinite(a)].any() for a in self.arrays)
+
+    @property
+    def usable(self) -> bool:
+        return sum(bool(np.isfinite(a).all()) for a in self.arrays[1:]) >= 2
+
+    def same(self, other: Vec) -> bool:
+        found = lifted(other)
+        return _agree(self.arrays, found.arrays)
+
+    def same_at_user(self, other: Vec) -> bool:
+        a, b = self.arrays[0], lifted(other).arrays[0]
+        return a.shape == b.shape and _close(a, b) is True
+
+    def alike(self, other: Vec) -> bool:
+        """The same numbers in the same order, whatever the shape; or one number where it stands in every entry."""
+        mine, theirs = self.arrays, lifted(other).arrays
+        if mine[0].size == theirs[0].size:
+            return _agree([a.ravel() for a in mine], [b.ravel() for b in theirs])
+        if 1 in (mine[0].size, theirs[0].size) and mine[0].size and theirs[0].size:
+            pairs = [np.broadcast_arrays(a.ravel(), b.ravel()) for a, b in zip(mine, theirs, strict=True)]
+            return _agree([a for a, _ in pairs], [b for _, b in pairs])
+        return False
+
+    def constant(self) -> Fraction | None:
+        parts = [a[np.isfinite(a)].ravel() for a in self.arrays]
+        values = np.concatenate(parts)
+        if values.size < 3 or not all(p.size for p in parts):
+            return None
+        first = float(values[0])
+        if not (np.abs(values - first) <= TOLERANCE * abs(first)).all():
+            return None
+        simple = Fraction(first).limit_denominator(1000)
+        spread = float(np.abs(values - float(simple)).max())
+        return simple if simple != 0 and spread <= 1e-9 * abs(first) else None
+
+    def reshaped(self, shape: Shape) -> Shaped:
+        return Shaped([np.broadcast_to(a, shape) if a.size == 1 else a.reshape(shape) for a in self.arrays])
+
+    def run(self, op: Op, args: Sequence[Vec], params: Mapping[str, Any]) -> Shaped:
+        return run(op, [lifted(a) for a in args], params)
+
+    def each(self, compute: Callable[..., Any], args: Sequence[Vec]) -> Shaped:
+        found = [lifted(a).arrays for a in args]
+        return Shaped([_attempt(compute, arrays) for arrays in zip(*found, strict=True)])
+
+    def rule(self, rule: Rule, y: Vec, args: Sequence[Vec]) -> Shaped:
+        return self.each(lambda y, *x: rule(NUMERIC, y, *x), (y, *args))
+
+    def _binary(self, name: str, a: Vec, b: Vec) -> Shaped:
+        return run(OPS[name], (lifted(a), lifted(b)), {})
+
+    def __add__(self, other: Vec) -> Vec:
+        return self._binary("add", self, other)
+
+    def __radd__(self, other: Vec) -> Vec:
+        return self._binary("add", other, self)
+
+    def __sub__(self, other: Vec) -> Vec:
+        return self._binary("sub", self, other)
+
+    def __rsub__(self, other: Vec) -> Vec:
+        return self._binary("sub", other, self)
+
+    def __mul__(self, other: Vec) -> Vec:
+        return self._binary("mul", self, other)
+
+    def __rmul__(self, other: Vec) -> Vec:
+        return self._binary("mul", other, self)
+
+    def __truediv__(self, other: Vec) -> Vec:
+        return self._binary("div", self, other)
+
+    def __rtruediv__(self, other: Vec) -> Vec:
+        return self._binary("div", other, self)
+
+    def __neg__(self) -> Vec:
+        return Shaped([-a for a in self.arrays])
+
+
+def lifted(vec: Vec) -> Shaped:
+    """A number at each point as arrays without axes."""
+    return vec if isinstance(vec, Shaped) else Shaped(vec.floats)
+
+
+def full(value: Fraction | str, shape: Shape, points: int) -> Shaped:
+    array = np.full(shape, number(value))
+    return Shaped([array] * points)
+
+
+def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
+    """One step of a graph; NaN at the points where the arrays do not fit."""
+    compute = function(op.name)
+    adds = _adds(op.name)
+    out = []
+    with np.errstate(all="ignore"):
+        for arrays in zip(*(a.arrays for a in args), strict=True):
+            try:
+                value = np.asarray(compute(*arrays, **params), dtype=np.float64)
+                if adds:
+                    value = _without_rests(value, arrays, compute, params, op)
+            except MISFITS:
+                value = np.asarray(math.nan)
+            out.append(value)
+    return Shaped(out)
+
+
+def shape_of(op: Op, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Shape | None:
+    """The shape of an op's value; ``None`` where the inputs do not fit."""
+    try:
+        return typed(op.name, shapes, params)[1]
+    except MISFITS:
+        return None
+
+
+def _attempt(compute: Callable[..., Any], arrays: Sequence[Any]) -> Any:
+    with np.errstate(all="ignore"):
+        try:
+            return np.asarray(compute(*arrays), dtype=np.float64)
+        except MISFITS:
+            return np.asarray(math.nan)
+
+
+@cache
+def _adds(name: str) -> bool:
+    """The op adds numbers up, so that they may cancel."""
+    op = OPS[name]
+    if isinstance(op, TensorOp):
+        return op.define is None and not op.whole
+    return op.infix is not None and op.infix.symbol in ("+", "-") and not op.infix.prefix and op.name not in COMPARISONS
+
+
+def _without_rests(
+    value: Any, arrays: Sequence[Any], compute: Callable[..., Any], params: Mapping[str, Any], op: Op
+) -> Any:
+    """The value, with exact zeros where terms have cancelled to rounding."""
+    sizes = np.abs(value)
+    if not sizes.size or not arrays:
+        return value
+    bound = 1.0
+    if op.elementwise:
+        bound = max(float(np.abs(a).max()) if a.size else 0.0 for a in arrays)
+    else:
+        for a in arrays:
+            bound *= max(float(np.abs(a).max()), 1e-300) if a.size else 1.0
+            bound *= max(a.size, 1)
+    if not (sizes < CANCELLED * bound).any() or not math.isfinite(bound):
+        return value
+    if op.elementwise:
+        terms = np.maximum(np.abs(arrays[0]), np.abs(arrays[1]))
+    else:
+        terms = np.abs(np.asarray(compute(*(np.abs(a) for a in arrays), **params)))
+    rests = sizes < CANCELLED * terms
+    return np.where(rests, 0.0, value) if rests.any() else value
+
+
+def _agree(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Equal at every point where both have values (two random points at least)."""
+    shared = 0
+    for k, (a, b) in enumerate(zip(first, second, strict=True)):
+        if a.shape != b.shape:
+            return False
+        close = _close(a, b)
+        if close is False:
+            return False
+        shared += k > 0 and close is True
+    return shared >= 2
+
+
+def _close(a: Any, b: Any) -> bool | None:
+    """``None`` where there is nothing to compare."""
+    if not a.size:
+        return True
+    known, too = np.isfinite(a), np.isfinite(b)
+    if not (known & too).any():
+        return None
+    if (known != too).any():
+        return False
+    if not known.all():
+        a, b = a[known], b[known]
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y)
+    return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * larger.max()).all())
+
+
+@cache
+def _weights(size: int) -> Any:
+    return np.random.default_rng(size).uniform(0.5, 1.5, size) * np.random.default_rng(size + 1).choice((-1, 1), size)
+
+
+def _signature(a: Any) -> float:
+    if a.ndim == 0:
+        return float(a)
+    if not a.size:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return float(a.ravel() @ _weights(a.size))

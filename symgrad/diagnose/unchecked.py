@@ -1,0 +1,98 @@
+"""What of a derivation was not recognised, and therefore not checked: it is said, since silence would be praise.
+
+Not everything that stands in the manual part is listed. A learning rate times a gradient, a norm, a moving average are
+made of gradients and of nothing else; an intermediate value that ends in a line that was judged was judged with it; a
+difference quotient is a check and no derivation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.naming import normal
+from symgrad.diagnose.replay import LOOK_AHEAD
+from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.vectors import Vec
+from symgrad.enclosure import precision
+
+#: A difference quotient is this near to the derivative, and a mistake is not.
+NEAR = 2e-3
+#: What numbers from difference quotients are called.
+NUMERIC = ("num", "fd", "approx", "finite", "check", "auto", "torch", "expected", "diff", "err", "rel")
+
+
+def not_checked(walk: Walk) -> tuple[Unit, ...]:
+    """The assignments of a walk that it could say nothing about, in their order, one for each name and line."""
+    layout, out = walk.layout, walk.out
+    graph = layout.graph
+    judged = {u.step for u in (*out.right, *out.inherited, *out.limited, *out.misnamed)}
+    judged |= {r.unit.step for r in out.roots} | set(out.meaning)
+    lines = {n for r in out.roots for n in r.lines} | {r.unit.line for r in out.roots}
+    forward_names = {normal(name) for name, _ in layout.subject.aliases}
+    moved = {u.step for u in layout.subject.units if normal(u.name) in forward_names and u.step not in judged}
+    feeding = layout.feeding(judged)
+    found: dict[tuple[str, int], Unit] = {}
+    fine: set[int] = set(judged)
+    with precision(BITS):
+        for unit in layout.subject.units:
+            i = unit.step
+            if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i) or layout.origin(i) != i:
+                continue
+            if i in feeding or unit in walk.moves or unit.line in lines:
+                continue
+            if i in moved or _uses(walk, i, moved):
+                moved.add(i)  # a value of the next step of the descent
+                continue
+            if _made_of(walk, i, fine):
+                fine.add(i)
+                continue
+            if _is_numeric(walk, unit):
+                continue
+            found.setdefault((unit.name, unit.line), unit)
+    return tuple(found.values())
+
+
+def _ends(walk: Walk, step: int) -> list[int]:
+    """The named values that a step is made of."""
+    out: list[int] = []
+    seen: set[int] = set()
+    stack = list(walk.graph.steps[step].inputs)
+    while stack and len(seen) < 10 * LOOK_AHEAD:
+        i = stack.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        if walk.layout.is_forward(i) or walk.graph.steps[i].is_leaf or i in walk.layout.units_at:
+            out.append(i)
+        else:
+            stack.extend(walk.graph.steps[i].inputs)
+    return out
+
+
+def _uses(walk: Walk, step: int, some: Collection[int]) -> bool:
+    return any(i in some for i in _ends(walk, step))
+
+
+def _made_of(walk: Walk, step: int, fine: Collection[int]) -> bool:
+    """Nothing but what was checked, and numbers of its own, is in a value: it is no derivative that was worked out."""
+    layout, truth = walk.layout, walk.truth
+    for i in _ends(walk, step):
+        varies = layout.is_forward(i) and not truth.subject.graph.steps[i].is_const
+        if i not in fine and (varies or not layout.graph.steps[i].is_leaf):
+            return False
+    return True
+
+
+def _is_numeric(walk: Walk, unit: Unit) -> bool:
+    """A difference quotient, or what compares one with something."""
+    plain = normal(unit.name)
+    if any(plain.startswith(word) or plain.endswith(word) for word in NUMERIC):
+        return True
+    have = walk.layout.actual(unit.step)
+    return any(_near(have, vec) for vec in walk.truth.cotangents.values())
+
+
+def _near(a: Vec, b: Vec) -> bool:
+    pairs = list(zip(a.floats, b.floats, strict=True))
+    return all(x == x and y == y and abs(x - y) <= NEAR * max(abs(x), abs(y)) for x, y in pairs)

@@ -1,0 +1,344 @@
+"""What a function may be called with, where nobody says: shapes and kinds of its parameters.
+
+Three things tell, in this order: the docstring (``x: Input data, of shape (N, D)``), the text (``N, D = x.shape``;
+``param["stride"]``; ``mode == "train"``), and the names that people give (``b`` has fewer axes than ``W``, ``y`` are
+labels). A length is a symbol; all symbols get different sizes, so that nothing fits by accident. What is still open is
+found by trying: an operation that does not fit tells which two lengths are one.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count, islice, product
+from typing import Any
+
+import numpy as np
+
+#: A length: a number, a symbol, or a sum or multiple of these.
+Dim = int | str | tuple[str, ...]
+
+#: The kinds of a parameter. ``array``; ``labels``: whole numbers; ``value``: given; ``dict``: of further parameters.
+ARRAY, LABELS, VALUE, DICT, DEFAULT = "array", "labels", "value", "dict", "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a parameter is taken to be.
+
+    Attributes:
+        what: one of the kinds above; ``default``: it is left out.
+        dims: of an array or of labels.
+        value: a given value.
+        items: of a dictionary.
+    """
+
+    what: str
+    dims: tuple[Dim, ...] = ()
+    value: Any = None
+    items: Mapping[str, Kind] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a function: its name, whether it may be left out, and its default where that is a literal."""
+
+    name: str
+    optional: bool = False
+    default: Any = None
+
+
+#: What is usual for a dictionary's keys and for parameters that are no arrays.
+USUAL: dict[str, Any] = {
+    "mode": "train", "train_flg": True, "training": True, "is_training": True, "train": True, "p": 0.6, "dropout": 0.6,
+    "keep_prob": 0.6, "seed": 3, "stride": 1, "pad": 1, "padding": 0, "eps": 1e-5, "epsilon": 1e-5, "momentum": 0.9,
+    "pool_height": 2, "pool_width": 2, "pool_h": 2, "pool_w": 2, "f": 2, "reg": 0.3, "lambd": 0.7, "lamda": 0.7,
+    "lambda_": 0.7, "alpha": 0.3, "lr": 0.1, "learning_rate": 0.1, "delta": 1.0, "dropout_ratio": 0.4, "c": 0.7,
+    "weight_decay": 0.3, "verbose": False, "debug": False, "stateful": False, "axis": -1, "dropout_rate": 0.4,
+}  # fmt: skip
+#: A dictionary of settings of which nothing is known.
+_SETTINGS = {k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")}
+_BIAS = re.compile(r"(?:b|bias|beta|gamma|mu|mean|scale|shift|theta0?|b[a-z0-9]{1,3}|\w+_b|bias\w*|\w+_bias)$")
+_WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Theta\d?|k[xhqv]?|embed\w*|filters?)$")
+_LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
+_STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
+_NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
+_POSITIVE = re.compile(r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$")
+_SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
+#: Sizes of lengths in the order in which they are met.
+_SIZES = (4, 3, 5, 2, 6, 7, 8, 9, 10, 11, 12, 13)
+
+
+# --- what the text says -----------------------------------------------------------------------------------------------
+
+
+def told_by_text(node: ast.FunctionDef | ast.Lambda, names: Sequence[str]) -> dict[str, Kind]:
+    """What a function's docstring and statements say about its parameters."""
+    out: dict[str, Kind] = {}
+    document = (ast.get_docstring(node) or "") if isinstance(node, ast.FunctionDef) else ""
+    for name in names:
+        found = _documented(document, name, names)
+        if found is not None:
+            out[name] = found
+    for part in ast.walk(node):
+        _look(part, names, out)
+    return out
+
+
+def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
+    if isinstance(part, ast.Assign) and len(part.targets) == 1:
+        target, value = part.targets[0], part.value
+        if (
+            isinstance(target, ast.Tuple) and isinstance(value, ast.Attribute) and value.attr == "shape"
+            and isinstance(value.value, ast.Name) and value.value.id in names
+            and all(isinstance(e, ast.Name) for e in target.elts)
+        ):  # fmt: skip
+            name = value.value.id
+            dims = tuple(
+                e.id if isinstance(e, ast.Name) and e.id != "_" else f"{name}.{n}" for n, e in enumerate(target.elts)
+            )
+            known = out.get(name)
+            if known is None or len(known.dims) != len(dims):
+                out[name] = Kind(known.what if known and known.what == LABELS else ARRAY, dims)
+    elif isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id in names:
+        key = part.slice
+        if not isinstance(part.ctx, ast.Load):
+            if part.value.id not in out and isinstance(key, ast.Constant) and isinstance(key.value, str):
+                out[part.value.id] = Kind(DICT)
+        elif isinstance(key, ast.Constant) and isinstance(key.value, str):
+            _add_key(out, part.value.id, key.value)
+        elif isinstance(key, ast.BinOp) and isinstance(key.left, ast.Constant) and isinstance(key.left.value, str):
+            for number in (1, 2):  # parameters["W" + str(l)]
+                _add_key(out, part.value.id, f"{key.left.value}{number}")
+    elif (
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and isinstance(part.func.value, ast.Name)
+        and part.func.value.id in names and part.func.attr in ("get", "setdefault", "items", "keys")
+    ):  # fmt: skip
+        if part.func.value.id not in out or out[part.func.value.id].what != DICT:
+            out[part.func.value.id] = Kind(DICT)
+    elif isinstance(part, ast.Compare) and isinstance(part.left, ast.Name) and part.left.id in names:
+        other = part.comparators[0]
+        if isinstance(other, ast.Constant) and isinstance(other.value, str):
+            out.setdefault(part.left.id, Kind(VALUE, value=other.value))
+
+
+def _add_key(out: dict[str, Kind], name: str, key: str) -> None:
+    known = out.get(name)
+    items = dict(known.items) if known is not None and known.what == DICT else {}
+    items.setdefault(key, _usual(key) or Kind(ARRAY, ()))
+    out[name] = Kind(DICT, items=items)
+
+
+def _usual(name: str) -> Kind | None:
+    return Kind(VALUE, value=USUAL[name.lower()]) if name.lower() in USUAL else None
+
+
+def _documented(document: str, name: str, names: Sequence[str]) -> Kind | None:
+    """What a docstring says: the first shape after the parameter's name and before the next parameter's."""
+    start = re.search(rf"(?m)^[ \t]*[-*:]*[ \t]*(?:param\s+)?{re.escape(name)}\b[ \t]*(?:--|:|-|=|,|\()", document)
+    if start is None:
+        return None
+    rest = document[start.start() :]
+    others = "|".join(re.escape(n) for n in names if n != name)
+    end = re.search(rf"(?m)\n[ \t]*(?:[-*:]*[ \t]*(?:{others})\b[ \t]*(?:--|:|-)|Returns?\b|Output)", rest[1:])
+    chunk = rest[: end.start() + 1] if end else rest[:400]
+    if re.search(r"\bdict", chunk[: len(name) + 60], re.I):
+        return Kind(DICT)
+    found = re.search(r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]", chunk)
+    found = found or re.search(r"[(\[]([^()\[\]]*,[^()\[\]]*)[)\]]", chunk)
+    if found is None:
+        return None
+    dims = tuple(d for part in found[1].split(",") if part.strip() for d in [_dim(part.strip())] if d != "...")
+    if any(d is None for d in dims) or not dims:
+        return None
+    whole = re.search(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", chunk, re.I) and not re.search(r"one.?hot|0.{1,12}1", chunk)
+    return Kind(LABELS if whole else ARRAY, tuple(d for d in dims if d is not None))
+
+
+def _dim(text: str) -> Dim | None:
+    """``N``, ``4H``, ``n_a + n_x``, ``size of the current layer``; dots are one more length."""
+    text = text.strip().strip("`'\"")
+    if text.isdecimal():
+        return int(text) if int(text) < 20 else text
+    times = re.fullmatch(r"(\d)\s*\*?\s*([A-Za-z]\w*)", text)
+    if times:
+        return ("*", times[1], times[2])
+    if "+" in text:
+        return ("+", *(t.strip() for t in text.split("+")))
+    if text in ("...", "…"):
+        return "..."
+    words = re.sub(r"\b(?:the|of|a|number|in)\b", " ", text)
+    plain = " ".join(words.split())
+    return plain if plain and re.fullmatch(r"[\w .'*/-]{1,40}", plain) else None
+
+
+# --- what the names say -----------------------------------------------------------------------------------------------
+
+
+def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
+    """What a parameter may be, the likeliest first."""
+    name = parameter.name
+    if told is not None and (told.what != DICT or told.items or not parameter.optional):
+        if told.what == DICT:
+            items = {k: _inner(k, v) for k, v in told.items.items()}
+            return [Kind(DICT, items=items or _SETTINGS)]
+        others = [k for k in _by_name(name) if k.what == ARRAY and len(k.dims) != len(told.dims)]
+        first = [told, *others] if told.what == ARRAY else [told]
+        return first if not _LABELS.match(name) or told.what == LABELS else [*first, Kind(LABELS, told.dims[:1])]
+    if parameter.optional:
+        wanted = _LABELS.match(name) and parameter.default is None
+        zero = parameter.default == 0.0 and isinstance(parameter.default, int | float) and _NUMBER.match(name)
+        if zero and not isinstance(parameter.default, bool):
+            return [Kind(VALUE, value=0.3), Kind(DEFAULT)]
+        return [*_arrays(name, (1, 2)), Kind(DEFAULT)] if wanted else [Kind(DEFAULT)]
+    return _by_name(name)
+
+
+def _by_name(name: str) -> list[Kind]:
+    if re.search(r"(?:param|config|option|conf)s?$", name) and name not in ("params", "parameters"):
+        return [Kind(DICT, items=_SETTINGS)]
+    if re.match(r"(?:G|groups?|n_\w+|num_\w+|K|k|step|lag)$", name):
+        return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
+    usual = _usual(name)
+    if usual is not None and name not in ("f", "c", "p", "delta"):
+        return [usual]
+    if _LABELS.match(name):
+        return [Kind(LABELS, (f"{name}.0",)), *_arrays(name, (2, 1)), Kind(LABELS, (f"{name}.0", f"{name}.1"))]
+    if _NUMBER.match(name):
+        return [Kind(VALUE, value=0.7), *_arrays(name, (2, 1))]
+    if _BIAS.match(name):
+        return [*_arrays(name, (1,)), Kind(ARRAY, (1, f"{name}.1")), Kind(ARRAY, (f"{name}.0", 1)), *_arrays(name, (2, 0, 4))]
+    if _WEIGHT.match(name):
+        return _arrays(name, (2, 4, 1, 0))
+    return [*_arrays(name, (2, 1, 3, 4, 0)), Kind(LABELS, (f"{name}.0",)), Kind(LABELS, (f"{name}.0", f"{name}.1"))]
+
+
+def _inner(key: str, kind: Kind) -> Kind:
+    """An entry of a dictionary; an array of which nothing is known is what its name says."""
+    if kind.what != ARRAY or kind.dims:
+        return kind
+    return candidates(Parameter(key), None)[0]
+
+
+def _arrays(name: str, ranks: Sequence[int]) -> list[Kind]:
+    return [Kind(ARRAY, tuple(f"{name}.{n}" for n in range(rank))) for rank in ranks]
+
+
+def choices(options: Mapping[str, Sequence[Kind]], most: int) -> Iterator[dict[str, Kind]]:
+    """Combinations of what the parameters may be, the likeliest first."""
+    names = list(options)
+    ranges = [range(len(options[n])) for n in names]
+    every = sorted(islice(product(*ranges), 20_000), key=lambda c: (sum(c), max(c, default=0)))
+    for chosen in every[:most]:
+        yield {n: options[n][i] for n, i in zip(names, chosen, strict=True)}
+
+
+# --- lengths ----------------------------------------------------------------------------------------------------------
+
+
+class Lengths:
+    """The sizes of symbols, and which of them are one."""
+
+    def __init__(self) -> None:
+        self.same: dict[str, str] = {}
+        self.fixed: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
+        self._next = count()
+
+    def root(self, symbol: str) -> str:
+        while symbol in self.same:
+            symbol = self.same[symbol]
+        return symbol
+
+    def size(self, dim: Dim, small: bool = False) -> int:
+        if isinstance(dim, int):
+            return dim
+        if isinstance(dim, tuple):
+            if dim[0] == "*":
+                return int(dim[1]) * self.size(dim[2])
+            return sum(int(d) if d.isdecimal() else self.size(d) for d in dim[1:])
+        symbol = self.root(dim)
+        if symbol in self.fixed:
+            return self.fixed[symbol]
+        if symbol not in self.sizes:
+            self.sizes[symbol] = self._new(symbol, small)
+        return self.sizes[symbol]
+
+    def _new(self, symbol: str, small: bool) -> int:
+        plain = symbol.lower()
+        if _SMALL.match(plain):
+            return 3 if plain in ("ww", "kw", "fw", "filter_w") or plain == "f" else 2
+        if plain in ("h", "height", "in_h") or plain.startswith("n_h"):
+            return 4 if plain != "n_h" else 5
+        if plain in ("w", "width", "in_w") or plain.startswith("n_w"):
+            return 6 if plain != "n_w" else 7
+        if small and plain in ("n", "m"):
+            return 2
+        taken = {*self.sizes.values(), *self.fixed.values()}
+        return next((n for n in _SIZES if n not in taken), _SIZES[next(self._next) % len(_SIZES)])
+
+    def join(self, a: int, b: int, fixed: set[str]) -> bool:
+        """Two sizes that have to be one: their symbols are; a symbol that must be a number that is no symbol's is it."""
+        one = next((s for s, n in self.sizes.items() if n == a and s not in self.same), None)
+        other = next((s for s, n in self.sizes.items() if n == b and s not in self.same), None)
+        if one is not None and other is not None:
+            keep, gone = (one, other) if "." in other or "." not in one else (other, one)
+            self.same[gone] = keep
+            return True
+        symbol, number = (one, b) if one is not None else (other, a)
+        if symbol is None or symbol in fixed:
+            return False
+        self.fixed[symbol] = number
+        fixed.add(symbol)
+        return True
+
+
+def misfits(
+    op: str, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any] | None = None
+) -> list[tuple[int, int]]:
+    """Pairs of lengths that would have to be equal for the operation to work."""
+    if op == "concatenate":
+        axis = int((params or {}).get("axis", 0))
+        first = shapes[0]
+        rest = [s for s in shapes[1:] if len(s) == len(first)]
+        return [(a, b) for s in rest for n, (a, b) in enumerate(zip(first, s, strict=True)) if n != axis and a != b]
+    if op == "matmul" and len(shapes) == 2 and all(shapes):
+        a, b = shapes
+        left, right = a[-1], b[-2] if len(b) > 1 else b[0]
+        return [(left, right)] if left != right else []
+    if op in ("einsum", "reshape", "index", "transpose"):
+        return []
+    out = []
+    known = [s for s in shapes[:2] if s]
+    if len(known) == 2:
+        for m, n in zip(reversed(known[0]), reversed(known[1]), strict=False):
+            if m != n and 1 not in (m, n):
+                out.append((m, n))
+    return out
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def make(name: str, kind: Kind, lengths: Lengths, source: np.random.Generator, *, positive: bool, classes: int) -> Any:
+    """A value of a kind: random, not symmetric, nothing special about any entry."""
+    if kind.what == VALUE:
+        return kind.value
+    if kind.what == DICT:
+        return {k: make(k, v, lengths, source, positive=positive, classes=classes) for k, v in kind.items.items()}
+    small = len(kind.dims) > 3
+    shape = tuple(lengths.size(d, small) for d in kind.dims)
+    if kind.what == LABELS:
+        total = int(np.prod(shape)) if shape else 1
+        picked = np.arange(total)[::-1] * 2 % max(classes, 1)
+        return picked.reshape(shape)
+    return random(shape, source, positive=positive or bool(_POSITIVE.match(name)))
+
+
+def random(shape: tuple[int, ...], source: np.random.Generator, *, positive: bool = False) -> Any:
+    """Random numbers with six digits, so that they can be shown; a plain number for no axes."""
+    numbers = source.uniform(0.15, 0.85, shape) if positive else source.standard_normal(shape)
+    rounded = np.round(numbers, 6)
+    return float(rounded) if not shape else rounded

@@ -1,0 +1,105 @@
+"""What to call in a file of functions, and with what: plain data that goes into the sandbox as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symgrad.errors import SymgradError
+
+#: No array of ours has more numbers.
+LARGEST = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which functions are called, and with what.
+
+    Attributes:
+        forward, backward: names in the file, with a dot for a method: ``Affine.backward``. Both empty: they are found.
+            ``backward`` empty: it is found by its name, or forward returns the loss and its gradients.
+        shapes: input -> the shape of its random values.
+        values: input -> its value: numbers, texts, lists and dictionaries of these.
+        upstream: the gradient of the output, where it is not to be random.
+        returns: what backward returns, in order.
+        seed: of the random values.
+    """
+
+    forward: str = ""
+    backward: str = ""
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    upstream: Any = None
+    returns: Sequence[str] | None = None
+    seed: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
+            "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
+            "returns": None if self.returns is None else list(self.returns),
+        }  # fmt: skip
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Plan:
+        shapes = {n: tuple(s) for n, s in data["shapes"].items()}
+        return Plan(
+            data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"]
+        )
+
+
+def read_shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """``x=4x3`` as ``("x", (4, 3))``; ``s=()`` is a single number.
+
+    Raises:
+        SymgradError: it is no shape.
+    """
+    name, equals, given = (part.strip() for part in text.partition("="))
+    parts = [p.strip() for p in given.strip("()[]").replace(",", "x").replace("*", "x").split("x") if p.strip()]
+    if not name or not equals or not all(p.isdecimal() for p in parts) or (not parts and given not in ("()", "")):
+        raise SymgradError(f"--shape {text!r}: write NAME=4x3, for example --shape x=4x3", hint="--shape s=() is a number")
+    shape = tuple(int(p) for p in parts)
+    total = 1
+    for n in shape:
+        total *= max(n, 1)
+    if total > LARGEST:
+        raise SymgradError(f"--shape {text!r}: that is more than {LARGEST:,} numbers")
+    return name, shape
+
+
+def read_value(text: str) -> tuple[str, Any]:
+    """``y=0,2,1``, ``mode=train``, ``bn_param={"mode":"train"}`` or ``p=0.5``; Python's way of writing them too.
+
+    Raises:
+        SymgradError: there is no name, or the value cannot be read.
+    """
+    import ast
+
+    name, equals, given = text.partition("=")
+    name, given = name.strip(), given.strip()
+    if not name or not equals:
+        raise SymgradError(f"--value {text!r}: write NAME=VALUE, for example --value y=0,2,1")
+    try:
+        value = ast.literal_eval(given)  # of the command line's own text: literals only, nothing is run
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        if given.startswith(("{", "[", "(")):
+            import json
+
+            try:
+                value = json.loads(given)
+            except ValueError as e:
+                raise SymgradError(f"--value {text!r}: {given} cannot be read: {e}") from None
+        else:
+            value = given
+    if not _plain(value):
+        raise SymgradError(f"--value {text!r}: numbers, texts, lists and dictionaries can be given")
+    return name, value
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(k, str | int) and _plain(v) for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return all(_plain(v) for v in value)
+    return value is None or isinstance(value, bool | int | float | str)

@@ -1,0 +1,154 @@
+"""Calling functions of a file under its recorder: what a run offers to whoever calls them.
+
+:class:`symgrad.frontends.trace.trusted.Trusted` does so for functions that live in this process, :class:`Hosted` for
+those that a file in the sandbox defines.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import Unsupported
+from symgrad.frontends.siblings import Siblings
+from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace.arrays import Array, Tensor
+from symgrad.frontends.trace.functions import RETURN, WatchedReturns
+from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.run import Run
+from symgrad.frontends.trace.sites import Site
+from symgrad.frontends.trace.tracer import CODE_NAME
+from symgrad.frontends.trace.values import NUMPY, Value, number
+
+
+class Hosting(Run):
+    """A run whose functions are called from outside.
+
+    Args:
+        source: the text of the file; ``filename``: its name.
+    """
+
+    #: The text as it was before it was rewritten.
+    tree: ast.Module
+
+    def __init__(self, source: str, filename: str, siblings: Siblings | None = None) -> None:
+        super().__init__(source, filename, siblings)
+        self.returns: list[ast.Return] = []
+        #: Who returned last, of those whose returns are watched -> which of its returns it was.
+        self.returned_at: dict[str, ast.Return] = {}
+
+    def returning(self, index: int, watched: str, value: Any) -> Any:
+        self.returned_at[watched] = self.returns[index]
+        return value
+
+    def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:
+        """The text of a function.
+
+        Raises:
+            Unsupported: it is not in this file.
+        """
+        code = target.__code__
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.Lambda):
+                decorators = getattr(node, "decorator_list", [])
+                start = min([node.lineno, *(d.lineno for d in decorators)])
+                parameters = tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args))
+                same = getattr(node, "name", "<lambda>") == code.co_name
+                # Several lambdas may stand on one line; names beginning with two underscores are mangled in a class.
+                if same and start == code.co_firstlineno and len(parameters) == code.co_argcount:
+                    return node
+        raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.tracer.filename}")
+
+    def convert(self, target: FunctionType, watched: str = "") -> Any:
+        """The function as it may be called; with ``watched``, which of its returns was taken is kept under this
+        name."""
+        raise NotImplementedError
+
+    def named(self, name: str, value: Any, at: ast.AST) -> Any:
+        """A number or an array from outside, as an input of the graph; anything else as it is."""
+        tr = self.tracer
+        if isinstance(value, np.ndarray):
+            value = Array(tr, value)
+        elif isinstance(value, np.floating):
+            value = number(tr, float(value), None, NUMPY)
+        elif isinstance(value, np.generic):
+            value = value.item()
+        elif is_tensor(value):
+            made = Tensor(tr, value.detach().cpu().double().numpy(), dtype=str(value.dtype).removeprefix("torch."))
+            made = made if value.dtype.is_floating_point else Tensor(tr, value.detach().cpu().numpy(), dtype=made.dtype)
+            value = autograd.track(made) if value.requires_grad else made
+        if isinstance(value, Value) or type(value) in (int, float):
+            return self.bound(Site(name, at, getattr(at, "lineno", 1), literal=True), name, value, "")
+        return value
+
+    def restore(self) -> None:
+        """Make the caller's objects what they were, with no traced value left in them."""
+
+
+class Hosted(Hosting):
+    """A file in the sandbox, whose functions are called when it has run.
+
+    Args:
+        opened: within this context Python's own machinery may look into functions; the file's code does not run in it.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        filename: str,
+        siblings: Siblings | None = None,
+        opened: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        super().__init__(source, filename, siblings)
+        self.opened = opened
+
+    def rewrite(self, tree: ast.Module) -> Any:
+        """Every return of every function says that it was taken."""
+        self.tree = copy.deepcopy(tree)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                watched = WatchedReturns(self.returns, _key(node))
+                node.body = [watched.visit(statement) for statement in node.body]
+        instrument(tree, self.made)
+        return compile(tree, CODE_NAME, "exec", dont_inherit=True)
+
+    def namespace(self) -> dict[str, Any]:
+        table = super().namespace()
+        table["__builtins__"] |= {RETURN: self.returning}
+        return table
+
+    def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:
+        with self.opened():
+            return super().find(target)
+
+    def convert(self, target: FunctionType, watched: str = "") -> Any:
+        """It is rewritten already."""
+        if watched:
+            key = _key(self.find(target))
+
+            def call(*args: Any, **kwargs: Any) -> Any:
+                result = target(*args, **kwargs)
+                if key in self.returned_at:
+                    self.returned_at[watched] = self.returned_at[key]
+                return result
+
+            return call
+        return target
+
+
+def _key(node: ast.FunctionDef | ast.Lambda) -> str:
+    return f"line {node.lineno}"
+
+
+def is_tensor(value: object) -> bool:
+    """A torch tensor, told without importing torch."""
+    return type(value).__module__.partition(".")[0] == "torch" and type(value).__name__ in ("Tensor", "Parameter")
+
+
+__all__ = ["Hosted", "Hosting", "is_tensor"]

@@ -1,0 +1,146 @@
+"""Modules that only show, count or name things: what they do has no part in a derivative, so it is left undone."""
+
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, constant, traced
+from symgrad.frontends.trace.tracer import Tracer
+
+#: Modules of which every name is an :class:`Inert`.
+INERT = frozenset({
+    "matplotlib", "pylab", "seaborn", "plotly", "IPython", "graphviz", "logging", "pprint", "ipdb", "pdb",
+    "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google",
+})  # fmt: skip
+
+
+class Inert:
+    """Stands for a picture, an axis, a progress bar: everything may be done to it, and nothing happens."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Inert:
+        return self
+
+    def __iter__(self) -> Iterator[Inert]:
+        return iter((self, self))  # fig, ax = plt.subplots()
+
+    def __getitem__(self, key: Any) -> Inert:
+        return self
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def __enter__(self) -> Inert:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+    def __sub__(self, other: Any) -> float:
+        return 0.0
+
+    def __repr__(self) -> str:
+        return "<nothing>"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NOTHING = Inert()
+
+
+def is_inert(module: str) -> bool:
+    """Whether a module is one of these, or inside one."""
+    return module.partition(".")[0] in INERT
+
+
+# --- sys and os: their harmless parts ------------------------------------------------------------------------------------
+
+
+@constant("sys.path")
+def _path(tr: Tracer) -> Any:
+    return [""]
+
+
+@constant("sys.argv")
+def _argv(tr: Tracer) -> Any:
+    return ["script.py"]
+
+
+@constant("sys.version_info")
+def _version(tr: Tracer) -> Any:
+    return (3, 11, 0)
+
+
+@constant("sys.maxsize")
+def _maxsize(tr: Tracer) -> Any:
+    return (1 << 63) - 1
+
+
+@constant("sys.stdout", "sys.stderr")
+def _stdout(tr: Tracer) -> Any:
+    return Written(tr)
+
+
+class Written:
+    """``sys.stdout``: what is written is printed."""
+
+    def __init__(self, tr: Tracer) -> None:
+        self.tr = tr
+
+    def write(self, text: Any) -> None:
+        self.tr.write(str(text))
+
+    def flush(self) -> None:
+        pass
+
+
+for _name, _value in {"pardir": "..", "curdir": ".", "sep": "/", "linesep": "\n", "name": "posix"}.items():
+    CONSTANTS[f"os.{_name}"] = lambda tr, value=_value: value
+# No text of a dictionary that holds settings of the machine.
+CONSTANTS["os.environ"] = lambda tr: {}
+
+
+def _of_paths(name: str) -> Callable[..., Any]:
+    function = getattr(posixpath, name)
+
+    def call(tr: Tracer, *parts: Any) -> Any:
+        if not all(type(p) is str for p in parts):
+            raise TypeError("a path is a text")
+        return function(*parts)
+
+    return call
+
+
+for _name in ("join", "dirname", "basename", "splitext", "normpath", "split"):
+    HANDLERS[f"os.path.{_name}"] = _of_paths(_name)
+
+
+@traced("os.path.abspath", "os.path.realpath", "os.path.expanduser")
+def _abspath(tr: Tracer, path: Any) -> Any:
+    return path
+
+
+@traced("os.path.exists", "os.path.isfile", "os.path.isdir")
+def _exists(tr: Tracer, path: Any) -> bool:
+    """There are no files here."""
+    return False
+
+
+@traced("os.getcwd")
+def _cwd(tr: Tracer) -> str:
+    return "/"
+
+
+@traced("tqdm.tqdm", "tqdm.notebook.tqdm", "tqdm.auto.tqdm")
+def _tqdm(tr: Tracer, items: Any = (), *args: Any, **kwargs: Any) -> Any:
+    return items
+
+
+@traced("tqdm.trange", "tqdm.notebook.trange", "tqdm.auto.trange")
+def _trange(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+    return range(*(a for a in args if isinstance(a, int)))

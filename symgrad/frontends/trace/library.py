@@ -1,0 +1,153 @@
+"""Modules whose text is run in the sandbox beside the file's own: the files that it imports, and ours for torch.nn.
+
+What such a module computes is recorded as everything is, but at the place in the user's file that called for it, and
+the names in it are not the user's: of what it binds only parameters become named inputs.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Callable
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from symgrad.frontends.siblings import Siblings
+from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.registry import Missing
+from symgrad.frontends.trace.rules import Refused, check
+from symgrad.frontends.trace.sites import Instrumented, Site
+
+if TYPE_CHECKING:
+    from symgrad.frontends.trace.run import Run
+
+#: The file name that their code is compiled under: no place in it is a place of the user's.
+LIBRARY_NAME = "<symgrad: an imported file>"
+
+
+class SourceModule:
+    """A module that was run from its text. The guards let its public names through, and nothing else."""
+
+    def __init__(self, name: str, table: dict[str, Any]) -> None:
+        self.name, self.table = name, table
+
+    def __repr__(self) -> str:
+        return f"<module {self.name!r}>"
+
+    def public(self) -> dict[str, Any]:
+        """What ``import *`` brings."""
+        listed = self.table.get("__all__")
+        if isinstance(listed, list | tuple):
+            return {n: self.table[n] for n in listed if type(n) is str and n in self.table and not n.startswith("__")}
+        return {n: v for n, v in self.table.items() if not n.startswith("_")}
+
+
+class Package(SourceModule):
+    """``import a.b``: what the script then has is ``a``, in which ``b`` is found."""
+
+
+class Library:
+    """The modules that can be imported from their text, in one run."""
+
+    def __init__(self, run: Run, siblings: Siblings) -> None:
+        self.run, self.siblings = run, siblings
+        self.codes: dict[str, tuple[CodeType, Instrumented] | str] = {}
+        self.modules: dict[str, SourceModule] = {}
+
+    def compile(self) -> None:
+        """Make every text ready, while compiling is still allowed."""
+        for label, text in self.siblings.texts.items():
+            self.codes[label] = self.compiled(text)
+
+    @staticmethod
+    def compiled(text: str) -> tuple[CodeType, Instrumented] | str:
+        """The rewritten code of a module, or why there is none."""
+        made = Instrumented()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = ast.parse(text, LIBRARY_NAME)
+                check(tree)
+                instrument(tree, made)
+                return compile(tree, LIBRARY_NAME, "exec", dont_inherit=True), made
+        except SyntaxError as e:
+            return f"it does not parse: {e.msg}, line {e.lineno}"
+        except Refused as e:
+            return f"{e.message}, line {getattr(e.node, 'lineno', '?')}"
+        except (RecursionError, MemoryError):
+            return "it is nested too deeply"
+
+    def find(self, label: str, name: str) -> Any:
+        """The module that a file means by a name; ``None`` where it is none of ours."""
+        target = self.siblings.found.get(label, {}).get(name)
+        return None if target is None else self.module(target, name)
+
+    def module(self, label: str, name: str) -> Any:
+        if label in self.modules:
+            return self.modules[label]
+        found = self.codes.get(label, "it is not there")
+        if isinstance(found, str):
+            return Missing(self.run.tracer, name, f"the module {name} cannot be used: {found}")
+        code, made = found
+        table = self.namespace(label, made)
+        # Before it runs, so that two files may import one another.
+        self.modules[label] = SourceModule(name, table)
+        exec(code, table)
+        return self.modules[label]
+
+    def namespace(self, label: str, made: Instrumented) -> dict[str, Any]:
+        """The globals of a module: as the user's file has them, but its names are quiet."""
+        run = self.run
+        table = run.namespace_of(label)
+        quiet = Quiet(run, made)
+        own: dict[str, Callable[..., Any]] = {
+            names.BIND: quiet.bind, names.APPEND: quiet.append, names.SETATTR: quiet.set_attribute,
+            names.SETITEM: quiet.set_item, names.ENTER: quiet.enter, names.RETURN: quiet.handed_back,
+            names.EXACT: quiet.exact,
+        }  # fmt: skip
+        table["__builtins__"] = {**table["__builtins__"], **own}
+        table["__name__"] = "imported"
+        return table
+
+
+class Quiet:
+    """The helpers of the rewriting for a module that is not the user's file."""
+
+    def __init__(self, run: Run, made: Instrumented) -> None:
+        self.run, self.made = run, made
+
+    def bind(self, index: int, value: Any, scope: str) -> Any:
+        return self.seen(self.made.sites[index], self.made.sites[index].name, value)
+
+    def seen(self, site: Site, name: str, value: Any) -> Any:
+        """An array of data that gets a name is an input of the graph."""
+        tr = self.run.tracer
+        if isinstance(value, Array) and not (value.step is not None and tr.varies[value.step]):
+            here = tr.here()
+            return self.run.leaf(site, name, value, "", span=here)
+        return value
+
+    def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
+        return value
+
+    def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
+        site = self.made.sites[index]
+        self.run.guard.setattr(owner, name, self.seen(site, f"{site.name}.{name}", value))
+
+    def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
+        self.run.tracer.alive()
+        owner[key] = value
+
+    def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
+        self.run.tracer.alive()
+        return ("", *arguments)
+
+    def handed_back(self, index: int, value: Any) -> Any:
+        return value
+
+    def exact(self, index: int) -> Any:
+        return self.made.exacts[index][0]
+
+

@@ -1,0 +1,119 @@
+"""Which functions and classes of a file are a forward and a backward pass, told by their names."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+#: Words for the two directions; what is before and after them in a name must be the same.
+_FORWARD = ("forward_propagation", "forward_propagate", "forward_pass", "forwardprop", "forward_prop", "feedforward",
+            "feed_forward", "forward", "Forward", "fprop", "fwd", "f_prop")  # fmt: skip
+_BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "backprop", "back_propagation",
+             "backpropagation", "back_propagate", "back_prop", "backward_prop", "backward", "Backward", "bprop", "bwd",
+             "back")  # fmt: skip
+_GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
+             "{}_derivative", "{}_prime", "{}_deriv")  # fmt: skip
+_LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
+_GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A forward and a backward pass of a file.
+
+    Attributes:
+        forward, backward: names, with a dot for methods; ``backward`` is empty where one function does both.
+        torch: a class of ``torch.autograd.Function``'s kind.
+    """
+
+    forward: str
+    backward: str
+    torch: bool = False
+
+
+def passes(tree: ast.Module) -> list[Pass]:
+    """The pairs of a file, in the order of their backward functions; of each function the first that fits."""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    found: dict[str, Pass] = {}
+    for name in functions:
+        for forward in _forward_names(name):
+            if forward in functions and forward != name:
+                found[name] = Pass(forward, name)
+                break
+    used = {p.forward for p in found.values()} | set(found)
+    for name, node in functions.items():
+        if name not in used and _does_both(node):
+            found[name] = Pass(name, "")
+    classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    for name, made in classes.items():
+        for pair in _of_class(made, classes):
+            found[f"{name}.{pair[1] or pair[0]}"] = Pass(
+                f"{name}.{pair[0]}", f"{name}.{pair[1]}" if pair[1] else "", is_function(made)
+            )
+    order = {n.name: n.lineno for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    return sorted(found.values(), key=lambda p: order[(p.backward or p.forward).partition(".")[0]])
+
+
+def _forward_names(backward: str) -> Iterator[str]:
+    """What the forward function may be called that a backward function belongs to."""
+    for word in _BACKWARD:
+        if word in backward:
+            before, _, after = backward.partition(word)
+            for other in _FORWARD:
+                yield f"{before}{other}{after}"
+            while "_" in after:  # batchnorm_backward_alt
+                after = after.rpartition("_")[0]
+                for other in _FORWARD:
+                    yield f"{before}{other}{after}"
+            break
+    for pattern in _GRADIENT:
+        start, _, end = pattern.partition("{}")
+        if backward.startswith(start) and backward.endswith(end) and len(backward) > len(start) + len(end):
+            yield backward[len(start) : len(backward) - len(end)]
+
+
+def _methods(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:
+    out: dict[str, ast.FunctionDef] = {}
+    for base in node.bases:
+        if isinstance(base, ast.Name) and base.id in classes and base.id != node.name:
+            out |= _methods(classes[base.id], {n: c for n, c in classes.items() if n != node.name})
+    return out | {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+
+
+def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[str, str]]:
+    methods = {n: m for n, m in _methods(node, classes).items() if not _is_empty(m)}
+    for word in _BACKWARD:
+        for other in (*_FORWARD, "__call__", "predict"):
+            if word in methods and other in methods:
+                yield other, word
+                return
+    for name in ("loss", "lossFun", "cost", "loss_and_grad"):
+        if name in methods and _does_both(methods[name]):
+            yield name, ""
+
+
+def _is_empty(node: ast.FunctionDef) -> bool:
+    """``pass`` or ``raise NotImplementedError``: a base class says what its children have."""
+    body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return all(isinstance(s, ast.Pass | ast.Raise) for s in body)
+
+
+def is_function(node: ast.ClassDef) -> bool:
+    """A class of ``torch.autograd.Function``'s kind."""
+    return any(ast.unparse(base).rpartition(".")[2] == "Function" for base in node.bases) and any(
+        isinstance(n, ast.FunctionDef) and n.name == "forward" and n.decorator_list for n in node.body
+    )
+
+
+def _does_both(node: ast.FunctionDef) -> bool:
+    """``return loss, grads``."""
+    for part in ast.walk(node):
+        value = part.value if isinstance(part, ast.Return) else None
+        if isinstance(value, ast.Tuple) and len(value.elts) > 1:
+            first, second = value.elts[0], value.elts[1]
+            if isinstance(first, ast.Name) and isinstance(second, ast.Name):
+                if _LOSSES.match(first.id) and _GRADS.match(second.id):
+                    return True
+    return False

@@ -1,0 +1,164 @@
+"""What people write in place of an op on arrays, or leave out around one: how a repair finds what a line should be.
+
+A slip is a way from what was written to what may have been meant: the mean where the sum belongs, another axis, a
+missing transpose. Whether it was meant is for values to say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, permutations
+from typing import Any
+
+from symgrad.ops.tensor import Shape
+
+#: Axes are exchanged in arrays of up to this many.
+MOST_AXES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """Another op where one was written, or one more around a value.
+
+    Attributes:
+        op: what belongs there; ``inputs``: which of the written inputs it takes, in order.
+        params: of ``op``, as a person gives them.
+        mistake, words: as for findings. cost: how far-fetched it is.
+        respell: (pattern, replacement) pairs that make the right text out of the written one: the first that is found
+            counts.
+        template: the right text, with ``{0}`` for the written one.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    mistake: str
+    words: str
+    cost: float
+    params: Mapping[str, Any] = field(default_factory=dict)
+    respell: tuple[tuple[str, str], ...] = ()
+    template: str = ""
+
+
+def slips(name: str, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Iterator[Slip]:
+    """What may have been meant by an op, applied to inputs of these shapes."""
+    if name in ("sum", "mean"):
+        other = "mean" if name == "sum" else "sum"
+        words = f"takes the {name} where the {other} belongs"
+        same = {"axis": params["axis"], "keepdims": params["keepdims"]}
+        yield Slip(other, (0,), "wrong-reduction", words, 0.6, same, ((rf"\b{name}\b", other),))
+    if name in ("amax", "amin", "prod"):
+        same = {"axis": params["axis"], "keepdims": params["keepdims"]}
+        for other in ("sum", "amax", "amin"):
+            if other != name:
+                spelled = ((rf"\b{name.removeprefix('a')}\b", other.removeprefix("a")),)
+                yield Slip(other, (0,), "wrong-reduction", "is another reduction than belongs here", 1.0, same, spelled)
+    if name in ("sum", "mean", "amax", "amin", "prod", "norm", "logsumexp"):
+        yield from _other_axes(name, shapes[0], params)
+    if name in ("softmax", "log_softmax", "cumsum"):
+        for axis in range(len(shapes[0])):
+            if axis != params["axis"]:
+                yield Slip(
+                    name, (0,), "wrong-reduction", "runs over another axis than belongs here", 0.8, {"axis": axis},
+                    _axis_text(axis),
+                )  # fmt: skip
+    if name == "matmul":
+        yield Slip("matmul", (1, 0), "transpose", "has its two factors the wrong way round", 0.8)
+        yield Slip("mul", (0, 1), "wrong-formula", "is a product of matrices where an elementwise one belongs", 1.0)
+        if len(shapes[0]) == len(shapes[1]) == 1:
+            yield Slip(
+                "outer", (0, 1), "transpose", "is an inner product where the outer one belongs", 0.6,
+                respell=((r"\bdot\b", "outer"), (r"^(.*?)\s*@\s*(.*)$", r"np.outer(\1, \2)")),
+            )  # fmt: skip
+    if name == "outer":
+        yield Slip("outer", (1, 0), "transpose", "has its two factors the wrong way round", 0.7)
+        if shapes[0] == shapes[1]:
+            yield Slip(
+                "matmul", (0, 1), "wrong-formula", "is an outer product where the inner one belongs", 0.9,
+                respell=((r"\bouter\b", "dot"),),
+            )  # fmt: skip
+            yield Slip("mul", (0, 1), "wrong-formula", "is an outer product where an elementwise one belongs", 0.9)
+    if name == "mul" and shapes[0] and shapes[1]:
+        yield Slip("matmul", (0, 1), "wrong-formula", "is an elementwise product where one of matrices belongs", 0.9,
+                   respell=((r"^(.*?)\s*\*\s*(.*)$", r"\1 @ \2"),))  # fmt: skip
+        if len(shapes[0]) == len(shapes[1]) == 1:
+            yield Slip("outer", (0, 1), "transpose", "is an elementwise product where the outer one belongs", 0.8,
+                       respell=((r"^(.*?)\s*\*\s*(.*)$", r"np.outer(\1, \2)"),))  # fmt: skip
+
+
+def _axis_text(axis: int) -> tuple[tuple[str, str], ...]:
+    return (
+        (r"\b(axis|dim)\s*=\s*-?\d+", rf"\1={axis}"),
+        (r",\s*-?\d+\s*\)$", f", {axis})"),
+        (r"\(\s*-?\d+\s*\)$", f"({axis})"),
+    )
+
+
+def _other_axes(name: str, shape: Shape, params: Mapping[str, Any]) -> Iterator[Slip]:
+    """The same reduction over other axes, or with the other ``keepdims``."""
+    every = range(len(shape))
+    now = tuple(params["axis"])
+    for count in range(1, len(shape) + 1):
+        for axes in combinations(every, count):
+            if axes == now:
+                continue
+            if len(axes) == 1:
+                spelled = (*_axis_text(axes[0]), (r"\(\s*\)$", f"(axis={axes[0]})"), (r"\)$", f", axis={axes[0]})"))
+            elif len(axes) == len(shape):
+                spelled = ((r",?\s*\b(axis|dim)\s*=\s*(-?\d+|\([^)]*\))", ""),)
+            else:
+                spelled = ((r"\b(axis|dim)\s*=\s*(-?\d+|\([^)]*\))", rf"\1={axes}"), (r"\)$", f", axis={axes})"))
+            yield Slip(
+                name, (0,), "wrong-reduction", "is taken over another axis than belongs here", 0.7,
+                {"axis": axes, "keepdims": params["keepdims"]}, spelled,
+            )  # fmt: skip
+    if now:
+        keep = not params["keepdims"]
+        spelled = ((r",?\s*keepdims\s*=\s*\w+", ""),) if not keep else ((r"\)$", ", keepdims=True)"),)
+        yield Slip(
+            name, (0,), "wrong-shape", "gives another shape than belongs here", 0.7,
+            {"axis": params["axis"], "keepdims": keep}, spelled,
+        )  # fmt: skip
+
+
+def around(shape: Shape) -> Iterator[Slip]:
+    """What may have been left out around a value of this shape: a transpose, a sum."""
+    rank = len(shape)
+    for axes in permutations(range(rank)) if 2 <= rank <= MOST_AXES else ():
+        if axes == tuple(range(rank)):
+            continue
+        turned = axes == tuple(reversed(range(rank)))
+        template = "{0}.T" if turned else "{0}.transpose(" + ", ".join(map(str, axes)) + ")"
+        yield Slip(
+            "transpose", (0,), "transpose", "is not transposed", 0.7 if turned else 0.9, {"axes": axes}, (), template
+        )
+    for count in range(1, rank + 1):
+        for axes in combinations(range(rank), count):
+            said = f"axis={axes[0]}" if count == 1 else "" if count == rank else f"axis={axes}"
+            for keep in (False, True):
+                more = ", ".join(part for part in (said, "keepdims=True" if keep else "") if part)
+                params = {"axis": axes, "keepdims": keep}
+                # A sum over one entry moves nothing: only the shape changes.
+                size = math.prod(shape[a] for a in axes)
+                mistake, words = (
+                    ("wrong-shape", "has another shape than belongs here")
+                    if size == 1
+                    else ("missing-reduction", "is not summed over the axes along which it was broadcast")
+                )
+                yield Slip("sum", (0,), mistake, words, 0.7 + 0.02 * keep, params, (), f"{{0}}.sum({more})")
+                if size > 1:
+                    yield Slip(
+                        "mean", (0,), "missing-reduction", "is not averaged over the axes that the mean was taken over",
+                        1.0, params, (), f"{{0}}.mean({more})",
+                    )  # fmt: skip
+
+
+def accumulated(name: str, value: str, read: str) -> str:
+    """The op that adds where ``G[i] = G[i] + v`` reads, adds and writes: at places that come twice it differs."""
+    return "add_at" if (name, value, read) == ("set", "add", "index") else ""
+
+
+def is_place(name: str) -> bool:
+    """The op reads a part of an array: another part may have been meant."""
+    return name == "index"
