@@ -54,6 +54,7 @@ BAD: list[tuple[str, int, int, tuple[str, ...]]] = [
     ("outer(A, B) @ x", 13, 14, ("(6, 6)", "(4,)")),
     ("trace(x)", 1, 6, ("(4,)",)),
     ("diag(T) + x @ A", 13, 14, ("(4,)", "(2, 3)")),
+    ("cross_entropy(Z, [[0, 1]])", 18, 26, ("a list of whole numbers",)),
     # Axes and places.
     ("sum(x, axis=1)", 1, 4, ("axis 1", "(4,)", "1 axis")),
     ("W.sum(axis=(0, 0))", 2, 6, ("given twice",)),

@@ -17,7 +17,7 @@ from symgrad.graph import INPUT
 from symgrad.names import normalize
 from symgrad.ops import SPELLINGS, Formula, Ref, Shape, ShapeError, typed
 from symgrad.ops.library import item
-from symgrad.ops.library.bare import LABELS, REDUCE_ALONE, bare, dotted, method, plain
+from symgrad.ops.library.bare import LABELS, OR_PROBABILITIES, REDUCE_ALONE, bare, dotted, method, plain
 
 #: An array of more numbers than this is refused.
 MOST_NUMBERS = 1_000_000
@@ -276,13 +276,28 @@ class TensorActions(Actions):
             if name in REDUCE_ALONE and simple and len(positional) > 1:
                 function = None
         if function is not None:
-            labels = LABELS.get(name.rpartition(".")[2])
+            word = name.rpartition(".")[2]
+            labels = LABELS.get(word)
+            if labels is not None and word in OR_PROBABILITIES and self._alike(positional, labels):
+                labels = None
             return self._library(function, positional, self._named(named), start, end, labels)
         if not simple:
             odd = [k.place for k in named] + [(a.start, a.end) for a in positional if not isinstance(a, Node)]
             raise self.source.error(odd[0][0], odd[0][1], f"{name} takes values only, no keywords or lists")
         renamed = type(token).new_borrow_pos(token.type, name, token)
         return super().call([renamed, *children[1:]])
+
+    def _alike(self, args: Sequence[Any], labels: int) -> bool:
+        """Whether what stands in the place of labels has the shape of the first operand."""
+        shapes = [self._shape(a) for a in args if isinstance(a, Node)]
+        if len(args) > labels and isinstance(args[labels], _Literal) and isinstance(args[labels].value, list):
+            if any(isinstance(v, _Literal) for v in args[labels].value):
+                hint = "write a name, and give it values with --at"
+                raise self.source.error(
+                    args[labels].start, args[labels].end, "labels are a list of whole numbers", hint
+                )
+            return False
+        return len(shapes) > labels and shapes[labels] == shapes[0]
 
     def _named(self, keywords: Sequence[_Keyword]) -> dict[str, Any]:
         out: dict[str, Any] = {}

@@ -64,7 +64,7 @@ class ArrayGradient:
 
     Attributes:
         wrt: the variable.
-        symbol: how it is written: ``"df/dW"``.
+        symbol: how it is written: ``"df/dW"``, or ``"dW"`` where an upstream gradient flows into the result.
         shape: of the variable, and of the gradient.
         formula: in matrix form, in terms of forward steps and of the gradients of later steps: ``outer(du1, x)``.
         exact: the proven digits of every entry, nested; an empty string where there is no derivative.

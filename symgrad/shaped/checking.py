@@ -228,7 +228,7 @@ def _report(
             verdict = DISAGREE
         gradients.append(
             ArrayGradient(
-                name, f"d{result}/d{name}", graph.steps[i].shape, shown.get(function.letter + name, "0"),
+                name, f"d{result}/d{name}" if function.seed < 0 else function.letter + name, graph.steps[i].shape, shown.get(function.letter + name, "0"),
                 _texts(truths, proofs.proof.bits), undefined, span, witnesses, verdict,
             )
         )  # fmt: skip
