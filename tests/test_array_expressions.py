@@ -399,7 +399,7 @@ def test_a_formula_that_does_not_fit_is_refused_with_its_place() -> None:
     with pytest.raises(symgrad.SymgradError) as caught:
         check("sum(W @ x)", "W=2x3 x=3", manual={"W": "x @ x + outer(x, x) @ W"})
     assert "(3, 3) and (2, 3)" in caught.value.message
-    assert str(caught.value.span) == "--manual W:1:22"
+    assert str(caught.value.span) == "--manual W:1:21"
 
 
 def test_by_hand_on_the_command_line() -> None:

@@ -115,7 +115,7 @@ def test_a_wrong_rule_of_the_table_is_seen(
     np.testing.assert_allclose(g.witnesses["autograd"].values, right[wrong].witnesses["autograd"].values, rtol=1e-12)
     assert g.witnesses["backward"].entry.startswith(f"{wrong}[")
     finding = next(f for f in report.findings if "by backward" in f.message)
-    assert finding.message.startswith(f"df/d{wrong} by backward is wrong in ")
+    assert f"d{wrong} by backward is wrong in " in finding.message
     assert all(other.verdict == "agree" for other in report.gradients if other.wrt != wrong)
 
 

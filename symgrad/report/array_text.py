@@ -76,7 +76,7 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _short(value: Any, digits: int) -> str:
-    return f"{value:.{digits}g}" if isinstance(value, int | float) else str(value)
+    return f"{value + 0.0:.{digits}g}" if isinstance(value, int | float) else str(value)
 
 
 def _values(values: Any, digits: int = 5) -> str:

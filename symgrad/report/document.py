@@ -46,7 +46,7 @@ def document(report: Report) -> dict[str, Any]:
         ],
         "findings": [finding(f) for f in report.findings],
         "right": list(report.confirmed),
-        "not_checked": [{"name": u.name, **_place(u.span)} for u in report.unchecked],
+        "not_checked": [{"name": u.name, **place(u.span)} for u in report.unchecked],
     }
 
 

@@ -101,7 +101,7 @@ def _manual(console: Console, report: Report) -> None:
     if report.confirmed and report.is_code:
         console.print(Text.assemble(("right: ", "green"), joined(report.confirmed)))
     if report.unchecked:
-        console.print(Text.assemble(("not checked: ", _STYLE["undefined"]), _unchecked(report)))
+        console.print(Text.assemble(("not checked: ", STYLE["undefined"]), _unchecked(report)))
     for gradient in report.gradients if report.is_code else ():
         if gradient.witnesses:
             _witnesses(console, report, gradient)

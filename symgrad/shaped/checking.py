@@ -226,9 +226,10 @@ def _report(
         verdict = worst(verdicts)
         if verdict == UNDEFINED and any(v == DISAGREE for v in verdicts):
             verdict = DISAGREE
+        symbol = f"d{result}/d{name}" if function.seed < 0 else function.letter + name
         gradients.append(
             ArrayGradient(
-                name, f"d{result}/d{name}" if function.seed < 0 else function.letter + name, graph.steps[i].shape, shown.get(function.letter + name, "0"),
+                name, symbol, graph.steps[i].shape, shown.get(function.letter + name, "0"),
                 _texts(truths, proofs.proof.bits), undefined, span, witnesses, verdict,
             )
         )  # fmt: skip
