@@ -30,7 +30,7 @@ LAYERS = [
     {"upstream"},
     {"subjects"},
     {"judging"},
-    {"checking"},
+    {"checking", "shaped"},
     {"diagnosing"},
     {"callables"},
     {"files"},
