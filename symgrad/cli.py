@@ -23,6 +23,7 @@ Examples:
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
   symgrad check homework.ipynb
+  symgrad layers.py --forward affine_forward --backward affine_backward --shape x=4x3 --shape w=3x5 --shape b=5
   echo "x*y" | symgrad - --at x=4,y=-3
 
 \b
@@ -70,6 +71,11 @@ class _Command(click.Command):
 @click.option("--simplify-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="S",
               help="Budget for simplification, as work that takes about S seconds.")  # fmt: skip
 @click.option("--manual", multiple=True, metavar="[NAME=]FORMULA", help="Your own derivative, to be checked.")
+@click.option("--forward", metavar="NAME", default="", help="For a file of functions: the forward pass.")
+@click.option("--backward", metavar="NAME", default="", help="For a file of functions: the backward pass.")
+@click.option("--value", "values", multiple=True, metavar="NAME=VALUE",
+              help="For a file of functions: an input: y=0,2,1 or mode=train.")  # fmt: skip
+@click.option("--returns", metavar="NAMES", help="For a file of functions: what backward returns: dx,dw.")
 @click.option("--loss", metavar="NAME", help="For a script: the variable that is differentiated.")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=STEP",
               help="For a script: NAME holds the derivative of the loss by STEP.")  # fmt: skip
@@ -109,7 +115,8 @@ def main(
     the wrong factor named.
 
     TARGET may also be a Python script or a notebook (a path that ends in .py or .ipynb): then the derivative that it
-    works out by hand is checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
+    works out by hand is checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same. Of a file
+    that runs nothing, the forward and backward functions are found and called.
     """
     from symgrad.errors import InternalError, SymgradError
 
@@ -160,9 +167,10 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     given = {n for n in context.params if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     spelled = {p.name: p.opts[0] for p in context.command.params}
     if is_code(text):
-        for name in ("points", "wrt", "order", "dtype", "device", "manual", *_OF_ARRAYS):
+        for name in ("points", "wrt", "order", "dtype", "device", "manual"):
             if name in given:
                 raise SymgradError(f"{spelled[name]} is for expressions; a script brings its own values")
+        script = _of_functions(derive, script)
         mapping = {}
         for pair in script.pop("mapping"):
             name, equals, step = pair.partition("=")
@@ -170,7 +178,7 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
                 raise SymgradError(f"--map {pair!r}: write NAME=STEP, for example --map delta=h")
             mapping[name.strip()] = step.strip()
         return check(text, mapping=mapping, **script)
-    for name in ("loss", "mapping", "timeout", "witnesses"):
+    for name in ("loss", "mapping", "timeout", "witnesses", "forward", "backward", "values", "returns"):
         if name in given:
             raise SymgradError(f"{spelled[name]} is for scripts, and the target is an expression")
     left_out = {"at", "wrt", "manual"} | {k for k in _OF_ARRAYS if not derive[k]}
@@ -181,6 +189,21 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
         options.pop("order")
         options["strict"] = script["strict"]
     return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, Any]:
+    """The options of a file, with what its functions are to be called with."""
+    from symgrad.frontends.plan import read_shape, read_value
+
+    returns = script.pop("returns")
+    upstream = derive["upstream"]
+    return {
+        **script,
+        "shapes": dict(map(read_shape, derive["shapes"])),
+        "values": dict(map(read_value, script["values"])),
+        "upstream": None if upstream is None else read_value(f"upstream={upstream}")[1],
+        "returns": None if returns is None else [n.strip() for n in returns.split(",")],
+    }
 
 
 def _emit(text: str, language: str, derive: dict[str, Any], script: dict[str, Any]) -> None:

@@ -118,7 +118,10 @@ def _one(
     text = source.text(span)
     q = repair.quantity
     expected = ""
-    if repair.regain:
+    if repair.text and repair.span is not None:
+        span, expected = repair.span, repair.text
+        text = source.text(span)
+    elif repair.regain:
         held = source.target(span.line) or repair.regain
         value = source.assigned(span.line)
         span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
