@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from symgrad.diagnosing import check_file
+import symgrad
 
 #: Of scripts with arrays: for each mistake the lines of which one must be blamed, and the kinds that describe it; no
 #: other line may be.
@@ -25,7 +25,6 @@ VERDICTS: dict[str, list[tuple[set[int], set[str]]]] = {
 #: What is not diagnosed like this yet, and why.
 OPEN = {
     "softmax_cross_entropy.py": "the right line is called off by a constant factor",
-    "custom_function.py": "torch.autograd.Function is not traced",
     "vanilla_rnn.py": "the loss of the twin in torch is taken for the loss; it takes a minute",
 }
 
@@ -47,7 +46,7 @@ def test_verdict(name: str) -> None:
     """The mistakes that stand in the example, in their lines, and no other."""
     if name in OPEN:
         pytest.xfail(OPEN[name])
-    report = check_file(Path(__file__).parent.parent / "examples" / name)
+    report = symgrad.check(Path(__file__).parent.parent / "examples" / name)
     found = {f.line or 0: f.mistake for f in report.findings if f.root}
     assert len(found) == len(VERDICTS[name]), report.explain()
     for lines, kinds in VERDICTS[name]:
