@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_backward", "derive"]
 
-_SCRIPT_ONLY = ("loss", "mapping", "timeout", "strict", "sandbox", "witnesses")
+_SCRIPT_ONLY = (
+    "loss", "mapping", "timeout", "strict", "sandbox", "witnesses", "forward", "backward", "shapes", "values",
+    "upstream", "returns",
+)  # fmt: skip
 
 
 def check(
@@ -43,7 +46,7 @@ def check(
         SymgradError: the input cannot be used; the error says where and why.
     """
     if is_code(target):
-        from symgrad.diagnosing import check_file
+        from symgrad.files import check_file
 
         if at is not None or manual is not None:
             message = "a script brings its own values and its own derivative: 'at' and 'manual' are for expressions"

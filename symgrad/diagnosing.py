@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -10,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
-from symgrad.diagnose.engine import Diagnosis, diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
@@ -23,10 +22,14 @@ from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
 from symgrad.report.moving import moved
-from symgrad.subjects import choose
+from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
+
+
+#: In a run of more assignments than this, fixes count as verified if they make every result right.
+MANY = 1000
 
 
 # --- formulas -------------------------------------------------------------------------------------------------------
@@ -178,38 +181,6 @@ class Work:
     what: str = "script"
 
 
-def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
-    """Run a script or a notebook in the sandbox and check the derivative that it works out by hand.
-
-    Args:
-        path: of a ``.py`` or ``.ipynb`` file.
-        timeout, options: as for :func:`check_source`.
-
-    Raises:
-        SymgradError: the file cannot be read, is no notebook, or cannot be used; see :func:`check_source`.
-    """
-    if os.fspath(path).endswith(".ipynb"):
-        return _check_notebook(path, timeout=timeout, **options)
-    from symgrad.frontends import sandbox
-
-    source, original = sandbox.read_text(path)
-    return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, original=original, **options)
-
-
-def _check_notebook(path: str | os.PathLike[str], **options: Any) -> Report:
-    """Its cells as one script; places are those of the cells again in what is said."""
-    from symgrad.frontends.notebook import read_notebook
-
-    notebook = read_notebook(path)
-    try:
-        report = check_source(notebook.source, notebook.file, **options)
-    except SymgradError as error:
-        raise notebook.located(error) from None
-    report = moved(report, notebook.place, notebook.texts)
-    notes = [Finding("note", message, span) for message, span in notebook.notes()]
-    return replace(report, findings=(*report.findings, *notes))
-
-
 def check_source(
     source: str,
     filename: str = "script.py",
@@ -221,6 +192,8 @@ def check_source(
     strict: bool = False,
     witnesses: bool = False,
     original: str = "",
+    run: Callable[[str], Trace] | None = None,
+    trace: Trace | None = None,
 ) -> Report:
     """Check the derivative that a Python script works out by hand.
 
@@ -234,17 +207,18 @@ def check_source(
         strict: conventions (a negative gradient, a deferred factor) count as findings.
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
         original: the text as it is in its file, where that has other line ends.
+        run: what runs a text in place of the sandbox; ``trace``: the run of ``source``, where it has been run.
 
     Raises:
         SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
             no derivative of one.
     """
 
-    def run(text: str) -> Trace:
+    def ours(text: str) -> Trace:
         return _run(text, filename, sandbox=sandbox, timeout=timeout)
 
-    work = Work(source, filename, run, lambda t: choose(t, loss, mapping or {}), original)
-    trace = run(source)
+    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original)
+    trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
     return check_work(work, trace, strict=strict, witnesses=witnesses)
 
@@ -266,8 +240,7 @@ def check_work(
     source = work.source
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
-    subject = work.choose(trace)
-    diagnosis = diagnose(subject)
+    subject, diagnosis = _diagnosed(work, trace)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(work, trace, diagnosis)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
@@ -287,6 +260,31 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = _script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
+    """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
+    the other results: a Jacobian has several, and a second derivative is the first one's."""
+    subject = work.choose(trace)
+    found = diagnose(subject)
+    others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
+    for other in others:
+        left = {u.step: u for u in found.unchecked}
+        if not left:
+            break
+        explicit = {u.name for u in left.values() if names_result(u.name, other)}
+        more = diagnose(other)
+        right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
+        blames = [b for b in more.blames if b.step in explicit]
+        told = {other.loss} if right or blames else set()
+        done = {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
+        found = replace(
+            found,
+            blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
+            right=(*(u for u in found.right if u.step not in told), *right),
+            unchecked=tuple(u for u in found.unchecked if u.step not in done),
+        )
+    return subject, found if not others else replace(found, unchecked=still_open(subject, found.unchecked, found.right))
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
@@ -342,7 +340,9 @@ def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         trace = work.run(fixed)
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
-        again = diagnose(work.choose(trace))
+        if len(before.bindings) > MANY and is_settled(work.choose(trace)):
+            return {n for n, b in enumerate(blames) if b.edits}
+        _, again = _diagnosed(work, trace)
     except SymgradError:
         return set()
     still = {b.span.line for b in again.blames}

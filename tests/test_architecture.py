@@ -22,7 +22,7 @@ LAYERS = [
     {"names"},
     {"naming", "printing"},
     {"frontends", "backward"},
-    {"symbolic", "evaluate", "enclosure", "arrays"},
+    {"symbolic", "evaluate", "enclosure", "arrays", "codegen"},
     {"rounding"},
     {"judge", "points", "diagnose"},
     {"report"},
@@ -33,7 +33,9 @@ LAYERS = [
     {"checking", "shaped"},
     {"diagnosing"},
     {"callables"},
+    {"files"},
     {"api"},
+    {"emitting"},
     {"cli"},
 ]
 

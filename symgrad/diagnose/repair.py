@@ -15,6 +15,7 @@ from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 
@@ -61,6 +62,7 @@ class Repair:
         respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
+        text: what belongs at ``span``, where the change was found in the text itself.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -79,6 +81,8 @@ class Repair:
     operand: str = ""
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
+    text: str = ""
+    span: Span | None = None
 
 
 class Line:
@@ -343,7 +347,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     yield from _known_factor(place, have, right, context, simple=simple)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
-    yield from _dropped_operand(line, place)
+    yield from _dropped_operand(line, place, context)
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
     yield from _other_power(line, place, have)
@@ -403,8 +407,11 @@ def _other_number(place: Place, have: Vec, right: Sequence[Quantity], is_number:
         yield Repair(place, mistake, "is another number than belongs here", 1.02, number=number)
 
 
-def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
-    """A factor, a term or a sign that should not be there: what is left without it is right."""
+def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Repair]:
+    """A factor, a term or a sign that should not be there: what is left without it is right.
+
+    A factor that is another one written wrongly is not one too many.
+    """
     step = line.graph.steps[place.node]
     if step.is_leaf or (place.parent >= 0 and line.is_stop(place.node)):
         return
@@ -424,6 +431,7 @@ def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
                 yield Repair(place, "scale", "has a constant factor too many", 0.45, keep=slot)
                 continue
             cost = 0.95 if infix.symbol in "*/" else 1.3
+            cost += 0.5 * bool(context.known.wrong(line.values(step.inputs[1 - slot])))
             yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
         elif infix.symbol in "+-":
             yield Repair(place, "extra-term", "has a term too many", 0.95, keep=slot)

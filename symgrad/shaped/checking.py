@@ -150,6 +150,15 @@ def _function(
     return Function(graph, loss, seed, names, parsed.data, _variables(parsed, wrt), letter)
 
 
+def function_of(target: str, shapes: Any, at: Any = None) -> Graph:
+    """The graph of an expression of arrays, with an upstream gradient as one more input where it is no single number.
+
+    Raises:
+        SymgradError: it does not parse, or its shapes do not fit.
+    """
+    return _function(target, read_literals(at), read_shapes(shapes), None).loss
+
+
 def _nest(literal: Literal) -> Any:
     """Whole numbers, nested."""
     numbers = [int(n) for n in literal.numbers]
