@@ -46,7 +46,7 @@ def count(x: Any, axis: Axes) -> int:
 
 
 def restored(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
-    """``g``, which has the shape of a reduction of ``x``, so that it stands beside ``x``: length 1 where it was reduced.
+    """``g``, which has the shape of a reduction of ``x``, so that it stands beside ``x``: length 1 where it was summed.
 
     A single number stands beside anything as it is.
     """
