@@ -17,9 +17,9 @@ from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import source_of
-from symgrad.frontends.trace.hosting import Hosting
+from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.shaped import Recorder
-from symgrad.frontends.trace.trusted import Trusted, is_tensor
+from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
 from symgrad.graph import Graph
 

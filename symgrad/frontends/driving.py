@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import Span, SymgradError, did_you_mean
-from symgrad.frontends import guessing
+from symgrad.frontends import guessing, roles
 from symgrad.frontends.calling import Called, Caller
 from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
@@ -24,6 +24,7 @@ from symgrad.frontends.trace.hosting import Hosted
 from symgrad.frontends.trace.passes import Pass, is_function, passes
 from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
+from symgrad.ops.fitting import misfits
 
 #: How many combinations of what the parameters may be are tried, and how often lengths are adapted in each.
 COMBINATIONS, ADAPTATIONS = 400, 14
@@ -277,14 +278,14 @@ class Driver:
     def adapted(
         self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths
     ) -> tuple[int, TraceError | None]:
-        """Try a combination, and make lengths equal that have to be, until it runs or nothing more can be made equal."""
+        """Try a combination, making lengths equal that have to be, until it runs or nothing more can be done."""
         fixed: set[str] = set()
         stage, trouble = REFUSED, None
         for _ in range(ADAPTATIONS):
             run.tracer.misfit = None
             outcome = self.attempt(run, target, kinds, lengths)
             stage = outcome.stage
-            misfit = run.tracer.misfit
+            misfit: Any = run.tracer.misfit
             trouble = outcome.error if isinstance(outcome.error, TraceError) else None
             if trouble is None and outcome.called is not None:
                 trouble = outcome.called.trace.error
@@ -294,7 +295,7 @@ class Driver:
             told = _BROADCAST.search(trouble.message)
             if told:
                 misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
-            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)):
+            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in misfits(*misfit)):
                 break
         return stage, trouble
 
@@ -349,7 +350,8 @@ class Driver:
             places = {a.arg: a for a in ast.walk(init.args) if isinstance(a, ast.arg)} if init is not None else {}
             arguments = {n: helper.adopted(n, v, places.get(n, node), made) for n, v in mine.items()}
             held: list[Any] = []
-            error = run.attempt(lambda: held.append(owner(**arguments)))
+            maker: Any = owner
+            error = run.attempt(lambda: held.append(maker(**arguments)))
             if error is not None:
                 raise _Ended(error)
             first = (held[0],)
