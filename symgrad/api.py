@@ -37,7 +37,8 @@ def check(
         at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``.
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
         options: for expressions of arrays ``shapes`` and ``upstream`` (see ``symgrad.shaped.checking.check_arrays``;
-            an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``, ``simplify_seconds`` (see
+            an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``,
+            ``simplify_seconds`` (see
             ``symgrad.checking.check_expression``); for scripts ``loss``, ``mapping``, ``timeout``, ``witnesses`` (see
             ``symgrad.diagnosing.check_source``).
 
@@ -75,13 +76,13 @@ def check(
 
 #: What only expressions of arrays hold: the product of matrices, a transpose, a call of one of these.
 _ARRAYS = re.compile(
-    r"@|\.T\b|\bnp\.|\b(?:sum|mean|var|std|prod|norm|dot|matmul|outer|einsum|trace|softmax|log_softmax|logsumexp|transpose"
-    r"|reshape|concatenate|stack|cross_entropy|mse)\s*\("
+    r"@|\.T\b|\bnp\.|\b(?:sum|mean|var|std|prod|norm|dot|matmul|outer|einsum|trace|softmax|log_softmax|logsumexp"
+    r"|transpose|reshape|concatenate|stack|cross_entropy|mse)\s*\("
 )
 
 
 def _of_arrays(target: str, at: Any, options: Mapping[str, Any]) -> bool:
-    """Whether the names of an expression stand for arrays: shapes are given, or an array, or nothing else makes sense."""
+    """Whether names stand for arrays: shapes are given, or an array, or the expression makes sense for nothing else."""
     if options.get("shapes") or options.get("upstream") is not None:
         return True
     values = at.values() if isinstance(at, Mapping) else [at] if isinstance(at, str) else at or ()

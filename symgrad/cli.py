@@ -86,6 +86,8 @@ class _Command(click.Command):
               help="For a script: how long it may run.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--latex", "as_latex", is_flag=True, help="Print the derivation as a LaTeX align* environment.")
+@click.option("--emit", type=click.Choice(["numpy", "torch", "latex"]), metavar="LANGUAGE",
+              help="Print the correct backward pass as source: numpy, torch or latex.")  # fmt: skip
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
 @click.version_option(__version__, prog_name="symgrad")
 def main(
@@ -103,6 +105,7 @@ def main(
     as_latex: bool,
     as_diff: bool,
     color: str,
+    emit: str | None,
     **script: Any,
 ) -> None:
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
@@ -125,6 +128,8 @@ def main(
         derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
                   "simplify_seconds": simplify_seconds, "manual": manual,
                   "shapes": shapes, "upstream": upstream}  # fmt: skip
+        if emit is not None:
+            _emit(text, emit, derive, script)
         report = _report(text, derive, script)
         _print(report, as_json=as_json, as_latex=as_latex, as_diff=as_diff, color=color)
     except SymgradError as error:
@@ -199,6 +204,19 @@ def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, A
         "upstream": None if upstream is None else read_value(f"upstream={upstream}")[1],
         "returns": None if returns is None else [n.strip() for n in returns.split(",")],
     }
+
+
+def _emit(text: str, language: str, derive: dict[str, Any], script: dict[str, Any]) -> None:
+    """Print source instead of a report."""
+    from symgrad.api import is_code
+    from symgrad.emitting import emit_target
+
+    options = {k: list(derive[k]) for k in ("wrt", "shapes") if derive[k]}
+    if is_code(text):
+        options.pop("shapes", None)
+        options |= {"loss": script["loss"], "timeout": script["timeout"]}
+    click.echo(emit_target(text, language, **options), nl=False)
+    sys.exit(0)
 
 
 def _standard_input() -> str:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from symgrad.checking import Manual, check_expression, read_target
-from symgrad.diagnose.engine import Diagnosis, diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
@@ -21,10 +21,15 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
-from symgrad.subjects import choose
+from symgrad.report.moving import moved
+from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
+
+
+#: In a run of more assignments than this, fixes count as verified if they make every result right.
+MANY = 1000
 
 
 # --- formulas -------------------------------------------------------------------------------------------------------
@@ -235,8 +240,7 @@ def check_work(
     source = work.source
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
-    subject = work.choose(trace)
-    diagnosis = diagnose(subject)
+    subject, diagnosis = _diagnosed(work, trace)
     findings = [_finding(b, True) for b in diagnosis.blames]
     verified = _script_fixed(work, trace, diagnosis)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
@@ -256,6 +260,31 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = _script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
+    """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
+    the other results: a Jacobian has several, and a second derivative is the first one's."""
+    subject = work.choose(trace)
+    found = diagnose(subject)
+    others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
+    for other in others:
+        left = {u.step: u for u in found.unchecked}
+        if not left:
+            break
+        explicit = {u.name for u in left.values() if names_result(u.name, other)}
+        more = diagnose(other)
+        right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
+        blames = [b for b in more.blames if b.step in explicit]
+        told = {other.loss} if right or blames else set()
+        done = {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
+        found = replace(
+            found,
+            blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
+            right=(*(u for u in found.right if u.step not in told), *right),
+            unchecked=tuple(u for u in found.unchecked if u.step not in done),
+        )
+    return subject, found if not others else replace(found, unchecked=still_open(subject, found.unchecked, found.right))
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
@@ -311,7 +340,9 @@ def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         trace = work.run(fixed)
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
-        again = diagnose(work.choose(trace))
+        if len(before.bindings) > MANY and is_settled(work.choose(trace)):
+            return {n for n, b in enumerate(blames) if b.edits}
+        _, again = _diagnosed(work, trace)
     except SymgradError:
         return set()
     still = {b.span.line for b in again.blames}

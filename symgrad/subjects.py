@@ -13,7 +13,7 @@ from symgrad import upstream
 from symgrad.copies import told_apart
 from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
-from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal
+from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
 from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -37,6 +37,9 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if any(step.shape for step in trace.graph.steps):
         trace, steps = upstream.numbers(trace, steps)
     found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
+    asked = {c.top for b in trace.bindings for c in claims(b.name)}
+    known = loss is not None or bool(trace.backward_calls)
+    found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     subject = found[0] if len(found) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
@@ -59,10 +62,12 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     if trace.backward_calls:
         return [trace.backward_calls[-1].step]
     names = {normal(b.name) for b in trace.bindings}
+    called = evidence.called(trace)
     leaves = {leaf.step for leaf in trace.leaves}
 
     def is_claim(b: Binding) -> bool:
-        return any(c.bottom in names and c.bottom != normal(b.name) for c in claims(b.name))
+        held = [c.bottom for c in claims(b.name)] + primitives(b.name)
+        return any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
         step = trace.graph.steps[b.step]
@@ -80,14 +85,22 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
                 wanted.append(last[c.top])
             if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
                 wanted.append(last[c.bottom])
+        for stem in (*primitives(b.name), *evidence.stems(called.get(b.name, ""))):
+            if stem in last and last[stem] < b.step:
+                wanted.append(last[stem])
         # F_x for dF/dx
         head, _, rest = b.name.partition("_")
         if rest and normal(head) in last and normal(rest) in names:
             wanted.append(last[normal(head)])
+    # Of losses that are kept in a list, one for each round, the last.
+    kept = {b.name.split("[", maxsplit=1)[0]: b.step for b in trace.bindings if is_loss(b.name)}
     wanted += [
         b.step
         for b in trace.bindings
-        if is_loss(b.name) and b.step not in leaves and last.get(normal(b.name), b.step) == b.step
+        if is_loss(b.name)
+        and b.step not in leaves
+        and last.get(normal(b.name), b.step) == b.step
+        and ("[" not in b.name or kept[b.name.split("[", maxsplit=1)[0]] == b.step)
     ]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
@@ -98,12 +111,68 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     if not any(is_claim(b) for b in trace.bindings):
         # No name says anything: every result is tried, and values decide.
         late += list(last.values())[-12:]
+    quotients = evidence.quotients(trace)
     # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated. What only stands late in
     # the script comes last: more likely it belongs to the derivation.
-    return [
+    found = [
         *sorted(dict.fromkeys(wanted), reverse=True),
         *(step for step in dict.fromkeys(late) if step not in wanted),
-    ][:12]
+    ]
+    found = [step for step in found if step not in quotients][:12]
+    # g(x), where nothing else is: no gradient then, whatever it is called.
+    return found or [b.step for b in trace.bindings if b.step not in leaves and not is_claim(b)][-1:]
+
+
+def names_result(name: str, subject: Subject) -> bool:
+    """A name says that it holds a derivative of what is differentiated here: dy_dx of y, f_prime of f."""
+    called = {normal(n) for n, step in subject.aliases if step == subject.loss}
+    called.add(normal(subject.names.get(subject.loss, "")))
+    return bool(called & {*(c.top for c in claims(name)), *primitives(name)})
+
+
+def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> tuple[Unit, ...]:
+    """Of the assignments that nothing is known about, those that are not made of others that are right."""
+    fine = {u.step for u in right}
+    named = {u.step for u in subject.units}
+    out = []
+    for unit in unchecked:
+        ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
+        if all(i in fine or subject.graph.steps[i].is_const or (subject.graph.steps[i].is_input and i in named) for i in ends):
+            fine.add(unit.step)
+        else:
+            out.append(unit)
+    return tuple(out)
+
+
+#: So many other results are looked at, for what the main one says nothing about.
+MOST_FURTHER = 8
+
+
+def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
+    """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
+    dx_dt, and first derivatives that are right, for the second ones."""
+    trace = evidence.with_results(trace)
+    steps = trace.graph.steps
+    open_ = {u.step for u in unchecked}
+    names = {normal(u.name) for u in unchecked}
+    named: dict[str, int] = {}
+    for b in trace.bindings:
+        if not steps[b.step].is_leaf and b.step not in open_:
+            named[normal(b.name)] = b.step
+    wanted: dict[int, None] = {}
+    for u in unchecked:
+        stems = [c.top for c in claims(u.name) if c.top] + primitives(u.name)
+        wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
+    first = [u.step for u in right if not steps[u.step].is_leaf]
+    wanted.update((i, None) for i in first[-MOST_FURTHER:])
+    forward = trace.graph.ancestors(subject.loss)
+    wanted.update(
+        (b.step, None)
+        for b in trace.bindings
+        if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+    )
+    found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
+    return [s for s in found if s is not None]
 
 
 def _cut(trace: Trace, loss: int) -> Graph:
@@ -112,7 +181,7 @@ def _cut(trace: Trace, loss: int) -> Graph:
     needed = graph.ancestors(loss)
     cuts = {i for i in trace.cuts if needed[i]}
     steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
-    h = evidence.step_size(trace, graph, loss)
+    h = evidence.step_size(trace, loss)
     if h >= 0:
         # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
@@ -123,7 +192,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     base = _cut(trace, loss)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
-    h = evidence.step_size(trace, trace.graph, loss)
+    h = evidence.step_size(trace, loss)
     quotients = trace.graph.dependents(h) if h >= 0 else None
     moves = evidence.moves(trace, graph, forward)
     bindings = _with_moves(trace, moves)
@@ -137,6 +206,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     beyond: set[int] = set()
     ends: set[int] = set()
     written: set[tuple[str, int]] = set()
+    spelled: set[tuple[str, str]] = set()
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
     for b in bindings:
@@ -153,11 +223,14 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
             written.add((b.name, b.line))
+            if not graph.steps[b.step].is_leaf:
+                spelled.add((b.name, _text(b, trace)))
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
             ends.add(b.step)
-            if (b.name, b.line) in written and normal(b.name) in derived and not is_bare(b.name):
+            again = (b.name, b.line) in written or (b.name, _text(b, trace)) in spelled
+            if again and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss.
                 dead.add(normal(b.name))
@@ -173,6 +246,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
+        called=evidence.called(trace),
         frozen=_still(trace, graph, point, units),
     )  # fmt: skip
 
@@ -240,6 +314,14 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
             out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
         out.append(b)
     return out
+
+
+def _text(b: Binding, trace: Trace) -> str:
+    """The right-hand side as it is written."""
+    lines = trace.graph.source.split("\n")
+    if b.span.line != b.span.end_line or b.span.line > len(lines):
+        return f"line {b.span.line}"
+    return lines[b.span.line - 1][b.span.column - 1 : b.span.end_column - 1]
 
 
 def _near(step: int, wanted: Collection[int], graph: Graph, ends: Collection[int]) -> bool:

@@ -22,7 +22,7 @@ LAYERS = [
     {"names"},
     {"naming", "printing"},
     {"frontends", "backward"},
-    {"symbolic", "evaluate", "enclosure", "arrays"},
+    {"symbolic", "evaluate", "enclosure", "arrays", "codegen"},
     {"rounding"},
     {"judge", "points", "diagnose"},
     {"report"},
@@ -30,11 +30,12 @@ LAYERS = [
     {"upstream"},
     {"subjects"},
     {"judging"},
-    {"checking"},
+    {"checking", "shaped"},
     {"diagnosing"},
     {"callables"},
     {"files"},
     {"api"},
+    {"emitting"},
     {"cli"},
 ]
 

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.naming import index_of, is_bare
 from symgrad.diagnose.reading import MANY, Pair, Reading
 from symgrad.diagnose.repair import Line
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
@@ -98,16 +98,17 @@ class Aims:
         if held in self.truth.cotangents:
             have = [*have, self.truth.cotangents[held]]
         for top in sorted(upstream, reverse=True):
-            links = sorted(
-                (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ())),
-                key=lambda link: self.reading.is_input(link.bottom),
-            )
+            near = (*self.truth.elementary.get(top, ()), *self.truth.links.get(top, ()))
+            # Two named steps at once: delta = w*delta*sp goes from one layer's z to that of the one before.
+            inner = {link.bottom for link in near if link.bottom in self.truth.links}
+            far = [link for b in sorted(inner, reverse=True) for link in self.truth.links[b] if len(inner) <= NEAREST]
+            links = sorted((*near, *far), key=lambda link: self.reading.is_input(link.bottom))
             for link in links:
                 flow = link.flow
                 # What only passes the gradient on is nothing that one writes a line for.
                 passed_on = any(flow.same(vec) for vec in have)
                 if not passed_on and all(link.bottom != q.bottom for q in out):
-                    out.append(Quantity("contribution", top, link.bottom, flow))
+                    out.append(Quantity("contribution", link.top, link.bottom, flow))
         return out
 
     def _claimed(
@@ -125,7 +126,7 @@ class Aims:
             tangents = self.truth.tangents(leaf) if self.graph.steps[leaf].is_input else {}
             out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == loss and b in tangents]
         more = self.accumulates_on(unit)
-        for top, bottom in self._by_upstream(pairs, upstream, everything):
+        for top, bottom in self._by_upstream(unit, pairs, upstream, everything):
             if top != loss:
                 out.append(Quantity("tangent", top, bottom, self.reading.vec((top, bottom))))
                 continue
@@ -150,9 +151,11 @@ class Aims:
                 out.append(whole)
         return out
 
-    def _by_upstream(self, pairs: Sequence[Pair], upstream: set[int], used: Collection[int]) -> Iterator[Pair]:
-        """Where a name stands for several steps (a loop), the likeliest first: fed by the upstream gradient, and near
-        in the forward pass to what the line uses."""
+    def _by_upstream(
+        self, unit: Unit, pairs: Sequence[Pair], upstream: set[int], used: Collection[int]
+    ) -> Iterator[Pair]:
+        """Where a name stands for several steps (a loop), the likeliest first: fed by the upstream gradient, near in
+        the forward pass to what the line uses, and then in the same place of its list."""
         if len(pairs) == 1:
             yield from pairs
             return
@@ -163,13 +166,16 @@ class Aims:
         forward = {self.layout.original(i) for i in used}
         children = self.layout.children
 
-        def nearness(pair: Pair) -> int:
+        place = index_of(unit.name)
+
+        def nearness(pair: Pair) -> tuple[int, bool]:
             around = {pair[1], *self.graph.steps[pair[1]].inputs}
             for k in children[pair[1]][:MANY]:
                 around.update(self.graph.steps[k].inputs)
                 for deeper in children[k][:MANY]:
                     around.update(self.graph.steps[deeper].inputs)
-            return len({self.layout.original(i) for i in around} & forward)
+            same = bool(place) and index_of(self.subject.names.get(pair[1], "")) == place
+            return len({self.layout.original(i) for i in around} & forward), same
 
         yield from sorted(fed, key=nearness, reverse=True)[:NEAREST]
 

@@ -112,6 +112,8 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
+        #: The change that is known already, and only has to be told.
+        self.told: Repair | None = None
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int], int] = {}
@@ -212,6 +214,10 @@ class Walk:
             if matches and not flowing and self._targets(unit):
                 self._root(unit)
                 return
+            ends = all(self.reading.is_input(q.bottom) for q in flowing)
+            if flowing and ends and self._goes_on(unit) and self._targets(unit):
+                self._root(unit)  # the gradient of a weight: nothing flows on from there
+                return
             matches = flowing
         if not matches and _key(unit) in self._seen:
             targets = self._targets(unit)
@@ -229,6 +235,14 @@ class Walk:
             self._settle(unit, matches[0])
         elif is_bare(unit.name):
             self._root(unit)
+
+    def _goes_on(self, unit: Unit) -> bool:
+        """More is computed from a gradient: another one of the same name."""
+        return any(
+            user.name == unit.name and user not in self.moves
+            for k in self.layout.dependents(unit.step)
+            for user in self.layout.units_at[k]
+        )
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
@@ -408,9 +422,14 @@ class Walk:
             # The line was understood when it went wrong first; here only its right value is needed.
             self._again(unit, line, targets)
             return
-        best = self._best(unit, line, targets)
+        best = (self.told.cost, targets[0], (self.told,)) if self.told else self._best(unit, line, targets)
         target = best[1] if best else targets[0]
         chosen = best[2] if best else ()
+        if self.told:
+            self._seen[key] = len(self.out.roots)
+            self.out.roots.append(Root(unit, target, found, chosen, frozenset((unit.line,)), self.told.cost))
+            self._put_right(unit, target)
+            return
         if len(chosen) == 1 and self._blame_helper(chosen[0], unit):
             if not self.corrected(unit.step).same(target.vec):
                 self._root(unit, targets)
@@ -459,7 +478,8 @@ class Walk:
     ) -> tuple[float, Quantity, tuple[Repair, ...]] | None:
         """The cheapest way to make an assignment right, and what it then is."""
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
-        for rank, target in enumerate(targets[:MOST_TARGETS]):
+        most = MOST_TARGETS if not self.subject.is_shaped else MOST_TARGETS // 3
+        for rank, target in enumerate(targets[:most]):
             options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
@@ -481,10 +501,11 @@ class Walk:
         if self.subject.is_shaped and not self.brief:
             from symgrad.diagnose.changes import changes
 
+
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            options = sorted([*options, *changes(line, context, ends, bound)], key=lambda r: (r.cost, len(r.place.path)))
+            options = sorted([*options, *changes(line, context, ends, bound, self.layout.budget)], key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:

@@ -23,16 +23,20 @@ import numpy as np
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
+from symgrad.diagnose.replay import Budget
 from symgrad.diagnose.shaped import MISFITS, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.slips import Slip, accumulated, around, is_place, slips
+from symgrad.ops.slips import Slip, accumulated, around, is_place, slips, written
 from symgrad.ops.tensor import typed
 from symgrad.ops.values import function
 
 #: So many steps are computed again for one line, all changes taken together.
-WORK = 60_000
+WORK = 20_000
+#: In a line of more steps (many rounds of a loop) factors and terms that are not written are not looked for.
+LONG = 150
 #: Factors and terms that are tried, the nearest first.
 MOST_OFFERS = 60
 #: Changes that cost so little more than the cheapest are found as well.
@@ -197,14 +201,19 @@ class Region:
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
 
 
-def changes(line: Line, context: Context, ends: Sequence[int] = (), bound: float = math.inf) -> list[Repair]:
+def changes(
+    line: Line, context: Context, ends: Sequence[int] = (), bound: float = math.inf, budget: Budget | None = None
+) -> list[Repair]:
     """The cheapest changes of one sub-expression that make the line's value the goal.
 
     Args:
         ends: where the rounds of a loop end that this line is.
         bound: only changes that cost less are looked for.
+        budget: what may be computed; what is used is taken off it.
     """
     region = Region(line, context, ends)
+    budget = budget or Budget()
+    given = region.left = min(region.left, budget.left)
     offers = _offers(region)
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
     places = list(region.groups())
@@ -223,6 +232,7 @@ def changes(line: Line, context: Context, ends: Sequence[int] = (), bound: float
             for make, repair in _scaled(region, sites, is_root=depth == 0, is_variable=sites[0][1] >= 0):
                 if repair.cost < least and region.works(sites, make):
                     found.append(replace(repair, place=region.place(sites, make)))
+    budget.left -= given - region.left
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
@@ -263,7 +273,8 @@ def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> I
         yield _around(slip)
     if is_root and have.shape != region.goal.shape and have.alike(region.goal):
         yield _reshaped(region.goal)
-    yield from _combined(have, offers, is_variable=slot >= 0)
+    if len(region.steps) <= LONG:
+        yield from _combined(have, offers, is_variable=slot >= 0)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -351,8 +362,6 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         )
     if not isinstance(OPS[step.op], TensorOp):
         for name in alternatives(step.op):
-            if OPS[name].infix is None and not OPS[step.op].infix:
-                continue
             sign = differ_by_sign(name, step.op)
             yield (
                 _on_inputs(partial(apply, name)),
@@ -423,6 +432,16 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     value = region.graph.steps[step.inputs[1]]
     if value.is_leaf or not value.inputs:
         return
+    reading = written(step.op)
+    if reading and value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs):
+
+        def keep(_k: int, _old: Vec, args: Sequence[Vec]) -> Vec:
+            held = apply(reading, args[:1], step.params)
+            return apply(step.op, [args[0], held + args[1]], step.params)
+
+        yield keep, _repair(
+            "lost-accumulation", "throws away what was there before", 0.4, regain=region.context.variable(i) or "it"
+        )
     for slot, j in enumerate(value.inputs):
         read = region.graph.steps[j]
         if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
@@ -440,6 +459,12 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 "lost-accumulation", "keeps only the last of what is added at a place that comes twice", 0.3,
                 template="np.add.at",
             )  # fmt: skip
+
+
+def _reads(region: Region, j: int, step: Step, reading: str) -> bool:
+    """A step reads the very place that another one writes."""
+    read = region.graph.steps[j]
+    return read.op == reading and read.params == step.params and read.inputs[:1] == step.inputs[:1]
 
 
 def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:

@@ -8,21 +8,24 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
-from symgrad.diagnose.evidence import guesses
+from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.search import Search
+from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.updates import updates
 from symgrad.diagnose.wording import Wording
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
+#: What is a mistake by weak evidence only needs a repair that is no dearer than this.
+WEAK = 2.0
 
 #: ... where there are arrays: near enough that the code would seldom take another path.
 SHAPED_RADII = (0.05, 0.005, 0.0005)
@@ -55,6 +58,11 @@ class Diagnosis:
 
 def prepare(subject: Subject) -> tuple[Truth, Known] | None:
     """The truth at points where the forward pass has values; ``None`` where there are none."""
+    truth = _truth(subject)
+    return None if truth is None else (truth, Known(truth))
+
+
+def _truth(subject: Subject) -> Truth | None:
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
     for frozen in ((), integers):
@@ -66,7 +74,7 @@ def prepare(subject: Subject) -> tuple[Truth, Known] | None:
                 continue
             truth = Truth(subject, points, values)
             if all(v.usable for v in truth.cotangents.values()):
-                return truth, Known(truth)
+                return truth
     return None
 
 
@@ -77,12 +85,13 @@ def diagnose(subject: Subject) -> Diagnosis:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
     truth, known = prepared
     layout = Layout(subject, truth)
-    reading = Reading(subject, truth, guesses(layout))
+    reading = Reading(subject, truth, guesses(layout, known))
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()
     verdicts = walk.out
     verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
+    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts, layout.variable)
     source = SourceMap(subject.source)
@@ -101,8 +110,19 @@ def diagnose(subject: Subject) -> Diagnosis:
         tuple(verdicts.inherited),
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
-        not_checked(walk),
+        tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
     )
+
+
+def is_settled(subject: Subject) -> bool:
+    """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
+    prepared = _truth(subject)
+    if prepared is None:
+        return False
+    layout = Layout(subject, prepared)
+    reading = Reading(subject, prepared)
+    found = results(layout, reading, updates(layout, reading))
+    return bool(found) and all(r.is_right(r.actual) for r in found)
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:
@@ -142,6 +162,21 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+
+
+def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple[list[Root], list[Unit]]:
+    """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
+    change makes that: they were not understood."""
+    kept: list[Root] = []
+    doubtful: list[Unit] = []
+    for root in roots:
+        name = root.unit.name
+        weak = name in reading.guessed and not is_strong(name, layout)
+        if weak and (not root.repairs or root.cost > WEAK):
+            doubtful.append(root.unit)
+        else:
+            kept.append(root)
+    return kept, doubtful
 
 
 def _ascends(subject: Subject) -> bool:

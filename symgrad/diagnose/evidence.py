@@ -14,7 +14,9 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgrad.diagnose.naming import is_derivation, is_generic, normal, primitives
+from symgrad.diagnose.likely import likely
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import claims, is_derivation, is_generic, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
 from symgrad.diagnose.subject import BITS, Move, Subject, Unit
 from symgrad.diagnose.vectors import Vec
@@ -54,8 +56,8 @@ def with_results(trace: Trace) -> Trace:
         name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
         if name and is_derivation(name) and i not in bound and all(_sign(steps[k].op) == "-" for k in children.get(i, ())):
             found.append((name, i))
-    derived = {of for name, _ in found for of in primitives(name)}
-    derived |= {of for b in trace.bindings for of in primitives(b.name)}
+    named = {name for name in places.values() if is_derivation(name)} | {b.name for b in trace.bindings}
+    derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
         name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
         if name and normal(name) in derived and i not in bound:
@@ -70,6 +72,23 @@ def with_results(trace: Trace) -> Trace:
         made.append(b)
     made += [_named(*f, trace) for f in reversed(later)]
     return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(made)))
+
+
+def called(trace: Trace) -> dict[str, str]:
+    """What is bound to the result of a function called as a derivative -> the function: ``analytic = df(x)``."""
+    places = _returns(trace.graph.source)
+    out: dict[str, str] = {}
+    for b in trace.bindings:
+        span = trace.graph.steps[b.step].span
+        name = places.get(_key(span)) if span is not None else None
+        if name and name != b.name and is_derivation(name):
+            out[b.name] = name
+    return out
+
+
+def stems(name: str) -> list[str]:
+    """What a function or a variable may be the derivative of, by its name."""
+    return [*primitives(name), *(c.bottom for c in claims(name))]
 
 
 def _named(name: str, step: int, trace: Trace) -> Binding:
@@ -135,9 +154,8 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {_original(graph, j) for j in steps[b.step].inputs}
-        if mine & inner and _sign(steps[b.step].op) in ("+", "-") and len({_original(graph, m) for m in mine}) >= 1:
-            if any(steps[m].is_input or m in stops for m in mine & inner):
-                stops.add(b.step)
+        if _sign(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
+            stops.add(b.step)
         mine.add(_original(graph, b.step))
     needed = [False] * len(steps)
     needed[loss] = True
@@ -262,7 +280,7 @@ def seeds(subject: Subject) -> list[Fraction]:
         for j in ends:
             if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
                 rate = subject.point[j]
-                if 0 < rate < 2 and rate != 1:
+                if not subject.graph.steps[j].shape and 0 < rate < 2 and rate != 1:
                     out[-rate if m.up else rate] = None
                     out[rate if m.up else -rate] = None
     return list(out)[:6]
@@ -271,24 +289,37 @@ def seeds(subject: Subject) -> list[Fraction]:
 # --- difference quotients -------------------------------------------------------------------------------------------
 
 
-def step_size(trace: Trace, graph: Graph, loss: int) -> int:
-    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
-    needed = graph.ancestors(loss)
+def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
+    """Difference quotients: the step of (f(x + h) - f(x - h))/(2*h), the input h, and what is subtracted."""
+    graph = trace.graph
     small = {
         leaf.step for leaf in trace.leaves
-        if leaf.literal and needed[leaf.step] and isinstance(v := trace.values[leaf.step], float) and 0 < abs(v) <= SMALL
+        if leaf.literal and isinstance(v := trace.values[leaf.step], float) and 0 < abs(v) <= SMALL
     }  # fmt: skip
-    for step in graph.steps if small else ():
+    shifted_by = {h: graph.dependents(h) for h in small}
+    for i, step in enumerate(graph.steps if small else ()):
         if _sign(step.op) != "/":
             continue
         top, bottom = (_original(graph, j) for j in step.inputs)
-        below = {bottom, *ends_of(graph, bottom, lambda j: False)} & small
-        if not below or _sign(graph.steps[top].op) != "-" or len(below) != 1:
+        if _sign(graph.steps[top].op) != "-":
             continue
-        sides = {_original(graph, j) for j in graph.steps[top].inputs}
-        if _original(graph, loss) in sides:
-            return below.pop()
-    return -1
+        below = {h for h in small if shifted_by[h][bottom]}
+        if len(below) == 1:
+            h = next(iter(below))
+            sides = {_original(graph, j) for j in graph.steps[top].inputs}
+            if any(shifted_by[h][side] for side in sides):
+                yield i, h, sides
+
+
+def quotients(trace: Trace) -> set[int]:
+    """The steps that are difference quotients, and so nothing that is differentiated."""
+    return {i for i, _, _ in _quotients(trace)}
+
+
+def step_size(trace: Trace, loss: int) -> int:
+    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
+    loss = _original(trace.graph, loss)
+    return next((h for _, h, sides in _quotients(trace) if loss in sides), -1)
 
 
 def shifted(graph: Graph, loss: int, h: int) -> list[int]:
@@ -323,13 +354,13 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
 # --- claims ---------------------------------------------------------------------------------------------------------
 
 
-def guesses(layout: Layout) -> dict[str, tuple[Pair, ...]]:
+def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     """Names that say nothing, or only "the derivative" -> what they are the derivative of, by what is done with them."""
     subject, truth = layout.subject, layout.truth
     out: dict[str, dict[Pair, None]] = {n: dict.fromkeys(pairs) for n, pairs in subject.guessed.items()}
     made = {u.step: u for u in subject.units}
     with precision(BITS):
-        for m in subject.moves:
+        for m in subject.moves if subject.sure else ():
             unit = made.get(m.source)
             right = truth.cotangents.get(m.bottom)
             if unit is None or right is None or layout.is_forward(m.source):
@@ -345,18 +376,38 @@ def guesses(layout: Layout) -> dict[str, tuple[Pair, ...]]:
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        if not _works_on_values(unit, layout):
-            continue
-        if is_generic(unit.name):
+        if is_generic(unit.name) and unit.name not in subject.called and _works_on_values(unit, layout):
+            if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
+                continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)
             continue
-        for stem in primitives(unit.name):
+        held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
+        for stem in (*held, *stems(subject.called.get(unit.name, ""))):
+            if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
+                continue  # f(x + h) and f(x - h)
             for top in tops.get(stem, ())[-3:]:
                 if layout.graph.steps[top].is_input:
                     continue
                 below = layout.graph.ancestors(top)
                 out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+    if subject.is_shaped:
+        for name, found in likely(layout, known).items():
+            if not out.get(name):
+                out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def scaled(layout: Layout) -> list[Unit]:
+    """What moves a parameter and is its gradient up to a constant factor: a learning rate, a deferred mean, a sign."""
+    made = {u.step: u for u in layout.subject.units}
+    out = []
+    with precision(BITS):
+        for m in layout.subject.moves:
+            unit, right = made.get(m.source), layout.truth.cotangents.get(m.bottom)
+            if unit is not None and right is not None and not layout.is_forward(m.source):
+                if _is_constant(layout.actual(m.source), right):
+                    out.append(unit)
+    return out
 
 
 def _works_on_values(unit: Unit, layout: Layout) -> bool:
@@ -392,6 +443,11 @@ def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
                 target = next((k for k in truth.leaves if _is_near(value, truth.cotangents.get(k))), -1)
             if target >= 0:
                 yield units[-1].name, (subject.loss, target)
+
+
+def is_strong(name: str, layout: Layout) -> bool:
+    """The script itself shows what a name stands for, by comparing it with that."""
+    return name in layout.subject.guessed or any(name == held for held, _ in _compared(layout))
 
 
 def _is_near(a: Vec, b: Vec | None) -> bool:

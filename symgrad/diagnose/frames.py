@@ -118,8 +118,14 @@ def _one(
     text = source.text(span)
     q = repair.quantity
     expected = ""
-    if repair.regain:
-        expected = f"{repair.regain} + {text}"
+    if repair.text and repair.span is not None:
+        span, expected = repair.span, repair.text
+        text = source.text(span)
+    elif repair.regain:
+        held = source.target(span.line) or repair.regain
+        value = source.assigned(span.line)
+        span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
+        expected = f"{held} + {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Generic, TypeVar
 
@@ -51,6 +52,13 @@ class Index(Generic[T]):
             for k in product(*((k, k - 2, k + 2) for k in key)):
                 near += self._buckets.get(k, ())
         return [what for other, held in near if other.same(vec) for what in held.values()]
+
+
+    def entries(self) -> Iterator[tuple[Vec, Iterable[T]]]:
+        """Every value, and what has it."""
+        for bucket in (*self._buckets.values(), self._odd):
+            for vec, held in bucket:
+                yield vec, held.values()
 
 
 def _is_nothing(vec: Vec) -> bool:
@@ -116,6 +124,10 @@ class Known:
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""
         return self._right.find(vec)
+
+    def floats(self, point: int) -> list[float]:
+        """The values at one point of everything that a derivative may be."""
+        return [v.floats[point] for v, held in self._right.entries() if any(q.kind != "forward" for q in held)]
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""

@@ -142,7 +142,7 @@ _GENERIC = re.compile(
     r"^(the|my|exact)?(analytic(al)?|manual|byhand|hand|derivative|deriv|slope|sensitivity)(al)?"
     r"(grad|gradient|derivative|deriv|slope|result|value)?$|^(grad|gradient|derivative|deriv)(analytic(al)?|manual|exact)$"
 )
-_OF = re.compile(r"^(?P<a>\w+?)_?(?:prime|dash|deriv|derivative|grad|gradient)$|^(?:d|grad|gradient|deriv|derivative)(?:_?of)?_?(?P<b>\w+)$")
+_OF = re.compile(r"^(?P<a>\w+?)_?(?:prime|dash|deriv|derivative)$|^(?:deriv|derivative)(?:_?of)?_?(?P<b>\w+)$")
 _WORDS = ("grad", "prime", "deriv", "backward", "backprop", "jac")
 
 
@@ -152,15 +152,15 @@ def is_generic(name: str) -> bool:
 
 
 def primitives(name: str) -> list[str]:
-    """What a name such as ``f_prime``, ``df``, ``grad_f`` or ``fp`` may be the derivative of, normalised."""
+    """What a name such as ``f_prime``, ``deriv_f`` or ``fp`` may be the derivative of, normalised."""
     low = name.removeprefix("self.").lower()
     out: list[str] = []
     match = _OF.match(low)
     if match:
         out.append(normal(match["a"] or match["b"]))
-    if len(low) > 1 and low.endswith("p") and not out:
-        out.append(normal(low[:-1]))  # fp, fpp
-    return [stem for stem in out if stem]
+    if low in ("fp", "gp", "fpp", "gpp"):
+        out = [low[:-1]]
+    return [stem for stem in out if stem and stem != normal(name)]
 
 
 def is_derivation(name: str) -> bool:
@@ -176,3 +176,9 @@ def is_loss(name: str) -> bool:
 
 
 _LOSS_LISTS = frozenset({"losss", "losses", "costs", "errors", "objs", "objectives", "nlls"})
+
+
+def index_of(name: str) -> str:
+    """What stands in brackets: ``[3]`` of ``dhs[3]``; empty without."""
+    match = _INDEXED.match(name)
+    return match.group(2) if match else ""

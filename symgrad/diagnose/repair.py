@@ -15,6 +15,7 @@ from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 
@@ -23,6 +24,9 @@ UNWRITTEN = 1.9
 
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
+
+#: A line of arrays with more steps than this is not searched for changes of two places.
+ROUNDS = 40
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
@@ -61,6 +65,7 @@ class Repair:
         respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
+        text: what belongs at ``span``, where the change was found in the text itself.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -79,6 +84,8 @@ class Repair:
     operand: str = ""
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
+    text: str = ""
+    span: Span | None = None
 
 
 class Line:
@@ -245,12 +252,17 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
             found.extend(_candidates(line, place, have, context))
-        if slots is None:
+        if slots is None and not _is_dear(line, context):
             found.extend(_everywhere(line, context))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
         found = [*(_weighed(line, context, r) for r in found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _is_dear(line: Line, context: Context) -> bool:
+    """Many rounds of a loop over arrays: there :mod:`changes` looks at all rounds at once."""
+    return context.known.truth.subject.is_shaped and len(line.inside()) > ROUNDS
 
 
 def _weighed(line: Line, context: Context, repair: Repair) -> Repair:
@@ -343,7 +355,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     yield from _known_factor(place, have, right, context, simple=simple)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
-    yield from _dropped_operand(line, place)
+    yield from _dropped_operand(line, place, context)
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
     yield from _other_power(line, place, have)
@@ -403,8 +415,11 @@ def _other_number(place: Place, have: Vec, right: Sequence[Quantity], is_number:
         yield Repair(place, mistake, "is another number than belongs here", 1.02, number=number)
 
 
-def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
-    """A factor, a term or a sign that should not be there: what is left without it is right."""
+def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Repair]:
+    """A factor, a term or a sign that should not be there: what is left without it is right.
+
+    A factor that is another one written wrongly is not one too many.
+    """
     step = line.graph.steps[place.node]
     if step.is_leaf or (place.parent >= 0 and line.is_stop(place.node)):
         return
@@ -424,6 +439,7 @@ def _dropped_operand(line: Line, place: Place) -> Iterator[Repair]:
                 yield Repair(place, "scale", "has a constant factor too many", 0.45, keep=slot)
                 continue
             cost = 0.95 if infix.symbol in "*/" else 1.3
+            cost += 0.5 * bool(context.known.wrong(line.values(step.inputs[1 - slot])))
             yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
         elif infix.symbol in "+-":
             yield Repair(place, "extra-term", "has a term too many", 0.95, keep=slot)
@@ -536,6 +552,8 @@ def differ_by_sign(a: str, b: str) -> bool:
 def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
     """Changes of two sub-expressions, of which the first is a factor known to be written wrongly."""
     out: list[tuple[Repair, ...]] = []
+    if _is_dear(line, context):
+        return out
     known, wanted = context.known, context.goal.vec
     with precision(BITS):
         suspects: list[tuple[int, Repair]] = []

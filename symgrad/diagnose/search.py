@@ -10,17 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
-from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.blame import Root, Walk
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.rounds import Rounds
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
@@ -28,6 +31,10 @@ PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
 PER_PLAIN_DOUBT = 2.3
 PER_RESULT = 3.0
+#: ... for each blamed assignment whose name says nothing, and which holds something true.
+TRUE = 0.5
+#: ... for each change in a function that other lines call, and are right.
+SHARED = 1.5
 #: An answer of at most this cost a line is believed at once.
 PLAIN = 0.62
 #: ... of arrays: that one is true of something by accident is out of the question.
@@ -64,6 +71,9 @@ class Search:
 
     def run(self) -> Walk:
         """The walk whose verdicts are to be reported."""
+        told = self._in_rounds()
+        if told is not None:
+            return told
         first = Walk(self.layout, self.known, self.reading, moves=self.moves)
         out = first.run()
         wrong = [r for r in self.results if not r.is_right(r.actual)]
@@ -82,14 +92,38 @@ class Search:
         if len(sites) * len(self.layout.subject.units) > WORK:
             return first
         singles = [(line, self._suspect({line})) for line in sites]
-        best = min((answer, *(a for _, a in singles)), key=lambda a: (a.left, a.cost))
+        best = min((answer, *(a for _, a in singles)), key=_rank)
         if best.left or best.cost > DEAR:
-            likely = [line for line, a in sorted(singles, key=lambda s: (s[1].left, s[1].cost)) if a.walk.out.roots]
+            likely = [line for line, a in sorted(singles, key=lambda s: _rank(s[1])) if a.walk.out.roots]
             chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
             if len(chosen) <= 2 * LIKELIEST:
                 pairs = [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
-                best = min((best, *pairs), key=lambda a: (a.left, a.cost))
+                best = min((best, *pairs), key=_rank)
         return best.walk
+
+    def _in_rounds(self) -> Walk | None:
+        """The walk in which one change to the text of a line in a loop makes all results right, if there is one."""
+        if self.layout.subject.is_shaped:
+            return None
+        found = Rounds(self.layout, self.known, self.results).find()
+        if found is None:
+            return None
+        line = found.hypothesis.line
+        hints = {}
+        for unit in self._at_line[line]:
+            vec = found.values.get(unit.step)
+            if vec is not None and self.layout.units_at[unit.step][0] is unit:
+                held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
+                says = [q for q in held if self.reading.says(q, unit.name)]
+                hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
+        walk = Walk(self.layout, self.known, self.reading, {line}, hints, self.moves)
+        walk.told = found.repair(self.layout)
+        walk.run()
+        mine = [r for r in walk.out.roots if r.unit.line == line]
+        if not mine or self._answer(walk).left:
+            return None
+        walk.out.roots = mine[:1]
+        return walk
 
     def _answer(self, walk: Walk) -> Answer:
         out = walk.out
@@ -99,6 +133,8 @@ class Search:
             for r in self.results
         )
         cost = sum({r.lines: r.cost for r in out.roots}.values())
+        cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
+        cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         return Answer(
@@ -106,6 +142,27 @@ class Search:
             left,
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_shared(self, root: Root, walk: Walk) -> bool:
+        """The change is in a function that a line which is right calls as well: there it would be made, too."""
+        graph, fine = self.layout.graph, {u.step for u in walk.out.right}
+        for repair in root.repairs:
+            span = graph.steps[repair.place.parent].span if repair.place.parent >= 0 else None
+            if span is None or root.unit.span.line <= span.line <= root.unit.span.end_line:
+                continue
+            inside = set(walk.line(root.unit).inside())
+            for k in self._at_span.get(span, ()):
+                if k not in inside and fine & set(self.layout.dependents(k)):
+                    return True
+        return False
+
+    @cached_property
+    def _at_span(self) -> dict[Span, list[int]]:
+        out: dict[Span, list[int]] = {}
+        for i, step in enumerate(self.layout.graph.steps):
+            if step.span is not None and not step.is_leaf and not self.layout.is_forward(i):
+                out.setdefault(step.span, []).append(i)
+        return out
 
     def _suspect(self, lines: Collection[int]) -> Answer:
         walk = Walk(self.layout, self.known, self.reading, lines, self._hints(lines), self.moves)
@@ -149,6 +206,11 @@ class Search:
     def _is_partial(self, unit: Unit) -> bool:
         """An accumulation under way: what it holds by then need not be anything with a name."""
         return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
+
+
+def _rank(answer: Answer) -> tuple[int, bool, float]:
+    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
+    return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
 
 
 def _lines(walk: Walk) -> set[int]:

@@ -80,6 +80,8 @@ class Subject:
         seed: dL/dL, if the user starts with another upstream gradient than 1.
         convention: what there is to say of ``seed``, where it was found out and not given.
         guessed: name -> (top, bottom) pairs where something else than the name tells what it stands for.
+        called: name -> the function whose result it holds, where that is called as a derivative.
+        sure: the loss was given, or its name says that it is one.
         moves: how the parameters are moved once their gradients are there.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
@@ -98,6 +100,8 @@ class Subject:
     convention: str = ""
     guessed: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     moves: tuple[Move, ...] = ()
+    called: Mapping[str, str] = field(default_factory=dict)
+    sure: bool = False
     frozen: frozenset[int] = frozenset()
 
     @cached_property

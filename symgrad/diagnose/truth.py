@@ -13,11 +13,12 @@ from typing import Any
 
 from symgrad.backward import NO_LOCAL, Backward, backward
 from symgrad.diagnose.subject import BITS, Subject
-from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, apply_rule, constant, each
+from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
+from symgrad.ops.values import scalar
 
 #: Sums of all subsets of contributions are tried up to this many; beyond it, runs from either end.
 MANY_PATHS = 5
@@ -310,9 +311,11 @@ def _may_be(op: Op, x: Vec, y: Vec) -> bool:
     """Whether y can be op(x), by one point: most often it is not."""
     if x.shaped or y.shaped:
         return True
-    one = each(op.enclose, Vec(x.balls[1:2]))
-    a, b = one.floats[0], y.floats[1]
-    return not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+    try:
+        a, b = float(scalar(op.name)(x.floats[1])), y.floats[1]
+    except (ArithmeticError, ValueError):
+        return True
+    return not (math.isfinite(a) and math.isfinite(b)) or abs(a - b) <= 10 * TOLERANCE * max(abs(a), abs(b))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,17 @@ difference quotient is a check and no derivation.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.naming import normal
+from symgrad.diagnose.evidence import scaled
+from symgrad.diagnose.naming import is_loss, normal
 from symgrad.diagnose.replay import LOOK_AHEAD
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
+from symgrad.ops import OPS
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
@@ -30,16 +33,20 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
     judged |= {r.unit.step for r in out.roots} | set(out.meaning)
     lines = {n for r in out.roots for n in r.lines} | {r.unit.line for r in out.roots}
     forward_names = {normal(name) for name, _ in layout.subject.aliases}
-    moved = {u.step for u in layout.subject.units if normal(u.name) in forward_names and u.step not in judged}
+    moved = {
+        u.step for u in layout.subject.units
+        if normal(re.sub(r"_?(new|next|updated)$", "", u.name)) in forward_names and u.step not in judged
+    }  # fmt: skip
+    live = _live(walk)
     feeding = layout.feeding(judged)
     found: dict[tuple[str, int], Unit] = {}
-    fine: set[int] = set(judged)
+    fine: set[int] = judged | {u.step for u in scaled(layout)}
     with precision(BITS):
         for unit in layout.subject.units:
             i = unit.step
             if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i) or layout.origin(i) != i:
                 continue
-            if i in feeding or unit in walk.moves or unit.line in lines:
+            if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
                 continue
             if i in moved or _uses(walk, i, moved):
                 moved.add(i)  # a value of the next step of the descent
@@ -51,6 +58,20 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
                 continue
             found.setdefault((unit.name, unit.line), unit)
     return tuple(found.values())
+
+
+def _live(walk: Walk) -> list[bool]:
+    """For each step, whether it moves with the forward pass, and not only jumps: a count of hits is no derivative."""
+    graph = walk.graph
+    out: list[bool] = []
+    for i, step in enumerate(graph.steps):
+        if step.is_leaf:
+            out.append(walk.layout.is_forward(i) and not step.is_const)
+            continue
+        rules = OPS[step.op].partials
+        smooth = len(rules) != len(step.inputs)
+        out.append(any(out[j] and (smooth or rules[n] is not None) for n, j in enumerate(step.inputs)))
+    return out
 
 
 def _ends(walk: Walk, step: int) -> list[int]:

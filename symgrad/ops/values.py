@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.errors import InternalError
 from symgrad.ops.base import OPS
-from symgrad.ops.floats import EXTRA, quiet
+from symgrad.ops.floats import EXTRA, PYTHON, quiet
 from symgrad.ops.tensor import TensorOp, typed
 
 
@@ -51,6 +51,21 @@ def function(name: str) -> Callable[..., Any]:
         run = op.torch
         return lambda *args: run(np, *args)
     raise InternalError(f"the op {name} has no value in float64")
+
+
+@cache
+def scalar(name: str) -> Callable[..., Any]:
+    """The value of op ``name`` on plain floats: fast, where Python or ``math`` has it, and raising what these raise."""
+    op = OPS[name]
+    if op.renames:
+        return _itself
+    if name in PYTHON:
+        return PYTHON[name]
+    return lookup(math, op.math) if op.math is not None else function(name)
+
+
+def _itself(x: Any) -> Any:
+    return x
 
 
 class Numeric:

@@ -9,6 +9,7 @@ does not mangle them.
 from __future__ import annotations
 
 import ast
+import copy
 import re
 from collections.abc import Collection
 from fractions import Fraction
@@ -50,6 +51,11 @@ def _text(node: ast.AST) -> str:
     """How the user would write an expression."""
     text = ast.unparse(node)
     return text if len(text) <= 60 and text.isprintable() else "..."
+
+
+def _is_own(node: ast.expr) -> bool:
+    """``self.hs``: reading it twice does nothing."""
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -329,15 +335,17 @@ class _Rewriter(ast.NodeTransformer):
         value = node.value
         if (
             isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "append"
-            and isinstance(value.func.value, ast.Name) and len(value.args) == 1 and not value.keywords
+            and (isinstance(value.func.value, ast.Name) or _is_own(value.func.value))
+            and len(value.args) == 1 and not value.keywords
         ):  # fmt: skip
-            # hs.append(h): the value gets the name hs[3].
-            name = value.func.value.id
+            # hs.append(h): the value gets the name hs[3]; self.hs.append(h) as well.
+            name = _text(value.func.value)
             argument = value.args[0]
             if not isinstance(argument, ast.Starred):
                 self.out.sites.append(self.site(name, argument, value.lineno, argument))
                 number = self.constant(len(self.out.sites) - 1, argument)
-                scope, owner = self.load(SCOPE, argument), self.load(name, argument)
+                scope = self.load(SCOPE, argument)
+                owner = self.expr(copy.deepcopy(value.func.value))
                 value.args = [self.call(APPEND, argument, number, self.expr(argument), scope, owner)]
                 value.func = self.expr(value.func)
                 return node
