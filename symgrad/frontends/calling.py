@@ -334,7 +334,7 @@ class Caller:
                 message = f"the upstream gradient given has shape {tuple(made.shape)}, and the output {wanted}"
                 raise self.error("forward", message)
             if not is_tensor(made):
-                made = self.kind(np.broadcast_to(made, wanted).copy())
+                made = self.kind(np.broadcast_to(made, wanted).copy() if wanted else float(made))
             out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
             if isinstance(out[-1], Value):
                 self.upstream_steps.append(out[-1].place)

@@ -33,6 +33,7 @@ SECONDS = 6.0
 
 _UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
 _INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
+_BEYOND = re.compile(r"out of bounds for axis \d with size (\d+)")
 _BROADCAST = re.compile(r"broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)")
 
 #: How far a trial came.
@@ -292,6 +293,9 @@ class Driver:
             self.revive(run)
             if stage >= BACKWARD or trouble is None or trouble.fatal:
                 break
+            beyond = _BEYOND.search(trouble.message)
+            if misfit is None and beyond and lengths.shrink(int(beyond[1]), fixed):
+                continue
             told = _BROADCAST.search(trouble.message)
             if told:
                 misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
@@ -314,6 +318,7 @@ class Driver:
         for name, kind in kinds.items():
             if kind.what != DEFAULT:
                 values[name] = guessing.make(name, kind, lengths, source, positive=positive, classes=classes)
+        caller: Caller | None = None
         try:
             caller, given, made = self.prepared(run, target, values)
             called = caller.run(given, made)
@@ -322,7 +327,8 @@ class Driver:
         except Stop as stop:
             return Outcome(BEGUN, stop.error)
         except SymgradError as problem:
-            return Outcome(BEGUN, problem)
+            # What backward returns does not fit: other values would not make it fit.
+            return Outcome(FITTING if caller is not None and caller.loss_name else BEGUN, problem)
         if not called.loss:
             return Outcome(BEGUN, called.trace.error, called)
         if called.trace.error is not None:

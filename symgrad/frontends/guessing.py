@@ -127,8 +127,9 @@ def gates(*nodes: ast.AST | None) -> tuple[int, str] | None:
         for part in ast.walk(node) if node is not None else ():
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
                 for a, b in ((part.left, part.right), (part.right, part.left)):
-                    if isinstance(a, ast.Constant) and isinstance(a.value, int) and 1 < a.value < 5 and isinstance(b, ast.Name):
-                        most[b.id] = max(most.get(b.id, 0), a.value)
+                    times = a.value if isinstance(a, ast.Constant) else None
+                    if isinstance(times, int) and 1 < times < 5 and isinstance(b, ast.Name):
+                        most[b.id] = max(most.get(b.id, 0), times)
     if not most:
         text = " ".join(getattr(n, "name", "") for n in nodes if n is not None).lower()
         return (4, "H") if "lstm" in text else (3, "H") if "gru" in text else None
@@ -370,6 +371,13 @@ class Lengths:
             return 2
         taken = {*self.sizes.values(), *self.fixed.values()}
         return next((n for n in _SIZES if n not in taken), _SIZES[next(self._next) % len(_SIZES)])
+
+    def shrink(self, to: int, fixed: set[str]) -> bool:
+        """An index went beyond a length of this size: a greater one, the next, must be the same."""
+        mine = next((s.partition(".")[0] for s, n in self.sizes.items() if n == to and s not in self.same), "")
+        known = [(s, n) for s, n in self.sizes.items() if n > to and s not in self.same and s not in fixed]
+        greater = sorted((s.partition(".")[0] == mine, n) for s, n in known)  # of another array, if there is one
+        return bool(greater) and self.join(to, greater[0][1], fixed)
 
     def join(self, a: int, b: int, fixed: set[str]) -> bool:
         """Two sizes have to be one: so their symbols are, or the symbol is the number."""

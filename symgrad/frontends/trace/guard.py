@@ -253,6 +253,8 @@ class Guard(Numbers):
         dotted = f"{module}.{name}"
         if dotted in MODULES:
             return self.module(dotted)
+        if is_inert(dotted):
+            return NOTHING
         found = self.module(module)
         if isinstance(found, Missing):
             return Missing(self.tr, dotted, found.message, found.kind)

@@ -15,7 +15,7 @@ from symgrad.frontends.trace.tracer import Tracer
 
 #: Modules of which every name is an :class:`Inert`.
 INERT = frozenset({
-    "matplotlib", "pylab", "seaborn", "plotly", "IPython", "graphviz", "logging", "pprint", "ipdb", "pdb",
+    "matplotlib", "pylab", "seaborn", "plotly", "graphviz", "logging", "pprint", "ipdb", "pdb",
     "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google", "progressbar",
     "terminaltables", "nnfs", "colorama", "termcolor",
 })  # fmt: skip
@@ -57,7 +57,7 @@ NOTHING = Inert()
 
 def is_inert(module: str) -> bool:
     """Whether a module is one of these, or inside one."""
-    return module.partition(".")[0] in INERT
+    return module.partition(".")[0] in INERT or module == "IPython.display"
 
 
 # --- sys and os: their harmless parts ---------------------------------------------------------------------------
