@@ -206,7 +206,7 @@ def test_tensors_as_inputs() -> None:
     x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     assert check_backward(torch_pairs.Tanh, None, (x, torch.tensor(1.3)), upstream=torch.tensor(2.0)).ok
     assert x.grad is None
-    assert check_backward(torch_pairs.Tanh, None, (0.7, torch.tensor([1.3, -0.4]))).ok
+    assert check_backward(torch_pairs.Tanh, None, (torch.tensor([0.7, 0.2]), torch.tensor([1.3, -0.4]))).ok
 
 
 # --- what cannot be used ------------------------------------------------------------------------------------------
