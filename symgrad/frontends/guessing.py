@@ -363,9 +363,9 @@ class Lengths:
         plain = symbol.lower()
         if _SMALL.match(plain):
             return 3 if plain in ("ww", "kw", "fw", "filter_w") or plain == "f" else 2
-        if plain in ("h", "height", "in_h") or plain.startswith("n_h"):
+        if (small and plain in ("h", "height", "in_h")) or plain.startswith("n_h"):
             return 4 if plain != "n_h" else 5
-        if plain in ("w", "width", "in_w") or plain.startswith("n_w"):
+        if (small and plain in ("w", "width", "in_w")) or plain.startswith("n_w"):
             return 6 if plain != "n_w" else 7
         if small and plain in ("n", "m"):
             return 2
