@@ -181,6 +181,10 @@ class Walk:
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
 
+    def _goes_on(self, unit: Unit) -> bool:
+        """An array that is changed in place next: what it holds by then says nothing."""
+        return self.subject.is_shaped and (unit.name, unit.step) in self.layout.continued
+
     def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
         """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),
         and nothing true as yet. It is judged when it is done, with all that made it."""
@@ -249,7 +253,7 @@ class Walk:
         wrong = 0
         for k, value in self._users(i, self.corrected(i)):
             for unit in self.layout.units_at[k]:
-                if not self.reading.pairs(unit.name) or unit in self.moves:
+                if not self.reading.pairs(unit.name) or unit in self.moves or self._goes_on(unit):
                     continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
                 if self._fits(unit, found) or self.reading.whole(value, unit.name):
@@ -274,7 +278,7 @@ class Walk:
         for k in self.layout.dependents(i)[:6]:
             self.replay.advance(k)
             for user in self.layout.units_at[k]:
-                if not self.reading.pairs(user.name) or user.step == i or user in self.moves:
+                if not self.reading.pairs(user.name) or user.step == i or user in self.moves or self._goes_on(user):
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
                 for target in self.aims.targets(user, line, {i})[:6]:
