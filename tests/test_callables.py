@@ -206,8 +206,7 @@ def test_tensors_as_inputs() -> None:
     x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
     assert check_backward(torch_pairs.Tanh, None, (x, torch.tensor(1.3)), upstream=torch.tensor(2.0)).ok
     assert x.grad is None
-    with pytest.raises(Unsupported, match=r"'w' is an array of shape \(2,\)"):
-        check_backward(torch_pairs.Tanh, None, (0.7, torch.ones(2)))
+    assert check_backward(torch_pairs.Tanh, None, (torch.tensor([0.7, 0.2]), torch.tensor([1.3, -0.4]))).ok
 
 
 # --- what cannot be used ------------------------------------------------------------------------------------------
@@ -254,7 +253,6 @@ def test_a_backward_that_raises_is_checked_up_to_there() -> None:
         (pairs.square, {"y": 0.7}, "forward has no parameter 'y'"),
         (pairs.square, (0.7, 0.8), "forward takes 1 inputs, 2 were given"),
         (pairs.square, {}, "there is no value for forward's parameter 'x'"),
-        (pairs.square, np.ones(3), r"'x' is an array of shape \(3,\)"),
     ],
 )
 def test_what_cannot_be_called(forward: Any, inputs: Any, message: str) -> None:
@@ -263,8 +261,10 @@ def test_what_cannot_be_called(forward: Any, inputs: Any, message: str) -> None:
 
 
 def test_what_is_no_pair() -> None:
-    with pytest.raises(SymgradError, match="give forward and backward"):
+    with pytest.raises(SymgradError, match="forward returns no gradients beside its value"):
         check_backward(pairs.square, None, 0.7)
+    with pytest.raises(SymgradError, match="give forward and backward"):
+        check_backward(object(), None, 0.7)
     with pytest.raises(SymgradError, match="what is backward's parameter 'bar'"):
         check_backward(pairs.square, pairs.ambiguous, 0.7)
     with pytest.raises(SymgradError, match="no Python function"):

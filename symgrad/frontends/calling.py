@@ -17,9 +17,9 @@ from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import source_of
-from symgrad.frontends.trace.hosting import Hosting
+from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.shaped import Recorder
-from symgrad.frontends.trace.trusted import Trusted, is_tensor
+from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
 from symgrad.graph import Graph
 
@@ -334,7 +334,7 @@ class Caller:
                 message = f"the upstream gradient given has shape {tuple(made.shape)}, and the output {wanted}"
                 raise self.error("forward", message)
             if not is_tensor(made):
-                made = self.kind(np.broadcast_to(made, wanted).copy())
+                made = self.kind(np.broadcast_to(made, wanted).copy() if wanted else float(made))
             out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
             if isinstance(out[-1], Value):
                 self.upstream_steps.append(out[-1].place)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import Span, SymgradError, did_you_mean
-from symgrad.frontends import guessing
+from symgrad.frontends import guessing, roles
 from symgrad.frontends.calling import Called, Caller
 from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
@@ -24,6 +24,7 @@ from symgrad.frontends.trace.hosting import Hosted
 from symgrad.frontends.trace.passes import Pass, is_function, passes
 from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
+from symgrad.ops.fitting import misfits
 
 #: How many combinations of what the parameters may be are tried, and how often lengths are adapted in each.
 COMBINATIONS, ADAPTATIONS = 400, 14
@@ -32,6 +33,7 @@ SECONDS = 6.0
 
 _UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
 _INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
+_BEYOND = re.compile(r"out of bounds for axis \d with size (\d+)")
 _BROADCAST = re.compile(r"broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)")
 
 #: How far a trial came.
@@ -277,24 +279,27 @@ class Driver:
     def adapted(
         self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths
     ) -> tuple[int, TraceError | None]:
-        """Try a combination, and make lengths equal that have to be, until it runs or nothing more can be made equal."""
+        """Try a combination, making lengths equal that have to be, until it runs or nothing more can be done."""
         fixed: set[str] = set()
         stage, trouble = REFUSED, None
         for _ in range(ADAPTATIONS):
             run.tracer.misfit = None
             outcome = self.attempt(run, target, kinds, lengths)
             stage = outcome.stage
-            misfit = run.tracer.misfit
+            misfit: Any = run.tracer.misfit
             trouble = outcome.error if isinstance(outcome.error, TraceError) else None
             if trouble is None and outcome.called is not None:
                 trouble = outcome.called.trace.error
             self.revive(run)
             if stage >= BACKWARD or trouble is None or trouble.fatal:
                 break
+            beyond = _BEYOND.search(trouble.message)
+            if misfit is None and beyond and lengths.shrink(int(beyond[1]), fixed):
+                continue
             told = _BROADCAST.search(trouble.message)
             if told:
                 misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
-            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)):
+            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in misfits(*misfit)):
                 break
         return stage, trouble
 
@@ -313,6 +318,7 @@ class Driver:
         for name, kind in kinds.items():
             if kind.what != DEFAULT:
                 values[name] = guessing.make(name, kind, lengths, source, positive=positive, classes=classes)
+        caller: Caller | None = None
         try:
             caller, given, made = self.prepared(run, target, values)
             called = caller.run(given, made)
@@ -321,7 +327,8 @@ class Driver:
         except Stop as stop:
             return Outcome(BEGUN, stop.error)
         except SymgradError as problem:
-            return Outcome(BEGUN, problem)
+            # What backward returns does not fit: other values would not make it fit.
+            return Outcome(FITTING if caller is not None and caller.loss_name else BEGUN, problem)
         if not called.loss:
             return Outcome(BEGUN, called.trace.error, called)
         if called.trace.error is not None:
@@ -349,7 +356,8 @@ class Driver:
             places = {a.arg: a for a in ast.walk(init.args) if isinstance(a, ast.arg)} if init is not None else {}
             arguments = {n: helper.adopted(n, v, places.get(n, node), made) for n, v in mine.items()}
             held: list[Any] = []
-            error = run.attempt(lambda: held.append(owner(**arguments)))
+            maker: Any = owner
+            error = run.attempt(lambda: held.append(maker(**arguments)))
             if error is not None:
                 raise _Ended(error)
             first = (held[0],)

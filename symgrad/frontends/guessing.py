@@ -62,13 +62,21 @@ USUAL: dict[str, Any] = {
 }  # fmt: skip
 #: A dictionary of settings of which nothing is known.
 _SETTINGS = {k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")}
+#: Where a docstring says a shape, and that something is whole numbers.
+_SHAPE = re.compile(
+    r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]"
+)
+_WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", re.I)
 _BIAS = re.compile(r"(?:b|bias|beta|gamma|mu|mean|scale|shift|theta0?|b[a-z0-9]{1,3}|\w+_b|bias\w*|\w+_bias)$")
 _WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Theta\d?|k[xhqv]?|embed\w*|filters?)$")
 _LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
 _STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
 _NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
 _POSITIVE = re.compile(r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$")
-_COUNT = re.compile(r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$")
+_COUNT = re.compile(
+    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+"
+    r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"
+)
 _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
 #: Settings of which the default hides something: weights so small that all is linear.
 _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
@@ -119,8 +127,9 @@ def gates(*nodes: ast.AST | None) -> tuple[int, str] | None:
         for part in ast.walk(node) if node is not None else ():
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
                 for a, b in ((part.left, part.right), (part.right, part.left)):
-                    if isinstance(a, ast.Constant) and a.value in (2, 3, 4) and isinstance(b, ast.Name):
-                        most[b.id] = max(most.get(b.id, 0), int(a.value))
+                    times = a.value if isinstance(a, ast.Constant) else None
+                    if isinstance(times, int) and 1 < times < 5 and isinstance(b, ast.Name):
+                        most[b.id] = max(most.get(b.id, 0), times)
     if not most:
         text = " ".join(getattr(n, "name", "") for n in nodes if n is not None).lower()
         return (4, "H") if "lstm" in text else (3, "H") if "gru" in text else None
@@ -136,7 +145,8 @@ def with_gates(name: str, found: tuple[int, str] | None, told: Kind | None) -> l
     if found is None or not (_WEIGHT.match(name) or _BIAS.match(name)):
         return []
     wide = ("*", str(found[0]), found[1])
-    return [Kind(ARRAY, (wide,))] if _BIAS.match(name) else [Kind(ARRAY, (told.dims[0] if told and told.dims else f"{name}.0", wide))]
+    first = told.dims[0] if told and told.dims else f"{name}.0"
+    return [Kind(ARRAY, (wide,) if _BIAS.match(name) else (first, wide))]
 
 
 def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
@@ -198,14 +208,14 @@ def _documented(document: str, name: str, names: Sequence[str]) -> Kind | None:
     chunk = rest[: end.start() + 1] if end else rest[:400]
     if re.search(r"\bdict", chunk[: len(name) + 60], re.I):
         return Kind(DICT)
-    found = re.search(r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]", chunk)
+    found = _SHAPE.search(chunk)
     found = found or re.search(r"[(\[]([^()\[\]]*,[^()\[\]]*)[)\]]", chunk)
     if found is None:
         return None
     dims = tuple(d for part in found[1].split(",") if part.strip() for d in [_dim(part.strip())] if d != "...")
     if any(d is None for d in dims) or not dims:
         return None
-    whole = re.search(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", chunk, re.I) and not re.search(r"one.?hot|0.{1,12}1", chunk)
+    whole = _WHOLE.search(chunk) and not re.search(r"one.?hot|0.{1,12}1", chunk)
     return Kind(LABELS if whole else ARRAY, tuple(d for d in dims if d is not None))
 
 
@@ -275,7 +285,8 @@ def _by_name(name: str) -> list[Kind]:
     if _NUMBER.match(name):
         return [Kind(VALUE, value=0.7), *_arrays(name, (2, 1))]
     if _BIAS.match(name):
-        return [*_arrays(name, (1,)), Kind(ARRAY, (1, f"{name}.1")), Kind(ARRAY, (f"{name}.0", 1)), *_arrays(name, (2, 0, 4))]
+        row, column = Kind(ARRAY, (1, f"{name}.1")), Kind(ARRAY, (f"{name}.0", 1))
+        return [*_arrays(name, (1,)), row, column, *_arrays(name, (2, 0, 4))]
     if _WEIGHT.match(name):
         return _arrays(name, (2, 4, 1, 0))
     return [*_arrays(name, (2, 1, 3, 4, 0)), Kind(LABELS, (f"{name}.0",)), Kind(LABELS, (f"{name}.0", f"{name}.1"))]
@@ -352,17 +363,24 @@ class Lengths:
         plain = symbol.lower()
         if _SMALL.match(plain):
             return 3 if plain in ("ww", "kw", "fw", "filter_w") or plain == "f" else 2
-        if plain in ("h", "height", "in_h") or plain.startswith("n_h"):
+        if (small and plain in ("h", "height", "in_h")) or plain.startswith("n_h"):
             return 4 if plain != "n_h" else 5
-        if plain in ("w", "width", "in_w") or plain.startswith("n_w"):
+        if (small and plain in ("w", "width", "in_w")) or plain.startswith("n_w"):
             return 6 if plain != "n_w" else 7
         if small and plain in ("n", "m"):
             return 2
         taken = {*self.sizes.values(), *self.fixed.values()}
         return next((n for n in _SIZES if n not in taken), _SIZES[next(self._next) % len(_SIZES)])
 
+    def shrink(self, to: int, fixed: set[str]) -> bool:
+        """An index went beyond a length of this size: a greater one, the next, must be the same."""
+        mine = next((s.partition(".")[0] for s, n in self.sizes.items() if n == to and s not in self.same), "")
+        known = [(s, n) for s, n in self.sizes.items() if n > to and s not in self.same and s not in fixed]
+        greater = sorted((s.partition(".")[0] == mine, n) for s, n in known)  # of another array, if there is one
+        return bool(greater) and self.join(to, greater[0][1], fixed)
+
     def join(self, a: int, b: int, fixed: set[str]) -> bool:
-        """Two sizes that have to be one: their symbols are; a symbol that must be a number that is no symbol's is it."""
+        """Two sizes have to be one: so their symbols are, or the symbol is the number."""
         if 0 in (a, b):
             return False
         one = next((s for s, n in self.sizes.items() if n == a and s not in self.same), None)
@@ -377,30 +395,6 @@ class Lengths:
         self.fixed[symbol] = number
         fixed.add(symbol)
         return True
-
-
-def misfits(
-    op: str, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any] | None = None
-) -> list[tuple[int, int]]:
-    """Pairs of lengths that would have to be equal for the operation to work."""
-    if op == "concatenate":
-        axis = int((params or {}).get("axis", 0))
-        first = shapes[0]
-        rest = [s for s in shapes[1:] if len(s) == len(first)]
-        return [(a, b) for s in rest for n, (a, b) in enumerate(zip(first, s, strict=True)) if n != axis and a != b]
-    if op == "matmul" and len(shapes) == 2 and all(shapes):
-        a, b = shapes
-        left, right = a[-1], b[-2] if len(b) > 1 else b[0]
-        return [(left, right)] if left != right else []
-    if op in ("einsum", "reshape", "index", "transpose"):
-        return []
-    out = []
-    known = [s for s in (*shapes[:2], *([tuple((params or {})["shape"])] if op == "broadcast_to" else [])) if s]
-    if len(known) == 2:
-        for m, n in zip(reversed(known[0]), reversed(known[1]), strict=False):
-            if m != n and 1 not in (m, n):
-                out.append((m, n))
-    return out
 
 
 # --- values -----------------------------------------------------------------------------------------------------------

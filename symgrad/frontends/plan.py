@@ -44,7 +44,8 @@ class Plan:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "of_output": self.of_output, "globals": dict(self.globals), "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
+            "of_output": self.of_output, "globals": dict(self.globals), "lenient": self.lenient,
+            "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
     @staticmethod

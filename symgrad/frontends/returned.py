@@ -134,7 +134,8 @@ class Returned:
             return [n if n in names else None for n in parameters]
         real = [n for n in told if n not in whole_numbers]
         for wanted in (
-            told, inputs, real, [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
+            told, inputs, real, [n for n in real if "[" not in n],
+            [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
             [n for n in names if n not in whole_numbers],
         ):  # fmt: skip
             if len(answer) == len(wanted):

@@ -122,7 +122,7 @@ def _called(tr: Tracer, argument: Any, otherwise: str) -> str:
 
 def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]:
     """The user's own backward: what it is given is autograd's number, what it gives are lines of the user's."""
-    given = []
+    given: list[Tensor | None] = []
     for n, o in enumerate(node.outputs):
         if not isinstance(o, Tensor):
             given.append(None)

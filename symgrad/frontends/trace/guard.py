@@ -115,9 +115,7 @@ class Guard(Numbers):
             if not name.startswith("__") and name in obj.table:
                 return obj.table[name]
             raise AttributeError(f"module '{obj.name}' has no attribute '{name}'")
-        elif kind is TextFile and name in TEXT_METHODS:
-            return getattr(obj, name)
-        elif kind is Written and name in ("write", "flush"):
+        elif (kind is TextFile and name in TEXT_METHODS) or (kind is Written and name in ("write", "flush")):
             return getattr(obj, name)
         elif kind in self.classes:
             if self._own(name):
@@ -255,6 +253,8 @@ class Guard(Numbers):
         dotted = f"{module}.{name}"
         if dotted in MODULES:
             return self.module(dotted)
+        if is_inert(dotted):
+            return NOTHING
         found = self.module(module)
         if isinstance(found, Missing):
             return Missing(self.tr, dotted, found.message, found.kind)

@@ -1,12 +1,13 @@
 """Modules that only show, count or name things: what they do has no part in a derivative, so it is left undone."""
 
 # A handler has the signature of the function that it stands for, used or not.
-# ruff: noqa: ARG001
+# ruff: noqa: ARG001, ARG002
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, constant, traced
@@ -14,7 +15,7 @@ from symgrad.frontends.trace.tracer import Tracer
 
 #: Modules of which every name is an :class:`Inert`.
 INERT = frozenset({
-    "matplotlib", "pylab", "seaborn", "plotly", "IPython", "graphviz", "logging", "pprint", "ipdb", "pdb",
+    "matplotlib", "pylab", "seaborn", "plotly", "graphviz", "logging", "pprint", "ipdb", "pdb",
     "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google", "progressbar",
     "terminaltables", "nnfs", "colorama", "termcolor",
 })  # fmt: skip
@@ -56,10 +57,10 @@ NOTHING = Inert()
 
 def is_inert(module: str) -> bool:
     """Whether a module is one of these, or inside one."""
-    return module.partition(".")[0] in INERT
+    return module.partition(".")[0] in INERT or module == "IPython.display"
 
 
-# --- sys and os: their harmless parts ------------------------------------------------------------------------------------
+# --- sys and os: their harmless parts ---------------------------------------------------------------------------
 
 
 @constant("sys.path")
@@ -100,8 +101,12 @@ class Written:
         pass
 
 
+def _constantly(value: Any, tr: Tracer) -> Any:
+    return value
+
+
 for _name, _value in {"pardir": "..", "curdir": ".", "sep": "/", "linesep": "\n", "name": "posix"}.items():
-    CONSTANTS[f"os.{_name}"] = lambda tr, value=_value: value
+    CONSTANTS[f"os.{_name}"] = partial(_constantly, _value)
 # No text of a dictionary that holds settings of the machine.
 CONSTANTS["os.environ"] = lambda tr: {}
 

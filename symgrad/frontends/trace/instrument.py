@@ -25,7 +25,9 @@ IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__
 STAR, ROUND, GIVEN = "__sg_star__", "__sg_round__", "__sg_given__"
 
 #: A loop of which the text says that parameters are updated in it.
-_TRAINS = re.compile(r"-=|\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter", re.I)
+_TRAINS = re.compile(
+    r"-=|\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter", re.I
+)
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",

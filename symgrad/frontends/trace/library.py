@@ -153,6 +153,8 @@ class Library:
 _READY: dict[str, tuple[CodeType, Instrumented] | str] = {}
 
 
+# The helpers have the signatures that the rewriting calls them with, used or not.
+# ruff: noqa: ARG002
 class Quiet:
     """The helpers of the rewriting for a module that is not the user's file."""
 

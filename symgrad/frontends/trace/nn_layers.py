@@ -7,7 +7,7 @@ a Function to autograd) and ``is_tracked``.
 """
 
 # mypy: ignore-errors
-# ruff: noqa: ANN, D, F821, ARG002, E741, N806, PLR0913
+# ruff: noqa: F821, ARG002, UP028
 
 import math
 
@@ -355,7 +355,7 @@ class ParameterList:
 class RNNCell(Module):
     def __init__(self, input_size, hidden_size, bias=True, nonlinearity="tanh"):
         bound = 1 / math.sqrt(hidden_size)
-        self.hidden_size, self.nonlinearity = hidden_size, nonlinearity
+        self.hidden_size, self.rectified = hidden_size, nonlinearity.startswith("r")
         self.weight_ih = made((hidden_size, input_size), bound)
         self.weight_hh = made((hidden_size, hidden_size), bound)
         self.bias_ih = made((hidden_size,), bound) if bias else None
@@ -365,7 +365,7 @@ class RNNCell(Module):
         if hx is None:
             hx = torch.zeros(*input.shape[:-1], self.hidden_size)
         raw = F.linear(input, self.weight_ih, self.bias_ih) + F.linear(hx, self.weight_hh, self.bias_hh)
-        return torch.tanh(raw) if self.nonlinearity == "tanh" else torch.relu(raw)
+        return torch.relu(raw) if self.rectified else torch.tanh(raw)
 
 
 class LSTMCell(Module):
@@ -412,7 +412,7 @@ class RNN(Module):
         if num_layers != 1:
             raise NotImplementedError("an RNN of several layers")
         bound = 1 / math.sqrt(hidden_size)
-        self.hidden_size, self.nonlinearity, self.batch_first = hidden_size, nonlinearity, batch_first
+        self.hidden_size, self.rectified, self.batch_first = hidden_size, nonlinearity.startswith("r"), batch_first
         self.weight_ih_l0 = made((hidden_size, input_size), bound)
         self.weight_hh_l0 = made((hidden_size, hidden_size), bound)
         self.bias_ih_l0 = made((hidden_size,), bound) if bias else None
@@ -425,7 +425,7 @@ class RNN(Module):
         out = []
         for x in steps:
             raw = F.linear(x, self.weight_ih_l0, self.bias_ih_l0) + F.linear(h, self.weight_hh_l0, self.bias_hh_l0)
-            h = torch.tanh(raw) if self.nonlinearity == "tanh" else torch.relu(raw)
+            h = torch.relu(raw) if self.rectified else torch.tanh(raw)
             out.append(h)
         return torch.stack(out, time), h.unsqueeze(0)
 

@@ -27,7 +27,6 @@ from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
 
-
 #: A loop that trains is ended when it has recorded so much.
 ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
 

@@ -1,4 +1,0 @@
-# says: module matplotlib
-import matplotlib.pyplot as plt
-x = 0.5
-plt.plot([x])  #!

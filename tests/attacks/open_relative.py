@@ -1,0 +1,2 @@
+# says: open
+text = open("../../etc/passwd.txt").read()  #!

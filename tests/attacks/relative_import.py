@@ -1,2 +1,0 @@
-# says: relative
-from . import errors  #!

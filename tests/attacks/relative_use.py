@@ -1,0 +1,3 @@
+# says: not found beside
+from . import errors
+errors.Span(1, 2)  #!

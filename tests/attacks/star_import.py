@@ -1,2 +1,0 @@
-# says: import \*
-from math import *  #!

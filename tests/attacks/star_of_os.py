@@ -1,0 +1,3 @@
+# says: name 'system' is not defined
+from os import *
+system("touch /tmp/symgrad-canary")  #!

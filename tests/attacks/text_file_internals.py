@@ -1,0 +1,3 @@
+# says: attribute|available
+book = open("book.txt")
+book._lines.append("x")  #!
