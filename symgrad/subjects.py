@@ -151,6 +151,8 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
+    if subject.is_shaped:
+        return []  # its steps are not those of the run: names that are one array are told apart
     trace = evidence.with_results(trace)
     steps = trace.graph.steps
     open_ = {u.step for u in unchecked}

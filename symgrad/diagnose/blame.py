@@ -181,7 +181,7 @@ class Walk:
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
 
-    def _goes_on(self, unit: Unit) -> bool:
+    def _is_changed_next(self, unit: Unit) -> bool:
         """An array that is changed in place next: what it holds by then says nothing."""
         return self.subject.is_shaped and (unit.name, unit.step) in self.layout.continued
 
@@ -253,7 +253,7 @@ class Walk:
         wrong = 0
         for k, value in self._users(i, self.corrected(i)):
             for unit in self.layout.units_at[k]:
-                if not self.reading.pairs(unit.name) or unit in self.moves or self._goes_on(unit):
+                if not self.reading.pairs(unit.name) or unit in self.moves or self._is_changed_next(unit):
                     continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
                 if self._fits(unit, found) or self.reading.whole(value, unit.name):
@@ -278,7 +278,7 @@ class Walk:
         for k in self.layout.dependents(i)[:6]:
             self.replay.advance(k)
             for user in self.layout.units_at[k]:
-                if not self.reading.pairs(user.name) or user.step == i or user in self.moves or self._goes_on(user):
+                if not self.reading.pairs(user.name) or user.step == i or user in self.moves or self._is_changed_next(user):
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
                 for target in self.aims.targets(user, line, {i})[:6]:
