@@ -220,11 +220,13 @@ class Walk:
 
     def _goes_on(self, unit: Unit) -> bool:
         """More is computed from a gradient: another one of the same name."""
-        return any(
-            user.name == unit.name and user not in self.moves
-            for k in self.layout.dependents(unit.step)
-            for user in self.layout.units_at[k]
-        )
+        for k in self.layout.dependents(unit.step):
+            infix = OPS[self.graph.steps[k].op].infix
+            added = infix is not None and infix.symbol == "+" and unit.step in self.graph.steps[k].inputs
+            for user in self.layout.units_at[k]:
+                if user.name == unit.name and not user.augmented and not added and user not in self.moves:
+                    return True
+        return False
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""

@@ -611,16 +611,18 @@ class Rounds:
     def _swapped(self, found: int, role: _Role) -> tuple[str, str]:
         """The kind of mistake where one variable stands for another."""
         a, b = self.layout.original(found), self.layout.original(role.steps[0]) if role.steps[0] >= 0 else -1
-        links = self.layout.truth.links
-        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
-        if b >= 0 and near and self.layout.is_forward(a):
-            return "input-for-output", "uses the input where the output belongs"
         steps = self.graph.steps
         names = [self.layout.variable(i) for i in (a, b)] if b >= 0 else ["", ""]
         listed = role.text.split("[", maxsplit=1)[0] if "[" in role.text else ""
         own = any(e is not None and e[0] == listed for e in map(_entry, self._names.get(a, ())))
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
+        links = self.layout.truth.links
+        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
+        if b >= 0 and near and self.layout.is_forward(a):
+            first = any(link.top == b for link in links.get(b, ()) if link.bottom == a)
+            words = "uses the input where the output belongs" if first else "uses the output where the input belongs"
+            return "input-for-output", words
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:
             return "wrong-time-step", "is the value of another step in time"
         return "wrong-variable", "is another variable than belongs here"
