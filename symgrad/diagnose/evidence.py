@@ -55,7 +55,8 @@ def with_results(trace: Trace) -> Trace:
         name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
         if name and is_derivation(name) and i not in bound and all(_sign(steps[k].op) == "-" for k in children.get(i, ())):
             found.append((name, i))
-    named = {name for name in places.values() if is_derivation(name)} | {b.name for b in trace.bindings}
+    # A helper such as dsigmoid, used inside a formula, makes no step of what sigmoid gives.
+    named = {name for name, _ in found} | set(called(trace).values())
     derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
         name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None

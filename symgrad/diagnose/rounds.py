@@ -139,7 +139,7 @@ class Rounds:
                 out.setdefault(unit.line, []).append(unit)
         return {
             line: units for line, units in out.items()
-            if len(units) >= LEAST and len({(u.span, u.name if u.augmented else "") for u in units}) == 1
+            if len(units) >= LEAST and len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
             and units[0].span.line == units[0].span.end_line
         }  # fmt: skip
 
@@ -323,8 +323,15 @@ class Rounds:
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
         for name, step in self.subject.aliases:
-            if "[" not in name and self._is_single(name):
-                out.setdefault(name, _Role(name, (step,) * count))
+            if "[" in name or name in out:
+                continue
+            if self._is_single(name):
+                out[name] = _Role(name, (step,) * count)
+            else:
+                # What a loop over the data has at hand: its latest value.
+                held = tuple(self._latest(name, u.step) for u in units)
+                if min(held) >= 0:
+                    out[name] = _Role(name, held)
         for name, mine in self.layout.by_name.items():
             if "[" in name or " " in name or name in out:
                 continue
@@ -333,6 +340,19 @@ class Rounds:
             if held[-1] >= 0:
                 out[name] = _Role(name, held)
         return list(out.values())
+
+    def _latest(self, name: str, before: int) -> int:
+        """The forward step that a name stands for where a step is made; -1 if there is none yet."""
+        steps = self._by_alias[name]
+        n = bisect_left(steps, before)
+        return steps[n - 1] if n else -1
+
+    @cached_property
+    def _by_alias(self) -> dict[str, list[int]]:
+        out: dict[str, set[int]] = {}
+        for name, step in self.subject.aliases:
+            out.setdefault(name, set()).add(step)
+        return {name: sorted(steps) for name, steps in out.items()}
 
     def _is_single(self, name: str) -> bool:
         return len(self._counts[name]) == 1
