@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "check_backward", "derive"]
 
-_SCRIPT_ONLY = ("loss", "mapping", "timeout", "strict", "sandbox", "witnesses")
+_SCRIPT_ONLY = (
+    "loss", "mapping", "timeout", "strict", "sandbox", "witnesses", "forward", "backward", "shapes", "values",
+    "upstream", "returns",
+)  # fmt: skip
 
 
 def check(
@@ -34,7 +37,8 @@ def check(
         at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``.
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
         options: for expressions of arrays ``shapes`` and ``upstream`` (see ``symgrad.shaped.checking.check_arrays``;
-            an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``, ``simplify_seconds`` (see
+            an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``,
+            ``simplify_seconds`` (see
             ``symgrad.checking.check_expression``); for scripts ``loss``, ``mapping``, ``timeout``, ``witnesses`` (see
             ``symgrad.diagnosing.check_source``).
 
@@ -42,7 +46,7 @@ def check(
         SymgradError: the input cannot be used; the error says where and why.
     """
     if is_code(target):
-        from symgrad.diagnosing import check_file
+        from symgrad.files import check_file
 
         if at is not None or manual is not None:
             message = "a script brings its own values and its own derivative: 'at' and 'manual' are for expressions"
@@ -72,13 +76,13 @@ def check(
 
 #: What only expressions of arrays hold: the product of matrices, a transpose, a call of one of these.
 _ARRAYS = re.compile(
-    r"@|\.T\b|\bnp\.|\b(?:sum|mean|var|std|prod|norm|dot|matmul|outer|einsum|trace|softmax|log_softmax|logsumexp|transpose"
-    r"|reshape|concatenate|stack|cross_entropy|mse)\s*\("
+    r"@|\.T\b|\bnp\.|\b(?:sum|mean|var|std|prod|norm|dot|matmul|outer|einsum|trace|softmax|log_softmax|logsumexp"
+    r"|transpose|reshape|concatenate|stack|cross_entropy|mse)\s*\("
 )
 
 
 def _of_arrays(target: str, at: Any, options: Mapping[str, Any]) -> bool:
-    """Whether the names of an expression stand for arrays: shapes are given, or an array, or nothing else makes sense."""
+    """Whether names stand for arrays: shapes are given, or an array, or the expression makes sense for nothing else."""
     if options.get("shapes") or options.get("upstream") is not None:
         return True
     values = at.values() if isinstance(at, Mapping) else [at] if isinstance(at, str) else at or ()

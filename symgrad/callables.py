@@ -9,17 +9,18 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.checking import check_expression
+from symgrad.copies import told_apart
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing import Work, check_formulas, check_work
-from symgrad.errors import SymgradError
+from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
-from symgrad.subjects import choose, refuse_arrays, subject_of
+from symgrad.subjects import choose, subject_of
 
 
 def check_backward(
@@ -42,13 +43,15 @@ def check_backward(
     Args:
         forward: a function or bound method; or, without ``backward``, an object or class with methods ``forward`` and
             ``backward``, or a ``torch.autograd.Function``. It returns a number; or the number and then what backward
-            needs (``out, cache``); or several numbers, if ``upstream`` has several.
+            needs (``out, cache``); or several numbers, if ``upstream`` has several. Without ``backward``, a function
+            that returns a loss and then its gradients. Numbers may be arrays throughout.
         backward: a function or bound method. Its parameters are told by their names: those of forward's inputs are the
             inputs; ``dout``, ``grad_output``, ``dy`` and the like are upstream gradients; ``cache`` and the like is
             what forward returned beside its output.
         inputs: the values, as a dictionary by parameter, a tuple in order, or one number. Numbers in dictionaries and
-            lists among them are inputs as well. Arrays are not diagnosed yet.
-        upstream: dL/d(output), or a tuple or dictionary of them; 1.5 if not given, so that one that is not used shows.
+            lists among them are inputs as well.
+        upstream: dL/d(output), or a tuple or dictionary of them; if not given 1.5, or random numbers in the output's
+            shape, so that one that is not used shows.
         returns: what backward returns, in order, for example ``("dw", "dx")``; ``""`` for what is no gradient. Without
             it the keys of a returned dictionary tell, or the names in the return statement, or else the order of the
             inputs. For a torch.autograd.Function it is always the order.
@@ -66,31 +69,47 @@ def check_backward(
         return called[-1].trace
 
     def chosen(trace: Trace) -> Subject:
-        loss = called[-1].loss
-        subject = None
-        if loss:
-            step = next(b.step for b in reversed(trace.bindings) if b.name == loss)
-            refuse_arrays(Graph(trace.graph.steps, step, source))
-            subject = subject_of(trace, step, called[-1].gradients)
-        if subject is None:
-            raise SymgradError("forward has no finite value at these inputs")
-        return subject
+        return call_subject(trace, called[-1].loss, called[-1].gradients)
 
     trace = run(source)
     if trace.error is not None and not called[-1].loss:
         raise trace.error.exception(source)
-    missing = [_missing(name, span) for name, span in called[-1].missing]
+    missing = [missing_finding(name, span) for name, span in called[-1].missing]
     notes = [Finding("note", message, span) for message, span in called[-1].notes]
     work = Work(source, _shown(filename), run, chosen, what="backward pass")
     report = check_work(work, trace, strict=strict, witnesses=witnesses, found=missing)
     return replace(report, findings=(*report.findings, *notes))
 
 
-def _missing(name: str, span: Any) -> Finding:
+def missing_finding(name: str, span: Any) -> Finding:
     return Finding(
         "never-assigned", f"None is returned for '{name}', on which the output depends", span, f"d{name}",
         mistake="never-assigned", found="None", root=True,
     )  # fmt: skip
+
+
+def call_subject(trace: Trace, loss: str, gradients: Mapping[str, int]) -> Subject:
+    """What is to be diagnosed of a run in which a forward and a backward function were called.
+
+    Args:
+        loss: the name under which what is differentiated is bound.
+        gradients: name of a returned gradient -> the step that it is the gradient of.
+
+    Raises:
+        SymgradError: forward has no finite value.
+    """
+    subject = None
+    if loss:
+        first = {b.step: b.order for b in reversed(trace.bindings)}
+        named = {name: first[step] for name, step in gradients.items() if step in first}
+        if any(step.shape for step in trace.graph.steps):
+            trace = told_apart(trace)
+        steps = {b.order: b.step for b in trace.bindings}
+        step = next(b.step for b in reversed(trace.bindings) if b.name == loss)
+        subject = subject_of(trace, step, {name: steps[order] for name, order in named.items()})
+    if subject is None:
+        raise SymgradError("forward has no finite value at these inputs")
+    return subject
 
 
 def _shown(filename: str) -> str:
@@ -174,7 +193,10 @@ def _pruned(trace: Trace) -> tuple[Graph, dict[str, Fraction]]:
     if not any(b.name == "return" for b in trace.bindings):
         raise SymgradError("the function returns no number that depends on its inputs")
     whole = trace.graph
-    refuse_arrays(whole)
+    for step in whole.steps:
+        if step.shape:
+            message = "a function of arrays needs a backward pass to check: symgrad.check_backward(forward, backward)"
+            raise Unsupported(message, step.span, source=whole.source)
     needed = whole.ancestors(whole.output)
     kept = [i for i in range(len(whole)) if needed[i]]
     place = {i: n for n, i in enumerate(kept)}

@@ -23,6 +23,7 @@ Examples:
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
   symgrad check homework.ipynb
+  symgrad layers.py --forward affine_forward --backward affine_backward --shape x=4x3 --shape w=3x5 --shape b=5
   echo "x*y" | symgrad - --at x=4,y=-3
 
 \b
@@ -70,6 +71,11 @@ class _Command(click.Command):
 @click.option("--simplify-seconds", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="S",
               help="Budget for simplification, as work that takes about S seconds.")  # fmt: skip
 @click.option("--manual", multiple=True, metavar="[NAME=]FORMULA", help="Your own derivative, to be checked.")
+@click.option("--forward", metavar="NAME", default="", help="For a file of functions: the forward pass.")
+@click.option("--backward", metavar="NAME", default="", help="For a file of functions: the backward pass.")
+@click.option("--value", "values", multiple=True, metavar="NAME=VALUE",
+              help="For a file of functions: an input: y=0,2,1 or mode=train.")  # fmt: skip
+@click.option("--returns", metavar="NAMES", help="For a file of functions: what backward returns: dx,dw.")
 @click.option("--loss", metavar="NAME", help="For a script: the variable that is differentiated.")
 @click.option("--map", "mapping", multiple=True, metavar="NAME=STEP",
               help="For a script: NAME holds the derivative of the loss by STEP.")  # fmt: skip
@@ -80,6 +86,8 @@ class _Command(click.Command):
               help="For a script: how long it may run.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--latex", "as_latex", is_flag=True, help="Print the derivation as a LaTeX align* environment.")
+@click.option("--emit", type=click.Choice(["numpy", "torch", "latex"]), metavar="LANGUAGE",
+              help="Print the correct backward pass as source: numpy, torch or latex.")  # fmt: skip
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
 @click.version_option(__version__, prog_name="symgrad")
 def main(
@@ -97,6 +105,7 @@ def main(
     as_latex: bool,
     as_diff: bool,
     color: str,
+    emit: str | None,
     **script: Any,
 ) -> None:
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
@@ -106,7 +115,8 @@ def main(
     the wrong factor named.
 
     TARGET may also be a Python script or a notebook (a path that ends in .py or .ipynb): then the derivative that it
-    works out by hand is checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same.
+    works out by hand is checked line by line. The script runs in a sandbox. "symgrad check FILE" is the same. Of a file
+    that runs nothing, the forward and backward functions are found and called.
     """
     from symgrad.errors import InternalError, SymgradError
 
@@ -118,6 +128,8 @@ def main(
         derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
                   "simplify_seconds": simplify_seconds, "manual": manual,
                   "shapes": shapes, "upstream": upstream}  # fmt: skip
+        if emit is not None:
+            _emit(text, emit, derive, script)
         report = _report(text, derive, script)
         _print(report, as_json=as_json, as_latex=as_latex, as_diff=as_diff, color=color)
     except SymgradError as error:
@@ -155,9 +167,10 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     given = {n for n in context.params if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     spelled = {p.name: p.opts[0] for p in context.command.params}
     if is_code(text):
-        for name in ("points", "wrt", "order", "dtype", "device", "manual", *_OF_ARRAYS):
+        for name in ("points", "wrt", "order", "dtype", "device", "manual"):
             if name in given:
                 raise SymgradError(f"{spelled[name]} is for expressions; a script brings its own values")
+        script = _of_functions(derive, script)
         mapping = {}
         for pair in script.pop("mapping"):
             name, equals, step = pair.partition("=")
@@ -165,7 +178,7 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
                 raise SymgradError(f"--map {pair!r}: write NAME=STEP, for example --map delta=h")
             mapping[name.strip()] = step.strip()
         return check(text, mapping=mapping, **script)
-    for name in ("loss", "mapping", "timeout", "witnesses"):
+    for name in ("loss", "mapping", "timeout", "witnesses", "forward", "backward", "values", "returns"):
         if name in given:
             raise SymgradError(f"{spelled[name]} is for scripts, and the target is an expression")
     left_out = {"at", "wrt", "manual"} | {k for k in _OF_ARRAYS if not derive[k]}
@@ -176,6 +189,34 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
         options.pop("order")
         options["strict"] = script["strict"]
     return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, Any]:
+    """The options of a file, with what its functions are to be called with."""
+    from symgrad.frontends.plan import read_shape, read_value
+
+    returns = script.pop("returns")
+    upstream = derive["upstream"]
+    return {
+        **script,
+        "shapes": dict(map(read_shape, derive["shapes"])),
+        "values": dict(map(read_value, script["values"])),
+        "upstream": None if upstream is None else read_value(f"upstream={upstream}")[1],
+        "returns": None if returns is None else [n.strip() for n in returns.split(",")],
+    }
+
+
+def _emit(text: str, language: str, derive: dict[str, Any], script: dict[str, Any]) -> None:
+    """Print source instead of a report."""
+    from symgrad.api import is_code
+    from symgrad.emitting import emit_target
+
+    options = {k: list(derive[k]) for k in ("wrt", "shapes") if derive[k]}
+    if is_code(text):
+        options.pop("shapes", None)
+        options |= {"loss": script["loss"], "timeout": script["timeout"]}
+    click.echo(emit_target(text, language, **options), nl=False)
+    sys.exit(0)
 
 
 def _standard_input() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -182,38 +181,6 @@ class Work:
     what: str = "script"
 
 
-def check_file(path: str | os.PathLike[str], *, timeout: float = 20.0, **options: Any) -> Report:
-    """Run a script or a notebook in the sandbox and check the derivative that it works out by hand.
-
-    Args:
-        path: of a ``.py`` or ``.ipynb`` file.
-        timeout, options: as for :func:`check_source`.
-
-    Raises:
-        SymgradError: the file cannot be read, is no notebook, or cannot be used; see :func:`check_source`.
-    """
-    if os.fspath(path).endswith(".ipynb"):
-        return _check_notebook(path, timeout=timeout, **options)
-    from symgrad.frontends import sandbox
-
-    source, original = sandbox.read_text(path)
-    return check_source(source, os.path.basename(os.fspath(path)), timeout=timeout, original=original, **options)
-
-
-def _check_notebook(path: str | os.PathLike[str], **options: Any) -> Report:
-    """Its cells as one script; places are those of the cells again in what is said."""
-    from symgrad.frontends.notebook import read_notebook
-
-    notebook = read_notebook(path)
-    try:
-        report = check_source(notebook.source, notebook.file, **options)
-    except SymgradError as error:
-        raise notebook.located(error) from None
-    report = moved(report, notebook.place, notebook.texts)
-    notes = [Finding("note", message, span) for message, span in notebook.notes()]
-    return replace(report, findings=(*report.findings, *notes))
-
-
 def check_source(
     source: str,
     filename: str = "script.py",
@@ -225,6 +192,8 @@ def check_source(
     strict: bool = False,
     witnesses: bool = False,
     original: str = "",
+    run: Callable[[str], Trace] | None = None,
+    trace: Trace | None = None,
 ) -> Report:
     """Check the derivative that a Python script works out by hand.
 
@@ -238,17 +207,18 @@ def check_source(
         strict: conventions (a negative gradient, a deferred factor) count as findings.
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
         original: the text as it is in its file, where that has other line ends.
+        run: what runs a text in place of the sandbox; ``trace``: the run of ``source``, where it has been run.
 
     Raises:
         SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
             no derivative of one.
     """
 
-    def run(text: str) -> Trace:
+    def ours(text: str) -> Trace:
         return _run(text, filename, sandbox=sandbox, timeout=timeout)
 
-    work = Work(source, filename, run, lambda t: choose(t, loss, mapping or {}), original)
-    trace = run(source)
+    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original)
+    trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
     return check_work(work, trace, strict=strict, witnesses=witnesses)
 

@@ -148,7 +148,8 @@ def prove(reverse: Backward, point: Mapping[int, Fraction]) -> Proof:
     with precision(bits):
         output = _outcome(graph, balls, graph.output, reverse, "value")
         if kinked and output.defined:
-            gradients = tuple(_one_sided(reverse, point, balls, kinked, t) for t in range(len(reverse.gradients)))
+            value, variables = _finely(reverse, point, bits), range(len(reverse.gradients))
+            gradients = tuple(_one_sided(reverse, point, balls, kinked, t, value) for t in variables)
         else:
             gradients = tuple(_outcome(graph, balls, t, reverse, "derivative") for t in reverse.gradients)
     return Proof(output, gradients, bits, tuple(balls))
@@ -258,10 +259,21 @@ def _outcome(graph: Graph, balls: Sequence[Any], target: int, reverse: Backward,
     return Proven(ball, reason=f"only {bits} bits of the {what} could be proven", where=target)
 
 
+def _finely(reverse: Backward, point: Mapping[int, Fraction], bits: int) -> Any:
+    """The function's value at the precision at which the values beside the point are found."""
+    graph = reverse.graph
+    with precision(16 * bits):
+        at = {i: exact_ball(v) for i, v in point.items()}
+        return run_balls(graph, at, graph.ancestors(graph.output))[graph.output]
+
+
 def _one_sided(
-    reverse: Backward, point: Mapping[int, Fraction], balls: Sequence[Any], kinked: Sequence[int], t: int
+    reverse: Backward, point: Mapping[int, Fraction], balls: Sequence[Any], kinked: Sequence[int], t: int, value: Any
 ) -> Proven:
-    """Left and right derivative with respect to one variable at a point on a kink: its limits from both sides."""
+    """Left and right derivative with respect to one variable at a point on a kink: its limits from both sides.
+
+    ``value`` is the function's at the point, known as well as the values beside it.
+    """
     graph, gradient = reverse.graph, reverse.gradients[t]
     depends = graph.dependents(reverse.wrt[t])
     where = next((i for i in kinked if depends[i]), None)
@@ -270,7 +282,6 @@ def _one_sided(
         return plain
     bits = ctx.prec
     name = OPS[graph.steps[where].op].title
-    value = balls[graph.output]
     with precision(16 * bits):
         left, below = _beside(reverse, point, t, -1, bits)
         right, above = _beside(reverse, point, t, 1, bits)

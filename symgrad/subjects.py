@@ -9,6 +9,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from symgrad import upstream
 from symgrad.copies import told_apart
 from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
@@ -32,7 +33,10 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
     trace = evidence.with_results(trace)
-    found = [s for step in _losses(trace, loss) if (s := _subject(trace, step, mapping)) is not None]
+    steps = _losses(trace, loss)
+    if any(step.shape for step in trace.graph.steps):
+        trace, steps = upstream.numbers(trace, steps)
+    found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
@@ -49,14 +53,6 @@ def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject |
     gradient; ``None`` where an input has no finite value."""
     subject = _subject(trace, loss, {})
     return subject and replace(subject, seed=Fraction(1), mapped={n: (loss, i) for n, i in mapping.items()})
-
-
-def refuse_arrays(graph: Graph) -> None:
-    for step in graph.steps:
-        if step.shape:
-            raise Unsupported(
-                "arrays are not diagnosed yet: symgrad checks scalar derivations", step.span, source=graph.source
-            )
 
 
 def _losses(trace: Trace, loss: str | None) -> list[int]:
@@ -276,21 +272,28 @@ def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:
 
 
 def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit]) -> frozenset[int]:
-    """Arrays that must not be moved: whole numbers that choose (labels, places, masks), and distributions.
+    """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
+    of a batch, labels (0 and 1, -1 and 1), places and masks.
 
-    An array that somebody differentiates by is none of these.
+    What somebody differentiates by is none of these.
     """
+    if not any(step.shape for step in graph.steps):
+        return frozenset()
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
     out = set()
     for i, value in point.items():
-        if not graph.steps[i].shape or called.get(i, "") in claimed:
+        if called.get(i, "") in claimed:
             continue
-        whole = bool((value == value.round()).all())
-        chooses = whole and bool(((value == 0) | (value == 1)).all())
-        rows = value.sum(axis=-1)
-        if (whole and not kinds.get(i, "int64").startswith("float")) or (chooses and bool((rows == 1).all())):
+        kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
+        if not graph.steps[i].shape:
+            chooses = not kind.startswith("float") and value.denominator == 1
+        elif kind.startswith("float"):
+            chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
+        else:
+            chooses = bool((value == value.round()).all())
+        if chooses:
             out.add(i)
     return frozenset(out)
 

@@ -389,11 +389,11 @@ def test_points_of_every_kind(value: Any, exact: float) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [(True, "no number: True"), (np.bool_(False), "no number: False"), (torch.tensor(True), "no number: True"),
-     (None, "no number: None"), (1 + 2j, "no number"), ([1], "no number"), (object, "no number"),
+     (None, "no number: None"), (1 + 2j, "no number"), (object, "no number"),
      (math.nan, "needs a finite number"), (math.inf, "needs a finite number"), (np.float64("-inf"), "finite number"),
-     (torch.tensor([1.0, 2.0]), "several elements"), (np.array([]), "several elements"), (10**400, "too large"),
+     (10**400, "too large"),
      ("", "has no value"), ("y", "uses the variable 'y'"), ("log(0)", "no finite number"), ("1/0", "no finite number"),
-     (list(range(10**5)), "no number")],
+     (list(range(10**5)), "too large to be proven")],
     ids=lambda v: repr(v)[:30],
 )  # fmt: skip
 def test_points_that_are_none(value: Any, message: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.match import Known
@@ -24,6 +25,9 @@ from symgrad.diagnose.vectors import Vec, apply, each
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
+
+if TYPE_CHECKING:
+    from symgrad.diagnose.changes import Budget
 
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 
@@ -91,6 +95,7 @@ class Walk:
         suspects: lines in which a mistake may be; ``None`` for all.
         moves: assignments that make a step of a gradient, and claim nothing.
         hints: step -> the value that it must have for the results to be right.
+        brief: only what is wrong is asked, not what would make it right: of arrays that is dear.
     """
 
     def __init__(
@@ -101,6 +106,8 @@ class Walk:
         suspects: Collection[int] | None = None,
         hints: Mapping[int, Quantity] | None = None,
         moves: Collection[Unit] = (),
+        *,
+        brief: bool = False,
     ) -> None:
         self.layout, self.known, self.reading = layout, known, reading
         self.subject, self.truth, self.graph = layout.subject, layout.truth, layout.graph
@@ -108,7 +115,8 @@ class Walk:
         self.replay = Replay(layout)
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
-        self.suspects, self.hints, self.moves = suspects, hints or {}, moves
+        self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
+        self._budget: Budget | None = None
         #: The change that is known already, and only has to be told.
         self.told: Repair | None = None
         self._settled: set[int] = set()
@@ -150,6 +158,12 @@ class Walk:
         agree = [q for q in matches if self.reading.says(q, name)]
         whole = next((q for q in agree if q.kind in ("cotangent", "tangent")), None) or self.reading.whole(vec, name)
         more = self.aims.accumulates_on(unit)
+        if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
+            if final and self.reading.is_parameter(unit):
+                self._root(unit, [turned])
+            else:
+                self._settle(unit, replace(turned, vec=vec))
+            return
         if whole is not None:
             self._settle(unit, whole)
         elif not agree and self.reading.is_parameter(unit) and (unit.augmented or more):
@@ -162,6 +176,15 @@ class Walk:
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
         else:
             self._root(unit)
+
+    def _in_another_shape(self, unit: Unit, vec: Vec) -> Quantity | None:
+        """What the name says, as it should be, where the entries are right and the shape is another one."""
+        pairs = self.reading.pairs(unit.name)
+        for pair in pairs if len(pairs) <= MANY else ():
+            wanted = self.reading.vec(pair)
+            if wanted.shape != vec.shape and not wanted.is_zero and vec.alike(wanted):
+                return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
+        return None
 
     def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
         """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),
@@ -462,7 +485,8 @@ class Walk:
     ) -> tuple[float, Quantity, tuple[Repair, ...]] | None:
         """The cheapest way to make an assignment right, and what it then is."""
         best: tuple[float, Quantity, tuple[Repair, ...]] | None = None
-        for rank, target in enumerate(targets[:MOST_TARGETS]):
+        most = MOST_TARGETS if not self.subject.is_shaped else MOST_TARGETS // 3
+        for rank, target in enumerate(targets[:most]):
             options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
@@ -481,12 +505,15 @@ class Walk:
         """The changes of one place that make an assignment what it should be, cheapest first."""
         context = self._context(unit, target)
         options = repairs(line, context)
-        if self.subject.is_shaped:
-            from symgrad.diagnose.changes import changes
+        if self.subject.is_shaped and not self.brief:
+            from symgrad.diagnose.changes import Budget, changes
+
+            self._budget = self._budget or Budget()
 
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
-            options = sorted([*options, *changes(line, context, ends)], key=lambda r: (r.cost, len(r.place.path)))
+            bound = options[0].cost if options else UNEXPLAINED + 1
+            options = sorted([*options, *changes(line, context, ends, bound, self._budget)], key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:

@@ -8,6 +8,7 @@ every round alike, as an editor would.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,20 +17,33 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 from operator import add, itemgetter, mul, sub, truediv
+from typing import Any
+
+import numpy as np
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
-from symgrad.diagnose.shaped import Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import MISFITS, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.slips import Slip, accumulated, around, is_place, slips
+from symgrad.ops.slips import Slip, accumulated, around, is_place, slips, written
 from symgrad.ops.tensor import typed
+from symgrad.ops.values import function
 
 #: So many steps are computed again for one line, all changes taken together.
-WORK = 60_000
+WORK = 20_000
+#: ... and for all lines of one walk.
+WHOLE_WORK = 60_000
+#: In a line of more steps (many rounds of a loop) factors and terms that are not written are not looked for.
+LONG = 150
 #: Factors and terms that are tried, the nearest first.
 MOST_OFFERS = 60
+#: Changes that cost so little more than the cheapest are found as well.
+TIE = 0.1
+#: What a change of sign or scale costs at least.
+SCALES = 0.9
 #: Series of this many and more are no variables of their own.
 _SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
 
@@ -67,11 +81,10 @@ class Region:
         self.ends = sorted({*ends, line.root})
         self.left = WORK
         self._full: dict[int, Vec] = {}
-        self._slim: dict[int, Vec] = {}
+        self._slim: dict[int, Any] = {}
         for i in self.steps:
             step = self.graph.steps[i]
-            self._full[i] = apply(step.op, [self._read(j, slim=False) for j in step.inputs], step.params)
-            self._slim[i] = _slim(self._full[i])
+            self._full[i] = apply(step.op, [self.value(j) for j in step.inputs], step.params)
         self.goal = lifted(context.goal.vec)
         self.slim_goal = _slim(context.goal.vec)
         #: Who in the line uses a step.
@@ -83,15 +96,7 @@ class Region:
     def value(self, i: int) -> Vec:
         return self._full.get(i) or self.line.values(i)
 
-    def _read(self, j: int, *, slim: bool) -> Vec:
-        known = (self._slim if slim else self._full).get(j)
-        if known is None:
-            known = self.line.values(j)
-            if slim:
-                known = self._slim[j] = _slim(known)
-        return known
-
-    def attempt(self, sites: Sequence[Site], make: Make, *, slim: bool = True) -> Vec:
+    def attempt(self, sites: Sequence[Site], make: Make) -> Vec:
         """The line's value with something else at some sites."""
         where = dict(sites)
         changed: dict[int, Vec] = {}
@@ -102,21 +107,53 @@ class Region:
                 continue
             self.left -= 1
             step = self.graph.steps[i]
-            args = [changed[j] if j in changed else self._read(j, slim=slim) for j in step.inputs]
+            args = [changed[j] if j in changed else self.value(j) for j in step.inputs]
             if slot is not None and slot >= 0:
                 args[slot] = make(i, args[slot], args)
             value = apply(step.op, args, step.params)
             changed[i] = make(i, value, args) if slot == -1 else value
-        return changed.get(self.line.root) or self._read(self.line.root, slim=slim)
+        return changed.get(self.line.root) or self.value(self.line.root)
+
+    def glimpse(self, sites: Sequence[Site], make: Make) -> Shaped | None:
+        """The same at one random point, and quickly; ``None`` where the arrays do not fit."""
+        where = dict(sites)
+        changed: dict[int, Any] = {}
+        first = min(where)
+        try:
+            with np.errstate(all="ignore"):
+                for i in self.steps:
+                    slot = where.get(i)
+                    if i < first or (slot is None and not any(j in changed for j in self.graph.steps[i].inputs)):
+                        continue
+                    self.left -= 1
+                    step = self.graph.steps[i]
+                    args = [changed[j] if j in changed else self._slim_array(j) for j in step.inputs]
+                    if slot is None:
+                        changed[i] = np.asarray(function(step.op)(*args, **dict(step.params)), dtype=np.float64)
+                        continue
+                    vecs: list[Vec] = [Shaped([a]) for a in args]
+                    if slot >= 0:
+                        vecs[slot] = make(i, vecs[slot], vecs)
+                        changed[i] = lifted(apply(step.op, vecs, step.params)).arrays[0]
+                    else:
+                        changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+        except MISFITS:
+            return None
+        return Shaped([changed[self.line.root]]) if self.line.root in changed else None
+
+    def _slim_array(self, j: int) -> Any:
+        if j not in self._slim:
+            self._slim[j] = lifted(self.value(j)).arrays[1]
+        return self._slim[j]
 
     def works(self, sites: Sequence[Site], make: Make) -> bool:
         """The line is right with this change."""
         if self.left <= 0:
             return False
-        found = lifted(self.attempt(sites, make))
-        if found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
+        found = self.glimpse(sites, make)
+        if found is None or found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
             return False
-        return lifted(self.attempt(sites, make, slim=False)).same(self.goal)
+        return lifted(self.attempt(sites, make)).same(self.goal)
 
     def place(self, sites: Sequence[Site], make: Make) -> Place:
         """Where the first of some sites is."""
@@ -165,19 +202,50 @@ class Region:
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
 
 
-def changes(line: Line, context: Context, ends: Sequence[int] = ()) -> list[Repair]:
-    """All changes of one sub-expression that were found to make the line's value the goal, cheapest first."""
+@dataclass(slots=True)
+class Budget:
+    """How much may still be computed in one walk."""
+
+    left: int = WHOLE_WORK
+
+
+def changes(
+    line: Line, context: Context, ends: Sequence[int] = (), bound: float = math.inf, budget: Budget | None = None
+) -> list[Repair]:
+    """The cheapest changes of one sub-expression that make the line's value the goal.
+
+    Args:
+        ends: where the rounds of a loop end that this line is.
+        bound: only changes that cost less are looked for.
+        budget: what may be computed; what is used is taken off it.
+    """
     region = Region(line, context, ends)
+    budget = budget or Budget()
+    given = region.left = min(region.left, budget.left)
     offers = _offers(region)
+    tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
+    places = list(region.groups())
+    for depth, sites in enumerate(places):
+        tried += [(r.cost, depth, sites, make, r) for make, r in _ways(region, sites, offers) if r.cost < bound]
+    tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
-    for sites in region.groups():
-        for make, repair in _ways(region, sites, offers):
-            if region.left <= 0:
-                break
-            if region.works(sites, make):
-                place = region.place(sites, make)
-                found.append(replace(repair, place=place))
+    for cost, _, sites, make, repair in tried:
+        if region.left <= 0 or (found and cost > found[0].cost + TIE):
+            break
+        if region.works(sites, make):
+            found.append(replace(repair, place=region.place(sites, make)))
+    least = found[0].cost if found else bound
+    for depth, sites in enumerate(places):
+        if least > SCALES:
+            for make, repair in _scaled(region, sites, is_root=depth == 0, is_variable=sites[0][1] >= 0):
+                if repair.cost < least and region.works(sites, make):
+                    found.append(replace(repair, place=region.place(sites, make)))
+    budget.left -= given - region.left
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _is_slim(vec: Vec) -> bool:
+    return isinstance(vec, Shaped) and len(vec.arrays) == 1
 
 
 def _slim(vec: Vec) -> Vec:
@@ -211,8 +279,10 @@ def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> I
         yield from _other_variable(region, node, have, offers)
     for slip in around(have.shape):
         yield _around(slip)
-    yield from _scaled(region, sites, is_root=is_root, is_variable=slot >= 0)
-    yield from _combined(have, offers, is_variable=slot >= 0)
+    if is_root and have.shape != region.goal.shape and have.alike(region.goal):
+        yield _reshaped(region.goal)
+    if len(region.steps) <= LONG:
+        yield from _combined(have, offers, is_variable=slot >= 0)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -240,6 +310,18 @@ def _around(slip: Slip) -> tuple[Make, Repair]:
     return make, _repair(slip.mistake, slip.words, slip.cost, template=slip.template)
 
 
+def _reshaped(goal: Shaped) -> tuple[Make, Repair]:
+    """The right numbers in another shape."""
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return lifted(value).reshaped(goal.shape) if lifted(value).arrays[0].size else value
+
+    how = ", ".join(map(str, goal.shape)) if len(goal.shape) > 1 else str(goal.shape[0] if goal.shape else ())
+    return make, _repair(
+        "wrong-shape", "has the right entries in another shape", 0.75, template=f"{{0}}.reshape({how})"
+    )
+
+
 def _apply(slip: Slip, values: Sequence[Vec]) -> Vec:
     """The op that a slip leads to; NaN where it does not fit."""
     args = [values[k] for k in slip.inputs]
@@ -265,7 +347,7 @@ def _constantly(vec: Vec) -> Make:
     slim = _slim(vec)
 
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        return slim if len(lifted(value).arrays) == 1 else vec
+        return slim if _is_slim(value) else vec
 
     return make
 
@@ -288,8 +370,6 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         )
     if not isinstance(OPS[step.op], TensorOp):
         for name in alternatives(step.op):
-            if OPS[name].infix is None and not OPS[step.op].infix:
-                continue
             sign = differ_by_sign(name, step.op)
             yield (
                 _on_inputs(partial(apply, name)),
@@ -360,6 +440,16 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     value = region.graph.steps[step.inputs[1]]
     if value.is_leaf or not value.inputs:
         return
+    reading = written(step.op)
+    if reading and value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs):
+
+        def keep(_k: int, _old: Vec, args: Sequence[Vec]) -> Vec:
+            held = apply(reading, args[:1], step.params)
+            return apply(step.op, [args[0], held + args[1]], step.params)
+
+        yield keep, _repair(
+            "lost-accumulation", "throws away what was there before", 0.4, regain=region.context.variable(i) or "it"
+        )
     for slot, j in enumerate(value.inputs):
         read = region.graph.steps[j]
         if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
@@ -370,13 +460,19 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
 
             def make(_k: int, old: Vec, args: Sequence[Vec], other: int = other, name: str = name) -> Vec:
                 added = region.value(other)
-                slim = len(lifted(old).arrays) == 1
+                slim = _is_slim(old)
                 return apply(name, [args[0], _slim(added) if slim else added], step.params)
 
             yield make, _repair(
                 "lost-accumulation", "keeps only the last of what is added at a place that comes twice", 0.3,
                 template="np.add.at",
             )  # fmt: skip
+
+
+def _reads(region: Region, j: int, step: Step, reading: str) -> bool:
+    """A step reads the very place that another one writes."""
+    read = region.graph.steps[j]
+    return read.op == reading and read.params == step.params and read.inputs[:1] == step.inputs[:1]
 
 
 def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:
@@ -422,7 +518,7 @@ def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer
 def _given(offer: Offer) -> Make:
     def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         found = offer.value(i)
-        return _slim(found) if len(lifted(value).arrays) == 1 else found
+        return _slim(found) if _is_slim(value) else found
 
     return make
 
@@ -433,11 +529,11 @@ def _scaled(
     """The sign or a constant factor: the line is linear in most of its places, so two runs tell the factor."""
     if region.left <= 0:
         return
-    # Of a few numbers one point says too little.
-    slim = region.goal.arrays[0].size > 3
-    with_it = lifted(region.attempt(sites, lambda i, v, args: v, slim=slim))
-    without = lifted(region.attempt(sites, lambda i, v, args: v - v, slim=slim))
-    goal = region.slim_goal if slim else region.goal
+    goal = region.goal
+    node = region.graph.steps[sites[0][0]].inputs[sites[0][1]] if is_variable else sites[0][0]
+    if region.graph.steps[node].is_const:
+        return
+    with_it, without = lifted(region.value(region.line.root)), lifted(region.attempt(sites, lambda i, v, args: v - v))
     if with_it.shape != goal.shape or without.shape != goal.shape:
         return
     factor = ((goal - without) / (with_it - without)).constant()
@@ -445,7 +541,7 @@ def _scaled(
         return
     extra = (0.0 if is_root else 0.1) + (0.2 if is_variable else 0.0)
     number = constant(factor, len(region.goal.arrays))
-    make: Make = lambda i, v, args: v * (_slim(number) if len(lifted(v).arrays) == 1 else number)  # noqa: E731
+    make: Make = lambda i, v, args: v * (_slim(number) if _is_slim(v) else number)  # noqa: E731
     if factor == -1:
         yield make, _repair("sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
     else:
@@ -492,9 +588,12 @@ def _offers(region: Region) -> list[Offer]:
     truth = context.known.truth
     out: list[Offer] = []
     loops = len(region.ends) > 1
+    seen: set[object] = set()
 
     def offer(q: Quantity, value: Callable[[int], Vec] | None = None, series: tuple[str, int] | None = None) -> None:
-        if not any(o.quantity.vec.same(q.vec) and o.quantity.kind == q.kind and o.series == series for o in out):
+        key = (q.kind, series, q.vec.shape, q.vec.floats)
+        if key not in seen:
+            seen.add(key)
             out.append(Offer(q, value or (lambda i, vec=q.vec: vec), series))  # type: ignore[misc]
 
     names = dict(truth.subject.names)

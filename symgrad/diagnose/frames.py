@@ -122,7 +122,10 @@ def _one(
         span, expected = repair.span, repair.text
         text = source.text(span)
     elif repair.regain:
-        expected = f"{repair.regain} + {text}"
+        held = source.target(span.line) or repair.regain
+        value = source.assigned(span.line)
+        span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
+        expected = f"{held} + {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:

@@ -36,7 +36,7 @@ def _walked(subject: Subject) -> Walk | None:
     layout = Layout(subject, truth)
     reading = Reading(subject, truth, guesses(layout, known))
     index_tangents(subject, truth, known, reading)
-    walk = Walk(layout, known, reading, moves=updates(layout, reading))
+    walk = Walk(layout, known, reading, moves=updates(layout, reading), brief=True)
     walk.run()
     return walk
 

@@ -114,7 +114,8 @@ def _claims(name: str) -> Iterator[Claim]:
 
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
-    return normal(name) in BARE
+    # D and G are matrices.
+    return not (len(name) == 1 and name.isupper()) and (normal(name) in BARE)
 
 
 def key_of(name: str) -> str:

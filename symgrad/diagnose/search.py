@@ -37,6 +37,8 @@ TRUE = 0.5
 SHARED = 1.5
 #: An answer of at most this cost a line is believed at once.
 PLAIN = 0.62
+#: ... of arrays: that one is true of something by accident is out of the question.
+PLAIN_OF_ARRAYS = 2.0
 #: An answer of more than this cost is held against answers of two lines.
 DEAR = 3.0
 #: Walks are compared as long as (assignments x walks) stays below this.
@@ -79,9 +81,10 @@ class Search:
             return first
         answer = self._answer(first)
         lines = _lines(first)
+        plain = PLAIN_OF_ARRAYS if self.layout.subject.is_shaped else PLAIN
         if not answer.left and out.limited and not out.roots and not out.doubts:
             return first  # every difference is deliberate
-        if not answer.left and out.roots and all(r.cost <= PLAIN and r.repairs for r in out.roots):
+        if not answer.left and out.roots and all(r.cost <= plain and r.repairs for r in out.roots):
             return first
         sites = self._sites(wrong)
         if len(sites) * len(self.layout.subject.units) > WORK:

@@ -48,6 +48,24 @@ class SourceMap:
         except SymgradError:
             return {}
 
+    @cached_property
+    def _assignments(self) -> dict[int, ast.Assign]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.Assign) and len(n.targets) == 1}
+
+    def target(self, line: int) -> str:
+        """What the assignment that begins on a line assigns to, as it is written; empty if there is none."""
+        node = self._assignments.get(line)
+        return self.text(_span("", node.targets[0])) if node is not None else ""
+
+    def assigned(self, line: int) -> Span | None:
+        """Where the value of an assignment that begins on a line is written."""
+        node = self._assignments.get(line)
+        return _span("", node.value) if node is not None else None
+
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
         inner: ast.AST | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
 
 from symgrad.backward import Backward, backward
@@ -10,12 +10,15 @@ from symgrad.diagnose.blame import Verdicts
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
+from symgrad.errors import SymgradError
 from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.printing import expression_text, number_text
 
 #: Formulas beyond this are not written into a message.
 LONGEST = 300
+#: Steps between two named ones that are written into one formula.
+WIDEST = 60
 
 
 class Wording:
@@ -113,6 +116,8 @@ class Wording:
         return expression_text(self._taught.graph, position, set(names), names=names, limit=LONGEST)
 
     def _sum(self, tops: list[int], bottom: int, before: int) -> str:
+        if self.subject.is_shaped:
+            return self._pulled(tops, bottom, before)
         parts = []
         for top in tops:
             local = self.local(top, bottom)
@@ -132,6 +137,59 @@ class Wording:
             else:
                 parts.append(f"{upstream}*{_wrap(local)}")
         return " + ".join(parts)
+
+    def _pulled(self, tops: list[int], bottom: int, before: int) -> str:
+        """What flows from some steps to another one, of arrays: by the vjp of all that lies between them."""
+        graph = self.subject.graph
+        region = self._between(tops, bottom)
+        if not region or bottom in tops:
+            return ""
+        builder, place = self._copied(region, tops)
+        seeds: dict[int, int] = {}
+        for top in tops:
+            held = self._holder("cotangent", self.subject.loss, top, before)
+            if held:
+                seeds[place[top]] = builder.add("input", name=held, shape=graph.steps[top].shape)
+            elif top == self.subject.loss and _is_one(self.truth.cotangents[top]):
+                seeds[place[top]] = builder.const(Fraction(1))
+            else:
+                return ""
+        try:
+            reverse = backward(builder.build(place[tops[0]]), [place[bottom]], seeds=seeds)
+        except SymgradError:
+            return ""
+        names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        return expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+
+    def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
+        """The steps that some steps are made of, down to named ones; empty where there are too many."""
+        graph, named = self.subject.graph, self.subject.names
+        region: set[int] = set()
+        todo = list(tops)
+        while todo:
+            i = todo.pop()
+            if i in region:
+                continue
+            region.add(i)
+            if i in tops or (i not in named and not graph.steps[i].is_leaf):
+                todo.extend(graph.steps[i].inputs)
+        return region if len(region) <= WIDEST and bottom in region else set()
+
+    def _copied(self, region: Collection[int], tops: Collection[int]) -> tuple[GraphBuilder, dict[int, int]]:
+        """A little graph of some forward steps; named ones are its inputs."""
+        graph, named = self.subject.graph, self.subject.names
+        builder = GraphBuilder()
+        place: dict[int, int] = {}
+        for i in sorted(region):
+            step = graph.steps[i]
+            if step.is_const:
+                place[i] = builder.const(step.value)
+            elif i not in tops and (i in named or step.is_input):
+                place[i] = builder.add("input", name=self.symbol(i), shape=step.shape)
+            else:
+                inputs = [place[j] for j in step.inputs]
+                place[i] = builder.add(step.op, inputs, params=step.params, shape=step.shape)
+        return builder, place
 
     def _holder(self, kind: str, top: int, bottom: int, before: int) -> str:
         held = [s for s in self._held.get((kind, top, bottom), ()) if s < before]
@@ -156,7 +214,7 @@ class Wording:
     def local(self, top: int, bottom: int) -> str:
         """The local derivative d top/d bottom as taught, in the user's names."""
         link = self._link(top, bottom)
-        if link is None:
+        if link is None or link.local is None:
             return ""
         rule = link.op.partials[link.slot] if link.op is not None else None
         if link.op is not None and rule is not None:
@@ -198,31 +256,14 @@ class Wording:
             outer, inner = self.local(top, whole.bottom), self._composite(whole.bottom, bottom)
             if outer and inner:
                 return outer if inner == "1" else f"{_wrap(outer)}*{_wrap(inner)}"
-        graph = self.subject.graph
-        named = self.subject.names
-        builder = GraphBuilder()
-        place: dict[int, int] = {}
-        todo = [top]
-        region: set[int] = set()
-        while todo:
-            i = todo.pop()
-            if i in region:
-                continue
-            region.add(i)
-            if i == top or (i not in named and not graph.steps[i].is_leaf):
-                todo.extend(graph.steps[i].inputs)
-        if len(region) > 60:
+        region = self._between([top], bottom)
+        if not region:
             return ""
-        for i in sorted(region):
-            step = graph.steps[i]
-            if step.is_const:
-                place[i] = builder.const(step.value)
-            elif i != top and (i in named or step.is_input):
-                place[i] = builder.add("input", name=self.symbol(i))
-            else:
-                place[i] = builder.add(step.op, (place[j] for j in step.inputs), params=step.params)
-        small = builder.build(place[top])
-        reverse = backward(small, [place[bottom]])
+        builder, place = self._copied(region, [top])
+        try:
+            reverse = backward(builder.build(place[top]), [place[bottom]])
+        except SymgradError:
+            return ""
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
         return expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
 

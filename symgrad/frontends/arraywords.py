@@ -1,8 +1,9 @@
-"""Expressions with arrays as tokens: brackets, dotted names, keywords; the rest as in :mod:`symgrad.frontends.tokens`."""
+"""Expressions with arrays as tokens: brackets, dotted names, keywords. The rest is in ``tokens.py``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from typing import Any
 
 from symgrad.errors import SymgradError, did_you_mean
@@ -44,7 +45,7 @@ class ArrayWords(Words):
                 if other != name:
                     raise _error(source, token, f"'{name}' and '{other}' look alike but differ", "rename one of them")
         missing: dict[str, tuple[int, int]] = {}
-        assigned = {normalize(t) for t, after in zip(tokens, tokens[1:], strict=False)
+        assigned = {normalize(t) for t, after in pairwise(tokens)
                     if t.type == "NAME" and after.type == "EQUALS"}  # fmt: skip
         out: list[Any] = []
         for k, token in enumerate(tokens):
@@ -56,6 +57,8 @@ class ArrayWords(Words):
                     missing.setdefault(name, (token.start_pos, token.end_pos))
             elif kind == "DOTTED":
                 self._dotted(token, tokens[k + 1] if k + 1 < len(tokens) else None)
+            elif kind == "METHOD" and (k + 1 == len(tokens) or tokens[k + 1].type != "LPAR"):
+                raise _error(source, token, f"'{token}' is not part of an expression", "methods are called: x.sum()")
             elif kind == "FOREIGN":
                 hint = "write the whole assignment: x = x + 1"
                 raise _error(source, token, f"'{token}' is not part of an expression", hint)

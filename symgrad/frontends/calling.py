@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -51,26 +52,6 @@ class Called:
 EMPTY = Trace(Graph((), 0), ())
 
 
-class Context:
-    """What a torch.autograd.Function calls ``ctx``."""
-
-    def __init__(self, count: int) -> None:
-        self.saved_tensors: tuple[Any, ...] = ()
-        self.needs_input_grad = (True,) * count
-
-    def save_for_backward(self, *values: Any) -> None:
-        self.saved_tensors = values
-
-    def mark_dirty(self, *values: Any) -> None:
-        pass
-
-    def mark_non_differentiable(self, *values: Any) -> None:
-        pass
-
-    def set_materialize_grads(self, value: bool) -> None:
-        pass
-
-
 def file_of(pair: Pair) -> tuple[str, str]:
     """The text and name of the file that both functions are in.
 
@@ -110,6 +91,11 @@ def call(
         runner.run_.restore()
 
 
+def _free(words: Sequence[str], taken: Collection[str]) -> str:
+    """A name that nothing has yet."""
+    return next(w for w in chain(words, (f"{words[0]}_{n}" for n in count(1))) if w not in taken)
+
+
 class Caller:
     """One run of a pair of functions.
 
@@ -130,6 +116,12 @@ class Caller:
         self.defaults: set[str] = set()
         #: The parameters that forward is called with.
         self.given: set[str] = set()
+        self.before: dict[str, int] = {}
+        #: The steps of the upstream gradients; the name under which what is differentiated is bound.
+        self.upstream_steps: list[int] = []
+        self.loss_name = ""
+        #: Backward is a derivative as a function of forward's ``"input"`` or ``"output"``, and no backward pass.
+        self.helper = ""
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -145,6 +137,8 @@ class Caller:
         """
         run = self.run_
         self.given = set(given)
+        #: What had a name before forward began: the parameters of an object, and what is global.
+        self.before = {b.name: b.step for b in run.tracer.bindings}
         places = {a.arg: a for a in ast.walk(self.forward_node.args) if isinstance(a, ast.arg)}
         leaves: dict[str, int] = dict(made or {})
         arguments = {
@@ -152,7 +146,7 @@ class Caller:
             for name, value in given.items()
         }
         back = self.pair.backward
-        context = (Context(len(given)),) if back is not None and back.context else ()
+        context = (run.context(len(given)),) if back is not None and back.context else ()
         result: list[Any] = []
         error = run.attempt(lambda: result.append(self.forward(arguments, context)))
         if error is not None:
@@ -160,6 +154,8 @@ class Caller:
         if back is None:
             return self.both(result[0], leaves)
         outputs, saved = self.split(result[0])
+        if self.helper:
+            return self.derived(outputs, arguments, leaves)
         found = roles.roles(
             back, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
         )
@@ -176,6 +172,21 @@ class Caller:
         if error is None:
             Returned(self, self.all_leaves(leaves), called).bind(answer[0])
         called.trace = run.tracer.finish(error)
+        return called
+
+    def derived(self, outputs: Sequence[Any], arguments: Mapping[str, Any], leaves: Mapping[str, int]) -> Called:
+        """``sigmoid_derivative(x)``, or of the output: each entry is the derivative of its own entry."""
+        loss = self.loss(outputs, [])
+        value = outputs[0] if self.helper == "output" else next(iter(arguments.values()))
+        part = self.pair.backward
+        assert part is not None
+        answer: list[Any] = []
+        function = self.run_.convert(part.function, "backward")
+        error = self.run_.attempt(lambda: answer.append(function(*part.first, value)))
+        called = Called(EMPTY, loss)
+        if error is None:
+            Returned(self, self.all_leaves(leaves), called).bind(answer[0])
+        called.trace = self.run_.tracer.finish(error)
         return called
 
     def both(self, result: Any, leaves: Mapping[str, int]) -> Called:
@@ -196,8 +207,11 @@ class Caller:
     def all_leaves(self, leaves: Mapping[str, int]) -> dict[str, int]:
         """The inputs, and then the parameters that the functions found for themselves: in an object, or global."""
         taken = set(leaves.values())
-        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves if leaf.step not in taken}
-        return {**own, **leaves} if not leaves else {**leaves, **{n: i for n, i in own.items() if n not in leaves}}
+        last = max((b.step for b in self.run_.tracer.bindings if b.name == self.loss_name), default=0)
+        given = set(self.upstream_steps)
+        own = {leaf.name: leaf.step for leaf in self.run_.tracer.leaves if leaf.step < last} | self.before
+        own = {n: i for n, i in own.items() if i not in given}
+        return {**leaves, **{n: i for n, i in own.items() if n not in leaves and i not in taken}}
 
     # --- forward ------------------------------------------------------------------------------------------------
 
@@ -302,6 +316,9 @@ class Caller:
         given = list(given) if isinstance(given, list | tuple) else [given]
         if len(given) == 1 and given[0] is None:
             given = self.own_upstreams(outputs)
+            only = names[0].default if len(names) == len(given) == 1 else None
+            if isinstance(only, int | float) and not np.shape(given[0]):
+                given = [float(only)]  # a loss's ``dout=1``: what is meant to be multiplied with is said
         spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
         if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
             message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"
@@ -319,6 +336,8 @@ class Caller:
             if not is_tensor(made):
                 made = self.kind(np.broadcast_to(made, wanted).copy())
             out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
+            if isinstance(out[-1], Value):
+                self.upstream_steps.append(out[-1].place)
         return out
 
     def own_upstreams(self, outputs: Sequence[Any]) -> list[Any]:
@@ -338,7 +357,7 @@ class Caller:
         span = self.run_.span(place)
         for n, output in enumerate(outputs):
             if output.step not in {b.step for b in tr.bindings}:
-                name = next(w for w in ("out", "y", "output", f"out_{n}", f"result_{n}") if w not in taken)
+                name = _free(("out", "y", "output", f"out_{n}"), taken)
                 taken.add(name)
                 tr.bind(name, output.step, span, span.line, "", "")
         total = outputs[0]
@@ -357,8 +376,9 @@ class Caller:
         elif np.shape(total.raw):
             # A function of single numbers, applied to many: each result is differentiated by its own number.
             total = self.summed(total)
-        name = next(w for w in ("loss", "L", "objective", "total_loss", "the_loss") if w not in taken)
+        name = _free(("loss", "L", "objective", "total_loss"), taken)
         tr.bind(name, total.step, span, span.line, "", "")
+        self.loss_name = name
         return name
 
     def weighed(self, output: Any, value: Any) -> Any:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +16,7 @@ import numpy as np
 from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends import guessing
 from symgrad.frontends.calling import Called, Caller
-from symgrad.frontends.guessing import ARRAY, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
+from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
@@ -23,7 +26,13 @@ from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
 
 #: How many combinations of what the parameters may be are tried, and how often lengths are adapted in each.
-COMBINATIONS, ADAPTATIONS = 60, 14
+COMBINATIONS, ADAPTATIONS = 400, 14
+#: Seconds that trying may take.
+SECONDS = 6.0
+
+_UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
+_INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
+_BROADCAST = re.compile(r"broadcast together with shapes \(([\d, ]+)\) \(([\d, ]+)\)")
 
 #: How far a trial came.
 REFUSED, BEGUN, FORWARD, BACKWARD, FITTING = range(5)
@@ -83,7 +92,8 @@ class Driver:
             return self.finished(final, target, outcome, kinds, lengths, error)
         except SymgradError as problem:
             if error is not None and problem.span is None:
-                return run.tracer.finish(error)
+                message = f"{problem.message}; it stopped here: {error.message}"
+                return run.tracer.finish(TraceError("call", message, error.span, problem.hint or error.hint))
             return run.tracer.finish(TraceError("call", problem.message, problem.span, problem.hint))
         except Stop as stop:
             return run.tracer.finish(stop.error)
@@ -97,7 +107,10 @@ class Driver:
         if called is None:
             if isinstance(outcome.error, SymgradError):
                 problem = outcome.error
-                error = TraceError("call", problem.message, problem.span, problem.hint or _advice(words))
+                hint = problem.hint or ("" if before is not None else _advice(words))
+                error = TraceError("call", problem.message, problem.span, hint)
+                if before is not None and problem.span is None:
+                    error = replace(error, message=f"{problem.message}: {before.message}", span=before.span)
             else:
                 error = outcome.error or TraceError("call", "the functions cannot be called", None)
                 error = replace(error, hint=error.hint or _advice(words))
@@ -187,14 +200,20 @@ class Driver:
             found = _parameters(node)[skipped:]
             names = [p.name for p in found]
             told = guessing.told_by_text(node, names)
+            if node is not target.forward_node:  # what the object is made with, forward looks at
+                told = guessing.told_by_text(target.forward_node, names) | told
             if target.backward_node is not None and node is target.forward_node:
                 more = guessing.told_by_text(target.backward_node, names)
                 told = {n: k for n, k in more.items() if k.what == ARRAY} | told
+            side_by_side = guessing.gates(target.forward_node, target.backward_node, target.maker)
             for p in found:
-                out[p.name] = self.given(p.name) or guessing.candidates(p, told.get(p.name))
+                likely = guessing.candidates(p, told.get(p.name))
+                if not p.optional:
+                    likely = [*guessing.with_gates(p.name, side_by_side, told.get(p.name)), *likely]
+                out[p.name] = self.given(p.name) or likely
         for name in (*self.plan.shapes, *self.plan.values):
             top = name.partition(".")[0].partition("[")[0]
-            if top not in out:
+            if top not in out and not self.plan.lenient:
                 raise SymgradError(
                     f"{target.forward} has no parameter '{name}'{did_you_mean(name, list(out))}",
                     hint=f"its parameters are {', '.join(out)}" if out else "",
@@ -231,37 +250,58 @@ class Driver:
         """
         options = self.parameters(target, run)
         best: tuple[int, dict[str, Kind], Lengths] = (-1, {}, Lengths())
-        for kinds in guessing.choices(options, COMBINATIONS):
+        end = time.monotonic() + SECONDS
+        queue = deque(guessing.choices(options, COMBINATIONS))
+        tried: list[dict[str, Kind]] = []
+        while queue and time.monotonic() < end:
+            kinds = queue.popleft()
+            if kinds in tried:
+                continue
+            tried.append(kinds)
             lengths = Lengths()
-            fixed: set[str] = set()
-            stage = REFUSED
-            for _ in range(ADAPTATIONS):
-                run.tracer.misfit = None
-                outcome = self.attempt(run, target, kinds, lengths)
-                stage = outcome.stage
-                misfit = run.tracer.misfit
-                trouble = outcome.error if isinstance(outcome.error, TraceError) else None
-                if trouble is None and outcome.called is not None:
-                    trouble = outcome.called.trace.error
-                if trouble is not None and trouble.fatal:
-                    return dict(kinds), lengths
-                self.revive(run)
-                if stage >= BACKWARD or misfit is None or trouble is None:
-                    break
-                pairs = guessing.misfits(*misfit)
-                if not any([lengths.join(a, b, fixed) for a, b in pairs]):
-                    break
+            stage, trouble = self.adapted(run, target, kinds, lengths)
             if stage > best[0]:
                 best = (stage, dict(kinds), lengths)
-            if stage == FITTING:
+            if stage == FITTING or (trouble is not None and trouble.fatal):
                 break
+            unpacked = _UNPACKED.search(trouble.message) if trouble is not None else None
+            indexed = _INDEXED.search(trouble.message) if trouble is not None else None
+            if indexed:
+                queue.extendleft(reversed(guessing.reshaped(options, kinds, int(indexed[1]), int(indexed[2]))))
+            if unpacked:
+                have, want = int(unpacked[2] or 0), int(unpacked[1])
+                for rank in [have] if unpacked[2] else [r for r in (4, 3, 2) if r > want]:
+                    queue.extendleft(reversed(guessing.reshaped(options, kinds, rank, want)))
         return best[1], best[2]
+
+    def adapted(
+        self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths
+    ) -> tuple[int, TraceError | None]:
+        """Try a combination, and make lengths equal that have to be, until it runs or nothing more can be made equal."""
+        fixed: set[str] = set()
+        stage, trouble = REFUSED, None
+        for _ in range(ADAPTATIONS):
+            run.tracer.misfit = None
+            outcome = self.attempt(run, target, kinds, lengths)
+            stage = outcome.stage
+            misfit = run.tracer.misfit
+            trouble = outcome.error if isinstance(outcome.error, TraceError) else None
+            if trouble is None and outcome.called is not None:
+                trouble = outcome.called.trace.error
+            self.revive(run)
+            if stage >= BACKWARD or trouble is None or trouble.fatal:
+                break
+            told = _BROADCAST.search(trouble.message)
+            if told:
+                misfit = ("add", [_numbers(told[1]), _numbers(told[2])], {})
+            if misfit is None or not sum(lengths.join(a, b, fixed) for a, b in guessing.misfits(*misfit)):
+                break
+        return stage, trouble
 
     @staticmethod
     def revive(run: Hosted) -> None:
-        """A trial that ended is over: the next one may run."""
-        run.tracer.dead = None
-        run.tracer.no_grad = 0
+        """A trial that ended is over: the next one may run, and knows nothing of it."""
+        run.tracer.forget()
 
     def attempt(self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths) -> Outcome:
         """Call the functions once."""
@@ -297,6 +337,8 @@ class Driver:
         owner = run.globals.get(target.forward.partition(".")[0])
         wanted = {p.name for p in _parameters(target.forward_node)[_bound(target) :]}
         tensors = target.context or _speaks_torch(run.tree)
+        if target.maker is not None and owner is None:
+            raise SymgradError(f"the file stops before '{target.forward.partition('.')[0]}' is defined")
         if target.maker is not None:
             init = _constructor(target.maker, run)
             ours = {p.name for p in _parameters(init)[1:]} if init is not None else set()
@@ -313,6 +355,8 @@ class Driver:
             first = (held[0],)
         pair = self.pair(run, target, owner, first)
         caller = Caller(pair, run, self.plan.upstream, self.plan.returns, tensors=tensors)
+        if _is_helper(target):
+            caller.helper = "output" if self.plan.of_output else "input"
         given = {n: v for n, v in values.items() if n in wanted}
         return caller, given, made
 
@@ -324,7 +368,9 @@ class Driver:
                     parts.append(None)
                     continue
                 method = name.rpartition(".")[2]
-                function = run.globals.get(method) if "." not in name else getattr(owner, method)
+                function = run.globals.get(method) if "." not in name else getattr(owner, method, None)
+                if function is None:
+                    raise SymgradError(f"the file stops before '{name}' is defined")
                 function = getattr(function, "__func__", function)
                 inside = inspect.unwrap(function)
                 parts.append(Part(inside, first, target.context, tuple(inspect.signature(inside).parameters.values())))
@@ -344,10 +390,20 @@ class Driver:
         steps = called.trace.graph.steps
         held = {b.name: b.step for b in called.trace.bindings}
         attributes = any(b.name.startswith("self.") for b in called.trace.bindings)
-        finite = all(np.all(np.isfinite(np.asarray(called.trace.values[held[n]]))) for n in (called.loss,))
+        finite = bool(np.all(np.isfinite(np.asarray(called.trace.values[held[called.loss]]))))
         return finite and bool(called.gradients or attributes) and all(
             steps[held[name]].shape == steps[leaf].shape for name, leaf in called.gradients.items()
         )
+
+
+def _is_helper(target: Target) -> bool:
+    """Backward is a derivative as a function of one number, and no backward pass: ``sigmoid_derivative(x)``."""
+    if target.backward_node is None or target.maker is not None or target.context:
+        return False
+    theirs, ours = _parameters(target.forward_node), _parameters(target.backward_node)
+    if len(theirs) != 1 or len(ours) != 1:
+        return False
+    return ours[0].name == theirs[0].name or not roles.is_upstream(ours[0].name)
 
 
 class _Ended(Exception):
@@ -411,6 +467,10 @@ def _speaks_torch(tree: ast.Module) -> bool:
     return "torch" in known and "numpy" not in known
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.replace(",", " ").split())
+
+
 def _split(key: str) -> tuple[str, str]:
     """``params.W1`` and ``params["W1"]`` as the parameter and its key."""
     top, _, inner = key.replace("[", ".").partition(".")
@@ -434,6 +494,8 @@ def _shown(kind: Kind, lengths: Lengths) -> str:
         return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
     if kind.what == DICT:
         return "{" + ", ".join(f"{k}: {_shown(v, lengths)}" for k, v in kind.items.items()) + "}"
+    if kind.what in (COUNT, COUNTS):
+        return ",".join(str(lengths.size(d)) for d in kind.dims)
     small = len(kind.dims) > 3
     shape = "x".join(str(lengths.size(d, small)) for d in kind.dims) or "a number"
     return shape + (" whole numbers" if kind.what == LABELS else "")

@@ -22,6 +22,8 @@ Dim = int | str | tuple[str, ...]
 
 #: The kinds of a parameter. ``array``; ``labels``: whole numbers; ``value``: given; ``dict``: of further parameters.
 ARRAY, LABELS, VALUE, DICT, DEFAULT = "array", "labels", "value", "dict", "default"
+#: Whole numbers that are lengths themselves: one of them, or a list.
+COUNT, COUNTS = "count", "counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,10 @@ _LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|i
 _STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
 _NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
 _POSITIVE = re.compile(r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$")
+_COUNT = re.compile(r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$")
+_COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
+#: Settings of which the default hides something: weights so small that all is linear.
+_SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
 _SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
 #: Sizes of lengths in the order in which they are met.
 _SIZES = (4, 3, 5, 2, 6, 7, 8, 9, 10, 11, 12, 13)
@@ -82,9 +88,55 @@ def told_by_text(node: ast.FunctionDef | ast.Lambda, names: Sequence[str]) -> di
         found = _documented(document, name, names)
         if found is not None:
             out[name] = found
+    partly: dict[str, dict[int, str]] = {}
     for part in ast.walk(node):
         _look(part, names, out)
+        _look_at_length(part, names, partly)
+    for name, dims in partly.items():
+        if name not in out:
+            rank = max(max(dims) + 1, 1 if _BIAS.match(name) else 2)
+            out[name] = Kind(ARRAY, tuple(dims.get(n, f"{name}.{n}") for n in range(rank)))
     return out
+
+
+def _look_at_length(part: ast.AST, names: Sequence[str], out: dict[str, dict[int, str]]) -> None:
+    """``H = Wh.shape[0]``."""
+    if not isinstance(part, ast.Assign) or len(part.targets) != 1 or not isinstance(part.targets[0], ast.Name):
+        return
+    value = part.value
+    if (
+        isinstance(value, ast.Subscript) and isinstance(value.value, ast.Attribute) and value.value.attr == "shape"
+        and isinstance(value.value.value, ast.Name) and value.value.value.id in names
+        and isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, int) and value.slice.value >= 0
+    ):  # fmt: skip
+        out.setdefault(value.value.value.id, {})[value.slice.value] = part.targets[0].id
+
+
+def gates(*nodes: ast.AST | None) -> tuple[int, str] | None:
+    """``A[:, 2*H:3*H]``: several gates stand side by side in one array; how many, and what one's length is called."""
+    most: dict[str, int] = {}
+    for node in nodes:
+        for part in ast.walk(node) if node is not None else ():
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mult):
+                for a, b in ((part.left, part.right), (part.right, part.left)):
+                    if isinstance(a, ast.Constant) and a.value in (2, 3, 4) and isinstance(b, ast.Name):
+                        most[b.id] = max(most.get(b.id, 0), int(a.value))
+    if not most:
+        text = " ".join(getattr(n, "name", "") for n in nodes if n is not None).lower()
+        return (4, "H") if "lstm" in text else (3, "H") if "gru" in text else None
+    name, found = max(most.items(), key=lambda item: item[1])
+    text = " ".join(ast.unparse(n) for n in nodes if n is not None).replace(" ", "")
+    if f"{found}*{name}:]" in text:
+        found += 1  # the last slice is open: A[:, 3*H:]
+    return (found, name) if found > 2 else None
+
+
+def with_gates(name: str, found: tuple[int, str] | None, told: Kind | None) -> list[Kind]:
+    """What a weight or a bias is, where several gates stand side by side in it."""
+    if found is None or not (_WEIGHT.match(name) or _BIAS.match(name)):
+        return []
+    wide = ("*", str(found[0]), found[1])
+    return [Kind(ARRAY, (wide,))] if _BIAS.match(name) else [Kind(ARRAY, (told.dims[0] if told and told.dims else f"{name}.0", wide))]
 
 
 def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
@@ -189,18 +241,32 @@ def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
         return first if not _LABELS.match(name) or told.what == LABELS else [*first, Kind(LABELS, told.dims[:1])]
     if parameter.optional:
         wanted = _LABELS.match(name) and parameter.default is None
+        if parameter.default is None and _BIAS.match(name):
+            return [*_arrays(name, (1, 2)), Kind(DEFAULT)]
+        if type(parameter.default) is int and parameter.default > 12 and _COUNT.match(name):
+            return [Kind(COUNT, (name,)), Kind(DEFAULT)]
+        if isinstance(parameter.default, float) and _SCALES.match(name):
+            return [Kind(VALUE, value=0.5)]
         zero = parameter.default == 0.0 and isinstance(parameter.default, int | float) and _NUMBER.match(name)
         if zero and not isinstance(parameter.default, bool):
             return [Kind(VALUE, value=0.3), Kind(DEFAULT)]
-        return [*_arrays(name, (1, 2)), Kind(DEFAULT)] if wanted else [Kind(DEFAULT)]
+        labels = [Kind(LABELS, (f"{name}.0",)), *_arrays(name, (2, 1)), Kind(DEFAULT)]
+        return labels if wanted else [Kind(DEFAULT)]
     return _by_name(name)
 
 
 def _by_name(name: str) -> list[Kind]:
     if re.search(r"(?:param|config|option|conf)s?$", name) and name not in ("params", "parameters"):
         return [Kind(DICT, items=_SETTINGS)]
-    if re.match(r"(?:G|groups?|n_\w+|num_\w+|K|k|step|lag)$", name):
+    if re.match(r"(?:G|groups?|step|lag|window_size|sample_size)$", name):
         return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
+    if _COUNTS.match(name):
+        return [Kind(COUNTS, (f"{name}.0", f"{name}.1", f"{name}.2")), *_arrays(name, (2, 1))]
+    if _COUNT.match(name):
+        return [Kind(COUNT, (name,)), *_arrays(name, (2, 1))]
+    if re.match(r"(?:corpus|contexts?|words?|tokens?|inputs?_idx)$", name):
+        ranks = (2, 1) if name.startswith("context") else (1, 2)
+        return [Kind(LABELS, tuple(f"{name}.{n}" for n in range(r))) for r in ranks]
     usual = _usual(name)
     if usual is not None and name not in ("f", "c", "p", "delta"):
         return [usual]
@@ -223,7 +289,23 @@ def _inner(key: str, kind: Kind) -> Kind:
 
 
 def _arrays(name: str, ranks: Sequence[int]) -> list[Kind]:
-    return [Kind(ARRAY, tuple(f"{name}.{n}" for n in range(rank))) for rank in ranks]
+    """Arrays of so many axes; one of four holds pictures, or kernels for them."""
+    pictures = ("F", "C", "HH", "WW") if _WEIGHT.match(name) else ("N", "C", "H", "W")
+    return [Kind(ARRAY, pictures if rank == 4 else tuple(f"{name}.{n}" for n in range(rank))) for rank in ranks]
+
+
+def reshaped(
+    options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind], have: int, want: int
+) -> list[dict[str, Kind]]:
+    """The same combination with arrays of so many axes that were of another number of axes: one, and then all."""
+    found = {
+        n: next((o for o in options[n] if len(o.dims) == want and o.what == k.what), None)
+        or next(o for o in options[n] if len(o.dims) == want)
+        for n, k in kinds.items()
+        if k.what in (ARRAY, LABELS) and len(k.dims) == have and any(len(o.dims) == want for o in options[n])
+    }
+    out = [{**kinds, n: k} for n, k in found.items()]
+    return [*out, {**kinds, **found}] if len(found) > 1 else out
 
 
 def choices(options: Mapping[str, Sequence[Kind]], most: int) -> Iterator[dict[str, Kind]]:
@@ -281,6 +363,8 @@ class Lengths:
 
     def join(self, a: int, b: int, fixed: set[str]) -> bool:
         """Two sizes that have to be one: their symbols are; a symbol that must be a number that is no symbol's is it."""
+        if 0 in (a, b):
+            return False
         one = next((s for s, n in self.sizes.items() if n == a and s not in self.same), None)
         other = next((s for s, n in self.sizes.items() if n == b and s not in self.same), None)
         if one is not None and other is not None:
@@ -311,7 +395,7 @@ def misfits(
     if op in ("einsum", "reshape", "index", "transpose"):
         return []
     out = []
-    known = [s for s in shapes[:2] if s]
+    known = [s for s in (*shapes[:2], *([tuple((params or {})["shape"])] if op == "broadcast_to" else [])) if s]
     if len(known) == 2:
         for m, n in zip(reversed(known[0]), reversed(known[1]), strict=False):
             if m != n and 1 not in (m, n):
@@ -328,11 +412,15 @@ def make(name: str, kind: Kind, lengths: Lengths, source: np.random.Generator, *
         return kind.value
     if kind.what == DICT:
         return {k: make(k, v, lengths, source, positive=positive, classes=classes) for k, v in kind.items.items()}
+    if kind.what == COUNT:
+        return lengths.size(kind.dims[0])
+    if kind.what == COUNTS:
+        return [lengths.size(d) for d in kind.dims]
     small = len(kind.dims) > 3
     shape = tuple(lengths.size(d, small) for d in kind.dims)
     if kind.what == LABELS:
         total = int(np.prod(shape)) if shape else 1
-        picked = np.arange(total)[::-1] * 2 % max(classes, 1)
+        picked = np.arange(total)[::-1] % max(classes, 1)
         return picked.reshape(shape)
     return random(shape, source, positive=positive or bool(_POSITIVE.match(name)))
 

@@ -24,6 +24,9 @@ class Plan:
         upstream: the gradient of the output, where it is not to be random.
         returns: what backward returns, in order.
         seed: of the random values.
+        of_output: backward is a derivative as a function of forward's output: ``a*(1 - a)``.
+        globals: top-level name -> its value: ``{"shape": [4, 3]}``, or ``{"value": ...}``.
+        lenient: shapes and values for inputs that the functions have not are for other functions.
     """
 
     forward: str = ""
@@ -33,20 +36,24 @@ class Plan:
     upstream: Any = None
     returns: Sequence[str] | None = None
     seed: int = 1
+    lenient: bool = False
+    globals: Mapping[str, Any] = field(default_factory=dict)
+    of_output: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "returns": None if self.returns is None else list(self.returns),
+            "of_output": self.of_output, "globals": dict(self.globals), "lenient": self.lenient, "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Plan:
         shapes = {n: tuple(s) for n, s in data["shapes"].items()}
         return Plan(
-            data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"]
-        )
+            data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
+            data["lenient"], data["globals"], data["of_output"],
+        )  # fmt: skip
 
 
 def read_shape(text: str) -> tuple[str, tuple[int, ...]]:
@@ -58,7 +65,8 @@ def read_shape(text: str) -> tuple[str, tuple[int, ...]]:
     name, equals, given = (part.strip() for part in text.partition("="))
     parts = [p.strip() for p in given.strip("()[]").replace(",", "x").replace("*", "x").split("x") if p.strip()]
     if not name or not equals or not all(p.isdecimal() for p in parts) or (not parts and given not in ("()", "")):
-        raise SymgradError(f"--shape {text!r}: write NAME=4x3, for example --shape x=4x3", hint="--shape s=() is a number")
+        raise SymgradError(f"--shape {text!r}: write NAME=4x3, for example --shape x=4x3",
+                           hint="--shape s=() is a number")  # fmt: skip
     shape = tuple(int(p) for p in parts)
     total = 1
     for n in shape:
@@ -103,3 +111,19 @@ def _plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(_plain(v) for v in value)
     return value is None or isinstance(value, bool | int | float | str)
+
+
+def given_values(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of top-level names: of a shape random numbers, of lists of numbers arrays, everything else as it is."""
+    import numpy as np
+
+    source = np.random.default_rng(2)
+    out: dict[str, Any] = {}
+    for name, what in data.items():
+        if "shape" in what:
+            out[name] = np.round(source.standard_normal(tuple(what["shape"])), 6)
+            continue
+        value = what["value"]
+        made = np.array(value) if isinstance(value, list) and value else None
+        out[name] = made if made is not None and made.dtype.kind in "iufb" else value
+    return out

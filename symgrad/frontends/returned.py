@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from symgrad.frontends.calling import Called, Caller
 
 
+#: What is given and compared with, and has no gradient though it is a number.
+LABELS = re.compile(r"(?:y|t|ts|y_?true|labels?|targets?|ground_truth|Y|mask|lengths?)$")
+
+
 class Returned:
     """The binding of returned gradients to the inputs.
 
@@ -124,13 +128,22 @@ class Returned:
         inputs = [n for n in names if n.partition("[")[0] in caller.given]
         whole_numbers = {leaf.name for leaf in self.tr.leaves if leaf.dtype.startswith(("int", "bool"))}
         told = [n for n in inputs if n.partition("[")[0] not in caller.defaults]
-        for wanted in (told, inputs, *([n for n in s if n not in whole_numbers] for s in (told, inputs, names))):
+        parameters = [p.name for p in caller.pair.forward.parameters]
+        if len(answer) == len(parameters) and (caller.pair.is_torch or len(answer) != len(told)):
+            # One for each parameter, whether it was given or not.
+            return [n if n in names else None for n in parameters]
+        real = [n for n in told if n not in whole_numbers]
+        for wanted in (
+            told, inputs, real, [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
+            [n for n in names if n not in whole_numbers],
+        ):  # fmt: skip
             if len(answer) == len(wanted):
                 return self.fitting(wanted, answer)
         names = inputs or names
         example = ", ".join(f'"d{n}"' for n in names[: len(answer)])
         who = "forward" if self.first else "backward"
-        message = f"{who} returns {len(answer)} {'gradients' if self.first else 'values'} for {len(names)} inputs ({', '.join(names)})"
+        what = "gradients" if self.first else "values"
+        message = f"{who} returns {len(answer)} {what} for {len(names)} inputs ({', '.join(names)})"
         hint = f"say which they are, for example returns=({example},)" if len(answer) < len(names) else ""
         raise caller.error(who, message, hint=hint)
 

@@ -21,6 +21,11 @@ _SAVED = re.compile(
 _UPSTREAM = re.compile(r"_?(?:d\w+|g\d*|g[yz]|grad\w*|\w+_grad|upstream\w*|delta\w*|nabla\w*|v|cotangent)$")
 
 
+def is_upstream(name: str) -> bool:
+    """Whether a parameter of backward is called as what flows in from above is, or what forward saved."""
+    return bool(_UPSTREAM.match(name) or _SAVED.match(name))
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A forward or backward function.

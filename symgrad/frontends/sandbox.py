@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 import tokenize
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,19 @@ class Sandbox:
                     stream.close()
         self.process.wait()
 
-    def run(self, source: str, filename: str, plan: Plan | None = None) -> Trace:
+    def run(
+        self,
+        source: str,
+        filename: str,
+        plan: Plan | None = None,
+        beside: str = "",
+        given: Mapping[str, Any] | None = None,
+    ) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
         With a plan the functions that it names are called when the script has ended, and they are the trace.
+        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there.
+        ``given`` are values of top-level names in place of what the script would assign; see ``plan.given_values``.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
@@ -112,7 +122,7 @@ class Sandbox:
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
-            "siblings": _siblings(filename, source).to_json(),
+            "given": dict(given or {}), "siblings": _siblings(beside or filename, source).to_json(),
         }  # fmt: skip
         try:
             answer = self._exchange(json.dumps(request).encode())
@@ -195,10 +205,12 @@ def run_source(
     timeout: float = 20.0,
     memory_mb: int = DEFAULT_MEMORY_MB,
     plan: Plan | None = None,
+    beside: str = "",
+    given: Mapping[str, Any] | None = None,
 ) -> Trace:
-    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run` for ``plan``."""
+    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`."""
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
-        return sandbox.run(source, filename, plan)
+        return sandbox.run(source, filename, plan, beside, given)
 
 
 def read_source(path: str | os.PathLike[str]) -> str:

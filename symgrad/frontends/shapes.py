@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.errors import SymgradError
 from symgrad.frontends.expression import MAX_POINT
-from symgrad.frontends.tensors import MOST_NUMBERS
+from symgrad.frontends.tensoractions import MOST_NUMBERS
 from symgrad.frontends.tokens import MAX_DIGITS, MAX_EXPONENT, Source
 from symgrad.names import normalize, refusal
 
@@ -35,7 +35,7 @@ class Literal:
     numbers: tuple[Fraction, ...]
 
 
-def read_shapes(texts: Sequence[str] | Mapping[str, Any]) -> dict[str, Shape]:
+def read_shapes(texts: Sequence[str] | Mapping[str, Any] | str | None) -> dict[str, Shape]:
     """``["W=3x4", "b=3,lam=scalar"]`` or ``{"W": (3, 4)}``: the shape of each name.
 
     Raises:
@@ -46,7 +46,7 @@ def read_shapes(texts: Sequence[str] | Mapping[str, Any]) -> dict[str, Shape]:
         for name, given in texts.items():
             out[normalize(str(name))] = _plain_shape(str(name), given)
         return out
-    for text in [texts] if isinstance(texts, str) else texts:
+    for text in [texts] if isinstance(texts, str) else texts or ():
         source = Source(text[:MAX_POINT], "--shape")
         for start, end in _parts(text[:MAX_POINT]):
             name, after = _name(source, start, end, "write it as NAME=AxB, such as W=3x4")
@@ -184,7 +184,9 @@ def read_array(source: Source, start: int, end: int, name: str) -> Literal:
                 word = re.match(r"[^\s,\[\]]+", text[i:end])
                 shown = word[0][:40] if word else char
                 raise source.error(i, i + len(shown), f"'{shown}' in '{name}' is no number", "write plain decimals")
-            if not value_next or not open_:
+            if not open_:
+                raise source.error(i, stop, "an array is written in brackets", f"write [{match[0]}]")
+            if not value_next:
                 raise source.error(i, stop, "a comma is missing before this number")
             numbers.append(_exact(source, i, stop, match[0]))
             open_[-1][1].append(())

@@ -119,7 +119,7 @@ class Words:
     """
 
     #: Terminals that the lexer must keep although no rule uses them.
-    always_accept = ("NEWLINE", "SEMICOLON", "FOREIGN")
+    always_accept: tuple[str, ...] = ("NEWLINE", "SEMICOLON", "FOREIGN")
 
     def start(self, source: Source) -> None:
         self.source = source

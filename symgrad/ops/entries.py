@@ -3,9 +3,10 @@
 What is known of single numbers (proven values, kinks, domains, rounding bounds, what SymPy confirms) is then known of
 arrays, entry by entry. A sum of products becomes products and additions; nothing of the ops' ``vjp`` rules is used.
 
-A graph can be spread in two ways. As it is defined, to be differentiated and enclosed: then the derivative by single
-numbers is a witness of its own against the rules for matrices. Or as libraries compute it, to find out how far they
-round: sums in an unknown order (:mod:`symgrad.ops.gathering`), the largest taken out of a softmax.
+A graph of single numbers can be differentiated and enclosed: that derivative is a witness of its own against the rules
+for matrices. Or it stands for what a library does with the arrays, to find out how far that rounds: then sums are added
+up in an unknown order (:mod:`symgrad.ops.gathering`). Either way it belongs to one point: what is taken out of a
+softmax so that nothing overflows, and which entry is the largest, are read off there.
 """
 
 from __future__ import annotations
@@ -138,14 +139,14 @@ class EntryMath(ObjectMath):
     """The namespace ``m`` of rules, over arrays of entries.
 
     Args:
-        as_run: spread as libraries compute; ``inputs`` then has the exact value of each input.
+        gathered: sums are added up in an unknown order.
         source: the text that spans point into.
     """
 
-    def __init__(self, *, as_run: bool, source: str) -> None:
+    def __init__(self, *, gathered: bool, source: str) -> None:
         super().__init__(self._caller, self.make)
         self.builder = GraphBuilder(source=source)
-        self.as_run = as_run
+        self.gathered = gathered
         self.origin: list[int] = []
         self.owner = 0
         self._balls: list[Any] = []
@@ -187,7 +188,7 @@ class EntryMath(ObjectMath):
         kept = [i for i in terms if not (steps[i].is_const and steps[i].value == 0)]
         if not kept:
             return terms[0] if terms else self.make(0).step()
-        if self.as_run and len(kept) > 1:
+        if self.gathered and len(kept) > 1:
             return self.builder.add(TOTAL, kept)
         total = kept[0]
         for i in kept[1:]:
@@ -197,23 +198,21 @@ class EntryMath(ObjectMath):
     def tensor(self, op: TensorOp, *args: Any, **params: Any) -> Any:
         if op.join:
             return fold(args[0], params["axis"], params["keepdims"], lambda a, b: self._joined(OPS[op.join], a, b))
-        if op.stable is not None and self.as_run:
+        if op.stable is not None:
             return op.stable(self, *args, **params)
         if op.define is None and op.run is None:
             raise Unsupported(f"{op.title} is not taken apart into single numbers")
         return super().tensor(op, *args, **params)
 
     def _joined(self, op: Op, a: Any, b: Any) -> Any:
-        """The larger of two; as run, simply the one that is: what compares it with others must see that it is."""
-        if self.as_run:
-            one, other = self._ball(a), self._ball(b)
-            gap = op.enclose(one, other)
-            if one.is_finite() and other.is_finite() and not one.overlaps(other):
-                return a if gap.overlaps(one) else b
+        """The larger of two, for instance: simply the one that is, so that what compares it with others sees that."""
+        one, other = self._ball(a), self._ball(b)
+        if one.is_finite() and other.is_finite() and not one.overlaps(other):
+            return a if op.enclose(one, other).overlaps(one) else b
         return self.number(op, a, b)
 
     def largest(self, x: Any, axis: tuple[int, ...]) -> Any:
-        """Along these axes, which stay with length 1: near the largest, as exact numbers that do not depend on ``x``."""
+        """Along these axes, which stay with length 1: about the largest, as numbers that do not depend on ``x``."""
         array = np.asarray(x, dtype=object)
         mids = np.vectorize(lambda e: float(self._ball(e).mid()), otypes=[np.float64])(array)
         top = np.amax(mids, axis=axis, keepdims=True)
@@ -246,22 +245,22 @@ def _enclosed(step: Step, inputs: Sequence[Any]) -> Any:
         return NAN
 
 
-def spread(
-    graph: Graph, targets: Sequence[int], *, as_run: bool = False, values: Mapping[int, Any] | None = None
-) -> Spread:
+def spread(graph: Graph, targets: Sequence[int], values: Mapping[int, Any], *, gathered: bool = False) -> Spread:
     """A graph of arrays as one of single numbers.
 
     Args:
         graph: any graph, a reverse pass too.
         targets: the steps that are wanted.
-        as_run: as libraries compute it, not as it is defined. The context's precision then matters.
-        values: for ``as_run`` the exact value of each needed input: an object array of Fractions of the step's shape.
+        values: the exact value of each needed input: an object array of Fractions of the step's shape.
+        gathered: with sums in an unknown order, for models of rounding.
+
+    Comparisons are decided at the context's precision, if they can be.
 
     Raises:
         SymgradError: it would be more than :data:`MOST` numbers.
         Unsupported: an op cannot be taken apart.
     """
-    math = EntryMath(as_run=as_run, source=graph.source)
+    math = EntryMath(gathered=gathered, source=graph.source)
     needed = graph.ancestors(*targets)
     out: list[Any] = [None] * len(graph)
     for i, step in enumerate(graph.steps):
@@ -269,7 +268,7 @@ def spread(
             continue
         math.owner = i
         if step.is_input:
-            out[i] = _inputs(math, step, None if values is None else values[i])
+            out[i] = _inputs(math, step, values[i])
         elif step.is_const:
             out[i] = math.make(step.value)
         else:
@@ -297,11 +296,10 @@ def _positions(value: Any, shape: tuple[int, ...]) -> Any:
 
 def _inputs(math: EntryMath, step: Step, values: Any) -> Any:
     out = np.empty(step.shape, dtype=object)
-    exact = None if values is None else np.asarray(values, dtype=object).reshape(-1)
+    exact = np.asarray(values, dtype=object).reshape(-1)
     for flat in range(out.size):
         index = math.builder.add("input", name=step.name + bracket(flat, step.shape), span=step.span)
-        if exact is not None:
-            math.inputs[index] = exact[flat]
+        math.inputs[index] = exact[flat]
         out.reshape(-1)[flat] = Entry(math, index)
     return objects(out)
 
@@ -320,5 +318,7 @@ def _entries(math: EntryMath, graph: Graph, step: Step, out: Sequence[Any]) -> A
         for i in range(before, len(math.builder.steps)):
             made = math.builder.steps[i]
             if not made.is_leaf:
-                math.builder.steps[i] = Step(made.name, made.op, made.inputs, made.params, made.shape, step.span, made.of)
+                math.builder.steps[i] = Step(
+                    made.name, made.op, made.inputs, made.params, made.shape, step.span, made.of
+                )
     return found

@@ -23,7 +23,7 @@ class Gathering(Op):
         return True
 
     def rule(self, index: int, style: str) -> Rule | None:
-        return super().rule(0, style)
+        return super().rule(min(index, 1), style)
 
 
 def _sum(*x: Any) -> Any:

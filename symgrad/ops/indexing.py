@@ -236,7 +236,7 @@ def _places(t: Any, x: Any, spec: Spec, inputs: Sequence[Any]) -> Any:
     import numpy as np
 
     numbers = np.arange(x.numel()).reshape(tuple(x.shape))
-    given = tuple(v.detach().cpu().numpy() if isinstance(v, t.Tensor) else v for v in inputs)
+    given = tuple(v.detach().to("cpu", t.float64).numpy() if isinstance(v, t.Tensor) else v for v in inputs)
     return t.as_tensor(np.array(numbers[numpy_index(spec, given)]), device=x.device)
 
 

@@ -159,6 +159,11 @@ def accumulated(name: str, value: str, read: str) -> str:
     return "add_at" if (name, value, read) == ("set", "add", "index") else ""
 
 
+def written(name: str) -> str:
+    """The op that reads what this one writes; empty if it writes no part of an array."""
+    return "index" if name == "set" else ""
+
+
 def is_place(name: str) -> bool:
     """The op reads a part of an array: another part may have been meant."""
     return name == "index"

@@ -283,8 +283,8 @@ def declare(
     op = TensorOp(
         name=name, arity=arity, partials=(), sympy=sympy or by_sympy, enclose=enclose or by_balls, latex=latex,
         torch=torch, numpy=numpy, infix=infix, ulp=ulp, named=True, hidden=True, vjp=tuple(vjp), shape=shape, run=run,
-        settle=settle, define=define, stable=stable, join=join, trivial=trivial, variadic=variadic, write=write, whole=whole, uniform=uniform,
-        typeset=typeset, text=text, examples=tuple(examples),
+        settle=settle, define=define, stable=stable, join=join, trivial=trivial, variadic=variadic, write=write,
+        whole=whole, uniform=uniform, typeset=typeset, text=text, examples=tuple(examples),
     )  # fmt: skip
     register(op)
     return op

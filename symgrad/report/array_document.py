@@ -60,6 +60,7 @@ def _witness(w: ArrayWitness) -> dict[str, Any]:
         "verdict": w.verdict,
         "verdicts": dict(w.verdicts),
         "entry": w.entry or None,
+        "entries": list(w.entries),
         "value": number(w.value) if w.entry else None,
         "difference": number(w.difference) if w.entry else None,
         "bound": number(w.bound) if w.entry else None,

@@ -54,7 +54,9 @@ def derivation(report: ArrayReport) -> str:
 
 def _line(left: str, right: str, shape: Shape) -> str:
     where = " \\times ".join(map(str, shape))
-    return f"{left} &= {right} && \\in \\mathbb{{R}}^{{{where}}}" if shape else f"{left} &= {right} && \\in \\mathbb{{R}}"
+    return (
+        f"{left} &= {right} && \\in \\mathbb{{R}}^{{{where}}}" if shape else f"{left} &= {right} && \\in \\mathbb{{R}}"
+    )
 
 
 def _bold(name: str, shape: Shape) -> str:

@@ -42,7 +42,7 @@ def render(report: ArrayReport, *, width: int = 100, color: bool = False) -> str
         about = f"{d}X stands for the gradient of sum({f}*{report.upstream}) by X and has the shape of X"
     _lines(console, f"Backward   {about}", report.backward)
     for gradient in report.gradients:
-        _witnesses(console, report, gradient)
+        _witnesses(console, gradient)
     return finished(buffer)
 
 
@@ -76,7 +76,7 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _short(value: Any, digits: int) -> str:
-    return f"{value:.{digits}g}" if isinstance(value, int | float) else str(value)
+    return f"{value + 0.0:.{digits}g}" if isinstance(value, int | float) else str(value)
 
 
 def _values(values: Any, digits: int = 5) -> str:
@@ -121,7 +121,8 @@ def _function(console: Console, report: ArrayReport) -> None:
     console.print(Text.assemble((f"{report.result}({arguments})", "bold"), sign, "; ".join(statements)), soft_wrap=True)
     if report.shape:
         origin = "drawn by symgrad; --upstream gives it" if report.upstream in report.drawn else "as given"
-        about = f"has shape {shape_text(report.shape)}: its gradient takes an upstream gradient {report.upstream} ({origin})"
+        takes = f"its gradient takes an upstream gradient {report.upstream} ({origin})"
+        about = f"has shape {shape_text(report.shape)}: {takes}"
         console.print(Text(f"{report.result} {about}", "dim"), soft_wrap=True)
     console.print()
 
@@ -147,12 +148,12 @@ def _lines(console: Console, title: str, steps: tuple[ArrayStep, ...]) -> None:
     console.print()
 
 
-def _witnesses(console: Console, report: ArrayReport, gradient: ArrayGradient) -> None:
+def _witnesses(console: Console, gradient: ArrayGradient) -> None:
     about = "" if not gradient.shape else f" ({shape_text(gradient.shape)}); shown is the worst entry of each"
     console.print(Text.assemble((f"Witnesses of {gradient.symbol}", "bold"), (about, "dim")))
     table = Table.grid(padding=(0, 2))
     for justify in ("left", "left", "left", "right", "right"):
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(justify=justify, no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("", "", "", Text("off by", "dim"), Text("of its bound", "dim"), "")
     for name, w in gradient.witnesses.items():
@@ -177,5 +178,3 @@ def _verdict(w: ArrayWitness, count: int) -> Text:
     if w.note:
         text.append(f", {w.note}", "dim")
     return text
-
-

@@ -33,6 +33,7 @@ class ArrayWitness:
         verdicts: verdict -> how many entries have it.
         verdict: the worst of them; ``"skipped"`` where it was not attempted.
         entry: the worst entry, ``"W[1,2]"``: that of the worst verdict, furthest off in units of its bound.
+        entries: those of the worst verdict, the first few of them, unless that is ``agree``.
         value, difference, bound: of that entry: what was computed, |value - exact|, and the rounding bound.
         lost_at: name of the step that lost the digits; empty unless the verdict is rounding.
         note: why, in words, where there is more to say.
@@ -42,6 +43,7 @@ class ArrayWitness:
     verdicts: Mapping[str, int]
     verdict: str
     entry: str = ""
+    entries: tuple[str, ...] = ()
     value: float = 0.0
     difference: float = 0.0
     bound: float = 0.0
@@ -62,7 +64,7 @@ class ArrayGradient:
 
     Attributes:
         wrt: the variable.
-        symbol: how it is written: ``"df/dW"``.
+        symbol: how it is written: ``"df/dW"``, or ``"dW"`` where an upstream gradient flows into the result.
         shape: of the variable, and of the gradient.
         formula: in matrix form, in terms of forward steps and of the gradients of later steps: ``outer(du1, x)``.
         exact: the proven digits of every entry, nested; an empty string where there is no derivative.
@@ -137,6 +139,8 @@ class ArrayReport:
     manual_source: str = ""
     confirmed: tuple[str, ...] = ()
     is_code: bool = False
+    original: str = field(default="", repr=False)
+    cells: Mapping[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from rich.console import Console
 from rich.text import Text
@@ -26,7 +27,20 @@ def print_findings(console: Console, report: Report) -> None:
         print_finding(console, report, finding)
 
 
-def print_finding(console: Console, report: Report, f: Finding) -> None:
+class Located(Protocol):
+    """What is needed of a report to show where a finding stands."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def manual_source(self) -> str: ...
+    @property
+    def is_code(self) -> bool: ...
+    @property
+    def cells(self) -> Mapping[int, str]: ...
+
+
+def print_finding(console: Console, report: Located, f: Finding) -> None:
     """One frame."""
     source = report.manual_source or report.source
     source = source if f.root or report.is_code else report.source

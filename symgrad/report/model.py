@@ -255,6 +255,26 @@ class Report:
 
         return derivation_latex(self.graph, self.rows, {g.wrt: g.latex for g in self.gradients})
 
+    def emit(self, language: str = "numpy") -> str:
+        """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.
+
+        Inputs whose values a script brings are the function's parameters; ``symgrad.emitting`` writes them out.
+
+        Raises:
+            SymgradError: the function cannot be written in that language.
+        """
+        from symgrad.codegen import emit, pruned
+
+        wrt = [i for i, s in enumerate(self.graph.steps) if s.is_input and s.name in {g.wrt for g in self.gradients}]
+        needed = self.graph.ancestors(self.graph.output)
+        wrt = wrt or [i for i, s in enumerate(self.graph.steps) if s.is_input and needed[i]]
+        if language == "latex":
+            from symgrad.report.emitted import emitted_latex
+
+            small, place = pruned(self.graph, wrt)
+            return emitted_latex(small, [place[i] for i in wrt])
+        return emit(self.graph, wrt, language, names=self.confirmed).text
+
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""
         from symgrad.report.document import document

@@ -20,7 +20,7 @@ from symgrad.judging import digits
 from symgrad.naming import display_names
 from symgrad.ops import Formula, Shape
 from symgrad.ops.entries import bracket
-from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness, shape_text
+from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness
 from symgrad.report.model import Finding
 from symgrad.shaped.judging import Computed, Proofs, Runner, entry_name, proven, refused, worst
 from symgrad.shaped.manual import Given, formulas, misshapen
@@ -52,6 +52,11 @@ class Function:
     data: frozenset[str]
     wrt: tuple[int, ...]
     letter: str
+
+    @property
+    def upstream(self) -> str:
+        """The name of the upstream gradient; empty where there is none."""
+        return self.loss.steps[self.seed].name if self.seed >= 0 else ""
 
     @property
     def shape(self) -> Shape:
@@ -97,7 +102,9 @@ def check_arrays(
     function = _function(target, literals, read_shapes(shapes), wrt)
     seeded = _upstream(upstream, function)
     reverse = backward(function.loss, function.wrt, "taught")
-    mine = formulas(manual, function.loss, function.names, function.data, [function.graph[i].name for i in function.wrt])
+    mine = formulas(
+        manual, function.loss, function.names, function.data, [function.graph[i].name for i in function.wrt]
+    )
     used = function.loss.ancestors(function.loss.output)
     wanted = [i for i, s in enumerate(function.loss.steps) if s.is_input and (used[i] or i in function.wrt)]
     first: SymgradError | None = None
@@ -139,6 +146,15 @@ def _function(
         seed = builder.add(INPUT, name=letter + result, shape=graph.steps[graph.output].shape)
         loss = builder.build(m.sum(m.ref(graph.output) * m.ref(seed)).index)
     return Function(graph, loss, seed, names, parsed.data, _variables(parsed, wrt), letter)
+
+
+def function_of(target: str, shapes: Any, at: Any = None) -> Graph:
+    """The graph of an expression of arrays, with an upstream gradient as one more input where it is no single number.
+
+    Raises:
+        SymgradError: it does not parse, or its shapes do not fit.
+    """
+    return _function(target, read_literals(at), read_shapes(shapes), None).loss
 
 
 def _nest(literal: Literal) -> Any:
@@ -219,9 +235,10 @@ def _report(
         verdict = worst(verdicts)
         if verdict == UNDEFINED and any(v == DISAGREE for v in verdicts):
             verdict = DISAGREE
+        symbol = f"d{result}/d{name}" if function.seed < 0 else function.letter + name
         gradients.append(
             ArrayGradient(
-                name, f"d{result}/d{name}", graph.steps[i].shape, shown.get(function.letter + name, "0"),
+                name, symbol, graph.steps[i].shape, shown.get(function.letter + name, "0"),
                 _texts(truths, proofs.proof.bits), undefined, span, witnesses, verdict,
             )
         )  # fmt: skip
@@ -232,7 +249,7 @@ def _report(
     return ArrayReport(
         target=target, source=graph.source, result=result, shape=function.shape,
         shapes={s.name: s.shape for s in function.loss.steps if s.is_input}, at=at, drawn=point.drawn,
-        data=tuple(sorted(function.data)), upstream=function.loss.steps[function.seed].name if function.seed >= 0 else "",
+        data=tuple(sorted(function.data)), upstream=function.upstream,
         dtype=fmt.name, device=device, value=_value(proofs), verdict=verdict, gradients=tuple(gradients),
         steps=forward_lines(graph, names, values), backward=lines, findings=tuple(findings), graph=graph,
         reverse=reverse, prefix=function.letter,
@@ -308,13 +325,25 @@ def _findings(gradients: Sequence[ArrayGradient]) -> list[Finding]:
             out.append(Finding("undefined", message, g.span))
         for kind, witness in g.witnesses.items():
             if witness.verdict == DISAGREE:
-                wrong = witness.verdicts[DISAGREE]
-                others = f", the worst of {wrong} wrong entries" if wrong > 1 else ""
-                said = f"{kind} gives {witness.value!r} at {witness.entry}{others}"
-                exact = _at(g.exact, witness.entry)
-                message = f"{g.symbol} ({shape_text(g.shape)}): {said}; the proven value is {exact}"
-                out.append(Finding("disagreement", message, root=kind == "manual", mistake="wrong-value" * (kind == "manual")))
+                out.append(_disagreement(g, kind, witness))
     return out
+
+
+def _disagreement(g: ArrayGradient, kind: str, witness: ArrayWitness) -> Finding:
+    """Which entries are wrong, and how wrong the worst of them is."""
+    count, wrong, mine = math.prod(g.shape), witness.verdicts[DISAGREE], kind == "manual"
+    listed = ", ".join(witness.entries) + (f" and {wrong - len(witness.entries)} more" * (wrong > len(witness.entries)))
+    found, expected = repr(witness.value), _at(g.exact, witness.entry)
+    who = f"your {g.symbol}" if mine else f"{g.symbol} by {kind}"
+    if not g.shape:
+        message = f"{who} is {found}; the proven value is {expected}"
+    else:
+        message = f"{who} is wrong in {wrong} of {count} entries, {listed}"
+        message += f": {witness.entry} is {found}; the proven value is {expected}"
+    return Finding(
+        "wrong-value" if mine else "disagreement", message, step=g.wrt, found=found, expected=expected,
+        mistake="wrong-value" if mine else "", root=mine,
+    )  # fmt: skip
 
 
 def _at(exact: Any, entry: str) -> str:

@@ -1,8 +1,8 @@
 """Witnesses of a gradient by an array, entry by entry: proven values, rounding bounds, verdicts.
 
 The exact gradient is proven on the graph of single numbers (:mod:`symgrad.ops.entries`), by the chain rule of single
-numbers: it shares no rule for matrices with the pass that is shown. Autograd and that pass run in torch on the arrays as
-they are; their rounding is modelled entry by entry.
+numbers: it shares no rule for matrices with the pass that is shown. Autograd and that pass run in torch on the arrays
+as they are; their rounding is modelled entry by entry.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ from symgrad.rounding import BITS, Bound, ErrorModel
 SYMBOLIC_STEPS = 3_000
 #: Bounds are found by a sweep for each entry, up to so much work (entries times numbers); beyond, by one sweep for all.
 SWEEPS = 4_000_000
+
+#: So many entries of the worst verdict are named.
+MOST_ENTRIES = 8
 
 #: A verdict beside those of :mod:`symgrad.judge`.
 SKIPPED = "skipped"
@@ -69,7 +72,8 @@ def proven(graph: Graph, result: int, wrt: Sequence[int], values: Mapping[int, A
     Raises:
         SymgradError: the point is outside the domain of a step; the entry is named.
     """
-    numbers = spread(graph, [graph.output, result])
+    with precision(BITS):
+        numbers = spread(graph, [graph.output, result], values)
     at = {int(p): v for i, array in values.items() for p, v in _entries(numbers.place[i], array)}
     variables = [int(p) for i in wrt if numbers.place[i] is not None for p in numbers.place[i].reshape(-1)]
     reverse = backward(numbers.graph, variables, "accurate")
@@ -94,7 +98,9 @@ def proven(graph: Graph, result: int, wrt: Sequence[int], values: Mapping[int, A
 
 
 def _entries(place: Any, array: Any) -> list[tuple[Any, Any]]:
-    return [] if place is None else list(zip(place.reshape(-1), np.asarray(array, dtype=object).reshape(-1), strict=True))
+    return (
+        [] if place is None else list(zip(place.reshape(-1), np.asarray(array, dtype=object).reshape(-1), strict=True))
+    )
 
 
 def entry_name(numbers: Spread, graph: Graph, index: int, names: Sequence[str]) -> str:
@@ -127,13 +133,13 @@ class Computed:
         if self.values is None:
             return ArrayWitness(None, {}, SKIPPED, note=self.note)
         values, bounds = self.values[n], self.bounds[n]
-        counts: dict[str, int] = {}
         worst: tuple[int, float] | None = None
         found: tuple[Any, ...] = ()
+        named: dict[str, list[int]] = {}
         pairs = zip(values.reshape(-1).tolist(), truths.reshape(-1), bounds.reshape(-1), strict=True)
         for flat, (value, truth, bound) in enumerate(pairs):
             verdict = judge(value, truth, bound, fmt)
-            counts[verdict.verdict] = counts.get(verdict.verdict, 0) + 1
+            named.setdefault(verdict.verdict, []).append(flat)
             share = verdict.in_bounds
             key = (VERDICTS.index(verdict.verdict), 0.0 if math.isnan(share) else share)
             if worst is None or key > worst:
@@ -142,10 +148,24 @@ class Computed:
             return ArrayWitness(values.tolist(), {}, VERDICTS[0])
         flat, value, verdict, bound = found
         lost = self.lost(bound) if verdict.verdict == ROUNDING else ""
-        note = f"{fmt.name} overflows there" if lost and not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
+        note = (
+            f"{fmt.name} overflows there" if lost and not math.isfinite(verdict.bound) and bound.overflow >= 0 else ""
+        )
         entry = name + bracket(flat, values.shape)
+        counts = {kind: len(places) for kind, places in named.items()}
+        worse = named[verdict.verdict][:MOST_ENTRIES] if verdict.verdict != VERDICTS[0] else []
+        entries = tuple(name + bracket(n, values.shape) for n in worse)
         return ArrayWitness(
-            values.tolist(), counts, verdict.verdict, entry, value, verdict.difference, verdict.bound, lost, note
+            values.tolist(),
+            counts,
+            verdict.verdict,
+            entry,
+            entries,
+            value,
+            verdict.difference,
+            verdict.bound,
+            lost,
+            note,
         )
 
 
@@ -161,7 +181,13 @@ class Runner:
     """
 
     def __init__(
-        self, graph: Graph, wrt: Sequence[int], values: Mapping[int, Any], fmt: Format, device: str, names: Sequence[str]
+        self,
+        graph: Graph,
+        wrt: Sequence[int],
+        values: Mapping[int, Any],
+        fmt: Format,
+        device: str,
+        names: Sequence[str],
     ) -> None:
         import torch
 
@@ -254,7 +280,7 @@ class Runner:
         steps = [low.place[t] for t in (reverse.gradients if targets is None else targets)]
         exact = {low.place[i]: v for i, v in values.items()}
         with precision(BITS):
-            numbers = spread(low.graph, steps, as_run=True, values=exact)
+            numbers = spread(low.graph, steps, exact, gathered=True)
         at = {int(p): v for i, array in exact.items() for p, v in _entries(numbers.place[i], array)}
         wanted = [int(p) for t in steps for p in numbers.place[t].reshape(-1)]
         model = ErrorModel(numbers.graph, at, self.fmt, wanted)

@@ -83,7 +83,9 @@ def _after(base: Graph, extra: Graph, places: Mapping[str, int]) -> tuple[Graph,
             moved.append(places[step.name])
         else:
             name = "" if step.is_hidden else step.name
-            moved.append(builder.add(step.op, (moved[j] for j in step.inputs), name=name, params=step.params, shape=step.shape))
+            moved.append(
+                builder.add(step.op, (moved[j] for j in step.inputs), name=name, params=step.params, shape=step.shape)
+            )
     return builder.build(base.output), moved[extra.output]
 
 

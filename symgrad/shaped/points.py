@@ -74,9 +74,7 @@ def _single(text: str, name: str) -> Literal:
     return Literal((), (evaluate_constant(name, parse_points([text])[name]),))
 
 
-def points(
-    graph: Graph, wanted: Sequence[int], given: Mapping[str, Literal], fmt: Format
-) -> Iterator[ArrayPoint]:
+def points(graph: Graph, wanted: Sequence[int], given: Mapping[str, Literal], fmt: Format) -> Iterator[ArrayPoint]:
     """Points to be tried, one after the other: a single one where every value was given.
 
     Args:

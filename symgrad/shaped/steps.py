@@ -47,14 +47,18 @@ def forward_lines(graph: Graph, names: Sequence[str], values: Sequence[Any]) -> 
     )
 
 
-def gradient_names(reverse: Backward, names: Sequence[str], letter: str) -> tuple[list[tuple[int, int]], dict[int, str]]:
+def gradient_names(
+    reverse: Backward, names: Sequence[str], letter: str
+) -> tuple[list[tuple[int, int]], dict[int, str]]:
     """Which gradients get a line, and under which names later lines use them.
 
     Returns:
         (forward step, position of its gradient) in the order of the reverse pass; and position -> name. Where two steps
         have one gradient, as the terms of a sum have, it is called after the one that comes first.
     """
-    lines = [(i, reverse.cotangents[i]) for i in sorted(reverse.cotangents, reverse=True) if i < len(names) and names[i]]
+    lines = [
+        (i, reverse.cotangents[i]) for i in sorted(reverse.cotangents, reverse=True) if i < len(names) and names[i]
+    ]
     called: dict[int, str] = {}
     for i, position in lines:
         if not reverse.graph.steps[position].is_const:
@@ -88,5 +92,9 @@ def backward_lines(
             graph, position, stop=shown.keys() - {position}, names=shown, limit=READABLE
         )  # fmt: skip
         done.add(position)
-        out.append(ArrayStep(letter + names[i], spaced(formula) or "(too long to be read)", step.shape, listed(values[position])))
+        out.append(
+            ArrayStep(
+                letter + names[i], spaced(formula) or "(too long to be read)", step.shape, listed(values[position])
+            )
+        )
     return tuple(out)

@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from tests.benchmarks.tensor_cases import (
     TensorMutant,
     everything,
 )
+from tests.benchmarks.tensor_corpus import tensor_corpus
 
 #: Shares that the issue asks for: lines, factors or terms, fixes.
 GOALS = (1.0, 0.95, 0.8)
@@ -82,21 +84,26 @@ def end(case: Raising) -> Ended:
     return Ended(case, message, line, code, time.perf_counter() - began)
 
 
-def run_one(case: TensorAny) -> Result | Ended:
+def run_one(case: TensorAny, timeout: int = 60) -> Result | Ended:
     """One case of any kind."""
-    return end(case) if isinstance(case, Raising) else run_case(case, check)
+    return end(case) if isinstance(case, Raising) else run_case(case, check, timeout)
 
 
-def run_all(cases: Sequence[TensorAny], jobs: int = 1, progress: bool = False) -> list[Result | Ended]:
+def run_all(
+    cases: Sequence[TensorAny], jobs: int = 1, progress: bool = False, into: Path | None = None, timeout: int = 60
+) -> list[Result | Ended]:
     """All of them, in their order; with several jobs in forked processes that have everything imported."""
     import symgrad.diagnosing  # noqa: F401  (once, before the fork)
 
     context = multiprocessing.get_context("fork")
     pool = context.Pool(jobs) if jobs > 1 else None
     results: list[Result | Ended] = []
-    found: Iterable[Result | Ended] = pool.imap(run_one, cases, chunksize=4) if pool else map(run_one, cases)
+    one = partial(run_one, timeout=timeout)
+    found: Iterable[Result | Ended] = pool.imap(one, cases, chunksize=4) if pool else map(one, cases)
     for k, result in enumerate(found, 1):
         results.append(result)
+        if into and k % 20 == 0:
+            _write(into, results)
         if progress and k % 20 == 0:
             print(f"\r{k}/{len(cases)}", end="", file=sys.stderr, flush=True)
     if progress:
@@ -163,6 +170,10 @@ def failure(r: Result | Ended) -> dict[str, Any]:
     return {**out, "error": r.error, "findings": [asdict(f) for f in r.findings], "source": r.case.source}
 
 
+def _write(into: Path, results: Sequence[Result | Ended]) -> None:
+    into.write_text(json.dumps([failure(r) for r in results if _cause(r)], indent=1), encoding="utf-8")
+
+
 def report(results: Sequence[Result | Ended]) -> bool:
     """Print what was measured; whether the goals are met."""
     checked = [r for r in results if isinstance(r, Result)]
@@ -192,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help=f"which mutants are drawn (default {SEED})")
     parser.add_argument("--limit", type=int, help="check only so many cases, drawn at random")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--timeout", type=int, default=60, help="seconds that one case may take (default 60)")
     parser.add_argument("--only", default="", metavar="NAME", help="only files whose name contains this")
     parser.add_argument("--kinds", default="corpus,singles,pairs,raising,rewrites", help="which kinds of cases")
     parser.add_argument("--scale", type=float, default=1.0, help="how many cases a file gives, as a share of all")
@@ -200,11 +212,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     counts = [max(1, round(n * options.scale)) for n in (SINGLES, PAIRS, RAISING, REWRITES)]
     kinds = options.kinds.split(",")
+    if options.limit is not None:
+        # Making cases takes time, too: no more than are needed are made.
+        enough = max(1, 2 * options.limit // len(tensor_corpus()))
+        counts = [min(n, enough) for n in counts]
     cases = list(everything(options.seed, options.only, (counts[0], counts[1], counts[2], counts[3]), kinds))
     if options.limit is not None and options.limit < len(cases):
         keep = set(random.Random(options.seed).sample(range(len(cases)), options.limit))
         cases = [case for k, case in enumerate(cases) if k in keep]
-    results = run_all(cases, options.jobs, progress=sys.stderr.isatty())
+    results = run_all(cases, options.jobs, progress=sys.stderr.isatty(), into=options.json, timeout=options.timeout)
     met = report(results)
     wrong = [r for r in results if _cause(r)]
     for result in wrong[: options.failures]:
@@ -213,7 +229,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             print(f"\n--- {result.case.name}: raises {result.case.message}\n  reported {result.line}: {result.message}")
     if options.json:
-        options.json.write_text(json.dumps([failure(r) for r in wrong], indent=1), encoding="utf-8")
+        _write(options.json, results)
     return 0 if met else 1
 
 

@@ -11,7 +11,7 @@ no consequence of the steps that the user wrote.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 from typing import Any
 
@@ -59,6 +59,103 @@ class Node:
     @property
     def is_leaf(self) -> bool:
         return not self.op
+
+
+class FunctionNode(Node):
+    """A call of a ``torch.autograd.Function``: its own backward is what multiplies.
+
+    Attributes:
+        call: ``(*gradients of the outputs) -> gradients of the arguments``.
+        outputs: the tensors that it gave; ``args``: what it was called with.
+    """
+
+    __slots__ = ("args", "call", "names", "outputs")
+
+    def __init__(
+        self, args: Sequence[Any], outputs: Sequence[Any], call: Callable[..., Any], names: Sequence[str]
+    ) -> None:
+        parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
+        super().__init__("function", parents, [getattr(a, "raw", a) for a in args], None, None)
+        self.call, self.outputs, self.args = call, tuple(outputs), tuple(args)
+        #: What the steps of the arguments are called, so that their gradients can be.
+        self.names = tuple(names)
+
+
+class OutputNode(Node):
+    """One of the tensors that a Function gave."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, owner: FunctionNode, place: int) -> None:
+        super().__init__("output", (owner,), (), None, None)
+        self.place = place
+
+
+def on_tape(tr: Tracer, output: Any, args: Sequence[Any], call: Callable[..., Any], title: str = "f") -> Any:
+    """What a Function's forward gave, linked to what it was called with."""
+    outputs = list(output) if isinstance(output, tuple) else [output]
+    if tr.no_grad or not any(isinstance(a, Tensor) and a.node is not None for a in args):
+        return output
+    # An argument that is handed through is a tensor of its own from here on.
+    fresh = [Tensor(tr, o.data, o.place, o.dtype) if isinstance(o, Tensor) else o for o in outputs]
+    names = [_called(tr, a, f"{title}_input{n or ''}") for n, a in enumerate(args)]
+    owner = FunctionNode(args, fresh, call, names)
+    for n, o in enumerate(fresh):
+        if isinstance(o, Tensor):
+            o.node = OutputNode(owner, n)
+    return tuple(fresh) if isinstance(output, tuple) else fresh[0]
+
+
+def _called(tr: Tracer, argument: Any, otherwise: str) -> str:
+    """The name of an argument's step, if it has one that nothing else has; else it gets one."""
+    if not isinstance(argument, Tensor) or argument.node is None:
+        return ""
+    step = tr.builder.steps[argument.place]
+    if not step.is_hidden and "#" not in step.name:
+        return step.name
+    taken = {b.name for b in tr.bindings}
+    name = next(n for n in (otherwise, *(f"{otherwise}_{i}" for i in range(1, 10_000))) if n not in taken)
+    span = tr.here()
+    tr.bind(name, argument.place, span, span.line, "", "")
+    return name
+
+
+def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]:
+    """The user's own backward: what it is given is autograd's number, what it gives are lines of the user's."""
+    given = []
+    for n, o in enumerate(node.outputs):
+        if not isinstance(o, Tensor):
+            given.append(None)
+            continue
+        data = np.asarray(grads.get(n, np.zeros(o.data.shape)), dtype=np.float64)
+        grad = Tensor(tr, data, dtype=o.dtype)
+        owner = o.step if o.step is not None else o.place
+        name = f"grad_output{n}" if len(node.outputs) > 1 else "grad_output"
+        grad.step = tr.input(name, data if data.ndim else data.item(), tr.here())
+        tr.grad_reads.append(GradRead(owner, grad.step, tr.here()))
+        given.append(grad)
+    before, tr.no_grad = tr.no_grad, 1
+    try:
+        answer = node.call(*given)
+    finally:
+        tr.no_grad = before
+    found = list(answer) if isinstance(answer, tuple | list) else [answer]
+    if len(found) < len(node.args):
+        raise RuntimeError(
+            f"function returned an incorrect number of gradients (expected {len(node.args)}, got {len(found)})"
+        )
+    flows: list[Any] = []
+    for argument, value, name in zip(node.args, found, node.names, strict=False):
+        if not isinstance(argument, Tensor) or argument.node is None or value is None:
+            flows.append(None)
+            continue
+        data = np.asarray(value.raw if isinstance(value, Array) else value, dtype=np.float64)
+        if isinstance(value, Array) and value.step is not None and tr.varies[value.step]:
+            span = tr.builder.steps[value.step].span or tr.here()
+            made = tr.emit("alias", (value.step,), data if data.ndim else float(data), span=span)
+            tr.bind(f"grad_{name}", made, span, span.line, "", "")
+        flows.append(data)
+    return flows
 
 
 def record(
@@ -128,6 +225,20 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
     while heap:
         node = heapq.heappop(heap)[1]
         total = done[node] = pending.pop(node)
+        if isinstance(node, OutputNode):
+            owner = node.parents[0]
+            assert owner is not None
+            if owner in pending:
+                pending[owner][node.place] = pending[owner].get(node.place, 0.0) + total
+            else:
+                add(owner, {node.place: total})
+            continue
+        if isinstance(node, FunctionNode):
+            tensor = next(o for o in node.outputs if isinstance(o, Tensor))
+            for parent, flow in zip(node.parents, _through(tensor.tr, node, total), strict=True):
+                if parent is not None and flow is not None:
+                    add(parent, flow)
+            continue
         for position, parent in enumerate(node.parents):
             if parent is None:
                 continue
@@ -177,6 +288,24 @@ def _name(tr: Tracer, grad: Tensor, target: int) -> None:
     text = tr.text(span)
     name = text if text.endswith(".grad") and text.isprintable() else f"{tr.builder.steps[target].name}.grad"
     grad.step = tr.input(name, data if data.ndim else data.item(), span)
+
+
+def gradcheck(tr: Tracer, function: Any, inputs: Any, *args: Any, **ignored: Any) -> bool:
+    """``torch.autograd.gradcheck``: the function is run, and its backward with a gradient that is nothing special."""
+    from symgrad.frontends.trace.shaped import Recorder
+
+    given = inputs if isinstance(inputs, tuple | list) else (inputs,)
+    found = function(*given)
+    total: Any = None
+    source = np.random.RandomState(3)
+    for out in found if isinstance(found, tuple | list) else (found,):
+        if isinstance(out, Tensor) and out.node is not None:
+            weights = Tensor(tr, np.round(source.standard_normal(out.data.shape), 6), dtype=out.dtype)
+            part = Recorder(tr, TENSOR).sum(out * weights)
+            total = part if total is None else total + part
+    if total is not None:
+        backward(total)
+    return True
 
 
 def grad_of(

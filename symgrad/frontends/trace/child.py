@@ -80,6 +80,7 @@ def warm() -> None:
 
     import numpy as np
 
+    "\\".encode("unicode_escape")
     repr(np.random.RandomState(0).randn(2))
     np.array2string(np.zeros(2), precision=4, floatmode="fixed")
     with np.errstate(all="ignore"):
@@ -211,7 +212,7 @@ def main() -> None:
     document: dict[str, Any]
     try:
         if request["plan"] is None:
-            document = traced(source, filename, siblings, wall).to_json()
+            document = traced(source, filename, siblings, wall, request["given"]).to_json()
         else:
             document = called(source, filename, siblings, wall, request["plan"]).to_json()
     except MemoryError:
@@ -220,15 +221,17 @@ def main() -> None:
     answer(out, document)
 
 
-def traced(source: str, filename: str, siblings: Any, wall: Wall) -> Any:
-    """The trace of a script."""
+def traced(source: str, filename: str, siblings: Any, wall: Wall, given: dict[str, Any]) -> Any:
+    """The trace of a script; of ``given`` names the values come from outside."""
+    from symgrad.frontends.plan import given_values
     from symgrad.frontends.trace.run import Run
     from symgrad.frontends.trace.stop import Stop
 
     run = Run(source, filename, siblings)
+    run.given = given_values(given)
     # What comes after the script's end is ours.
     run.ended = unwatch
-    wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
+    wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
     try:
         code = run.compile()
     except Stop as e:
@@ -241,14 +244,15 @@ def traced(source: str, filename: str, siblings: Any, wall: Wall) -> Any:
 def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str, Any]) -> Any:
     """The trace of a file's functions, which are called when it has run."""
     from symgrad.frontends.driving import Driver
-    from symgrad.frontends.plan import Plan
+    from symgrad.frontends.plan import Plan, given_values
     from symgrad.frontends.trace.hosting import Hosted
     from symgrad.frontends.trace.stop import Stop
 
     def start() -> tuple[Any, Any]:
         with wall.opened():
             run = Hosted(source, filename, siblings, wall.opened)
-            wall.renew(run.tracer, 1 + len(run.library.siblings.texts))
+            run.given = given_values(plan["globals"])
+            wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
             try:
                 code = run.compile()
             except Stop as e:

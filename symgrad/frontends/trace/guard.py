@@ -25,6 +25,7 @@ from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
+from symgrad.frontends.trace.standins import TEXT_METHODS, TextFile, opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
 
@@ -114,6 +115,8 @@ class Guard(Numbers):
             if not name.startswith("__") and name in obj.table:
                 return obj.table[name]
             raise AttributeError(f"module '{obj.name}' has no attribute '{name}'")
+        elif kind is TextFile and name in TEXT_METHODS:
+            return getattr(obj, name)
         elif kind is Written and name in ("write", "flush"):
             return getattr(obj, name)
         elif kind in self.classes:
@@ -275,6 +278,14 @@ class Guard(Numbers):
             return {n: module.get(n) for n in module.names() if not n.startswith("_")}
         return {}
 
+    def open(self, *args: Any, **options: Any) -> Any:
+        """``open``: of a text beside the script one of ours; anything else is an attempt to leave."""
+        self.tr.alive()
+        found = opened(self.tr, *args, **options) if args else None
+        if found is None:
+            self.tr.refuse(f"open is not available in a traced file: it {REFUSED['open']}")
+        return found
+
     # --- text ---------------------------------------------------------------------------------------------------
 
     def format(self, template: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -371,6 +382,9 @@ class Guard(Numbers):
         table["__name__"] = "__main__"
         table["__build_class__"] = self.build_class
         for name, reason in REFUSED.items():
+            if name == "open":
+                table[name] = _wrap(self.open, "open")
+                continue
             message = f"{name} is not available in a traced file: it {reason}"
             table[name] = Missing(self.tr, name, message, "refused")
         return table

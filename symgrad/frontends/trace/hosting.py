@@ -27,6 +27,26 @@ from symgrad.frontends.trace.tracer import CODE_NAME
 from symgrad.frontends.trace.values import NUMPY, Value, number
 
 
+class Context:
+    """What a torch.autograd.Function calls ``ctx``."""
+
+    def __init__(self, count: int) -> None:
+        self.saved_tensors: tuple[Any, ...] = ()
+        self.needs_input_grad = (True,) * count
+
+    def save_for_backward(self, *values: Any) -> None:
+        self.saved_tensors = values
+
+    def mark_dirty(self, *values: Any) -> None:
+        pass
+
+    def mark_non_differentiable(self, *values: Any) -> None:
+        pass
+
+    def set_materialize_grads(self, value: bool) -> None:
+        pass
+
+
 class Hosting(Run):
     """A run whose functions are called from outside.
 
@@ -87,6 +107,10 @@ class Hosting(Run):
             return self.bound(Site(name, at, getattr(at, "lineno", 1), literal=True), name, value, "")
         return value
 
+    def context(self, count: int) -> Any:
+        """What a torch.autograd.Function is given as ``ctx``, for so many inputs."""
+        return Context(count)
+
     def restore(self) -> None:
         """Make the caller's objects what they were, with no traced value left in them."""
 
@@ -115,7 +139,7 @@ class Hosted(Hosting):
             if isinstance(node, ast.FunctionDef):
                 watched = WatchedReturns(self.returns, _key(node))
                 node.body = [watched.visit(statement) for statement in node.body]
-        instrument(tree, self.made)
+        instrument(tree, self.made, self.given)
         return compile(tree, CODE_NAME, "exec", dont_inherit=True)
 
     def namespace(self) -> dict[str, Any]:
@@ -126,6 +150,13 @@ class Hosted(Hosting):
     def find(self, target: FunctionType) -> ast.FunctionDef | ast.Lambda:
         with self.opened():
             return super().find(target)
+
+    def context(self, count: int) -> Any:
+        """An object of a class that the guards know."""
+        made = self.library.of_torch("torch.autograd.function.FunctionContext")
+        context = Context(count) if made is None else made()
+        context.needs_input_grad = (True,) * count
+        return context
 
     def convert(self, target: FunctionType, watched: str = "") -> Any:
         """It is rewritten already."""

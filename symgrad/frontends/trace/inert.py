@@ -15,7 +15,8 @@ from symgrad.frontends.trace.tracer import Tracer
 #: Modules of which every name is an :class:`Inert`.
 INERT = frozenset({
     "matplotlib", "pylab", "seaborn", "plotly", "IPython", "graphviz", "logging", "pprint", "ipdb", "pdb",
-    "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google",
+    "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google", "progressbar",
+    "terminaltables", "nnfs", "colorama", "termcolor",
 })  # fmt: skip
 
 
@@ -144,3 +145,13 @@ def _tqdm(tr: Tracer, items: Any = (), *args: Any, **kwargs: Any) -> Any:
 @traced("tqdm.trange", "tqdm.notebook.trange", "tqdm.auto.trange")
 def _trange(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
     return range(*(a for a in args if isinstance(a, int)))
+
+
+@constant("abc.ABC", "abc.ABCMeta")
+def _abc(tr: Tracer) -> Any:
+    return object
+
+
+@traced("abc.abstractmethod")
+def _abstract(tr: Tracer, function: Any) -> Any:
+    return function

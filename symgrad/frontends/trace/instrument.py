@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
+from collections.abc import Collection
 from fractions import Fraction
 from typing import TypeVar
 
 from symgrad.frontends.trace.rules import Refused
-from symgrad.frontends.trace.sites import Function, Instrumented, Site, literal_value
+from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site, literal_value
 
 GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_delattr__", "__sg_setitem__"
 BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "__sg_return__"
 INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
 IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
-STAR = "__sg_star__"
+STAR, ROUND, GIVEN = "__sg_star__", "__sg_round__", "__sg_given__"
+
+#: A loop of which the text says that parameters are updated in it.
+_TRAINS = re.compile(r"-=|\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter", re.I)
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -30,9 +35,13 @@ OPERATORS: dict[type[ast.operator], str] = {
 N = TypeVar("N", bound=ast.AST)
 
 
-def instrument(tree: ast.Module, out: Instrumented) -> None:
-    """Rewrite a checked tree in place, and extend the tables."""
-    _Rewriter(out).visit(tree)
+def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ()) -> None:
+    """Rewrite a checked tree in place, and extend the tables.
+
+    Args:
+        given: names whose assignment at the top of the file is replaced by what is given for them.
+    """
+    _Rewriter(out, given).visit(tree)
     ast.fix_missing_locations(tree)
 
 
@@ -48,8 +57,10 @@ def _is_own(node: ast.expr) -> bool:
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, out: Instrumented) -> None:
+    def __init__(self, out: Instrumented, given: Collection[str] = ()) -> None:
         self.out = out
+        self.given = frozenset(given)
+        self.loops = 0
         self.path: list[str] = []
         self.temporaries = 0
 
@@ -153,8 +164,20 @@ class _Rewriter(ast.NodeTransformer):
         packed = ast.copy_location(ast.Tuple(parts, ast.Store()), target)
         return [ast.copy_location(ast.Assign([packed], value), span), *after]
 
+    def from_outside(self, node: ast.Assign) -> ast.expr | None:
+        """What stands for the right-hand side where the caller gives the values of all targets."""
+        if not self.given or self.path or len(node.targets) != 1:
+            return None
+        target = node.targets[0]
+        parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+        wanted = [p.id for p in parts if isinstance(p, ast.Name) and p.id in self.given]
+        if len(wanted) != len(parts):
+            return None
+        return self.call(GIVEN, node.value, *(self.constant(n, node.value) for n in wanted))
+
     def visit_Assign(self, node: ast.Assign) -> list[ast.stmt]:
-        value = self.expr(node.value)
+        outside = self.from_outside(node)
+        value = self.expr(node.value) if outside is None else outside
         if len(node.targets) == 1:
             return self._located(self.assign(node.targets[0], value, node.value, node.value), node)
         name = self.temporary()
@@ -212,16 +235,34 @@ class _Rewriter(ast.NodeTransformer):
         # There is no right-hand side: a loop variable's span is the iterable.
         stores = self.assign(node.target, self.load(name, node.target), None, node.iter)
         node.target = self.store(name, node.target)
+        backwards = "reversed(" in ast.unparse(node.iter) or "-1" in ast.unparse(node.iter)
+        rounds = [] if backwards else self.rounds(node)
         node.iter = self.expr(node.iter)
-        node.body = [*stores, *self.block(node.body)]
+        node.body = [*rounds, *stores, *self.looped(node.body)]
         node.orelse = self.block(node.orelse)
         return node
 
     def visit_While(self, node: ast.While) -> ast.stmt:
+        rounds = self.rounds(node)
         node.test = self.expr(node.test)
-        node.body = self.block(node.body)
+        node.body = [*rounds, *self.looped(node.body)]
         node.orelse = self.block(node.orelse)
         return node
+
+    def rounds(self, node: ast.For | ast.While) -> list[ast.stmt]:
+        """A loop that trains may be ended when its rounds are all alike: asked at the start of each."""
+        if self.loops or not _TRAINS.search(ast.unparse(node)):
+            return []
+        self.out.loops.append(Loop(node))
+        test = self.call(ROUND, node, self.constant(len(self.out.loops) - 1, node))
+        leave = ast.copy_location(ast.Break(), node)
+        return [ast.copy_location(ast.If(test, [leave], []), node)]
+
+    def looped(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        self.loops += 1
+        made = self.block(body)
+        self.loops -= 1
+        return made
 
     def visit_withitem(self, node: ast.withitem) -> ast.withitem:
         if node.optional_vars is not None and not isinstance(node.optional_vars, ast.Name):
@@ -346,7 +387,9 @@ class _Rewriter(ast.NodeTransformer):
         names: list[ast.expr] = [self.store(n, node) for n in (SCOPE, *(a.arg for a in ordered))]
         enter = ast.copy_location(ast.Assign([ast.copy_location(ast.Tuple(names, ast.Store()), node)], entered), node)
         self.path.append("<locals>")
+        outer, self.loops = self.loops, 0
         body = self.block(node.body)
+        self.loops = outer
         del self.path[-2:]
         docstring = bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
         node.body = [*body[:docstring], enter, *body[docstring:]]

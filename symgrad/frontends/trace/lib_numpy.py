@@ -259,6 +259,30 @@ def _where(tr: Tracer, condition: Any, *choices: Any) -> Any:
     return elementwise(tr, "numpy.where", op, run, floor, condition, *choices)
 
 
+class Joined:
+    """``np.c_[a, b]`` and ``np.r_[a, b]``."""
+
+    def __init__(self, tr: Tracer, name: str) -> None:
+        self.tr, self.name = tr, name
+
+    def __getitem__(self, parts: Any) -> Any:
+        arrays = list(parts) if isinstance(parts, tuple) else [parts]
+        if any(isinstance(p, slice | str) for p in arrays):
+            self.tr.unsupported(f"numpy.{self.name} of slices")
+        known = [as_array(self.tr, p if isinstance(p, Array | list) else [p]) for p in arrays]
+        return library(self.tr, "numpy.column_stack" if self.name == "c_" else "numpy.concatenate", known)
+
+
+@constant("numpy.c_")
+def _columns(tr: Tracer) -> Any:
+    return Joined(tr, "c_")
+
+
+@constant("numpy.r_")
+def _rows(tr: Tracer) -> Any:
+    return Joined(tr, "r_")
+
+
 def as_data(name: str) -> Callable[..., Any]:
     """A function whose result is places, counts or an order: data, not a step."""
     function = getattr(np, name)
@@ -267,7 +291,7 @@ def as_data(name: str) -> Callable[..., Any]:
         if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] for a in args):
             tr.note(f"the result of {name} is taken as a constant")
         found = function(*(bare(a) for a in args), **{k: raw(v) for k, v in options.items()})
-        if isinstance(found, tuple):
+        if isinstance(found, tuple | list):
             return tuple(Array(tr, v) if np.ndim(v) else int(v) for v in found)
         return Array(tr, found) if np.ndim(found) else found.item()
 
@@ -276,7 +300,7 @@ def as_data(name: str) -> Callable[..., Any]:
 
 for _name in (
     "argsort", "nonzero", "flatnonzero", "argwhere", "unique", "unravel_index", "ravel_multi_index", "isin",
-    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices",
+    "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices", "meshgrid", "digitize",
 ):  # fmt: skip
     HANDLERS[f"numpy.{_name}"] = as_data(_name)
 HANDLERS["torch.argsort"] = lambda tr, x, dim=-1: Tensor(tr, np.argsort(raw(x), axis=int(dim)))
@@ -409,10 +433,17 @@ for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "
 
 @traced("numpy.random.permutation", "numpy.random.choice")
 def _chosen(tr: Tracer, x: Any, size: Any = None, replace: Any = True, p: Any = None) -> Any:
-    """A permutation of so many numbers, or so many of them: places, which are data."""
+    """A permutation of so many numbers or entries, or so many of them: which ones they are is data."""
     source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
     if not isinstance(x, int):
-        tr.unsupported("drawing from an array")
+        items = list(x) if isinstance(x, list | tuple | range) else x
+        count = len(items)
+        if size is None and p is None and not isinstance(x, list | tuple | range):
+            return library(tr, "numpy.take", x, source.permutation(count), 0)
+        found = source.choice(count, size, bool(replace), None if p is None else bare(p))
+        if np.ndim(found):
+            return as_array(tr, [items[int(i)] for i in np.ravel(found)])
+        return items[int(found)]
     if size is None and p is None:
         return Array(tr, source.permutation(size_of(tr, x)[0]))
     found = source.choice(size_of(tr, x)[0], size, bool(replace), None if p is None else bare(p))

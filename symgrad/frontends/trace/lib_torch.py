@@ -155,6 +155,21 @@ def _ignored(tr: Tracer, *args: Any, **kwargs: Any) -> None:
     return None
 
 
+@traced("torch.device")
+def _device(tr: Tracer, *args: Any) -> str:
+    return "cpu"
+
+
+@traced("torch.cuda.is_available", "torch.backends.mps.is_available", "torch.cuda.device_count")
+def _no_accelerator(tr: Tracer) -> bool:
+    return False
+
+
+@traced("torch.cuda.manual_seed", "torch.cuda.manual_seed_all")
+def _nothing(tr: Tracer, *args: Any) -> None:
+    return None
+
+
 @traced("torch.is_tensor")
 def _is_tensor(tr: Tracer, x: Any) -> bool:
     return isinstance(x, Tensor)
@@ -203,6 +218,46 @@ def _anomaly(tr: Tracer, *args: Any) -> Any:
 
 
 HANDLERS["torch.autograd.grad"] = autograd.grad_of
+HANDLERS["torch.autograd.gradcheck"] = autograd.gradcheck
+
+
+@traced("torch.nn.functional.dropout")
+def _dropout(tr: Tracer, x: Any, p: Any = 0.5, training: Any = True, inplace: Any = False) -> Any:
+    """The mask is data: which entries stay is not a matter of derivatives."""
+    rate = float(raw(p))
+    if not training or rate == 0.0:
+        return x
+    source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+    mask = (source.uniform(size=np.shape(raw(x))) >= rate) / (1 - rate)
+    return x * Tensor(tr, mask, dtype=x.dtype)
+
+
+def _filled_in_place(name: str) -> None:
+    def call(tr: Tracer, tensor: Any, a: Any = None, b: Any = None, **options: Any) -> Any:
+        source = tr.__dict__.setdefault("torch_random", np.random.RandomState(0))
+        shape = tensor.data.shape
+        if name in ("zeros_", "ones_", "constant_"):
+            data = np.full(shape, {"zeros_": 0.0, "ones_": 1.0}.get(name, float(raw(a or 0.0))))
+        elif name == "normal_":
+            data = source.standard_normal(shape) * float(raw(1.0 if b is None else b)) + float(raw(a or 0.0))
+        elif name == "uniform_":
+            low, high = float(raw(a or 0.0)), float(raw(1.0 if b is None else b))
+            data = source.uniform(low, high, shape)
+        else:
+            data = source.standard_normal(shape) / np.sqrt(max(shape[-1:] or (1,)))
+        tensor.recast(np.asarray(data), tensor.dtype)
+        if tensor.step is not None:
+            tr.values[tensor.step] = tensor.data
+        return tensor
+
+    HANDLERS[f"torch.nn.init.{name}"] = call
+
+
+for _name in (
+    "zeros_", "ones_", "constant_", "normal_", "uniform_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_",
+    "kaiming_normal_", "orthogonal_",
+):  # fmt: skip
+    _filled_in_place(_name)
 
 
 @traced("torch.autograd.backward")

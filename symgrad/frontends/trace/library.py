@@ -9,19 +9,32 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from symgrad.frontends.siblings import Siblings
+from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace import instrument as names
-from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Missing
-from symgrad.frontends.trace.rules import Refused, check
+from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.run import Run
+
+#: Our own text for what a script finds in these modules of torch.
+TORCH_NN = "torch.nn"
+_NN_TEXT = Path(__file__).with_name("nn_layers.py").read_text(encoding="utf-8")
+_NN_HOMES = {
+    "torch.nn": frozenset({"Module", "ModuleList", "ModuleDict", "ParameterList", "Sequential"}),
+    "torch.optim": frozenset({"SGD", "Adam", "AdamW", "Optimizer"}),
+    "torch.autograd": frozenset({"Function"}),
+    "torch.autograd.function": frozenset({"Function", "FunctionContext"}),
+}
 
 #: The file name that their code is compiled under: no place in it is a place of the user's.
 LIBRARY_NAME = "<symgrad: an imported file>"
@@ -60,6 +73,22 @@ class Library:
         """Make every text ready, while compiling is still allowed."""
         for label, text in self.siblings.texts.items():
             self.codes[label] = self.compiled(text)
+        if any("torch" in text for text in (self.run.source, *self.siblings.texts.values())):
+            if TORCH_NN not in _READY:
+                _READY[TORCH_NN] = self.compiled(_NN_TEXT)
+            self.codes[TORCH_NN] = _READY[TORCH_NN]
+
+    def of_torch(self, dotted: str) -> Any:
+        """A layer, an optimiser or ``Function``; ``None`` where there is no such thing."""
+        home, _, name = dotted.rpartition(".")
+        names_here = _NN_HOMES.get(home.removesuffix(".modules"))
+        if names_here is None or TORCH_NN not in self.codes or name.startswith("_") or not name[:1].isupper():
+            return None
+        module = self.module(TORCH_NN, TORCH_NN)
+        found = module.table.get(name)
+        optim = {"SGD", "Adam", "AdamW", "Optimizer", "Function", "FunctionContext"}
+        here = name in names_here or (home == "torch.nn" and name not in optim)
+        return found if here and isinstance(found, type) else None
 
     @staticmethod
     def compiled(text: str) -> tuple[CodeType, Instrumented] | str:
@@ -69,6 +98,7 @@ class Library:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(text, LIBRARY_NAME)
+                settle_private(tree)
                 check(tree)
                 instrument(tree, made)
                 return compile(tree, LIBRARY_NAME, "exec", dont_inherit=True), made
@@ -105,11 +135,22 @@ class Library:
         own: dict[str, Callable[..., Any]] = {
             names.BIND: quiet.bind, names.APPEND: quiet.append, names.SETATTR: quiet.set_attribute,
             names.SETITEM: quiet.set_item, names.ENTER: quiet.enter, names.RETURN: quiet.handed_back,
-            names.EXACT: quiet.exact,
+            names.EXACT: quiet.exact, names.ROUND: lambda index: False,
         }  # fmt: skip
         table["__builtins__"] = {**table["__builtins__"], **own}
         table["__name__"] = "imported"
+        if label == TORCH_NN:
+            tr = run.tracer
+            table["__builtins__"] |= {
+                "fields_of": lambda owner: list(vars(owner).items()),
+                "on_tape": partial(autograd.on_tape, tr),
+                "is_tracked": lambda value: isinstance(value, Tensor) and value.node is not None,
+            }
         return table
+
+
+#: What has been compiled once for all runs of this process.
+_READY: dict[str, tuple[CodeType, Instrumented] | str] = {}
 
 
 class Quiet:

@@ -89,6 +89,10 @@ def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterat
             if word in methods and other in methods:
                 yield other, word
                 return
+    for name in ("gradient", "gradients", "grad"):
+        if name in methods and "loss" in methods and not _does_both(methods["loss"]):
+            yield "loss", name
+            return
     for name in ("loss", "lossFun", "cost", "loss_and_grad"):
         if name in methods and _does_both(methods[name]):
             yield name, ""
@@ -113,7 +117,7 @@ def _does_both(node: ast.FunctionDef) -> bool:
         value = part.value if isinstance(part, ast.Return) else None
         if isinstance(value, ast.Tuple) and len(value.elts) > 1:
             first, second = value.elts[0], value.elts[1]
-            if isinstance(first, ast.Name) and isinstance(second, ast.Name):
-                if _LOSSES.match(first.id) and _GRADS.match(second.id):
-                    return True
+            names = isinstance(first, ast.Name) and isinstance(second, ast.Name)
+            if names and _LOSSES.match(first.id) and _GRADS.match(second.id):  # type: ignore[attr-defined]
+                return True
     return False

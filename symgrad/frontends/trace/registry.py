@@ -40,7 +40,9 @@ MODULES = {
     "math", "numpy", "numpy.random", "numpy.linalg", "torch", "torch.nn", "torch.nn.functional", "torch.autograd",
     "torch.special", "torch.linalg", "torch.random", "functools", "itertools", "collections", "operator", "random",
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
-    "tqdm", "tqdm.notebook", "tqdm.auto",
+    "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.cuda", "torch.backends",
+    "torch.backends.mps", "torch.optim", "torch.autograd.function", "torch.nn.modules",
+    "torch.nn.init", "torch.nn.parameter",
 }  # fmt: skip
 
 #: Modules of which a few harmless names exist, and of which everything else is an attempt to leave.
@@ -249,6 +251,10 @@ class Facade:
     def _make(self, attribute: str) -> Any:
         dotted = f"{self.name}.{attribute}"
         tr = self.tr
+        if self.name.startswith("torch") and tr.of_torch is not None:
+            found = tr.of_torch(dotted)
+            if found is not None:
+                return found
         if dotted in CONSTANTS:
             return CONSTANTS[dotted](tr)
         if dotted in HANDLERS:

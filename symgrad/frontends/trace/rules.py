@@ -53,7 +53,12 @@ METHODS = frozenset(
 )
 
 #: Special names that may be read as plain names, and as attributes.
-NAMES = frozenset({"__name__"})
+NAMES = frozenset({"__name__", "__file__"})
+#: What a module says of itself: names like any other.
+METADATA = frozenset(
+    "__author__ __version__ __all__ __license__ __copyright__ __email__ __date__ __maintainer__ __status__ "
+    "__credits__ __title__ __metaclass__".split()
+)
 ATTRIBUTES = frozenset({"__init__", "__name__"})
 
 #: Attributes of frames, code, tracebacks and generators. The guards know no type that has them; they are refused
@@ -65,6 +70,42 @@ INTERNAL = frozenset(
 
 #: A script longer than this is not homework.
 MAX_SOURCE = 2_000_000
+
+
+def settle_private(tree: ast.AST) -> None:
+    """Before anything looks at the names: ``self.__w`` in a class is ``self._Class__w``, as Python has it; and harmless
+    uses of special names are written without them."""
+    for owner in [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]:
+        start = f"_{owner.name.lstrip('_')}"
+        for node in ast.walk(owner):
+            if isinstance(node, ast.Attribute) and _private(node.attr):
+                node.attr = start + node.attr
+            elif isinstance(node, ast.FunctionDef) and _private(node.name):
+                node.name = start + node.name
+    _Plain().visit(tree)
+
+
+class _Plain(ast.NodeTransformer):
+    """``x.__class__.__name__`` as ``type(x).__name__``, and ``self.__call__(x)`` as ``self(x)``."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        inner = node.value
+        if node.attr == "__name__" and isinstance(inner, ast.Attribute) and inner.attr == "__class__":
+            made = ast.Call(ast.copy_location(ast.Name("type", ast.Load()), inner), [inner.value], [])
+            node.value = ast.copy_location(made, inner)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        inner = node.func
+        if isinstance(inner, ast.Attribute) and inner.attr == "__call__" and isinstance(inner.value, ast.Name):
+            node.func = inner.value
+        return node
+
+
+def _private(name: str) -> bool:
+    return name.startswith("__") and not name.endswith("__")
 
 
 class Refused(Exception):
@@ -110,7 +151,7 @@ def _problems(node: ast.AST) -> Iterator[Refused]:
             yield Refused(f"the attribute {name} cannot be assigned", node)
     elif isinstance(node, ast.Name):
         # __radd__ = __add__ in a class body is a plain name like any other.
-        known = node.id in METHODS or (node.id in NAMES and isinstance(node.ctx, ast.Load))
+        known = node.id in METHODS or node.id in METADATA or (node.id in NAMES and isinstance(node.ctx, ast.Load))
         if node.id.startswith("__") and not known:
             yield Refused(f"the name {node.id} leads into Python's internals", node)
     elif isinstance(node, ast.FunctionDef | ast.ClassDef):

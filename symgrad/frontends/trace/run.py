@@ -15,17 +15,21 @@ from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
-from symgrad.frontends.trace.data import Trace, TraceError
+from symgrad.frontends.trace.data import Note, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.library import Library, Package, SourceModule
 from symgrad.frontends.trace.passes import passes
 from symgrad.frontends.trace.registry import Missing
-from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, syntax_message
+from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_private, syntax_message
 from symgrad.frontends.trace.sites import Function, Instrumented, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
+
+
+#: A loop that trains is ended when it has recorded so much.
+ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
 
 
 class Run:
@@ -38,7 +42,10 @@ class Run:
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
         self.library = Library(self, siblings or Siblings())
+        self.tracer.of_torch = self.library.of_torch
         self.globals: dict[str, Any] = {}
+        #: Top-level names whose values are given from outside.
+        self.given: dict[str, Any] = {}
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
         #: The forward and backward passes that the text holds.
@@ -64,6 +71,7 @@ class Run:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
+                settle_private(tree)
                 check(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
                 return self.rewrite(tree)
@@ -80,7 +88,7 @@ class Run:
 
     def rewrite(self, tree: ast.Module) -> CodeType:
         """Instrument a checked tree and compile it."""
-        instrument(tree, self.made)
+        instrument(tree, self.made, self.given)
         code: CodeType = compile(tree, CODE_NAME, "exec", dont_inherit=True)
         return code
 
@@ -112,9 +120,9 @@ class Run:
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
-            names.CHECK: self.tracer.alive, names.SCOPE: "",
+            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.GIVEN: self.given_value,
         }  # fmt: skip
-        made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__"}
+        made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
         table[names.FROM] = lambda module, name: self.import_from(label, module, name)
         table[names.STAR] = lambda module: made.update(self.import_star(label, module))
@@ -241,6 +249,37 @@ class Run:
         self.tracer.alive()
         return self.renamed(self.made.sites[index], value)
 
+    def round(self, index: int) -> bool:
+        """One more round of a loop that trains; whether there have been enough: they are all alike."""
+        tr = self.tracer
+        site = self.made.loops[index]
+        site.rounds += 1
+        size = (len(tr.values), tr.numbers)
+        if site.rounds == 1:
+            site.begun = size
+            return False
+        done = site.rounds - 1
+        steps, numbers = size[0] - site.begun[0], size[1] - site.begun[1]
+        enough = (done >= 3 and steps >= ENOUGH_STEPS and steps >= 60 * done) or steps >= MOST_LOOPED
+        if not (enough or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
+            return False
+        span = self.span(site.node)
+        head = Span(span.file, span.line, span.column, span.line, span.column + 5)
+        message = f"the loop was ended after {done} rounds, since they are alike"
+        tr.notes.setdefault((message, head), Note(message, head))
+        return True
+
+    def given_value(self, name: str, *also: str) -> Any:
+        """What the caller gave in place of what the script would assign."""
+        values = [self.made_value(n) for n in (name, *also)]
+        return tuple(values) if also else values[0]
+
+    def made_value(self, name: str) -> Any:
+        value = self.given[name]
+        if isinstance(value, np.ndarray):
+            return Array(self.tracer, value)
+        return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
+
     def append(self, index: int, value: Any, scope: str, owner: Any) -> Any:
         site = self.made.sites[index]
         return self.bound(site, f"{site.name}[{len(owner)}]", value, scope) if type(owner) is list else value
@@ -267,12 +306,29 @@ class Run:
             return self.leaf(site, name, value, scope)
         if site.fresh:
             return self.elements(site, name, value, scope)
+        if type(value) in self.guard.classes and not site.augmented:
+            self.named_parts(site, name, value, scope, 0)
         if site.each is not None and type(value) is list:
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
             for i, inner in enumerate(value):
                 if isinstance(inner, TracedFloat):
                     value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
         return value
+
+    def named_parts(self, site: Site, name: str, value: Any, scope: str, depth: int) -> None:
+        """A layer of torch.nn gets a name: so do its parameters, ``fc1.weight``."""
+        layer = self.tracer.of_torch("torch.nn.Module") if self.tracer.of_torch is not None else None
+        if layer is None or not isinstance(value, layer) or depth > 8:
+            return
+        tr = self.tracer
+        for key, part in list(vars(value).items()):
+            inner = f"{name}[{key}]" if key.isdecimal() else f"{name}.{key}"
+            if isinstance(part, Tensor) and part.step is not None and part.node is not None and part.node.is_leaf:
+                if tr.builder.steps[part.step].name.startswith("self."):
+                    tr.builder.rename(part.step, inner)
+                tr.bind(inner, part.step, self.span(site.node), site.line, scope, "")
+            else:
+                self.named_parts(site, inner, part, scope, depth + 1)
 
     def elements(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """``ws = [0.1, 0.2]`` and ``p = {"w": 0.5}``: the numbers of a display are named one by one."""
@@ -319,7 +375,7 @@ def key_text(key: Any) -> str:
         # A name is printed by reports: nothing in it may drive a terminal, or fill it.
         return f'"{key}"' if key.isprintable() and len(key) <= 60 else repr(key[:60])
     if isinstance(key, Value):
-        return repr(key.raw)
+        return "..." if np.ndim(key.raw) else repr(key.raw)
     if isinstance(key, tuple):
         return ", ".join(key_text(k) for k in key)
     return repr(key) if isinstance(key, float) or (isinstance(key, int) and key.bit_length() < 64) else "..."

@@ -264,6 +264,10 @@ def _plain(value: Any) -> Any:
 # --- the library --------------------------------------------------------------------------------------------------
 
 
+#: Functions of a list of arrays, each of which may be a list itself.
+JOINING = frozenset({"concatenate", "hstack", "vstack", "stack", "column_stack", "row_stack", "cat", "concat"})
+
+
 def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     """A function or method of NumPy or torch, under its dotted name."""
     tr.alive()
@@ -272,6 +276,8 @@ def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
         return given_out(out, call(tr, name, *args, **kwargs))
     floor = TENSOR if name.startswith("torch.") else INT
     ready = [_argument(tr, a) for a in args]
+    if name.rpartition(".")[2] in JOINING and ready and isinstance(ready[0], list | tuple):
+        ready[0] = [gather(tr, part) if isinstance(part, list | tuple) else part for part in ready[0]]
     named = {k: _argument(tr, v) for k, v in kwargs.items() if k not in ("dtype", "device")}
     try:
         found = LIBRARY[name](Recorder(tr, floor), *ready, **named)

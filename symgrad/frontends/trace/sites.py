@@ -41,9 +41,19 @@ class Function:
 
 
 @dataclass(slots=True)
+class Loop:
+    """A loop that trains: how often it has gone round, and what there was before."""
+
+    node: ast.AST
+    rounds: int = 0
+    begun: tuple[int, int] = (0, 0)
+
+
+@dataclass(slots=True)
 class Instrumented:
     """The tables that the helper calls of rewritten trees index."""
 
+    loops: list[Loop] = field(default_factory=list)
     sites: list[Site] = field(default_factory=list)
     functions: list[Function] = field(default_factory=list)
     exacts: list[tuple[float, Fraction]] = field(default_factory=list)

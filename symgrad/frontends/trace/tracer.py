@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
@@ -36,7 +36,7 @@ CODE_NAME = "<symgrad: the traced code>"
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
-MAX_NUMBERS = 4_000_000
+MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
 
 #: ``Binding.augmented`` of a name whose array was changed in place by another statement than ``name op= value``.
@@ -83,6 +83,8 @@ class Tracer:
         self._bound: dict[int, dict[str, Binding]] = {}
         #: The step of ``x[mask]`` -> the steps of x and of the mask.
         self.masked: dict[int, tuple[int, int]] = {}
+        #: Finds the classes of ``torch.nn`` and its like, by their dotted names.
+        self.of_torch: Callable[[str], Any] | None = None
         #: The last operation whose arrays did not fit: the op, their shapes, its parameters.
         self.misfit: tuple[str, list[tuple[int, ...]], dict[str, Any]] | None = None
 
@@ -219,7 +221,7 @@ class Tracer:
         self.values.append(value)
         self._numbers += value.size if isinstance(value, np.ndarray) else 1
         if self._numbers > MAX_NUMBERS:
-            self.stop("limit", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
+            self.stop("unsupported", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
 
     def constant(self, value: float) -> int:
         """The step of a plain number: exactly the decimal that Python writes for it, 1/10 for 0.1."""
@@ -278,6 +280,21 @@ class Tracer:
         span = self.here()
         for known in list(self._bound.pop(old, {}).values()):
             self.bind(known.name, new, span, span.line, known.scope, CHANGED)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers have been kept."""
+        return self._numbers
+
+    def forget(self) -> None:
+        """What was recorded was a trial: its names, its inputs and its end count no more."""
+        self.dead = None
+        self.no_grad = 0
+        self.bindings.clear()
+        self.leaves.clear()
+        self._bound.clear()
+        self.notes.clear()
+        self._numbers = 0
 
     def entered(self, qualname: str) -> str:
         """The scope of one more call of a function."""

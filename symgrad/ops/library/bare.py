@@ -1,4 +1,4 @@
-"""Functions of arrays as formulas call them: ``sum(x, axis=0)``, ``np.linalg.norm(x)``, ``F.softmax(z, dim=1)``, ``x.sum()``."""
+"""Functions of arrays as formulas call them: ``sum(x, axis=0)``, ``np.linalg.norm(x)``, ``x.sum()``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ _METHODS = ("numpy.ndarray.", "torch.Tensor.")
 
 #: Functions one of whose operands holds labels or places: its position. What is given there as whole numbers is data.
 LABELS = {"cross_entropy": 1, "nll_loss": 1, "nll": 1, "take": 1, "embedding": 0}
+
+#: Of these, those that also take probabilities, of the shape of their first operand: then they are values, not labels.
+OR_PROBABILITIES = frozenset({"cross_entropy"})
 
 #: Functions that take one array or two: with one operand, or with keywords, they reduce.
 REDUCE_ALONE = frozenset(SPELLINGS.keys() & WORDS)

@@ -1,0 +1,194 @@
+"""Files of Python code: a script or notebook that works out a derivative when it runs, or functions that are called."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from symgrad.callables import call_subject, missing_finding
+from symgrad.diagnosing import Work, check_source, check_work
+from symgrad.errors import SymgradError
+from symgrad.frontends import sandbox
+from symgrad.frontends.cells import read_cell
+from symgrad.frontends.notebook import read_notebook
+from symgrad.frontends.plan import Plan
+from symgrad.frontends.trace.data import Trace
+from symgrad.report.model import Finding, Report
+from symgrad.report.moving import moved
+
+#: Functions that are a derivative, and no backward pass.
+_HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
+_MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
+#: More passes than this are named and not called.
+MOST_PASSES = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A file's text, ready to be run.
+
+    Attributes:
+        given: values of top-level names, in place of what the file assigns to them.
+        source: what runs; ``original``: with the line ends of the file.
+        name: in messages; ``path``: where the files are that it imports.
+        timeout: seconds that a run may take.
+    """
+
+    source: str
+    original: str
+    name: str
+    path: str
+    timeout: float
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(self, text: str, plan: Plan | None = None) -> Trace:
+        return sandbox.run_source(
+            text, self.name, timeout=self.timeout, plan=plan, beside=self.path, given=self.given
+        )
+
+
+def check_file(
+    path: str | os.PathLike[str],
+    *,
+    timeout: float = 20.0,
+    forward: str = "",
+    backward: str = "",
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    values: Mapping[str, Any] | None = None,
+    upstream: Any = None,
+    returns: Sequence[str] | None = None,
+    **options: Any,
+) -> Report:
+    """Run a script or a notebook in the sandbox and check the derivative that it works out by hand.
+
+    A file that runs nothing is a file of functions: its forward and backward passes are found by their names
+    (``affine_forward`` and ``affine_backward``, classes with both, functions that return a loss and its gradients) and
+    called, at shapes that are found by trying. What is right at some of them only is not right.
+
+    Args:
+        path: of a ``.py`` or ``.ipynb`` file.
+        timeout: seconds that the code may take.
+        forward, backward: functions of the file to call, with a dot for methods.
+        shapes: input -> its shape. ``values``: input -> its value.
+        upstream: the gradient of the output; random if not given.
+        returns: what backward returns, in order.
+        options: as for :func:`symgrad.diagnosing.check_source`.
+
+    Raises:
+        SymgradError: the file cannot be read, is no notebook, or cannot be used; see
+            :func:`symgrad.diagnosing.check_source`. The functions cannot be found or called.
+    """
+    sizes = {n: tuple(s) for n, s in (shapes or {}).items()}
+    plan = Plan(forward, backward, sizes, dict(values or {}), upstream, returns)
+    wanted = plan != Plan()
+    if os.fspath(path).endswith(".ipynb"):
+        notebook = read_notebook(path)
+        code = Code(notebook.source, "", notebook.file, os.fspath(path), timeout)
+        try:
+            report = _check(code, plan, wanted, options)
+        except SymgradError as error:
+            raise notebook.located(error) from None
+        report = moved(report, notebook.place, notebook.texts)
+        notes = [Finding("note", message, span) for message, span in notebook.notes()]
+        return replace(report, findings=(*report.findings, *notes))
+    source, original = sandbox.read_text(path)
+    if _MAGIC.search(source):  # a notebook that was saved as a file
+        source = read_cell(1, source).python
+    code = Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)
+    return _check(code, plan, wanted, options)
+
+
+def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:
+    if plan.forward or plan.backward:
+        return _check_pass(code, plan, options)
+    given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
+    trace = replace(code, given=given).run(code.source)
+    if trace.passes and not options.get("loss") and not options.get("mapping"):
+        return _check_passes(code, plan, trace, options)
+    if wanted:
+        code = replace(code, given=given)
+    known = {**options, "timeout": code.timeout, "original": code.original}
+    return check_source(code.source, code.name, run=code.run, trace=trace, **known)
+
+
+def _check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
+    """One forward and its backward."""
+    trace = code.run(code.source, plan)
+    call = trace.call
+    if call is None or not call.loss:
+        if trace.error is not None:
+            raise trace.error.exception(code.source)
+        raise SymgradError("forward could not be called")
+
+    def run(text: str) -> Trace:
+        return code.run(text, plan)
+
+    if trace.error is not None and trace.error.kind == "exception" and not _after(trace):
+        raise trace.error.exception(code.source)
+    work = Work(code.source, code.name, run, _chosen, code.original, what="backward pass")
+    found = [missing_finding(name, span) for name, span in call.missing]
+    strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
+    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found)
+    helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
+    if helper and len(call.inputs) == 1:
+        # A helper may be a function of the output: a*(1 - a) for the sigmoid.
+        again = _check_pass(code, replace(plan, of_output=True), options)
+        if again.ok:
+            message = f"{call.backward} takes the output of {call.forward}, not its input"
+            return replace(again, findings=(*again.findings, Finding("note", message)))
+    names = f"{call.forward} and {call.backward}" if call.backward else call.forward
+    said = Finding("note", f"{names}: called with {', '.join(call.inputs)}")
+    notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]
+    return replace(report, findings=(*report.findings, *notes, said))
+
+
+def _after(trace: Trace) -> bool:
+    """Something was computed after forward had ended."""
+    assert trace.call is not None
+    loss = next(b for b in reversed(trace.bindings) if b.name == trace.call.loss)
+    return any(b.order > loss.order and b.step > loss.step for b in trace.bindings)
+
+
+def _chosen(trace: Trace) -> Any:
+    call = trace.call
+    if call is None or not call.loss:
+        raise SymgradError("forward could not be called")
+    return call_subject(trace, call.loss, call.gradients)
+
+
+def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report:
+    """Every pass that the file holds; one that cannot be called is said, and the others are checked."""
+    reports: list[tuple[str, Report]] = []
+    errors: list[tuple[str, SymgradError]] = []
+    for forward, backward in trace.passes[:MOST_PASSES]:
+        mine = _fitting(plan, forward, backward)
+        try:
+            reports.append((backward or forward, _check_pass(code, mine, options)))
+        except SymgradError as error:
+            errors.append((backward or forward, error))
+    if not reports:
+        raise errors[0][1]
+    findings = [f for _, report in reports for f in report.findings if f.root]
+    findings += [f for _, report in reports for f in report.findings if not f.root]
+    findings += [_unchecked(name, error) for name, error in errors]
+    findings += [Finding("note", f"not called: {b or f}") for f, b in trace.passes[MOST_PASSES:]]
+    right = [f"{name}: {', '.join(r.confirmed)}" for name, r in reports if r.confirmed]
+    if len(reports) == 1:
+        right = list(reports[0][1].confirmed)
+    worst: Callable[[Report], int] = lambda r: {"disagree": 2, "undefined": 1}.get(r.verdict, 0)  # noqa: E731
+    base = max((r for _, r in reports), key=worst)
+    gradients = tuple(g for _, r in reports for g in r.gradients)
+    return replace(
+        base, findings=tuple(dict.fromkeys(findings)), confirmed=tuple(right), gradients=gradients, target=code.name
+    )
+
+
+def _unchecked(name: str, error: SymgradError) -> Finding:
+    return Finding("unchecked", f"{name} was not checked: {error.message}", error.span, hint=error.hint)
+
+
+def _fitting(plan: Plan, forward: str, backward: str) -> Plan:
+    return replace(plan, forward=forward, backward=backward, lenient=True)

@@ -1,0 +1,100 @@
+"""Data that a script reads from elsewhere: numbers and a text of our own stand in for it, and it is said.
+
+A derivative is right or wrong whatever the data are, so a script that loads some can be checked all the same. Nothing
+is read: whoever wants other data gives them (``--value data=...``, ``--shape X=20x2``).
+"""
+
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.lib_math import raw
+from symgrad.frontends.trace.lib_numpy import size_of
+from symgrad.frontends.trace.registry import HANDLERS, MODULES
+from symgrad.frontends.trace.tracer import Tracer
+
+#: What stands in for a text file: short lines of small letters.
+TEXT = "\n".join(
+    "anna berta carla dora emil frida gustav hanna ida jonas karl lena mario nora otto paula quentin rosa stefan tina "
+    "ulla viktor wanda xaver yvonne zora albert bruno clara david".split()
+) + "\n"  # fmt: skip
+#: Files that may be texts.
+TEXTS = (".txt", ".text", ".csv", ".md", ".dat", "")
+
+
+class TextFile:
+    """An open text file that holds :data:`TEXT`."""
+
+    def __init__(self) -> None:
+        self._lines = TEXT.splitlines(keepends=True)
+
+    def read(self, size: int = -1) -> str:
+        return TEXT if size is None or size < 0 else TEXT[:size]
+
+    def readlines(self) -> list[str]:
+        return list(self._lines)
+
+    def readline(self) -> str:
+        return self._lines[0]
+
+    def close(self) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __enter__(self) -> TextFile:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+
+#: What a script may do with one.
+TEXT_METHODS = frozenset({"read", "readlines", "readline", "close"})
+
+
+def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -> TextFile | None:
+    """``open`` of a text that lies beside the script, for reading; ``None`` where it is anything else."""
+    if type(path) is not str or type(mode) is not str or mode not in ("r", "rt", "rU"):
+        return None
+    if posixpath.isabs(path) or ".." in path.split("/") or path.startswith("~") or "\\" in path:
+        return None
+    if posixpath.splitext(path)[1].lower() not in TEXTS:
+        return None
+    tr.note(f"{posixpath.basename(path)[:60]!r} is not read: a text of symgrad's own stands in for it")
+    return TextFile()
+
+
+MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection"}
+
+
+def _made(name: str, features: int, classes: int, samples: int) -> Callable[..., Any]:
+    def call(tr: Tracer, n_samples: Any = samples, *args: Any, **options: Any) -> Any:
+        count = int(raw(n_samples)) if isinstance(raw(n_samples), int) else samples
+        width = int(raw(options.get("n_features", features)))
+        kinds = int(raw(options.get("n_classes", options.get("centers", classes)) or classes))
+        rows, columns = size_of(tr, (count, width))
+        source = np.random.RandomState(1)
+        tr.note(f"random numbers stand in for the data of {name}")
+        x = Array(tr, np.round(source.standard_normal((rows, columns)), 6))
+        if name == "make_regression":
+            return x, Array(tr, np.round(source.standard_normal(rows), 6))
+        return x, Array(tr, source.permutation(np.arange(rows) % max(kinds, 1)))
+
+    return call
+
+
+for _name, _features, _classes in (
+    ("make_moons", 2, 2), ("make_circles", 2, 2), ("make_blobs", 2, 3), ("make_classification", 20, 2),
+    ("make_regression", 100, 0),
+):  # fmt: skip
+    HANDLERS[f"sklearn.datasets.{_name}"] = _made(_name, _features, _classes, 100)

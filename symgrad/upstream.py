@@ -1,0 +1,77 @@
+"""Results that are arrays: a number to differentiate, made from the gradient that the user starts with.
+
+Where a script computes ``D = W @ X`` and starts from a given ``dD``, or from ``error = y - out`` without ever writing
+the loss down, what is differentiated is ``sum(D * dD)``: its gradient by D is dD, and dD itself is a given array.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from symgrad.diagnose.naming import claims, is_bare, normal
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Graph, Step
+from symgrad.ops import typed
+
+
+def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
+    """Of the steps that may be what is differentiated the numbers; where there is none, numbers made of the arrays.
+
+    Returns:
+        the run, extended by these, and their steps, the likeliest first.
+    """
+    steps = trace.graph.steps
+    arrays = [False] * len(steps)
+    for i, step in enumerate(steps):
+        arrays[i] = bool(step.shape) or any(arrays[j] for j in step.inputs)
+    plain = [i for i in candidates if not steps[i].shape and arrays[i]]
+    if plain:
+        return trace, plain
+    given = next(_given(trace), None)
+    if given is not None:
+        top, start = given
+        trace, product = _with(trace, "mul", (top, start.step))
+        trace, total = _with(trace, "sum", (product,))
+        return replace(trace, cuts=(*trace.cuts, start.step)), [total]
+    out = []
+    for i in [i for i in candidates if steps[i].shape][:4]:
+        trace, total = _with(trace, "sum", (i,))
+        out.append(total)
+    return trace, out or list(candidates)
+
+
+def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:
+    """(step of a result, the assignment that holds the gradient that the derivation starts with)."""
+    steps = trace.graph.steps
+    held: dict[str, int] = {}
+    latest = -1
+    for b in trace.bindings:
+        bottoms = [held[c.bottom] for c in claims(b.name) if c.bottom in held]
+        if bottoms and steps[bottoms[0]].shape == steps[b.step].shape != ():
+            yield bottoms[0], b
+        elif is_bare(b.name) and latest >= 0 and steps[latest].shape == steps[b.step].shape:
+            yield latest, b
+        if not bottoms and not is_bare(b.name) and steps[b.step].shape:
+            held[normal(b.name)] = b.step
+            if not steps[b.step].is_leaf:
+                latest = b.step
+
+
+def _with(trace: Trace, name: str, inputs: tuple[int, ...]) -> tuple[Trace, int]:
+    """The run with one step more."""
+    import numpy as np
+
+    from symgrad.ops.values import function
+
+    graph = trace.graph
+    params, shape = typed(name, [graph.steps[j].shape for j in inputs], {})
+    values: list[Any] = [np.asarray(trace.values[j], dtype=np.float64) for j in inputs]
+    value = np.asarray(function(name)(*values, **dict(params)))
+    made = Step(f"%{len(graph)}", name, inputs, params, shape)
+    held = value.tolist() if shape else float(value)
+    return (
+        replace(trace, graph=Graph((*graph.steps, made), graph.output, graph.source), values=(*trace.values, held)),
+        len(graph),
+    )
