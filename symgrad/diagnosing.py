@@ -21,13 +21,10 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
-from symgrad.report.moving import moved
 from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
-
-
 #: In a run of more assignments than this, fixes count as verified if they make every result right.
 MANY = 1000
 

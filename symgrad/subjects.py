@@ -15,7 +15,7 @@ from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
 from symgrad.diagnose.subject import Move, Subject, Unit
-from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
@@ -137,7 +137,8 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     out = []
     for unit in unchecked:
         ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
-        if all(i in fine or subject.graph.steps[i].is_const or (subject.graph.steps[i].is_input and i in named) for i in ends):
+        steps = subject.graph.steps
+        if all(i in fine or steps[i].is_const or (steps[i].is_input and i in named) for i in ends):
             fine.add(unit.step)
         else:
             out.append(unit)

@@ -1,7 +1,7 @@
 """What makes a value a claim where its name says nothing: what is done with it.
 
-``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference quotient
-approximates; a function ``df`` or ``f_prime`` that what it returns is the derivative of f. Such evidence is weaker than
+``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference
+quotient approximates; a function ``df`` or ``f_prime`` that what it returns is the derivative of f. Such evidence is weaker than
 a name that spells the derivative out: what it makes wrong is blamed only where a repair explains it.
 """
 
@@ -15,7 +15,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import claims, is_derivation, is_generic, normal, primitives
+from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
 from symgrad.diagnose.subject import BITS, Move, Subject, Unit
 from symgrad.diagnose.vectors import Vec
@@ -42,7 +42,8 @@ def with_results(trace: Trace) -> Trace:
     if trace.error is not None and not trace.graph.steps:
         return trace
     places = _returns(trace.graph.source)
-    if not any(is_derivation(name) for name in places.values()):
+    has_loss = any(is_loss(b.name) for b in trace.bindings)
+    if not any(is_derivation(name) or (is_loss(name) and not has_loss) for name in places.values()):
         return trace
     steps = trace.graph.steps
     bound = {b.step for b in trace.bindings}
@@ -60,7 +61,7 @@ def with_results(trace: Trace) -> Trace:
     derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
         name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
-        if name and normal(name) in derived and i not in bound:
+        if name and i not in bound and (normal(name) in derived or (is_loss(name) and not has_loss)):
             found.append((name, i))
     if not found:
         return trace
@@ -355,7 +356,7 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
 
 
 def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
-    """Names that say nothing, or only "the derivative" -> what they are the derivative of, by what is done with them."""
+    """Names that say nothing, or only "the derivative" -> what they hold, by what is done with them."""
     subject, truth = layout.subject, layout.truth
     out: dict[str, dict[Pair, None]] = {n: dict.fromkeys(pairs) for n, pairs in subject.guessed.items()}
     made = {u.step: u for u in subject.units}
@@ -400,9 +401,10 @@ def scaled(layout: Layout) -> list[Unit]:
     with precision(BITS):
         for m in layout.subject.moves:
             unit, right = made.get(m.source), layout.truth.cotangents.get(m.bottom)
-            if unit is not None and right is not None and not layout.is_forward(m.source):
-                if _is_constant(layout.actual(m.source), right):
-                    out.append(unit)
+            if unit is None or right is None or layout.is_forward(m.source):
+                continue
+            if _is_constant(layout.actual(m.source), right):
+                out.append(unit)
     return out
 
 

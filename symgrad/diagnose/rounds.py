@@ -257,7 +257,7 @@ class Rounds:
             for i, _, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
                 step = self.graph.steps[i]
                 if i in changes:
-                    values[i] = changes[i](get, lambda op, args: apply(op, args), number)
+                    values[i] = changes[i](get, apply, number)
                 elif any(j in values for j in inputs):
                     values[i] = apply(step.op, [get(j) for j in inputs], step.params)
         if not all(r.is_right(get(r.unit.step)) for r in self.results):
@@ -285,11 +285,9 @@ class Rounds:
         while stack:
             i = stack.pop()
             step = self.graph.steps[i]
-            inside = step.span is not None and step.span.line == unit.span.line
-            if step.is_leaf or not inside or (i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i))):
+            if step.is_leaf or step.span is None or step.span.line != unit.span.line or step.span in out:
                 continue
-            assert step.span is not None  # it is inside
-            if step.span in out:
+            if i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i)):
                 continue
             out[step.span] = i
             stack.extend(step.inputs)
@@ -316,7 +314,7 @@ class Rounds:
         """What could stand in a line: what is read in the loop, its neighbours in lists, weights, gradients."""
         count = len(units)
         out: dict[str, _Role] = {}
-        for other, found in operands.items():
+        for found in operands.values():
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
@@ -414,8 +412,9 @@ class Rounds:
             yield Hypothesis(line, span, text, cost, mistake, words, made, parent, slot, instead)
 
     def _at_operand(
-        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role, roles: Sequence[_Role]
-    ) -> Iterator[Hypothesis]:
+        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role,
+        roles: Sequence[_Role],
+    ) -> Iterator[Hypothesis]:  # fmt: skip
         """Another variable, or another number, in one place."""
         place = self.source.operand(span, slot)
         if place is None or (self._only is not None and self._only[0] != place):
@@ -496,7 +495,7 @@ class Rounds:
                     continue
                 parts: dict[int, dict[int, int]] = {}
                 fits = True
-                for span, slot, role in places:
+                for span, slot, _ in places:
                     for r, want in zip(rounds, other.steps, strict=True):
                         if span in r:
                             fits = fits and 0 <= want < r[span]
