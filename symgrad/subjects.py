@@ -32,7 +32,7 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
-    trace = evidence.with_results(trace)
+    trace = evidence.with_results(evidence.tied(trace))
     steps = _losses(trace, loss)
     if any(step.shape for step in trace.graph.steps):
         trace, steps = upstream.numbers(trace, steps)
@@ -102,6 +102,8 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         and last.get(normal(b.name), b.step) == b.step
         and ("[" not in b.name or kept[b.name.split("[", maxsplit=1)[0]] == b.step)
     ]
+    if not wanted:
+        wanted += evidence.shifted_values(trace)[:2]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
@@ -152,13 +154,12 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    trace = evidence.with_results(trace)
+    trace = evidence.with_results(evidence.tied(trace))
     steps = trace.graph.steps
-    open_ = {u.step for u in unchecked}
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
     for b in trace.bindings:
-        if not steps[b.step].is_leaf and b.step not in open_:
+        if not steps[b.step].is_leaf:
             named[normal(b.name)] = b.step
     wanted: dict[int, None] = {}
     for u in unchecked:

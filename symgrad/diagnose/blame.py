@@ -611,7 +611,11 @@ class Walk:
 
     def _overwrites(self, unit: Unit) -> bool:
         """A name of the forward pass, which stands for no derivative, gets another value."""
-        return unit.name in self._forward and not self.reading.pairs(unit.name)
+        if unit.name not in self._forward or self.reading.pairs(unit.name):
+            return False
+        # In the next epoch the same line runs again: that is no other value.
+        spans = (self.graph.steps[i].span for name, i in self.subject.aliases if name == unit.name)
+        return not any(span is not None and span.line == unit.span.line for span in spans)
 
     def _regained(self, unit: Unit) -> Repair:
         """``=`` should be ``+=``."""

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
@@ -73,6 +74,29 @@ def with_results(trace: Trace) -> Trace:
         made.append(b)
     made += [_named(*f, trace) for f in reversed(later)]
     return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(made)))
+
+
+def tied(trace: Trace) -> Trace:
+    """The run in which f(0.8) and df(0.8) are at one x: numbers that are handed to a function called as a derivative
+    are those of the same name and value that its function was given."""
+    first: dict[tuple[str, Any], int] = {}
+    place: dict[int, int] = {}
+    derived = {f.step: is_derivation(f.scope.split("#")[0].rsplit(".", 1)[-1]) for f in trace.leaves if f.scope}
+    for leaf in trace.leaves:
+        value = trace.values[leaf.step]
+        if not isinstance(value, float):
+            continue
+        held = first.setdefault((leaf.name, value), leaf.step)
+        if held != leaf.step and derived.get(held, False) != derived.get(leaf.step, False):
+            place[leaf.step] = held
+    if not place:
+        return trace
+    steps = tuple(replace(s, inputs=tuple(place.get(j, j) for j in s.inputs)) for s in trace.graph.steps)
+    return replace(
+        trace,
+        graph=Graph(steps, trace.graph.output, trace.graph.source),
+        bindings=tuple(replace(b, step=place.get(b.step, b.step)) for b in trace.bindings),
+    )
 
 
 def called(trace: Trace) -> dict[str, str]:
@@ -310,6 +334,11 @@ def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
             sides = {_original(graph, j) for j in graph.steps[top].inputs}
             if any(shifted_by[h][side] for side in sides):
                 yield i, h, sides
+
+
+def shifted_values(trace: Trace) -> list[int]:
+    """The f(x + h) and f(x - h) of difference quotients: what is differentiated, where nothing else says."""
+    return sorted({side for _, _, sides in _quotients(trace) for side in sides if not trace.graph.steps[side].is_leaf})
 
 
 def quotients(trace: Trace) -> set[int]:

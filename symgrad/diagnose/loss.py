@@ -45,7 +45,8 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     """A subject with another upstream gradient than one, if more lines are right with it."""
     found = _walked(subject)
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
-    for seed in others if found is None or found.out.roots or not found.out.right else ():
+    plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
+    for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=_convention(seed))
         walk = _walked(tried)
         if walk is not None and walk.out.right and _explained(walk.out) > most:
