@@ -193,24 +193,22 @@ def test_the_wrong_line_is_found(name: str) -> None:
     assert report.exit_code == 1
 
 
-#: What is not understood, by line.
-OPEN = {
-    "a derivative of nothing here": ("w = 0.7\nloss = w**3\ndw = 3*w**2\nother = w*loss + 4\n", [4]),
-    "a sensitivity that is right once": (
-        "k = 1.2\ny = 2.0\ns = 0.0\nfor n in range(3):\n    s = s + 0.1*(-y**2 - k*y*s)\n    y = y + 0.1*(-k*y**2)\n"
-        "dy = 0.0\n", [5],
-    ),
-}  # fmt: skip
-
-
 def test_what_is_not_recognised_is_said() -> None:
-    report = here(OPEN["a derivative of nothing here"][0])
+    report = here("w = 0.7\nloss = w**3\ndw = 3*w**2\nother = w*loss + 4\n")
     assert report.exit_code == 0
     assert [(u.name, u.span.line) for u in report.unchecked] == [("other", 4)]
     text = report.explain()
     assert "not everything was checked" in text.splitlines()[0]
     assert "not checked: line 4 `other`" in text
     assert [(u["name"], u["line"]) for u in report.to_json()["not_checked"]] == [("other", 4)]
+
+
+def test_what_is_right_in_one_round_only_is_not_praised() -> None:
+    report = here(
+        "k = 1.2\ny = 2.0\ns = 0.0\nfor n in range(3):\n    s = s + 0.1*(-y**2 - k*y*s)\n    y = y + 0.1*(-k*y**2)\n"
+    )
+    assert [(u.name, u.span.line) for u in report.unchecked] == [("s", 5)]
+    assert "s" not in report.confirmed
 
 
 def test_a_stop_is_no_plain_success() -> None:
