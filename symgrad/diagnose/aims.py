@@ -160,7 +160,11 @@ class Aims:
             yield from pairs
             return
         near = self._near(used)
-        fed = [p for p in pairs if any((t, p[1]) in self.truth.along for t in upstream)] or list(pairs)
+        reach = upstream
+        if self.subject.is_shaped:
+            # dh*o*(1 - tanh(c)**2) goes from h to c past a step with a name of its own.
+            reach = upstream | {link.bottom for t in upstream for link in self.truth.links.get(t, ())}
+        fed = [p for p in pairs if any((t, p[1]) in self.truth.along for t in reach)] or list(pairs)
         if len(fed) > 10 * MANY:
             fed = [p for p in fed if p[1] in near] or fed[: 10 * MANY]
         forward = {self.layout.original(i) for i in used}
@@ -177,6 +181,12 @@ class Aims:
             same = bool(place) and index_of(self.subject.names.get(pair[1], "")) == place
             return len({self.layout.original(i) for i in around} & forward), same
 
+        # What is added to a part of a cotangent makes more of the same cotangent.
+        parts = {m.bottom for i in used if (m := self.meaning.get(i)) is not None and m.kind in ("contribution", "sum")}
+        if self.subject.is_shaped and (grown := [p for p in pairs if p[1] in parts]):
+            fed = [*grown, *(p for p in fed if p not in grown)]
+            yield from [*grown, *sorted(fed[len(grown) :], key=nearness, reverse=True)][:NEAREST]
+            return
         yield from sorted(fed, key=nearness, reverse=True)[:NEAREST]
 
     def _near(self, used: Collection[int]) -> dict[int, int]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.match import Known
@@ -25,9 +24,6 @@ from symgrad.diagnose.vectors import Vec, apply, each
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
-
-if TYPE_CHECKING:
-    from symgrad.diagnose.changes import Budget
 
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 
@@ -116,7 +112,6 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
-        self._budget: Budget | None = None
         #: The change that is known already, and only has to be told.
         self.told: Repair | None = None
         self._settled: set[int] = set()
@@ -506,14 +501,13 @@ class Walk:
         context = self._context(unit, target)
         options = repairs(line, context)
         if self.subject.is_shaped and not self.brief:
-            from symgrad.diagnose.changes import Budget, changes
+            from symgrad.diagnose.changes import changes
 
-            self._budget = self._budget or Budget()
 
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            options = sorted([*options, *changes(line, context, ends, bound, self._budget)], key=lambda r: (r.cost, len(r.place.path)))
+            options = sorted([*options, *changes(line, context, ends, bound, self.layout.budget)], key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:

@@ -23,6 +23,7 @@ import numpy as np
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
+from symgrad.diagnose.replay import Budget
 from symgrad.diagnose.shaped import MISFITS, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
@@ -34,8 +35,6 @@ from symgrad.ops.values import function
 
 #: So many steps are computed again for one line, all changes taken together.
 WORK = 20_000
-#: ... and for all lines of one walk.
-WHOLE_WORK = 60_000
 #: In a line of more steps (many rounds of a loop) factors and terms that are not written are not looked for.
 LONG = 150
 #: Factors and terms that are tried, the nearest first.
@@ -200,13 +199,6 @@ class Region:
     def round_of(self, i: int) -> int:
         """In which round of the loop a step was made."""
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
-
-
-@dataclass(slots=True)
-class Budget:
-    """How much may still be computed in one walk."""
-
-    left: int = WHOLE_WORK
 
 
 def changes(
@@ -592,7 +584,8 @@ def _offers(region: Region) -> list[Offer]:
 
     def offer(q: Quantity, value: Callable[[int], Vec] | None = None, series: tuple[str, int] | None = None) -> None:
         key = (q.kind, series, q.vec.shape, q.vec.floats)
-        if key not in seen:
+        itself = q.kind != "forward" and q.vec.same(region.goal)  # to write down the answer is no repair
+        if key not in seen and not itself:
             seen.add(key)
             out.append(Offer(q, value or (lambda i, vec=q.vec: vec), series))  # type: ignore[misc]
 

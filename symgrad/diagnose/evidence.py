@@ -15,6 +15,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from symgrad.diagnose.likely import likely
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
@@ -420,6 +421,10 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                     continue
                 below = layout.graph.ancestors(top)
                 out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+    if subject.is_shaped:
+        for name, found in likely(layout, known).items():
+            if not out.get(name):
+                out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
 
 

@@ -25,6 +25,9 @@ UNWRITTEN = 1.9
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
 
+#: A line of arrays with more steps than this is not searched for changes of two places.
+ROUNDS = 40
+
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
 
@@ -249,12 +252,17 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
             found.extend(_candidates(line, place, have, context))
-        if slots is None:
+        if slots is None and not _is_dear(line, context):
             found.extend(_everywhere(line, context))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
         found = [*(_weighed(line, context, r) for r in found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
+
+
+def _is_dear(line: Line, context: Context) -> bool:
+    """Many rounds of a loop over arrays: there :mod:`changes` looks at all rounds at once."""
+    return context.known.truth.subject.is_shaped and len(line.inside()) > ROUNDS
 
 
 def _weighed(line: Line, context: Context, repair: Repair) -> Repair:
@@ -544,6 +552,8 @@ def differ_by_sign(a: str, b: str) -> bool:
 def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
     """Changes of two sub-expressions, of which the first is a factor known to be written wrongly."""
     out: list[tuple[Repair, ...]] = []
+    if _is_dear(line, context):
+        return out
     known, wanted = context.known, context.goal.vec
     with precision(BITS):
         suspects: list[tuple[int, Repair]] = []

@@ -16,12 +16,20 @@ from symgrad.ops import OPS
 LOOK_AHEAD = 40
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many steps may still be computed again to find out what would put lines of arrays right."""
+
+    left: int = 100_000
+
+
 class Layout:
     """How the steps of a subject hang together: what is found once and used by every walk over it."""
 
     def __init__(self, subject: Subject, truth: Truth) -> None:
         self.subject, self.truth = subject, truth
         self.graph: Graph = subject.graph
+        self.budget = Budget()
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
+from symgrad.diagnose.spelling import Spelling
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.expression import operand_spans
 
@@ -161,6 +162,11 @@ class SourceMap:
         except (SyntaxError, ValueError):
             return False
         return isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
+
+    @cached_property
+    def spelled(self) -> Spelling:
+        """Makes a formula one that the script can run."""
+        return Spelling(self.source)
 
     def text(self, span: Span) -> str:
         """The characters of a span, on one line."""

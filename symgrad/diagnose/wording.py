@@ -150,7 +150,7 @@ class Wording:
             held = self._holder("cotangent", self.subject.loss, top, before)
             if held:
                 seeds[place[top]] = builder.add("input", name=held, shape=graph.steps[top].shape)
-            elif top == self.subject.loss and _is_one(self.truth.cotangents[top]):
+            elif top == self.subject.loss and not graph.steps[top].shape and _is_one(self.truth.cotangents[top]):
                 seeds[place[top]] = builder.const(Fraction(1))
             else:
                 return ""

@@ -167,3 +167,7 @@ def written(name: str) -> str:
 def is_place(name: str) -> bool:
     """The op reads a part of an array: another part may have been meant."""
     return name == "index"
+
+
+#: Functions of derivatives that no library has under one argument, as a person writes them.
+PLAINLY = {"heaviside": "({} > 0)"}

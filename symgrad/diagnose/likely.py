@@ -1,0 +1,73 @@
+"""What a name in code with arrays may be short for: ``db`` for the gradient by ``bias``, ``dws[1]`` for ``weights[1]``.
+
+Where letters do not tell, shapes do: a gradient has the shape of what it is the gradient by, and seldom do two
+parameters have one shape. Nothing here decides what is right; it says what a wrong value was meant to be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import claims, is_bare, is_generic, normal
+from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.subject import Unit
+
+#: How names of gradients begin or end, beyond those that :func:`claims` reads.
+_BEGINNINGS = ("d", "g", "delta", "nabla")
+
+
+def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Names that no step of the forward pass answers to -> the derivative they are likely to hold."""
+    subject, truth = layout.subject, layout.truth
+    leaves = [i for i in truth.leaves if i in truth.cotangents and i in subject.names and i not in subject.frozen]
+    called = {normal(name) for name, _ in subject.aliases}
+    taken = _taken(layout, known)
+    out: dict[str, tuple[tuple[int, int], ...]] = {}
+    for unit in layout.last.values():
+        if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
+            continue
+        free = [i for i in leaves if i not in taken]
+        found = _abbreviated(unit.name, leaves, subject.names)
+        if found < 0:
+            found = _by_shape(unit, free, layout)
+        if found >= 0:
+            out[unit.name] = ((subject.loss, found),)
+    return out
+
+
+def _taken(layout: Layout, known: Known) -> set[int]:
+    """Inputs whose gradients are there, and right."""
+    out: set[int] = set()
+    for unit in layout.last.values():
+        if not layout.is_forward(unit.step):
+            out.update(q.bottom for q in known.right(layout.actual(unit.step)) if q.kind == "cotangent")
+    return out
+
+
+def _abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:
+    """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none."""
+    for claim in claims(name):
+        base, bracket, index = claim.bottom.partition("[")
+        for short in dict.fromkeys((base, base.removesuffix("s"))):
+            if not short:
+                continue
+            found = []
+            for i in leaves:
+                whole, _, place = normal(names[i]).partition("[")
+                if whole.startswith(short) and place == (index if bracket else ""):
+                    found.append(i)
+            if len(found) == 1:
+                return found[0]
+    return -1
+
+
+def _by_shape(unit: Unit, free: Sequence[int], layout: Layout) -> int:
+    """The one input of a result's shape whose gradient is not there yet; -1 if there is none, or several."""
+    plain = normal(unit.name)
+    reads = is_bare(unit.name) or is_generic(unit.name) or plain.startswith(_BEGINNINGS) or "grad" in plain
+    steps = layout.graph.steps
+    if not reads or layout.dependents(unit.step) or not steps[unit.step].shape:
+        return -1
+    fitting = [i for i in free if steps[i].shape == steps[unit.step].shape]
+    return fitting[0] if len(fitting) == 1 else -1
