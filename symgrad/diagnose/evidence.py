@@ -1,7 +1,7 @@
 """What makes a value a claim where its name says nothing: what is done with it.
 
 ``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference
-quotient approximates; a function ``df`` or ``f_prime`` that what it returns is the derivative of f. Such evidence is weaker than
+quotient approximates; a function ``df`` that what it returns is the derivative of f. Such evidence is weaker than
 a name that spells the derivative out: what it makes wrong is blamed only where a repair explains it.
 """
 
@@ -55,14 +55,19 @@ def with_results(trace: Trace) -> Trace:
             children.setdefault(j, []).append(i)
     found: list[tuple[str, int]] = []
     for i, step in enumerate(steps):
-        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
-        if name and is_derivation(name) and i not in bound and all(_sign(steps[k].op) == "-" for k in children.get(i, ())):
+        name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
+        if (
+            name
+            and is_derivation(name)
+            and i not in bound
+            and all(_sign(steps[k].op) == "-" for k in children.get(i, ()))
+        ):
             found.append((name, i))
     # A helper such as dsigmoid, used inside a formula, makes no step of what sigmoid gives.
     named = {name for name, _ in found} | set(called(trace).values())
     derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
-        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
+        name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
         if name and i not in bound and (normal(name) in derived or (is_loss(name) and not has_loss)):
             found.append((name, i))
     if not found:
