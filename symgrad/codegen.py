@@ -568,7 +568,8 @@ class _Writer:
         at = self.total.get(j)
         if at is None or zeros(self.graph, at):
             return self._zeros(self.graph.steps[j].shape)
-        return self.text(at)
+        waiting = f"{self._names[j]} = " if j in self._names else "-"
+        return self._names[j] if any(line.text.startswith(waiting) for line in self.lines) else self.text(at)
 
 
 def _commented(line: Line) -> str:

@@ -411,6 +411,14 @@ def test_by_hand_on_the_command_line() -> None:
     assert "manual (yours)" in wrong.output
 
 
+def test_latex_of_vectors() -> None:
+    lines = check("s = norm(x); x @ A @ y / s", "x=2 A=2x3 y=3").latex().splitlines()
+    assert lines[2] == r"  \mathbf{u}_{1} &= \mathbf{x}^{\top} \mathbf{A} && \in \mathbb{R}^{3} \\"
+    assert lines[3] == r"  u_{2} &= \mathbf{u}_{1}^{\top} \mathbf{y} && \in \mathbb{R} \\"
+    (dx,) = [line for line in lines if line.startswith(r"  \mathrm{d}\mathbf{x}")]
+    assert r"\mathrm{d}s \cdot \frac{\mathbf{x}}{s}" in dx
+
+
 # --- the command line ----------------------------------------------------------------------------------------------
 
 
@@ -439,14 +447,6 @@ def test_json() -> None:
     assert first["witnesses"]["autograd"]["verdicts"] == {"agree": 4}
     (step,) = document["steps"]
     assert (step["name"], step["formula"], step["shape"], step["values"]) == ("f", "W @ x", [2], [17.0, 39.0])
-
-
-def test_shapes_are_for_expressions(tmp_path: Any) -> None:
-    script = tmp_path / "a.py"
-    script.write_text("x = 1.0\n")
-    result = run(str(script), "--shape", "x=2")
-    assert result.exit_code == 2
-    assert "--shape is for expressions" in result.output
 
 
 @pytest.mark.parametrize(

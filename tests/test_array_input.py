@@ -153,6 +153,8 @@ def test_refused(text: str, start: int, end: int, words: tuple[str, ...]) -> Non
     (["W @ x", "--shape", "W=2x2", "--shape", "x=2", "--upstream", "[1]"], ["--upstream has shape (1,)"]),
     (["sum(x)", "--shape", "x=2", "--upstream", "[1]"], ["needs no --upstream"]),
     (["sum(A @ B)", "--shape", "A=300x300", "--shape", "B=300x300"], ["too large to be proven entry by entry"]),
+    (["sum(x)", "--shape", "x=1000x1000"], ["too large to be proven entry by entry"]),
+    (["sum(x + zeros((300, 300)))", "--shape", "x=300"], ["too large to be proven entry by entry"]),
     (["ones(3)", "--shape", "x=3"], ["no variable"]),
     (["sum(x)", "--shape", "x=2", "--manual", "y=x"], ["--manual is for 'y'"]),
     (["sum(x*y)", "--shape", "x=2", "--shape", "y=2", "--manual", "x"], ["write NAME=FORMULA"]),

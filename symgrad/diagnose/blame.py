@@ -181,6 +181,10 @@ class Walk:
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
 
+    def _goes_on(self, unit: Unit) -> bool:
+        """An array that is changed in place next: what it holds by then says nothing."""
+        return self.subject.is_shaped and (unit.name, unit.step) in self.layout.continued
+
     def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
         """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),
         and nothing true as yet. It is judged when it is done, with all that made it."""
@@ -215,7 +219,7 @@ class Walk:
                 self._root(unit)
                 return
             ends = all(self.reading.is_input(q.bottom) for q in flowing)
-            if flowing and ends and self._goes_on(unit) and self._targets(unit):
+            if flowing and ends and self._flows_on(unit) and self._targets(unit):
                 self._root(unit)  # the gradient of a weight: nothing flows on from there
                 return
             matches = flowing
@@ -236,7 +240,7 @@ class Walk:
         elif is_bare(unit.name):
             self._root(unit)
 
-    def _goes_on(self, unit: Unit) -> bool:
+    def _flows_on(self, unit: Unit) -> bool:
         """More is computed from a gradient: another one of the same name."""
         for k in self.layout.dependents(unit.step):
             infix = OPS[self.graph.steps[k].op].infix
@@ -251,7 +255,7 @@ class Walk:
         wrong = 0
         for k, value in self._users(i, self.corrected(i)):
             for unit in self.layout.units_at[k]:
-                if not self.reading.pairs(unit.name) or unit in self.moves:
+                if not self.reading.pairs(unit.name) or unit in self.moves or self._goes_on(unit):
                     continue
                 found = [q for q in self.known.right(value) if q.kind in DERIVATIVES]
                 if self._fits(unit, found) or self.reading.whole(value, unit.name):
@@ -276,7 +280,7 @@ class Walk:
         for k in self.layout.dependents(i)[:6]:
             self.replay.advance(k)
             for user in self.layout.units_at[k]:
-                if not self.reading.pairs(user.name) or user.step == i or user in self.moves:
+                if not self.reading.pairs(user.name) or user.step == i or user in self.moves or self._goes_on(user):
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
                 for target in self.aims.targets(user, line, {i})[:6]:

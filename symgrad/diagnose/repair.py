@@ -26,7 +26,7 @@ UNWRITTEN = 1.9
 MOST_WEIGHED = 32
 
 #: A line of arrays with more steps than this is not searched for changes of two places.
-ROUNDS = 40
+ROUNDS = 12
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300

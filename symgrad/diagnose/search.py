@@ -43,6 +43,8 @@ PLAIN_OF_ARRAYS = 2.0
 DEAR = 3.0
 #: Walks are compared as long as (assignments x walks) stays below this.
 WORK = 6000
+#: ... of arrays, where a walk is dear, and the first one seldom in error.
+WORK_OF_ARRAYS = 250
 #: Pairs of lines are made from so many of the likeliest.
 LIKELIEST = 6
 
@@ -87,16 +89,17 @@ class Search:
         if not answer.left and out.roots and all(r.cost <= plain and r.repairs for r in out.roots):
             return first
         sites = self._sites(wrong)
-        if len(sites) * len(self.layout.subject.units) > WORK:
+        most = WORK_OF_ARRAYS if self.layout.subject.is_shaped else WORK
+        if len(sites) * len(self.layout.subject.units) > most:
             sites = sorted(lines)
-        if len(sites) * len(self.layout.subject.units) > WORK:
+        if len(sites) * len(self.layout.subject.units) > most:
             return first
         singles = [(line, self._suspect({line})) for line in sites]
         best = min((answer, *(a for _, a in singles)), key=_rank)
         if best.left or best.cost > DEAR:
             likely = [line for line, a in sorted(singles, key=lambda s: _rank(s[1])) if a.walk.out.roots]
             chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
-            if len(chosen) <= 2 * LIKELIEST:
+            if len(chosen) <= (LIKELIEST // 2 if self.layout.subject.is_shaped else 2 * LIKELIEST):
                 pairs = [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
                 best = min((best, *pairs), key=_rank)
         return best.walk

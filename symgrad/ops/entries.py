@@ -27,10 +27,9 @@ from symgrad.ops.gathering import TOTAL
 from symgrad.ops.reductions import fold
 from symgrad.ops.tensor import ObjectMath, TensorOp, objects
 
-#: A graph of more single numbers than this is refused.
-MOST = 200_000
-
-_TOO_LARGE = f"these arrays are too large to be proven entry by entry: more than {MOST} numbers"
+#: A function of more single numbers than this is refused; so is a reverse pass of :data:`REVERSE` times as many.
+MOST = 50_000
+REVERSE = 8
 
 #: Of two equal numbers: what a comparison says.
 _REFLEXIVE = {name: name in ("eq", "le", "ge") for name in COMPARISONS}
@@ -135,6 +134,12 @@ class Entry:
         return self._of("neg", self)
 
 
+def too_large() -> SymgradError:
+    """The refusal of what comes to too many single numbers."""
+    message = f"these arrays are too large to be proven entry by entry: more than {MOST} numbers"
+    return SymgradError(message, hint="check the formula at smaller shapes")
+
+
 class EntryMath(ObjectMath):
     """The namespace ``m`` of rules, over arrays of entries.
 
@@ -147,6 +152,7 @@ class EntryMath(ObjectMath):
         super().__init__(self._caller, self.make)
         self.builder = GraphBuilder(source=source)
         self.gathered = gathered
+        self.most = MOST * REVERSE if gathered else MOST
         self.origin: list[int] = []
         self.owner = 0
         self._balls: list[Any] = []
@@ -178,12 +184,21 @@ class EntryMath(ObjectMath):
         inputs = tuple(self.make(o).step() for o in operands)
         if op.name in COMPARISONS and inputs[0] == inputs[1]:
             return self.make(int(_REFLEXIVE[op.name]))
-        if len(self.builder.steps) > MOST:
-            raise SymgradError(_TOO_LARGE, hint="check the formula at smaller shapes")
+        self.room(1)
         return Entry(self, self.builder.add(op.name, inputs))
+
+    def room(self, count: int) -> None:
+        """Refuse to become too large.
+
+        Raises:
+            SymgradError: with so many numbers more it would be.
+        """
+        if len(self.builder.steps) + count > self.most:
+            raise too_large()
 
     def added(self, terms: Sequence[int]) -> int:
         """The sum of steps; zeros are left out."""
+        self.room(len(terms))
         steps = self.builder.steps
         kept = [i for i in terms if not (steps[i].is_const and steps[i].value == 0)]
         if not kept:
@@ -296,6 +311,7 @@ def _positions(value: Any, shape: tuple[int, ...]) -> Any:
 
 def _inputs(math: EntryMath, step: Step, values: Any) -> Any:
     out = np.empty(step.shape, dtype=object)
+    math.room(out.size)
     exact = np.asarray(values, dtype=object).reshape(-1)
     for flat in range(out.size):
         index = math.builder.add("input", name=step.name + bracket(flat, step.shape), span=step.span)

@@ -46,8 +46,11 @@ def count(x: Any, axis: Axes) -> int:
 
 
 def restored(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:
-    """``g``, which has the shape of a reduction of ``x``, with length 1 for each axis summed over."""
-    return g if keepdims else m.reshape(g, shape=reduced(shape_of(x), axis, True))
+    """``g``, which has the shape of a reduction of ``x``, so that it stands beside ``x``: length 1 where it was summed.
+
+    A single number stands beside anything as it is.
+    """
+    return g if keepdims or not shape_of(g) else m.reshape(g, shape=reduced(shape_of(x), axis, True))
 
 
 def _spread(m: Any, g: Any, x: Any, axis: Axes, keepdims: bool) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from symgrad.graph import Graph, Step
 from symgrad.naming import display_names
 from symgrad.ops import OPS, TensorOp
+from symgrad.ops.shapes import operand
 from symgrad.report.arrays import ArrayReport, Shape
 from symgrad.report.latex import ATOM, LIMIT, compose, number, symbol
 
@@ -119,6 +120,10 @@ def _composed(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tupl
     text, strength = compose(graph, i, done)
     arrays = sum(1 for j in step.inputs if graph.steps[j].shape)
     op = OPS[step.op]
+    if not op.elementwise and op.infix is not None and len(graph.steps[step.inputs[0]].shape) == 1:
+        # A vector on the left of a product of matrices is a row.
+        right = _within(done[step.inputs[1]], op.infix.right)
+        return op.latex.format(f"{operand(done[step.inputs[0]][0])}^{{\\top}}", right), op.infix.precedence
     if arrays == 2 and op.elementwise and op.infix is not None and _TIMES in op.latex:
         needs = (op.infix.left, op.infix.right)
         left, right = (_within(done[j], need) for j, need in zip(step.inputs, needs, strict=True))

@@ -19,7 +19,7 @@ from symgrad.judge import DISAGREE, UNDEFINED
 from symgrad.judging import digits
 from symgrad.naming import display_names
 from symgrad.ops import Formula, Shape
-from symgrad.ops.entries import bracket
+from symgrad.ops.entries import MOST, bracket, too_large
 from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness
 from symgrad.report.model import Finding
 from symgrad.shaped.judging import Computed, Proofs, Runner, entry_name, proven, refused, worst
@@ -107,6 +107,8 @@ def check_arrays(
     )
     used = function.loss.ancestors(function.loss.output)
     wanted = [i for i, s in enumerate(function.loss.steps) if s.is_input and (used[i] or i in function.wrt)]
+    if sum(math.prod(function.loss.steps[i].shape) for i in wanted) > MOST:
+        raise too_large()
     first: SymgradError | None = None
     for point in points(function.loss, wanted, {**literals, **seeded}, fmt):
         try:

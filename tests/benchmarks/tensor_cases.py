@@ -107,7 +107,7 @@ def single(case: TensorCase, edit: Edit, source: str) -> tuple[TensorMutant, Out
         return Raising(case, (edit,), source, found.line, found.message) if found.line else None
     if not isinstance(found, tuple) or not _counts(case, found):
         return None
-    if edit.text == "pass":
+    if edit.text == "pass" or edit.operator == "return-in-loop":
         edit = replace(edit, instead=_binders(case, edit))
     return TensorMutant(case, (edit,), source, near_all(found[0], expected(case)[0])), found
 
@@ -132,6 +132,8 @@ def _binders(case: TensorCase, edit: Edit) -> tuple[int, ...]:
             case ast.AugAssign(target=target):
                 targets = [target]
             case ast.Expr(value=ast.Call(func=ast.Attribute(attr="at"), args=[target, *_])):
+                targets = [target]
+            case ast.Return(value=ast.Name() as target) if node.lineno == edit.line:
                 targets = [target]
             case _:
                 continue

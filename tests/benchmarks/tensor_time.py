@@ -78,7 +78,7 @@ def plain(hidden: int, steps: int, runs: int = 5) -> float:
 
 
 def _run(code: str, limit: float, *arguments: str, text: str = "") -> list[float]:
-    """What a process prints, as numbers; nothing where it was cut off."""
+    """What a process prints, as numbers; nothing where it was cut off, or failed, which is printed."""
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, *arguments],
@@ -91,7 +91,7 @@ def _run(code: str, limit: float, *arguments: str, text: str = "") -> list[float
     except subprocess.TimeoutExpired:
         return []
     if done.returncode:
-        print(done.stderr.strip().splitlines()[-1][:200])
+        print(f"failed: {done.stderr.strip().splitlines()[-1][:200]}")
         return []
     return [float(x) for x in done.stdout.split()]
 
@@ -109,7 +109,10 @@ def whole(hidden: int, steps: int, limit: float) -> float | None:
     try:
         begin = time.perf_counter()
         command = [sys.executable, "-m", "symgrad", str(path), "--timeout", str(limit)]
-        subprocess.run(command, capture_output=True, timeout=limit, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+        if done.returncode != 1:  # there are two mistakes in it
+            print(f"exit code {done.returncode}: {done.stderr.strip()[:200]}")
+            return None
         return time.perf_counter() - begin
     except subprocess.TimeoutExpired:
         return None
@@ -118,7 +121,7 @@ def whole(hidden: int, steps: int, limit: float) -> float | None:
 
 
 def _seconds(value: float | None, limit: float) -> str:
-    return f"{value:8.2f} s" if value is not None else f"> {limit:6.0f} s"
+    return f"{value:8.2f} s" if value is not None else f"over {limit:.0f} s, or failed"
 
 
 def main(limit: float = 300.0) -> int:
