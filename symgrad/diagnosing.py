@@ -11,7 +11,7 @@ from typing import Any
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
-from symgrad.diagnose.naming import LOSS_NAMES, claims, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.errors import SymgradError, did_you_mean
@@ -21,13 +21,10 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, GradientReport, Report, Unchecked
-from symgrad.report.moving import moved
 from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
-
-
 #: In a run of more assignments than this, fixes count as verified if they make every result right.
 MANY = 1000
 
@@ -277,7 +274,7 @@ def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
         right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
         blames = [b for b in more.blames if b.step in explicit]
         told = {other.loss} if right or blames else set()
-        done = {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
+        done = told | {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
         found = replace(
             found,
             blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
@@ -401,7 +398,12 @@ def _script_report(
     # A name of the forward pass is no derivative that was worked out, unless it says that it is one (dw in epochs).
     forward_names = {name for name, _ in subject.aliases}
     plain = {normal(name) for name in forward_names}
-    wrong |= {name for name in forward_names if not any(c.bottom in plain for c in claims(name))}
+    moving = {u.name for u in subject.units if u.step in {m.source for m in subject.moves}}
+    wrong |= {
+        name
+        for name in forward_names - moving
+        if not is_bare(name) and not any(c.bottom in plain for c in claims(name))
+    }
     wrong |= {u.name for u in diagnosis.unchecked}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)

@@ -15,7 +15,7 @@ from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
 from symgrad.diagnose.subject import Move, Subject, Unit
-from symgrad.errors import SymgradError, Unsupported, did_you_mean
+from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
@@ -32,9 +32,12 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
-    trace = evidence.with_results(trace)
+    trace = evidence.with_results(evidence.tied(trace))
     steps = _losses(trace, loss)
     if any(step.shape for step in trace.graph.steps):
+        if trace.backward_calls and loss is None:
+            # A twin in torch may stand beside the pass by hand, and have a loss of its own.
+            steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
     found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
@@ -102,6 +105,8 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         and last.get(normal(b.name), b.step) == b.step
         and ("[" not in b.name or kept[b.name.split("[", maxsplit=1)[0]] == b.step)
     ]
+    if not wanted:
+        wanted += evidence.shifted_values(trace)[:2]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
@@ -137,7 +142,8 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     out = []
     for unit in unchecked:
         ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
-        if all(i in fine or subject.graph.steps[i].is_const or (subject.graph.steps[i].is_input and i in named) for i in ends):
+        steps = subject.graph.steps
+        if all(i in fine or steps[i].is_const or (steps[i].is_input and i in named) for i in ends):
             fine.add(unit.step)
         else:
             out.append(unit)
@@ -153,13 +159,12 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
         return []  # its steps are not those of the run: names that are one array are told apart
-    trace = evidence.with_results(trace)
+    trace = evidence.with_results(evidence.tied(trace))
     steps = trace.graph.steps
-    open_ = {u.step for u in unchecked}
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
     for b in trace.bindings:
-        if not steps[b.step].is_leaf and b.step not in open_:
+        if not steps[b.step].is_leaf:
             named[normal(b.name)] = b.step
     wanted: dict[int, None] = {}
     for u in unchecked:

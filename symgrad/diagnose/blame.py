@@ -219,7 +219,7 @@ class Walk:
                 self._root(unit)
                 return
             ends = all(self.reading.is_input(q.bottom) for q in flowing)
-            if flowing and ends and self._goes_on(unit) and self._targets(unit):
+            if flowing and ends and self._flows_on(unit) and self._targets(unit):
                 self._root(unit)  # the gradient of a weight: nothing flows on from there
                 return
             matches = flowing
@@ -240,13 +240,15 @@ class Walk:
         elif is_bare(unit.name):
             self._root(unit)
 
-    def _goes_on(self, unit: Unit) -> bool:
+    def _flows_on(self, unit: Unit) -> bool:
         """More is computed from a gradient: another one of the same name."""
-        return any(
-            user.name == unit.name and user not in self.moves
-            for k in self.layout.dependents(unit.step)
-            for user in self.layout.units_at[k]
-        )
+        for k in self.layout.dependents(unit.step):
+            infix = OPS[self.graph.steps[k].op].infix
+            added = infix is not None and infix.symbol == "+" and unit.step in self.graph.steps[k].inputs
+            for user in self.layout.units_at[k]:
+                if user.name == unit.name and not user.augmented and not added and user not in self.moves:
+                    return True
+        return False
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
@@ -607,7 +609,11 @@ class Walk:
 
     def _overwrites(self, unit: Unit) -> bool:
         """A name of the forward pass, which stands for no derivative, gets another value."""
-        return unit.name in self._forward and not self.reading.pairs(unit.name)
+        if unit.name not in self._forward or self.reading.pairs(unit.name):
+            return False
+        # In the next epoch the same line runs again: that is no other value.
+        spans = (self.graph.steps[i].span for name, i in self.subject.aliases if name == unit.name)
+        return not any(span is not None and span.line == unit.span.line for span in spans)
 
     def _regained(self, unit: Unit) -> Repair:
         """``=`` should be ``+=``."""

@@ -306,7 +306,9 @@ def _reshaped(goal: Shaped) -> tuple[Make, Repair]:
     """The right numbers in another shape."""
 
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        return lifted(value).reshaped(goal.shape) if lifted(value).arrays[0].size else value
+        found = lifted(value)
+        fits = all(a.size in (1, math.prod(goal.shape)) for a in found.arrays)
+        return found.reshaped(goal.shape) if fits else value
 
     how = ", ".join(map(str, goal.shape)) if len(goal.shape) > 1 else str(goal.shape[0] if goal.shape else ())
     return make, _repair(

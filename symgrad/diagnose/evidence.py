@@ -1,7 +1,7 @@
 """What makes a value a claim where its name says nothing: what is done with it.
 
-``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference quotient
-approximates; a function ``df`` or ``f_prime`` that what it returns is the derivative of f. Such evidence is weaker than
+``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference
+quotient approximates; a function ``df`` that what it returns is the derivative of f. Such evidence is weaker than
 a name that spells the derivative out: what it makes wrong is blamed only where a repair explains it.
 """
 
@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from symgrad.diagnose.likely import likely
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import claims, is_derivation, is_generic, normal, primitives
+from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
 from symgrad.diagnose.subject import BITS, Move, Subject, Unit
 from symgrad.diagnose.vectors import Vec
@@ -43,7 +44,8 @@ def with_results(trace: Trace) -> Trace:
     if trace.error is not None and not trace.graph.steps:
         return trace
     places = _returns(trace.graph.source)
-    if not any(is_derivation(name) for name in places.values()):
+    has_loss = any(is_loss(b.name) for b in trace.bindings)
+    if not any(is_derivation(name) or (is_loss(name) and not has_loss) for name in places.values()):
         return trace
     steps = trace.graph.steps
     bound = {b.step for b in trace.bindings}
@@ -53,14 +55,20 @@ def with_results(trace: Trace) -> Trace:
             children.setdefault(j, []).append(i)
     found: list[tuple[str, int]] = []
     for i, step in enumerate(steps):
-        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
-        if name and is_derivation(name) and i not in bound and all(_sign(steps[k].op) == "-" for k in children.get(i, ())):
+        name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
+        if (
+            name
+            and is_derivation(name)
+            and i not in bound
+            and all(_sign(steps[k].op) == "-" for k in children.get(i, ()))
+        ):
             found.append((name, i))
-    named = {name for name in places.values() if is_derivation(name)} | {b.name for b in trace.bindings}
+    # A helper such as dsigmoid, used inside a formula, makes no step of what sigmoid gives.
+    named = {name for name, _ in found} | set(called(trace).values())
     derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
-        name = places.get(_key(step.span)) if step.span is not None and not step.is_leaf else None
-        if name and normal(name) in derived and i not in bound:
+        name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
+        if name and i not in bound and (normal(name) in derived or (is_loss(name) and not has_loss)):
             found.append((name, i))
     if not found:
         return trace
@@ -72,6 +80,29 @@ def with_results(trace: Trace) -> Trace:
         made.append(b)
     made += [_named(*f, trace) for f in reversed(later)]
     return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(made)))
+
+
+def tied(trace: Trace) -> Trace:
+    """The run in which f(0.8) and df(0.8) are at one x: numbers that are handed to a function called as a derivative
+    are those of the same name and value that its function was given."""
+    first: dict[tuple[str, Any], int] = {}
+    place: dict[int, int] = {}
+    derived = {f.step: is_derivation(f.scope.split("#")[0].rsplit(".", 1)[-1]) for f in trace.leaves if f.scope}
+    for leaf in trace.leaves:
+        value = trace.values[leaf.step]
+        if not isinstance(value, float):
+            continue
+        held = first.setdefault((leaf.name, value), leaf.step)
+        if held != leaf.step and derived.get(held, False) != derived.get(leaf.step, False):
+            place[leaf.step] = held
+    if not place:
+        return trace
+    steps = tuple(replace(s, inputs=tuple(place.get(j, j) for j in s.inputs)) for s in trace.graph.steps)
+    return replace(
+        trace,
+        graph=Graph(steps, trace.graph.output, trace.graph.source),
+        bindings=tuple(replace(b, step=place.get(b.step, b.step)) for b in trace.bindings),
+    )
 
 
 def called(trace: Trace) -> dict[str, str]:
@@ -311,6 +342,11 @@ def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
                 yield i, h, sides
 
 
+def shifted_values(trace: Trace) -> list[int]:
+    """The f(x + h) and f(x - h) of difference quotients: what is differentiated, where nothing else says."""
+    return sorted({side for _, _, sides in _quotients(trace) for side in sides if not trace.graph.steps[side].is_leaf})
+
+
 def quotients(trace: Trace) -> set[int]:
     """The steps that are difference quotients, and so nothing that is differentiated."""
     return {i for i, _, _ in _quotients(trace)}
@@ -355,7 +391,7 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
 
 
 def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
-    """Names that say nothing, or only "the derivative" -> what they are the derivative of, by what is done with them."""
+    """Names that say nothing, or only "the derivative" -> what they hold, by what is done with them."""
     subject, truth = layout.subject, layout.truth
     out: dict[str, dict[Pair, None]] = {n: dict.fromkeys(pairs) for n, pairs in subject.guessed.items()}
     made = {u.step: u for u in subject.units}
@@ -404,9 +440,10 @@ def scaled(layout: Layout) -> list[Unit]:
     with precision(BITS):
         for m in layout.subject.moves:
             unit, right = made.get(m.source), layout.truth.cotangents.get(m.bottom)
-            if unit is not None and right is not None and not layout.is_forward(m.source):
-                if _is_constant(layout.actual(m.source), right):
-                    out.append(unit)
+            if unit is None or right is None or layout.is_forward(m.source):
+                continue
+            if _is_constant(layout.actual(m.source), right):
+                out.append(unit)
     return out
 
 

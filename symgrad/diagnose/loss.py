@@ -45,11 +45,11 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     """A subject with another upstream gradient than one, if more lines are right with it."""
     found = _walked(subject)
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
-    for seed in others if found is None or found.out.roots or not found.out.right else ():
+    plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
+    for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=_convention(seed))
         walk = _walked(tried)
-        told = walk is not None and (walk.out.right or any(r.repairs for r in walk.out.roots))
-        if walk is not None and told and _explained(walk.out) > most:
+        if walk is not None and walk.out.right and _explained(walk.out) > most:
             best, most = tried, _explained(walk.out)
     return best
 
@@ -95,7 +95,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         name = named[n]
         prior = (
-            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - late * n - 6 * _beyond(subject, everything, {u.name for u in out.right})
+            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - late * n
+            - 6 * _beyond(subject, everything, {u.name for u in out.right})
         )
         if not (out.right or out.inherited or out.roots or steps):
             prior -= 1000  # nothing in the script is about this step

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -24,7 +23,31 @@ from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Unit
-from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, constant
+from symgrad.diagnose.typed import (
+    FORMS,
+    Change,
+    close,
+    entry,
+    is_in,
+    is_sum,
+    itself,
+    kept,
+    made,
+    operated,
+    run_op,
+    second,
+    shifted,
+    squared,
+    times,
+    with_factor,
+    with_form,
+    with_number,
+    with_step,
+    with_steps,
+    with_term,
+    written,
+)
+from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -38,12 +61,6 @@ FIRST = 6
 WORK = 3_000_000
 #: The random point that changes are tried at.
 POINT = 1
-
-Get = Callable[[int], Any]
-Run = Callable[[str, Sequence[Any]], Any]
-Number = Callable[[Fraction], Any]
-#: What a step becomes, from the values of other steps: in floats or in vectors alike.
-Change = Callable[[Get, Run, Number], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +133,15 @@ class Rounds:
         self._feeding = sorted(layout.feeding((*feeding, *rounds)))
         #: The one change that is asked for again, in all rounds: its place and text.
         self._only: tuple[Span, str] | None = None
-        self._seen: dict[tuple[int, ...], tuple[dict[int, list[dict[Span, int]]], dict[int, list[tuple[Span, int, _Role]]]]] = {}
+        self._seen: dict[
+            tuple[int, ...], tuple[dict[int, list[dict[Span, int]]], dict[int, list[tuple[Span, int, _Role]]]]
+        ] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
         for name, step in self.subject.aliases:
             self._names.setdefault(step, []).append(name)
-            if (entry := _entry(name)) is not None:
-                self._entries[entry] = step
+            if (place := entry(name)) is not None:
+                self._entries[place] = step
 
     # --- the lines ----------------------------------------------------------------------------------------------
 
@@ -139,7 +158,7 @@ class Rounds:
                 out.setdefault(unit.line, []).append(unit)
         return {
             line: units for line, units in out.items()
-            if len(units) >= LEAST and len({(u.span, u.name if u.augmented else "") for u in units}) == 1
+            if len(units) >= LEAST and len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
             and units[0].span.line == units[0].span.end_line
         }  # fmt: skip
 
@@ -211,7 +230,7 @@ class Rounds:
             change = changes.get(i)
             try:
                 if change is not None:
-                    value[i] = change(get, _run, number)
+                    value[i] = change(get, run_op, number)
                 elif any(dirty[j] for j in inputs):
                     value[i] = run(*[value[j] for j in inputs])
                 else:
@@ -226,8 +245,8 @@ class Rounds:
         begin = h.at[0][0]
         units = self._units_between(begin, end)
         value = self._values(h, end)
-        before = sum(_is_in(self._base[i], truths) for i in units)
-        return sum(_is_in(value[i], truths) for i in units) > before
+        before = sum(is_in(self._base[i], truths) for i in units)
+        return sum(is_in(value[i], truths) for i in units) > before
 
     @cached_property
     def _unit_steps(self) -> list[int]:
@@ -239,7 +258,7 @@ class Rounds:
 
     def _right(self, h: Hypothesis) -> bool:
         value = self._values(h, len(self._base))
-        return all(any(_close(value[r.unit.step], right.floats[POINT]) for right in r.rights) for r in self.results)
+        return all(any(close(value[r.unit.step], right.floats[POINT]) for right in r.rights) for r in self.results)
 
     def _confirmed(self, h: Hypothesis) -> Found | None:
         """The same in balls and at every point."""
@@ -257,7 +276,7 @@ class Rounds:
             for i, _, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
                 step = self.graph.steps[i]
                 if i in changes:
-                    values[i] = changes[i](get, lambda op, args: apply(op, args), number)
+                    values[i] = changes[i](get, apply, number)
                 elif any(j in values for j in inputs):
                     values[i] = apply(step.op, [get(j) for j in inputs], step.params)
         if not all(r.is_right(get(r.unit.step)) for r in self.results):
@@ -285,11 +304,9 @@ class Rounds:
         while stack:
             i = stack.pop()
             step = self.graph.steps[i]
-            inside = step.span is not None and step.span.line == unit.span.line
-            if step.is_leaf or not inside or (i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i))):
+            if step.is_leaf or step.span is None or step.span.line != unit.span.line or step.span in out:
                 continue
-            assert step.span is not None  # it is inside
-            if step.span in out:
+            if i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i)):
                 continue
             out[step.span] = i
             stack.extend(step.inputs)
@@ -307,7 +324,9 @@ class Rounds:
                 if place is None or place.line != place.end_line:
                     continue
                 steps = tuple(
-                    self.graph.steps[r[span]].inputs[slot] if span in r and slot < len(self.graph.steps[r[span]].inputs) else -1
+                    self.graph.steps[r[span]].inputs[slot]
+                    if span in r and slot < len(self.graph.steps[r[span]].inputs)
+                    else -1
                     for r in rounds
                 )
                 yield span, slot, _Role(self.source.text(place), steps)
@@ -316,15 +335,22 @@ class Rounds:
         """What could stand in a line: what is read in the loop, its neighbours in lists, weights, gradients."""
         count = len(units)
         out: dict[str, _Role] = {}
-        for other, found in operands.items():
+        for found in operands.values():
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
         for name, step in self.subject.aliases:
-            if "[" not in name and self._is_single(name):
-                out.setdefault(name, _Role(name, (step,) * count))
+            if "[" in name or name in out:
+                continue
+            if self._is_single(name):
+                out[name] = _Role(name, (step,) * count)
+            else:
+                # What a loop over the data has at hand: its latest value.
+                held = tuple(self._latest(name, u.step) for u in units)
+                if min(held) >= 0:
+                    out[name] = _Role(name, held)
         for name, mine in self.layout.by_name.items():
             if "[" in name or " " in name or name in out:
                 continue
@@ -333,6 +359,19 @@ class Rounds:
             if held[-1] >= 0:
                 out[name] = _Role(name, held)
         return list(out.values())
+
+    def _latest(self, name: str, before: int) -> int:
+        """The forward step that a name stands for where a step is made; -1 if there is none yet."""
+        steps = self._by_alias[name]
+        n = bisect_left(steps, before)
+        return steps[n - 1] if n else -1
+
+    @cached_property
+    def _by_alias(self) -> dict[str, list[int]]:
+        out: dict[str, set[int]] = {}
+        for name, step in self.subject.aliases:
+            out.setdefault(name, set()).add(step)
+        return {name: sorted(steps) for name, steps in out.items()}
 
     def _is_single(self, name: str) -> bool:
         return len(self._counts[name]) == 1
@@ -355,8 +394,8 @@ class Rounds:
         base = node.value.id
         places: list[tuple[str, int] | None] = []
         for i in role.steps:
-            found = [e for e in map(_entry, self._names.get(self.layout.original(i), ())) if e is not None]
-            found += [e for e in map(_entry, self._names.get(i, ())) if e is not None]
+            found = [e for e in map(entry, self._names.get(self.layout.original(i), ())) if e is not None]
+            found += [e for e in map(entry, self._names.get(i, ())) if e is not None]
             places.append(next((e for e in found if e[0] == base), None))
         if any(p is None for p in places):
             return
@@ -364,7 +403,7 @@ class Rounds:
             for by in (0, -1, 1, -2, 2):
                 steps = tuple(self._entries.get((other, p[1] + by), -1) for p in places if p is not None)
                 if (other, by) != (base, 0) and any(s >= 0 for s in steps):
-                    yield _Role(f"{other}[{_shifted(node.slice, by)}]", steps)
+                    yield _Role(f"{other}[{shifted(node.slice, by)}]", steps)
 
     def _of_line(
         self,
@@ -394,8 +433,9 @@ class Rounds:
             yield Hypothesis(line, span, text, cost, mistake, words, made, parent, slot, instead)
 
     def _at_operand(
-        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role, roles: Sequence[_Role]
-    ) -> Iterator[Hypothesis]:
+        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role,
+        roles: Sequence[_Role],
+    ) -> Iterator[Hypothesis]:  # fmt: skip
         """Another variable, or another number, in one place."""
         place = self.source.operand(span, slot)
         if place is None or (self._only is not None and self._only[0] != place):
@@ -406,18 +446,16 @@ class Rounds:
             value = step.value
             if isinstance(value, Fraction):
                 for number in (value + 1, value - 1, value * 2, value / 2, -value):
-                    at = ((r[span], _with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
+                    at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words = "is another number than belongs here"
-                    yield from self._hypothesis(line, place, _number(number), 1.02, "scale", words, at, parent, slot)
+                    yield from self._hypothesis(line, place, written(number), 1.02, "scale", words, at, parent, slot)
             return
         if self._is_accumulator(rounds, span, slot):
             return
         if self.source.text(place).replace("_", "").isalnum() or "[" in role.text:
-            at = ((r[span], _squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
+            at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
-            yield from self._hypothesis(
-                line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot
-            )
+            yield from self._hypothesis(line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot)
         for other in roles:
             if other.text == role.text or self._is_other(other.text):
                 continue
@@ -454,7 +492,7 @@ class Rounds:
             if want >= r[span]:
                 return None
             changed = changed or self._base[want] != self._base[have]
-            at.append((r[span], _with_step(self.graph.steps[r[span]], slot, want)))
+            at.append((r[span], with_step(self.graph.steps[r[span]], slot, want)))
         return at if changed else None
 
     def _everywhere(
@@ -476,14 +514,14 @@ class Rounds:
                     continue
                 parts: dict[int, dict[int, int]] = {}
                 fits = True
-                for span, slot, role in places:
+                for span, slot, _ in places:
                     for r, want in zip(rounds, other.steps, strict=True):
                         if span in r:
                             fits = fits and 0 <= want < r[span]
                             parts.setdefault(r[span], {})[slot] = want
                 if not fits:
                     continue
-                at = ((i, _with_steps(self.graph.steps[i], by)) for i, by in sorted(parts.items()))
+                at = ((i, with_steps(self.graph.steps[i], by)) for i, by in sorted(parts.items()))
                 place, spelled = self.source.respelled(spans, other.text, whole)
                 mistake, words = self._swapped(places[0][2].steps[0], other)
                 if spelled:
@@ -508,26 +546,26 @@ class Rounds:
             # What is added is what may be changed; the sum itself is the statement's.
             place = self.source.operand(span, 1)
             inner = self.source.text(place) if place is not None else ""
-            value = _second
+            value = second
         else:
-            place, inner, value = span, text, _itself
-        plain = f"({inner})" if _is_sum(inner) else inner
-        at = ((i, _made(s, value, lambda x, one: -x)) for i, s in steps)
+            place, inner, value = span, text, itself
+        plain = f"({inner})" if is_sum(inner) else inner
+        at = ((i, made(s, value, lambda x, one: -x)) for i, s in steps)
         yield from self._hypothesis(line, place, f"-{plain}", 0.9, "sign", "has the wrong sign", at, parent, -1)
         for factor in (Fraction(2), Fraction(1, 2)):
-            at = ((i, _made(s, value, _times(factor))) for i, s in steps)
+            at = ((i, made(s, value, times(factor))) for i, s in steps)
             spelled = f"{factor}*{plain}" if factor > 1 else f"{plain}/2"
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         if infix is not None and infix.prefix and infix.symbol:
             operand = self.source.operand(span, 0)
-            at = ((i, _kept(s, 0)) for i, s in steps)
+            at = ((i, kept(s, 0)) for i, s in steps)
             spelled = self.source.text(operand) if operand is not None else ""
             yield from self._hypothesis(line, span, spelled, 0.85, "sign", "has a minus sign too many", at, parent, -1)
         if infix is not None and not infix.prefix and infix.symbol and not augmented and len(first.inputs) == 2:
             for slot in (0, 1):
                 operand = self.source.operand(span, slot)
-                at = ((i, _kept(s, slot)) for i, s in steps)
+                at = ((i, kept(s, slot)) for i, s in steps)
                 if operand is None or (slot == 1 and infix.symbol in ("/", "-", "**")):
                     continue
                 dropped = self.graph.steps[first.inputs[1 - slot]]
@@ -547,18 +585,18 @@ class Rounds:
             if len(usable) < len(steps) - 1 or any(self.graph.steps[want[i]].is_const for i, _ in usable):
                 continue
             if whole or (infix is not None and infix.symbol in ("*", "/")):
-                at = ((i, _with_factor(s, value, want[i])) for i, s in usable)
+                at = ((i, with_factor(s, value, want[i])) for i, s in usable)
                 words = "leaves out a factor"
                 yield from self._hypothesis(
                     line, place, f"{plain}*{role.text}", 1.35, "missing-factor", words, at, parent, -1
                 )
-                for form, make in _FORMS:
-                    at = ((i, _with_form(s, value, want[i], make)) for i, s in usable)
+                for form, make in FORMS:
+                    at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.6, "missing-factor", words, at, parent, -1)
             if whole:
                 for sign in ("+", "-"):
-                    at = ((i, _with_term(s, value, want[i], sign)) for i, s in usable)
+                    at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)
                     cost = 1.5 if not self.layout.is_forward(want[usable[0][0]]) else 2.0
                     words = "leaves out a term"
                     yield from self._hypothesis(
@@ -574,17 +612,17 @@ class Rounds:
         if other is None or left is None or right is None:
             return
         texts = [self.source.text(left), self.source.text(right)]
-        second = f"({texts[1]})" if other == "-" and _is_sum(texts[1]) else texts[1]
+        second = f"({texts[1]})" if other == "-" and is_sum(texts[1]) else texts[1]
         space = " " if symbol in "+-" else ""
-        at = ((i, _operated(s, other)) for i, s in steps)
+        at = ((i, operated(s, other)) for i, s in steps)
         mistake = "sign" if symbol in "+-" else "wrong-formula"
         words = "applies another operation than belongs here"
         yield from self._hypothesis(
             line, span, f"{texts[0]}{space}{other}{space}{second}", 1.0, mistake, words, at, parent, -1
         )
         if symbol in "-/":
-            at = ((i, _operated(s, symbol, swap=True)) for i, s in steps)
-            first = f"({texts[0]})" if _is_sum(texts[0]) else texts[0]
+            at = ((i, operated(s, symbol, swap=True)) for i, s in steps)
+            first = f"({texts[0]})" if is_sum(texts[0]) else texts[0]
             words = "has its two operands the wrong way round"
             yield from self._hypothesis(
                 line, span, f"{texts[1]}{space}{symbol}{space}{first}", 1.15, "wrong-formula", words, at, parent, -1
@@ -601,7 +639,7 @@ class Rounds:
             n = bisect_left(mine, u.step)
             before = mine[n - 1] if n else -1
             if before >= 0:
-                at.append((u.step, _with_term(self.graph.steps[u.step], _itself, before, "+")))
+                at.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
         words = "throws away what was accumulated before"
         yield from self._hypothesis(
             line, first.span, f"{first.name} + {self.source.text(first.span)}", 0.0, "lost-accumulation", words, at,
@@ -611,146 +649,18 @@ class Rounds:
     def _swapped(self, found: int, role: _Role) -> tuple[str, str]:
         """The kind of mistake where one variable stands for another."""
         a, b = self.layout.original(found), self.layout.original(role.steps[0]) if role.steps[0] >= 0 else -1
-        links = self.layout.truth.links
-        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
-        if b >= 0 and near and self.layout.is_forward(a):
-            return "input-for-output", "uses the input where the output belongs"
         steps = self.graph.steps
         names = [self.layout.variable(i) for i in (a, b)] if b >= 0 else ["", ""]
         listed = role.text.split("[", maxsplit=1)[0] if "[" in role.text else ""
-        own = any(e is not None and e[0] == listed for e in map(_entry, self._names.get(a, ())))
+        own = any(e is not None and e[0] == listed for e in map(entry, self._names.get(a, ())))
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
+        links = self.layout.truth.links
+        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
+        if b >= 0 and near and self.layout.is_forward(a):
+            first = any(link.top == b for link in links.get(b, ()) if link.bottom == a)
+            words = "uses the input where the output belongs" if first else "uses the output where the input belongs"
+            return "input-for-output", words
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:
             return "wrong-time-step", "is the value of another step in time"
         return "wrong-variable", "is another variable than belongs here"
-
-
-#: Derivatives of the common activations, by their output: what is forgotten.
-_FORMS: tuple[tuple[str, Callable[[Any, Number], Any]], ...] = (
-    ("(1 - {0}**2)", lambda x, one: one(Fraction(1)) - x * x),
-    ("{0}*(1 - {0})", lambda x, one: x * (one(Fraction(1)) - x)),
-)
-
-
-def _itself(step: Any, get: Get, run: Run) -> Any:
-    return run(step.op, [get(j) for j in step.inputs])
-
-
-def _second(step: Any, get: Get, run: Run) -> Any:  # noqa: ARG001
-    return get(step.inputs[1])
-
-
-def _finish(step: Any, value: Callable[..., Any], made: Any, get: Get, run: Run) -> Any:
-    """The line's value with what is added changed, where it is an accumulation."""
-    return run(step.op, [get(step.inputs[0]), made]) if value is _second else made
-
-
-def _made(step: Any, value: Callable[..., Any], make: Callable[[Any, Number], Any]) -> Change:
-    return lambda get, run, one: _finish(step, value, make(value(step, get, run), one), get, run)
-
-
-def _times(factor: Fraction) -> Callable[[Any, Number], Any]:
-    return lambda x, one: x * one(factor)
-
-
-def _kept(step: Any, slot: int) -> Change:
-    return lambda get, run, one: get(step.inputs[slot])
-
-
-def _with_step(step: Any, slot: int, want: int) -> Change:
-    return lambda get, run, one: run(step.op, [get(want if n == slot else j) for n, j in enumerate(step.inputs)])
-
-
-def _with_steps(step: Any, by: Mapping[int, int]) -> Change:
-    return lambda get, run, one: run(step.op, [get(by.get(n, j)) for n, j in enumerate(step.inputs)])
-
-
-def _with_number(step: Any, slot: int, want: Fraction) -> Change:
-    return lambda get, run, one: run(
-        step.op, [one(want) if n == slot else get(j) for n, j in enumerate(step.inputs)]
-    )
-
-
-def _squared(step: Any, slot: int) -> Change:
-    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
-        return run(step.op, [get(j) * get(j) if n == slot else get(j) for n, j in enumerate(step.inputs)])
-
-    return change
-
-
-def _with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
-    return lambda get, run, one: _finish(step, value, value(step, get, run) * get(want), get, run)
-
-
-def _with_form(step: Any, value: Callable[..., Any], want: int, make: Callable[[Any, Number], Any]) -> Change:
-    return lambda get, run, one: _finish(step, value, value(step, get, run) * make(get(want), one), get, run)
-
-
-def _with_term(step: Any, value: Callable[..., Any], want: int, sign: str) -> Change:
-    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
-        have = value(step, get, run)
-        return _finish(step, value, have + get(want) if sign == "+" else have - get(want), get, run)
-
-    return change
-
-
-def _operated(step: Any, symbol: str, *, swap: bool = False) -> Change:
-    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
-        a, b = (get(j) for j in (reversed(step.inputs) if swap else step.inputs))
-        if symbol == "+":
-            return a + b
-        if symbol == "-":
-            return a - b
-        return a * b if symbol == "*" else a / b
-
-    return change
-
-
-def _run(op: str, args: Sequence[float]) -> float:
-    return float(scalar(op)(*args))
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b)) + 1e-300
-
-
-def _is_in(x: float, truths: Sequence[float]) -> bool:
-    """A value is among some, given in order."""
-    if not math.isfinite(x) or x == 0:
-        return False
-    near = abs(x) * TOLERANCE
-    n = bisect_left(truths, x - near)
-    return n < len(truths) and truths[n] <= x + near
-
-
-def _entry(name: str) -> tuple[str, int] | None:
-    """``hs`` and 3 for ``hs[3]``."""
-    match = re.fullmatch(r"([\w.]+)\[(-?\d+)\]", name)
-    return (match[1], int(match[2])) if match else None
-
-
-def _shifted(index: ast.expr, by: int) -> str:
-    """An index some places on: ``t`` for ``t+1``."""
-    if isinstance(index, ast.BinOp) and isinstance(index.op, ast.Add | ast.Sub) and isinstance(index.right, ast.Constant):
-        value = index.right.value
-        if isinstance(value, int):
-            by += value if isinstance(index.op, ast.Add) else -value
-            index = index.left
-    if isinstance(index, ast.Constant) and isinstance(index.value, int):
-        return str(index.value + by)
-    text = ast.unparse(index)
-    return text if by == 0 else f"{text}+{by}" if by > 0 else f"{text}-{-by}"
-
-
-def _number(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else repr(float(value))
-
-
-def _is_sum(text: str) -> bool:
-    depth = 0
-    for n, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and c in "+-" and n > 0:
-            return True
-    return text.startswith("-")

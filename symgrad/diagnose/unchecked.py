@@ -7,6 +7,7 @@ difference quotient is a check and no derivation.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 
@@ -116,4 +117,4 @@ def _is_numeric(walk: Walk, unit: Unit) -> bool:
 
 def _near(a: Vec, b: Vec) -> bool:
     pairs = list(zip(a.floats, b.floats, strict=True))
-    return all(x == x and y == y and abs(x - y) <= NEAR * max(abs(x), abs(y)) for x, y in pairs)
+    return all(math.isfinite(x) and math.isfinite(y) and abs(x - y) <= NEAR * max(abs(x), abs(y)) for x, y in pairs)
