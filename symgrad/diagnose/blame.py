@@ -116,7 +116,7 @@ class Walk:
         self.told: Repair | None = None
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
-        self._seen: dict[tuple[int, int, int], int] = {}
+        self._seen: dict[tuple[int, int, int, str], int] = {}
         self._held: dict[tuple[str, int, int], int] = {}
 
     def run(self) -> Verdicts:
@@ -154,7 +154,8 @@ class Walk:
         whole = next((q for q in agree if q.kind in ("cotangent", "tangent")), None) or self.reading.whole(vec, name)
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
-            if final and self.reading.is_parameter(unit):
+            ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
+            if ends and self.reading.is_parameter(unit):
                 self._root(unit, [turned])
             else:
                 self._settle(unit, replace(turned, vec=vec))
@@ -280,7 +281,9 @@ class Walk:
         for k in self.layout.dependents(i)[:6]:
             self.replay.advance(k)
             for user in self.layout.units_at[k]:
-                if not self.reading.pairs(user.name) or user.step == i or user in self.moves or self._is_changed_next(user):
+                if not self.reading.pairs(user.name) or user.step == i:
+                    continue
+                if user in self.moves or self._is_changed_next(user):
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
                 for target in self.aims.targets(user, line, {i})[:6]:
@@ -511,7 +514,8 @@ class Walk:
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            options = sorted([*options, *changes(line, context, ends, bound, self.layout.budget)], key=lambda r: (r.cost, len(r.place.path)))
+            options += changes(line, context, ends, bound, self.layout.budget)
+            options.sort(key=lambda r: (r.cost, len(r.place.path)))
         return options
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
@@ -706,5 +710,6 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
     return None
 
 
-def _key(unit: Unit) -> tuple[int, int, int]:
-    return (unit.span.line, unit.span.column, unit.span.end_column)
+def _key(unit: Unit) -> tuple[int, int, int, str]:
+    """A place in the text; where one call gives several names, of each."""
+    return (unit.span.line, unit.span.column, unit.span.end_column, unit.name.split("[", maxsplit=1)[0])

@@ -65,6 +65,11 @@ def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMa
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )
+    wanted = root.target.vec
+    if root.found.shape != wanted.shape and not root.found.is_zero and root.found.alike(wanted):
+        code = mistake = "wrong-shape"
+        message = f"{root.unit.name} has the right entries in another shape: {root.found.shape} for {wanted.shape}"
+        expected = ""
     if root.found.is_zero and subject.graph.steps[root.unit.step].is_leaf:
         code = mistake = "never-assigned"
         message = f"{root.unit.name} is never given its value: it is still zero where it is used"

@@ -159,7 +159,9 @@ class Wording:
         except SymgradError:
             return ""
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
-        return expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+        text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+        # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
+        return "" if "#" in text else text
 
     def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
         """The steps that some steps are made of, down to named ones; empty where there are too many."""
@@ -265,7 +267,9 @@ class Wording:
         except SymgradError:
             return ""
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
-        return expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+        text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+        # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
+        return "" if "#" in text else text
 
 
 def _is_one(vec: object) -> bool:

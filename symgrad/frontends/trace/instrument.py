@@ -413,7 +413,8 @@ class _Rewriter(ast.NodeTransformer):
     def _gradients(self, display: ast.Dict) -> ast.expr:
         for n, (key, value) in enumerate(zip(display.keys, display.values, strict=True)):
             made = self.expr(value)
-            if isinstance(key, ast.Constant) and isinstance(key.value, str) and isinstance(value, ast.BinOp | ast.UnaryOp):
+            worked_out = isinstance(value, ast.BinOp | ast.UnaryOp)
+            if worked_out and isinstance(key, ast.Constant) and isinstance(key.value, str):
                 name = key.value if key.value.isidentifier() else "..."
                 made = self.bound(self.site(f'grads["{name}"]', value, value.lineno, value), made, value)
             display.values[n] = made
