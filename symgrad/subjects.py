@@ -242,7 +242,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 # here on under this name is no derivative of the loss.
                 dead.add(normal(b.name))
                 beyond.add(b.step)
-        # else: after the loss a plain new name for a forward value (h = hs[t]) claims nothing
+        elif graph.steps[b.step].shape:
+            # After the loss a plain new name for a forward value (x, = ctx.saved_tensors) claims nothing itself; grad_x
+            # may be meant by it all the same.
+            aliases.append((b.name, b.step))
         latest[b.name] = b.step
     point = _point(trace, graph)
     if point is None:

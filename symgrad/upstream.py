@@ -27,18 +27,14 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
     for i, step in enumerate(steps):
         arrays[i] = bool(step.shape) or any(arrays[j] for j in step.inputs)
     plain = [i for i in candidates if not steps[i].shape and arrays[i]]
-    # The loss of a twin in torch knows nothing of what the pass by hand keeps.
-    twin = bool(plain) and bool(trace.backward_calls)
-    if plain and not twin:
+    if plain:
         return trace, plain
     given = next(_given(trace), None)
     if given is not None:
         top, start = given
         trace, product = _with(trace, "mul", (top, start.step))
         trace, total = _with(trace, "sum", (product,))
-        return replace(trace, cuts=(*trace.cuts, start.step)), [*plain, total]
-    if plain:
-        return trace, plain
+        return replace(trace, cuts=(*trace.cuts, start.step)), [total]
     out = []
     for i in [i for i in candidates if steps[i].shape][:4]:
         trace, total = _with(trace, "sum", (i,))
