@@ -25,7 +25,6 @@ VERDICTS: dict[str, list[tuple[set[int], set[str]]]] = {
 #: What is not diagnosed like this yet, and why.
 OPEN = {
     "softmax_cross_entropy.py": "the right line is called off by a constant factor",
-    "vanilla_rnn.py": "the loss of the twin in torch is taken for the loss; it takes a minute",
 }
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
