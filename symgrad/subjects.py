@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -14,11 +15,16 @@ from symgrad.copies import told_apart
 from symgrad.diagnose import evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
+
+
+#: How an item of a dictionary is read.
+_ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
 def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
@@ -247,6 +253,9 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             # may be meant by it all the same.
             aliases.append((b.name, b.step))
         latest[b.name] = b.step
+    for i, name in _read_as(graph, forward, names).items():
+        names[i] = name
+        aliases.insert(0, (name, i))
     point = _point(trace, graph)
     if point is None:
         return None
@@ -259,6 +268,23 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         called=evidence.called(trace),
         frozen=_still(trace, graph, point, units),
     )  # fmt: skip
+
+
+def _read_as(graph: Graph, forward: Sequence[bool], names: Mapping[int, str]) -> dict[int, str]:
+    """Arrays that were put straight into a dictionary, by how they are read: ``params["W1"]``."""
+    nameless = {i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i] and i not in names}
+    if not nameless:
+        return {}
+    source = SourceMap(graph.source)
+    out: dict[int, str] = {}
+    for i, step in enumerate(graph.steps):
+        for slot, j in enumerate(step.inputs):
+            if j in nameless and j not in out and forward[i]:
+                where = source.operand(step.span, slot)
+                text = source.text(where).replace("'", '"') if where is not None else ""
+                if _ITEM.fullmatch(text):
+                    out[j] = text
+    return out
 
 
 def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:

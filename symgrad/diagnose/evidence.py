@@ -257,6 +257,8 @@ def _move(
     if free[at] or graph.steps[at].is_leaf:
         return None
     source = _source(graph, at, inner, bound)
+    if source >= 0 and graph.steps[source].shape != graph.steps[before].shape:
+        source = at if at in bound and graph.steps[at].shape == graph.steps[before].shape else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
 
 

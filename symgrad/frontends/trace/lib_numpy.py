@@ -477,6 +477,37 @@ for _name in ("standard_normal", "normal", "uniform", "random", "integers"):
     HANDLERS[f"numpy.random.Generator.{_name}"] = _generates(_name)
 
 
+@traced("numpy.random.RandomState")
+def _state(tr: Tracer, seed: Any = None) -> Any:
+    """A generator of its own; a second one takes the place of the first, whose later draws are then other numbers."""
+    tr.__dict__["numpy_state"] = np.random.RandomState(0 if seed is None else int(seed))
+    return Facade(tr, "numpy.random.mtrand.RandomState")
+
+
+def _stateful(name: str) -> Callable[..., Any]:
+    """The same draw as from NumPy's one generator, from the one that was made last."""
+    run = HANDLERS[f"numpy.random.{name}"]
+
+    def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
+        held = tr.__dict__.get("numpy_random")
+        tr.__dict__["numpy_random"] = tr.__dict__["numpy_state"]
+        try:
+            return run(tr, *args, **kwargs)
+        finally:
+            if held is None:
+                del tr.__dict__["numpy_random"]
+            else:
+                tr.__dict__["numpy_random"] = held
+
+    return call
+
+
+for _name in (
+    "rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint", "permutation", "choice",
+):  # fmt: skip
+    HANDLERS[f"numpy.random.mtrand.RandomState.{_name}"] = _stateful(_name)
+
+
 @traced("numpy.random.seed")
 def _seed(tr: Tracer, seed: Any = 0) -> None:
     tr.__dict__["numpy_random"] = np.random.RandomState(int(seed or 0))
