@@ -22,7 +22,6 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.ops import OPS
 
-
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 

@@ -503,7 +503,8 @@ def _stateful(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint", "permutation", "choice",
+    "rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint", "permutation",
+    "choice",
 ):  # fmt: skip
     HANDLERS[f"numpy.random.mtrand.RandomState.{_name}"] = _stateful(_name)
 
