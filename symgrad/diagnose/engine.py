@@ -142,9 +142,12 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     unlike any derivative, is no mistake if every result that it feeds is right. And where every result is the negative
     of the true one, that is a convention.
     """
+    layout = walk.layout
+    if walk.subject.is_shaped:
+        # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
+        roots = [r for r in roots if not _is_as_named(r, walk)]
     if not finals or not roots:
         return roots, ""
-    layout = walk.layout
     wrong = [r for r in finals if not r.is_right(r.actual)]
     results = {r.unit.step for r in finals}
     # What feeds no result that has a name is judged by its own value.
@@ -177,6 +180,11 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _is_as_named(root: Root, walk: Walk) -> bool:
+    actual = walk.layout.actual(root.unit.step)
+    return not actual.is_zero and any(actual.same(right) for right in walk.reading.rights(root.unit.name))
 
 
 def _ascends(subject: Subject) -> bool:
