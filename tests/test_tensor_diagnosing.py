@@ -102,7 +102,8 @@ def test_correct_passes_are_not_blamed(path: Path) -> None:
 @pytest.mark.parametrize("source", [MLP, RNN], ids=["mlp", "rnn"])
 def test_these_too_are_right(source: str) -> None:
     report = check_source(source, sandbox=False)
-    assert report.ok and len(report.confirmed) >= 7, report.explain()
+    assert report.ok, report.explain()
+    assert len(report.confirmed) >= 7, report.explain()
 
 
 #: (correct, wrong, kind of mistake, fix)
