@@ -262,7 +262,13 @@ def check_work(
 def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
     """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
     the other results: a Jacobian has several, and a second derivative is the first one's."""
-    subject = work.choose(trace)
+    try:
+        subject = work.choose(trace)
+    except SymgradError:
+        if trace.error is not None:
+            # Nothing is a function of anything since the script stopped first: that is what there is to say.
+            raise trace.error.exception(work.source) from None
+        raise
     found = diagnose(subject)
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:

@@ -9,6 +9,7 @@ import pytest
 
 from symgrad.diagnose.shaped import Shaped, run
 from symgrad.diagnosing import check_source
+from symgrad.errors import SymgradError
 from symgrad.ops import OPS
 from symgrad.ops.slips import around, slips
 from symgrad.ops.tensor import typed
@@ -179,6 +180,14 @@ dX = {dX}
     assert check_source(source.format(dX="W.T @ dD"), sandbox=False).ok
     (found,) = [f for f in check_source(source.format(dX="W.T @ dD * 2"), sandbox=False).findings if f.root]
     assert (found.line, found.mistake) == (7, "scale")
+
+
+def test_arrays_that_do_not_fit_are_what_is_said_first() -> None:
+    source = "import numpy as np\nx = np.ones(3)\ny = x @ np.ones(4)\n"
+    with pytest.raises(SymgradError, match=r"\(3,\) and \(4,\)") as caught:
+        check_source(source, sandbox=False)
+    assert caught.value.span is not None
+    assert caught.value.span.line == 3
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import pairwise
 from operator import add, itemgetter, mul, sub, truediv
 from typing import Any
 
@@ -43,7 +42,7 @@ MOST_OFFERS = 60
 TIE = 0.1
 #: What a change of sign or scale costs at least.
 SCALES = 0.9
-#: Series of this many and more are no variables of their own.
+#: The name of an entry of a list.
 _SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
 
 #: (step, operand); -1 for the step's own value.
@@ -649,8 +648,3 @@ def _series(region: Region) -> Iterator[tuple[Quantity, Callable[[int], Vec], tu
                 return vec if vec is not None else first - first
 
             yield Quantity("forward", -1, known[0], first), value, (stem, offset)
-
-
-def rounds(steps: Sequence[int], root: int) -> list[int]:
-    """Where the rounds of a loop end, from the assignments of one name in order."""
-    return [a for a, b in pairwise(sorted({*steps, root})) if a < b] + [root]

@@ -19,7 +19,7 @@ from symgrad.ops import OPS, Op, TensorOp
 from symgrad.ops.base import Rule
 from symgrad.ops.floats import COMPARISONS
 from symgrad.ops.tensor import ShapeError, typed
-from symgrad.ops.values import NUMERIC, function, number
+from symgrad.ops.values import NUMERIC, function
 
 #: What is left of a sum after rounding, relative to its terms.
 CANCELLED = 1e-13
@@ -150,11 +150,6 @@ class Shaped(Vec):
 def lifted(vec: Vec) -> Shaped:
     """A number at each point as arrays without axes."""
     return vec if isinstance(vec, Shaped) else Shaped(vec.floats)
-
-
-def full(value: Fraction | str, shape: Shape, points: int) -> Shaped:
-    array = np.full(shape, number(value))
-    return Shaped([array] * points)
 
 
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:

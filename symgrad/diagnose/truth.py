@@ -81,7 +81,6 @@ class Truth:
         self.reverse: Backward = backward(subject.graph, self.leaves, "accurate")
         found = self._run(points)
         seed = constant(subject.seed, self.points)
-        self._at: list[Vec] = []
         with precision(BITS):
             self.cotangents = {i: found[c] * seed for i, c in self.reverse.cotangents.items()}
             self._elementary: dict[int, list[Link]] = {}

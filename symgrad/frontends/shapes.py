@@ -86,11 +86,6 @@ def _checked(shape: Shape, error: Callable[[str], SymgradError]) -> Shape:
     return shape
 
 
-def has_array(texts: Sequence[str]) -> bool:
-    """Whether some value is written in brackets."""
-    return any(re.search(r"=\s*\[", t) for t in texts)
-
-
 def read_values(texts: Sequence[str], file: str = "--at") -> dict[str, Literal | str]:
     """``["W=[[1,2],[3,4]],x=pi/4"]``: arrays as they are, other values as text.
 
