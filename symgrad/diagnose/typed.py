@@ -47,8 +47,20 @@ def times(factor: Fraction) -> Callable[[Any, Number], Any]:
     return lambda x, one: x * one(factor)
 
 
+def plus(term: Fraction) -> Callable[[Any, Number], Any]:
+    return lambda x, one: x + one(term)
+
+
 def kept(step: Any, slot: int) -> Change:
     return lambda get, run, one: get(step.inputs[slot])
+
+
+def to_number(value: Fraction) -> Change:
+    return lambda get, run, one: one(value)
+
+
+def to_step(want: int) -> Change:
+    return lambda get, run, one: get(want)
 
 
 def with_step(step: Any, slot: int, want: int) -> Change:
