@@ -45,6 +45,8 @@ EDITS, MORE_EDITS = 60_000, 150_000
 WORK = 3_000_000
 #: How many mistakes are looked for together, and how many partial answers are kept; of one line at most ``PER_LINE``.
 MOST, KEPT, PER_LINE = 3, 48, 6
+#: So many changes that explain a part are offered for the rest to be looked for in another way.
+BEGINNINGS = 6
 #: So many answers are confirmed, the cheapest first.
 CONFIRMED = 8
 
@@ -53,10 +55,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Changes that make all results right together, and what the changed steps then hold."""
+    """Changes that make all results right together, or more of the assignments.
+
+    Attributes:
+        values: what the changed steps hold then; ``all_values`` of what is computed from them as well.
+    """
 
     hypotheses: tuple[Hypothesis, ...]
     values: Mapping[int, Vec]
+    all_values: Mapping[int, Vec]
 
     def repair(self, n: int, layout: Layout) -> Repair:
         """Change number ``n``, as the other repairs are given: of the first round."""
@@ -111,6 +118,7 @@ class Explain:
         self.lines = self.hypotheses.lines()
         self._options: list[Hypothesis] = []
         self._partials: list[_Partial] = []
+        self._first_partials: list[_Partial] = []
 
     @property
     def has_loop(self) -> bool:
@@ -139,6 +147,7 @@ class Explain:
             return self._in_long_loops()
         self._options = list(self.hypotheses.all(self.lines))
         self._partials, whole = self._extended([_Partial((), 0, 0)])
+        self._first_partials = self._partials
         return self._confirmed_of(whole)
 
     def together(self) -> list[Explanation]:
@@ -148,6 +157,15 @@ class Explain:
             if found := self._confirmed_of(whole):
                 return found
         return []
+
+    def beginnings(self) -> list[Explanation]:
+        """Single changes after which more is right than before: the best, one for each line."""
+        out: dict[int, Explanation] = {}
+        for p in self._first_partials:
+            line = p.hypotheses[0].line
+            if line not in out:
+                out[line] = self._explanation(p.hypotheses)
+        return list(out.values())[:BEGINNINGS]
 
     def _confirmed_of(self, whole: Sequence[_Partial]) -> list[Explanation]:
         found = (self._confirmed(p.hypotheses) for p in sorted(whole, key=lambda p: p.cost)[: 4 * CONFIRMED])
@@ -272,6 +290,11 @@ class Explain:
 
     def _confirmed(self, some: Sequence[Hypothesis]) -> Explanation | None:
         """The same in balls and at every point."""
+        found = self._explanation(some)
+        right = all(r.is_right(found.all_values.get(r.unit.step) or r.actual) for r in self.results)
+        return found if right else None
+
+    def _explanation(self, some: Sequence[Hypothesis]) -> Explanation:
         values: dict[int, Vec] = {}
         changes = {i: change for h in some for i, change in h.at}
         points = self.layout.truth.points
@@ -289,9 +312,7 @@ class Explain:
                     values[i] = changes[i](get, apply, number)
                 elif any(j in values for j in inputs):
                     values[i] = apply(step.op, [get(j) for j in inputs], step.params)
-        if not all(r.is_right(get(r.unit.step)) for r in self.results):
-            return None
-        return Explanation(tuple(some), {i: values[i] for i in sorted(changes)})
+        return Explanation(tuple(some), {i: values[i] for i in sorted(changes)}, values)
 
     # --- long loops ---------------------------------------------------------------------------------------------
 

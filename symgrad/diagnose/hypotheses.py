@@ -36,6 +36,7 @@ from symgrad.diagnose.typed import (
     times,
     to_number,
     to_step,
+    with_divisor,
     with_factor,
     with_form,
     with_number,
@@ -49,6 +50,9 @@ from symgrad.ops import OPS
 
 #: A place in the text where something is computed: line and column.
 At: TypeAlias = tuple[int, int]
+
+#: So many numbers of the forward pass are tried as factors.
+MOST_NUMBERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,14 @@ class Hypotheses:
             elif self.graph.steps[units[0].step].is_leaf:
                 yield from self._of_number(at, units, operands)
         self._only = None
+
+    @cached_property
+    def _numbers(self) -> list[Fraction]:
+        """The numbers of the forward pass, by which something may be off."""
+        steps = self.graph.steps
+        found = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
+        plain = (abs(v) for v in found if isinstance(v, Fraction))
+        return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
 
     # --- what could be written ----------------------------------------------------------------------------------
 
@@ -451,6 +463,11 @@ class Hypotheses:
             spelled = f"{factor}*{plain}" if factor > 1 else f"{plain}/2"
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
+        for number in self._numbers if whole else ():
+            for factor, spelled in ((number, f"{written(number)}*{plain}"), (1 / number, f"{plain}/{written(number)}")):
+                at = ((i, made(s, value, times(factor))) for i, s in steps)
+                words = "is off by a constant factor"
+                yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)
         if infix is not None and infix.prefix and infix.symbol:
             operand = self.source.operand(span, 0)
             at = ((i, kept(s, 0)) for i, s in steps)
@@ -484,6 +501,10 @@ class Hypotheses:
                 words = "leaves out a factor"
                 yield from self._hypothesis(
                     line, place, f"{plain}*{role.text}", 1.35, "missing-factor", words, at, parent, -1
+                )
+                at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
+                yield from self._hypothesis(
+                    line, place, f"{plain}/{role.text}", 1.5, "missing-factor", words, at, parent, -1
                 )
                 for form, make in FORMS:
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)

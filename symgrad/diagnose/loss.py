@@ -16,7 +16,6 @@ from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.updates import updates
 
-
 #: What speaks for a reading under which every line is right.
 FLAWLESS = 6.0
 

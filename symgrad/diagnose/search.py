@@ -109,6 +109,8 @@ class Search:
             if explain is not None and not told and not explain.is_long:
                 best = min((best, *(self._answer(self._told(e)) for e in explain.together())), key=_rank)
             if best.left or best.cost > DEAR + PER_LINE:
+                if explain is not None and not explain.is_long:
+                    best = min((best, *(self._answer(self._told(e, None)) for e in explain.beginnings())), key=_rank)
                 best = min((best, *self._pairs(singles, lines)), key=_rank)
         return best.walk
 
@@ -120,10 +122,10 @@ class Search:
             return []
         return [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
 
-    def _told(self, explanation: Explanation) -> Walk:
-        """The walk in which some changes to the text are made, and are its roots."""
+    def _told(self, explanation: Explanation, suspects: Collection[int] | None = ()) -> Walk:
+        """The walk in which some changes to the text are made, and are its roots; with ``None`` it looks for more."""
         layout = self.layout
-        walk = Walk(layout, self.known, self.reading, (), moves=self.moves)
+        walk = Walk(layout, self.known, self.reading, suspects, moves=self.moves)
         for i, vec in explanation.values.items():
             walk.replay.override(i, vec)
         walk.run()

@@ -86,6 +86,10 @@ def with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * get(want), get, run)
 
 
+def with_divisor(step: Any, value: Callable[..., Any], want: int) -> Change:
+    return lambda get, run, one: finish(step, value, value(step, get, run) / get(want), get, run)
+
+
 def with_form(step: Any, value: Callable[..., Any], want: int, make: Callable[[Any, Number], Any]) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * make(get(want), one), get, run)
 
