@@ -234,13 +234,21 @@ class Explain:
 
     @cached_property
     def _wanted(self) -> dict[int, list[float]]:
-        """What assignments should hold by their names."""
+        """What assignments should hold by their names: parts of it as well, where more is to come."""
         out: dict[int, list[float]] = {}
+        truth, loss = self.layout.truth, self.subject.loss
         for unit in self.subject.units:
             pairs = self.reading.pairs(unit.name)
-            final = self.layout.last[unit.name] is unit
-            if pairs and final and len(pairs) <= MANY:
-                out[unit.step] = [v.floats[POINT] for v in self.reading.rights(unit.name)]
+            if not pairs or len(pairs) > MANY:
+                continue
+            rights = self.reading.rights(unit.name)
+            if self.layout.last[unit.name] is not unit:
+                if any(top != loss for top, _ in pairs) or (self.reading.is_topless(unit.name) and len(pairs) > 1):
+                    continue
+                for _, bottom in pairs:
+                    rights += truth.sums(bottom)
+                    rights += [flow for (_, b), flow in truth.along.items() if b == bottom]
+            out[unit.step] = [v.floats[POINT] for v in rights]
         return out
 
     @cached_property

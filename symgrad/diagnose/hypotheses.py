@@ -369,6 +369,7 @@ class Hypotheses:
             if swaps is not None:
                 mistake, words = self._swapped(node, other)
                 cost = 1.0 if self.layout.is_forward(node) == self.layout.is_forward(other.steps[0]) else 1.3
+                cost += 0.5 * (other.steps[0] == self.subject.loss)
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
@@ -500,16 +501,16 @@ class Hypotheses:
                 at = ((i, with_factor(s, value, want[i])) for i, s in usable)
                 words = "leaves out a factor"
                 yield from self._hypothesis(
-                    line, place, f"{plain}*{role.text}", 1.35, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}*{role.text}", 1.1, "missing-factor", words, at, parent, -1
                 )
                 at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
                 yield from self._hypothesis(
-                    line, place, f"{plain}/{role.text}", 1.5, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}/{role.text}", 1.3, "missing-factor", words, at, parent, -1
                 )
                 for form, make in FORMS:
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
-                    yield from self._hypothesis(line, place, spelled, 1.6, "missing-factor", words, at, parent, -1)
+                    yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
             if whole:
                 for sign in ("+", "-"):
                     at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)

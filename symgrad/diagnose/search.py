@@ -29,7 +29,7 @@ from symgrad.errors import InternalError, Span
 PER_LINE = 1.0
 PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
-PER_PLAIN_DOUBT = 2.3
+PER_PLAIN_DOUBT = 3.0
 PER_RESULT = 3.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
 TRUE = 0.5
@@ -164,6 +164,9 @@ class Search:
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
+        # A change that makes a line something else than its name says.
+        blamed = _lines(walk)
+        doubts += PER_DOUBT * len({u.line for u in out.misnamed if u.line in blamed})
         return Answer(
             walk,
             left,
