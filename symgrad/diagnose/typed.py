@@ -59,6 +59,14 @@ def to_number(value: Fraction) -> Change:
     return lambda get, run, one: one(value)
 
 
+def to_product(value: Fraction, want: int) -> Change:
+    return lambda get, run, one: one(value) * get(want)
+
+
+def to_quotient(value: Fraction, want: int) -> Change:
+    return lambda get, run, one: one(value) / get(want)
+
+
 def to_step(want: int) -> Change:
     return lambda get, run, one: get(want)
 
