@@ -41,6 +41,7 @@ from symgrad.diagnose.typed import (
     with_divisor,
     with_factor,
     with_form,
+    with_made,
     with_number,
     with_step,
     with_steps,
@@ -409,6 +410,13 @@ class Hypotheses:
             at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot)
+        if self.layout.is_forward(node):
+            for form, make in FORMS:
+                at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)
+                words = "stands where a local derivative belongs"
+                text = form.format(role.text)
+                spelled = f"({text})" if "*" in text and not text.startswith("(") else text
+                yield from self._hypothesis(line, place, spelled, 1.3, "wrong-formula", words, at, parent, slot)
         for other in roles:
             if other.text == role.text or self._is_other(other.text):
                 continue
@@ -553,7 +561,7 @@ class Hypotheses:
                 )
                 at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
                 yield from self._hypothesis(
-                    line, place, f"{plain}/{role.text}", 1.3, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}/{role.text}", 1.4, "missing-factor", words, at, parent, -1
                 )
                 for form, make in FORMS:
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
@@ -50,6 +51,8 @@ DEAR = 3.0
 WORK = 6000
 #: ... of arrays, where a walk is dear, and the first one seldom in error.
 WORK_OF_ARRAYS = 250
+#: So many numbers may be a factor that comes later.
+MOST_FACTORS = 6
 #: Pairs of lines are made from so many of the likeliest.
 LIKELIEST = 6
 
@@ -177,14 +180,11 @@ class Search:
             not r.is_right(walk.corrected(r.unit.step)) and not any(map(r.is_right, out.aimed.get(r.unit.step, ())))
             for r in self.results
         )
-        costs: dict[frozenset[int], float] = {}
-        for r in out.roots:
-            costs[r.lines] = max(r.cost, costs.get(r.lines, 0.0))
-        cost = sum(costs.values())
+        cost = _changes(out.roots)
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
-        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
+        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts if not self._is_deferred(u, walk)}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         # A change that makes a line something else than its name says.
         blamed = _lines(walk)
@@ -194,6 +194,26 @@ class Search:
             left,
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_deferred(self, unit: Unit, walk: Walk) -> bool:
+        """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""
+        if self.layout.subject.is_shaped or not is_bare(unit.name):
+            return False
+        vec, points = walk.corrected(unit.step), self.layout.truth.points
+        with precision(BITS):
+            scaled = (vec * constant(c, points) for c in self._factors)
+            return any(q.kind == "cotangent" for v in scaled for q in self.known.right(v))
+
+    @cached_property
+    def _factors(self) -> list[Fraction]:
+        """The numbers of the forward pass, and what undoes them."""
+        steps = self.layout.graph.steps
+        values = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
+        found = {abs(v) for v in values if isinstance(v, Fraction) and v not in (0, 1, -1)} | {Fraction(2)}
+        point = self.layout.subject.point
+        found |= {v for i in self.layout.truth.leaves if isinstance(v := point[i], Fraction) and v > 1}
+        whole = sorted(v for v in found if v)[:MOST_FACTORS]
+        return [*whole, *(1 / v for v in whole)]
 
     def _is_untrue(self, root: Root) -> bool:
         """The assignment is made something that is no derivative, and its name says that it is one."""
@@ -266,6 +286,16 @@ class Search:
     def _is_partial(self, unit: Unit) -> bool:
         """An accumulation under way: what it holds by then need not be anything with a name."""
         return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
+
+
+def _changes(roots: Sequence[Root]) -> float:
+    """What the changes of some roots cost: the same change to the same line is made once, others besides."""
+    out: dict[frozenset[int], dict[object, float]] = {}
+    for r in roots:
+        same = tuple((p.mistake, p.number, p.op, p.combine, p.text) for p in r.repairs)
+        mine = out.setdefault(r.lines, {})
+        mine[same] = max(r.cost, mine.get(same, 0.0))
+    return sum(sum(mine.values()) + PER_LINE * (len(mine) - 1) for mine in out.values())
 
 
 def _rank(answer: Answer) -> tuple[int, bool, float]:

@@ -90,6 +90,15 @@ def squared(step: Any, slot: int) -> Change:
     return change
 
 
+def with_made(step: Any, slot: int, make: Callable[[Any, Number], Any]) -> Change:
+    """One operand becomes a function of itself."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        return run(step.op, [make(get(j), one) if n == slot else get(j) for n, j in enumerate(step.inputs)])
+
+    return change
+
+
 def with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * get(want), get, run)
 
