@@ -1,10 +1,10 @@
 """Evaluating derivatives at very many points: in blocks that stay in the cache, or in a compiled loop.
 
-What costs time at ten million points is memory traffic, not arithmetic. So the steps are run on a few thousand points at
-a time, into buffers that are planned by liveness over the graph and used again; or, once there are so many points that
-it pays, in a loop in C (:mod:`symgrad.native`), which keeps everything in registers. Formats up to float32 are computed
-in float64 and rounded once; float64 is compensated as in :func:`symgrad.evaluate.run`. Beside inputs and results this
-takes at most 16 MB.
+What costs time at ten million points is memory traffic, not arithmetic. So the steps are run on a few thousand points
+at a time, into buffers that are planned by liveness over the graph and used again; or, once there are so many points
+that it pays, in a loop in C (:mod:`symgrad.native`), which keeps everything in registers. Formats up to float32 are
+computed in float64 and rounded once; float64 is compensated as in :func:`symgrad.evaluate.run`. Beside inputs and
+results this takes at most 16 MB.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad import evaluate, native
 from symgrad.graph import Graph
-from symgrad.ops import OPS
 from symgrad.ops.inplace import INPLACE, Kernel, square
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def plan(graph: Graph, inputs: Sequence[int], targets: Sequence[int]) -> Plan:
     """
     needed, folded = _needed(graph, targets)
     last: dict[int, int] = {}
-    for i, step in enumerate(graph.steps):
+    for i in range(len(graph)):
         if needed[i]:
             for j in _inputs(graph, i, folded):
                 last[j] = i
@@ -92,10 +91,13 @@ def plan(graph: Graph, inputs: Sequence[int], targets: Sequence[int]) -> Plan:
             continue
         used = _inputs(graph, i, folded)
         arguments = tuple(place[j] for j in used)
+        if not any(isinstance(a, tuple) for a in arguments):
+            place[i] = _folded(step.op, arguments)
+            continue
         done = [place[j] for j in dict.fromkeys(used) if last[j] == i and j not in wanted]
         frees = tuple(slot[1] for slot in done if _is(slot, "t"))
         run = folded.get(i) or INPLACE.get(step.op)
-        if run is not None and any(isinstance(a, tuple) for a in arguments):
+        if run is not None:
             free += [slot[1] for slot in done if _is(slot, "b")]
             if not free:
                 free.append(count)
@@ -108,6 +110,13 @@ def plan(graph: Graph, inputs: Sequence[int], targets: Sequence[int]) -> Plan:
             instructions.append(Instruction(None, evaluate.function(step.op), arguments, place[i], frees))
             free += [slot[1] for slot in done if _is(slot, "b")]
     return Plan(tuple(instructions), count, tuple(place[t] for t in targets))
+
+
+def _folded(op: str, numbers: Sequence[float]) -> float:
+    """An op of numbers alone."""
+    import torch
+
+    return float(evaluate.function(op)(*(torch.tensor(n, dtype=torch.float64) for n in numbers)))
 
 
 def _is(slot: Any, kind: str) -> bool:
@@ -173,13 +182,9 @@ class Bulk:
         pieces = _pieces(values, results, shape)
         with torch.no_grad():
             if loop is not None:
-                run = lambda piece: loop(piece[1][0].numel(), [t.data_ptr() for part in piece for t in part])  # noqa: E731
-                if threads == 1:
-                    for piece in pieces:
-                        run(piece)
-                else:
-                    with ThreadPoolExecutor(threads) as pool:
-                        list(pool.map(run, pieces))
+                with ThreadPoolExecutor(threads) as pool:
+                    for _ in pool.map(loop.on, pieces):
+                        pass
             else:
                 # In blocks that fit the cache, MKL's own threads wait for one another longer than they work.
                 torch.set_num_threads(1)
@@ -280,8 +285,6 @@ def execute(program: Plan, slots: dict[Any, Any], torch: Any) -> None:
         if step.run is not None:
             step.run(torch, slots[step.out], *given)
         elif step.call is not None:
-            if not any(isinstance(a, torch.Tensor) for a in given):
-                given = [torch.tensor(a, dtype=torch.float64) for a in given]
             slots[step.out] = step.call(*given)
         for j in step.frees:
             slots.pop(("t", j), None)

@@ -84,7 +84,7 @@ class _Value:
     def __rtruediv__(self, other: Any) -> _Value:
         return self._with("{1} / {0}", other)
 
-    def __pow__(self, other: Any) -> _Value:
+    def __pow__(self, other: Any) -> Any:
         return self.writer.op("pow", self, other)
 
     def __neg__(self) -> _Value:
@@ -162,7 +162,7 @@ class _Torch:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return lambda *args: self._writer.op(name, *args)
 
-    def full(self, shape: Any, value: float, **like: Any) -> Any:
+    def full(self, _shape: Any, value: float, **_like: Any) -> Any:
         return self._writer.let("{0}", value)
 
     def where(self, condition: Any, a: Any, b: Any) -> Any:
@@ -171,13 +171,13 @@ class _Torch:
     def minimum(self, a: Any, b: Any) -> Any:
         return self._writer.op("min", a, b)
 
-    def zeros_like(self, value: Any) -> float:
+    def zeros_like(self, _value: Any) -> float:
         return 0.0
 
-    def nan_to_num(self, value: Any, **numbers: float) -> Any:
+    def nan_to_num(self, value: Any, **_numbers: float) -> Any:
         return self._writer.let("k_finite({0})", value)
 
-    def finfo(self, dtype: Any) -> Any:
+    def finfo(self, _dtype: Any) -> Any:
         return SimpleNamespace(tiny=2.0**-1022, eps=2.0**-52)
 
     def exact_product(self, y: Any, a: Any, b: Any) -> Any:
@@ -211,8 +211,8 @@ def write(
     compensated = fmt.name == "float64"
     writer = _Writer()
     try:
-        results = _body(writer, graph, {p: writer.let(f"x{n}[{'0' if single[n] else 'i'}]") for n, p in enumerate(inputs)},
-                        targets, compensated)  # fmt: skip
+        values = {p: writer.let(f"x{n}[{'0' if single[n] else 'i'}]") for n, p in enumerate(inputs)}
+        results = _body(writer, graph, values, targets, compensated)
     except _Missing:
         return None
     real = "double" if fmt.name == "float64" else "float"
@@ -276,6 +276,10 @@ class Loop:
         """Run it; other Python threads go on meanwhile."""
         self._run(ctypes.c_longlong(count), *(ctypes.c_void_p(a) for a in addresses))
 
+    def on(self, piece: tuple[Sequence[Any], Sequence[Any]]) -> None:
+        """Run it on contiguous tensors: inputs and results."""
+        self(piece[1][0].numel(), [t.data_ptr() for part in piece for t in part])
+
 
 @cache
 def compiler() -> str | None:
@@ -299,7 +303,8 @@ def build(
         return None
     source = write(graph, inputs, targets, get_format(dtype), single)
     # Contracted, the error of a compensated sum would not be what was computed.
-    return None if source is None else _compiled(source, "-ffp-contract=fast" if dtype == "float32" else "-ffp-contract=off")
+    contract = "fast" if dtype == "float32" else "off"
+    return None if source is None else _compiled(source, f"-ffp-contract={contract}")
 
 
 def _compiled(source: str, contract: str) -> Loop | None:
@@ -312,7 +317,9 @@ def _compiled(source: str, contract: str) -> Loop | None:
             libraries = [f for f in extra if f.startswith("-l")]
             command = [str(compiler()), *flags, "-o", str(library), str(path), *libraries, "-lm"]
             try:
-                done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)
+                done = subprocess.run(
+                    command, capture_output=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL
+                )
             except (OSError, subprocess.TimeoutExpired):
                 return None
             if done.returncode == 0:
