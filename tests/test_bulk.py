@@ -24,6 +24,7 @@ from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.ckernels import KERNELS
 from symgrad.ops.inplace import INPLACE
 from symgrad.rounding import ErrorModel
+from tests.benchmarks.bulk import MEMORY
 from tests.expressions import EXPRESSIONS
 
 FLAGSHIP = "40*tanh(w*tanh(w*0.5))"
@@ -257,25 +258,14 @@ def test_numbers_and_names_of_c_alone_get_into_the_source() -> None:
     assert "σ" not in source
 
 
-MEMORY = """
-import resource, torch, symgrad
-n = 4_000_000
-w = torch.linspace(-4, 4, n)
-f = symgrad.derive("40*tanh(w*tanh(w*0.5))").torch(value=True, compile={compile})
-f(w[:400_000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-out = f(w)
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print((after - before)/1024 - 2*4*n/2**20)
-"""
-
-
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak can be set back on Linux only")
 @pytest.mark.parametrize("compile", WAYS)
 def test_memory_beyond_results_is_bounded(compile: bool) -> None:
     """At most 16 MB beside inputs and outputs."""
-    command = [sys.executable, "-c", MEMORY.format(compile=compile)]
+    code = MEMORY.format(n=4_000_000, variables=1, text=FLAGSHIP, compile=compile)
+    command = [sys.executable, "-c", code]
     out = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert float(out.stdout) <= 16
+    assert -1 <= float(out.stdout) <= 16
 
 
 @pytest.mark.cuda
