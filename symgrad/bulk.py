@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import math
 import mmap
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -163,6 +164,7 @@ class Bulk:
         self._loops: dict[tuple[str, tuple[bool, ...]], native.Loop | None] = {}
         self._kernels: dict[str, Callable[..., Any]] = {}
         self._spent = 0.0
+        self._lock = threading.Lock()
 
     def __call__(
         self, values: Sequence[torch.Tensor], shape: Sequence[int], dtype: torch.dtype, device: torch.device
@@ -209,6 +211,10 @@ class Bulk:
         if self._compile is False:
             return None
         key = (str(dtype).removeprefix("torch."), single)
+        with self._lock:
+            return self._built(key, count)
+
+    def _built(self, key: tuple[str, tuple[bool, ...]], count: int) -> native.Loop | None:
         if key not in self._loops:
             steps = len(self._graph)
             self._spent += count * steps * (_COMPENSATED if key[0] == "float64" else _STEP)

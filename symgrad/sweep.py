@@ -8,8 +8,10 @@ worst points, and some spread evenly, go through the judge, as any single point 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -142,24 +144,41 @@ def _run(
     labels = [e.label for e in derivation.entries]
     exact = derivation.torch(dtype="float64", value=True)
     witnesses = _witnesses(derivation, manual, fmt, grid)
-    tallies = [_Tally() for _ in labels]
-    done = 0
-    for n in range(SLICES):
+    # What each witness derives is told by a first point, so that no slice has to make room.
+    first = {name: run(grid.values(0, 1)) for name, run in witnesses.items()}
+    tallies = [
+        _Tally({name: [_Slice() for _ in range(SLICES)] for name, results in first.items() if label in results})
+        for label in labels
+    ]
+    done, lock = 0, threading.Lock()
+
+    def one(n: int) -> None:
+        nonlocal done
         for low in range(grid.edge(n), grid.edge(n + 1), PIECE):
             high = min(low + PIECE, grid.edge(n + 1))
             values = grid.values(low, high)
             value, *truths = exact(**{k: v.double() for k, v in values.items()})
             found = {name: run(values) for name, run in witnesses.items()}
-            for k, (label, truth) in enumerate(zip(labels, truths, strict=True)):
+            for tally, label, truth in zip(tallies, labels, truths, strict=True):
                 usable = torch.isfinite(truth) & torch.isfinite(value)
-                tallies[k].undefined[n] += int((~usable).sum())
-                for name, results in found.items():
-                    if label in results:
-                        slices = tallies[k].witnesses.setdefault(name, [_Slice() for _ in range(SLICES)])
-                        _count(slices[n], results[label], truth, usable, fmt, low)
-            done += high - low
-            if progress is not None:
-                progress(done, grid.count)
+                tally.undefined[n] += int((~usable).sum())
+                for name, slices in tally.witnesses.items():
+                    _count(slices[n], found[name][label], truth, usable, fmt, low)
+            with lock:
+                done += high - low
+                if progress is not None:
+                    progress(done, grid.count)
+
+    # Each thread does slices of its own. torch's threads, which share every operation, wait for one another instead:
+    # on a busy machine fifty times as long as they work.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(one, range(SLICES)):
+                pass
+    finally:
+        torch.set_num_threads(threads)
     return tallies
 
 
