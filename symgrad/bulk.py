@@ -32,8 +32,9 @@ SMALL = 2048
 #: Points of one block, and bytes that all buffers together may take.
 BLOCK = 16_384
 BUFFERS = 8 << 20
-#: Points of one piece that a thread takes.
+#: Points of one piece that a thread takes, and of one on an accelerator.
 PIECE = 1 << 18
+ON_DEVICE = 1 << 24
 
 #: What torch takes for one step of one point in a block, in seconds, and compensated; what compiling takes.
 _STEP, _COMPENSATED = 1e-9, 12e-9
@@ -162,7 +163,7 @@ class Bulk:
     def __init__(self, graph: Graph, inputs: Sequence[int], targets: Sequence[int], compile: bool | None) -> None:
         self._graph, self._inputs, self._targets, self._compile = graph, tuple(inputs), tuple(targets), compile
         self._loops: dict[tuple[str, tuple[bool, ...]], native.Loop | None] = {}
-        self._kernels: dict[str, Callable[..., Any]] = {}
+        self._kernels: dict[tuple[str, tuple[bool, ...]], Callable[..., Any]] = {}
         self._spent = 0.0
         self._lock = threading.Lock()
 
@@ -261,26 +262,42 @@ class Bulk:
         import torch
 
         results = [torch.empty(tuple(shape), dtype=dtype, device=device) for _ in self._targets]
-        run = self._fused(dtype) if self._compile else (lambda *given: self._plain(given, dtype, device))
-        for given, out in _pieces(values, results, shape, limit=1 << 24):
+        for given, out in _pieces(values, results, shape, limit=ON_DEVICE):
+            run = self._fused(given, dtype, device) if self._compile else self._rounded(dtype, device)
             for into, value in zip(out, run(*given), strict=True):
                 into.copy_(value)
         return results
 
-    def _fused(self, dtype: torch.dtype) -> Callable[..., Any]:
-        """The compensated evaluation, compiled by torch into one kernel: some seconds, only when asked for."""
+    def _rounded(self, dtype: torch.dtype, device: torch.device) -> Callable[..., list[torch.Tensor]]:
+        """The plain evaluation as a function of the values: half precision computed in float32 and rounded once."""
         import torch
 
-        key = str(dtype)
+        half = dtype in (torch.float16, torch.bfloat16)
+        wide = torch.float32 if half else dtype
+
+        def run(*given: torch.Tensor) -> list[torch.Tensor]:
+            placed = {i: v.to(wide) for i, v in zip(self._inputs, given, strict=True)}
+            found = evaluate.run(
+                self._graph, placed, self._targets, dtype=wide, device=device, compensated=not half
+            )
+            return [v.to(dtype) for v in found]
+
+        return run
+
+    def _fused(
+        self, given: Sequence[torch.Tensor], dtype: torch.dtype, device: torch.device
+    ) -> Callable[..., Sequence[torch.Tensor]]:
+        """The same as one kernel by torch.compile: some seconds, so only when asked for.
+
+        It is given the bare tensor operations, in order, and nothing of the Python that made them.
+        """
+        import torch
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        key = str(dtype), tuple(v.numel() == 1 for v in given)
         if key not in self._kernels:
-            graph, inputs, targets = self._graph, self._inputs, self._targets
-
-            def run(*given: torch.Tensor) -> list[torch.Tensor]:
-                placed = dict(zip(inputs, given, strict=True))
-                device = given[0].device
-                return evaluate.run(graph, placed, targets, dtype=dtype, device=device, compensated=True)
-
-            self._kernels[key] = torch.compile(run, dynamic=True)
+            traced = make_fx(self._rounded(dtype, device), tracing_mode="symbolic")(*given)
+            self._kernels[key] = torch.compile(traced, dynamic=True)
         return self._kernels[key]
 
 

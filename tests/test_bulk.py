@@ -268,6 +268,33 @@ def test_memory_beyond_results_is_bounded(compile: bool) -> None:
     assert -1 <= float(out.stdout) <= 16
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("fused", [False, True])
+def test_the_way_of_an_accelerator(dtype: torch.dtype, fused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it but the device and torch.compile: pieces, broadcasting, and the operations that would be compiled."""
+    compiled: list[object] = []
+    monkeypatch.setattr(torch, "compile", lambda graph, **_: compiled.append(graph) or graph)
+    monkeypatch.setattr(bulk, "ON_DEVICE", 1000)
+    for text in GOALS.values():
+        (row,) = rows(parse(text), list(parse(text).variables.values()), 1, "accurate")
+        low = lower(row.reverse.graph)
+        places = [low.place[i] for i in parse(text).variables.values()]
+        run = bulk.Bulk(low.graph, places, [low.place[t] for t in row.targets], fused or None)
+        values = [torch.linspace(0.1, 3.9, 2500, dtype=torch.float64).to(dtype) for _ in places]
+        if len(values) > 1:
+            values[0] = torch.tensor(0.75, dtype=dtype)
+        found = run._on_device(values, (2500,), dtype, torch.device("cpu"))
+        wide = bulk.Bulk(low.graph, places, [low.place[t] for t in row.targets], False)
+        truth = wide([v.double() for v in values], (2500,), torch.float64, torch.device("cpu"))
+        for mine, exact in zip(found, truth, strict=True):
+            assert mine.dtype == dtype
+            error = (mine.double() - exact).abs()
+            # Relative to the largest, too: one of them crosses zero.
+            allowed = 4 * torch.finfo(dtype).eps * (exact.abs() + exact.abs().max())
+            assert bool((error <= allowed).all()), text
+    assert bool(compiled) == fused
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch sees none")
 @pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16"])

@@ -27,15 +27,15 @@ HERE = Path(__file__).parent
 
 #: name -> the arguments with which it fits, and the seconds that it may take at most.
 SUITE: dict[str, tuple[tuple[str, ...], int]] = {
-    "bulk": ((), 110),
-    "symbolic_scale": (("3",), 110),
+    "bulk": (("4_000_000",), 130),
+    "symbolic_scale": (("3",), 100),
     "checks": (("9",), 40),
-    "startup": (("5",), 50),
-    "depth": (("--quick",), 60),
-    "diagnose_time": (("5",), 50),
-    "mutants": (("--limit", "60"), 50),
-    "tensor_mutants": (("--limit", "16", "--timeout", "20"), 60),
-    "tensor_time": (("12",), 60),
+    "startup": (("5",), 75),
+    "depth": (("--quick",), 50),
+    "diagnose_time": (("5",), 70),
+    "mutants": (("--limit", "40"), 40),
+    "tensor_mutants": (("--limit", "12", "--timeout", "15"), 45),
+    "tensor_time": (("8",), 40),
 }
 #: Seconds for all of them together.
 BUDGET = 590.0

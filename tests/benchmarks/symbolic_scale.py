@@ -261,7 +261,7 @@ def one(case: str, n: int, workers: dict[str, Worker]) -> dict[str, float]:
     """The median seconds of each tool that is still alive at this size; the others' trouble is in the worker."""
     alive = {name: w for name, w in workers.items() if not w.trouble}
     for worker in alive.values():
-        worker.ask("build", case, n, patience=15.0)
+        worker.ask("build", case, n, patience=2 * worker.limit)
     times: dict[str, list[float]] = {name: [] for name in alive}
     for _ in range(ROUNDS):
         for name, worker in alive.items():
@@ -269,12 +269,12 @@ def one(case: str, n: int, workers: dict[str, Worker]) -> dict[str, float]:
                 found = worker.ask("derive")
                 if found is not None:
                     times[name].append(found)
-    truth = workers["symgrad"].ask("values", patience=60.0)
+    truth = workers["symgrad"].ask("values", patience=30.0)
     out = {}
     for name, worker in alive.items():
         if worker.trouble or len(times[name]) < ROUNDS:
             continue
-        values = truth if name == "symgrad" else worker.ask("values", patience=20.0)
+        values = truth if name == "symgrad" else worker.ask("values", patience=2 * worker.limit)
         if values is None:
             # What is too large for it to evaluate was derived all the same.
             out[name] = statistics.median(times[name])
