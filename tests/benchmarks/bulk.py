@@ -217,7 +217,7 @@ def one(name: str, points: int) -> None:
             record("bulk", f"{name}: {who} / symgrad", ratio, peer=peer, goal=goal, seconds=seconds[who], mine=mine)
     ratio = seconds["autograd"] / seconds["blocks"] if "autograd" in seconds else None
     record("bulk", f"{name}: autograd / symgrad without a compiler", ratio, peer=version("torch"))
-    for way in (True, False):
+    for way in (True, False) if name in ("flagship", "8 variables") else ():
         code = MEMORY.format(n=n // 2, variables=variables, text=text, compile=way)
         out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         print(f"{'':13} memory beyond inputs and results, {'compiled' if way else 'blocks'}: {float(out):.1f} MB")
