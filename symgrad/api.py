@@ -65,6 +65,8 @@ def check(
     if isinstance(target, str) and _of_arrays(target, at, options):
         from symgrad.shaped.checking import check_arrays
 
+        if _is_sweep(at):
+            raise SymgradError("a range of points is for functions of single numbers, not of arrays")
         return check_arrays(target, at, manual=manual, **options)
     for name in ("shapes", "upstream"):
         if options.pop(name, None):

@@ -138,6 +138,8 @@ def test_what_does_not_go_with_ranges() -> None:
     for more in (["--order", "2"], ["--latex"], ["--diff"], ["--manual", "x=2q"], ["--dtype", "float16"]):
         result = CliRunner().invoke(main, ["x*x", "--at", "x=0:1e6:5", *more])
         assert result.exit_code == 2, more
+    with pytest.raises(SymgradError, match="not of arrays"):
+        sweep("sum(x)", at="x=0:1:5")
     with pytest.raises(SymgradError, match="say which derivative"):
         sweep("x*y", at="x=0:1:5,y=2", manual="x")
     assert read_ranges(["x=0:1:1_000", "y=pi/2"])[0][0].count == 1000

@@ -31,9 +31,9 @@ SUITE: dict[str, tuple[tuple[str, ...], int]] = {
     "symbolic_scale": (("3",), 100),
     "checks": (("9",), 40),
     "startup": (("5",), 75),
-    "depth": (("--quick",), 50),
-    "diagnose_time": (("5",), 70),
-    "mutants": (("--limit", "40"), 40),
+    "depth": (("--quick",), 60),
+    "diagnose_time": (("5",), 90),
+    "mutants": (("--limit", "40"), 70),
     "tensor_mutants": (("--limit", "12", "--timeout", "15"), 45),
     "tensor_time": (("8",), 40),
 }

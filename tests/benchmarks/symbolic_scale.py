@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.symbolic_scale [seconds]
 
-Timed is the derivative alone: each tool has built the expression before, in its own way. Each tool works in a process
-of its own, in turn with the others, five rounds; one that dies, passes the recursion limit or takes longer than the
-limit (8 s) is said to, and is not asked for larger sizes. Every result is evaluated at a point and held against
-symgrad's before its time counts (to 1e-8, relative; the evaluation is not timed).
+Timed is the derivative alone, in seconds of the processor: each tool has built the expression before, in its own way.
+Each tool works in a process of its own, in turn with the others, five rounds; one that dies, passes the recursion limit
+or takes longer than the limit (8 s) is said to, and is not asked for larger sizes. Every result is evaluated at a point
+and held against symgrad's before its time counts (to 1e-8, relative; the evaluation is not timed).
 
 * nested: x = w; x = tanh(w*x), n times; the derivative by w
 * product: (w + 1/n)*(w + 2/n)*...; the derivative by w
@@ -212,9 +212,9 @@ def work(name: str, channel: Connection) -> None:
                 derived = None
                 gc.collect()
                 gc.disable()
-                start = time.perf_counter()
+                start = time.process_time()
                 derived = tool.derive()
-                took = time.perf_counter() - start
+                took = time.process_time() - start
                 gc.enable()
                 channel.send(("ok", took))
             else:
