@@ -20,7 +20,7 @@ from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, GradientReport, Report, Unchecked
+from symgrad.report.model import Finding, Forms, GradientReport, Report, Unchecked
 from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
@@ -394,7 +394,7 @@ def _script_report(
         report = replace(report, target=filename, source=source, is_code=True)
     else:
         result = subject.names.get(graph.output, "f")
-        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", "", "") for n in names)
+        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", Forms()) for n in names)
         report = Report(
             target=filename, source=source, result=result, at={}, dtype="float64", device="cpu", order=1, value="",
             verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),
