@@ -27,7 +27,7 @@ LAYERS = [
     {"judge", "points", "diagnose"},
     {"report"},
     {"derivation", "steps", "copies"},
-    {"upstream"},
+    {"upstream", "picturing"},
     {"subjects"},
     {"judging"},
     {"checking", "shaped"},

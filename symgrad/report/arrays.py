@@ -10,6 +10,7 @@ from symgrad.backward import Backward
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.model import Finding
+from symgrad.report.picture import Picture
 
 #: Version of the JSON document where values are arrays.
 SCHEMA = "symgrad-report/2"
@@ -113,6 +114,7 @@ class ArrayReport:
         verdict: the worst verdict of any gradient.
         gradients, steps, backward, findings: see their classes.
         graph, reverse: the function, and its reverse pass as taught; ``prefix`` is put before a name for its gradient.
+        picture: the computation graph as it is drawn.
     """
 
     target: str
@@ -141,6 +143,7 @@ class ArrayReport:
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:

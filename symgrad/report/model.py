@@ -10,6 +10,7 @@ from typing import Any
 from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
+from symgrad.report.picture import Picture
 
 #: Version of the JSON document; raised when a field changes its meaning.
 SCHEMA = "symgrad-report/1"
@@ -197,7 +198,8 @@ class Report:
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
-        graph, rows: the function and its reverse passes, for renderings that draw them.
+        graph, rows: the function and its reverse passes, for renderings that write them out.
+        picture: the computation graph as it is drawn; ``None`` where there is nothing to draw.
     """
 
     target: str
@@ -221,6 +223,7 @@ class Report:
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
