@@ -26,10 +26,29 @@ _LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _GREEK[:23
 )
 
 
+_INDEXED = re.compile(r"(?P<base>.+)\[(?P<index>[^\[\]]*)\]")
+_SPECIAL = {c: "\\" + c for c in "{}%&#$_"} | {"\\": "\\backslash ", "^": "\\wedge ", "~": "\\sim "}
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX must not read as commands, for use in mathematics."""
+    return "".join(_SPECIAL.get(c, c if c.isprintable() else " ") for c in text)
+
+
 def symbol(name: str) -> str:
     """A name typeset: ``w_h`` as w with subscript h, ``h1_raw`` as h with subscript 1, raw, ``alpha`` as the letter."""
     primes = len(name) - len(name.rstrip("'"))
-    head, *rest = [p for p in name.rstrip("'").split("_") if p] or [name]
+    bare = name.rstrip("'").removeprefix("self.")
+    indices: list[str] = []
+    while found := _INDEXED.fullmatch(bare):
+        inner = found["index"].strip("\"'")
+        if inner != found["index"]:
+            # params["W1"] is W1 to whoever reads the formula.
+            bare = inner
+            continue
+        bare, indices = found["base"], [inner, *indices]
+    head, *rest = [p for p in bare.split("_") if p] or [bare]
+    rest = [*rest, *indices]
     match = re.fullmatch(r"(.*?[^0-9])([0-9]+)", head)
     if match:
         head, rest = match.group(1), [match.group(2), *rest]
@@ -44,7 +63,7 @@ def _word(word: str, *, alone: bool) -> str:
         return "\\" + word
     if word in _LETTERS:
         return "\\" + _LETTERS[word]
-    safe = "".join("\\" + _LETTERS[c] + " " if c in _LETTERS else c for c in word)
+    safe = "".join("\\" + _LETTERS[c] + " " if c in _LETTERS else escaped(c) for c in word)
     if len(word) == 1 or word.isdigit() or safe != word:
         return safe
     return f"\\mathrm{{{safe}}}" if not alone or len(word) > 1 else safe
