@@ -113,7 +113,7 @@ def _stages(graph: Graph, shown: Sequence[int], names: Sequence[str], callers: M
     steps = graph.steps
     places = [(s.file, s.cell, s.line, s.column, s.end_line, s.end_column) if (s := steps[i].span) else None
               for i in shown]  # fmt: skip
-    rounds: Counter[Any] = Counter((p, steps[i].op, names[i] == "") for p, i in zip(places, shown, strict=True) if p is not None)
+    rounds: Counter[Any] = Counter((p, steps[i].op) for p, i in zip(places, shown, strict=True) if p is not None)
     seen: Counter[Any] = Counter()
     out: dict[int, str] = {}
     numbered = ""
@@ -128,7 +128,7 @@ def _stages(graph: Graph, shown: Sequence[int], names: Sequence[str], callers: M
         if steps[i].is_input:
             out[i] = "inputs"
             continue
-        key = (p, steps[i].op, names[i] == "")
+        key = (p, steps[i].op)
         call = callers.get(i)
         within = f"call in line {call.line}" if call is not None else ""
         if p is not None and rounds[key] > 1:

@@ -18,8 +18,8 @@ DEEPEST = 60
 
 _GREEK = dict(
     zip(
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi "
-        "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "
+        "phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(),
         "αβγδϵεζηθικλμνξπρστυϕφχψωΓΔΘΛΞΠΣΥΦΨΩ",
         strict=True,
     )
@@ -34,7 +34,8 @@ _OPERATORS = {
 _LARGE = {"sum": "∑", "prod": "∏", "int": "∫"}
 _LETTERS = {"partial": "∂", "infty": "∞", "top": "⊤", "nabla": "∇", "ell": "ℓ", "emptyset": "∅"}
 _FUNCTIONS = frozenset(
-    "sin cos tan sec csc cot sinh cosh tanh coth arcsin arccos arctan log ln exp max min det gcd arg lim sup inf dim".split()
+    "sin cos tan sec csc cot sinh cosh tanh coth arcsin arccos arctan log ln exp max min det gcd arg lim sup inf "
+    "dim".split()
 )
 _SPACES = {",": 0.17, ":": 0.22, ";": 0.28, " ": 0.3, "!": 0.0, "quad": 1.0, "qquad": 2.0, ">": 0.22}
 _BLACKBOARD = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "C": "ℂ", "E": "𝔼"}
@@ -137,7 +138,7 @@ class _Reader:
                 base = waiting or Box("<mrow></mrow>", 0.0)
                 waiting = Box(f"<msup>{base.xml}<mo>′</mo></msup>", base.width + 0.3, base.kind, base.text + "'")
                 continue
-            if token == "&" or token == "\\\\":
+            if token in ("&", "\\\\"):
                 if stop in ("\\end", "\\right"):
                     break
                 self.at += 1
@@ -259,7 +260,8 @@ class _Reader:
         if word in ("bar", "overline", "hat", "tilde", "dot"):
             inner = self.argument()
             mark = {"hat": "^", "tilde": "~", "dot": "˙"}.get(word, "¯")
-            xml = f'<mover accent="true">{inner.xml}<mo stretchy="{str(word == "overline").lower()}">{mark}</mo></mover>'
+            stretchy = str(word == "overline").lower()
+            xml = f'<mover accent="true">{inner.xml}<mo stretchy="{stretchy}">{mark}</mo></mover>'
             return Box(xml, inner.width, "", f"bar({inner.text})")
         if word in ("sgwrong", "sgright"):
             inner = self.argument()

@@ -16,7 +16,8 @@ SUM, PRODUCT, UNARY, POWER = 2, 3, 4, 5
 LONGEST = 600
 
 _BINARY = {
-    ast.Add: (" + ", SUM, SUM, SUM), ast.Sub: (" - ", SUM, SUM, PRODUCT), ast.Mult: (" \\cdot ", PRODUCT, PRODUCT, UNARY),
+    ast.Add: (" + ", SUM, SUM, SUM), ast.Sub: (" - ", SUM, SUM, PRODUCT),
+    ast.Mult: (" \\cdot ", PRODUCT, PRODUCT, UNARY),
     ast.MatMult: (" \\, ", PRODUCT, PRODUCT, UNARY), ast.Mod: (" \\bmod ", PRODUCT, PRODUCT, UNARY),
     ast.FloorDiv: (" \\mathbin{/\\!/} ", PRODUCT, PRODUCT, UNARY),
 }  # fmt: skip
