@@ -20,11 +20,6 @@ Shape = tuple[int, ...]
 Nested = Any
 
 
-def shape_text(shape: Shape) -> str:
-    """``3x4``, ``3``, or ``scalar``."""
-    return "x".join(map(str, shape)) if shape else "scalar"
-
-
 @dataclass(frozen=True, slots=True)
 class ArrayWitness:
     """What one witness says of one gradient.
@@ -177,6 +172,12 @@ class ArrayReport:
         from symgrad.report.array_latex import derivation
 
         return derivation(self)
+
+    def html(self) -> str:
+        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
+        from symgrad.report.html import page
+
+        return page(self)
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

@@ -278,6 +278,12 @@ class Report:
             return emitted_latex(small, [place[i] for i in wrt])
         return emit(self.graph, wrt, language, names=self.confirmed).text
 
+    def html(self) -> str:
+        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
+        from symgrad.report.html import page
+
+        return page(self)
+
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""
         from symgrad.report.document import document
