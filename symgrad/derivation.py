@@ -14,7 +14,8 @@ from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.graph import Graph
 from symgrad.naming import display_names
 from symgrad.ops import lower
-from symgrad.report.latex import derivation_latex
+from symgrad.picturing import plain
+from symgrad.report.tex import derivation_latex
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -177,13 +178,20 @@ class Derivation:
         """The names under which the forward steps are shown."""
         return display_names(self.graph)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result."""
+    def latex(self, *, notation: str = "fraction") -> str:
+        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result.
+
+        Args:
+            notation: how the derivative by x is written: ``"fraction"`` (df/dx), ``"bar"``, or ``"d"`` (dx).
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
         closed = {}
         for entry in self.entries:
             found = entry.closed
             closed[entry.label] = "" if found.reason else symbolic.sympy_latex(found.simplified)
-        return derivation_latex(self.graph, self.rows, closed)
+        return derivation_latex(plain(self.graph, self.wrt), closed, self.order, notation)
 
     def torch(self, *, dtype: str | None = None, device: str | None = None) -> TorchDerivative:
         """The derivative as a function on torch tensors, evaluated with the accurate local factors.

@@ -167,11 +167,19 @@ class ArrayReport:
 
         return render(self, width=width, color=color)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
-        from symgrad.report.array_latex import derivation
+    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
+        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
 
-        return derivation(self)
+        Args:
+            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
+            document: a whole file.
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        from symgrad.report.tex import latex
+
+        return latex(self, notation=notation, document=document)
 
     def html(self) -> str:
         """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""

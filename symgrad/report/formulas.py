@@ -108,7 +108,9 @@ class Formulas:
         self.graph = picture.reverse.graph
         self.notation = notation
         steps = self.graph.steps
-        self.symbols = {i: bold(n, steps[i].shape) for i, n in enumerate(picture.names) if n}
+        symbols = {i: bold(n, steps[i].shape) for i, n in enumerate(picture.names) if n}
+        # A prime is an exponent to LaTeX, which takes no second one.
+        self.symbols = {i: f"{{{text}}}" if text.endswith("'") else text for i, text in symbols.items()}
         self.single = len(self.graph.variables) == 1 and not any(s.shape for s in steps[: picture.reverse.forward])
         output = picture.nodes[picture.result].step
         # A result that is an array is not itself what is differentiated: L stands for the number behind it.
@@ -158,6 +160,8 @@ class Formulas:
     def flow(self, n: int) -> str:
         """What flows to the tail of a link, in terms of the gradient of its head."""
         position = self.picture.reverse.edges[self.picture.links[n].edge].contribution
+        if position in self.symbols:
+            return self.symbols[position]
         known = {i: t for i, t in self.known.items() if i != position}
         head = self.picture.reverse.cotangents.get(self.picture.nodes[self.picture.links[n].head].step, -1)
         if head == position and position in self.known:

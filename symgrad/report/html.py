@@ -118,7 +118,7 @@ def _findings(report: Report | ArrayReport) -> str:
         return ""
     items = "\n".join(_finding(report, f, n) for n, f in enumerate(report.findings))
     return (
-        '<section aria-labelledby="h-findings"><h2 id="h-findings">Findings</h2>'
+        '<section><h2 id="h-findings">Findings</h2>'
         f'<ol class="findings">{items}</ol></section>'
     )
 
@@ -135,10 +135,10 @@ def _finding(report: Report | ArrayReport, f: Finding, n: int) -> str:
         rows.append(("factor", f"<code>{escape(f.factor)}</code>"))
     if f.found:
         value = "" if f.found_value is None else f" = {digits(f.found_value)}"
-        rows.append(("found", f"<del>{_typeset(f.found, arrays, power)}</del>{escape(value)}"))
+        rows.append(("found", _typeset(f.found, arrays, power, "del") + escape(value)))
     if f.expected:
         value = "" if f.expected_value is None else f" = {digits(f.expected_value)}"
-        rows.append(("expected", f"<ins>{_typeset(f.expected, arrays, power)}</ins>{escape(value)}"))
+        rows.append(("expected", _typeset(f.expected, arrays, power, "ins") + escape(value)))
     elif f.label:
         rows.append(("expected", escape(f.label)))
     if f.forward:
@@ -165,11 +165,11 @@ def _arrays(report: Report | ArrayReport) -> frozenset[str]:
     return frozenset(n.name for n in report.picture.nodes if n.shape)
 
 
-def _typeset(text: str, arrays: frozenset[str], power: bool) -> str:
-    """Code, and beside it the same as a formula, where it is one."""
+def _typeset(text: str, arrays: frozenset[str], power: bool, tag: str) -> str:
+    """A formula in the element that says what is to become of it, and beside it the code that it was."""
     latex = code_latex(text, arrays, caret_is_power=power)
     code = f"<code>{escape(text)}</code>"
-    return f'{mathml(latex)} <span class="soft">{code}</span>' if latex else code
+    return f'<{tag}>{mathml(latex)}</{tag}> <span class="soft">{code}</span>' if latex else f"<{tag}>{code}</{tag}>"
 
 
 def _anchor(span: Span) -> str:
@@ -209,7 +209,7 @@ def _sources(report: Report | ArrayReport) -> str:
             blocks.append((f"Your derivative by {name}", Span(FORMULA + name, 1, 1, 1, 1), formula))
     status = _line_status(report)
     out = [_block(report, title, span, text, status) for title, span, text in blocks]
-    return f'<section aria-labelledby="h-code"><h2 id="h-code">Your code</h2>{"".join(out)}</section>'
+    return f'<section><h2 id="h-code">Your code</h2>{"".join(out)}</section>'
 
 
 def _line_status(report: Report | ArrayReport) -> dict[str, str]:
@@ -255,7 +255,7 @@ def _block(report: Report | ArrayReport, title: str, start: Span, text: str, sta
         items.append(_line(lines[n - 1], n, start, said.get(n, []), status))
     name = escape(title)
     return (
-        f'<div class="source scroll" tabindex="0" role="region" aria-label="{name}"><p class="soft">&nbsp; {name}</p>'
+        f'<div class="source scroll" tabindex="0" role="group" aria-label="{name}"><p class="soft">&nbsp; {name}</p>'
         f"<ol>{''.join(items)}</ol></div>"
     )
 

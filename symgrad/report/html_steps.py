@@ -9,7 +9,7 @@ from symgrad.report.formulas import Formulas
 from symgrad.report.layout import place
 from symgrad.report.mathml import mathml
 from symgrad.report.model import Finding, Report
-from symgrad.report.paper import paper
+from symgrad.report.paper import is_plain_number, paper
 from symgrad.report.picture import Held, Node, Picture
 from symgrad.report.sheets import MARK, WORDS, Sheet, sheets
 from symgrad.report.svg import svg
@@ -34,7 +34,7 @@ def drawing(picture: Picture) -> str:
             '<li><span class="word right">✓ thin:</span> right</li>',
         ]
     return (
-        '<section aria-labelledby="h-graph"><h2 id="h-graph">Computation graph</h2>'
+        '<section><h2 id="h-graph">Computation graph</h2>'
         f'<ul class="legend">{"".join(legend)}</ul>{_sheet(sheet, top=True)}'
         '<div class="panel" id="panel" role="status"><p class="soft">Point at a step, or reach it with the Tab key: '
         "its factors are shown here.</p></div></section>"
@@ -44,7 +44,7 @@ def drawing(picture: Picture) -> str:
 def _sheet(sheet: Sheet, *, top: bool = False) -> str:
     name = escape(sheet.title)
     figure = (
-        f'<div class="drawing scroll" tabindex="0" role="region" aria-label="{name}">'
+        f'<div class="drawing scroll" tabindex="0" role="group" aria-label="{name}">'
         f"{svg(place(sheet), title=sheet.title)}</div>"
     )
     inner = figure + "".join(_sheet(child) for child in sheet.children)
@@ -65,7 +65,7 @@ def steps_table(report: Report | ArrayReport, formulas: Formulas) -> str:
     names = ["step", "value", "gradient", *(["yours"] if yours else []), "local factors"]
     head = "".join(f'<th scope="col">{n}</th>' for n in names)
     table = (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Steps"><table>'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Steps"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
     if len(rows) > MOST_ROWS:
@@ -73,7 +73,7 @@ def steps_table(report: Report | ArrayReport, formulas: Formulas) -> str:
     about = f"gradient: of {escape(picture.result_name)} by the step"
     if picture.upstream:
         about += f", where {escape(picture.upstream)} flows into {escape(picture.result_name)}"
-    return f'<section aria-labelledby="h-steps"><h2 id="h-steps">Steps</h2><p class="soft">{about}</p>{table}</section>'
+    return f'<section><h2 id="h-steps">Steps</h2><p class="soft">{about}</p>{table}</section>'
 
 
 def _row(report: Report | ArrayReport, formulas: Formulas, n: int, links: list[int], *, yours: bool) -> str:
@@ -84,7 +84,7 @@ def _row(report: Report | ArrayReport, formulas: Formulas, n: int, links: list[i
     shape = f' <span class="soft">{escape(shape_text(node.shape))}</span>' if node.shape else ""
     what = mathml(f"{name} = {formula}" if formula else name) + shape
     what += f' <code class="soft">{escape(node.name)}</code>'
-    gradient = _value(node.gradient, node)
+    gradient = _value(node.gradient, node) if node.step in picture.reverse.cotangents else ""
     if node.status:
         word = f'<span class="word {node.status}">{MARK[node.status]} {WORDS[node.status]}</span>'
         gradient += f"<br>{word}"
@@ -121,7 +121,7 @@ def _factor(report: Report | ArrayReport, formulas: Formulas, n: int) -> str:
     local = formulas.local(n)
     if local:
         latex = f"{formulas.factor(n)} = {local}"
-        if link.factor is not None and not isinstance(link.factor, list):
+        if isinstance(link.factor, float) and not is_plain_number(local):
             latex += f" = {_number(link.factor)}"
         said = mathml(latex)
     else:
@@ -160,5 +160,5 @@ def derivation(report: Report | ArrayReport) -> str:
     for section in found:
         lines = "".join(f"<div>{mathml(line.whole, block=True)}</div>" for line in section.lines)
         out.append(f"<h3>{escape(section.title)}</h3>{lines}")
-    body = f'<div class="derivation" tabindex="0" role="region" aria-label="Derivation">{"".join(out)}</div>'
-    return f'<section aria-labelledby="h-paper"><h2 id="h-paper">Derivation</h2>{body}</section>'
+    body = f'<div class="derivation" tabindex="0" role="group" aria-label="Derivation">{"".join(out)}</div>'
+    return f'<section><h2 id="h-paper">Derivation</h2>{body}</section>'

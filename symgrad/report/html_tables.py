@@ -34,7 +34,7 @@ def gradients(report: Report | ArrayReport) -> str:
             out.append(f"<details><summary>{name}{word}</summary>{table}</details>")
         else:
             out.append(f"<h3>{name}{word}</h3>{table}")
-    return '<section aria-labelledby="h-witnesses"><h2 id="h-witnesses">Witnesses</h2>' + "".join(out) + "</section>"
+    return '<section><h2 id="h-witnesses">Witnesses</h2>' + "".join(out) + "</section>"
 
 
 def _rows(rows: list[list[str]], head: list[str]) -> str:
@@ -44,7 +44,7 @@ def _rows(rows: list[list[str]], head: list[str]) -> str:
         for r in rows
     )
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="Witnesses">'
+        '<div class="scroll" tabindex="0" role="group" aria-label="Witnesses">'
         f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
@@ -76,7 +76,7 @@ def _table(report: Report, g: GradientReport) -> str:
         off = _off(w.difference, w.in_bounds)
         rows.append([escape(WITNESS[name]), escape(value), *off, _word(w.verdict, w.lost_at, w.note)])
     reason = f"<p>{escape(g.reason)}</p>" if g.reason else ""
-    return closed + _rows(rows, ["", "value", "off by", "of its bound", ""]) + reason
+    return closed + _rows(rows, ["witness", "value", "off by", "of its bound", "verdict"]) + reason
 
 
 def _array_table(g: ArrayGradient) -> str:
@@ -95,5 +95,5 @@ def _array_table(g: ArrayGradient) -> str:
         rows.append([escape(WITNESS[name]), escape(w.entry), escape(value), *off,
                      _word(w.verdict, w.lost_at, w.note, more)])  # fmt: skip
     about = f'<p class="soft">shape {escape(shape_text(g.shape))}; shown is the worst entry of each</p>'
-    head = ["", "entry", "value", "off by", "of its bound", ""]
+    head = ["witness", "entry", "value", "off by", "of its bound", "verdict"]
     return (about if g.shape else "") + _rows(rows, head)

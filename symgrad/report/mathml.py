@@ -24,13 +24,13 @@ _GREEK = dict(
         strict=True,
     )
 )
-_OPERATORS = {
-    "cdot": "·", "times": "×", "odot": "⊙", "otimes": "⊗", "circ": "∘", "ast": "∗", "pm": "±", "le": "≤", "leq": "≤",
-    "ge": "≥", "geq": "≥", "ne": "≠", "neq": "≠", "approx": "≈", "in": "∈", "to": "→", "mid": "|", "dots": "…",
-    "ldots": "…", "cdots": "⋯", "vdots": "⋮", "lvert": "|", "rvert": "|", "lVert": "‖", "rVert": "‖", "wedge": "∧",
-    "vee": "∨", "neg": "¬", "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "equiv": "≡", "langle": "⟨",
-    "rangle": "⟩", "colon": ":", "cup": "∪", "cap": "∩",
-}  # fmt: skip
+#: LaTeX's names of signs, each before its sign.
+_SIGNS = (
+    "cdot · times × odot ⊙ otimes ⊗ circ ∘ ast ∗ pm ± le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ approx ≈ in ∈ to → mid | dots … "
+    "ldots … cdots ⋯ vdots ⋮ lvert | rvert | lVert ‖ rVert ‖ wedge ∧ vee ∨ neg ¬ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ "
+    "equiv ≡ langle ⟨ rangle ⟩ colon : cup ∪ cap ∩ bmod mod leftarrow ← gets ← backslash \\ sim ∼"
+).split()
+_OPERATORS = dict(zip(_SIGNS[::2], _SIGNS[1::2], strict=True))
 _LARGE = {"sum": "∑", "prod": "∏", "int": "∫"}
 _LETTERS = {"partial": "∂", "infty": "∞", "top": "⊤", "nabla": "∇", "ell": "ℓ", "emptyset": "∅"}
 _FUNCTIONS = frozenset(
@@ -65,9 +65,9 @@ def mathml(latex: str, *, block: bool = False) -> str:
 
     Args:
         latex: without ``$``; a formula of one line.
-        block: set apart, with large fractions.
+        block: on a line of its own, with large fractions.
     """
-    display = ' display="block"' if block else ""
+    display = ' displaystyle="true"' if block else ""
     return f"<math{display}>{typeset(latex).xml}</math>"
 
 
@@ -87,8 +87,12 @@ def _row(boxes: list[Box]) -> Box:
     if len(boxes) == 1:
         return boxes[0]
     out = []
+    before: Box | None = None
     for box, after in zip(boxes, [*boxes[1:], None], strict=False):
+        if box.kind == "fn" and before is not None and before.kind in ("", "fn"):
+            out.append('<mspace width="0.17em"></mspace>')
         out.append(box.xml)
+        before = box
         if box.kind == "fn" and after is not None and after.kind != "script":
             out.append("<mo>&#x2061;</mo>")
     return Box(f"<mrow>{''.join(out)}</mrow>", sum(b.width for b in boxes), "", "".join(b.text for b in boxes))
@@ -109,12 +113,13 @@ class _Reader:
     """One pass over the tokens of a formula."""
 
     def __init__(self, latex: str) -> None:
-        self.tokens = [t for t in _TOKEN.findall(latex) if not t.isspace()]
-        self.raw = latex
+        self.tokens = _TOKEN.findall(latex)
         self.at = 0
         self.depth = 0
 
     def peek(self) -> str:
+        while self.at < len(self.tokens) and self.tokens[self.at].isspace():
+            self.at += 1
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def take(self) -> str:
@@ -125,8 +130,7 @@ class _Reader:
     def boxes(self, stop: str) -> Iterator[Box]:
         """Boxes up to the token ``stop``, which is read as well; sub- and superscripts belong to the one before."""
         waiting: Box | None = None
-        while self.at < len(self.tokens):
-            token = self.peek()
+        while token := self.peek():
             if token == stop:
                 self.at += 1
                 break
@@ -184,7 +188,8 @@ class _Reader:
         self.at += 1
         out, depth = [], 0
         while self.at < len(self.tokens):
-            token = self.take()
+            token = self.tokens[self.at]
+            self.at += 1
             if token == "}" and depth == 0:
                 break
             depth += (token == "{") - (token == "}")
@@ -193,7 +198,8 @@ class _Reader:
                 token = _GREEK.get(word) or _ESCAPED.get(word) or (" " if word in _SPACES else "")
                 if word.startswith("text"):
                     token = {"textbackslash": "\\", "textasciitilde": "~", "textasciicircum": "^"}.get(word, "")
-            out.append("" if token in "{}" else token)
+            # MathML drops blanks at the ends of a text; these do not break either.
+            out.append("" if token in ("{", "}") else "\u00a0" if token.isspace() else token)
         return "".join(out)
 
     def single(self) -> Box:
@@ -311,7 +317,7 @@ class _Reader:
     def environment(self, name: str) -> Box:
         rows: list[list[Box]] = [[]]
         self.depth += 1
-        while self.at < len(self.tokens) and self.peek() != "\\end":
+        while self.peek() not in ("", "\\end"):
             rows[-1].append(_row(list(self.boxes("\\end"))))
             if self.at and self.tokens[self.at - 1] == "\\end":
                 self.at -= 1

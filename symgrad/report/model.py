@@ -252,11 +252,19 @@ class Report:
 
         return render(self, width=width, color=color)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
-        from symgrad.report.latex import derivation_latex
+    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
+        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
 
-        return derivation_latex(self.graph, self.rows, {g.wrt: g.latex for g in self.gradients})
+        Args:
+            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
+            document: a whole file.
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        from symgrad.report.tex import latex
+
+        return latex(self, notation=notation, document=document)
 
     def emit(self, language: str = "numpy") -> str:
         """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.

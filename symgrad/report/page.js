@@ -24,6 +24,7 @@
       list.append(name, body);
     });
     panel.replaceChildren(list);
+    panel.classList.add("live");
   };
   const linkOf = (event) => event.target.closest ? event.target.closest("svg.graph a") : null;
   for (const kind of ["mouseover", "focusin"]) {

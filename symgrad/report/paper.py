@@ -7,6 +7,7 @@ alike are written once, with an index: forward steps as a recurrence, the paths 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,11 +105,8 @@ def sections(
     out = [Section("Steps", _folded([_step(f, n) for n, node in enumerate(picture.nodes) if node.formula]))]
     if order == 1:
         struck: set[int] = set()
-        locals_ = _locals(f, findings, struck, code=code)
-        if locals_ and not arrays:
-            out.append(Section("Local derivatives", _folded(locals_)))
-        elif any(k.findings for k in picture.links):
-            out.append(Section("Wrong factors", tuple(locals_)))
+        title = "Wrong factors" if arrays else "Local derivatives"
+        out.append(Section(title, _folded(_locals(f, findings, struck, code=code, everything=not arrays))))
         out.append(Section("Chain rule", _gradients(f) if arrays else _chain(f)))
         rest = [_mistake(x, code=code) for n, x in enumerate(findings) if x.root and n not in struck and x.found]
         if rest:
@@ -144,26 +142,35 @@ def _value(value: Any) -> str:
     return ("= " if float(short) == value else "\\approx ") + text
 
 
-def _locals(f: Formulas, findings: Sequence[Finding], struck: set[int], *, code: bool) -> list[Line]:
-    """Each chain-rule factor worked out; of arrays only those that were got wrong."""
+def _same(one: str, other: str) -> bool:
+    """The same formula, however it is set."""
+    plain = [re.sub(r"[\s()]", "", text) for text in (one, other)]
+    return plain[0] == plain[1]
+
+
+def _locals(
+    f: Formulas, findings: Sequence[Finding], struck: set[int], *, code: bool, everything: bool
+) -> list[Line]:
+    """Each chain-rule factor worked out; or only those that were got wrong."""
     out = []
     for n, link in enumerate(f.picture.links):
         if link.edge < 0:
             continue
         local = f.local(n)
-        wrong = [findings[k] for k in link.findings if findings[k].found]
-        if not local and not wrong:
+        # Struck out is what stands in the place of the whole factor, not a part of a line.
+        wrong = [k for k in link.findings if findings[k].found and _same(findings[k].expected, link.local)]
+        struck.update(wrong)
+        if not local or not (wrong or everything):
             continue
-        struck.update(k for k in link.findings if findings[k].found)
-        right = local or (_code(wrong[0].expected, code) if wrong[0].expected else "")
-        cross = " \\; ".join(dict.fromkeys(f"\\sgwrong{{{_code(w.found, code)}}}" for w in wrong))
-        said = f"{cross} \\; \\sgright{{{right}}}" if cross and right else cross or right
-        value = "" if _is_plain_number(said) else _value(link.factor)
+        cross = " \\; ".join(dict.fromkeys(f"\\sgwrong{{{_code(findings[k].found, code)}}}" for k in wrong))
+        said = f"{cross} \\; \\sgright{{{local}}}" if cross else local
+        value = "" if is_plain_number(said) else _value(link.factor)
         out.append(Line(f.factor(n), (said,), value))
     return out
 
 
-def _is_plain_number(text: str) -> bool:
+def is_plain_number(text: str) -> bool:
+    """Nothing needs to be added to say what its value is."""
     try:
         float(text)
     except ValueError:
