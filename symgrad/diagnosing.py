@@ -62,7 +62,7 @@ def check_formulas(
     else:
         positions = graph.variables.values()
         point = {i: _DEFAULTS[n % len(_DEFAULTS)] + n // len(_DEFAULTS) for n, i in enumerate(positions)}
-    merged = {name: _merge(graph, name, text) for name, text in formulas.items()}
+    merged = {name: merged_formula(graph, name, text) for name, text in formulas.items()}
     witnesses = {name: Manual(m, m.output, point) for name, m in merged.items()}
     wrt = options.pop("wrt", None) or list(formulas)
     report = check_expression(target, at, wrt=wrt, manual=witnesses if at is not None else None, **options)
@@ -114,7 +114,7 @@ def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
     return dict(manual)
 
 
-def _merge(graph: Graph, name: str, text: str) -> Graph:
+def merged_formula(graph: Graph, name: str, text: str) -> Graph:
     """The function's graph, and after it the formula's steps; its output is the formula's value."""
     formula = expression.parse(text, file=FORMULA + name)
     builder = GraphBuilder(graph)
@@ -160,7 +160,7 @@ def _formula_fixed(graph: Graph, name: str, point: Mapping[int, Fraction], text:
     if fixed is None:
         return False
     try:
-        merged = _merge(graph, name, fixed)
+        merged = merged_formula(graph, name, fixed)
     except SymgradError:
         return False
     return not diagnose(_formula_subject(graph, merged, name, point, fixed)).blames

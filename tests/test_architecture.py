@@ -33,10 +33,10 @@ LAYERS = [
     {"judging"},
     {"checking", "shaped"},
     {"diagnosing"},
-    {"callables"},
+    {"callables", "curves"},
     {"files"},
     {"api"},
-    {"emitting"},
+    {"emitting", "outputs"},
     {"cli"},
 ]
 

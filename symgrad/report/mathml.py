@@ -39,6 +39,7 @@ _FUNCTIONS = frozenset(
 )
 _SPACES = {",": 0.17, ":": 0.22, ";": 0.28, " ": 0.3, "!": 0.0, "quad": 1.0, "qquad": 2.0, ">": 0.22}
 _BLACKBOARD = {"R": "ℝ", "N": "ℕ", "Z": "ℤ", "C": "ℂ", "E": "𝔼"}
+_ROOTS = frozenset(("sqrt",))
 _SIZES = frozenset("big bigl bigr Big Bigl Bigr bigg biggl biggr limits displaystyle textstyle".split())
 _ESCAPED = {"{": "{", "}": "}", "_": "_", "%": "%", "&": "&", "#": "#", "$": "$", "|": "‖"}
 
@@ -251,7 +252,7 @@ class _Reader:
             top, bottom = self.argument(), self.argument()
             wide = max(top.width, bottom.width) + 0.3
             return Box(f"<mfrac>{top.xml}{bottom.xml}</mfrac>", wide, "", f"({top.text})/({bottom.text})")
-        if word == "sqrt":
+        if word in _ROOTS:
             return self.root()
         if starred == "operatorname":
             return _mi(self.plain(), upright=True, kind="fn")
