@@ -303,7 +303,10 @@ def _path(target: str) -> str:
     """The file that was checked, for those who look for it; empty for an expression."""
     from symgrad.api import is_code
 
-    return target if is_code(target) else ""
+    if not is_code(target):
+        return ""
+    near = os.path.relpath(target)
+    return target if near.startswith("..") else near
 
 
 def _refuse(error: Any, target: str, kind: str) -> None:

@@ -15,6 +15,7 @@ from symgrad.graph import Graph
 from symgrad.naming import display_names
 from symgrad.ops import lower
 from symgrad.picturing import plain
+from symgrad.report.paper import sections
 from symgrad.report.tex import derivation_latex
 
 if TYPE_CHECKING:
@@ -187,11 +188,22 @@ class Derivation:
         Raises:
             SymgradError: there is no such notation.
         """
-        closed = {}
-        for entry in self.entries:
-            found = entry.closed
-            closed[entry.label] = "" if found.reason else symbolic.sympy_latex(found.simplified)
-        return derivation_latex(plain(self.graph, self.wrt), closed, self.order, notation)
+        return derivation_latex(plain(self.graph, self.wrt), self._closed(), self.order, notation)
+
+    def _closed(self) -> dict[str, str]:
+        """The simplified forms in LaTeX; empty where one is too large."""
+        found = {entry.label: entry.closed for entry in self.entries}
+        return {n: "" if c.reason else symbolic.sympy_latex(c.simplified) for n, c in found.items()}
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import typeset_lines
+
+        return typeset_lines(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+
+        return mathjax(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
 
     def torch(self, *, dtype: str | None = None, device: str | None = None) -> TorchDerivative:
         """The derivative as a function on torch tensors, evaluated with the accurate local factors.

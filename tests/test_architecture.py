@@ -36,7 +36,7 @@ LAYERS = [
     {"callables", "curves"},
     {"files"},
     {"api"},
-    {"emitting", "outputs"},
+    {"emitting", "outputs", "jupyter"},
     {"cli"},
 ]
 

@@ -292,6 +292,17 @@ class Report:
 
         return page(self)
 
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import framed
+
+        return framed(self.html())
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+        from symgrad.report.paper import paper
+
+        return mathjax(paper(self))
+
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""
         from symgrad.report.document import document

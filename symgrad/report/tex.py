@@ -84,13 +84,18 @@ def fragment(found: Sequence[Section]) -> str:
         return "\\begin{align*}\n\\end{align*}"
     out: list[str] = []
     for n, section in enumerate(found):
-        rows = [row for line in section.lines for row in _rows(line, _left(section.lines))]
+        rows = aligned(section)
         # A title between two lines ends the one before it.
         head = "" if n == 0 and len(found) == 1 else f"  \\intertext{{{section.title}}}\n"
         out.append(head + " \\\\\n".join("  " + row for row in rows))
     body = "\n".join(out)
     text = f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
     return _STRIKE + text if "\\sgwrong" in text else text
+
+
+def aligned(section: Section) -> list[str]:
+    """The rows of a section, each with its ``&``."""
+    return [row for line in section.lines for row in _rows(line, _left(section.lines))]
 
 
 def _left(all_lines: Sequence[Line]) -> float:
