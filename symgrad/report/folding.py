@@ -74,6 +74,11 @@ def _rounds(
     if len(following) < period or any(a[0] != b[0] for a, b in zip(base, following, strict=True)):
         return None
     slopes = [tuple(y - x for x, y in zip(a[1], b[1], strict=True)) for a, b in zip(base, following, strict=True)]
+    moving = [(x, s) for a, slope in zip(base, slopes, strict=True) for x, s in zip(a[1], slope, strict=True) if s]
+    if not moving:
+        return None
+    # A number that goes up or down by one is the index; where none does, rounds are counted.
+    origin, sign = next(((x, s) for x, s in moving if abs(s) == 1), (1, 1))
     times = 2
     while start + (times + 1) * period <= len(parts):
         mine = parts[start + times * period : start + (times + 1) * period]
@@ -84,11 +89,8 @@ def _rounds(
         if not alike:
             break
         times += 1
-    moving = [(x, s) for a, slope in zip(base, slopes, strict=True) for x, s in zip(a[1], slope, strict=True) if s]
-    reference = next(((x, s) for x, s in moving if abs(s) == 1), None)
-    if times < FEWEST or reference is None:
+    if times < FEWEST:
         return None
-    origin, sign = reference
     texts = tuple(
         _indexed(a[0], [_term(x, s * sign, origin, letter) for x, s in zip(a[1], slope, strict=True)])
         for a, slope in zip(base, slopes, strict=True)

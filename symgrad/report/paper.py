@@ -268,7 +268,8 @@ def _staged(f: Formulas, leaving: Mapping[int, Sequence[int]]) -> tuple[Line, ..
                 worked.append(f.local(k))
             else:
                 rules.append(f"{f.gradient(head)} \\cdot {f.factor(k)}")
-                worked.append(f"{f.gradient(head)} \\cdot {_factor(f.local(k, PRODUCT))}")
+                local = f.local(k, PRODUCT)
+                worked.append(f.gradient(head) + ("" if local == "1" else f" \\cdot {_factor(local)}"))
         left = f.gradient(node.step)
         rule, text = summed(rules), summed(worked)
         same = rule.replace("\\mathrm{d}", "\\partial") == left.replace("\\mathrm{d}", "\\partial")
@@ -316,10 +317,7 @@ def _results(f: Formulas, closed: Mapping[str, str], exact: Mapping[str, str], a
             number = f"{head} \\cdot 10^{{{int(power)}}}" if power else value
             shown = f"= {number}" if len(value) < 15 else f"\\approx {number}"
             shown += f" \\quad \\text{{at }} {at}" if len(at) < 60 else ""
-        if not rights:
-            out.append(Line(left, (shown.removeprefix("= ").removeprefix("\\approx "),)))
-        else:
-            out.append(Line(left, rights, shown))
+        out.append(Line(left, rights, shown))
     return out
 
 

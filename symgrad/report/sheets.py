@@ -87,9 +87,27 @@ def sheets(picture: Picture, *, flat: bool = False) -> Sheet:
         flat: everything on one sheet, whatever its size.
     """
     everything = range(len(picture.nodes))
+    web = _Web(picture)
     if flat or len(picture.nodes) <= MOST_BOXES:
-        return _sheet(picture, "graph", "Computation graph", list(everything))
-    return _overview(picture, "graph", "Computation graph", _runs(picture))
+        return _sheet(web, "graph", "Computation graph", list(everything))
+    return _overview(web, "graph", "Computation graph", _runs(picture))
+
+
+class _Web:
+    """A picture, and which links lead into and out of each of its nodes."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+        self.into: dict[int, list[Link]] = {}
+        self.out: dict[int, list[Link]] = {}
+        for link in picture.links:
+            self.into.setdefault(link.head, []).append(link)
+            self.out.setdefault(link.tail, []).append(link)
+
+    def links_into(self, steps: Iterable[int]) -> Iterable[Link]:
+        """In the order of their heads."""
+        for n in steps:
+            yield from self.into.get(n, ())
 
 
 def _runs(picture: Picture) -> list[tuple[str, list[int]]]:
@@ -115,8 +133,9 @@ def _runs(picture: Picture) -> list[tuple[str, list[int]]]:
     return merged
 
 
-def _overview(picture: Picture, key: str, title: str, runs: Sequence[tuple[str, list[int]]]) -> Sheet:
+def _overview(web: _Web, key: str, title: str, runs: Sequence[tuple[str, list[int]]]) -> Sheet:
     """Stages as boxes; more of them than can be drawn are put together first."""
+    picture = web.picture
     groups: list[list[tuple[str, list[int]]]] = [[run] for run in runs]
     if len(runs) > MOST_BOXES:
         size = -(-len(runs) // MOST_BOXES)
@@ -130,9 +149,9 @@ def _overview(picture: Picture, key: str, title: str, runs: Sequence[tuple[str, 
         name = f"{key}-{n + 1}"
         label = group[0][0] if len(group) == 1 else f"{group[0][0]} to {group[-1][0]}"
         steps = [i for _, run in group for i in run]
-        child = _sheet(picture, name, label, steps) if len(group) == 1 else _overview(picture, name, label, group)
+        child = _sheet(web, name, label, steps) if len(group) == 1 else _overview(web, name, label, group)
         children.append(child)
-        status = _worst(picture, steps)
+        status = _worst(web, steps)
         count = f"{len(steps)} step{'s' if len(steps) > 1 else ''}"
         first, last = picture.nodes[steps[0]].name, picture.nodes[steps[-1]].name
         lines = (_cut(label), count, _cut(f"{first} … {last}" if len(steps) > 1 else first))
@@ -142,15 +161,17 @@ def _overview(picture: Picture, key: str, title: str, runs: Sequence[tuple[str, 
     wires: dict[tuple[str, str], Wire] = {}
     # What is differentiated by enters nearly every stage: it is drawn where it is first used.
     used: dict[int, list[str]] = {}
-    for link in picture.links:
-        if link.tail in picture.wrt and link.head in owner and owner[link.head] not in used.setdefault(link.tail, []):
+    inside = [i for run in runs for i in run[1]]
+    variables = set(picture.wrt)
+    for link in web.links_into(inside):
+        if link.tail in variables and link.head in owner and owner[link.head] not in used.setdefault(link.tail, []):
             used[link.tail].append(owner[link.head])
     for n, stages in used.items():
         box = _box(picture, n)
         boxes.insert(0, box)
         more = f"in {len(stages)} parts" if len(stages) > 1 else ""
         wires[box.key, stages[0]] = Wire(box.key, stages[0], more, "", picture.nodes[n].status)
-    for link in picture.links:
+    for link in web.links_into(inside):
         tail, head = owner.get(link.tail, ""), owner.get(link.head, "")
         if tail and head and tail != head:
             node = picture.nodes[link.tail]
@@ -163,9 +184,8 @@ def _overview(picture: Picture, key: str, title: str, runs: Sequence[tuple[str, 
     return Sheet(key, title, tuple(boxes), tuple(wires.values()), tuple(children))
 
 
-def _worst(picture: Picture, steps: Sequence[int]) -> str:
-    inside = set(steps)
-    found = {picture.nodes[n].status for n in steps} | {k.status for k in picture.links if k.head in inside}
+def _worst(web: _Web, steps: Sequence[int]) -> str:
+    found = {web.picture.nodes[n].status for n in steps} | {k.status for k in web.links_into(steps)}
     return next((s for s in ("wrong", "inherited", "right") if s in found), "")
 
 
@@ -173,11 +193,11 @@ def _worse(a: str, b: str) -> str:
     return next((s for s in ("wrong", "inherited", "right") if s in (a, b)), "")
 
 
-def _sheet(picture: Picture, key: str, title: str, steps: Sequence[int]) -> Sheet:
+def _sheet(web: _Web, key: str, title: str, steps: Sequence[int]) -> Sheet:
     """These steps with what flows into them; what comes from elsewhere is a box of its own."""
-    inside = set(steps)
-    links = [k for k in picture.links if k.head in inside]
-    leaving = {k.tail for k in picture.links if k.tail in inside and k.head not in inside}
+    picture, inside = web.picture, set(steps)
+    links = list(web.links_into(steps))
+    leaving = {n for n in steps if any(k.head not in inside for k in web.out.get(n, ()))}
     outside = list(dict.fromkeys(k.tail for k in links if k.tail not in inside))
     boxes = [_outside(picture.nodes[n], n) for n in outside]
     boxes += [_box(picture, n, leaves=n in leaving) for n in steps]

@@ -105,7 +105,7 @@ def _left(all_lines: Sequence[Line]) -> float:
 def _rows(line: Line, left: float) -> list[str]:
     """One line of a derivation, broken where it is too long."""
     if not line.rights:
-        return [f"&{line.left}" if line.left.startswith("\\vdots") else line.left]
+        return [f"{line.left} &{line.value}" if line.value else f"&{line.left}"]
     about = f" \\quad {line.about}" if line.about else ""
     tail = f" {line.value}" if line.value else ""
     room = ROOM - left
