@@ -201,6 +201,8 @@ def _stands_for(f: Finding, named: Mapping[str, Sequence[int]], result: str) -> 
     """The node whose gradient the wrong line works out, as its name has it."""
     spelled = {normal(n): n for n in reversed([*named])} | {normal(key_of(n)): n for n in reversed([*named])}
     tops = {"", normal(result), *LOSS_NAMES}
+    if f.step.startswith("d/d"):
+        return [f.step[3:]] if f.step[3:] in named else []
     return [spelled[c.bottom] for c in claims(f.step) if c.bottom in spelled and c.top in tops][:1]
 
 
@@ -218,14 +220,18 @@ def _links_of(found: Picture, f: Finding, named: Mapping[str, Sequence[int]]) ->
         return [n for n, k in enumerate(found.links)
                 if k.tail in bottoms and k.edge >= 0 and found.nodes[k.head].formula.startswith(word)]  # fmt: skip
     for cut in _FACTOR.finditer(f.factor):
-        top, bottom = f.factor[1 : cut.start()], f.factor[cut.end() :]
-        tops |= {*named.get(top.strip("()"), ())}
+        top, bottom = _bare(f.factor[1 : cut.start()]), _bare(f.factor[cut.end() :])
+        tops |= {*named.get(top, ())} or _written(found, top)
         if not tops and f.forward_span is not None:
             tops |= {n for n, node in enumerate(found.nodes) if node.span == f.forward_span}
-        bottoms |= {*named.get(bottom, ()), *named.get(bottom.removeprefix("(").removesuffix(")"), ())}
-        if not bottoms:
-            bottoms |= _written(found, bottom.removeprefix("(").removesuffix(")"))
-    return _between(found, tops, bottoms)
+        bottoms |= {*named.get(bottom, ())} or _written(found, bottom)
+    hits = _between(found, tops, bottoms)
+    # A variable's whole gradient is no factor: it is said of the variable.
+    return [] if tops == {found.result} and bottoms <= {*found.wrt} and len(hits) > 1 else hits
+
+
+def _bare(text: str) -> str:
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
 
 def _written(found: Picture, text: str) -> set[int]:

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 #: Signs before which a line may end.
 _SIGNS = frozenset(("+", "-", "=", "\\cdot", "\\odot", "\\approx", "\\times"))
 #: Parentheses nested deeper than this are never opened.
-DEEPEST = 6
+DEEPEST = 24
 
 
 def pieces(text: str, depth: int) -> list[str]:
@@ -31,6 +31,9 @@ def pieces(text: str, depth: int) -> list[str]:
         elif token == "}" or token.startswith("\\end"):
             braces -= 1
         shown = token
+        if token.startswith("\\left") and before.startswith("\\right") and not braces and "grown" not in fences:
+            # Between two factors in parentheses.
+            out.append("")
         if token.startswith("\\left") and token[5:].strip()[:1] in "([|\\.":
             if braces == 0 and len(fences) < depth:
                 shown = _sized(token[5:].strip(), "l")

@@ -50,21 +50,21 @@ def symbol(name: str) -> str:
     match = re.fullmatch(r"(.*?[^0-9])([0-9]+)", head)
     if match:
         head, rest = match.group(1), [match.group(2), *rest]
-    base = _word(head, alone=True)
+    base = _word(head)
     if rest:
-        base = f"{base}_{{{','.join(_word(r, alone=False) for r in rest)}}}"
+        base = f"{base}_{{{','.join(_word(r) for r in rest)}}}"
     return base + "'" * primes
 
 
-def _word(word: str, *, alone: bool) -> str:
+def _word(word: str) -> str:
     if word in _GREEK:
         return "\\" + word
     if word in _LETTERS:
         return "\\" + _LETTERS[word]
     safe = "".join("\\" + _LETTERS[c] + " " if c in _LETTERS else escaped(c) for c in word)
-    if len(word) == 1 or word.isdigit() or safe != word:
+    if len(word) == 1 or word.isdigit() or any(c in _LETTERS for c in word):
         return safe
-    return f"\\mathrm{{{safe}}}" if not alone or len(word) > 1 else safe
+    return f"\\mathrm{{{safe}}}"
 
 
 def number(value: Fraction | str) -> str:

@@ -51,7 +51,7 @@ def latex(report: Any, *, notation: str = "fraction", document: bool = False) ->
         return body
     head = headline(report)
     title = _text(f"{head.verdict}: {head.words}" if head.verdict else head.words)
-    target = _text(" ".join(report.target.split()))
+    target = _text(" ".join(report.target.split()), code=True)
     return (
         f"{_DOCUMENT}\\section*{{{title}}}\n"
         f"{{\\raggedright\\ttfamily\\small\\sloppy {target}\\par}}\n{body}\n\\end{{document}}\n"
@@ -83,8 +83,9 @@ def fragment(found: Sequence[Section]) -> str:
     if not found:
         return "\\begin{align*}\n\\end{align*}"
     out: list[str] = []
+    left = max(_left(section.lines) for section in found)
     for n, section in enumerate(found):
-        rows = aligned(section)
+        rows = aligned(section, left)
         # A title between two lines ends the one before it.
         head = "" if n == 0 and len(found) == 1 else f"  \\intertext{{{section.title}}}\n"
         out.append(head + " \\\\\n".join("  " + row for row in rows))
@@ -93,9 +94,10 @@ def fragment(found: Sequence[Section]) -> str:
     return _STRIKE + text if "\\sgwrong" in text else text
 
 
-def aligned(section: Section) -> list[str]:
-    """The rows of a section, each with its ``&``."""
-    return [row for line in section.lines for row in _rows(line, _left(section.lines))]
+def aligned(section: Section, left: float = 0.0) -> list[str]:
+    """The rows of a section, each with its ``&``; ``left`` is the width of what stands before these, if known."""
+    left = left or _left(section.lines)
+    return [row for line in section.lines for row in _rows(line, left)]
 
 
 def _left(all_lines: Sequence[Line]) -> float:
@@ -129,7 +131,7 @@ def _rows(line: Line, left: float) -> list[str]:
     return rows
 
 
-def _text(text: str) -> str:
+def _text(text: str, *, code: bool = False) -> str:
     """Words for LaTeX's text mode."""
     words = {
         "\\": "\\textbackslash{}", "^": "\\textasciicircum{}", "~": "\\textasciitilde{}", "<": "\\textless{}",
@@ -137,4 +139,6 @@ def _text(text: str) -> str:
     }  # fmt: skip
     plain = "".join(words.get(c) or (escaped(c) if c.isascii() and c.isprintable() else "?") for c in text[:600])
     # Long code has few blanks: allow a line to end after an operator.
-    return plain.replace("*", "*\\allowbreak{}").replace("+", "+\\allowbreak{}")
+    for sign in "*+(,=" if code else "":
+        plain = plain.replace(sign, sign + "\\allowbreak{}")
+    return plain
