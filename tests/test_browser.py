@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,7 @@ from tests.test_renderings import HOSTILE
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome") or ""
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-pytestmark = [
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed"),
-    pytest.mark.xdist_group("browser"),
-]
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
 
 #: Without a network and as root in a container.
 ARGUMENTS = [
@@ -84,7 +82,7 @@ def test_focus_shows_a_factor_and_lights_its_line(visit: Any) -> None:
     assert "found in line 25" in panel.inner_text()
     assert panel.locator("math").count() >= 3
     assert panel.locator("del").count() == 2
-    assert page.locator("li#L18.active, li#L38.active").count() >= 1
+    assert page.locator("li#L18.active, li#L25.active, li#L38.active").count() == 3
     page.locator("svg.graph a.box.input", has_text="w_h").hover()
     assert "-40.2153" in panel.inner_text()
     assert "8.188808" in panel.inner_text()
@@ -166,3 +164,13 @@ def test_print_opens_what_is_folded(visit: Any) -> None:
     assert page.evaluate("document.querySelectorAll('details:not([open])').length") > 0
 
 
+def test_screenshots_can_be_made_again(tmp_path: Path) -> None:
+    """The script behind the README's pictures; their text may differ by a font, their size not."""
+    image = pytest.importorskip("PIL.Image")
+    script = Path(__file__).parent.parent / "examples" / "screenshots" / "make.py"
+    make = runpy.run_path(str(script))["make"]
+    for path in make(tmp_path):
+        kept = script.parent / path.name
+        assert kept.exists()
+        assert image.open(path).size == image.open(kept).size
+        assert len(image.open(path).convert("RGB").getcolors(1 << 22)) > 50

@@ -13,7 +13,6 @@ from symgrad.errors import SymgradError
 from symgrad.jupyter import check_cell, prelude
 
 nbclient = pytest.importorskip("nbclient")
-pytestmark = pytest.mark.xdist_group("jupyter")
 
 CELLS = [
     "%load_ext symgrad\nimport symgrad\nimport numpy as np\nx = np.array([[1.0, 2.0], [3.0, 4.5]])\n"
@@ -30,8 +29,7 @@ CELLS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def outputs() -> list[list[Any]]:
+def executed() -> list[list[Any]]:
     """What each cell shows."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -52,15 +50,16 @@ def shown(cell: list[Any]) -> dict[str, str]:
     return out
 
 
-def test_a_cell_is_checked_and_run(outputs: list[list[Any]]) -> None:
+def test_a_real_notebook() -> None:
+    """One run, since a kernel takes seconds to start."""
+    outputs = executed()
+    # A cell is checked and run.
     found = shown(outputs[1])
     assert "1 mistake, in line 4" in found["text/html"]
     assert "cell:4:10" in found["text/html"]
     assert r"\sgwrong" in found["text/latex"]
     assert shown(outputs[2])["stdout"] == "(2, 2) True\n"
-
-
-def test_reports_and_derivations_display(outputs: list[list[Any]]) -> None:
+    # Reports and derivations display.
     report, derivation = shown(outputs[3]), shown(outputs[4])
     assert report["text/html"].startswith("<iframe")
     assert "every witness agrees" in report["text/html"]
@@ -69,9 +68,7 @@ def test_reports_and_derivations_display(outputs: list[list[Any]]) -> None:
         assert r"\frac{\mathrm{d} f}{\mathrm{d} x}" in found["text/latex"]
         assert r"\intertext" not in found["text/latex"]
     assert "<math" in derivation["text/html"]
-
-
-def test_what_cannot_be_checked_is_said_without_a_traceback(outputs: list[list[Any]]) -> None:
+    # What cannot be checked is said without a traceback.
     assert "cell:1" in shown(outputs[5])["stderr"]
     assert "does not know --nonsense" in shown(outputs[6])["stderr"]
     # k is not there yet, and then it is.

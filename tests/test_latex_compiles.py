@@ -13,10 +13,7 @@ import symgrad
 from tests.benchmarks.rendering import recurrence
 from tests.reports import EXPRESSIONS, SCRIPTS, report_of
 
-pytestmark = [
-    pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX is installed"),
-    pytest.mark.xdist_group("reports"),  # the reports of the examples are made once
-]
+pytestmark = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX is installed")
 
 EXTRA = (
     ("x^2*y + sin(x)*exp(y)*log(1 + x^2)/(1 + y^2)", {"order": 2}),
@@ -46,10 +43,10 @@ def joined(documents: list[str]) -> str:
     return head + "\\clearpage\n".join(bodies) + "\\end{document}\n"
 
 
-@pytest.mark.parametrize("notation", ["fraction", "bar", "d"])
-def test_examples_compile(notation: str, tmp_path: Path) -> None:
+def test_examples_compile(tmp_path: Path) -> None:
     reports = [report_of(name) for name in SCRIPTS + EXPRESSIONS]
-    log = compiled(joined([r.latex(notation=notation, document=True) for r in reports]), tmp_path)
+    documents = [r.latex(notation=n, document=True) for r in reports for n in ("fraction", "bar", "d")]
+    log = compiled(joined(documents), tmp_path)
     assert not re.findall(r"Overfull \\hbox.*", log)
 
 

@@ -34,8 +34,6 @@ from symgrad.report.values import digits
 from tests.benchmarks.rendering import recurrence
 from tests.reports import EXPRESSIONS, SCRIPTS, Page, report_of
 
-pytestmark = pytest.mark.xdist_group("reports")
-
 HOSTILE = '''
 """</script><script>window.pwned = 1</script><img src=x onerror="window.pwned = 1"> & <!-- ]]> """
 import math

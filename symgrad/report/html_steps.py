@@ -98,7 +98,8 @@ def _row(report: Report | ArrayReport, formulas: Formulas, n: int, links: list[i
     for title, inner, look, is_head in cells:
         tag, extra = ("th", ' scope="row"') if is_head else ("td", f' class="{look}"' if look else "")
         out.append(f'<{tag}{extra} data-name="{title}">{inner}</{tag}>')
-    lines = [f"L{k}" for k in node.lines] if report.is_code and not report.cells else []
+    wrong = [report.findings[k].line for m in links for k in picture.links[m].findings]
+    lines = [f"L{k}" for k in (*node.lines, *wrong) if k] if report.is_code and not report.cells else []
     if node.span is not None and (report.is_code or report.cells or node.span.line):
         lines.insert(0, f"C{node.span.cell}L{node.span.line}" if node.span.cell else f"L{node.span.line}")
     attr = f' data-lines="{escape(" ".join(dict.fromkeys(lines)))}"' if lines else ""
