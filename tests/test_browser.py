@@ -164,12 +164,12 @@ def test_print_opens_what_is_folded(visit: Any) -> None:
     assert page.evaluate("document.querySelectorAll('details:not([open])').length") > 0
 
 
-def test_screenshots_can_be_made_again(tmp_path: Path) -> None:
+def test_screenshots_can_be_made_again(browser: Any, tmp_path: Path) -> None:
     """The script behind the README's pictures; their text may differ by a font, their size not."""
     image = pytest.importorskip("PIL.Image")
     script = Path(__file__).parent.parent / "examples" / "screenshots" / "make.py"
     make = runpy.run_path(str(script))["make"]
-    for path in make(tmp_path):
+    for path in make(tmp_path, browser):
         kept = script.parent / path.name
         assert kept.exists()
         assert image.open(path).size == image.open(kept).size

@@ -28,29 +28,34 @@ ARGUMENTS = [
 ]  # fmt: skip
 
 
-def make(folder: Path) -> list[Path]:
-    """Write the pictures into a folder and say where they are."""
-    from playwright.sync_api import sync_playwright
-
+def make(folder: Path, browser) -> list[Path]:
+    """Write the pictures into a folder, by a Chromium that Playwright drives, and say where they are."""
     made = []
-    with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        for name, (check, start, height, pointed) in SHOTS.items():
-            page = browser.new_page(viewport={"width": 1290, "height": 800})
-            page.set_content(symgrad.check(**check).html())
-            if pointed:
-                page.locator(pointed).focus()
-            # The panel follows the reader down the page; on a picture it stands where it belongs.
-            page.add_style_tag(content=".panel { position: static !important; max-height: none !important }")
-            top = page.locator(start).first.bounding_box()["y"] + page.evaluate("scrollY") - 8
-            path = folder / f"{name}.png"
-            clip = {"x": 0, "y": max(top, 0), "width": 1290, "height": height}
-            page.screenshot(path=path, full_page=True, clip=clip)
-            made.append(path)
-        browser.close()
+    for name, (check, start, height, pointed) in SHOTS.items():
+        page = browser.new_page(viewport={"width": 1290, "height": 800})
+        page.set_content(symgrad.check(**check).html())
+        if pointed:
+            page.locator(pointed).focus()
+        # The panel follows the reader down the page; on a picture it stands where it belongs.
+        page.add_style_tag(content=".panel { position: static !important; max-height: none !important }")
+        top = page.locator(start).first.bounding_box()["y"] + page.evaluate("scrollY") - 8
+        path = folder / f"{name}.png"
+        clip = {"x": 0, "y": max(top, 0), "width": 1290, "height": height}
+        page.screenshot(path=path, full_page=True, clip=clip)
+        page.close()
+        made.append(path)
     return made
 
 
+def main(folder: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        for path in make(folder, browser):
+            print(path)
+        browser.close()
+
+
 if __name__ == "__main__":
-    for written in make(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent):
-        print(written)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
