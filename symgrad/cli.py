@@ -97,6 +97,7 @@ class _Command(click.Command):
               help="In LaTeX, the gradient by X: dL/dX, a bar over X, or dX.")  # fmt: skip
 @click.option("--emit", type=click.Choice(["numpy", "torch", "latex"]), metavar="LANGUAGE",
               help="Print the correct backward pass as source: numpy, torch or latex.")  # fmt: skip
+@click.option("--unicode", is_flag=True, help="Print formulas with the signs of mathematics: 1 − u² for 1 - u**2.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
 @click.version_option(__version__, prog_name="symgrad")
 def main(
@@ -121,6 +122,7 @@ def main(
     plot: str | None,
     latex_document: bool,
     notation: str,
+    unicode: bool,
     **script: Any,
 ) -> None:
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
@@ -158,7 +160,8 @@ def main(
 
             write_files(report, html, graph)
         latex = notation if as_latex or latex_document else ""
-        _print(report, target, kind=kind, latex=latex, document=latex_document, as_diff=as_diff, color=color)
+        _print(report, target, kind=kind, latex=latex, document=latex_document, as_diff=as_diff, color=color,
+               unicode=unicode)  # fmt: skip
     except SymgradError as error:
         _refuse(error, target, kind)
     except UnicodeDecodeError as error:
@@ -282,7 +285,7 @@ def _plot(text: str, path: str, derive: dict[str, Any]) -> None:
 
 
 def _print(
-    report: Any, target: str, *, kind: str, latex: str, document: bool, as_diff: bool, color: str
+    report: Any, target: str, *, kind: str, latex: str, document: bool, as_diff: bool, color: str, unicode: bool
 ) -> None:
     if as_diff:
         from symgrad.report.diagnostics import unified_diff
@@ -294,7 +297,7 @@ def _print(
         from symgrad.outputs import rendered
 
         colored = _colored(color)
-        text = rendered(report, kind, path=_path(target), width=_width(), color=colored)
+        text = rendered(report, kind, path=_path(target), width=_width(), color=colored, unicode=unicode)
         click.echo(text, nl=False, color=True)
     sys.exit(report.exit_code)
 

@@ -29,12 +29,14 @@ def check_names(files: Mapping[str, str | None]) -> None:
         kind_of(plot, ("png", "svg", "pdf"), "--plot")
 
 
-def rendered(report: Any, kind: str, *, path: str = "", width: int = 100, color: bool = False) -> str:
+def rendered(
+    report: Any, kind: str, *, path: str = "", width: int = 100, color: bool = False, unicode: bool = False
+) -> str:
     """The report as one of :data:`FORMATS`.
 
     Args:
         path: of the file that was checked, for the formats that say where findings are.
-        width, color: of text.
+        width, color, unicode: of text.
     """
     if kind == "json":
         return json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False) + "\n"
@@ -46,7 +48,7 @@ def rendered(report: Any, kind: str, *, path: str = "", width: int = 100, color:
         from symgrad.report.annotations import sarif
 
         return json.dumps(sarif(report, path), ensure_ascii=False, allow_nan=False, indent=2) + "\n"
-    return str(report.explain(width=width, color=color))
+    return str(report.explain(width=width, color=color, unicode=unicode))
 
 
 def refused(error: SymgradError, target: str, kind: str, *, path: str = "") -> str:

@@ -197,6 +197,22 @@ def judged(
     return replace(found, nodes=tuple(nodes), links=tuple(links), judged=True)
 
 
+def renumbered(found: Picture | None, before: Sequence[Finding], after: Sequence[Finding]) -> Picture | None:
+    """The same picture in a report whose findings stand in another order, or are more."""
+    if found is None:
+        return None
+    place = {f: n for n, f in reversed(list(enumerate(after)))}
+
+    def moved(numbers: Sequence[int]) -> tuple[int, ...]:
+        return tuple(place[before[k]] for k in numbers if before[k] in place)
+
+    return replace(
+        found,
+        nodes=tuple(replace(n, findings=moved(n.findings)) for n in found.nodes),
+        links=tuple(replace(k, findings=moved(k.findings)) for k in found.links),
+    )
+
+
 def _stands_for(f: Finding, named: Mapping[str, Sequence[int]], result: str) -> list[str]:
     """The node whose gradient the wrong line works out, as its name has it."""
     spelled = {normal(n): n for n in reversed([*named])} | {normal(key_of(n)): n for n in reversed([*named])}

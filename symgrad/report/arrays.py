@@ -161,11 +161,12 @@ class ArrayReport:
                 return gradient
         raise KeyError(wrt)
 
-    def explain(self, *, width: int = 100, color: bool = False) -> str:
-        """The report as text, as the command line prints it."""
+    def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
+        """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""
         from symgrad.report.array_text import render
+        from symgrad.report.unicode import prettied
 
-        return render(self, width=width, color=color)
+        return render(prettied(self) if unicode else self, width=width, color=color)
 
     def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
         """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.

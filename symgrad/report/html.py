@@ -12,7 +12,6 @@ import hashlib
 from functools import lru_cache
 from html import escape
 from importlib import resources
-from typing import Any
 
 from symgrad import __version__
 from symgrad.errors import Span
@@ -37,16 +36,10 @@ def _asset(name: str) -> str:
     return resources.files("symgrad.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def page(report: Report | ArrayReport, *, fragment: bool = False) -> str:
-    """The report as HTML.
-
-    Args:
-        fragment: only the body's content with its style, to be put into another page: as notebooks do.
-    """
+def page(report: Report | ArrayReport) -> str:
+    """The report as HTML."""
     body = _body(report)
     style, script = _asset("page.css"), _asset("page.js")
-    if fragment:
-        return body
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
     title = f"{headline(report).words}: {_target(report)}"
@@ -305,16 +298,3 @@ def _extent(span: Span, line: str) -> tuple[int, int]:
     begin = min(max(span.column - 1, 0), len(line))
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     return begin, max(min(end, len(line)), begin + 1)
-
-
-def error_page(error: Any, target: str) -> str:
-    """The page of a run that could not use its input."""
-    style = _asset("page.css")
-    where = f"<p>{escape(str(error.span))}</p>" if error.span else ""
-    hint = f"<p>help: {escape(error.hint)}</p>" if error.hint else ""
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(target[:100])}</title>\n'
-        f"<style>{style}</style>\n</head>\n<body><main>\n"
-        f'<h1><span class="verdict disagree">error: {escape(error.message)}</span></h1>\n{where}{hint}</main>\n'
-        "</body>\n</html>\n"
-    )

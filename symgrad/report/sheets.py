@@ -80,15 +80,11 @@ WORDS = {
 }
 
 
-def sheets(picture: Picture, *, flat: bool = False) -> Sheet:
-    """The drawing of a picture, in sheets where it is large.
-
-    Args:
-        flat: everything on one sheet, whatever its size.
-    """
+def sheets(picture: Picture) -> Sheet:
+    """The drawing of a picture, in sheets where it is large."""
     everything = range(len(picture.nodes))
     web = _Web(picture)
-    if flat or len(picture.nodes) <= MOST_BOXES:
+    if len(picture.nodes) <= MOST_BOXES:
         return _sheet(web, "graph", "Computation graph", list(everything))
     return _overview(web, "graph", "Computation graph", _runs(picture))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 #: An array of more numbers than this is not written out.
@@ -39,8 +38,3 @@ def brief(values: Any, count: int = 5) -> str:
     if len(numbers) <= MOST_NUMBERS:
         return "[" + ", ".join(brief(v, count) for v in values) + "]"
     return f"{', '.join(digits(n, count) for n in numbers[:3])}, ..., {digits(numbers[-1], count)}"
-
-
-def is_number(value: Any) -> bool:
-    """A float that can be written as one."""
-    return isinstance(value, float) and math.isfinite(value)
