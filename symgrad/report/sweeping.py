@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from symgrad.report.document import number
-from symgrad.report.text import MARK, STYLE, WITNESS, finished
+from symgrad.report.sources import MARK
+from symgrad.report.text import STYLE, WITNESS, finished
 
 SCHEMA = "symgrad-sweep/1"
 
