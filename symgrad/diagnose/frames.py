@@ -140,7 +140,8 @@ def _one(
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
         assert q is not None  # one variable in place of another
         spans = [source.operand(subject.graph.steps[i].span, slot) for i, slot in repair.everywhere]
-        span, expected = source.respelled(spans, wording.quantity(q, root.unit.step), root.unit.span)
+        piece = repair.spelling or wording.quantity(q, root.unit.step)
+        span, expected = source.respelled(spans, piece, root.unit.span)
         text = source.text(span)
     elif q is not None:
         piece = (
@@ -148,7 +149,9 @@ def _one(
             if place.parent < 0 and q.kind != "forward"
             else wording.quantity(q, root.unit.step)
         )
-        if repair.combine:
+        if repair.spelling:
+            piece = repair.spelling
+        elif repair.combine:
             piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:

@@ -73,7 +73,7 @@ class Search:
 
     def run(self) -> Walk:
         """The walk whose verdicts are to be reported."""
-        told = self._in_rounds()
+        told = self._on_the_whole() if self.layout.subject.is_shaped else self._in_rounds()
         if told is not None:
             return told
         first = Walk(self.layout, self.known, self.reading, moves=self.moves)
@@ -104,10 +104,27 @@ class Search:
                 best = min((best, *pairs), key=_rank)
         return best.walk
 
+    def _on_the_whole(self) -> Walk | None:
+        """Of arrays: the walk in which the changes are made that make all results right, if there are any."""
+        from symgrad.diagnose.whole import Whole
+
+        found = Whole(self.layout, self.known, self.reading, self.results).find()
+        if found is None:
+            return None
+        hints = {}
+        for unit in found.given:
+            vec = found.values[unit.step]
+            held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
+            says = [q for q in held if self.reading.says(q, unit.name)]
+            hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
+        lines = {n for _, n in found.given.values()} | {u.line for u in found.given}
+        walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
+        walk.given = {u.step: told for u, told in found.given.items()}
+        walk.run()
+        return walk if walk.out.roots else None
+
     def _in_rounds(self) -> Walk | None:
         """The walk in which one change to the text of a line in a loop makes all results right, if there is one."""
-        if self.layout.subject.is_shaped:
-            return None
         found = Rounds(self.layout, self.known, self.results).find()
         if found is None:
             return None

@@ -1,0 +1,342 @@
+"""One line of the text, in all its rounds, as a part of the whole pass: its places, and what could be written there."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from itertools import chain
+
+from symgrad.diagnose.board import Board
+from symgrad.diagnose.changes import SERIES, Make, Offer, Region, Site, ways
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.repair import Context, Line, Place, Repair
+from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Link, Quantity
+from symgrad.diagnose.vectors import Vec, constant
+from symgrad.ops import OPS
+
+#: Factors that are offered, the nearest first.
+MOST_FACTORS = 40
+#: Entries of lists are offered one by one up to this many.
+MOST_ENTRIES = 16
+
+
+class Passage(Region):
+    """The steps that one line made.
+
+    Args:
+        line: its number; ``steps``: what it made, in all rounds.
+        goal: what the line's value should be, as far as it is known; else what it is.
+    """
+
+    def __init__(self, layout: Layout, known: Known, board: Board, line: int, steps: Sequence[int], goal: Vec) -> None:
+        self.layout, self.board, self.number = layout, board, line
+        self.graph = layout.graph
+        self.steps = sorted(steps)
+        self._own = set(self.steps)
+        self._rounds = self._counted()
+        self.ends = list(range(max(self._rounds.values()) + 1))
+        root = self.steps[-1]
+        self.line = Line(self.graph, root, layout.actual, lambda i: i not in self._own)
+        self.context = Context(
+            known, layout.variable, lambda q: True, layout.origin, lambda i: False, True,  # noqa: ARG005
+            Quantity("helper", -1, -1, goal),
+        )  # fmt: skip
+        self.goal = lifted(goal)
+        self.left = 1
+        #: The assignments of the line.
+        self.units: list[Unit] = [u for i in self.steps for u in layout.units_at.get(i, ())]
+        self._ends = {u.step for u in self.units}
+        self.users: dict[int, list[Site]] = {}
+        for i in self.steps:
+            for slot, j in enumerate(self.graph.steps[i].inputs):
+                self.users.setdefault(j, []).append((i, slot))
+
+    def _counted(self) -> dict[int, int]:
+        """Which round of the line each step belongs to: how often its characters have run before."""
+        seen: Counter[object] = Counter()
+        out = {}
+        for i in self.steps:
+            step = self.graph.steps[i]
+            key = (step.span, step.op, len(step.inputs))
+            out[i] = seen[key]
+            seen[key] += 1
+        return out
+
+    def value(self, i: int) -> Vec:
+        return self.board.now(i)
+
+    def round_of(self, i: int) -> int:
+        return self._rounds.get(i, 0)
+
+    def takes(self, sites: Sequence[Site]) -> tuple[bool, bool]:
+        """A factor is looked for at products as wholes, a term at sums and at what is assigned."""
+        i, slot = sites[0]
+        if slot >= 0:
+            return self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise, self._is_accumulated(i, slot)
+        if i in self._ends:
+            free = not any(u.augmented for u in self.layout.units_at.get(i, ()))
+            return free, free
+        inner = [k for k, _ in self.users.get(i, ())]
+        return any(not self._is_product(k) for k in inner), self._is_summed(i) or any(
+            self._is_accumulated(k, s) for k, s in self.users.get(i, ())
+        )
+
+    def _is_product(self, i: int) -> bool:
+        infix = OPS[self.graph.steps[i].op].infix
+        return infix is not None and (infix.prefix or infix.symbol in ("*", "/"))
+
+    def _is_summed(self, i: int) -> bool:
+        infix = OPS[self.graph.steps[i].op].infix
+        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+
+    def _is_accumulated(self, i: int, slot: int) -> bool:
+        """What is added by ``+=``."""
+        return slot == 1 and any(u.augmented for u in self.layout.units_at.get(i, ()))
+
+    def groups(self) -> Iterator[tuple[Site, ...]]:
+        held: dict[object, list[Site]] = {}
+        for i in reversed(self.steps):
+            step = self.graph.steps[i]
+            if OPS[step.op].renames and i not in self._ends:
+                continue
+            key = (step.span, step.op, len(step.inputs)) if step.span is not None else i
+            held.setdefault((key, -1), []).append((i, -1))
+            if OPS[step.op].renames:
+                continue
+            for slot, j in enumerate(step.inputs):
+                if (j not in self._own or j in self._ends) and not self._is_start(j) and not self._is_target(i, slot):
+                    held.setdefault((key, slot), []).append((i, slot))
+        for sites in held.values():
+            yield tuple(sorted(sites))
+
+    def _is_target(self, i: int, slot: int) -> bool:
+        """What ``+=`` adds to."""
+        return slot == 0 and any(u.augmented for u in self.layout.units_at.get(i, ()))
+
+    # --- what is tried ------------------------------------------------------------------------------------------
+
+    def tries(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
+        """Every change of the line: where, how deep, what, and in words."""
+        offers = self.offers()
+        used: dict[int, list[Site]] = {}
+        for depth, sites in enumerate(self.groups()):
+            for make, repair in ways(self, sites, offers):
+                yield sites, depth, make, repair
+            i, slot = sites[0]
+            if slot >= 0 and self.graph.steps[i].span is not None:
+                used.setdefault(self.graph.steps[i].inputs[slot], []).extend(sites)
+        for sites_of_one in used.values():
+            if len({self.graph.steps[i].span for i, _ in sites_of_one}) > 1:
+                yield from self._everywhere(sites_of_one, offers)
+        yield from self._regained()
+        yield from self._overwritten()
+
+    def _everywhere(
+        self, sites: Sequence[Site], offers: Sequence[Offer]
+    ) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
+        """One variable for another wherever the line has it: z*(1 - z)."""
+        first = tuple((i, slot) for i, slot in sites if self.round_of(i) == 0)
+        for _, depth, make, repair in (
+            (first, 0, m, r) for m, r in ways(self, (first[0],), offers) if r.quantity is not None and not r.combine
+        ):
+            if repair.quantity is not None and repair.quantity.kind == "forward":
+                yield tuple(sorted(sites)), depth, make, replace(repair, everywhere=first)
+
+    def _regained(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
+        """``=`` for ``+=``."""
+        for name in dict.fromkeys(u.name for u in self.units if not u.augmented):
+            mine = self.layout.by_name[name]
+            before: dict[int, int] = {}
+            for n, unit in enumerate(mine):
+                if unit.line == self.number and n and not unit.augmented and unit.step != mine[n - 1].step:
+                    before[unit.step] = mine[n - 1].step
+            sites = tuple((i, -1) for i in sorted(before) if i in self._own)
+            if sites:
+
+                def make(i: int, value: Vec, _args: Sequence[Vec], before: dict[int, int] = before) -> Vec:
+                    return value + self._fitting(self.board.now(before[i]), value) if i in before else value
+
+                words = "throws away what was accumulated before"
+                yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, 0.3, regain=name)
+
+    def _overwritten(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
+        """A variable of the forward pass that gets another value before it is used."""
+        for unit in self.units:
+            held = [i for name, i in self.layout.subject.aliases if name == unit.name and i < unit.step]
+            held += [u.step for u in self.layout.by_name[unit.name] if u.step < unit.step]
+            if not held or not any(name == unit.name for name, _ in self.layout.subject.aliases):
+                continue
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], old: int = max(held)) -> Vec:
+                return self._fitting(self.board.now(old), value)
+
+            words = f"overwrites {unit.name} before its old value is used"
+            yield ((unit.step, -1),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
+
+    @staticmethod
+    def _fitting(vec: Vec, like: Vec) -> Vec:
+        """At as many points as another value."""
+        from symgrad.diagnose.shaped import Shaped
+
+        found, other = lifted(vec), lifted(like)
+        return Shaped(found.arrays[1:2]) if len(other.arrays) == 1 < len(found.arrays) else found
+
+    # --- what could be written ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _anchors(self) -> list[int]:
+        """The first step of each round: what is bound before it can be read."""
+        out: dict[int, int] = {}
+        for i in self.steps:
+            out.setdefault(self._rounds[i], i)
+        return [out[n] for n in range(len(self.ends))]
+
+    def offers(self) -> list[Offer]:
+        """Variables and factors, in each round what they are then."""
+        return [*self._variables(), *self._entries(), *self._factors()]
+
+    def _offer(self, quantity: Quantity, steps: Sequence[int], text: str, series: tuple[str, int] | None) -> Offer:
+        def value(i: int) -> Vec:
+            step = steps[self.round_of(i)]
+            found = self.board.now(step) if step >= 0 else quantity.vec
+            return found if step >= 0 else found - found
+
+        return Offer(quantity, value, series, text)
+
+    def _variables(self) -> Iterator[Offer]:
+        seen: set[tuple[int, ...]] = set()
+        bound: dict[str, list[int]] = {}
+        for name, i in self.layout.subject.aliases:
+            bound.setdefault(name, []).append(i)
+        for name, units in self.layout.by_name.items():
+            bound.setdefault(name, []).extend(u.step for u in units)
+        loops = len(self.ends) > 1
+        for name, steps in sorted(bound.items(), key=lambda item: (not item[0].isidentifier(), -item[1][-1])):
+            entry = SERIES.match(name)
+            if " " in name or (entry and (loops or len(bound) > 20 * MOST_ENTRIES)):
+                continue
+            order = sorted(set(steps))
+            held = tuple(order[n - 1] if (n := bisect_left(order, a)) else -1 for a in self._anchors)
+            if held in seen or sum(i < 0 for i in held) > 1 or all(i < 0 for i in held):
+                continue
+            seen.add(held)
+            first = next(i for i in held if i >= 0)
+            yield self._offer(self._quantity(first), held, name, None)
+
+    def _quantity(self, i: int) -> Quantity:
+        if self.layout.is_forward(i):
+            return Quantity("forward", -1, i, self.layout.actual(i))
+        return Quantity("cotangent", -1, -1, self.layout.actual(i))
+
+    def _entries(self) -> Iterator[Offer]:
+        """Entries of lists, by how far they lie from the entry that a round is about."""
+        if len(self.ends) == 1:
+            return
+        entries: dict[str, dict[int, int]] = {}
+        for name, i in chain(
+            self.layout.subject.aliases, ((u.name, u.step) for us in self.layout.by_name.values() for u in us)
+        ):
+            match = SERIES.match(name)
+            if match:
+                entries.setdefault(match.group(1), {})[int(match.group(2))] = i
+        named: dict[int, list[tuple[str, int]]] = {}
+        for stem, held in entries.items():
+            for n, i in held.items():
+                named.setdefault(i, []).append((stem, n))
+        about: list[Counter[int]] = [Counter() for _ in self.ends]
+        for i in self.steps:
+            for j in self.graph.steps[i].inputs:
+                for _, n in {*named.get(j, ()), *named.get(self.layout.original(j), ())}:
+                    about[self._rounds[i]][n] += 1
+        rounds = [c.most_common(1)[0][0] if c else None for c in about]
+        for stem, held in entries.items():
+            for offset in (0, -1, 1):
+                places = [-1 if t is None else held.get(t + offset, -1) for t in rounds]
+                late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
+                if late or sum(p < 0 for p in places) > 1 or all(p < 0 for p in places):
+                    continue
+                first = next(p for p in places if p >= 0)
+                yield self._offer(self._quantity(first), places, "", (stem, offset))
+
+    def _factors(self) -> Iterator[Offer]:
+        """Local derivatives of the forward pass."""
+        truth = self.context.known.truth
+        used = {self.layout.origin(j) for i in self.steps for j in self.graph.steps[i].inputs}
+        groups: dict[object, list[Link]] = {}
+        seen: set[tuple[int, int]] = set()
+        for links in (*truth.links.values(), *truth.elementary.values()):
+            for link in links:
+                if link.local is None or (link.top, link.bottom) in seen or link.local.constant() is not None:
+                    continue
+                seen.add((link.top, link.bottom))
+                steps = self.graph.steps
+                spans = (steps[link.top].span, steps[link.bottom].span or link.bottom)
+                groups.setdefault((spans, link.slot) if len(self.ends) > 1 else (link.top, link.bottom), []).append(link)
+
+        def far(links: Sequence[Link]) -> tuple[bool, int]:
+            return not any(k in used for link in links for k in (link.top, link.bottom)), -links[-1].bottom
+
+        count = 0
+        for links in sorted(groups.values(), key=far):
+            for order in (links[::-1], links) if len(self.ends) > 1 else (links,):
+                if len(links) not in (1, len(self.ends)) or (len(links) == 1 and order is not links):
+                    continue
+                vecs = [link.local for link in order if link.local is not None]
+                q = Quantity("local", order[0].top, order[0].bottom, vecs[0])
+                yield Offer(q, self._by_round(vecs))
+                count += 1
+            if count > MOST_FACTORS:
+                return
+
+    def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
+        return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]
+
+    # --- where --------------------------------------------------------------------------------------------------
+
+    def unit_of(self, sites: Sequence[Site]) -> Unit | None:
+        """The assignment of the first round that a change is a part of."""
+        order = [i for i, _ in sorted(sites)]
+        for i in order:
+            seen, stack = {i}, [i]
+            while stack:
+                k = stack.pop(0)
+                if k in self.layout.units_at and not self.layout.is_forward(k):
+                    return self.layout.units_at[k][0]
+                for child in self.layout.children[k]:
+                    if child not in seen:
+                        seen.add(child)
+                        stack.append(child)
+        return None
+
+    def placed(self, sites: Sequence[Site], make: Make, unit: Unit, values: Callable[[int], Vec]) -> Place:
+        """Where a change is, in the first round; ``values``: with all changes made."""
+        i, slot = min(sites)
+        step = self.graph.steps[i]
+        args = [values(j) for j in step.inputs]
+        path = self._way(i, unit)
+        if slot >= 0:
+            j = step.inputs[slot]
+            return Place(j, i, slot, lifted(make(i, args[slot], args)), (*path, (i, slot)))
+        wanted = lifted(values(i))
+        parent, at = path[-1] if path and i != unit.step else (-1, -1)
+        return Place(i, parent, at, wanted, path)
+
+    def _way(self, i: int, unit: Unit) -> tuple[Site, ...]:
+        out: list[Site] = []
+        while i != unit.step and len(out) < len(self.graph):
+            later = [k for k in self.layout.children[i] if k <= unit.step]
+            if not later:
+                break
+            k = later[0]
+            out.append((k, self.graph.steps[k].inputs.index(i)))
+            i = k
+        return tuple(reversed(out))
+
+
+_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())

@@ -1,0 +1,242 @@
+"""Mistakes in arrays by their effect on the whole pass: a change to the text of one line is tried in all its rounds, and
+counts if it makes results right and none wrong. What is right by then is settled, and what is left is looked for anew.
+
+So two mistakes, and mistakes in loops, are found without knowing what each value in between is. What values in between
+are known to be by their names (``dz``) decides between changes that do the same for the results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.board import Board, Change
+from symgrad.diagnose.changes import TIE, Make, Site
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.vectors import TOLERANCE, Vec
+
+#: Steps that are computed again, at most: for one mistake, and for each further one.
+WORK = 250_000
+WORK_MORE = 120_000
+#: How many mistakes are looked for, and how many first ones are followed up.
+MOST = 3
+WIDTH = (6, 2)
+#: A change that leaves a value wrong that has a name must be cheaper by this much.
+PER_NAME = 0.6
+#: What is this small beside the rest of the pass is a rest of rounding.
+REST = 1e-11
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to the text of a line, in all its rounds."""
+
+    passage: Passage
+    sites: tuple[Site, ...]
+    make: Make
+    repair: Repair
+
+    @property
+    def change(self) -> Change:
+        return self.sites, self.make
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Changes that make the results right.
+
+    Attributes:
+        given: for each assignment that a change is a part of, the repair and its line.
+        values: what changes, at all points.
+    """
+
+    given: dict[Unit, tuple[Repair, int]]
+    values: dict[int, Vec]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A value that is known: a result, or one in between whose name says what it is."""
+
+    step: int
+    rights: tuple[Any, ...]
+    is_result: bool
+
+    def is_right(self, array: Any) -> bool:
+        return any(_near(array, right) for right in self.rights)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    edit: Edit
+    values: dict[int, Any]
+    fixed: frozenset[int]
+    full: bool
+    cost: float
+
+
+class Whole:
+    """Looks for the changes that make all results right.
+
+    Args:
+        results: of the derivation.
+    """
+
+    def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
+        self.layout, self.known, self.reading, self.results = layout, known, reading, results
+        self.checks = self._checks()
+        feeding = layout.feeding(c.step for c in self.checks)
+        self.board = Board(layout, sorted(feeding), WORK)
+        self.passages = self._passages()
+        self._at = {c.step: n for n, c in enumerate(self.checks)}
+
+    def _checks(self) -> list[_Check]:
+        out: dict[int, _Check] = {}
+        for r in self.results:
+            out[r.unit.step] = _Check(r.unit.step, tuple(lifted(v).arrays[1] for v in r.rights[:MANY]), True)
+        for name, unit in self.layout.last.items():
+            if unit.step not in out and self.reading.is_exact(name) and not self.layout.is_forward(unit.step):
+                vecs = self.reading.rights(name)
+                if all(v.usable and not v.is_zero for v in vecs):
+                    out[unit.step] = _Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
+        return [out[i] for i in sorted(out)]
+
+    def _passages(self) -> list[Passage]:
+        lines: dict[int, list[int]] = {}
+        for i in self.board.steps:
+            span = self.layout.graph.steps[i].span
+            if span is not None:
+                lines.setdefault(span.line, []).append(i)
+        wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
+        out = []
+        for line, steps in lines.items():
+            goal = next((wanted[i] for i in reversed(steps) if i in wanted), self.layout.actual(max(steps)))
+            out.append(Passage(self.layout, self.known, self.board, line, steps, goal))
+        return out
+
+    def find(self) -> Explained | None:
+        """The cheapest changes under which all results are right."""
+        if not self.passages:
+            return None
+        right = [c.is_right(self.board.array(c.step)) for c in self.checks]
+        if not any(c.is_result and not ok for c, ok in zip(self.checks, right, strict=True)):
+            return None
+        found = self._search(right, (), WORK)
+        return self._explained(found) if found else None
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def _search(self, right: Sequence[bool], before: tuple[Edit, ...], work: int) -> tuple[Edit, ...]:
+        """The changes that are needed, those made before included; empty where there are none."""
+        self.board.left = work
+        tried = self._level(right, before)
+        whole = [t for t in tried if t.full]
+        for t in sorted(whole, key=lambda t: t.cost):
+            edits = (*before, t.edit)
+            if self._holds(edits):
+                return edits
+        if len(before) + 1 >= MOST:
+            return ()
+        followed: list[_Tried] = []
+        partial = sorted((t for t in tried if not t.full), key=lambda t: (-len(t.fixed), t.cost))
+        for t in partial:
+            if all(t.fixed != f.fixed or t.edit.passage.number != f.edit.passage.number for f in followed):
+                followed.append(t)
+        for t in followed[: WIDTH[len(before)]]:
+            state = self.board.state()
+            self.board.settle(t.edit.change, t.values)
+            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            found = self._search(now, (*before, t.edit), WORK_MORE)
+            self.board.restore(state)
+            if found:
+                return found
+        return ()
+
+    def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
+        """All changes that make something right and nothing wrong, the cheapest first."""
+        taken = {(e.sites, e.repair.cost) for e in before}
+        options: list[tuple[float, int, Edit]] = []
+        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+        for passage in self.passages:
+            if wrong.isdisjoint(self.board.cone(passage.steps)):
+                continue
+            for sites, depth, make, repair in passage.tries():
+                if (sites, repair.cost) not in taken:
+                    options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
+        options.sort(key=lambda o: o[:2])
+        out: list[_Tried] = []
+        least = float("inf")
+        for cost, _, edit in options:
+            if self.board.left <= 0 or cost > least + TIE:
+                break
+            t = self._try(edit, right)
+            if t is not None:
+                out.append(t)
+                if t.full:
+                    least = min(least, t.cost)
+        return out
+
+    def _try(self, edit: Edit, right: Sequence[bool]) -> _Tried | None:
+        fixed: set[int] = set()
+
+        def stops(i: int, value: Any) -> bool:
+            n = self._at.get(i)
+            if n is None:
+                return False
+            ok = self.checks[n].is_right(value)
+            if ok and not right[n]:
+                fixed.add(n)
+            return right[n] and not ok
+
+        values = self.board.run(edit.change, stops)
+        if values is None or not fixed:
+            return None
+        left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
+        full = not any(c.is_result for c in left)
+        if not full and not any(self.checks[n].is_result for n in fixed):
+            return None
+        return _Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
+
+    # --- telling ------------------------------------------------------------------------------------------------
+
+    def _holds(self, edits: Sequence[Edit]) -> bool:
+        """All results are right at every point."""
+        values = self.board.full([e.change for e in edits])
+        return all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results)
+
+    def _explained(self, edits: Sequence[Edit]) -> Explained | None:
+        values = self.board.full([e.change for e in edits])
+        given: dict[Unit, tuple[Repair, int]] = {}
+        for e in edits:
+            first = e.passage.round_of(e.sites[0][0])
+            sites = tuple(s for s in e.sites if e.passage.round_of(s[0]) == first)
+            unit = e.passage.unit_of(sites)
+            if unit is None:
+                return None
+            place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
+            repair = replace(e.repair, place=place)
+            for site in e.sites:
+                made = e.passage.unit_of((site,))
+                if made is not None and made.step in values:
+                    given.setdefault(made, (repair, e.passage.number))
+        return Explained(given, values) if given else None
+
+
+def _near(a: Any, b: Any) -> bool:
+    if a.shape != b.shape:
+        return False
+    if not a.size:
+        return True
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y)
+    scale = float(larger.max())
+    return bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
