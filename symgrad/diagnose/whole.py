@@ -114,8 +114,10 @@ class Whole:
         lines: dict[int, list[int]] = {}
         for i in self.board.steps:
             span = self.layout.graph.steps[i].span
-            if span is not None:
-                lines.setdefault(span.line, []).append(i)
+            units = self.layout.units_at.get(i, ())
+            line = span.line if span is not None else units[0].line if units else 0
+            if line:
+                lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
         for line, steps in lines.items():
