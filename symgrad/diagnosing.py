@@ -263,7 +263,7 @@ def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
     """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
     the other results: a Jacobian has several, and a second derivative is the first one's."""
     try:
-        subject = work.choose(trace)
+        subject = replace(work.choose(trace), stopped=trace.error is not None)
     except SymgradError:
         if trace.error is not None:
             # Nothing is a function of anything since the script stopped first: that is what there is to say.

@@ -250,6 +250,11 @@ def _slim(vec: Vec) -> Vec:
     return vec if _is_slim(vec) else Shaped(lifted(vec).arrays[1:2])
 
 
+def slimmed(vec: Vec, like: Vec) -> Vec:
+    """At as many points as another value: at one, or at all."""
+    return _slim(vec) if _is_slim(like) else vec
+
+
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
 
 
@@ -439,18 +444,21 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     if len(step.inputs) != 2:
         return
     value = region.graph.steps[step.inputs[1]]
-    if value.is_leaf or not value.inputs:
-        return
     reading = written(step.op)
     if reading and value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs):
+        for sign in (1, -1):
 
-        def keep(_k: int, _old: Vec, args: Sequence[Vec]) -> Vec:
-            held = apply(reading, args[:1], step.params)
-            return apply(step.op, [args[0], held + args[1]], step.params)
+            def keep(k: int, _old: Vec, args: Sequence[Vec], sign: int = sign) -> Vec:
+                place = region.graph.steps[k].params
+                held = apply(reading, args[:1], place)
+                return apply(step.op, [args[0], held + args[1] if sign > 0 else held - args[1]], place)
 
-        yield keep, _repair(
-            "lost-accumulation", "throws away what was there before", 0.4, regain=region.context.variable(i) or "it"
-        )
+            yield keep, _repair(
+                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.5,
+                regain=region.context.variable(i) or "it", combine="+" if sign > 0 else "-",
+            )  # fmt: skip
+    if value.is_leaf or not value.inputs:
+        return
     for slot, j in enumerate(value.inputs):
         read = region.graph.steps[j]
         if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
@@ -484,6 +492,9 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2]
         tried += [Fraction(n) for n in _lengths(region)]
+        if have.numerator == 1 and have.denominator > 1:
+            tried += [Fraction(1, n) for n in (have.denominator - 1, have.denominator + 1, have.denominator - 2) if n > 1]
+            tried += [Fraction(1, n) for n in _lengths(region)]
     for number in dict.fromkeys(tried):
         if number != have:
             mistake = "sign" if isinstance(have, Fraction) and number == -have else "scale"
@@ -521,8 +532,7 @@ def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer
 
 def _given(offer: Offer) -> Make:
     def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        found = offer.value(i)
-        return _slim(found) if _is_slim(value) else found
+        return slimmed(offer.value(i), value)
 
     return make
 

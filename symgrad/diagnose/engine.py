@@ -12,6 +12,7 @@ from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import Reading
+from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.search import Search, results
@@ -86,6 +87,8 @@ def diagnose(subject: Subject) -> Diagnosis:
     truth, known = prepared
     layout = Layout(subject, truth)
     reading = Reading(subject, truth, guesses(layout, known))
+    if (renamed := with_own_steps(layout, reading)) is not None:
+        return diagnose(renamed)
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
     walk = search.run()

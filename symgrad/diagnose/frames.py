@@ -130,7 +130,7 @@ def _one(
         held = source.target(span.line) or repair.regain
         value = source.assigned(span.line)
         span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
-        expected = f"{held} + {text}"
+        expected = f"{held} {repair.combine or '+'} {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from fractions import Fraction
 from itertools import chain
+from typing import Any
 
 from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import SERIES, Make, Offer, Region, Site, ways
+from symgrad.diagnose.changes import SERIES, Make, Offer, Region, Site, slimmed, ways
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Link, Quantity
-from symgrad.diagnose.vectors import Vec, constant
+from symgrad.diagnose.typed import FORMS, Number, shifted
+from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.ops import OPS
 
 #: Factors that are offered, the nearest first.
@@ -26,15 +30,37 @@ MOST_FACTORS = 40
 MOST_ENTRIES = 16
 
 
+#: stem -> index -> step, and step -> its (stem, index).
+Listed = tuple[Mapping[str, Mapping[int, int]], Mapping[int, Sequence[tuple[str, int]]]]
+
+
+def listed(layout: Layout) -> Listed:
+    """What is kept in lists, by name and place."""
+    entries: dict[str, dict[int, int]] = {}
+    named: dict[int, list[tuple[str, int]]] = {}
+    units = ((u.name, u.step) for us in layout.by_name.values() for u in us)
+    for name, i in chain(layout.subject.aliases, units):
+        match = SERIES.match(name)
+        if match:
+            entries.setdefault(match.group(1), {})[int(match.group(2))] = i
+            named.setdefault(i, []).append((match.group(1), int(match.group(2))))
+    return entries, named
+
+
 class Passage(Region):
     """The steps that one line made.
 
     Args:
         line: its number; ``steps``: what it made, in all rounds.
         goal: what the line's value should be, as far as it is known; else what it is.
+        brackets: the items of lists in its text; ``listed``: the entries of all lists.
     """
 
-    def __init__(self, layout: Layout, known: Known, board: Board, line: int, steps: Sequence[int], goal: Vec) -> None:
+    def __init__(
+        self, layout: Layout, known: Known, board: Board, line: int, steps: Sequence[int], goal: Vec,
+        brackets: Sequence[tuple[str, ast.expr]], listed: Listed,
+    ) -> None:  # fmt: skip
+        self.brackets, self.listed = brackets, listed
         self.layout, self.board, self.number = layout, board, line
         self.graph = layout.graph
         self.steps = sorted(steps)
@@ -58,15 +84,35 @@ class Passage(Region):
                 self.users.setdefault(j, []).append((i, slot))
 
     def _counted(self) -> dict[int, int]:
-        """Which round of the line each step belongs to: how often its characters have run before."""
-        seen: Counter[object] = Counter()
+        """Which round of the line each step belongs to: a round ends with the last assignment of the line."""
+        ends: list[int] = []
+        seen: set[object] = set()
+        last = -1
+        for i in self.steps:
+            for unit in self.layout.units_at.get(i, ()):
+                key = (unit.span, unit.name.split("[", maxsplit=1)[0])
+                if key in seen:
+                    ends.append(last)
+                    seen = set()
+                seen.add(key)
+                last = i
+        if last >= 0:
+            return {i: bisect_left(ends, i) for i in self.steps}
+        count: Counter[object] = Counter()
         out = {}
         for i in self.steps:
             step = self.graph.steps[i]
             key = (step.span, step.op, len(step.inputs))
-            out[i] = seen[key]
-            seen[key] += 1
+            out[i] = count[key]
+            count[key] += 1
         return out
+
+    def _key(self, i: int, seen: Counter[object]) -> object:
+        """What the same characters made in every round: of a call that makes several steps, which of them."""
+        step = self.graph.steps[i]
+        kind = (step.span, step.op, len(step.inputs))
+        seen[self._rounds[i], kind] += 1
+        return kind, seen[self._rounds[i], kind]
 
     def value(self, i: int) -> Vec:
         return self.board.now(i)
@@ -101,11 +147,13 @@ class Passage(Region):
 
     def groups(self) -> Iterator[tuple[Site, ...]]:
         held: dict[object, list[Site]] = {}
+        seen: Counter[object] = Counter()
+        keys = {i: self._key(i, seen) for i in self.steps}
         for i in reversed(self.steps):
             step = self.graph.steps[i]
             if OPS[step.op].renames and i not in self._ends:
                 continue
-            key = (step.span, step.op, len(step.inputs)) if step.span is not None else i
+            key = keys[i]
             held.setdefault((key, -1), []).append((i, -1))
             if OPS[step.op].renames:
                 continue
@@ -126,7 +174,7 @@ class Passage(Region):
         offers = self.offers()
         used: dict[int, list[Site]] = {}
         for depth, sites in enumerate(self.groups()):
-            for make, repair in ways(self, sites, offers):
+            for make, repair in chain(ways(self, sites, offers), self._more(sites, offers)):
                 yield sites, depth, make, repair
             i, slot = sites[0]
             if slot >= 0 and self.graph.steps[i].span is not None:
@@ -136,6 +184,61 @@ class Passage(Region):
                 yield from self._everywhere(sites_of_one, offers)
         yield from self._regained()
         yield from self._overwritten()
+
+    def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+        """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
+        factors, terms = self.takes(sites)
+        i, slot = sites[0]
+        whole = slot < 0 and i in self._ends
+        if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
+            return
+        extra = 0.0 if whole or self._is_accumulated(i, slot) else 0.1
+        yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
+        have = self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)
+        lengths = sorted({n for j in self.line.used() for n in self.graph.steps[j].shape if n > 1})
+        for n in dict.fromkeys((2, *lengths)):
+            for number in (Fraction(n), Fraction(1, n)):
+                words = "is off by a constant factor"
+                yield _times(number), Repair(_NOWHERE, "scale", words, 1.1 + extra, None, "*", number)
+        near = set(self.line.used())
+        for offer in offers:
+            q = offer.quantity
+            if q.kind == "local":
+                continue
+            if factors and q.kind == "forward" and offer.text and q.vec.shape == have.shape:
+                cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
+                for form, compute in FORMS:
+                    words = "leaves out a factor"
+                    yield _with(offer, compute), Repair(
+                        _NOWHERE, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
+                    )
+            if whole and q.vec.shape and have.shape and offer.text:
+                yield from self._matrices(offer, have)
+
+    def _matrices(self, offer: Offer, have: Vec) -> Iterator[tuple[Make, Repair]]:
+        """``x.T @ dz`` where only ``dz`` is written."""
+        q = offer.quantity
+        turned = len(q.vec.shape) == 2
+        for op, first, turn in (("matmul", True, True), ("matmul", False, True), ("matmul", True, False),
+                                ("matmul", False, False), ("outer", True, False), ("outer", False, False)):  # fmt: skip
+            if (turn and not turned) or (op == "outer" and (len(q.vec.shape) != 1 or len(have.shape) != 1)):
+                continue
+            shape = q.vec.shape[::-1] if turn else q.vec.shape
+            both = [shape, have.shape] if first else [have.shape, shape]
+            found = shape_of(OPS[op], both, {})
+            if found is None or (found != self.goal.shape and self.goal.shape != have.shape):
+                continue
+
+            def make(i: int, value: Vec, args: Sequence[Vec], op: str = op, first: bool = first, turn: bool = turn) -> Vec:
+                other = slimmed(offer.value(i), value)
+                other = apply("transpose", [other], (("axes", (1, 0)),)) if turn else other
+                return apply(op, [other, value] if first else [value, other])
+
+            text = f"{offer.text}.T" if turn else offer.text
+            template = f"np.outer({text}, {{0}})" if first else f"np.outer({{0}}, {text})"
+            if op == "matmul":
+                template = f"{text} @ {{0}}" if first else f"{{0}} @ {text}"
+            yield make, Repair(_NOWHERE, "missing-factor", "leaves out a factor", 1.4, template=template)
 
     def _everywhere(
         self, sites: Sequence[Site], offers: Sequence[Offer]
@@ -160,7 +263,7 @@ class Passage(Region):
             if sites:
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], before: dict[int, int] = before) -> Vec:
-                    return value + self._fitting(self.board.now(before[i]), value) if i in before else value
+                    return value + slimmed(self.board.now(before[i]), value) if i in before else value
 
                 words = "throws away what was accumulated before"
                 yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, 0.3, regain=name)
@@ -174,18 +277,10 @@ class Passage(Region):
                 continue
 
             def make(_i: int, value: Vec, _args: Sequence[Vec], old: int = max(held)) -> Vec:
-                return self._fitting(self.board.now(old), value)
+                return slimmed(self.board.now(old), value)
 
             words = f"overwrites {unit.name} before its old value is used"
             yield ((unit.step, -1),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
-
-    @staticmethod
-    def _fitting(vec: Vec, like: Vec) -> Vec:
-        """At as many points as another value."""
-        from symgrad.diagnose.shaped import Shaped
-
-        found, other = lifted(vec), lifted(like)
-        return Shaped(found.arrays[1:2]) if len(other.arrays) == 1 < len(found.arrays) else found
 
     # --- what could be written ----------------------------------------------------------------------------------
 
@@ -201,13 +296,13 @@ class Passage(Region):
         """Variables and factors, in each round what they are then."""
         return [*self._variables(), *self._entries(), *self._factors()]
 
-    def _offer(self, quantity: Quantity, steps: Sequence[int], text: str, series: tuple[str, int] | None) -> Offer:
+    def _offer(self, quantity: Quantity, steps: Sequence[int], text: str) -> Offer:
         def value(i: int) -> Vec:
             step = steps[self.round_of(i)]
             found = self.board.now(step) if step >= 0 else quantity.vec
             return found if step >= 0 else found - found
 
-        return Offer(quantity, value, series, text)
+        return Offer(quantity, value, None, text)
 
     def _variables(self) -> Iterator[Offer]:
         seen: set[tuple[int, ...]] = set()
@@ -227,7 +322,7 @@ class Passage(Region):
                 continue
             seen.add(held)
             first = next(i for i in held if i >= 0)
-            yield self._offer(self._quantity(first), held, name, None)
+            yield self._offer(self._quantity(first), held, name)
 
     def _quantity(self, i: int) -> Quantity:
         if self.layout.is_forward(i):
@@ -235,34 +330,34 @@ class Passage(Region):
         return Quantity("cotangent", -1, -1, self.layout.actual(i))
 
     def _entries(self) -> Iterator[Offer]:
-        """Entries of lists, by how far they lie from the entry that a round is about."""
+        """Entries of lists, by the index that each round is about: ``hs[t]`` and ``hs[t - 1]``."""
         if len(self.ends) == 1:
             return
-        entries: dict[str, dict[int, int]] = {}
-        for name, i in chain(
-            self.layout.subject.aliases, ((u.name, u.step) for us in self.layout.by_name.values() for u in us)
-        ):
-            match = SERIES.match(name)
-            if match:
-                entries.setdefault(match.group(1), {})[int(match.group(2))] = i
-        named: dict[int, list[tuple[str, int]]] = {}
-        for stem, held in entries.items():
-            for n, i in held.items():
-                named.setdefault(i, []).append((stem, n))
-        about: list[Counter[int]] = [Counter() for _ in self.ends]
-        for i in self.steps:
-            for j in self.graph.steps[i].inputs:
-                for _, n in {*named.get(j, ()), *named.get(self.layout.original(j), ())}:
-                    about[self._rounds[i]][n] += 1
-        rounds = [c.most_common(1)[0][0] if c else None for c in about]
-        for stem, held in entries.items():
-            for offset in (0, -1, 1):
-                places = [-1 if t is None else held.get(t + offset, -1) for t in rounds]
-                late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
-                if late or sum(p < 0 for p in places) > 1 or all(p < 0 for p in places):
-                    continue
-                first = next(p for p in places if p >= 0)
-                yield self._offer(self._quantity(first), places, "", (stem, offset))
+        entries, named = self.listed
+        seen: set[tuple[str, tuple[int, ...]]] = set()
+        for index, rounds in self._indices(named):
+            for stem, held in entries.items():
+                for offset in (0, -1, 1):
+                    places = tuple(-1 if t is None else held.get(t + offset, -1) for t in rounds)
+                    late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
+                    if (stem, places) in seen or late or sum(p < 0 for p in places) > 1 or all(p < 0 for p in places):
+                        continue
+                    seen.add((stem, places))
+                    first = next(p for p in places if p >= 0)
+                    yield self._offer(self._quantity(first), places, f"{stem}[{shifted(index, offset)}]")
+
+    def _indices(self, named: Mapping[int, Sequence[tuple[str, int]]]) -> Iterator[tuple[ast.expr, list[int | None]]]:
+        """What stands between brackets in the line, and its value in each round."""
+        for stem, index in self.brackets:
+            about: list[int | None] = [None] * len(self.ends)
+            for i in self.steps:
+                used = [i, *self.graph.steps[i].inputs]
+                for j in (k for u in used for k in (u, self.layout.original(u))):
+                    for other, n in named.get(j, ()):
+                        if other == stem:
+                            about[self._rounds[i]] = n
+            if sum(n is None for n in about) <= 1 and len(set(about)) > 1:
+                yield index, about
 
     def _factors(self) -> Iterator[Offer]:
         """Local derivatives of the forward pass."""
@@ -337,6 +432,23 @@ class Passage(Region):
             out.append((k, self.graph.steps[k].inputs.index(i)))
             i = k
         return tuple(reversed(out))
+
+
+def _times(number: Fraction) -> Make:
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return value * constant(number, len(lifted(value).arrays))
+
+    return make
+
+
+def _with(offer: Offer, compute: Callable[[Any, Number], Any]) -> Make:
+    """Times a function of what is offered."""
+
+    def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        count = len(lifted(value).arrays)
+        return value * compute(slimmed(offer.value(i), value), lambda number: constant(number, count))
+
+    return make
 
 
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())

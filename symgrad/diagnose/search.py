@@ -108,6 +108,8 @@ class Search:
         """Of arrays: the walk in which the changes are made that make all results right, if there are any."""
         from symgrad.diagnose.whole import Whole
 
+        if self.layout.subject.stopped:
+            return None  # what is added up need not be done
         found = Whole(self.layout, self.known, self.reading, self.results).find()
         if found is None:
             return None

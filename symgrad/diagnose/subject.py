@@ -85,6 +85,7 @@ class Subject:
         moves: how the parameters are moved once their gradients are there.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
+        stopped: the run raised: what was under way then was never finished.
     """
 
     graph: Graph
@@ -103,6 +104,7 @@ class Subject:
     called: Mapping[str, str] = field(default_factory=dict)
     sure: bool = False
     frozen: frozenset[int] = frozenset()
+    stopped: bool = False
 
     @cached_property
     def is_shaped(self) -> bool:

@@ -7,16 +7,18 @@ are known to be by their names (``dz``) decides between changes that do the same
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from symgrad.diagnose.board import Board, Change
-from symgrad.diagnose.changes import TIE, Make, Site
+from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.passage import Passage, listed
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
@@ -32,6 +34,11 @@ MOST = 3
 WIDTH = (6, 2)
 #: A change that leaves a value wrong that has a name must be cheaper by this much.
 PER_NAME = 0.6
+#: ... and one that leaves an assignment without a meaning by this much; of so many at most.
+PER_UNTRUE = 0.3
+MOST_BETWEEN = 120
+#: What an assignment on the way to a gradient may hold.
+FLOWING = ("cotangent", "contribution", "sum", "local")
 #: What is this small beside the rest of the pass is a rest of rounding.
 REST = 1e-11
 
@@ -120,9 +127,23 @@ class Whole:
                 lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
+        brackets, kept = self._brackets(), listed(self.layout)
         for line, steps in lines.items():
             goal = next((wanted[i] for i in reversed(steps) if i in wanted), self.layout.actual(max(steps)))
-            out.append(Passage(self.layout, self.known, self.board, line, steps, goal))
+            found = brackets.get(line, ())
+            out.append(Passage(self.layout, self.known, self.board, line, steps, goal, found, kept))
+        return out
+
+    def _brackets(self) -> dict[int, list[tuple[str, ast.expr]]]:
+        """The items of lists in the text: line -> (list, index)."""
+        out: dict[int, list[tuple[str, ast.expr]]] = {}
+        try:
+            tree = ast.parse(self.layout.subject.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return out
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
+                out.setdefault(node.lineno, []).append((ast.unparse(node.value), node.slice))
         return out
 
     def find(self) -> Explained | None:
@@ -142,10 +163,8 @@ class Whole:
         self.board.left = work
         tried = self._level(right, before)
         whole = [t for t in tried if t.full]
-        for t in sorted(whole, key=lambda t: t.cost):
-            edits = (*before, t.edit)
-            if self._holds(edits):
-                return edits
+        if whole:
+            return (*before, min(whole, key=lambda t: t.cost).edit)
         if len(before) + 1 >= MOST:
             return ()
         followed: list[_Tried] = []
@@ -178,14 +197,34 @@ class Whole:
         out: list[_Tried] = []
         least = float("inf")
         for cost, _, edit in options:
-            if self.board.left <= 0 or cost > least + TIE:
+            if self.board.left <= 0 or cost > least:
                 break
             t = self._try(edit, right)
+            if t is not None and t.full:
+                t = self._weighed(t, before)
+                least = min(least, t.cost) if t is not None else least
             if t is not None:
                 out.append(t)
-                if t.full:
-                    least = min(least, t.cost)
         return out
+
+    def _weighed(self, tried: _Tried, before: Sequence[Edit]) -> _Tried | None:
+        """All results are right at every point; what costs more is a change after which values in between are nothing
+        true."""
+        values = self.board.full([e.change for e in (*before, tried.edit)])
+        if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+            return None
+        untrue = 0
+        for i in self._between:
+            vec = values.get(i) or self.layout.actual(i)
+            untrue += not any(q.kind in FLOWING for q in self.known.right(vec))
+        return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
+
+    @cached_property
+    def _between(self) -> list[int]:
+        """The assignments on the way to the results."""
+        feeding = set(self.board.steps)
+        found = sorted({u.step for u in self.layout.subject.units if u.step in feeding})
+        return found if len(found) <= MOST_BETWEEN else []
 
     def _try(self, edit: Edit, right: Sequence[bool]) -> _Tried | None:
         fixed: set[int] = set()
@@ -209,11 +248,6 @@ class Whole:
         return _Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
 
     # --- telling ------------------------------------------------------------------------------------------------
-
-    def _holds(self, edits: Sequence[Edit]) -> bool:
-        """All results are right at every point."""
-        values = self.board.full([e.change for e in edits])
-        return all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results)
 
     def _explained(self, edits: Sequence[Edit]) -> Explained | None:
         values = self.board.full([e.change for e in edits])
@@ -241,4 +275,4 @@ def _near(a: Any, b: Any) -> bool:
     x, y = np.abs(a), np.abs(b)
     larger = np.maximum(x, y)
     scale = float(larger.max())
-    return bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
+    return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
