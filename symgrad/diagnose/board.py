@@ -13,6 +13,8 @@ from symgrad.diagnose.shaped import MISFITS, Shaped, lifted
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops.values import function
 
+#: A step that is changed costs so many more.
+DEAR = 4
 #: Something else at some sites.
 Change = tuple[Sequence[Site], Make]
 
@@ -87,6 +89,7 @@ class Board:
                     run, inputs, params = self._ops[i]
                     args = [changed[j] if j in changed else self.array(j) for j in inputs]
                     if i in at:
+                        self.left -= DEAR
                         value = lifted(self._made(i, [Shaped([a]) for a in args], at[i])).arrays[0]
                     else:
                         value = np.asarray(run(*args, **params), dtype=np.float64)

@@ -201,6 +201,14 @@ class Region:
         """Whether a factor, and whether a term, may be missing at some sites."""
         return (len(self.steps) <= LONG,) * 2
 
+    def wraps(self, sites: Sequence[Site], slip: Slip) -> bool:  # noqa: ARG002
+        """Something may have been left out around what stands at some sites."""
+        return True
+
+    def fits(self, offer: Offer, have: Vec) -> bool:
+        """Something may stand in the place of a value."""
+        return offer.quantity.vec.shape == have.shape
+
     def round_of(self, i: int) -> int:
         """In which round of the loop a step was made."""
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
@@ -272,6 +280,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     yield from _as_known(region, have, node)
     if slot < 0:
         yield from _other_op(region, i)
+        if is_place(step.op) and len({region.graph.steps[k].params for k, _ in sites}) == 1:
+            yield from _other_place(region, i)
         yield from _fewer(region, i)
         yield from _added(region, i)
     elif region.graph.steps[node].is_const:
@@ -281,7 +291,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
         yield from _other_variable(region, node, have, offers)
         yield from _powers()
     for slip in around(have.shape):
-        yield _around(slip)
+        if region.wraps(sites, slip):
+            yield _around(slip)
     if is_root and have.shape != region.goal.shape and have.alike(region.goal):
         yield _reshaped(region.goal)
     factors, terms = region.takes(sites)
@@ -388,8 +399,6 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 _on_inputs(lambda args: apply(step.op, args[::-1])),
                 _repair("wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op),
             )
-    if is_place(step.op):
-        yield from _other_place(region, i)
 
 
 def _other_place(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
@@ -492,8 +501,9 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2]
         tried += [Fraction(n) for n in _lengths(region)]
-        if have.numerator == 1 and have.denominator > 1:
-            tried += [Fraction(1, n) for n in (have.denominator - 1, have.denominator + 1, have.denominator - 2) if n > 1]
+        parts = have.limit_denominator(1000)
+        if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:
+            tried += [Fraction(1, n) for n in (parts.denominator + k for k in (-1, 1, -2, 2)) if n > 1]
             tried += [Fraction(1, n) for n in _lengths(region)]
     for number in dict.fromkeys(tried):
         if number != have:
@@ -515,7 +525,7 @@ def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer
     is_value = context.known.truth.values[origin] is not None
     for offer in offers:
         q = offer.quantity
-        if q.vec.shape != have.shape or q.vec.same(have):
+        if not region.fits(offer, have) or q.vec.same(have):
             continue
         if q.kind == "forward":
             cost = 1.0 + (0.0 if is_value else 0.6)
@@ -565,7 +575,7 @@ def _scaled(
 def _powers() -> Iterator[tuple[Make, Repair]]:
     """x where x**2 belongs."""
     yield (
-        lambda i, v, args: v * v,  # noqa: ARG005
+        lambda i, v, args: v * v,
         _repair("missing-factor", "is of a lower power than belongs here", 1.15, number=2, combine="**"),
     )
 

@@ -79,8 +79,11 @@ def _truth(subject: Subject) -> Truth | None:
     return None
 
 
-def diagnose(subject: Subject) -> Diagnosis:
-    """Find every independent mistake in the manual part of a subject."""
+def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
+    """Find every independent mistake in the manual part of a subject.
+
+    ``brief``: of arrays it is only asked whether there is any, and not what would put it right.
+    """
     prepared = prepare(subject)
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
@@ -88,10 +91,10 @@ def diagnose(subject: Subject) -> Diagnosis:
     layout = Layout(subject, truth)
     reading = Reading(subject, truth, guesses(layout, known))
     if (renamed := with_own_steps(layout, reading)) is not None:
-        return diagnose(renamed)
+        return diagnose(renamed, brief=brief)
     index_tangents(subject, truth, known, reading)
     search = Search(layout, known, reading)
-    walk = search.run()
+    walk = search.glance() if brief and subject.is_shaped else search.run()
     verdicts = walk.out
     verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)

@@ -193,6 +193,8 @@ def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
 def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
     """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
     place = repair.place
+    if repair.span is not None:
+        return repair.span
     if place.parent < 0:
         return _value_span(unit, source, subject.graph.steps[unit.step])
     parent = subject.graph.steps[place.parent].span

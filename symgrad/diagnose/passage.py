@@ -7,10 +7,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from symgrad.diagnose.board import Board
 from symgrad.diagnose.changes import SERIES, Make, Offer, Region, Site, slimmed, ways
@@ -22,10 +24,16 @@ from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Link, Quantity
 from symgrad.diagnose.typed import FORMS, Number, shifted
 from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.errors import Span
 from symgrad.ops import OPS
+from symgrad.ops.slips import Slip, written
 
 #: Factors that are offered, the nearest first.
 MOST_FACTORS = 40
+#: How an augmented assignment of a variable is written.
+OPERATORS = frozenset({"+=", "-=", "*=", "/="})
+#: In a loop of more rounds nothing is taken to be summed in passing.
+MANY_ROUNDS = 8
 #: Entries of lists are offered one by one up to this many.
 MOST_ENTRIES = 16
 
@@ -47,20 +55,51 @@ def listed(layout: Layout) -> Listed:
     return entries, named
 
 
+class Text:
+    """What the text says of lines.
+
+    Attributes:
+        brackets: line -> the items of lists in it, as (list, index).
+        added: the places of augmented assignments.
+        loops: line -> the variables of the loops around it, the innermost first.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
+        self.added: set[tuple[int, int]] = set()
+        self.loops: dict[int, list[str]] = {}
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
+                self.brackets.setdefault(node.lineno, []).append((ast.unparse(node.value), node.slice))
+            elif isinstance(node, ast.AugAssign):
+                self.added.add((node.lineno, node.col_offset + 1))
+            elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
+                for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
+                    self.loops.setdefault(line, []).insert(0, node.target.id)
+
+    def is_added(self, span: Span | None) -> bool:
+        """``+=`` and its like stand there."""
+        return span is not None and (span.line, span.column) in self.added
+
+
 class Passage(Region):
     """The steps that one line made.
 
     Args:
         line: its number; ``steps``: what it made, in all rounds.
         goal: what the line's value should be, as far as it is known; else what it is.
-        brackets: the items of lists in its text; ``listed``: the entries of all lists.
+        text: the user's; ``listed``: the entries of all lists.
     """
 
     def __init__(
         self, layout: Layout, known: Known, board: Board, line: int, steps: Sequence[int], goal: Vec,
-        brackets: Sequence[tuple[str, ast.expr]], listed: Listed,
+        text: Text, listed: Listed,
     ) -> None:  # fmt: skip
-        self.brackets, self.listed = brackets, listed
+        self.text, self.listed = text, listed
         self.layout, self.board, self.number = layout, board, line
         self.graph = layout.graph
         self.steps = sorted(steps)
@@ -70,7 +109,7 @@ class Passage(Region):
         root = self.steps[-1]
         self.line = Line(self.graph, root, layout.actual, lambda i: i not in self._own)
         self.context = Context(
-            known, layout.variable, lambda q: True, layout.origin, lambda i: False, True,  # noqa: ARG005
+            known, layout.variable, lambda q: True, layout.origin, lambda i: False, True,
             Quantity("helper", -1, -1, goal),
         )  # fmt: skip
         self.goal = lifted(goal)
@@ -90,7 +129,7 @@ class Passage(Region):
         last = -1
         for i in self.steps:
             for unit in self.layout.units_at.get(i, ()):
-                key = (unit.span, unit.name.split("[", maxsplit=1)[0])
+                key = (unit.span, unit.name.split("[", maxsplit=1)[0], "[" in unit.name)
                 if key in seen:
                     ends.append(last)
                     seen = set()
@@ -102,9 +141,9 @@ class Passage(Region):
         out = {}
         for i in self.steps:
             step = self.graph.steps[i]
-            key = (step.span, step.op, len(step.inputs))
-            out[i] = count[key]
-            count[key] += 1
+            made = (step.span, step.op, len(step.inputs))
+            out[i] = count[made]
+            count[made] += 1
         return out
 
     def _key(self, i: int, seen: Counter[object]) -> object:
@@ -120,13 +159,35 @@ class Passage(Region):
     def round_of(self, i: int) -> int:
         return self._rounds.get(i, 0)
 
+    def wraps(self, sites: Sequence[Site], slip: Slip) -> bool:
+        i, slot = sites[0]
+        moves = "keepdims" not in slip.params
+        have = lifted(self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)).arrays[1]
+        if not moves and np.isin(have, (0.0, 1.0)).all():
+            return False  # a mask
+        parents = [i] if slot >= 0 else [k for k, _ in self.users.get(i, ())]
+        if not parents:
+            return not self.units or not (self.units[0].augmented or written(self.graph.steps[i].op))
+        if len(self.ends) > MANY_ROUNDS:
+            return moves and len(slip.params["axes"]) == 2
+        if moves or not all(OPS[self.graph.steps[k].op].elementwise for k in parents):
+            return True
+        # Among arrays of one shape: what is summed over the first axes fits as it is, over others with keepdims.
+        axes = tuple(slip.params["axis"])
+        return bool(slip.params["keepdims"]) != (axes == tuple(range(len(axes))))
+
+    def fits(self, offer: Offer, have: Vec) -> bool:
+        shape = offer.quantity.vec.shape
+        # Entries of a list need not have one shape: layers differ.
+        return shape == have.shape or ("[" in offer.text and len(self.ends) > 1 and len(shape) == len(have.shape) > 0)
+
     def takes(self, sites: Sequence[Site]) -> tuple[bool, bool]:
         """A factor is looked for at products as wholes, a term at sums and at what is assigned."""
         i, slot = sites[0]
         if slot >= 0:
             return self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise, self._is_accumulated(i, slot)
         if i in self._ends:
-            free = not any(u.augmented for u in self.layout.units_at.get(i, ()))
+            free = not self._is_adding(i) and not written(self.graph.steps[i].op)
             return free, free
         inner = [k for k, _ in self.users.get(i, ())]
         return any(not self._is_product(k) for k in inner), self._is_summed(i) or any(
@@ -143,7 +204,20 @@ class Passage(Region):
 
     def _is_accumulated(self, i: int, slot: int) -> bool:
         """What is added by ``+=``."""
-        return slot == 1 and any(u.augmented for u in self.layout.units_at.get(i, ()))
+        return slot == 1 and self._is_adding(i)
+
+    def _is_adding(self, i: int) -> bool:
+        """The step is the sum that ``+=`` makes."""
+        if any(u.augmented in OPERATORS for u in self.layout.units_at.get(i, ())):
+            return True
+        infix = OPS[self.graph.steps[i].op].infix
+        added = infix is not None and not infix.prefix and self.text.is_added(self.graph.steps[i].span)
+        return added and i not in self.users_of_own_span(i)
+
+    def users_of_own_span(self, i: int) -> set[int]:
+        """The step itself, where a step with the very same characters uses it that is a sum as well."""
+        span = self.graph.steps[i].span
+        return {i for k, _ in self.users.get(i, ()) if self.graph.steps[k].span == span and self._is_summed(k)}
 
     def groups(self) -> Iterator[tuple[Site, ...]]:
         held: dict[object, list[Site]] = {}
@@ -165,7 +239,7 @@ class Passage(Region):
 
     def _is_target(self, i: int, slot: int) -> bool:
         """What ``+=`` adds to."""
-        return slot == 0 and any(u.augmented for u in self.layout.units_at.get(i, ()))
+        return slot == 0 and self._is_adding(i)
 
     # --- what is tried ------------------------------------------------------------------------------------------
 
@@ -188,6 +262,8 @@ class Passage(Region):
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
         factors, terms = self.takes(sites)
+        if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
+            factors = False  # a name for what was worked out elsewhere
         i, slot = sites[0]
         whole = slot < 0 and i in self._ends
         if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
@@ -207,7 +283,7 @@ class Passage(Region):
                 continue
             if factors and q.kind == "forward" and offer.text and q.vec.shape == have.shape:
                 cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
-                for form, compute in FORMS:
+                for form, compute in (*FORMS, _REST):
                     words = "leaves out a factor"
                     yield _with(offer, compute), Repair(
                         _NOWHERE, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
@@ -229,7 +305,9 @@ class Passage(Region):
             if found is None or (found != self.goal.shape and self.goal.shape != have.shape):
                 continue
 
-            def make(i: int, value: Vec, args: Sequence[Vec], op: str = op, first: bool = first, turn: bool = turn) -> Vec:
+            def make(
+                i: int, value: Vec, _args: Sequence[Vec], op: str = op, first: bool = first, turn: bool = turn
+            ) -> Vec:
                 other = slimmed(offer.value(i), value)
                 other = apply("transpose", [other], (("axes", (1, 0)),)) if turn else other
                 return apply(op, [other, value] if first else [value, other])
@@ -270,17 +348,24 @@ class Passage(Region):
 
     def _overwritten(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
         """A variable of the forward pass that gets another value before it is used."""
-        for unit in self.units:
-            held = [i for name, i in self.layout.subject.aliases if name == unit.name and i < unit.step]
-            held += [u.step for u in self.layout.by_name[unit.name] if u.step < unit.step]
-            if not held or not any(name == unit.name for name, _ in self.layout.subject.aliases):
+        forward: dict[str, list[int]] = {}
+        for name, i in self.layout.subject.aliases:
+            forward.setdefault(name, []).append(i)
+        for name in dict.fromkeys(u.name for u in self.units):
+            if name not in forward:
                 continue
+            bound = sorted({*forward[name], *(u.step for u in self.layout.by_name[name])})
+            before = {
+                u.step: bound[n - 1] for u in self.units if u.name == name and (n := bisect_left(bound, u.step)) > 0
+            }
+            sites = tuple((i, -1) for i in sorted(before) if i in self._own)
+            if sites:
 
-            def make(_i: int, value: Vec, _args: Sequence[Vec], old: int = max(held)) -> Vec:
-                return slimmed(self.board.now(old), value)
+                def make(i: int, value: Vec, _args: Sequence[Vec], before: dict[int, int] = before) -> Vec:
+                    return slimmed(self.board.now(before[i]), value)
 
-            words = f"overwrites {unit.name} before its old value is used"
-            yield ((unit.step, -1),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
+                words = f"overwrites {name} before its old value is used"
+                yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
 
     # --- what could be written ----------------------------------------------------------------------------------
 
@@ -348,7 +433,7 @@ class Passage(Region):
 
     def _indices(self, named: Mapping[int, Sequence[tuple[str, int]]]) -> Iterator[tuple[ast.expr, list[int | None]]]:
         """What stands between brackets in the line, and its value in each round."""
-        for stem, index in self.brackets:
+        for stem, index in self.text.brackets.get(self.number, ()):
             about: list[int | None] = [None] * len(self.ends)
             for i in self.steps:
                 used = [i, *self.graph.steps[i].inputs]
@@ -365,14 +450,16 @@ class Passage(Region):
         used = {self.layout.origin(j) for i in self.steps for j in self.graph.steps[i].inputs}
         groups: dict[object, list[Link]] = {}
         seen: set[tuple[int, int]] = set()
-        for links in (*truth.links.values(), *truth.elementary.values()):
+        written_out = ([link] for link in truth.written_out.values())
+        for links in (*truth.links.values(), *truth.elementary.values(), *written_out):
             for link in links:
                 if link.local is None or (link.top, link.bottom) in seen or link.local.constant() is not None:
                     continue
                 seen.add((link.top, link.bottom))
                 steps = self.graph.steps
                 spans = (steps[link.top].span, steps[link.bottom].span or link.bottom)
-                groups.setdefault((spans, link.slot) if len(self.ends) > 1 else (link.top, link.bottom), []).append(link)
+                key = (spans, link.slot) if len(self.ends) > 1 else (link.top, link.bottom)
+                groups.setdefault(key, []).append(link)
 
         def far(links: Sequence[Link]) -> tuple[bool, int]:
             return not any(k in used for link in links for k in (link.top, link.bottom)), -links[-1].bottom
@@ -432,6 +519,10 @@ class Passage(Region):
             out.append((k, self.graph.steps[k].inputs.index(i)))
             i = k
         return tuple(reversed(out))
+
+
+#: A part of the slope of a sigmoid.
+_REST: tuple[str, Callable[[Any, Number], Any]] = ("(1 - {0})", lambda x, one: one(Fraction(1)) - x)
 
 
 def _times(number: Fraction) -> Make:

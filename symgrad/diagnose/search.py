@@ -104,6 +104,12 @@ class Search:
                 best = min((best, *pairs), key=_rank)
         return best.walk
 
+    def glance(self) -> Walk:
+        """One walk that looks for no repairs."""
+        walk = Walk(self.layout, self.known, self.reading, moves=self.moves, brief=True)
+        walk.run()
+        return walk
+
     def _on_the_whole(self) -> Walk | None:
         """Of arrays: the walk in which the changes are made that make all results right, if there are any."""
         from symgrad.diagnose.whole import Whole

@@ -1,5 +1,7 @@
-"""Mistakes in arrays by their effect on the whole pass: a change to the text of one line is tried in all its rounds, and
-counts if it makes results right and none wrong. What is right by then is settled, and what is left is looked for anew.
+"""Mistakes in arrays by their effect on the whole pass: a change to the text of one line is tried in all its rounds.
+
+It counts if it makes results right and none wrong. What is right by then is settled, and what is left is looked for
+anew.
 
 So two mistakes, and mistakes in loops, are found without knowing what each value in between is. What values in between
 are known to be by their names (``dz``) decides between changes that do the same for the results.
@@ -7,8 +9,8 @@ are known to be by their names (``dz``) decides between changes that do the same
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -17,13 +19,18 @@ import numpy as np
 
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.evidence import is_strong
+from symgrad.diagnose.likely import abbreviated
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.passage import Passage, listed
+from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.passage import Passage, Text, listed
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import TOLERANCE, Vec
 
 #: Steps that are computed again, at most: for one mistake, and for each further one.
@@ -34,11 +41,11 @@ MOST = 3
 WIDTH = (6, 2)
 #: A change that leaves a value wrong that has a name must be cheaper by this much.
 PER_NAME = 0.6
+#: Changes that cost so much more than the cheapest are still compared with it.
+SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much; of so many at most.
 PER_UNTRUE = 0.3
 MOST_BETWEEN = 120
-#: What an assignment on the way to a gradient may hold.
-FLOWING = ("cotangent", "contribution", "sum", "local")
 #: What is this small beside the rest of the pass is a rest of rounding.
 REST = 1e-11
 
@@ -89,6 +96,7 @@ class _Tried:
     fixed: frozenset[int]
     full: bool
     cost: float
+    meant: int = -1
 
 
 class Whole:
@@ -99,12 +107,25 @@ class Whole:
     """
 
     def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
-        self.layout, self.known, self.reading, self.results = layout, known, reading, results
+        self.layout, self.known, self.reading = layout, known, reading
+        self.results = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
         self.board = Board(layout, sorted(feeding), WORK)
         self.passages = self._passages()
         self._at = {c.step: n for n, c in enumerate(self.checks)}
+        self._unmeant: dict[int, bool] = {}
+
+    def _is_firm(self, name: str) -> bool:
+        """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""
+        if not self.reading.is_loose(name):
+            return True
+        if name not in self.reading.guessed:
+            return False
+        names = self.layout.subject.names
+        leaves = [i for i in self.layout.truth.leaves if i in names]
+        plain = is_bare(name) or is_generic(name) or normal(name).startswith("grad")
+        return plain or abbreviated(name, leaves, names) >= 0 or is_strong(name, self.layout)
 
     def _checks(self) -> list[_Check]:
         out: dict[int, _Check] = {}
@@ -127,23 +148,10 @@ class Whole:
                 lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
-        brackets, kept = self._brackets(), listed(self.layout)
+        text, kept = Text(self.layout.subject.source), listed(self.layout)
         for line, steps in lines.items():
-            goal = next((wanted[i] for i in reversed(steps) if i in wanted), self.layout.actual(max(steps)))
-            found = brackets.get(line, ())
-            out.append(Passage(self.layout, self.known, self.board, line, steps, goal, found, kept))
-        return out
-
-    def _brackets(self) -> dict[int, list[tuple[str, ast.expr]]]:
-        """The items of lists in the text: line -> (list, index)."""
-        out: dict[int, list[tuple[str, ast.expr]]] = {}
-        try:
-            tree = ast.parse(self.layout.subject.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return out
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
-                out.setdefault(node.lineno, []).append((ast.unparse(node.value), node.slice))
+            goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
+            out.append(Passage(self.layout, self.known, self.board, line, steps, goal, text, kept))
         return out
 
     def find(self) -> Explained | None:
@@ -168,9 +176,9 @@ class Whole:
         if len(before) + 1 >= MOST:
             return ()
         followed: list[_Tried] = []
-        partial = sorted((t for t in tried if not t.full), key=lambda t: (-len(t.fixed), t.cost))
+        partial = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
         for t in partial:
-            if all(t.fixed != f.fixed or t.edit.passage.number != f.edit.passage.number for f in followed):
+            if all((t.fixed, t.meant) != (f.fixed, f.meant) or t.edit.passage.number != f.edit.passage.number for f in followed):
                 followed.append(t)
         for t in followed[: WIDTH[len(before)]]:
             state = self.board.state()
@@ -202,10 +210,33 @@ class Whole:
             t = self._try(edit, right)
             if t is not None and t.full:
                 t = self._weighed(t, before)
-                least = min(least, t.cost) if t is not None else least
+                least = min(least, cost + SLACK) if t is not None else least
             if t is not None:
                 out.append(t)
         return out
+
+    def _weight(self, tried: _Tried) -> int:
+        """How much speaks for a change that does not make everything right."""
+        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0)
+
+    def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
+        """The first assignment of the line if it now is something true, and was not; else -1."""
+        for unit in edit.passage.units[:2]:
+            i = unit.step
+            if i not in values or (unit.name, i) in self.layout.continued:
+                continue
+            if i not in self._unmeant:
+                vec = self.layout.actual(i)
+                self._unmeant[i] = not any(_is_meant(q) for q in self.known.right(vec))
+            x = lifted(Shaped([values[i]])).floats[0]
+            if self._unmeant[i] and values[i].size > 1 and is_in(x, self._true):
+                return i
+        return -1
+
+    @cached_property
+    def _true(self) -> list[float]:
+        """The signatures of everything that a gradient on the way may be, at the one point."""
+        return sorted(x for x in self.known.floats(1) if math.isfinite(x))
 
     def _weighed(self, tried: _Tried, before: Sequence[Edit]) -> _Tried | None:
         """All results are right at every point; what costs more is a change after which values in between are nothing
@@ -216,14 +247,15 @@ class Whole:
         untrue = 0
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
-            untrue += not any(q.kind in FLOWING for q in self.known.right(vec))
+            untrue += not any(_is_meant(q) for q in self.known.right(vec))
         return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
 
     @cached_property
     def _between(self) -> list[int]:
         """The assignments on the way to the results."""
         feeding = set(self.board.steps)
-        found = sorted({u.step for u in self.layout.subject.units if u.step in feeding})
+        done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
+        found = sorted(done & feeding)
         return found if len(found) <= MOST_BETWEEN else []
 
     def _try(self, edit: Edit, right: Sequence[bool]) -> _Tried | None:
@@ -239,12 +271,13 @@ class Whole:
             return right[n] and not ok
 
         values = self.board.run(edit.change, stops)
-        if values is None or not fixed:
+        if values is None:
             return None
+        if not fixed:
+            meant = self._meant(edit, values)
+            return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant) if meant >= 0 else None
         left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
         full = not any(c.is_result for c in left)
-        if not full and not any(self.checks[n].is_result for n in fixed):
-            return None
         return _Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
 
     # --- telling ------------------------------------------------------------------------------------------------
@@ -259,12 +292,19 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            repair = replace(e.repair, place=place)
+            step = self.layout.graph.steps[sites[0][0]]
+            whole = sites[0][1] < 0 and not unit.augmented
+            repair = replace(e.repair, place=place, span=step.span if whole else e.repair.span)
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:
                     given.setdefault(made, (repair, e.passage.number))
         return Explained(given, values) if given else None
+
+
+def _is_meant(q: Quantity) -> bool:
+    """What an assignment on the way to a gradient may hold."""
+    return q.kind in ("cotangent", "contribution", "sum") or (q.kind == "local" and q.vec.constant() is None)
 
 
 def _near(a: Any, b: Any) -> bool:

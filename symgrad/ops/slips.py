@@ -126,14 +126,15 @@ def around(shape: Shape) -> Iterator[Slip]:
     """What may have been left out around a value of this shape: a transpose, a sum."""
     rank = len(shape)
     for axes in permutations(range(rank)) if 2 <= rank <= MOST_AXES else ():
-        if axes == tuple(range(rank)):
-            continue
+        moved = sum(a != n for n, a in enumerate(axes))
         turned = axes == tuple(reversed(range(rank)))
+        if not moved or (moved > 2 and not turned):
+            continue
         template = "{0}.T" if turned else "{0}.transpose(" + ", ".join(map(str, axes)) + ")"
         yield Slip(
             "transpose", (0,), "transpose", "is not transposed", 0.7 if turned else 0.9, {"axes": axes}, (), template
         )
-    for count in range(1, rank + 1):
+    for count in sorted({1, rank - 1, rank} - {0}) if rank else ():
         for axes in combinations(range(rank), count):
             said = f"axis={axes[0]}" if count == 1 else "" if count == rank else f"axis={axes}"
             for keep in (False, True):
