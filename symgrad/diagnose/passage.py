@@ -261,6 +261,8 @@ class Passage(Region):
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
+        if len(self.ends) <= MANY_ROUNDS:
+            yield from self._slopes(sites, offers)
         factors, terms = self.takes(sites)
         if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
             factors = False  # a name for what was worked out elsewhere
@@ -291,6 +293,20 @@ class Passage(Region):
             if whole and q.vec.shape and have.shape and offer.text:
                 yield from self._matrices(offer, have)
 
+    def _slopes(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+        """A local derivative in the place of something else."""
+        i, slot = sites[0]
+        node = self.graph.steps[i].inputs[slot] if slot >= 0 else i
+        have = self.value(node)
+        if (node in self._ends and node in self._own) or self.graph.steps[node].is_const:
+            return
+        for offer in offers:
+            q = offer.quantity
+            if q.kind == "local" and have.shape and q.vec.shape == have.shape and not q.vec.same(have):
+                cost = 1.7 if slot >= 0 else 1.9
+                words = "is not the derivative that belongs here"
+                yield _in_place(offer), Repair(_NOWHERE, "wrong-formula", words, cost, q)
+
     def _matrices(self, offer: Offer, have: Vec) -> Iterator[tuple[Make, Repair]]:
         """``x.T @ dz`` where only ``dz`` is written."""
         q = offer.quantity
@@ -302,7 +318,7 @@ class Passage(Region):
             shape = q.vec.shape[::-1] if turn else q.vec.shape
             both = [shape, have.shape] if first else [have.shape, shape]
             found = shape_of(OPS[op], both, {})
-            if found is None or (found != self.goal.shape and self.goal.shape != have.shape):
+            if found is None or self.goal.shape not in (found, have.shape):
                 continue
 
             def make(
@@ -532,12 +548,20 @@ def _times(number: Fraction) -> Make:
     return make
 
 
+def _in_place(offer: Offer) -> Make:
+    def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return slimmed(offer.value(i), value)
+
+    return make
+
+
 def _with(offer: Offer, compute: Callable[[Any, Number], Any]) -> Make:
     """Times a function of what is offered."""
 
     def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         count = len(lifted(value).arrays)
-        return value * compute(slimmed(offer.value(i), value), lambda number: constant(number, count))
+        factor: Vec = compute(slimmed(offer.value(i), value), lambda number: constant(number, count))
+        return value * factor
 
     return make
 

@@ -1,5 +1,7 @@
-"""``db = dout``: an array under a second name is one thing in memory, and two to the reader. A result gets a step of its
-own, so that a line that wrongly leaves out all but ``dout`` can be told from what ``dout`` is."""
+"""``db = dout``: an array under a second name is one thing in memory, and two to the reader.
+
+A result gets a step of its own, so that a line that wrongly leaves out all but ``dout`` can be told from ``dout``.
+"""
 
 from __future__ import annotations
 

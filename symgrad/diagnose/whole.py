@@ -35,10 +35,10 @@ from symgrad.diagnose.vectors import TOLERANCE, Vec
 
 #: Steps that are computed again, at most: for one mistake, and for each further one.
 WORK = 250_000
-WORK_MORE = 120_000
+WORK_MORE = 90_000
 #: How many mistakes are looked for, and how many first ones are followed up.
 MOST = 3
-WIDTH = (6, 2)
+WIDTH = (5, 2)
 #: A change that leaves a value wrong that has a name must be cheaper by this much.
 PER_NAME = 0.6
 #: Changes that cost so much more than the cheapest are still compared with it.
@@ -46,6 +46,8 @@ SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much; of so many at most.
 PER_UNTRUE = 0.3
 MOST_BETWEEN = 120
+#: What flows back.
+FLOWING = ("cotangent", "contribution", "sum")
 #: What is this small beside the rest of the pass is a rest of rounding.
 REST = 1e-11
 
@@ -178,7 +180,10 @@ class Whole:
         followed: list[_Tried] = []
         partial = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
         for t in partial:
-            if all((t.fixed, t.meant) != (f.fixed, f.meant) or t.edit.passage.number != f.edit.passage.number for f in followed):
+            if before and not t.fixed:
+                continue
+            place = (t.fixed, t.meant, t.edit.passage.number)
+            if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
                 followed.append(t)
         for t in followed[: WIDTH[len(before)]]:
             state = self.board.state()
@@ -192,15 +197,14 @@ class Whole:
 
     def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
         """All changes that make something right and nothing wrong, the cheapest first."""
-        taken = {(e.sites, e.repair.cost) for e in before}
+        taken = {e.passage.number for e in before}
         options: list[tuple[float, int, Edit]] = []
         wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
         for passage in self.passages:
-            if wrong.isdisjoint(self.board.cone(passage.steps)):
+            if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                if (sites, repair.cost) not in taken:
-                    options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
+                options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         least = float("inf")
@@ -236,7 +240,7 @@ class Whole:
     @cached_property
     def _true(self) -> list[float]:
         """The signatures of everything that a gradient on the way may be, at the one point."""
-        return sorted(x for x in self.known.floats(1) if math.isfinite(x))
+        return sorted(x for x in self.known.floats(1, FLOWING) if math.isfinite(x))
 
     def _weighed(self, tried: _Tried, before: Sequence[Edit]) -> _Tried | None:
         """All results are right at every point; what costs more is a change after which values in between are nothing
@@ -304,7 +308,7 @@ class Whole:
 
 def _is_meant(q: Quantity) -> bool:
     """What an assignment on the way to a gradient may hold."""
-    return q.kind in ("cotangent", "contribution", "sum") or (q.kind == "local" and q.vec.constant() is None)
+    return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
 
 
 def _near(a: Any, b: Any) -> bool:
