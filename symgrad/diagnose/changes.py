@@ -431,7 +431,9 @@ def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         return
     for slot, _ in enumerate(step.inputs):
         make = _on_inputs(itemgetter(slot))
-        if op.infix is None:
+        if op.infix is None and region.value(i).alike(region.value(step.inputs[slot])):
+            yield make, _repair("wrong-shape", "has the right entries in another shape", 0.7, keep=slot)
+        elif op.infix is None:
             yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 1.2, keep=slot)
         elif op.infix.prefix:
             if op.infix.symbol:

@@ -287,7 +287,7 @@ def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: 
     for pattern, replacement in repair.respell:
         if re.search(pattern, text):
             return re.sub(pattern, replacement, text, count=1)
-    if repair.template.startswith("{0}"):
+    if "{0}" in repair.template:
         return repair.template.format(text if source.is_atom(text) else f"({text})")
     return source.added_at(span, repair.template) if repair.template else ""
 

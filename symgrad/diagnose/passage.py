@@ -10,6 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from symgrad.diagnose.typed import FORMS, Number, shifted
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.errors import Span
 from symgrad.ops import OPS
-from symgrad.ops.slips import Slip, written
+from symgrad.ops.slips import Slip, products, written
 
 #: Factors that are offered, the nearest first.
 MOST_FACTORS = 40
@@ -62,9 +63,12 @@ class Text:
         brackets: line -> the items of lists in it, as (list, index).
         added: the places of augmented assignments.
         loops: line -> the variables of the loops around it, the innermost first.
+        bound: name -> (after which step, what it then is), in order.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, layout: Layout) -> None:
+        source = layout.subject.source
+        self.bound = _bindings(layout)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}
@@ -84,6 +88,20 @@ class Text:
     def is_added(self, span: Span | None) -> bool:
         """``+=`` and its like stand there."""
         return span is not None and (span.line, span.column) in self.added
+
+
+def _bindings(layout: Layout) -> dict[str, list[tuple[int, int]]]:
+    """What every name is, and since when: a loop over what was kept binds steps that were made long before."""
+    out: dict[str, list[tuple[int, int]]] = {}
+    for name, i in layout.subject.aliases:
+        out.setdefault(name, []).append((i, i))
+    time = -1
+    for unit in layout.subject.units:
+        time = max(time, unit.step)
+        out.setdefault(unit.name, []).append((max(time, unit.step), unit.step))
+    for times in out.values():
+        times.sort(key=itemgetter(0))
+    return out
 
 
 class Passage(Region):
@@ -310,11 +328,7 @@ class Passage(Region):
     def _matrices(self, offer: Offer, have: Vec) -> Iterator[tuple[Make, Repair]]:
         """``x.T @ dz`` where only ``dz`` is written."""
         q = offer.quantity
-        turned = len(q.vec.shape) == 2
-        for op, first, turn in (("matmul", True, True), ("matmul", False, True), ("matmul", True, False),
-                                ("matmul", False, False), ("outer", True, False), ("outer", False, False)):  # fmt: skip
-            if (turn and not turned) or (op == "outer" and (len(q.vec.shape) != 1 or len(have.shape) != 1)):
-                continue
+        for op, first, turn, template in products(q.vec.shape, have.shape):
             shape = q.vec.shape[::-1] if turn else q.vec.shape
             both = [shape, have.shape] if first else [have.shape, shape]
             found = shape_of(OPS[op], both, {})
@@ -328,11 +342,8 @@ class Passage(Region):
                 other = apply("transpose", [other], (("axes", (1, 0)),)) if turn else other
                 return apply(op, [other, value] if first else [value, other])
 
-            text = f"{offer.text}.T" if turn else offer.text
-            template = f"np.outer({text}, {{0}})" if first else f"np.outer({{0}}, {text})"
-            if op == "matmul":
-                template = f"{text} @ {{0}}" if first else f"{{0}} @ {text}"
-            yield make, Repair(_NOWHERE, "missing-factor", "leaves out a factor", 1.4, template=template)
+            text = template.format("{0}", f"{offer.text}.T" if turn else offer.text)
+            yield make, Repair(_NOWHERE, "missing-factor", "leaves out a factor", 1.4, template=text)
 
     def _everywhere(
         self, sites: Sequence[Site], offers: Sequence[Offer]
@@ -407,18 +418,15 @@ class Passage(Region):
 
     def _variables(self) -> Iterator[Offer]:
         seen: set[tuple[int, ...]] = set()
-        bound: dict[str, list[int]] = {}
-        for name, i in self.layout.subject.aliases:
-            bound.setdefault(name, []).append(i)
-        for name, units in self.layout.by_name.items():
-            bound.setdefault(name, []).extend(u.step for u in units)
+        bound = self.text.bound
         loops = len(self.ends) > 1
-        for name, steps in sorted(bound.items(), key=lambda item: (not item[0].isidentifier(), -item[1][-1])):
+        for name, times in sorted(bound.items(), key=lambda item: (not item[0].isidentifier(), -item[1][-1][1])):
             entry = SERIES.match(name)
             if " " in name or (entry and (loops or len(bound) > 20 * MOST_ENTRIES)):
                 continue
-            order = sorted(set(steps))
-            held = tuple(order[n - 1] if (n := bisect_left(order, a)) else -1 for a in self._anchors)
+            held = tuple(
+                times[n - 1][1] if (n := bisect_left(times, a, key=lambda t: t[0])) else -1 for a in self._anchors
+            )
             if held in seen or sum(i < 0 for i in held) > 1 or all(i < 0 for i in held):
                 continue
             seen.add(held)

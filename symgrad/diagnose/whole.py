@@ -150,7 +150,7 @@ class Whole:
                 lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
-        text, kept = Text(self.layout.subject.source), listed(self.layout)
+        text, kept = Text(self.layout), listed(self.layout)
         for line, steps in lines.items():
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             out.append(Passage(self.layout, self.known, self.board, line, steps, goal, text, kept))

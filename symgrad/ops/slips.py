@@ -155,6 +155,18 @@ def around(shape: Shape) -> Iterator[Slip]:
                     )  # fmt: skip
 
 
+def products(other: Shape, value: Shape) -> Iterator[tuple[str, bool, bool, str]]:
+    """Products with another array that may have been left out: op, whether that array comes first, whether it is
+    transposed, and the text with ``{0}`` for what is written and ``{1}`` for the array."""
+    turns = (True, False) if len(other) == 2 else (False,)
+    for turn in turns:
+        yield "matmul", True, turn, "{1} @ {0}"
+        yield "matmul", False, turn, "{0} @ {1}"
+    if len(other) == len(value) == 1:
+        yield "outer", True, False, "np.outer({1}, {0})"
+        yield "outer", False, False, "np.outer({0}, {1})"
+
+
 def accumulated(name: str, value: str, read: str) -> str:
     """The op that adds where ``G[i] = G[i] + v`` reads, adds and writes: at places that come twice it differs."""
     return "add_at" if (name, value, read) == ("set", "add", "index") else ""
