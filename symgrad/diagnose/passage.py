@@ -93,12 +93,10 @@ class Text:
 def _bindings(layout: Layout) -> dict[str, list[tuple[int, int]]]:
     """What every name is, and since when: a loop over what was kept binds steps that were made long before."""
     out: dict[str, list[tuple[int, int]]] = {}
-    for name, i in layout.subject.aliases:
+    for name, i, time in layout.subject.bound:
+        out.setdefault(name, []).append((time, i))
+    for name, i in layout.subject.aliases if not out else ():
         out.setdefault(name, []).append((i, i))
-    time = -1
-    for unit in layout.subject.units:
-        time = max(time, unit.step)
-        out.setdefault(unit.name, []).append((max(time, unit.step), unit.step))
     for times in out.values():
         times.sort(key=itemgetter(0))
     return out
