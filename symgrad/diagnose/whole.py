@@ -10,9 +10,11 @@ are known to be by their names (``dz``) decides between changes that do the same
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ from symgrad.diagnose.passage import Passage, Text, listed
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.shaped import Shaped, lifted
+from symgrad.diagnose.shaped import Shaped, lifted, signature
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import is_in
@@ -46,6 +48,10 @@ SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much; of so many at most.
 PER_UNTRUE = 0.3
 MOST_BETWEEN = 120
+#: Two changes that are only right together: none dearer than this, so many are weighed, and so many confirmed.
+DEAREST = 1.65
+MOST_PAIRS = 400
+MOST_CONFIRMED = 12
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
 #: What is this small beside the rest of the pass is a rest of rounding.
@@ -117,6 +123,8 @@ class Whole:
         self.passages = self._passages()
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._unmeant: dict[int, bool] = {}
+        #: Changes that make nothing right alone, and how much they move the wrong results.
+        self._moved: list[tuple[Edit, dict[int, float]]] = []
 
     def _is_firm(self, name: str) -> bool:
         """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""
@@ -175,6 +183,8 @@ class Whole:
         whole = [t for t in tried if t.full]
         if whole:
             return (*before, min(whole, key=lambda t: t.cost).edit)
+        if len(before) + 2 <= MOST and (two := self._together(right, before)):
+            return (*before, *two)
         if len(before) + 1 >= MOST:
             return ()
         followed: list[_Tried] = []
@@ -207,6 +217,7 @@ class Whole:
                 options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
+        self._moved = []
         least = float("inf")
         for cost, _, edit in options:
             if self.board.left <= 0 or cost > least:
@@ -218,6 +229,36 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
+
+    def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
+        """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
+        wrong = [n for n, ok in enumerate(right) if not ok and self.checks[n].is_result]
+        needed = {}
+        for n in wrong:
+            have, rights = self.board.array(self.checks[n].step), self.checks[n].rights
+            if len(rights) != 1 or have.shape != rights[0].shape:
+                return ()
+            needed[n] = signature(rights[0]) - signature(have)
+        pivot = wrong[0]
+        moving = sorted(((moved[pivot], k) for k, (_, moved) in enumerate(self._moved) if pivot in moved))
+        found: list[tuple[float, Edit, Edit]] = []
+        for delta, k in moving:
+            edit, moved = self._moved[k]
+            near = 1e-9 * (abs(needed[pivot]) + abs(delta))
+            n = bisect_left(moving, (needed[pivot] - delta - near, -1))
+            while n < len(moving) and moving[n][0] <= needed[pivot] - delta + near and len(found) < MOST_PAIRS:
+                other, by = self._moved[moving[n][1]]
+                n += 1
+                fits = all(
+                    abs(moved.get(m, 0.0) + by.get(m, 0.0) - needed[m]) <= 1e-8 * abs(needed[m]) for m in wrong
+                )
+                if fits and edit.passage.number < other.passage.number:
+                    found.append((edit.repair.cost + other.repair.cost, edit, other))
+        for _, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
+            values = self.board.full([e.change for e in (*before, first, second)])
+            if all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+                return first, second
+        return ()
 
     def _weight(self, tried: _Tried) -> int:
         """How much speaks for a change that does not make everything right."""
@@ -278,6 +319,14 @@ class Whole:
         if values is None:
             return None
         if not fixed:
+            moved = {
+                n: signature(values[c.step]) - signature(self.board.array(c.step))
+                for n, c in enumerate(self.checks)
+                if not right[n] and c.is_result and c.step in values
+                and values[c.step].shape == self.board.array(c.step).shape
+            }  # fmt: skip
+            if moved and edit.repair.cost <= DEAREST:
+                self._moved.append((edit, moved))
             meant = self._meant(edit, values)
             return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant) if meant >= 0 else None
         left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
