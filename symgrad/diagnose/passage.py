@@ -286,7 +286,8 @@ class Passage(Region):
         whole = slot < 0 and i in self._ends
         if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
             return
-        extra = 0.0 if whole or self._is_accumulated(i, slot) else 0.1
+        added = self._is_accumulated(i, slot) or any(self._is_accumulated(k, s) for k, s in self.users.get(i, ()))
+        extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
         yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         have = self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)
         lengths = sorted({n for j in self.line.used() for n in self.graph.steps[j].shape if n > 1})

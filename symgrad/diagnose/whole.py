@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import product
 from operator import itemgetter
 from typing import Any
 
@@ -94,7 +95,12 @@ class _Check:
     is_result: bool
 
     def is_right(self, array: Any) -> bool:
-        return any(_near(array, right) for right in self.rights)
+        """Of a value in between the shape is no matter of its own."""
+        return any(
+            _near(array, right)
+            or (not self.is_result and array.size == right.size and _near(array.ravel(), right.ravel()))
+            for right in self.rights
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,24 +239,25 @@ class Whole:
     def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
         """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
         wrong = [n for n, ok in enumerate(right) if not ok and self.checks[n].is_result]
-        needed = {}
+        needed: dict[int, list[float]] = {}
         for n in wrong:
-            have, rights = self.board.array(self.checks[n].step), self.checks[n].rights
-            if len(rights) != 1 or have.shape != rights[0].shape:
+            have = self.board.array(self.checks[n].step)
+            rights = [r for r in self.checks[n].rights if r.shape == have.shape]
+            if not rights or len(rights) > MOST:
                 return ()
-            needed[n] = signature(rights[0]) - signature(have)
+            needed[n] = [signature(r) - signature(have) for r in rights]
         pivot = wrong[0]
         moving = sorted(((moved[pivot], k) for k, (_, moved) in enumerate(self._moved) if pivot in moved))
         found: list[tuple[float, Edit, Edit]] = []
-        for delta, k in moving:
+        for (delta, k), goal in product(moving, needed[pivot]):
             edit, moved = self._moved[k]
-            near = 1e-9 * (abs(needed[pivot]) + abs(delta))
-            n = bisect_left(moving, (needed[pivot] - delta - near, -1))
-            while n < len(moving) and moving[n][0] <= needed[pivot] - delta + near and len(found) < MOST_PAIRS:
+            near = 1e-9 * (abs(goal) + abs(delta))
+            n = bisect_left(moving, (goal - delta - near, -1))
+            while n < len(moving) and moving[n][0] <= goal - delta + near and len(found) < MOST_PAIRS:
                 other, by = self._moved[moving[n][1]]
                 n += 1
                 fits = all(
-                    abs(moved.get(m, 0.0) + by.get(m, 0.0) - needed[m]) <= 1e-8 * abs(needed[m]) for m in wrong
+                    any(abs(moved.get(m, 0.0) + by.get(m, 0.0) - g) <= 1e-8 * abs(g) for g in needed[m]) for m in wrong
                 )
                 if fits and edit.passage.number < other.passage.number:
                     found.append((edit.repair.cost + other.repair.cost, edit, other))
