@@ -259,7 +259,9 @@ class Whole:
                 fits = all(
                     any(abs(moved.get(m, 0.0) + by.get(m, 0.0) - g) <= 1e-8 * abs(g) for g in needed[m]) for m in wrong
                 )
-                if fits and edit.passage.number < other.passage.number:
+                alike = edit.repair.number is not None and edit.repair.number == other.repair.number
+                # Two terms off by one factor: that is a factor of their sum.
+                if fits and not alike and edit.passage.number < other.passage.number:
                     found.append((edit.repair.cost + other.repair.cost, edit, other))
         for _, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
             values = self.board.full([e.change for e in (*before, first, second)])
