@@ -245,7 +245,7 @@ class Passage(Region):
                 continue
             key = keys[i]
             held.setdefault((key, -1), []).append((i, -1))
-            if OPS[step.op].renames:
+            if OPS[step.op].renames and i not in self._ends:
                 continue
             for slot, j in enumerate(step.inputs):
                 if (j not in self._own or j in self._ends) and not self._is_start(j) and not self._is_target(i, slot):
@@ -267,7 +267,8 @@ class Passage(Region):
             for make, repair in chain(ways(self, sites, offers), self._more(sites, offers)):
                 yield sites, depth, make, repair
             i, slot = sites[0]
-            if slot >= 0 and self.graph.steps[i].span is not None:
+            span = self.graph.steps[i].span
+            if slot >= 0 and span is not None and not self.text.is_added(span):
                 used.setdefault(self.graph.steps[i].inputs[slot], []).extend(sites)
         for sites_of_one in used.values():
             if len({self.graph.steps[i].span for i, _ in sites_of_one}) > 1:

@@ -31,10 +31,12 @@ from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import Shaped, lifted, signature
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import TOLERANCE, Vec
+from symgrad.errors import Span
 
 #: Steps that are computed again, at most: for one mistake, and for each further one.
 WORK = 250_000
@@ -354,14 +356,26 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            step = self.layout.graph.steps[sites[0][0]]
-            whole = sites[0][1] < 0 and not unit.augmented
-            repair = replace(e.repair, place=place, span=step.span if whole else e.repair.span)
+            repair = replace(e.repair, place=place, span=self._span(e, sites[0], unit))
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:
                     given.setdefault(made, (repair, e.passage.number))
         return Explained(given, values) if given else None
+
+    def _span(self, edit: Edit, site: Site, unit: Unit) -> Span | None:
+        """Where a change is written, where that is not where its step is."""
+        i, slot = site
+        step = self.layout.graph.steps[i]
+        if slot < 0:
+            return step.span if not unit.augmented else None
+        # np.outer(a, b) makes both of them flat first: a step each, with the characters of the call.
+        around = [s for k, s in edit.passage.users.get(i, ()) if self.layout.graph.steps[k].span == step.span]
+        return self._source.operand(step.span, around[0]) if around and len(step.inputs) == 1 else None
+
+    @cached_property
+    def _source(self) -> SourceMap:
+        return SourceMap(self.layout.subject.source)
 
 
 def _is_meant(q: Quantity) -> bool:
