@@ -65,7 +65,8 @@ MISTAKES = [
         ["scale", "sign"], id="two results",
     ),
     pytest.param(
-        MLP, [("dh = dscores @ W2.T", "dh = 3 * (dscores @ W2.T)"), ("db1 = dz1.sum(axis=0)", "db1 = dz1.mean(axis=0)")],
+        MLP,
+        [("dh = dscores @ W2.T", "dh = 3 * (dscores @ W2.T)"), ("db1 = dz1.sum(axis=0)", "db1 = dz1.mean(axis=0)")],
         ["scale", "wrong-reduction"], id="one after the other",
     ),
     pytest.param(
@@ -77,14 +78,14 @@ MISTAKES = [
         ["extra-factor", "sign"], id="two terms of one sum",
     ),
     pytest.param(LOOP, [("    dh = Wh @ dz", "    dh = Wh.T @ dz")], ["transpose"], id="a carry"),
-    pytest.param(LOOP, [("np.outer(hs[t], dz)", "np.outer(hs[t + 1], dz)")], ["wrong-time-step"], id="an entry of a list"),
+    pytest.param(LOOP, [("outer(hs[t], dz)", "outer(hs[t + 1], dz)")], ["wrong-time-step"], id="an entry of a list"),
     pytest.param(
         LOOP, [("    db += dz", "    db += 2 * dz"), ("np.outer(x[t], dz)", "np.outer(x[t], dh)")],
         ["scale", "wrong-variable"], id="two in a loop",
     ),
-    pytest.param(LAYERS, [("acts[l].T @ delta", "acts[l - 1].T @ delta")], ["wrong-time-step"], id="layers of other shapes"),
+    pytest.param(LAYERS, [("acts[l].T @ delta", "acts[l - 1].T @ delta")], ["wrong-time-step"], id="layers"),
     pytest.param(LAYERS, [("acts[l].T @ delta", "delta")], ["missing-factor"], id="only a name"),
-    pytest.param(LAYERS, [("delta.sum(axis=0)", "delta.sum(axis=1)")], ["wrong-reduction"], id="lists by comprehension"),
+    pytest.param(LAYERS, [("delta.sum(axis=0)", "delta.sum(axis=1)")], ["wrong-reduction"], id="comprehensions"),
 ]
 
 
