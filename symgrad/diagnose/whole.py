@@ -24,9 +24,10 @@ from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.likely import abbreviated
+from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
-from symgrad.diagnose.passage import Passage, Text, listed
+from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
