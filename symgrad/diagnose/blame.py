@@ -232,7 +232,9 @@ class Walk:
             targets = self._targets(unit)
             if targets and self._again(unit, self.line(unit), targets, surely=False):
                 return
-        if not matches or self._users_fail(i):
+        if self.suspects is not None and not self.suspects:
+            pass  # nobody is suspected
+        elif not matches or self._users_fail(i):
             # A hidden step's derivative (of the denominator in a sigmoid written out) may be hit upon by accident.
             named = self.subject.names
             sure = any(q.kind in ("cotangent", "tangent") and q.bottom in named for q in matches)
