@@ -14,6 +14,7 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.graph import Graph
 from symgrad.naming import display_names
+from symgrad.picturing import plain
 from symgrad.printing import expression_text
 from symgrad.report.model import Forms, GradientReport, Report
 from symgrad.steps import READABLE, backward_steps, forward_steps
@@ -94,7 +95,8 @@ def check_expression(
     )  # fmt: skip
     if point is None:
         walked = backward_steps(derivation.rows[0], names, None) if order == 1 else ()
-        return replace(report, steps=forward_steps(graph, names, None), backward=walked)
+        drawn = plain(graph, derivation.wrt, names)
+        return replace(report, steps=forward_steps(graph, names, None), backward=walked, picture=drawn)
     from symgrad.judging import judged
 
     return judged(report, derivation, point, fmt, names, manual or {})

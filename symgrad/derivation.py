@@ -14,7 +14,9 @@ from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.graph import Graph
 from symgrad.naming import display_names
 from symgrad.ops import lower
-from symgrad.report.latex import derivation_latex
+from symgrad.picturing import plain
+from symgrad.report.paper import sections
+from symgrad.report.tex import derivation_latex
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -177,13 +179,31 @@ class Derivation:
         """The names under which the forward steps are shown."""
         return display_names(self.graph)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result."""
-        closed = {}
-        for entry in self.entries:
-            found = entry.closed
-            closed[entry.label] = "" if found.reason else symbolic.sympy_latex(found.simplified)
-        return derivation_latex(self.graph, self.rows, closed)
+    def latex(self, *, notation: str = "fraction") -> str:
+        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result.
+
+        Args:
+            notation: how the derivative by x is written: ``"fraction"`` (df/dx), ``"bar"``, or ``"d"`` (dx).
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        return derivation_latex(plain(self.graph, self.wrt), self._closed(), self.order, notation)
+
+    def _closed(self) -> dict[str, str]:
+        """The simplified forms in LaTeX; empty where one is too large."""
+        found = {entry.label: entry.closed for entry in self.entries}
+        return {n: "" if c.reason else symbolic.sympy_latex(c.simplified) for n, c in found.items()}
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import typeset_lines
+
+        return typeset_lines(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+
+        return mathjax(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
 
     def torch(
         self, *, dtype: str | None = None, device: str | None = None, value: bool = False, compile: bool | None = None

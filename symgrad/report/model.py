@@ -11,6 +11,7 @@ from typing import Any
 from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
+from symgrad.report.picture import Picture
 
 #: Version of the JSON document; raised when a field changes its meaning.
 SCHEMA = "symgrad-report/1"
@@ -234,7 +235,8 @@ class Report:
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
-        graph, rows: the function and its reverse passes, for renderings that draw them.
+        graph, rows: the function and its reverse passes, for renderings that write them out.
+        picture: the computation graph as it is drawn; ``None`` where there is nothing to draw.
     """
 
     target: str
@@ -258,6 +260,7 @@ class Report:
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -266,8 +269,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point."""
-        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
+        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point, or the
+        program stopped before its end and what ran before is right."""
+        stopped = any(f.code == "stopped" for f in self.findings)
+        return {"disagree": 1, "undefined": 2}.get(self.verdict, 2 if stopped else 0)
 
     def __getitem__(self, wrt: str) -> GradientReport:
         """The derivative with respect to ``wrt``.
@@ -280,17 +285,26 @@ class Report:
                 return gradient
         raise KeyError(wrt)
 
-    def explain(self, *, width: int = 100, color: bool = False) -> str:
-        """The report as text, as the command line prints it."""
+    def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
+        """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""
         from symgrad.report.text import render
+        from symgrad.report.unicode import prettied
 
-        return render(self, width=width, color=color)
+        return render(prettied(self) if unicode else self, width=width, color=color)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
-        from symgrad.report.latex import derivation_latex
+    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
+        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
 
-        return derivation_latex(self.graph, self.rows, {g.wrt: g.latex for g in self.gradients})
+        Args:
+            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
+            document: a whole file.
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        from symgrad.report.tex import latex
+
+        return latex(self, notation=notation, document=document)
 
     def emit(self, language: str = "numpy") -> str:
         """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.
@@ -311,6 +325,23 @@ class Report:
             small, place = pruned(self.graph, wrt)
             return emitted_latex(small, [place[i] for i in wrt])
         return emit(self.graph, wrt, language, names=self.confirmed).text
+
+    def html(self) -> str:
+        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
+        from symgrad.report.html import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import framed
+
+        return framed(self.html())
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+        from symgrad.report.paper import paper
+
+        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""
