@@ -14,7 +14,6 @@ import math
 import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -33,7 +32,7 @@ SMALL = 2048
 BLOCK = 16_384
 BUFFERS = 8 << 20
 #: Points of one piece that a thread takes, and of one on an accelerator.
-PIECE = 1 << 18
+PIECE = 1 << 16
 ON_DEVICE = 1 << 24
 
 #: What torch takes for one step of one point in a block, in seconds, and compensated; what compiling takes.
@@ -185,9 +184,7 @@ class Bulk:
         pieces = _pieces(values, results, shape)
         with torch.no_grad():
             if loop is not None:
-                with ThreadPoolExecutor(threads) as pool:
-                    for _ in pool.map(loop.on, pieces):
-                        pass
+                share(loop.on, pieces, threads)
             else:
                 # In blocks that fit the cache, MKL's own threads wait for one another longer than they work.
                 torch.set_num_threads(1)
@@ -339,6 +336,35 @@ def _pieces(
             yield from _pieces(part, out, out[0].shape, limit)
         else:
             yield from _pieces([v if v.numel() == 1 else v[0] for v in part], [r[0] for r in out], shape[1:], limit)
+
+
+def share(run: Callable[[Any], None], pieces: Iterator[Any], threads: int) -> None:
+    """Run every piece, in this thread and in ``threads - 1`` others: whoever is free takes the next.
+
+    This thread works too, so that on a busy machine nothing waits for a helper that is not let run.
+    """
+    lock = threading.Lock()
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            while not errors:
+                with lock:
+                    piece = next(pieces, None)
+                if piece is None:
+                    return
+                run(piece)
+        except BaseException as error:  # to be raised where somebody sees it
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work, daemon=True) for _ in range(threads - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
 
 
 def empty(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
