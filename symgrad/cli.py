@@ -18,6 +18,7 @@ Examples:
   symgrad "q = x + y; f = q*z" --at x=-2,y=5,z=-4
   symgrad "sigmoid(x^2+z) + tanh(x^3 z^2)" --at x=3,z=2 --dtype float32
   symgrad "x^2 + x^3" --latex
+  symgrad "x*tanh(x)" --at x=-9:9:1_000_000 --dtype float32
   symgrad my_derivation.py --html report.html --graph graph.svg
   symgrad "40*tanh(w*tanh(w/2))" --at w=-14:14 --dtype float32 --plot errors.png
   symgrad "sum(tanh(W @ x + b)**2)" --shape W=3x4 --shape x=4 --shape b=3
@@ -61,7 +62,8 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target")
-@click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]", help="The point: w=2, or x=pi/4,z=1e-3.")
+@click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]",
+              help="The point: w=2, or x=pi/4,z=1e-3. A range: w=-4:4:10_000_000.")  # fmt: skip
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=AxB", help="NAME is an array: W=3x4, b=3.")
 @click.option("--upstream", metavar="ARRAY", help="The gradient that flows into a result that is an array: [1,2,3].")
 @click.option("--wrt", multiple=True, metavar="NAME", help="Differentiate by this variable only (may be repeated).")
@@ -218,7 +220,33 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
         options["manual"] = manual
         options.pop("order")
         options["strict"] = script["strict"]
-    return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+    points = list(derive["at"])
+    if any(":" in point for point in points):
+        return _swept(text, points, {**options, "wrt": list(derive["wrt"]) or None})
+    return check(text, points or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _swept(text: str, points: list[str], options: dict[str, Any]) -> Any:
+    """A range of points, with a bar on standard error where somebody is there to see it."""
+    from symgrad.api import check
+    from symgrad.errors import SymgradError
+
+    wanted = click.get_current_context().params
+    for name in ("as_latex", "as_diff", "latex_document", "html", "graph"):
+        if wanted[name]:
+            spelled = name.removeprefix("as_").replace("_", "-")
+            raise SymgradError(f"--{spelled} and a range of points do not go together")
+    if wanted["kind"] in ("github", "sarif"):
+        raise SymgradError(f"--format {wanted['kind']} and a range of points do not go together")
+    if not sys.stderr.isatty() or wanted["as_json"] or wanted["kind"] == "json":
+        return check(text, points, **options)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        return check(text, points, progress=lambda done, all_: bar.update(task, completed=done, total=all_), **options)
 
 
 def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, Any]:

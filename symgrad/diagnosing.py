@@ -26,7 +26,7 @@ from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, GradientReport, Report, Unchecked
+from symgrad.report.model import Finding, Forms, GradientReport, Report, Unchecked
 from symgrad.report.picture import Picture
 from symgrad.subjects import choose, further, names_result, still_open
 
@@ -270,17 +270,17 @@ def check_work(
     return replace(report, original=work.original)
 
 
-def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
+def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subject, Diagnosis]:
     """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
     the other results: a Jacobian has several, and a second derivative is the first one's."""
     try:
-        subject = work.choose(trace)
+        subject = replace(work.choose(trace), stopped=trace.error is not None)
     except SymgradError:
         if trace.error is not None:
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = diagnose(subject)
+    found = diagnose(subject, brief=brief)
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}
@@ -356,7 +356,7 @@ def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
             return set()
         if len(before.bindings) > MANY and is_settled(work.choose(trace)):
             return {n for n, b in enumerate(blames) if b.edits}
-        _, again = _diagnosed(work, trace)
+        _, again = _diagnosed(work, trace, brief=True)
     except SymgradError:
         return set()
     still = {b.span.line for b in again.blames}
@@ -405,7 +405,7 @@ def _script_report(
         report = replace(report, target=filename, source=source, is_code=True)
     else:
         result = subject.names.get(graph.output, "f")
-        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", "", "") for n in names)
+        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", Forms()) for n in names)
         report = Report(
             target=filename, source=source, result=result, at={}, dtype="float64", device="cpu", order=1, value="",
             verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from symgrad.backward import Row
@@ -44,6 +45,34 @@ class WitnessValue:
         return self.difference / self.bound if self.bound else math.inf
 
 
+class Forms:
+    """A derivative's simplified form as text and in LaTeX, worked out when it is first asked for.
+
+    That is half of the time of a check, and who checks thousands of derivatives asks for none.
+    """
+
+    def __init__(self, write: Callable[[], tuple[str, str]] | None = None) -> None:
+        self._write = write
+
+    @cached_property
+    def both(self) -> tuple[str, str]:
+        """The text and the LaTeX; empty where the form is too large to read."""
+        return ("", "") if self._write is None else self._write()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Forms) and self.both == other.both
+
+    def __hash__(self) -> int:
+        return hash(self.both)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _written, self.both
+
+
+def _written(text: str, latex: str) -> Forms:
+    return Forms(lambda: (text, latex))
+
+
 @dataclass(frozen=True, slots=True)
 class GradientReport:
     """One derivative and its witnesses.
@@ -52,8 +81,7 @@ class GradientReport:
         wrt: ``"w"``, or ``"x,z"`` for a second derivative.
         symbol: how it is written: ``"df/dw"``.
         chain_rule: the derivative as the chain rule gives it; empty where it is too large to read.
-        derivative: its simplified form; empty likewise.
-        latex: the simplified form in LaTeX.
+        forms: its simplified form, see ``derivative`` and ``latex``.
         exact: the proven digits; empty where there is no derivative, or no point was given.
         left, right: one-sided derivatives at a kink.
         reason: why there is no derivative, in words.
@@ -65,8 +93,7 @@ class GradientReport:
     wrt: str
     symbol: str
     chain_rule: str
-    derivative: str
-    latex: str
+    forms: Forms = field(repr=False)
     exact: str = ""
     left: str = ""
     right: str = ""
@@ -74,6 +101,16 @@ class GradientReport:
     span: Span | None = None
     witnesses: Mapping[str, WitnessValue] = field(default_factory=dict)
     verdict: str = "agree"
+
+    @property
+    def derivative(self) -> str:
+        """The simplified form; empty where it is too large to read."""
+        return self.forms.both[0]
+
+    @property
+    def latex(self) -> str:
+        """The simplified form in LaTeX."""
+        return self.forms.both[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,8 +269,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point."""
-        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
+        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point, or the
+        program stopped before its end and what ran before is right."""
+        stopped = any(f.code == "stopped" for f in self.findings)
+        return {"disagree": 1, "undefined": 2}.get(self.verdict, 2 if stopped else 0)
 
     def __getitem__(self, wrt: str) -> GradientReport:
         """The derivative with respect to ``wrt``.
