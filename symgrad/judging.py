@@ -19,7 +19,7 @@ from symgrad.naming import display_names
 from symgrad.ops import Lowered, lower
 from symgrad.ops.balls import exact_ball
 from symgrad.picturing import picture
-from symgrad.report.model import Finding, GradientReport, Report, WitnessValue
+from symgrad.report.model import BackwardStep, Finding, ForwardStep, GradientReport, Report, WitnessValue
 from symgrad.report.picture import Picture
 from symgrad.rounding import ErrorModel, enclose_step
 from symgrad.steps import as_float, backward_steps, forward_steps
@@ -69,20 +69,23 @@ def judged(
                 reason=_reason(truth, mine), span=span, witnesses=mine, verdict=verdict,
             )
         )  # fmt: skip
+    steps = forward_steps(graph, names, first.steps)
+    walked = () if derivation.order == 2 else backward_steps(
+        derivation.rows[0], names, (accurate[0], _all_steps(proofs[0], accurate[0]))
+    )  # fmt: skip
     return replace(
         report, at={graph.steps[i].name: float(v) for i, v in used.items()}, value=value,
         verdict=worst([g.verdict for g in gradients]), gradients=tuple(gradients),
-        steps=forward_steps(graph, names, first.steps),
-        backward=backward_steps(derivation.rows[0], names, (accurate[0], _all_steps(proofs[0], accurate[0])))
-        if derivation.order == 1 else (),
+        steps=steps, backward=walked,
         findings=_findings(gradients),
-        picture=_picture(derivation, names, first, accurate, proofs),
+        picture=_picture(derivation, names, first, accurate, proofs, steps, walked),
     )  # fmt: skip
 
 
 def _picture(
-    derivation: Derivation, names: Sequence[str], first: Proof, accurate: Sequence[Row], proofs: Sequence[Proof]
-) -> Picture:
+    derivation: Derivation, names: Sequence[str], first: Proof, accurate: Sequence[Row], proofs: Sequence[Proof],
+    steps: Sequence[ForwardStep], walked: Sequence[BackwardStep],
+) -> Picture:  # fmt: skip
     """The graph with the values that the lists of steps have; of second derivatives the function's own values."""
     graph = derivation.graph
     result = names[graph.output] or "f"
@@ -92,8 +95,9 @@ def _picture(
         return picture(taught, names, (same, lambda i: as_float(first.steps, i)), result=result)
     balls = _all_steps(proofs[0], accurate[0])
     return picture(
-        derivation.rows[0].reverse, names, (accurate[0].reverse, lambda i: as_float(balls, i)), result=result
-    )
+        derivation.rows[0].reverse, names, (accurate[0].reverse, lambda i: as_float(balls, i)), result=result,
+        written=([s.formula for s in steps], [b.formula for b in walked]),
+    )  # fmt: skip
 
 
 def _twice(first: Proof, derivation: Derivation, second: Sequence[Proven]) -> list[Proven]:

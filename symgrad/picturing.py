@@ -45,6 +45,7 @@ def picture(
     upstream: str = "",
     callers: Mapping[int, Any] | None = None,
     output: int | None = None,
+    written: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Picture:
     """Everything that is drawn, with nothing known of a derivation by hand.
 
@@ -56,6 +57,8 @@ def picture(
         upstream: the gradient that flows into it, where it is no single number.
         callers: for steps made inside a function, where that was called.
         output: the step that is the result, where it is not the graph's.
+        written: the formulas of the steps that are no inputs, and the local derivatives of the edges, where a list of
+            steps has them already.
     """
     graph = taught.graph
     output = graph.output if output is None else output
@@ -66,10 +69,11 @@ def picture(
     value: Values = values[1] if values is not None else lambda i: None
     twin = values[0] if values is not None else taught
     stages = _stages(graph, shown, names, callers or {})
+    formulas = iter(written[0]) if written is not None else None
     nodes = []
     for i in shown:
         step = graph.steps[i]
-        formula = "" if step.is_leaf else step_text(graph, i, known)
+        formula = "" if step.is_leaf else next(formulas) if formulas is not None else step_text(graph, i, known)
         at = twin.cotangents.get(i)
         gradient = None if at is None else value(at)
         nodes.append(Node(i, names[i], formula, step.shape, value(i), gradient, span=step.span, stage=stages[i]))
@@ -86,9 +90,9 @@ def picture(
                 edge, other = taught.edges[n], twin.edges[n]
                 flow = value(other.contribution)
                 if edge.local != NO_LOCAL:
-                    local = known.get(edge.local) or expression_text(
+                    local = written[1][n] if written is not None else known.get(edge.local) or expression_text(
                         graph, edge.local, stop=stop, names=known, limit=READABLE
-                    )
+                    )  # fmt: skip
                     factor = value(other.local)
             links.append(Link(place[j], place[i], n, f"d{names[i]}/d{names[j]}", local, factor, flow))
     wrt = tuple(place[i] for i in taught.wrt if i in place)

@@ -131,6 +131,16 @@ def test_the_picture_knows_what_is_wrong() -> None:
     assert nodes["h1"].status == "inherited"
 
 
+def test_the_picture_has_the_formulas_of_the_lists() -> None:
+    report = report_of("sigmoid_plus_tanh.py")
+    drawn = report.picture
+    assert [(n.name, n.formula, n.value) for n in drawn.nodes if n.formula] == [
+        (s.name, s.formula, s.value) for s in report.steps
+    ]
+    said = {(f"d{b.step}/d{b.input}", b.formula, b.factor, b.contribution) for b in report.backward}
+    assert {(k.symbol, k.local, k.factor, k.flow) for k in drawn.links if k.edge >= 0} == said
+
+
 def test_a_formula_by_hand_is_marked_in_the_picture() -> None:
     report = symgrad.check("x*tanh(x)", at={"x": 0.7}, manual="tanh(x) + x*(1 - x^2)")
     wrong = [k.symbol for k in report.picture.links if k.status == "wrong"]

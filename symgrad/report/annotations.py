@@ -17,28 +17,29 @@ from symgrad.report.sources import headline
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 #: Kind of mistake -> what it means, for a list of rules.
-RULES = {
-    "input-for-output": "A function's input stands where its output belongs, or the reverse.",
-    "wrong-variable": "Another variable, layer or gradient stands where this one belongs.",
-    "wrong-time-step": "The value of another time step stands where this one belongs.",
-    "missing-factor": "A factor of the chain rule is left out.",
-    "extra-factor": "There is a factor of the chain rule too many.",
-    "sign": "A sign is wrong.",
-    "scale": "A constant factor is wrong.",
-    "missing-term": "A path is left out of the sum.",
-    "extra-term": "A term is counted that is not there, or counted twice.",
-    "lost-accumulation": "A gradient is assigned where it should be added to.",
-    "never-assigned": "A gradient is never given its value.",
-    "overwritten": "A value is changed before it is used.",
-    "wrong-formula": "Another rule is used than the one that belongs here.",
-    "other-objective": "This is the gradient of another function.",
-    "transpose": "Operands are transposed or exchanged.",
-    "missing-reduction": "A sum is left out.",
-    "wrong-reduction": "A sum is taken over another axis, or is a mean.",
-    "wrong-shape": "The right entries stand in another shape.",
-    "wrong-value": "The value is not that of the derivative.",
-    "unknown": "This is no derivative of anything here.",
-}
+_RULES = """
+input-for-output: A function's input stands where its output belongs, or the reverse.
+wrong-variable: Another variable, layer or gradient stands where this one belongs.
+wrong-time-step: The value of another time step stands where this one belongs.
+missing-factor: A factor of the chain rule is left out.
+extra-factor: There is a factor of the chain rule too many.
+sign: A sign is wrong.
+scale: A constant factor is wrong.
+missing-term: A path is left out of the sum.
+extra-term: A term is counted that is not there, or counted twice.
+lost-accumulation: A gradient is assigned where it should be added to.
+never-assigned: A gradient is never given its value.
+overwritten: A value is changed before it is used.
+wrong-formula: Another rule is used than the one that belongs here.
+other-objective: This is the gradient of another function.
+transpose: Operands are transposed or exchanged.
+missing-reduction: A sum is left out.
+wrong-reduction: A sum is taken over another axis, or is a mean.
+wrong-shape: The right entries stand in another shape.
+wrong-value: The value is not that of the derivative.
+unknown: This is no derivative of anything here.
+"""
+RULES = dict(line.split(": ", 1) for line in _RULES.strip().splitlines())
 
 
 def rule_of(f: Finding) -> str:

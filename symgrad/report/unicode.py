@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from typing import Any
+
+from symgrad.report.model import Forms
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _POWER = re.compile(r"\s*\*\*\s*(-?\d+)(?![\d.\w(])")
@@ -21,6 +24,10 @@ def pretty(text: str) -> str:
     return out
 
 
+def _forms(gradient: Any) -> tuple[str, str]:
+    return pretty(gradient.derivative), gradient.latex
+
+
 def prettied(report: Any) -> Any:
     """The report with its formulas in unicode. What people wrote themselves, and the fixes to it, stays as it is."""
     if report.is_code:
@@ -30,6 +37,7 @@ def prettied(report: Any) -> Any:
     if hasattr(report, "shapes"):
         return replace(report, steps=steps, backward=backward)
     gradients = tuple(
-        replace(g, chain_rule=pretty(g.chain_rule), derivative=pretty(g.derivative)) for g in report.gradients
+        replace(g, chain_rule=pretty(g.chain_rule), forms=Forms(partial(_forms, g)))
+        for g in report.gradients
     )
     return replace(report, steps=steps, backward=backward, gradients=gradients, target=pretty(report.target))
