@@ -20,7 +20,7 @@ from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, GradientReport, Report, Unchecked
+from symgrad.report.model import Finding, GradientReport, Judged, Report, Unchecked
 from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
@@ -61,6 +61,7 @@ def check_formulas(
     report = check_expression(target, at, wrt=wrt, manual=witnesses if at is not None else None, **options)
     findings: list[Finding] = []
     confirmed: list[str] = []
+    judged: list[Judged] = []
     for name, m in merged.items():
         subject = _formula_subject(graph, m, name, point, formulas[name])
         diagnosis = diagnose(subject)
@@ -74,7 +75,11 @@ def check_formulas(
         if not any(f.root for f in found) and not diagnosis.blames:
             confirmed.append(f"d/d{name}")
             findings += [Finding("note", note) for note in diagnosis.notes]
-    return _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+        status = "wrong" if diagnosis.blames or any(f.root for f in found) else "right"
+        judged.append(Judged(f"d/d{name}", subject.units[0].span, status, (name,)))
+    report = _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+    texts = {FORMULA + name: text for name, text in formulas.items()}
+    return replace(report, judged=tuple(judged), formulas=texts)
 
 
 def _conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
@@ -413,7 +418,58 @@ def _script_report(
     wrong |= {u.name for u in diagnosis.unchecked}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
-    return replace(_with_findings(report, findings, source, confirmed), unchecked=unchecked)
+    report = _with_findings(report, findings, source, confirmed)
+    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held))
+
+
+def _judged(subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit]) -> tuple[Judged, ...]:
+    """Every manual step with what became of it, and the gradients that it goes into."""
+    blamed = {(b.step, b.span.line) for b in diagnosis.blames} | {(b.step, -1) for b in diagnosis.blames}
+    status: dict[Unit, str] = dict.fromkeys(diagnosis.unchecked, "unchecked")
+    status |= dict.fromkeys(diagnosis.inherited, "carried") | dict.fromkeys(diagnosis.right, "right")
+    wrong = {u.name for u in subject.units if (u.name, u.line) in blamed}
+    for unit in subject.units:
+        # A mistake in a helper's line stands there, and the step that it spoils where the helper was called.
+        if (unit.name, unit.line) in blamed or ((unit.name, -1) in blamed and unit.name not in wrong):
+            status[unit] = "wrong"
+    graph = subject.graph
+    ends = {i: graph.ancestors(unit.step) for i, unit in held.items()}
+    ends |= {i: graph.ancestors(u.step) for u in subject.units if (i := subject.mapped.get(u.name, (0, -1))[1]) >= 0}
+    called = {i: subject.names.get(i, graph.steps[i].name) for i in ends}
+    keys = _value_keys(subject, [u.step for u in status])
+    return tuple(
+        Judged(
+            u.name, u.span, status[u], tuple(called[i] for i, needed in ends.items() if needed[u.step]),
+            keys.get(u.step, ""),
+        )
+        for u in sorted(status, key=lambda u: (u.step, u.line))
+    )  # fmt: skip
+
+
+def _value_keys(subject: Subject, steps: Sequence[int]) -> dict[int, str]:
+    """For each step a text that is the same for the same value at the user's point."""
+    import hashlib
+
+    import numpy as np
+
+    from symgrad.arrays import evaluate
+
+    try:
+        values = evaluate(subject.graph, _everywhere(subject), steps)
+    except SymgradError:
+        return {}
+    out = {}
+    for i, value in zip(steps, values, strict=True):
+        array = np.asarray(value, dtype=np.float64)
+        # Ten digits: what is computed in another order is the same value still.
+        digits = ",".join(f"{x:.10g}" for x in array.ravel()[:1000])
+        out[i] = f"{array.shape} {hashlib.sha256(digits.encode()).hexdigest()[:16]}"
+    return out
+
+
+def _everywhere(subject: Subject) -> dict[int, Any]:
+    """The user's point as numbers."""
+    return {i: float(v) if isinstance(v, Fraction) else v for i, v in subject.point.items()}
 
 
 def _final_gradients(subject: Subject) -> dict[int, Unit]:

@@ -181,9 +181,11 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     worst: Callable[[Report], int] = lambda r: {"disagree": 2, "undefined": 1}.get(r.verdict, 0)  # noqa: E731
     base = max((r for _, r in reports), key=worst)
     gradients = tuple(g for _, r in reports for g in r.gradients)
+    judged = tuple(j for _, r in reports for j in r.judged)
     return replace(
-        base, findings=tuple(dict.fromkeys(findings)), confirmed=tuple(right), gradients=gradients, target=code.name
-    )
+        base, findings=tuple(dict.fromkeys(findings)), confirmed=tuple(right), gradients=gradients, target=code.name,
+        judged=judged,
+    )  # fmt: skip
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

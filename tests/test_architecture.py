@@ -35,7 +35,9 @@ LAYERS = [
     {"callables"},
     {"files"},
     {"api"},
-    {"emitting"},
+    {"reference"},
+    {"emitting", "testing"},
+    {"pytest_plugin", "grading"},
     {"cli"},
 ]
 

@@ -40,12 +40,19 @@ class Located(Protocol):
     def cells(self) -> Mapping[int, str]: ...
 
 
+def source_of(report: Located, f: Finding) -> str:
+    """The text that the place of a finding points into."""
+    if f.span is not None and f.span.cell:
+        return report.cells[f.span.cell]
+    formulas: Mapping[str, str] = getattr(report, "formulas", {})
+    if f.span is not None and f.span.file in formulas:
+        return formulas[f.span.file]
+    return report.manual_source or report.source if f.root or report.is_code else report.source
+
+
 def print_finding(console: Console, report: Located, f: Finding) -> None:
     """One frame."""
-    source = report.manual_source or report.source
-    source = source if f.root or report.is_code else report.source
-    if f.span is not None and f.span.cell:
-        source = report.cells[f.span.cell]
+    source = source_of(report, f)
     style = "bold red" if f.root else "bold cyan"
     head = f"error[{f.code}]" if f.root else "note"
     _line(console, Text.assemble((head, style), f": {f.message}"))
