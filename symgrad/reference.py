@@ -42,19 +42,21 @@ class Reference:
 
 
 def reference(
-    graph: Graph, at: Mapping[str, Any], wrt: Sequence[str], *, seed: int = 1, radius: float = RADIUS
-) -> Reference:
+    graph: Graph, at: Mapping[str, Any], wrt: Sequence[str], *, seed: int = 1, radius: float = RADIUS,
+    inputs: Mapping[str, int] | None = None,
+) -> Reference:  # fmt: skip
     """The gradients of a function of a single value.
 
     Args:
         graph: the function; ``at``: the value of each of its inputs that it needs.
         wrt: names of the inputs to differentiate by.
         seed: of the points that are drawn; radius: how far they lie from ``at``, as a share of each value.
+        inputs: the step of each input, where the names in the graph do not tell.
 
     Raises:
         SymgradError: there is no such input, or the function has no finite value or gradient at a point.
     """
-    inputs = graph.variables
+    inputs = graph.variables if inputs is None else inputs
     needed = graph.ancestors(graph.output)
     for name in wrt:
         if name not in inputs:

@@ -25,10 +25,10 @@ import subprocess
 import sys
 import time
 import tokenize
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from symgrad.errors import InternalError, Span, SymgradError
 from symgrad.frontends.plan import Plan
@@ -42,7 +42,7 @@ MAX_ANSWER = 256 << 20
 MAX_SOURCE = 2_000_000
 DEFAULT_MEMORY_MB = 1024
 
-_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import main; main()"
+_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.{module} import main; main()"
 
 #: Seconds that the child may take to start, before its script runs: a loaded machine is slow to import.
 STARTING = 60.0
@@ -75,16 +75,7 @@ class Sandbox:
     def __init__(self, *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> None:
         self.timeout = timeout
         self.memory = memory_mb << 20
-        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path())]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env=_environment(),
-            start_new_session=True,
-        )
+        self.process = start("child")
 
     def __enter__(self) -> Sandbox:
         return self
@@ -119,19 +110,14 @@ class Sandbox:
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
         """
-        request = {
-            "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
-            "plan": None if plan is None else plan.to_json(),
-            "given": dict(given or {}), "siblings": _siblings(beside or filename, source).to_json(),
-        }  # fmt: skip
+        request = request_of(
+            source, filename, self.timeout, self.memory, plan, _siblings(beside or filename, source), given
+        )
         try:
-            answer = self._exchange(json.dumps(request).encode())
+            answer = self._exchange(request)
         finally:
             self.close()
-        trace = _read(answer, source, filename, self.timeout)
-        if trace.error is not None and trace.error.fatal:
-            raise trace.error.exception(source)
-        return trace
+        return read_answer(answer, source, filename, self.timeout)
 
     def _exchange(self, request: bytes) -> Answer:
         """Send the request and collect the answer, within the time and the size."""
@@ -139,53 +125,95 @@ class Sandbox:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
-        deadline = time.monotonic() + STARTING
-        begun = late = False
-        parts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-        with selectors.DefaultSelector() as selector:
-            for stream in (process.stdin, process.stdout, process.stderr):
-                os.set_blocking(stream.fileno(), False)
-            selector.register(process.stdin, selectors.EVENT_WRITE)
-            selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(process.stderr, selectors.EVENT_READ)
-            left = memoryview(request)
-            while selector.get_map():
-                wait = deadline - time.monotonic()
-                ready = selector.select(wait) if wait > 0 else []
-                if not ready:
-                    if late or not begun:
-                        late = True
-                        break
-                    # Its fault handler writes the line that it is at.
+        said = converse(
+            process.stdout.fileno(), process.stderr.fileno(), self.timeout,
+            abort=lambda: process.send_signal(signal.SIGABRT), request=request, stdin=process.stdin,
+        )  # fmt: skip
+        return said if said.late or said.status else replace(said, status=process.wait())
+
+
+def request_of(
+    source: str, filename: str, timeout: float, memory: int, plan: Plan | None, beside: Siblings,
+    given: Mapping[str, Any] | None,
+) -> bytes:  # fmt: skip
+    """What the child is asked: one script, its limits (seconds, bytes), what to call, and the files it may import."""
+    request = {
+        "source": source, "filename": filename, "timeout": timeout, "memory": memory,
+        "plan": None if plan is None else plan.to_json(), "given": dict(given or {}), "siblings": beside.to_json(),
+    }  # fmt: skip
+    return json.dumps(request).encode()
+
+
+def converse(
+    out: int, err: int, timeout: float, *, abort: Callable[[], object], request: bytes = b"",
+    stdin: IO[bytes] | None = None,
+) -> Answer:  # fmt: skip
+    """Send a request to a child and collect what it says, within its time and a size.
+
+    Args:
+        out, err: where its answer and its errors are read.
+        timeout: seconds of the script; it must have begun within :data:`STARTING`.
+        abort: makes the child say where it is and end.
+        request, stdin: what is written, and where to; nothing where the child has it already.
+
+    Returns:
+        an answer whose status is 0 where the child has closed both ends: its own is for the caller to find out.
+    """
+    # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
+    deadline = time.monotonic() + STARTING
+    begun = late = False
+    parts: dict[int, bytearray] = {out: bytearray(), err: bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for fd in parts:
+            os.set_blocking(fd, False)
+            selector.register(fd, selectors.EVENT_READ)
+        if stdin is not None:
+            os.set_blocking(stdin.fileno(), False)
+            selector.register(stdin, selectors.EVENT_WRITE)
+        left = memoryview(request)
+        while selector.get_map():
+            wait = deadline - time.monotonic()
+            ready = selector.select(wait) if wait > 0 else []
+            if not ready:
+                if late or not begun:
                     late = True
-                    deadline = time.monotonic() + CONFESSING
-                    process.send_signal(signal.SIGABRT)
+                    break
+                # Its fault handler writes the line that it is at.
+                late = True
+                deadline = time.monotonic() + CONFESSING
+                abort()
+                continue
+            for key, _ in ready:
+                if stdin is not None and key.fileobj is stdin:
+                    try:
+                        left = left[os.write(key.fd, left[: 1 << 16]) :]
+                    except BrokenPipeError:
+                        left = left[:0]
+                    if not left:
+                        selector.unregister(stdin)
+                        stdin.close()
                     continue
-                for key, _ in ready:
-                    if key.fileobj is process.stdin:
-                        try:
-                            left = left[os.write(key.fd, left[: 1 << 16]) :]
-                        except BrokenPipeError:
-                            left = left[:0]
-                        if not left:
-                            selector.unregister(process.stdin)
-                            process.stdin.close()
-                        continue
-                    data = os.read(key.fd, 1 << 16)
-                    if not data:
-                        selector.unregister(key.fileobj)
-                    elif not begun and key.fileobj is process.stderr and BEGUN in parts[key.fd] + data:
-                        begun = True
-                        deadline = time.monotonic() + self.timeout + ENDING
-                        parts[key.fd] += data
-                    elif len(parts[key.fd]) < MAX_ANSWER:
-                        parts[key.fd] += data
-                    else:
-                        return Answer(b"", "", 1, late=False)
-        status = 0 if late else process.wait()
-        out, err = parts.values()
-        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun)
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif not begun and key.fd == err and BEGUN in parts[key.fd] + data:
+                    begun = True
+                    deadline = time.monotonic() + timeout + ENDING
+                    parts[key.fd] += data
+                elif len(parts[key.fd]) < MAX_ANSWER:
+                    parts[key.fd] += data
+                else:
+                    return Answer(b"", "", 1, late=False)
+    return Answer(bytes(parts[out]), bytes(parts[err][-65536:]).decode(errors="replace"), 0, late, begun)
+
+
+def start(module: str) -> subprocess.Popen[bytes]:
+    """A process of the sandbox's, with nothing of this one's environment, folder or settings."""
+    command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path(), module=module)]
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env=_environment(),
+        start_new_session=True,
+    )  # fmt: skip
 
 
 def run_file(path: str | os.PathLike[str], *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> Trace:
@@ -228,8 +256,15 @@ def read_text(path: str | os.PathLike[str]) -> tuple[str, str]:
     Raises:
         SymgradError: as for :func:`read_source`.
     """
-    name = os.fspath(path)
-    data = read_bytes(path, MAX_SOURCE)
+    return decode(read_bytes(path, MAX_SOURCE), os.fspath(path))
+
+
+def decode(data: bytes, name: str) -> tuple[str, str]:
+    """The same of a file's bytes.
+
+    Raises:
+        SymgradError: they are no text.
+    """
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         text = importlib.util.decode_source(data)
@@ -290,6 +325,18 @@ def _environment() -> dict[str, str]:
     return kept | one | {"LC_ALL": "C.UTF-8"}
 
 
+def read_answer(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
+    """The trace that a child answered with.
+
+    Raises:
+        SymgradError: there is none, or nothing of it may be used; with the line that says why.
+    """
+    trace = _read(answer, source, filename, timeout)
+    if trace.error is not None and trace.error.fatal:
+        raise trace.error.exception(source)
+    return trace
+
+
 def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     """The child's document as a trace, or why there is none."""
     if answer.data and not answer.late:
@@ -304,12 +351,16 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     # Where no line was running, the text was still being read: that is its beginning.
     span = _line_span(source, filename, int(line[1]) if line else 1)
     if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU):
-        raise SymgradError(
+        error = SymgradError(
             f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",
         )  # fmt: skip
+        error.kind = "limit"
+        raise error
     if "Fatal Python error" in answer.errors or answer.status < 0:
-        raise SymgradError("the script brought its process down", span, source=source)
+        error = SymgradError("the script brought its process down", span, source=source)
+        error.kind = "limit"
+        raise error
     detail = answer.errors.strip().split("\n")[-1]
     raise InternalError(f"the sandbox could not be started: {detail or f'status {answer.status}'}")
 

@@ -143,7 +143,7 @@ def _weights(table: Any, where: str, most: float) -> dict[str, float]:
         raise SymgradError(f"{where} is a table of numbers")
     out = {}
     for key, value in table.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most < math.inf + 1:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             limit = f" to {most:g}" if most < math.inf else " on"
             raise SymgradError(f"{where} {key} = {value!r}: it is a number from 0{limit}")
         if not math.isfinite(value):

@@ -188,14 +188,22 @@ def answer(out: int, document: dict[str, Any]) -> None:
 
 def main() -> None:
     request = json.load(sys.stdin)
+    load()
+    warm()
+    locked(request)
+
+
+def locked(request: dict[str, Any]) -> None:
+    """Lock this process in, run the script of one request, answer on standard output, and end.
+
+    Everything that is needed must have been imported: see :func:`load` and :func:`warm`.
+    """
     # The answer goes out by a descriptor that print does not know.
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.close(nothing)
-    load()
-    warm()
     from symgrad.frontends.siblings import Siblings
     from symgrad.frontends.trace.data import Trace, TraceError
     from symgrad.graph import Graph
