@@ -196,6 +196,7 @@ def check_source(
     original: str = "",
     run: Callable[[str], Trace] | None = None,
     trace: Trace | None = None,
+    verify: bool = True,
 ) -> Report:
     """Check the derivative that a Python script works out by hand.
 
@@ -210,6 +211,7 @@ def check_source(
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
         original: the text as it is in its file, where that has other line ends.
         run: what runs a text in place of the sandbox; ``trace``: the run of ``source``, where it has been run.
+        verify: run the script again with the fixes made; without it none counts as verified.
 
     Raises:
         SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
@@ -222,18 +224,19 @@ def check_source(
     work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
-    return check_work(work, trace, strict=strict, witnesses=witnesses)
+    return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
 
 
 def check_work(
-    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = ()
-) -> Report:
+    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = (),
+    verify: bool = True,
+) -> Report:  # fmt: skip
     """Diagnose a run of somebody's work.
 
     Args:
         work: what ran.
         trace: of ``work.source``.
-        strict, witnesses: as for :func:`check_source`.
+        strict, witnesses, verify: as for :func:`check_source`.
         found: mistakes that are known already.
 
     Raises:
@@ -244,7 +247,7 @@ def check_work(
         raise trace.error.exception(source)
     subject, diagnosis = _diagnosed(work, trace)
     findings = [_finding(b, True) for b in diagnosis.blames]
-    verified = _script_fixed(work, trace, diagnosis)
+    verified = _script_fixed(work, trace, diagnosis) if verify else set()
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
     findings += [*found, *_conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]

@@ -135,7 +135,8 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     work = Work(code.source, code.name, run, _chosen, code.original, what="backward pass")
     found = [missing_finding(name, span) for name, span in call.missing]
     strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
-    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found)
+    verify = bool(options.get("verify", True))
+    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.

@@ -176,11 +176,13 @@ def summary(title: str, documents: Sequence[Mapping[str, Any]]) -> str:
         for d in documents
     )
     out_of = documents[0]["out_of"] if documents else 0
+    none = "<tr><td>none</td></tr>"
     body = (
         f"<h1>{escape(title)}</h1>\n<p>{len(documents)} submissions, {len(graded)} of them graded line by line; "
         f"{mean:.2f} of {out_of:g} marks on average.</p>\n"
-        f"<h2>Mistakes</h2>\n<table>{mistakes or '<tr><td>none'}</table>\n<h2>To look at</h2>\n<table>{looks or '<tr><td>nothing'}</table>\n"
-        f'<h2>Submissions</h2>\n<table><tr><th></th><th></th><th class="number">marks</th><th class="number">open</th><th></th></tr>{rows}</table>\n'
+        f"<h2>Mistakes</h2>\n<table>{mistakes or none}</table>\n<h2>To look at</h2>\n<table>{looks or none}</table>\n"
+        f'<h2>Submissions</h2>\n<table><tr><th></th><th></th><th class="number">marks</th>'
+        f'<th class="number">open</th><th></th></tr>{rows}</table>\n'
     )
     return page(title, body)
 
