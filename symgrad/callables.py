@@ -102,8 +102,7 @@ def call_subject(trace: Trace, loss: str, gradients: Mapping[str, int]) -> Subje
     if loss:
         first = {b.step: b.order for b in reversed(trace.bindings)}
         named = {name: first[step] for name, step in gradients.items() if step in first}
-        if any(step.shape for step in trace.graph.steps):
-            trace = told_apart(trace)
+        trace = told_apart(trace)
         steps = {b.order: b.step for b in trace.bindings}
         step = next(b.step for b in reversed(trace.bindings) if b.name == loss)
         subject = subject_of(trace, step, {name: steps[order] for name, order in named.items()})

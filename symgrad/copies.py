@@ -85,7 +85,10 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
         reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name))
-        if second and reads and steps[b.step].shape and not b.augmented and b.name.isidentifier():
+        step = steps[b.step]
+        if step.is_const:
+            second = step.value != 0
+        if second and reads and not b.augmented and b.name.isidentifier():
             out.append((latest, b))
         known.add(normal(b.name))
     return out
