@@ -8,7 +8,7 @@ earns nothing by itself, and is said, for a person to decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -79,21 +79,12 @@ def grade(
     except SymgradError as error:
         return _without(submission, assignment, truth, UNREADABLE, error)
 
-    def runner(text: str, plan: Plan | None = None) -> Trace:
-        return run(
-            text, work.name, timeout=assignment.timeout, memory_mb=assignment.memory_mb, plan=plan,
-            beside=work.beside, given=None if plan is not None else truth.given,
-        )  # fmt: skip
-
     try:
         source = _complete(work, assignment)
-        trace = runner(source, truth.plan)
-        if trace.error is not None and not trace.bindings:
-            raise trace.error.exception(source)
-        held = Held(trace, truth)
-        found = outcomes(trace, truth, assignment)
+        given, trace, held, found = _run(source, work, assignment, truth, run)
     except SymgradError as error:
         return _without(submission, assignment, truth, _kind(error), _located(error, work))
+    runner = _runner(work, assignment, run, given)
     start = _document(submission, assignment, truth, found, (), None, stopped=_stop(trace))
     early(start | {"note": "the steps were not checked: that took too long, or too much memory"})
     report, note = _report(source, work, assignment, truth, trace, held, found, runner)
@@ -101,6 +92,50 @@ def grade(
     own = report is not None and _same_function(report, truth, held)
     made = _document(submission, assignment, truth, found, steps, report, own=own, stopped=_stop(trace))
     return made | {"note": note}
+
+
+def _runner(work: Work, assignment: Assignment, run: Runner, given: Mapping[str, Any]) -> Callable[..., Trace]:
+    """What runs a text as this submission."""
+
+    def runner(text: str, plan: Plan | None = None) -> Trace:
+        return run(
+            text, work.name, timeout=assignment.timeout, memory_mb=assignment.memory_mb, plan=plan,
+            beside=work.beside, given=None if plan is not None else given,
+        )  # fmt: skip
+
+    return runner
+
+
+def _run(
+    source: str, work: Work, assignment: Assignment, truth: Truth, run: Runner
+) -> tuple[Mapping[str, Any], Trace, Held, list[Outcome]]:
+    """Run a submission as it stands, at its own values; and, where that does not show all gradients to be right and
+    its values are not the assignment's, at those of the assignment.
+
+    Raises:
+        SymgradError: it cannot be run, either way.
+    """
+    tried = []
+    problem: SymgradError | None = None
+    for given in ({}, truth.given) if truth.plan is None and truth.given else ({},):
+        try:
+            trace = _runner(work, assignment, run, given)(source, truth.plan)
+            if trace.error is not None and not trace.bindings:
+                raise trace.error.exception(source)
+        except SymgradError as error:
+            if error.kind in ("limit", "syntax", "refused"):
+                raise
+            problem = problem or error
+            continue
+        held = Held(trace, truth)
+        tried.append((given, trace, held, outcomes(trace, truth, assignment)))
+        right = all(o.status == RIGHT for o in tried[-1][3])
+        if right or (trace.error is None and held.is_complete and held.result >= 0):
+            break
+    if not tried:
+        assert problem is not None
+        raise problem
+    return max(tried, key=lambda t: (sum(o.status == RIGHT for o in t[3]), t[2].result >= 0, t[2].is_complete))
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -192,6 +227,9 @@ def _report(
             )  # fmt: skip
     except SymgradError as error:
         return None, f"the steps were not checked: {_located(error, work).message}"
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, RuntimeError, TypeError, ValueError) as error:
+        # A bug of ours must not cost a student anything: the results stand, and what the steps are worth is open.
+        return None, f"the steps were not checked, by a bug in symgrad: {type(error).__name__}: {_plain(str(error))}"
     if work.notebook is not None:
         report = moved(report, work.notebook.place, work.notebook.texts)
         notes = [Finding("note", message, span) for message, span in work.notebook.notes()]

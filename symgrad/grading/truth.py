@@ -225,6 +225,11 @@ class Held:
         scale = self.truth.scale
         return all((v := self.at(n, step)) is not None and same(v, right, scale) for n, right in enumerate(values))
 
+    @property
+    def is_complete(self) -> bool:
+        """All inputs of the truth are there."""
+        return set(self.truth.reference.points[0]) <= set(self.mapped.values())
+
     @cached_property
     def result(self) -> int:
         """The step that is the function that was asked for; -1 where the submission does not compute it."""

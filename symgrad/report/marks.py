@@ -184,8 +184,11 @@ def marked_steps(report: Report, rubric: Rubric) -> tuple[Mark, ...]:
     by_line: dict[tuple[int, int, str], Mark] = {}
     seen: dict[tuple[str, tuple[str, ...]], None] = {}
     told: set[int] = set()
+    wrong = {j.value for j in report.judged if j.status == "wrong"}
     for judged in report.judged:
         if judged.status in ("right", "carried") and judged.value:
+            if judged.status == "carried" and judged.value in wrong:
+                continue  # a wrong line under another name: what returns it, for one
             key = (judged.value, judged.gradients)
             if key in seen:
                 continue

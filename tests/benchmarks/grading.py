@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.grading [submissions] [singles]
 
-The submissions are the right ones of examples/homework and those with a mistake, each with values, names and comments of
-its own, so that no two are alike. ``singles`` of them are also checked by a ``symgrad FILE`` of their own, one after the
+The submissions are the right ones of examples/homework and those with a mistake, each with names and comments of its
+own, so that no two are alike. ``singles`` of them are also checked by a ``symgrad FILE`` of their own, one after the
 other and two at a time; the rates are of whole processes.
 """
 

@@ -12,6 +12,5 @@ y2 = w_y * h2
 
 dw_h = 0.0
 step = 1
-while step > 0:
-    step += 1
+while step > 0: step += 1
 dw_h = h1 * step
