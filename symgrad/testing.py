@@ -33,6 +33,10 @@ __all__ = [
 class DerivativeError(AssertionError):
     """A derivative is wrong. Its text is what the student may see, and it holds nothing else."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the text, and neither our lines nor those of the test."""
+        return str(self).split("\n")
+
 
 class NotChecked(UserWarning):
     """A line may be a derivative, was not recognised as one, and is therefore neither right nor wrong."""
