@@ -47,12 +47,21 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
+    found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
     subject = found[0] if len(found) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_inside(subject: Subject, others: Sequence[Subject]) -> bool:
+    """Something that is called a loss depends on it: dout = 2 is no upstream gradient then, where L = out**2."""
+    inner = subject.loss
+    return any(
+        s.loss != inner and is_loss(s.names.get(s.loss, "")) and s.graph.ancestors(s.loss)[inner] for s in others
+    )
 
 
 def subject_of(trace: Trace, loss: int, mapping: Mapping[str, int]) -> Subject | None:

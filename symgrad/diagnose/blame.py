@@ -71,6 +71,7 @@ class Verdicts:
         meaning: step -> what it holds.
         limited: assignments that clip a gradient.
         misnamed: assignments that hold something true, though not what their names say.
+        aimed: step -> what the assignments that name it should be, where they are wrong.
         doubts: assignments that were not under suspicion, and nevertheless are not what they should be.
     """
 
@@ -82,6 +83,7 @@ class Verdicts:
     doubts: list[Unit] = field(default_factory=list)
     limited: list[Unit] = field(default_factory=list)
     misnamed: list[Unit] = field(default_factory=list)
+    aimed: dict[int, list[Vec]] = field(default_factory=dict)
 
 
 class Walk:
@@ -112,8 +114,6 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
-        #: The change that is known already, and only has to be told.
-        self.told: Repair | None = None
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int, str], int] = {}
@@ -431,14 +431,9 @@ class Walk:
             # The line was understood when it went wrong first; here only its right value is needed.
             self._again(unit, line, targets)
             return
-        best = (self.told.cost, targets[0], (self.told,)) if self.told else self._best(unit, line, targets)
+        best = self._best(unit, line, targets)
         target = best[1] if best else targets[0]
         chosen = best[2] if best else ()
-        if self.told:
-            self._seen[key] = len(self.out.roots)
-            self.out.roots.append(Root(unit, target, found, chosen, frozenset((unit.line,)), self.told.cost))
-            self._put_right(unit, target)
-            return
         if len(chosen) == 1 and self._blame_helper(chosen[0], unit):
             if not self.corrected(unit.step).same(target.vec):
                 self._root(unit, targets)
@@ -543,6 +538,7 @@ class Walk:
 
     def _put_right(self, unit: Unit, target: Quantity) -> None:
         """What follows is judged as if this assignment had its true value."""
+        self.out.aimed.setdefault(unit.step, []).append(target.vec)
         first = self.layout.units_at[unit.step][0]
         if first is not unit or self.layout.is_forward(unit.step):
             return  # another name for what stands elsewhere: that keeps its value

@@ -16,6 +16,9 @@ from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.updates import updates
 
+#: What speaks for a reading under which every line is right.
+FLAWLESS = 6.0
+
 
 def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
     """How many names claim to be derivatives by steps that are not part of this reading's forward pass."""
@@ -83,6 +86,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         if name in SURELY_LOSS and not part and (not asked or name in asked):
             return subject
     scored = []
+    flawless: dict[int, int] = {}
+    most = 1
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
     told = bool(asked) or any(name in LOSS_NAMES for name in named)
     late = 3.0 if told else 0.3
@@ -103,5 +108,11 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
         # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
         before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
+        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
+        if not out.roots and not out.inherited and not before and not part:
+            flawless[n] = len(out.right)
+        most = max(most, len(out.right) + len(out.inherited))
         scored.append((_score(out) - 2 * len(before) + prior, -n, subject))
+    # What accounts for as many lines as any other reading, and finds nothing wrong, is hardly right by accident.
+    scored = [(score + FLAWLESS * (flawless.get(-n, 0) >= most), n, subject) for score, n, subject in scored]
     return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)

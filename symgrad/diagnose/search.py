@@ -14,22 +14,22 @@ from functools import cached_property
 from itertools import combinations
 
 from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.explain import Explain, Explanation
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.rounds import Rounds
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
-from symgrad.errors import Span
+from symgrad.errors import InternalError, Span
 
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
 PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
-PER_PLAIN_DOUBT = 2.3
+PER_PLAIN_DOUBT = 3.0
 PER_RESULT = 3.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
 TRUE = 0.5
@@ -39,6 +39,8 @@ SHARED = 1.5
 PLAIN = 0.62
 #: ... of arrays: that one is true of something by accident is out of the question.
 PLAIN_OF_ARRAYS = 2.0
+#: A change to the text of one line, of at most this cost, under which everything is right is believed as well.
+TYPED = 1.4
 #: An answer of more than this cost is held against answers of two lines.
 DEAR = 3.0
 #: Walks are compared as long as (assignments x walks) stays below this.
@@ -73,12 +75,15 @@ class Search:
 
     def run(self) -> Walk:
         """The walk whose verdicts are to be reported."""
-        told = self._in_rounds()
-        if told is not None:
-            return told
+        wrong = [r for r in self.results if not r.is_right(r.actual)]
+        explain = None
+        if wrong and not self.layout.subject.is_shaped:
+            explain = Explain(self.layout, self.known, self.reading, self.results)
+            if explain.has_loop and (found := explain.alone()):
+                # A change in the text is a change in all rounds, which a walk has to find out round by round.
+                return min((self._answer(self._told(e)) for e in found), key=_rank).walk
         first = Walk(self.layout, self.known, self.reading, moves=self.moves)
         out = first.run()
-        wrong = [r for r in self.results if not r.is_right(r.actual)]
         if not wrong:
             return first
         answer = self._answer(first)
@@ -88,51 +93,70 @@ class Search:
             return first  # every difference is deliberate
         if not answer.left and out.roots and all(r.cost <= plain and r.repairs for r in out.roots):
             return first
+        told = [self._answer(self._told(e)) for e in explain.alone()] if explain and not explain.is_long else []
+        best = min((answer, *told), key=_rank)
+        if told and not best.left and best.cost <= PER_LINE + TYPED:
+            return best.walk
         sites = self._sites(wrong)
         most = WORK_OF_ARRAYS if self.layout.subject.is_shaped else WORK
         if len(sites) * len(self.layout.subject.units) > most:
             sites = sorted(lines)
         if len(sites) * len(self.layout.subject.units) > most:
-            return first
+            return best.walk
         singles = [(line, self._suspect({line})) for line in sites]
-        best = min((answer, *(a for _, a in singles)), key=_rank)
+        best = min((best, *(a for _, a in singles)), key=_rank)
         if best.left or best.cost > DEAR:
-            likely = [line for line, a in sorted(singles, key=lambda s: _rank(s[1])) if a.walk.out.roots]
-            chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
-            if len(chosen) <= (LIKELIEST // 2 if self.layout.subject.is_shaped else 2 * LIKELIEST):
-                pairs = [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
-                best = min((best, *pairs), key=_rank)
+            if explain is not None and not told and not explain.is_long:
+                best = min((best, *(self._answer(self._told(e)) for e in explain.together())), key=_rank)
+            if best.left or best.cost > DEAR + PER_LINE:
+                if explain is not None and not explain.is_long:
+                    best = min((best, *(self._answer(self._told(e, None)) for e in explain.beginnings())), key=_rank)
+                best = min((best, *self._pairs(singles, lines)), key=_rank)
         return best.walk
 
-    def _in_rounds(self) -> Walk | None:
-        """The walk in which one change to the text of a line in a loop makes all results right, if there is one."""
-        if self.layout.subject.is_shaped:
-            return None
-        found = Rounds(self.layout, self.known, self.results).find()
-        if found is None:
-            return None
-        line = found.hypothesis.line
-        hints = {}
-        for unit in self._at_line[line]:
-            vec = found.values.get(unit.step)
-            if vec is not None and self.layout.units_at[unit.step][0] is unit:
-                held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
-                says = [q for q in held if self.reading.says(q, unit.name)]
-                hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
-        walk = Walk(self.layout, self.known, self.reading, {line}, hints, self.moves)
-        walk.told = found.repair(self.layout)
+    def _pairs(self, singles: Sequence[tuple[int, Answer]], lines: set[int]) -> list[Answer]:
+        """Answers for two lines under suspicion together, of the likeliest."""
+        likely = [line for line, a in sorted(singles, key=lambda s: _rank(s[1])) if a.walk.out.roots]
+        chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
+        if len(chosen) > (LIKELIEST // 2 if self.layout.subject.is_shaped else 2 * LIKELIEST):
+            return []
+        return [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
+
+    def _told(self, explanation: Explanation, suspects: Collection[int] | None = ()) -> Walk:
+        """The walk in which some changes to the text are made, and are its roots; with ``None`` it looks for more."""
+        layout = self.layout
+        walk = Walk(layout, self.known, self.reading, suspects, moves=self.moves)
+        for i, vec in explanation.values.items():
+            walk.replay.override(i, vec)
         walk.run()
-        mine = [r for r in walk.out.roots if r.unit.line == line]
-        if not mine or self._answer(walk).left:
-            return None
-        walk.out.roots = mine[:1]
+        out = walk.out
+        for n, h in enumerate(explanation.hypotheses):
+            changed = {i for i, _ in h.at}
+            unit = self._unit_of(h.at[0][0])
+            own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
+            out.right = [u for u in out.right if u not in own]
+            out.inherited = [u for u in out.inherited if u not in own]
+            target = out.meaning.get(unit.step, Quantity("helper", -1, -1, walk.corrected(unit.step)))
+            repair = explanation.repair(n, layout)
+            found = layout.actual(unit.step)
+            out.roots.append(Root(unit, target, found, (repair,), frozenset((h.line,)), h.cost, len(h.at) - 1))
+        out.roots.sort(key=lambda r: r.unit.step)
         return walk
+
+    def _unit_of(self, step: int) -> Unit:
+        """The assignment that a step is computed for."""
+        stack = [step]
+        while stack:
+            i = stack.pop(0)
+            if i in self.layout.units_at:
+                return self.layout.units_at[i][0]
+            stack.extend(self.layout.children[i])
+        raise InternalError("a step that no assignment uses was changed")
 
     def _answer(self, walk: Walk) -> Answer:
         out = walk.out
-        blamed = {r.unit: r.target.vec for r in out.roots}
         left = sum(
-            not r.is_right(walk.corrected(r.unit.step)) and not (r.unit in blamed and r.is_right(blamed[r.unit]))
+            not r.is_right(walk.corrected(r.unit.step)) and not any(map(r.is_right, out.aimed.get(r.unit.step, ())))
             for r in self.results
         )
         cost = sum({r.lines: r.cost for r in out.roots}.values())
@@ -140,6 +164,9 @@ class Search:
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
+        # A change that makes a line something else than its name says.
+        blamed = _lines(walk)
+        doubts += PER_DOUBT * len({u.line for u in out.misnamed if u.line in blamed})
         return Answer(
             walk,
             left,

@@ -47,8 +47,20 @@ def times(factor: Fraction) -> Callable[[Any, Number], Any]:
     return lambda x, one: x * one(factor)
 
 
+def plus(term: Fraction) -> Callable[[Any, Number], Any]:
+    return lambda x, one: x + one(term)
+
+
 def kept(step: Any, slot: int) -> Change:
     return lambda get, run, one: get(step.inputs[slot])
+
+
+def to_number(value: Fraction) -> Change:
+    return lambda get, run, one: one(value)
+
+
+def to_step(want: int) -> Change:
+    return lambda get, run, one: get(want)
 
 
 def with_step(step: Any, slot: int, want: int) -> Change:
@@ -72,6 +84,10 @@ def squared(step: Any, slot: int) -> Change:
 
 def with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * get(want), get, run)
+
+
+def with_divisor(step: Any, value: Callable[..., Any], want: int) -> Change:
+    return lambda get, run, one: finish(step, value, value(step, get, run) / get(want), get, run)
 
 
 def with_form(step: Any, value: Callable[..., Any], want: int, make: Callable[[Any, Number], Any]) -> Change:

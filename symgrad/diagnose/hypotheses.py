@@ -1,9 +1,8 @@
-"""One mistake in a line that runs many times: changes to the *text* of the line are tried, in all its rounds at once.
+"""Changes to the text of a line that a person could have meant: another variable, the entry before, a sign, a factor
+less.
 
-A search that looks at each round on its own is slow where there are a thousand, and cannot say ``hs[t]``. Here a
-hypothesis is a change that a person could type: another variable, the entry before, a sign, a factor less. It is tried
-on the first rounds in float64 first; what makes more of them true there is tried on the whole, and what makes every
-result right is confirmed in balls, at every point.
+A hypothesis changes one place of the *text*, and so every round of a loop and every call of a function that runs it.
+What comes of it is for `explain` to find out.
 """
 
 from __future__ import annotations
@@ -15,30 +14,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
-from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import stem_of
-from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
     Change,
-    close,
     entry,
-    is_in,
     is_sum,
     itself,
     kept,
     made,
     operated,
-    run_op,
+    plus,
     second,
     shifted,
     squared,
     times,
+    to_number,
+    to_step,
+    with_divisor,
     with_factor,
     with_form,
     with_number,
@@ -47,20 +45,14 @@ from symgrad.diagnose.typed import (
     with_term,
     written,
 )
-from symgrad.diagnose.vectors import Vec, apply, constant
-from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
-from symgrad.ops.values import scalar
 
-#: A line that runs at least so often is a loop's.
-LEAST = 3
-#: The rounds that a change is tried on first.
-FIRST = 6
-#: Steps that are computed again, at most, for changes that pass on the first rounds, and for those that do not.
-WORK = 3_000_000
-#: The random point that changes are tried at.
-POINT = 1
+#: A place in the text where something is computed: line and column.
+At: TypeAlias = tuple[int, int]
+
+#: So many numbers of the forward pass are tried as factors.
+MOST_NUMBERS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,7 @@ class Hypothesis:
     """One change to the text of a line.
 
     Attributes:
-        line: where.
+        at_text: the line that it is in, and where that line's value begins.
         span: what is replaced, by ``text``.
         cost: how far-fetched it is; ``mistake`` and ``words`` as a repair has them.
         at: the round -> (step, what it becomes).
@@ -76,7 +68,7 @@ class Hypothesis:
         instead: in the first round, the step that is read in its place; -1 where it is none.
     """
 
-    line: int
+    at_text: At
     span: Span
     text: str
     cost: float
@@ -87,24 +79,9 @@ class Hypothesis:
     slot: int
     instead: int = -1
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The hypothesis that explains the results, and what the assignments of its line then hold."""
-
-    hypothesis: Hypothesis
-    values: Mapping[int, Vec]
-
-    def repair(self, layout: Layout) -> Repair:
-        """As the other repairs are given: of the first round."""
-        h = self.hypothesis
-        node, parent = h.parent, -1
-        wanted = self.values.get(node, layout.actual(node))
-        if h.slot >= 0:
-            node, parent = layout.graph.steps[h.parent].inputs[h.slot], h.parent
-            wanted = layout.actual(h.instead) if h.instead >= 0 else wanted
-        place = Place(node, parent, h.slot, wanted, ())
-        return Repair(place, h.mistake, h.words, h.cost, text=h.text, span=h.span)
+    @property
+    def line(self) -> int:
+        return self.at_text[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +92,22 @@ class _Role:
     steps: tuple[int, ...]
 
 
-class Rounds:
-    """Looks for the one change that makes all results right.
+class Hypotheses:
+    """What could be written instead of what stands in the lines that wrong results are computed in.
 
     Args:
         results: of the derivation.
+        base: the value of every step at one random point, to tell two variables apart.
     """
 
-    def __init__(self, layout: Layout, known: Known, results: Sequence[Result]) -> None:
-        self.layout, self.known, self.results = layout, known, results
+    def __init__(self, layout: Layout, results: Sequence[Result], base: Sequence[float]) -> None:
+        self.layout, self.results, self._base = layout, results, base
         self.graph, self.subject = layout.graph, layout.subject
         self.source = SourceMap(self.subject.source)
-        feeding = layout.feeding(r.unit.step for r in results)
-        lines = {u.line for u in self.subject.units if u.step in feeding}
-        # What a round computes and the next one throws away belongs to the line as well.
-        rounds = [u.step for u in self.subject.units if u.line in lines and not layout.is_forward(u.step)]
-        self._feeding = sorted(layout.feeding((*feeding, *rounds)))
         #: The one change that is asked for again, in all rounds: its place and text.
         self._only: tuple[Span, str] | None = None
         self._seen: dict[
-            tuple[int, ...], tuple[dict[int, list[dict[Span, int]]], dict[int, list[tuple[Span, int, _Role]]]]
+            tuple[int, ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, _Role]]]]
         ] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
@@ -145,157 +118,61 @@ class Rounds:
 
     # --- the lines ----------------------------------------------------------------------------------------------
 
-    def lines(self) -> dict[int, list[Unit]]:
-        """The lines of loops that a wrong result is computed in, with their rounds."""
+    def lines(self) -> dict[At, list[Unit]]:
+        """The places that a wrong result is computed at, with their rounds: assignments, and helpers."""
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         feeding = self.layout.feeding(r.unit.step for r in wrong)
+        out: dict[At, list[Unit]] = {}
+        # What a round computes and the next one throws away belongs to the line as well.
         sites = {u.line for u in self.subject.units if u.step in feeding}
-        out: dict[int, list[Unit]] = {}
         for unit in self.subject.units:
             first = self.layout.units_at[unit.step][0] is unit
-            is_manual = not self.layout.is_forward(unit.step) and not self.graph.steps[unit.step].is_leaf
-            if first and unit.line in sites and is_manual:
-                out.setdefault(unit.line, []).append(unit)
+            if self.graph.steps[unit.step].is_leaf and unit.step not in feeding:
+                continue
+            if first and unit.line in sites and not self.layout.is_forward(unit.step):
+                out.setdefault((unit.line, unit.span.column), []).append(unit)
+        own = {u.line for u in self.subject.units}
+        for i in sorted(feeding):
+            span = self.graph.steps[i].span
+            if span is None or self.graph.steps[i].is_leaf or span.line in own or span in self.layout.forward_spans:
+                continue
+            users = (self.graph.steps[k].span for k in self.layout.children[i] if k in feeding)
+            if all(s is None or s.line != span.line for s in users):
+                out.setdefault((span.line, span.column), []).append(Unit("", i, span, span.line))
         return {
-            line: units for line, units in out.items()
-            if len(units) >= LEAST and len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
+            at: units for at, units in out.items()
+            if len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
             and units[0].span.line == units[0].span.end_line
         }  # fmt: skip
 
-    def find(self) -> Found | None:
-        """The cheapest change of one line under which all results are right."""
-        wrong = [r for r in self.results if not r.is_right(r.actual)]
-        lines = self.lines()
-        if not wrong or not lines:
-            return None
-        needed = self._needed()
-        base = [self.layout.actual(i).floats[POINT] if i in needed else math.nan for i in range(len(self.graph))]
-        self._plan(base)
-        truths = self._truths()
-        passed: list[Hypothesis] = []
-        others: list[Hypothesis] = []
-        short = {line: units[:FIRST] for line, units in lines.items()}
-        for h in sorted(self._all(short), key=lambda h: h.cost):
-            units = lines[h.line]
-            end = units[min(FIRST, len(units)) - 1].step
-            (passed if self._truer(h, end, truths) else others).append(h)
-        return self._first(passed, lines, WORK) or self._first(others, lines, WORK // 3)
-
-    def _first(self, some: Sequence[Hypothesis], lines: Mapping[int, list[Unit]], budget: int) -> Found | None:
-        """The first hypothesis, known from the first rounds, that makes all results right in all rounds."""
-        for h in some:
-            budget -= len(self._ops)
-            if budget < 0:
-                return None
-            self._only = (h.span, h.text)
-            full = next(self._all(lines, h.line), None)
-            self._only = None
-            if full is not None and self._right(full) and (found := self._confirmed(full)) is not None:
-                return found
-        return None
-
-    # --- trying -------------------------------------------------------------------------------------------------
-
-    def _needed(self) -> set[int]:
-        """Every step whose value may be read."""
-        out = set(self._feeding)
-        for i in self._feeding:
-            out.update(self.graph.steps[i].inputs)
-        last = max(self._feeding, default=-1)
-        out |= {i for i in range(len(self.graph)) if self.layout.is_forward(i)}
-        return out | {u.step for u in self.subject.units if u.step <= last}
-
-    def _plan(self, base: list[float]) -> None:
-        self._base = base
-        self._ops = [
-            (i, scalar(step.op), step.inputs)
-            for i in self._feeding
-            if not (step := self.graph.steps[i]).is_leaf and i not in self.subject.autograd
-        ]
-        self._starts = [i for i, _, _ in self._ops]
-
-    def _truths(self) -> list[float]:
-        """The values at the point of everything that a gradient may be, in order."""
-        return sorted(x for x in self.known.floats(POINT) if math.isfinite(x))
-
-    def _values(self, h: Hypothesis, end: int) -> list[float]:
-        """The values of all steps up to one under a hypothesis, at the one point."""
-        value = list(self._base)
-        changes = dict(h.at)
-        dirty = bytearray(len(value))
-        get, number = value.__getitem__, float
-        for i, run, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
-            if i > end:
-                break
-            change = changes.get(i)
-            try:
-                if change is not None:
-                    value[i] = change(get, run_op, number)
-                elif any(dirty[j] for j in inputs):
-                    value[i] = run(*[value[j] for j in inputs])
-                else:
-                    continue
-            except (ArithmeticError, ValueError, TypeError):
-                value[i] = math.nan
-            dirty[i] = 1
-        return value
-
-    def _truer(self, h: Hypothesis, end: int, truths: Sequence[float]) -> bool:
-        """More of the first rounds comes out as something true than without the change."""
-        begin = h.at[0][0]
-        units = self._units_between(begin, end)
-        value = self._values(h, end)
-        before = sum(is_in(self._base[i], truths) for i in units)
-        return sum(is_in(value[i], truths) for i in units) > before
-
-    @cached_property
-    def _unit_steps(self) -> list[int]:
-        feeding = set(self._feeding)
-        return sorted({u.step for u in self.subject.units} & feeding)
-
-    def _units_between(self, begin: int, end: int) -> list[int]:
-        return self._unit_steps[bisect_left(self._unit_steps, begin) : bisect_left(self._unit_steps, end + 1)]
-
-    def _right(self, h: Hypothesis) -> bool:
-        value = self._values(h, len(self._base))
-        return all(any(close(value[r.unit.step], right.floats[POINT]) for right in r.rights) for r in self.results)
-
-    def _confirmed(self, h: Hypothesis) -> Found | None:
-        """The same in balls and at every point."""
-        values: dict[int, Vec] = {}
-        changes = dict(h.at)
-        points = self.layout.truth.points
-
-        def get(i: int) -> Vec:
-            return values.get(i) or self.layout.actual(i)
-
-        def number(x: Fraction) -> Vec:
-            return constant(x, points)
-
-        with precision(BITS):
-            for i, _, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
-                step = self.graph.steps[i]
-                if i in changes:
-                    values[i] = changes[i](get, apply, number)
-                elif any(j in values for j in inputs):
-                    values[i] = apply(step.op, [get(j) for j in inputs], step.params)
-        if not all(r.is_right(get(r.unit.step)) for r in self.results):
-            return None
-        units = {u.step for u in self.subject.units if u.line == h.line}
-        return Found(h, {i: values[i] for i in sorted(units) if i in values})
-
-    # --- what could be written ----------------------------------------------------------------------------------
-
-    def _all(self, lines: Mapping[int, list[Unit]], only: int = 0) -> Iterator[Hypothesis]:
-        """Every change that is tried, of one line or of all."""
+    def all(
+        self, lines: Mapping[At, Sequence[Unit]], only: Hypothesis | None = None
+    ) -> Iterator[Hypothesis]:
+        """Every change that is tried; with ``only``, that one, in all the rounds of ``lines``."""
+        self._only = (only.span, only.text) if only is not None else None
         key = tuple(len(units) for units in lines.values())
         if key not in self._seen:
-            sites = {line: [self._sites(u) for u in units] for line, units in lines.items()}
-            self._seen[key] = sites, {line: list(self._operands(rounds)) for line, rounds in sites.items()}
+            sites = {at: [self._sites(u) for u in units] for at, units in lines.items()}
+            self._seen[key] = sites, {at: list(self._operands(rounds)) for at, rounds in sites.items()}
         sites, operands = self._seen[key]
-        for line, units in lines.items():
-            if only in (0, line):
-                yield from self._of_line(line, units, sites[line], operands)
+        for at, units in lines.items():
+            if only is not None and at != only.at_text:
+                continue
+            if sites[at][0]:
+                yield from self._of_line(at, units, sites[at], operands)
+            elif self.graph.steps[units[0].step].is_leaf:
+                yield from self._of_number(at, units, operands)
+        self._only = None
+
+    @cached_property
+    def _numbers(self) -> list[Fraction]:
+        """The numbers of the forward pass, by which something may be off."""
+        steps = self.graph.steps
+        found = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
+        plain = (abs(v) for v in found if isinstance(v, Fraction))
+        return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
+
+    # --- what could be written ----------------------------------------------------------------------------------
 
     def _sites(self, unit: Unit) -> dict[Span, int]:
         """The operations of one round of a line, by place."""
@@ -312,6 +189,10 @@ class Rounds:
             stack.extend(step.inputs)
         return out
 
+    def _place(self, span: Span, slot: int, i: int) -> Span | None:
+        """Where an operand is written: of ``dz = dh`` all that is assigned."""
+        return span if OPS[self.graph.steps[i].op].renames else self.source.operand(span, slot)
+
     def _operands(self, rounds: Sequence[Mapping[Span, int]]) -> Iterator[tuple[Span, int, _Role]]:
         """The variables and numbers that a line reads: (operation, slot, what it is in each round)."""
         first = rounds[0]
@@ -320,7 +201,7 @@ class Rounds:
                 inner = self.graph.steps[j]
                 if not inner.is_leaf and inner.span is not None and first.get(inner.span) == j:
                     continue
-                place = self.source.operand(span, slot)
+                place = self._place(span, slot, i)
                 if place is None or place.line != place.end_line:
                     continue
                 steps = tuple(
@@ -331,16 +212,20 @@ class Rounds:
                 )
                 yield span, slot, _Role(self.source.text(place), steps)
 
-    def _roles(self, units: Sequence[Unit], operands: Mapping[int, Sequence[tuple[Span, int, _Role]]]) -> list[_Role]:
+    def _roles(self, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]) -> list[_Role]:
         """What could stand in a line: what is read in the loop, its neighbours in lists, weights, gradients."""
         count = len(units)
         out: dict[str, _Role] = {}
-        for found in operands.values():
+        for at, found in operands.items():
+            if not units[0].name and at[0] != units[0].line:
+                continue  # a function sees its own names
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
+        if not units[0].name:
+            return list(out.values())
         for name, step in self.subject.aliases:
             if "[" in name or name in out:
                 continue
@@ -407,10 +292,10 @@ class Rounds:
 
     def _of_line(
         self,
-        line: int,
+        line: At,
         units: Sequence[Unit],
         rounds: Sequence[Mapping[Span, int]],
-        operands: Mapping[int, Sequence[tuple[Span, int, _Role]]],
+        operands: Mapping[At, Sequence[tuple[Span, int, _Role]]],
     ) -> Iterator[Hypothesis]:
         roles = self._roles(units, operands)
         mine = operands[line]
@@ -422,8 +307,28 @@ class Rounds:
         for span in rounds[0]:
             yield from self._at_operation(line, rounds, span, roles, whole=rounds[0][span] == first.step)
 
+    def _of_number(
+        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]
+    ) -> Iterator[Hypothesis]:
+        """Another number, or a variable, where a number is assigned: the gradient that everything starts with."""
+        step, span = units[0].step, units[0].span
+        value = Fraction(self._base[step]) if math.isfinite(self._base[step]) else Fraction(0)
+        if not value or len(units) > 1:
+            return
+        words = "is another number than belongs here"
+        for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
+            if number != value:
+                at = ((step, to_number(number)),)
+                cost = 0.9 if number == 1 else 1.02
+                yield from self._hypothesis(line, span, written(number), cost, "scale", words, at, step, -1)
+        for role in self._roles(units, operands):
+            if 0 <= role.steps[0] < step:
+                at = ((step, to_step(role.steps[0])),)
+                words = "is another derivative than belongs here"
+                yield from self._hypothesis(line, span, role.text, 1.3, "wrong-variable", words, at, step, -1)
+
     def _hypothesis(
-        self, line: int, span: Span | None, text: str, cost: float, mistake: str, words: str,
+        self, line: At, span: Span | None, text: str, cost: float, mistake: str, words: str,
         at: Iterable[tuple[int, Change]], parent: int, slot: int, instead: int = -1,
     ) -> Iterator[Hypothesis]:  # fmt: skip
         if span is None or (self._only is not None and self._only != (span, text)):
@@ -433,14 +338,14 @@ class Rounds:
             yield Hypothesis(line, span, text, cost, mistake, words, made, parent, slot, instead)
 
     def _at_operand(
-        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role,
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role,
         roles: Sequence[_Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """Another variable, or another number, in one place."""
-        place = self.source.operand(span, slot)
+        parent, node = rounds[0][span], role.steps[0]
+        place = self._place(span, slot, parent)
         if place is None or (self._only is not None and self._only[0] != place):
             return
-        parent, node = rounds[0][span], role.steps[0]
         step = self.graph.steps[node]
         if step.is_const:
             value = step.value
@@ -449,7 +354,8 @@ class Rounds:
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words = "is another number than belongs here"
                     yield from self._hypothesis(line, place, written(number), 1.02, "scale", words, at, parent, slot)
-            return
+            if not OPS[self.graph.steps[parent].op].renames:
+                return
         if self._is_accumulator(rounds, span, slot):
             return
         if self.source.text(place).replace("_", "").isalnum() or "[" in role.text:
@@ -463,6 +369,7 @@ class Rounds:
             if swaps is not None:
                 mistake, words = self._swapped(node, other)
                 cost = 1.0 if self.layout.is_forward(node) == self.layout.is_forward(other.steps[0]) else 1.3
+                cost += 0.5 * (other.steps[0] == self.subject.loss)
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
@@ -496,7 +403,7 @@ class Rounds:
         return at if changed else None
 
     def _everywhere(
-        self, line: int, rounds: Sequence[Mapping[Span, int]], mine: Sequence[tuple[Span, int, _Role]],
+        self, line: At, rounds: Sequence[Mapping[Span, int]], mine: Sequence[tuple[Span, int, _Role]],
         roles: Sequence[_Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """One variable for another wherever the line has it: z*(1 - z)."""
@@ -531,7 +438,7 @@ class Rounds:
                     )  # fmt: skip
 
     def _at_operation(
-        self, line: int, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[_Role], *, whole: bool
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[_Role], *, whole: bool
     ) -> Iterator[Hypothesis]:
         """A sign, an operand less, another operation; a factor or a term more."""
         first = self.graph.steps[rounds[0][span]]
@@ -557,6 +464,11 @@ class Rounds:
             spelled = f"{factor}*{plain}" if factor > 1 else f"{plain}/2"
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
+        for number in self._numbers if whole else ():
+            for factor, spelled in ((number, f"{written(number)}*{plain}"), (1 / number, f"{plain}/{written(number)}")):
+                at = ((i, made(s, value, times(factor))) for i, s in steps)
+                words = "is off by a constant factor"
+                yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)
         if infix is not None and infix.prefix and infix.symbol:
             operand = self.source.operand(span, 0)
             at = ((i, kept(s, 0)) for i, s in steps)
@@ -582,18 +494,23 @@ class Rounds:
                 continue
             want = {r[span]: w for r, w in zip(rounds, role.steps, strict=True) if span in r}
             usable = [(i, s) for i, s in steps if 0 <= want[i] < i]
-            if len(usable) < len(steps) - 1 or any(self.graph.steps[want[i]].is_const for i, _ in usable):
+            if not usable or len(usable) < len(steps) - 1 or any(self.graph.steps[want[i]].is_const for i, _ in usable):
                 continue
-            if whole or (infix is not None and infix.symbol in ("*", "/")):
+            telling = any(self._base[w] not in (0.0, 1.0) for w in want.values() if w >= 0)
+            if telling and (whole or (infix is not None and infix.symbol in ("*", "/"))):
                 at = ((i, with_factor(s, value, want[i])) for i, s in usable)
                 words = "leaves out a factor"
                 yield from self._hypothesis(
-                    line, place, f"{plain}*{role.text}", 1.35, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}*{role.text}", 1.1, "missing-factor", words, at, parent, -1
+                )
+                at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
+                yield from self._hypothesis(
+                    line, place, f"{plain}/{role.text}", 1.3, "missing-factor", words, at, parent, -1
                 )
                 for form, make in FORMS:
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
-                    yield from self._hypothesis(line, place, spelled, 1.6, "missing-factor", words, at, parent, -1)
+                    yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
             if whole:
                 for sign in ("+", "-"):
                     at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)
@@ -602,9 +519,13 @@ class Rounds:
                     yield from self._hypothesis(
                         line, place, f"{inner} {sign} {role.text}", cost, "missing-term", words, at, parent, -1
                     )
+        for value_of, spelled in ((Fraction(1), "1 + {0}"), (Fraction(-1), "{0} - 1")):
+            at = ((i, made(s, value, plus(value_of))) for i, s in steps)
+            words = "leaves out a term"
+            yield from self._hypothesis(line, place, spelled.format(inner), 1.3, "missing-term", words, at, parent, -1)
 
     def _other_operation(
-        self, line: int, steps: Sequence[tuple[int, Any]], span: Span, symbol: str, parent: int
+        self, line: At, steps: Sequence[tuple[int, Any]], span: Span, symbol: str, parent: int
     ) -> Iterator[Hypothesis]:
         """Minus for plus, times for over; the two operands the other way round."""
         other = {"+": "-", "-": "+", "*": "/", "/": "*"}.get(symbol)
@@ -628,10 +549,10 @@ class Rounds:
                 line, span, f"{texts[1]}{space}{symbol}{space}{first}", 1.15, "wrong-formula", words, at, parent, -1
             )
 
-    def _accumulation(self, line: int, units: Sequence[Unit]) -> Iterator[Hypothesis]:
+    def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if first.augmented or "[" in first.name or " " in first.name:
+        if not first.name or first.augmented or "[" in first.name or " " in first.name:
             return
         mine = [u.step for u in self.layout.by_name[first.name]]
         at: list[tuple[int, Change]] = []
