@@ -84,6 +84,7 @@ def grade(
         given, trace, held, found = _run(source, work, assignment, truth, run)
     except SymgradError as error:
         return _without(submission, assignment, truth, _kind(error), _located(error, work))
+    found = [_unless_ours(o, trace, held) for o in found]
     runner = _runner(work, assignment, run, given)
     start = _document(submission, assignment, truth, found, (), None, stopped=_stop(trace))
     early(start | {"note": "the steps were not checked: that took too long, or too much memory"})
@@ -92,6 +93,18 @@ def grade(
     own = report is not None and _same_function(report, truth, held)
     made = _document(submission, assignment, truth, found, steps, report, own=own, stopped=_stop(trace))
     return made | {"note": note}
+
+
+def _unless_ours(outcome: Outcome, trace: Trace, held: Held) -> Outcome:
+    """A gradient that is missing since symgrad could not follow is for a person to judge."""
+    if outcome.status != MISSING:
+        return outcome
+    error = trace.error
+    if error is not None and (error.kind == "unsupported" or "traced file" in error.message):
+        return replace(outcome, status=REVIEW, note=_plain(f"not seen: symgrad stopped before it: {error.message}"))
+    if error is None and held.result < 0:
+        return replace(outcome, status=REVIEW, note="neither the function nor this gradient was recognised")
+    return outcome
 
 
 def _runner(work: Work, assignment: Assignment, run: Runner, given: Mapping[str, Any]) -> Callable[..., Trace]:
