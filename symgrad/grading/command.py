@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -111,7 +113,9 @@ def _show(found: Any, out: str) -> None:
 
     from symgrad.grading.results import frequent, shown_share
 
-    console = Console(highlight=False, soft_wrap=False)
+    stream = io.StringIO()
+    width = max(60, min(shutil.get_terminal_size((100, 24)).columns, 160))
+    console = Console(file=stream, width=width, highlight=False, soft_wrap=False)
     documents = found.documents
     shown = documents if len(documents) <= MOST_ROWS else [d for d in documents if d["review"] or d["reason"]]
     table = Table(box=None, pad_edge=False)
@@ -132,6 +136,7 @@ def _show(found: Any, out: str) -> None:
     if look:
         console.print(f"{look} to look at: see summary.html")
     console.print(Text(f"results in {os.path.join(out, 'results.csv')}"), soft_wrap=True)
+    click.echo("\n".join(line.rstrip() for line in stream.getvalue().rstrip().split("\n")))
 
 
 def _clean(text: str) -> str:
