@@ -44,6 +44,7 @@ def grade(submissions: str, assignment: str, out: str, jobs: int | None, schedul
     ended goes on where it was when it is started again.
     """
     from symgrad.errors import InternalError, SymgradError
+    from symgrad.grading.pool import POOL
 
     try:
         found = _graded(submissions, assignment, out, jobs, scheduler)
@@ -57,6 +58,7 @@ def grade(submissions: str, assignment: str, out: str, jobs: int | None, schedul
         click.echo("stopped; the same command goes on from here", err=True)
         _end(130)
     _show(found, out)
+    POOL.close()
     for name, why in found.failed.items():
         click.echo(f"error: {name} could not be graded: {why}", err=True)
     sys.exit(found.exit_code)

@@ -4,16 +4,19 @@
 
 The submissions are the right ones of examples/homework and those with a mistake, each with names and comments of its
 own, so that no two are alike. ``singles`` of them are also checked by a ``symgrad FILE`` of their own, one after the
-other and two at a time; the rates are of whole processes.
+other and two at a time; the rates are of whole processes. Processor time, of all processes together, is what a busy
+machine changes least.
 """
 
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -43,28 +46,43 @@ def write(folder: Path, count: int) -> list[Path]:
     return out
 
 
-def whole(folder: Path, jobs: int) -> float:
-    """Submissions a second of one ``symgrad grade``, from start to exit."""
+def measured(work: Callable[[], object], count: int) -> tuple[float, float]:
+    """Submissions a second, and milliseconds of processor time for each, in all processes that ``work`` starts."""
+    before, start = used(), time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    return count / seconds, 1000 * (used() - before) / count
+
+
+def used() -> float:
+    """Processor time of the processes that have been waited for, and of theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def whole(folder: Path, jobs: int) -> tuple[float, float]:
+    """One ``symgrad grade``, from start to exit."""
     with tempfile.TemporaryDirectory() as out:
         command = symgrad("grade", str(folder), "--assignment", str(HOMEWORK / "hw.toml"), "--out", out,
                           "--jobs", str(jobs))  # fmt: skip
-        start = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return len(list(folder.iterdir())) / (time.perf_counter() - start)
+        return measured(
+            lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL), len(list(folder.iterdir()))
+        )  # fmt: skip
 
 
-def single(paths: list[Path], jobs: int) -> float:
-    """Submissions a second where each has a process of its own."""
+def single(paths: list[Path], jobs: int) -> tuple[float, float]:
+    """A process for each."""
 
     def one(path: Path) -> None:
         done = subprocess.run(symgrad(str(path)), check=False, capture_output=True)
         if done.returncode not in (0, 1):
             raise RuntimeError(done.stderr.decode()[-500:])
 
-    start = time.perf_counter()
-    with ThreadPoolExecutor(jobs) as threads:
-        list(threads.map(one, paths))
-    return len(paths) / (time.perf_counter() - start)
+    def all_of_them() -> None:
+        with ThreadPoolExecutor(jobs) as threads:
+            list(threads.map(one, paths))
+
+    return measured(all_of_them, len(paths))
 
 
 def parts(paths: list[Path]) -> dict[str, float]:
@@ -103,11 +121,14 @@ def main(count: int = 200, singles: int = 12) -> None:
         alone = {jobs: single(paths[:singles], jobs) for jobs in (1, 2)}
         many = {jobs: whole(folder, jobs) for jobs in (1, 2)}
         for jobs in (1, 2):
-            print(f"one process per submission, {jobs} at a time: {alone[jobs]:6.2f} a second")
+            rate, cpu = alone[jobs]
+            print(f"one process per submission, {jobs} at a time: {rate:6.2f} a second, {cpu:5.0f} ms of processor")
         for jobs in (1, 2):
-            print(f"symgrad grade --jobs {jobs}, {count} submissions: {many[jobs]:6.2f} a second")
+            rate, cpu = many[jobs]
+            print(f"symgrad grade --jobs {jobs}, {count} submissions: {rate:6.2f} a second, {cpu:5.0f} ms of processor")
         for jobs in (1, 2):
-            print(f"ratio, {jobs} at a time: {many[jobs] / alone[jobs]:.1f} (goal: at least {GOAL:g})")
+            rates, times = many[jobs][0] / alone[jobs][0], alone[jobs][1] / many[jobs][1]
+            print(f"ratio, {jobs} at a time: {rates:.1f} in rate, {times:.1f} in processor time (goal: {GOAL:g})")
         for name, milliseconds in parts(paths[:56]).items():
             print(f"  {name}: {milliseconds:.0f} ms a submission")
 
