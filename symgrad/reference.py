@@ -43,7 +43,7 @@ class Reference:
 
 def reference(
     graph: Graph, at: Mapping[str, Any], wrt: Sequence[str], *, seed: int = 1, radius: float = RADIUS,
-    inputs: Mapping[str, int] | None = None,
+    inputs: Mapping[str, int] | None = None, fixed: Mapping[int, Any] | None = None,
 ) -> Reference:  # fmt: skip
     """The gradients of a function of a single value.
 
@@ -52,6 +52,7 @@ def reference(
         wrt: names of the inputs to differentiate by.
         seed: of the points that are drawn; radius: how far they lie from ``at``, as a share of each value.
         inputs: the step of each input, where the names in the graph do not tell.
+        fixed: the values of input steps that have no name; they stay.
 
     Raises:
         SymgradError: there is no such input, or the function has no finite value or gradient at a point.
@@ -71,7 +72,7 @@ def reference(
     points, results = [], []
     gradients: dict[str, list[Array]] = {n: [] for n in wrt}
     for point in near(base, wrt, seed=seed, radius=radius):
-        *found, result = program({inputs[n]: v for n, v in point.items()})
+        *found, result = program({**(fixed or {}), **{inputs[n]: v for n, v in point.items()}})
         if not all(np.isfinite(v).all() for v in (*found, result)):
             raise SymgradError("the function has no finite value and gradient at the point, or near it")
         points.append(point)

@@ -323,7 +323,7 @@ def _document(
         "marks": _round(sum(r["marks"] for r in rows)),
         "open": _round(sum(r["open"] for r in rows)),
         "review": review,
-        "gradients": rows,
+        "gradients": [r | {k: _round(r[k]) for k in ("marks", "open", "out_of")} for r in rows],
         "steps": [_step(s) for s in steps],
         "mistakes": [] if right else [_mistake(f) for f in roots],
         "not_checked": unchecked,
@@ -364,7 +364,7 @@ def _row(
         note = note or ("some of its steps were not checked" if still else "")
     return {
         "name": outcome.name, "status": outcome.status, "found_as": outcome.found_as or None, "note": note,
-        "marks": _round(earned), "open": _round(still), "out_of": _round(points),
+        "marks": earned, "open": still, "out_of": points,
     }  # fmt: skip
 
 
@@ -381,7 +381,7 @@ def _without(
         for n, p in points.items()
     ]  # fmt: skip
     return _base(submission, assignment, status) | {
-        "reason": _plain(reason), "marks": 0.0, "open": _round(sum(r["open"] for r in rows)),
+        "reason": _plain(reason), "marks": 0.0, "open": _round(assignment.rubric.points) if undecided else 0.0,
         "review": [_plain(reason)] if undecided else [], "gradients": rows, "steps": [], "mistakes": [],
         "not_checked": [], "hinted": "", "report": None, "note": "",
     }  # fmt: skip

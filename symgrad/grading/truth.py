@@ -115,7 +115,7 @@ def truth_of(assignment: Assignment, run: Runner) -> Truth:
     # What submissions are given is what the reference itself assigns: so all have the same point.
     values = {n: v for n, v in base.items() if needed[leaves[n]]}
     given = {n: {"value": v.tolist()} for n, v in values.items() if n.isidentifier()} | given
-    found = reference(graph, values, wrt, seed=assignment.seed, inputs=leaves)
+    found = reference(graph, values, wrt, seed=assignment.seed, inputs=leaves, fixed=_fixed(trace))
     return Truth(found, tuple(wrt), result.name, given)
 
 
@@ -158,7 +158,7 @@ def _of_functions(assignment: Assignment, drawn: Mapping[str, Any], run: Runner)
     needed = graph.ancestors(loss)
     point = {n: v for n, v in base.items() if needed[leaves[n]]}
     wrt = assignment.gradients or asked
-    found = reference(graph, point, wrt, seed=assignment.seed, inputs=leaves)
+    found = reference(graph, point, wrt, seed=assignment.seed, inputs=leaves, fixed=_fixed(trace))
     truth = Truth(found, wrt, "", {}, plan)
     for outcome in outcomes(trace, truth, assignment):
         if outcome.status != RIGHT:
@@ -185,6 +185,11 @@ def _leaves(trace: Trace) -> tuple[dict[str, int], dict[str, Any]]:
             places[leaf.name] = leaf.step
             values[leaf.name] = np.asarray(trace.values[leaf.step], dtype=np.float64)
     return places, values
+
+
+def _fixed(trace: Trace) -> dict[int, Any]:
+    """The value of every input step, whether it has a name or not."""
+    return {i: trace.values[i] for i, s in enumerate(trace.graph.steps) if s.is_input}
 
 
 def _wrt(trace: Trace, result: int, leaves: Mapping[str, int]) -> tuple[str, ...]:
@@ -297,6 +302,10 @@ def _outcome(name: str, held: Held, assignment: Assignment, quotients: set[int],
         known = name in held.mapped.values()
         why = "it is a number that was written down" if known else f"the input {name} is not to be found"
         return Outcome(name, REVIEW, called, f"right at the given values only: {why}")
+    stem = called.split("[", maxsplit=1)[0]
+    for b in held.trace.bindings:  # a list that was turned round or sorted: its entries are called as they were before
+        if "[" in b.name and b.name.split("[", maxsplit=1)[0] == stem and held.is_right(b.step, right):
+            return _by_hand(Outcome(name, RIGHT, b.name, f"found as {b.name}"), b.step, held, quotients, read)
     earlier = [n for n, i in found[:-1] if held.is_right(i, right)]
     if earlier:
         return Outcome(name, REVIEW, called, f"{earlier[-1]} was right, and was changed after that")
@@ -309,6 +318,10 @@ def _outcome(name: str, held: Held, assignment: Assignment, quotients: set[int],
             status = RIGHT if choice == "right" else REVIEW
             return Outcome(name, status, called, "this is the negative of the gradient")
         return Outcome(name, WRONG, called, f"this is {factor:.6g} times the gradient")
+    forward = held.forward
+    for b in reversed(held.trace.bindings):
+        if not forward[b.step] and held.is_right(b.step, right):
+            return Outcome(name, REVIEW, called, f"{called} is wrong, and {b.name} has the right value")
     return Outcome(name, WRONG, called)
 
 
