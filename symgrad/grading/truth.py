@@ -24,6 +24,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.graph import Graph
 from symgrad.reference import Reference, ratio, reference, same
+from symgrad.subjects import read_as
 
 #: Runs a text, with functions to be called or values of its names: the sandbox's, warm or not.
 Runner = Callable[..., Trace]
@@ -180,11 +181,18 @@ def _leaves(trace: Trace) -> tuple[dict[str, int], dict[str, Any]]:
     """The numbers that a run was given names for: name -> step, and name -> value; of several the first."""
     places: dict[str, int] = {}
     values: dict[str, Any] = {}
-    for leaf in trace.leaves:
-        if leaf.name not in places:
-            places[leaf.name] = leaf.step
-            values[leaf.name] = np.asarray(trace.values[leaf.step], dtype=np.float64)
+    for name, step, value in _named(trace):
+        if name not in places:
+            places[name], values[name] = step, value
     return places, values
+
+
+def _named(trace: Trace) -> list[tuple[str, int, Any]]:
+    """The inputs of a run: (name, step, value). What was put straight into a dictionary is called as it is read."""
+    own = {leaf.step: leaf.name for leaf in trace.leaves}
+    read = read_as(trace.graph, [True] * len(trace.graph), own)
+    pairs = [*((leaf.name, leaf.step) for leaf in trace.leaves), *((name, i) for i, name in read.items())]
+    return [(name, i, np.asarray(trace.values[i], dtype=np.float64)) for name, i in pairs]
 
 
 def _fixed(trace: Trace) -> dict[int, Any]:
@@ -255,7 +263,7 @@ class Held:
 def mapping(trace: Trace, truth: Truth) -> dict[int, str]:
     """Input steps of a submission's run -> the inputs that they are: by their names, or else by their values."""
     base = truth.reference.points[0]
-    leaves = [(leaf.name, leaf.step, np.asarray(trace.values[leaf.step], dtype=np.float64)) for leaf in trace.leaves]
+    leaves = _named(trace)
     out: dict[int, str] = {}
     for name, value in base.items():
         called = {normal(name), normal(key_of(name))}
