@@ -122,12 +122,14 @@ def table(documents: Sequence[Mapping[str, Any]]) -> str:
     gradients = list(dict.fromkeys(g["name"] for d in documents for g in d["gradients"]))
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["submission", "status", "marks", "open", "out_of", *gradients, "mistakes", "review", "reason"])
+    writer.writerow([
+        "submission", "status", "marks", "open", "out_of", *gradients, "mistakes", "review", "not_checked", "reason",
+    ])  # fmt: skip
     for d in documents:
         marks = {g["name"]: g["marks"] for g in d["gradients"]}
         kinds = "; ".join(dict.fromkeys(m["kind"] for m in d["mistakes"]))
         row = [d["submission"], d["status"], d["marks"], d["open"], d["out_of"], *(marks.get(n, "") for n in gradients),
-               kinds, "; ".join(d["review"]), d["reason"]]  # fmt: skip
+               kinds, "; ".join(d["review"]), "; ".join(d["not_checked"]), d["reason"]]  # fmt: skip
         writer.writerow([_cell(v) for v in row])
     return stream.getvalue()
 
@@ -168,7 +170,7 @@ def summary(title: str, documents: Sequence[Mapping[str, Any]]) -> str:
         for words, n in frequent(documents)
     )
     looks = "".join(
-        f"<tr><td>{_link(d)}</td><td>{escape('; '.join(d['review']))}</td></tr>" for d in documents if d["review"]
+        f"<tr><td>{_link(d)}</td><td>{escape('; '.join(said))}</td></tr>" for d in documents if (said := _to_look_at(d))
     )
     rows = "".join(
         f'<tr><td>{_link(d)}</td><td>{escape(d["status"])}</td><td class="number">{d["marks"]:g}</td>'
@@ -185,6 +187,12 @@ def summary(title: str, documents: Sequence[Mapping[str, Any]]) -> str:
         f'<th class="number">open</th><th></th></tr>{rows}</table>\n'
     )
     return page(title, body)
+
+
+def _to_look_at(d: Mapping[str, Any]) -> list[str]:
+    """What a person must decide, and what nobody has checked."""
+    unchecked = d["not_checked"]
+    return [*d["review"], *([f"not checked: {', '.join(unchecked)}"] if unchecked else [])]
 
 
 def _link(d: Mapping[str, Any]) -> str:
