@@ -466,7 +466,9 @@ class Walk:
 
     def _unexplained(self, unit: Unit) -> float:
         """Some value at some place always makes a result right; that alone is no reason to blame the place."""
-        return UNEXPLAINED * (2 if unit.step in self.hints else 1)
+        if self.subject.is_shaped:
+            return UNEXPLAINED * (2 if unit.step in self.hints else 1)
+        return UNEXPLAINED * (2 if unit.step in self.hints else 1.4)
 
     def _limited(self, line: Line) -> Quantity | None:
         """What a gradient is that is only clipped here: a deliberate difference."""

@@ -24,7 +24,7 @@ from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
-from symgrad.diagnose.typed import Change
+from symgrad.diagnose.typed import Change, to_step
 from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import SymgradError
@@ -45,6 +45,8 @@ EDITS, MORE_EDITS = 60_000, 150_000
 WORK = 3_000_000
 #: How many mistakes are looked for together, and how many partial answers are kept; of one line at most ``PER_LINE``.
 MOST, KEPT, PER_LINE = 3, 48, 6
+#: What it costs that an assignment becomes what its name says by a change that is not known yet.
+AS_NAMED = 1.7
 #: So many changes that explain a part are offered for the rest to be looked for in another way.
 BEGINNINGS = 6
 #: So many answers are confirmed, the cheapest first.
@@ -89,6 +91,10 @@ class _Partial:
     def cost(self) -> float:
         return sum(h.cost for h in self.hypotheses)
 
+    def rank(self) -> tuple[int, int, float]:
+        """What explains the most comes first."""
+        return -self.right, -self.true, self.cost
+
 
 class Explain:
     """Looks for the fewest and cheapest changes that make all results right.
@@ -116,6 +122,8 @@ class Explain:
         self._starts = [i for i, _, _ in self._ops]
         self.hypotheses = Hypotheses(layout, results, self._base)
         self.lines = self.hypotheses.lines()
+        #: True values that stand at no step of the graph: numbers beyond its end -> the value.
+        self._named: dict[int, Vec] = {}
         self._options: list[Hypothesis] = []
         self._partials: list[_Partial] = []
         self._first_partials: list[_Partial] = []
@@ -152,6 +160,12 @@ class Explain:
 
     def together(self) -> list[Explanation]:
         """The fewest changes that do it together: to be asked where none does alone."""
+        named = list(self._as_named())
+        known = self._options
+        self._options = named
+        more, _ = self._extended([_Partial((), 0, 0)])
+        self._partials = sorted((*self._partials, *more), key=_Partial.rank)
+        self._options = [*known, *named]
         for _ in range(MOST - 1):
             self._partials, whole = self._extended(self._partials)
             if found := self._confirmed_of(whole):
@@ -172,6 +186,24 @@ class Explain:
         return [f for f in found if f is not None][:CONFIRMED]
 
     # --- several changes ----------------------------------------------------------------------------------------
+
+    def _as_named(self) -> Iterator[Hypothesis]:
+        """Assignments that hold what their names say, by whatever change: what it is can be found out then."""
+        for at, units in self.lines.items():
+            unit = units[0]
+            if len(units) > 1 or not unit.name or self.layout.last[unit.name] is not unit:
+                continue
+            rights = self.reading.rights(unit.name) if self.reading.is_exact(unit.name) else []
+            for vec in rights[:1]:
+                x = vec.floats[POINT]
+                if math.isfinite(x) and not vec.same(self.layout.actual(unit.step)):
+                    self._base.append(x)
+                    self._named[len(self._base) - 1] = vec
+                    change = to_step(len(self._base) - 1)
+                    words = "is not what its name says"
+                    yield Hypothesis(
+                        at, unit.span, "", AS_NAMED, "wrong-formula", words, ((unit.step, change),), unit.step, -1
+                    )
 
     def _extended(self, partials: Sequence[_Partial]) -> tuple[list[_Partial], list[_Partial]]:
         """Every partial answer with one change more: the best that are still partial, and what explains everything."""
@@ -196,7 +228,7 @@ class Explain:
                     whole.append(made)
                 elif made.true > p.true or made.right > p.right:
                     out.append(made)
-        out.sort(key=lambda p: (-p.right, -p.true, p.cost))
+        out.sort(key=_Partial.rank)
         counts: dict[tuple[int, ...], int] = {}
         kept = []
         for p in out:
@@ -308,7 +340,7 @@ class Explain:
         points = self.layout.truth.points
 
         def get(i: int) -> Vec:
-            return values.get(i) or self.layout.actual(i)
+            return values.get(i) or self._named.get(i) or self.layout.actual(i)
 
         def number(x: Fraction) -> Vec:
             return constant(x, points)

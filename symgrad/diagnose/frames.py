@@ -199,7 +199,8 @@ def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source
     named = bool(walk.layout.variable(place.node))
     operand = source.operand(parent, place.slot) if parent is not None else None
     own = step.span if not step.is_leaf and not named else None
-    if own is not None and (operand is None or not _within(own, operand)):
+    lent = own in walk.layout.forward_spans  # by a function of the forward pass, which is right
+    if own is not None and not (lent and operand) and (operand is None or not _within(own, operand)):
         return own  # inside a helper function, not where it is called
     return operand or own or parent or unit.span
 

@@ -35,10 +35,13 @@ from symgrad.diagnose.typed import (
     squared,
     times,
     to_number,
+    to_product,
+    to_quotient,
     to_step,
     with_divisor,
     with_factor,
     with_form,
+    with_made,
     with_number,
     with_step,
     with_steps,
@@ -226,6 +229,8 @@ class Hypotheses:
                         out.setdefault(near.text, near)
         if not units[0].name:
             return list(out.values())
+        for text, role in self._compound(units, list(out.values())).items():
+            out.setdefault(text, role)
         for name, step in self.subject.aliases:
             if "[" in name or name in out:
                 continue
@@ -244,6 +249,37 @@ class Hypotheses:
             if held[-1] >= 0:
                 out[name] = _Role(name, held)
         return list(out.values())
+
+    def _compound(self, units: Sequence[Unit], known: Sequence[_Role]) -> dict[str, _Role]:
+        """What the forward pass computes without a name, from what a line could write: ``(pred - t)``."""
+        count = len(units)
+        at_hand: list[set[int]] = [{r.steps[n] for r in known} for n in range(count)]
+        names = {r.text for r in known}
+        out: dict[str, _Role] = {}
+        for span, steps in self._unnamed.items():
+            text = f"({self.source.text(span)})"
+            if not is_sum(text[1:-1]) or not _names(text) <= names | self._by_alias.keys():
+                continue
+            found = []
+            for n in range(count):
+                mine = [i for i in steps if self._inputs_of(i) <= at_hand[n]]
+                found.append(mine[0] if len(mine) == 1 or (mine and count == 1) else -1)
+            if min(found) >= 0:
+                out[text] = _Role(text, tuple(found))
+        return out
+
+    @cached_property
+    def _unnamed(self) -> dict[Span, list[int]]:
+        """The operations of the forward pass that have no name, by place."""
+        out: dict[Span, list[int]] = {}
+        for i, step in enumerate(self.graph.steps):
+            plain = step.span is not None and step.span.line == step.span.end_line
+            if plain and step.span and not step.is_leaf and self.layout.is_forward(i) and i not in self.subject.names:
+                out.setdefault(step.span, []).append(i)
+        return out
+
+    def _inputs_of(self, i: int) -> set[int]:
+        return {j for j in self.graph.steps[i].inputs if not self.graph.steps[j].is_const}
 
     def _latest(self, name: str, before: int) -> int:
         """The forward step that a name stands for where a step is made; -1 if there is none yet."""
@@ -311,21 +347,33 @@ class Hypotheses:
         self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]
     ) -> Iterator[Hypothesis]:
         """Another number, or a variable, where a number is assigned: the gradient that everything starts with."""
-        step, span = units[0].step, units[0].span
-        value = Fraction(self._base[step]) if math.isfinite(self._base[step]) else Fraction(0)
-        if not value or len(units) > 1:
+        first, span = units[0].step, units[0].span
+        value = Fraction(self._base[first]) if math.isfinite(self._base[first]) else Fraction(0)
+        if not value or any(self._base[u.step] != self._base[first] for u in units):
             return
+        steps = [u.step for u in units]
         words = "is another number than belongs here"
         for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
             if number != value:
-                at = ((step, to_number(number)),)
+                at = ((i, to_number(number)) for i in steps)
                 cost = 0.9 if number == 1 else 1.02
-                yield from self._hypothesis(line, span, written(number), cost, "scale", words, at, step, -1)
+                yield from self._hypothesis(line, span, written(number), cost, "scale", words, at, first, -1)
+        text = self.source.text(span)
+        plain = f"({text})" if is_sum(text) else text
         for role in self._roles(units, operands):
-            if 0 <= role.steps[0] < step:
-                at = ((step, to_step(role.steps[0])),)
+            if all(0 <= want < i for i, want in zip(steps, role.steps, strict=True)):
+                pairs = list(zip(steps, role.steps, strict=True))
+                at = ((i, to_step(want)) for i, want in pairs)
                 words = "is another derivative than belongs here"
-                yield from self._hypothesis(line, span, role.text, 1.3, "wrong-variable", words, at, step, -1)
+                yield from self._hypothesis(line, span, role.text, 1.3, "wrong-variable", words, at, first, -1)
+                at = ((i, to_product(value, want)) for i, want in pairs)
+                words = "leaves out a factor"
+                spelled = role.text if value == 1 else f"{plain}*{role.text}"
+                yield from self._hypothesis(line, span, spelled, 1.1, "missing-factor", words, at, first, -1)
+                at = ((i, to_quotient(value, want)) for i, want in pairs)
+                yield from self._hypothesis(
+                    line, span, f"{plain}/{role.text}", 1.2, "missing-factor", words, at, first, -1
+                )
 
     def _hypothesis(
         self, line: At, span: Span | None, text: str, cost: float, mistake: str, words: str,
@@ -362,6 +410,13 @@ class Hypotheses:
             at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot)
+        if self.layout.is_forward(node):
+            for form, make in FORMS:
+                at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)
+                words = "stands where a local derivative belongs"
+                text = form.format(role.text)
+                spelled = f"({text})" if "*" in text and not text.startswith("(") else text
+                yield from self._hypothesis(line, place, spelled, 1.3, "wrong-formula", words, at, parent, slot)
         for other in roles:
             if other.text == role.text or self._is_other(other.text):
                 continue
@@ -489,8 +544,9 @@ class Hypotheses:
                 words = "has a factor too many" if factor_like else "has a term too many"
                 yield from self._hypothesis(line, span, self.source.text(operand), cost, mistake, words, at, parent, -1)
             yield from self._other_operation(line, steps, span, infix.symbol, parent)
+        held = next((u.name for u in self.layout.units_at.get(parent, ()) if u.augmented), "") if whole else ""
         for role in roles:
-            if self._is_other(role.text):
+            if self._is_other(role.text) or role.text == held:
                 continue
             want = {r[span]: w for r, w in zip(rounds, role.steps, strict=True) if span in r}
             usable = [(i, s) for i, s in steps if 0 <= want[i] < i]
@@ -505,7 +561,7 @@ class Hypotheses:
                 )
                 at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
                 yield from self._hypothesis(
-                    line, place, f"{plain}/{role.text}", 1.3, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}/{role.text}", 1.4, "missing-factor", words, at, parent, -1
                 )
                 for form, make in FORMS:
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
@@ -585,3 +641,11 @@ class Hypotheses:
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:
             return "wrong-time-step", "is the value of another step in time"
         return "wrong-variable", "is another variable than belongs here"
+
+
+def _names(text: str) -> set[str]:
+    """The variables in an expression."""
+    try:
+        return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
+    except SyntaxError:
+        return {text}

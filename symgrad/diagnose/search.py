@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
 from symgrad.diagnose.blame import Root, Walk
 from symgrad.diagnose.explain import Explain, Explanation
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
@@ -33,6 +35,8 @@ PER_PLAIN_DOUBT = 3.0
 PER_RESULT = 3.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
 TRUE = 0.5
+#: ... for each that the change makes nothing true, though it is called a gradient.
+UNTRUE = 1.0
 #: ... for each change in a function that other lines call, and are right.
 SHARED = 1.5
 #: An answer of at most this cost a line is believed at once.
@@ -47,6 +51,8 @@ DEAR = 3.0
 WORK = 6000
 #: ... of arrays, where a walk is dear, and the first one seldom in error.
 WORK_OF_ARRAYS = 250
+#: So many numbers may be a factor that comes later.
+MOST_FACTORS = 6
 #: Pairs of lines are made from so many of the likeliest.
 LIKELIEST = 6
 
@@ -108,9 +114,10 @@ class Search:
         if best.left or best.cost > DEAR:
             if explain is not None and not told and not explain.is_long:
                 best = min((best, *(self._answer(self._told(e)) for e in explain.together())), key=_rank)
-            if best.left or best.cost > DEAR + PER_LINE:
+            if best.left or best.cost > DEAR + PER_LINE * (len(_lines(best.walk)) - 1):
                 if explain is not None and not explain.is_long:
-                    best = min((best, *(self._answer(self._told(e, None)) for e in explain.beginnings())), key=_rank)
+                    begun = (self._told(e, further=True) for e in explain.beginnings())
+                    best = min((best, *map(self._answer, begun)), key=_rank)
                 best = min((best, *self._pairs(singles, lines)), key=_rank)
         return best.walk
 
@@ -122,15 +129,29 @@ class Search:
             return []
         return [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
 
-    def _told(self, explanation: Explanation, suspects: Collection[int] | None = ()) -> Walk:
-        """The walk in which some changes to the text are made, and are its roots; with ``None`` it looks for more."""
+    def _told(self, explanation: Explanation, *, further: bool = False) -> Walk:
+        """The walk in which some changes to the text are made, and are its roots.
+
+        Where a change is not known, only what an assignment must be, the walk looks for it; ``further``: for others
+        as well.
+        """
         layout = self.layout
-        walk = Walk(layout, self.known, self.reading, suspects, moves=self.moves)
+        unknown = {h.at[0][0]: h for h in explanation.hypotheses if not h.text}
+        hints = {}
+        for i in unknown:
+            vec, name = explanation.values[i], layout.units_at[i][0].name
+            held = [q for q in self.known.right(vec) if self.reading.says(q, name)]
+            hints[i] = (*held, Quantity("helper", -1, -1, vec))[0]
+        suspects = None if further else {h.line for h in unknown.values()}
+        walk = Walk(layout, self.known, self.reading, suspects, hints, self.moves)
         for i, vec in explanation.values.items():
-            walk.replay.override(i, vec)
+            if i not in unknown:
+                walk.replay.override(i, vec)
         walk.run()
         out = walk.out
         for n, h in enumerate(explanation.hypotheses):
+            if not h.text:
+                continue
             changed = {i for i, _ in h.at}
             unit = self._unit_of(h.at[0][0])
             own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
@@ -159,10 +180,11 @@ class Search:
             not r.is_right(walk.corrected(r.unit.step)) and not any(map(r.is_right, out.aimed.get(r.unit.step, ())))
             for r in self.results
         )
-        cost = sum({r.lines: r.cost for r in out.roots}.values())
+        cost = _changes(out.roots)
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
+        cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
-        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts}
+        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts if not self._is_deferred(u, walk)}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         # A change that makes a line something else than its name says.
         blamed = _lines(walk)
@@ -172,6 +194,34 @@ class Search:
             left,
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_deferred(self, unit: Unit, walk: Walk) -> bool:
+        """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""
+        if self.layout.subject.is_shaped or not is_bare(unit.name):
+            return False
+        vec, points = walk.corrected(unit.step), self.layout.truth.points
+        with precision(BITS):
+            scaled = (vec * constant(c, points) for c in self._factors)
+            return any(q.kind == "cotangent" for v in scaled for q in self.known.right(v))
+
+    @cached_property
+    def _factors(self) -> list[Fraction]:
+        """The numbers of the forward pass, and what undoes them."""
+        steps = self.layout.graph.steps
+        values = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
+        found = {abs(v) for v in values if isinstance(v, Fraction) and v not in (0, 1, -1)} | {Fraction(2)}
+        point = self.layout.subject.point
+        found |= {v for i in self.layout.truth.leaves if isinstance(v := point[i], Fraction) and v > 1}
+        whole = sorted(v for v in found if v)[:MOST_FACTORS]
+        return [*whole, *(1 / v for v in whole)]
+
+    def _is_untrue(self, root: Root) -> bool:
+        """The assignment is made something that is no derivative, and its name says that it is one."""
+        unit = root.unit
+        says = is_bare(unit.name) or bool(self.reading.pairs(unit.name))
+        mine = (u for u in self.layout.by_name[unit.name] if u is unit or u.previous == unit.step)
+        added = any(u.augmented in ("+=", "-=") for u in mine)
+        return root.target.kind == "helper" and says and not added
 
     def _is_shared(self, root: Root, walk: Walk) -> bool:
         """The change is in a function that a line which is right calls as well: there it would be made, too."""
@@ -238,6 +288,16 @@ class Search:
         return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
 
 
+def _changes(roots: Sequence[Root]) -> float:
+    """What the changes of some roots cost: the same change to the same line is made once, others besides."""
+    out: dict[frozenset[int], dict[object, float]] = {}
+    for r in roots:
+        same = tuple((p.mistake, p.number, p.op, p.combine, p.text) for p in r.repairs)
+        mine = out.setdefault(r.lines, {})
+        mine[same] = max(r.cost, mine.get(same, 0.0))
+    return sum(sum(mine.values()) + PER_LINE * (len(mine) - 1) for mine in out.values())
+
+
 def _rank(answer: Answer) -> tuple[int, bool, float]:
     """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
     return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
@@ -257,7 +317,10 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
             continue
         if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
-        out.append(Result(unit, layout.actual(unit.step), tuple(reading.rights(unit.name))))
+        actual = layout.actual(unit.step)
+        # That dx/dx is 1 makes no other dx right.
+        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or v.same(actual)]
+        out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
     return out
 
 

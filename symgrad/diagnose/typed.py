@@ -59,6 +59,14 @@ def to_number(value: Fraction) -> Change:
     return lambda get, run, one: one(value)
 
 
+def to_product(value: Fraction, want: int) -> Change:
+    return lambda get, run, one: one(value) * get(want)
+
+
+def to_quotient(value: Fraction, want: int) -> Change:
+    return lambda get, run, one: one(value) / get(want)
+
+
 def to_step(want: int) -> Change:
     return lambda get, run, one: get(want)
 
@@ -78,6 +86,15 @@ def with_number(step: Any, slot: int, want: Fraction) -> Change:
 def squared(step: Any, slot: int) -> Change:
     def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
         return run(step.op, [get(j) * get(j) if n == slot else get(j) for n, j in enumerate(step.inputs)])
+
+    return change
+
+
+def with_made(step: Any, slot: int, make: Callable[[Any, Number], Any]) -> Change:
+    """One operand becomes a function of itself."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        return run(step.op, [make(get(j), one) if n == slot else get(j) for n, j in enumerate(step.inputs)])
 
     return change
 
