@@ -355,23 +355,20 @@ def content(out: Path) -> dict[str, bytes]:
 
 
 def test_a_run_that_is_killed_goes_on(tmp_path: Path) -> None:
-    """Killed twice, at any moment: in the end nothing is lost, doubled or half-written."""
-    many(tmp_path / "in", 10)
+    """Killed at any moment: in the end nothing is lost, doubled or half-written."""
+    many(tmp_path / "in", 8)
     command = [sys.executable, "-m", "symgrad", "grade", str(tmp_path / "in"), "--out", str(tmp_path / "out"),
                "--assignment", str(HOMEWORK / "hw.toml"), "--jobs", "2"]  # fmt: skip
-    seen = -1
-    for wanted in (1, 6):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while len(done := list((tmp_path / "out").glob("*/report.json"))) < wanted and time.monotonic() < deadline:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert len(done) >= wanted > seen
-        seen = len(done)
-        for path in (tmp_path / "out").glob("*/report.json"):
-            json.loads(path.read_text())
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list((tmp_path / "out").glob("*/report.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for path in (tmp_path / "out").glob("*/report.json"):
+        json.loads(path.read_text())
+    found = grade_folder(tmp_path / "in", HOMEWORK / "hw.toml", tmp_path / "out", jobs=1)
+    assert 3 <= found.reused < 8
     grade_folder(tmp_path / "in", HOMEWORK / "hw.toml", tmp_path / "whole", jobs=1)
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert not list((tmp_path / "out").rglob(".tmp-*"))
