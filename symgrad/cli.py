@@ -39,6 +39,9 @@ Exit codes:
 
 #: Commands with a word of their own, and their modules: ``symgrad grade FOLDER ...``.
 _OTHERS = {"grade": "symgrad.grading.command", "gradescope": "symgrad.grading.gradescope"}
+#: Options that come first after such a word; after any other it is an expression: ``symgrad grade --at grade=2``.
+_FIRST = ("-h", "--help", "--version", "--assignment", "--out", "--jobs", "--scheduler", "--results", "--folder",
+          "--visibility")  # fmt: skip
 
 
 class _Command(click.Command):
@@ -47,7 +50,7 @@ class _Command(click.Command):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
         """The command, or one of those in a module of their own."""
         given = list(sys.argv[1:] if args is None else args)
-        if len(given) > 1 and given[0] in _OTHERS:
+        if len(given) > 1 and given[0] in _OTHERS and (given[1] in _FIRST or not given[1].startswith("-")):
             import importlib
 
             command = getattr(importlib.import_module(_OTHERS[given[0]]), given[0])

@@ -73,8 +73,13 @@ def grade_folder(
         if executor is not None:
             found = _run(paths, made, folder, executor, count, progress)
         else:
-            with ThreadPoolExecutor(count) as threads:
+            threads = ThreadPoolExecutor(count)
+            try:
                 found = _run(paths, made, folder, threads, count, progress)
+            except BaseException:
+                threads.shutdown(wait=False, cancel_futures=True)  # who stops a run does not wait for it
+                raise
+            threads.shutdown()
         write_whole(folder / TABLE, table(found.documents))
         write_whole(folder / SUMMARY, summary(made.name, found.documents))
     return found
