@@ -112,7 +112,7 @@ def test_the_command(tmp_path: Path) -> None:
 def test_grade_may_be_a_variable() -> None:
     result = CliRunner().invoke(main, ["grade", "--at", "grade=2"])
     assert result.exit_code == 0
-    assert "df/dgrade = 1" in result.stdout
+    assert "dgrade/dgrade = 1" in result.stdout
 
 
 # --- right is right -------------------------------------------------------------------------------------------------
