@@ -25,12 +25,13 @@ import subprocess
 import sys
 import time
 import tokenize
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
+from symgrad.frontends import children
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
@@ -42,7 +43,7 @@ MAX_ANSWER = 256 << 20
 MAX_SOURCE = 2_000_000
 DEFAULT_MEMORY_MB = 1024
 
-_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.{module} import main; main()"
+_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import {main}; {main}()"
 
 #: Seconds that the child may take to start, before its script runs: a loaded machine is slow to import.
 STARTING = 60.0
@@ -75,7 +76,9 @@ class Sandbox:
     def __init__(self, *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> None:
         self.timeout = timeout
         self.memory = memory_mb << 20
-        self.process = start("child")
+        #: From a nursery, whose imports are done: see ``children``.
+        self.process: subprocess.Popen[bytes] | children.Child
+        self.process = children.child(_command("nurse"), _environment()) or _start()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -85,8 +88,11 @@ class Sandbox:
 
     def close(self) -> None:
         """End the child, and whatever it may have started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if isinstance(self.process, children.Child):
+            self.process.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -98,26 +104,39 @@ class Sandbox:
         source: str,
         filename: str,
         plan: Plan | None = None,
-        beside: str = "",
+        beside: str | Siblings = "",
         given: Mapping[str, Any] | None = None,
     ) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
         With a plan the functions that it names are called when the script has ended, and they are the trace.
-        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there.
+        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there; or
+        these files themselves.
         ``given`` are values of top-level names in place of what the script would assign; see ``plan.given_values``.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
         """
-        request = request_of(
-            source, filename, self.timeout, self.memory, plan, _siblings(beside or filename, source), given
-        )
+        others = beside if isinstance(beside, Siblings) else _siblings(beside or filename, source)
+        request = {
+            "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
+            "plan": None if plan is None else plan.to_json(),
+            "given": dict(given or {}), "siblings": others.to_json(),
+        }  # fmt: skip
+        data = json.dumps(request).encode()
         try:
-            answer = self._exchange(request)
+            answer = self._exchange(data)
+            if not answer.data and not answer.begun and not answer.late and isinstance(self.process, children.Child):
+                # The nursery did not come up: a child of our own says why.
+                self.close()
+                self.process = _start()
+                answer = self._exchange(data)
         finally:
             self.close()
-        return read_answer(answer, source, filename, self.timeout)
+        trace = _read(answer, source, filename, self.timeout)
+        if trace.error is not None and trace.error.fatal:
+            raise trace.error.exception(source)
+        return trace
 
     def _exchange(self, request: bytes) -> Answer:
         """Send the request and collect the answer, within the time and the size."""
@@ -125,94 +144,64 @@ class Sandbox:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        said = converse(
-            process.stdout.fileno(), process.stderr.fileno(), self.timeout,
-            abort=lambda: process.send_signal(signal.SIGABRT), request=request, stdin=process.stdin,
-        )  # fmt: skip
-        return said if said.late or said.status else replace(said, status=process.wait())
-
-
-def request_of(
-    source: str, filename: str, timeout: float, memory: int, plan: Plan | None, beside: Siblings,
-    given: Mapping[str, Any] | None,
-) -> bytes:  # fmt: skip
-    """What the child is asked: one script, its limits (seconds, bytes), what to call, and the files it may import."""
-    request = {
-        "source": source, "filename": filename, "timeout": timeout, "memory": memory,
-        "plan": None if plan is None else plan.to_json(), "given": dict(given or {}), "siblings": beside.to_json(),
-    }  # fmt: skip
-    return json.dumps(request).encode()
-
-
-def converse(
-    out: int, err: int, timeout: float, *, abort: Callable[[], object], request: bytes = b"",
-    stdin: IO[bytes] | None = None,
-) -> Answer:  # fmt: skip
-    """Send a request to a child and collect what it says, within its time and a size.
-
-    Args:
-        out, err: where its answer and its errors are read.
-        timeout: seconds of the script; it must have begun within :data:`STARTING`.
-        abort: makes the child say where it is and end.
-        request, stdin: what is written, and where to; nothing where the child has it already.
-
-    Returns:
-        an answer whose status is 0 where the child has closed both ends: its own is for the caller to find out.
-    """
-    # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
-    deadline = time.monotonic() + STARTING
-    begun = late = False
-    parts: dict[int, bytearray] = {out: bytearray(), err: bytearray()}
-    with selectors.DefaultSelector() as selector:
-        for fd in parts:
-            os.set_blocking(fd, False)
-            selector.register(fd, selectors.EVENT_READ)
-        if stdin is not None:
-            os.set_blocking(stdin.fileno(), False)
-            selector.register(stdin, selectors.EVENT_WRITE)
-        left = memoryview(request)
-        while selector.get_map():
-            wait = deadline - time.monotonic()
-            ready = selector.select(wait) if wait > 0 else []
-            if not ready:
-                if late or not begun:
+        # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
+        deadline = time.monotonic() + STARTING
+        begun = late = False
+        parts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+        with selectors.DefaultSelector() as selector:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                os.set_blocking(stream.fileno(), False)
+            selector.register(process.stdin, selectors.EVENT_WRITE)
+            selector.register(process.stdout, selectors.EVENT_READ)
+            selector.register(process.stderr, selectors.EVENT_READ)
+            left = memoryview(request)
+            while selector.get_map():
+                wait = deadline - time.monotonic()
+                ready = selector.select(wait) if wait > 0 else []
+                if not ready:
+                    if late or not begun:
+                        late = True
+                        break
+                    # Its fault handler writes the line that it is at.
                     late = True
-                    break
-                # Its fault handler writes the line that it is at.
-                late = True
-                deadline = time.monotonic() + CONFESSING
-                abort()
-                continue
-            for key, _ in ready:
-                if stdin is not None and key.fileobj is stdin:
-                    try:
-                        left = left[os.write(key.fd, left[: 1 << 16]) :]
-                    except BrokenPipeError:
-                        left = left[:0]
-                    if not left:
-                        selector.unregister(stdin)
-                        stdin.close()
+                    deadline = time.monotonic() + CONFESSING
+                    process.send_signal(signal.SIGABRT)
                     continue
-                data = os.read(key.fd, 1 << 16)
-                if not data:
-                    selector.unregister(key.fileobj)
-                elif not begun and key.fd == err and BEGUN in parts[key.fd] + data:
-                    begun = True
-                    deadline = time.monotonic() + timeout + ENDING
-                    parts[key.fd] += data
-                elif len(parts[key.fd]) < MAX_ANSWER:
-                    parts[key.fd] += data
-                else:
-                    return Answer(b"", "", 1, late=False)
-    return Answer(bytes(parts[out]), bytes(parts[err][-65536:]).decode(errors="replace"), 0, late, begun)
+                for key, _ in ready:
+                    if key.fileobj is process.stdin:
+                        try:
+                            left = left[os.write(key.fd, left[: 1 << 16]) :]
+                        except BrokenPipeError:
+                            left = left[:0]
+                        if not left:
+                            selector.unregister(process.stdin)
+                            process.stdin.close()
+                        continue
+                    data = os.read(key.fd, 1 << 16)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    elif not begun and key.fileobj is process.stderr and BEGUN in parts[key.fd] + data:
+                        begun = True
+                        deadline = time.monotonic() + self.timeout + ENDING
+                        parts[key.fd] += data
+                    elif len(parts[key.fd]) < MAX_ANSWER:
+                        parts[key.fd] += data
+                    else:
+                        return Answer(b"", "", 1, late=False)
+        status = 0 if late else process.wait()
+        out, err = parts.values()
+        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun)
 
 
-def start(module: str) -> subprocess.Popen[bytes]:
-    """A process of the sandbox's, with nothing of this one's environment, folder or settings."""
-    command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path(), module=module)]
+def _command(main: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path(), main=main)]
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """A child that imports everything by itself."""
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/", env=_environment(),
-        start_new_session=True,
+        _command("main"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+        env=_environment(), start_new_session=True,
     )  # fmt: skip
 
 
@@ -323,18 +312,6 @@ def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "SYSTEMROOT")}
     one = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
     return kept | one | {"LC_ALL": "C.UTF-8"}
-
-
-def read_answer(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
-    """The trace that a child answered with.
-
-    Raises:
-        SymgradError: there is none, or nothing of it may be used; with the line that says why.
-    """
-    trace = _read(answer, source, filename, timeout)
-    if trace.error is not None and trace.error.fatal:
-        raise trace.error.exception(source)
-    return trace
 
 
 def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:

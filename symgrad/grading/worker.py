@@ -5,7 +5,7 @@ each. Two kinds of processes are forked, and neither outlives its submission:
 
 * the *grader* of one submission, from this process: it unpacks the submission, asks for runs and diagnoses them. Its
   code is symgrad's own; limits of time and memory are set all the same, since a submission decides what it works on;
-* a *run* of its code, from the warm sandbox (:mod:`symgrad.frontends.trace.nursery`), locked in before it begins.
+* a *run* of its code, from the sandbox's nursery (:mod:`symgrad.frontends.trace.nursery`), locked in before it begins.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from symgrad.errors import SymgradError
+from symgrad.frontends import children
 from symgrad.frontends.notebook import notebook_of
 from symgrad.frontends.warm import Nursery
 from symgrad.grading.assignment import Assignment
@@ -155,9 +156,8 @@ class Worker:
         complete = bool(documents) and documents[-1].get("complete", False)
         if not complete:
             why = why or ("it needs too much memory or time" if status < 0 else f"its grader ended with {status}")
-            # A run of its code may be under way, which only the old sandbox knows.
-            self.nursery.close()
-            self.nursery = Nursery()
+            # A run of its code may be under way, which only the sandbox's nursery knows.
+            self.nursery.renew()
         for document in documents:
             document.pop("complete", None)
         return documents, "" if complete else why
@@ -166,6 +166,7 @@ class Worker:
         """The grader's own process. It ends here."""
         status = 70
         try:
+            children.borrow()
             _limit(self.assignment.budget)
             tempfile.tempdir = folder
             assert self.truth is not None

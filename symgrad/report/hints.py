@@ -13,10 +13,11 @@ import math
 from rich.console import Console
 
 from symgrad.errors import SymgradError, did_you_mean, frame
-from symgrad.report.diagnostics import print_finding, source_of
+from symgrad.report.diagnostics import print_finding
 from symgrad.report.marks import Rubric, marked_steps
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import joined
+from symgrad.report.sources import source_of
 
 LEVELS = ("none", "line", "factor", "fix")
 
@@ -67,7 +68,7 @@ def _said(report: Report, f: Finding, hint: str) -> str:
         return stream.getvalue().rstrip()
     if f.span is None:
         return f"there is a mistake in {f.step or 'a gradient'}"
-    source = source_of(report, f)
+    source = source_of(report, f.span)
     if hint == "line":
         text = (source.split("\n")[f.span.line - 1 :] or [""])[0]
         clean = "".join(c if c.isprintable() else " " for c in text).strip()

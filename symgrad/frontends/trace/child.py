@@ -186,24 +186,26 @@ def answer(out: int, document: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def main() -> None:
-    request = json.load(sys.stdin)
+def nurse() -> None:
+    """A process that makes children: all that they need is imported once."""
+    from symgrad.frontends.trace.nursery import serve
+
     load()
     warm()
-    locked(request)
+    serve(main)
 
 
-def locked(request: dict[str, Any]) -> None:
-    """Lock this process in, run the script of one request, answer on standard output, and end.
-
-    Everything that is needed must have been imported: see :func:`load` and :func:`warm`.
-    """
+def main() -> None:
+    with open(0, "rb", closefd=False) as given:
+        request = json.loads(given.read())
     # The answer goes out by a descriptor that print does not know.
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
     os.close(nothing)
+    load()
+    warm()
     from symgrad.frontends.siblings import Siblings
     from symgrad.frontends.trace.data import Trace, TraceError
     from symgrad.graph import Graph
