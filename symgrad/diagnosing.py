@@ -277,17 +277,17 @@ def check_work(
     return replace(report, original=work.original)
 
 
-def _diagnosed(work: Work, trace: Trace) -> tuple[Subject, Diagnosis]:
+def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subject, Diagnosis]:
     """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
     the other results: a Jacobian has several, and a second derivative is the first one's."""
     try:
-        subject = work.choose(trace)
+        subject = replace(work.choose(trace), stopped=trace.error is not None)
     except SymgradError:
         if trace.error is not None:
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = diagnose(subject)
+    found = diagnose(subject, brief=brief)
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}
@@ -363,7 +363,7 @@ def _script_fixed(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
             return set()
         if len(before.bindings) > MANY and is_settled(work.choose(trace)):
             return {n for n, b in enumerate(blames) if b.edits}
-        _, again = _diagnosed(work, trace)
+        _, again = _diagnosed(work, trace, brief=True)
     except SymgradError:
         return set()
     still = {b.span.line for b in again.blames}

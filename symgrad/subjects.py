@@ -273,8 +273,18 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
-        frozen=_still(trace, graph, point, units),
+        frozen=_still(trace, graph, point, units), bound=_bound(bindings),
     )  # fmt: skip
+
+
+def _bound(bindings: Sequence[Binding]) -> tuple[tuple[str, int, int], ...]:
+    """What each name is, and after which step it is."""
+    out: list[tuple[str, int, int]] = []
+    time = -1
+    for b in bindings:
+        time = max(time, b.step)
+        out.append((b.name, b.step, time))
+    return tuple(out)
 
 
 def read_as(graph: Graph, forward: Sequence[bool], names: Mapping[int, str]) -> dict[int, str]:

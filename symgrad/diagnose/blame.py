@@ -114,6 +114,8 @@ class Walk:
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
         self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
+        #: Changes that are known already: for each assignment that one is a part of, the change and its line.
+        self.given: Mapping[int, tuple[Repair, int]] = {}
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int, str], int] = {}
@@ -410,7 +412,19 @@ class Walk:
         span = self.graph.steps[holder].span
         return span.line if span is not None and not self.graph.steps[holder].is_leaf else unit.span.line
 
+    def _give(self, unit: Unit, target: Quantity) -> None:
+        """A root whose repair is known."""
+        repair, line = self.given[unit.step]
+        if all(r.repairs != (repair,) for r in self.out.roots):
+            self._seen[_key(unit)] = len(self.out.roots)
+            found = self.corrected(unit.step)
+            self.out.roots.append(Root(unit, target, found, (repair,), frozenset((line,)), repair.cost))
+        self._put_right(unit, target)
+
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
+        if targets and unit.step in self.given:
+            self._give(unit, targets[0])
+            return
         line = self.line(unit)
         limited = self._limited(line)
         if limited is not None:

@@ -43,7 +43,7 @@ TIE = 0.1
 #: What a change of sign or scale costs at least.
 SCALES = 0.9
 #: The name of an entry of a list.
-_SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
+SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
 
 #: (step, operand); -1 for the step's own value.
 Site = tuple[int, int]
@@ -59,11 +59,13 @@ class Offer:
         quantity: what it is, in the first round.
         value: step -> its value in the round of that step.
         series: (stem, offset) of an entry of a series, such as ``hs[t - 1]``.
+        text: how it is written, where that is known.
     """
 
     quantity: Quantity
     value: Callable[[int], Vec]
     series: tuple[str, int] | None = None
+    text: str = ""
 
 
 class Region:
@@ -195,6 +197,18 @@ class Region:
         step = self.graph.steps[j]
         return step.is_const and not step.shape and step.value == 0
 
+    def takes(self, sites: Sequence[Site]) -> tuple[bool, bool]:  # noqa: ARG002
+        """Whether a factor, and whether a term, may be missing at some sites."""
+        return (len(self.steps) <= LONG,) * 2
+
+    def wraps(self, sites: Sequence[Site], slip: Slip) -> bool:  # noqa: ARG002
+        """Something may have been left out around what stands at some sites."""
+        return True
+
+    def fits(self, offer: Offer, have: Vec) -> bool:
+        """Something may stand in the place of a value."""
+        return offer.quantity.vec.shape == have.shape
+
     def round_of(self, i: int) -> int:
         """In which round of the loop a step was made."""
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
@@ -217,7 +231,7 @@ def changes(
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
     places = list(region.groups())
     for depth, sites in enumerate(places):
-        tried += [(r.cost, depth, sites, make, r) for make, r in _ways(region, sites, offers) if r.cost < bound]
+        tried += [(r.cost, depth, sites, make, r) for make, r in ways(region, sites, offers) if r.cost < bound]
     tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
     for cost, _, sites, make, repair in tried:
@@ -241,7 +255,12 @@ def _is_slim(vec: Vec) -> bool:
 
 def _slim(vec: Vec) -> Vec:
     """One random point of several."""
-    return Shaped(lifted(vec).arrays[1:2])
+    return vec if _is_slim(vec) else Shaped(lifted(vec).arrays[1:2])
+
+
+def slimmed(vec: Vec, like: Vec) -> Vec:
+    """At as many points as another value: at one, or at all."""
+    return _slim(vec) if _is_slim(like) else vec
 
 
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
@@ -251,7 +270,7 @@ def _repair(mistake: str, words: str, cost: float, **more: object) -> Repair:
     return Repair(_NOWHERE, mistake, words, cost, **more)  # type: ignore[arg-type]
 
 
-def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
     """Everything that is tried at one place."""
     i, slot = sites[0]
     step = region.graph.steps[i]
@@ -261,6 +280,8 @@ def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> I
     yield from _as_known(region, have, node)
     if slot < 0:
         yield from _other_op(region, i)
+        if is_place(step.op) and len({region.graph.steps[k].params for k, _ in sites}) == 1:
+            yield from _other_place(region, i)
         yield from _fewer(region, i)
         yield from _added(region, i)
     elif region.graph.steps[node].is_const:
@@ -268,12 +289,15 @@ def _ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> I
         return
     else:
         yield from _other_variable(region, node, have, offers)
+        yield from _powers()
     for slip in around(have.shape):
-        yield _around(slip)
+        if region.wraps(sites, slip):
+            yield _around(slip)
     if is_root and have.shape != region.goal.shape and have.alike(region.goal):
         yield _reshaped(region.goal)
-    if len(region.steps) <= LONG:
-        yield from _combined(have, offers, is_variable=slot >= 0)
+    factors, terms = region.takes(sites)
+    if factors or terms:
+        yield from _combined(have, offers, is_variable=slot >= 0, factors=factors, terms=terms)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -375,8 +399,6 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 _on_inputs(lambda args: apply(step.op, args[::-1])),
                 _repair("wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op),
             )
-    if is_place(step.op):
-        yield from _other_place(region, i)
 
 
 def _other_place(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
@@ -405,11 +427,13 @@ def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     """A factor, a term, a sign or a function that should not be there."""
     step = region.graph.steps[i]
     op = OPS[step.op]
-    if op.infix is None and not (isinstance(op, TensorOp) and len(step.inputs) == 1):
+    if op.infix is None and len(step.inputs) != 1:
         return
     for slot, _ in enumerate(step.inputs):
         make = _on_inputs(itemgetter(slot))
-        if op.infix is None:
+        if op.infix is None and region.value(i).alike(region.value(step.inputs[slot])):
+            yield make, _repair("wrong-shape", "has the right entries in another shape", 0.7, keep=slot)
+        elif op.infix is None:
             yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 1.2, keep=slot)
         elif op.infix.prefix:
             if op.infix.symbol:
@@ -431,28 +455,31 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     if len(step.inputs) != 2:
         return
     value = region.graph.steps[step.inputs[1]]
-    if value.is_leaf or not value.inputs:
-        return
     reading = written(step.op)
     if reading and value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs):
+        for sign in (1, -1):
 
-        def keep(_k: int, _old: Vec, args: Sequence[Vec]) -> Vec:
-            held = apply(reading, args[:1], step.params)
-            return apply(step.op, [args[0], held + args[1]], step.params)
+            def keep(k: int, _old: Vec, args: Sequence[Vec], sign: int = sign) -> Vec:
+                place = region.graph.steps[k].params
+                held = apply(reading, args[:1], place)
+                return apply(step.op, [args[0], held + args[1] if sign > 0 else held - args[1]], place)
 
-        yield keep, _repair(
-            "lost-accumulation", "throws away what was there before", 0.4, regain=region.context.variable(i) or "it"
-        )
+            yield keep, _repair(
+                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.5,
+                regain=region.context.variable(i) or "it", combine="+" if sign > 0 else "-",
+            )  # fmt: skip
+    if value.is_leaf or not value.inputs:
+        return
     for slot, j in enumerate(value.inputs):
         read = region.graph.steps[j]
         if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
             continue
         name = accumulated(step.op, value.op, read.op)
         if name:
-            other = value.inputs[1 - slot]
 
-            def make(_k: int, old: Vec, args: Sequence[Vec], other: int = other, name: str = name) -> Vec:
-                added = region.value(other)
+            def make(k: int, old: Vec, args: Sequence[Vec], slot: int = slot, name: str = name) -> Vec:
+                graph = region.graph
+                added = region.value(graph.steps[graph.steps[k].inputs[1]].inputs[1 - slot])
                 slim = _is_slim(old)
                 return apply(name, [args[0], _slim(added) if slim else added], step.params)
 
@@ -476,6 +503,10 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2]
         tried += [Fraction(n) for n in _lengths(region)]
+        parts = have.limit_denominator(1000)
+        if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:
+            tried += [Fraction(1, n) for n in (parts.denominator + k for k in (-1, 1, -2, 2)) if n > 1]
+            tried += [Fraction(1, n) for n in _lengths(region)]
     for number in dict.fromkeys(tried):
         if number != have:
             mistake = "sign" if isinstance(have, Fraction) and number == -have else "scale"
@@ -496,22 +527,24 @@ def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer
     is_value = context.known.truth.values[origin] is not None
     for offer in offers:
         q = offer.quantity
-        if q.vec.shape != have.shape or q.vec.same(have):
+        if not region.fits(offer, have) or q.vec.same(have):
             continue
         if q.kind == "forward":
             cost = 1.0 + (0.0 if is_value else 0.6)
             mistake, words = swapped(context.known, origin, q, context.variable)
-            yield _given(offer), _repair(mistake, words, cost, quantity=q, series=offer.series)
+            yield _given(offer), _repair(mistake, words, cost, quantity=q, series=offer.series, spelling=offer.text)
         elif q.kind != "local":
             cost = 1.25 if is_value else 1.05
             words = "is another derivative than belongs here"
-            yield _given(offer), _repair("wrong-variable", words, cost, quantity=q, series=offer.series)
+            yield (
+                _given(offer),
+                _repair("wrong-variable", words, cost, quantity=q, series=offer.series, spelling=offer.text),
+            )
 
 
 def _given(offer: Offer) -> Make:
     def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        found = offer.value(i)
-        return _slim(found) if _is_slim(value) else found
+        return slimmed(offer.value(i), value)
 
     return make
 
@@ -541,7 +574,17 @@ def _scaled(
         yield make, _repair("scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
 
 
-def _combined(have: Vec, offers: Sequence[Offer], *, is_variable: bool) -> Iterator[tuple[Make, Repair]]:
+def _powers() -> Iterator[tuple[Make, Repair]]:
+    """x where x**2 belongs."""
+    yield (
+        lambda i, v, args: v * v,
+        _repair("missing-factor", "is of a lower power than belongs here", 1.15, number=2, combine="**"),
+    )
+
+
+def _combined(
+    have: Vec, offers: Sequence[Offer], *, is_variable: bool, factors: bool = True, terms: bool = True
+) -> Iterator[tuple[Make, Repair]]:
     """A factor or a term that is missing, or one too many that is not written as an operand of its own."""
     extra = 0.15 if is_variable else 0.0
     for offer in offers:
@@ -550,29 +593,17 @@ def _combined(have: Vec, offers: Sequence[Offer], *, is_variable: bool) -> Itera
         if whole is None or whole not in (have.shape, q.vec.shape):
             continue
         given = _given(offer)
-        if q.kind != "sum":
+        more = {"quantity": q, "series": offer.series, "spelling": offer.text}
+        if q.kind != "sum" and factors:
             cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra
-            yield (
-                _joined(mul, given),
-                _repair("missing-factor", "leaves out a factor", cost, quantity=q, combine="*", series=offer.series),
-            )
-            yield (
-                _joined(truediv, given),
-                _repair("extra-factor", "has a factor too many", 1.9, quantity=q, combine="/", series=offer.series),
-            )
-        if q.kind == "local" or whole != have.shape or q.vec.same(have):
+            yield _joined(mul, given), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
+            yield _joined(truediv, given), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
+        if q.kind == "local" or whole != have.shape or q.vec.same(have) or not terms:
             continue
         far = 0.5 if q.kind == "forward" else 0.0
-        yield (
-            _joined(add, given),
-            _repair(
-                "missing-term", "leaves out a term", 1.5 + far + extra, quantity=q, combine="+", series=offer.series
-            ),
-        )
-        yield (
-            _joined(sub, given),
-            _repair("extra-term", "has a term too many", 1.9 + extra, quantity=q, combine="-", series=offer.series),
-        )
+        cost = 1.5 + far + extra
+        yield _joined(add, given), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
+        yield _joined(sub, given), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
 
 
 def _offers(region: Region) -> list[Offer]:
@@ -591,10 +622,10 @@ def _offers(region: Region) -> list[Offer]:
             out.append(Offer(q, value or (lambda i, vec=q.vec: vec), series))  # type: ignore[misc]
 
     names = dict(truth.subject.names)
-    stems = Counter(m.group(1) for name in names.values() if (m := _SERIES.match(name)))
+    stems = Counter(m.group(1) for name in names.values() if (m := SERIES.match(name)))
     for i, name in sorted(names.items(), key=lambda item: abs(item[0] - context.goal.bottom)):
         vec = truth.values[i]
-        match = _SERIES.match(name)
+        match = SERIES.match(name)
         if vec is not None and not (loops and match and stems[match.group(1)] > 1):
             offer(Quantity("forward", -1, i, vec))
     if loops:
@@ -623,13 +654,13 @@ def _series(region: Region) -> Iterator[tuple[Quantity, Callable[[int], Vec], tu
     truth = context.known.truth
     entries: dict[str, dict[int, int]] = {}
     for i, name in truth.subject.names.items():
-        match = _SERIES.match(name)
+        match = SERIES.match(name)
         if match and truth.values[i] is not None:
             entries.setdefault(match.group(1), {})[int(match.group(2))] = i
     about: list[Counter[int]] = [Counter() for _ in region.ends]
     for i in region.steps:
         for j in region.graph.steps[i].inputs:
-            match = _SERIES.match(context.variable(j))
+            match = SERIES.match(context.variable(j))
             if match:
                 about[region.round_of(i)][int(match.group(2))] += 1
     rounds = [c.most_common(1)[0][0] if c else None for c in about]

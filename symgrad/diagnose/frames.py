@@ -130,7 +130,7 @@ def _one(
         held = source.target(span.line) or repair.regain
         value = source.assigned(span.line)
         span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
-        expected = f"{held} + {text}"
+        expected = f"{held} {repair.combine or '+'} {text}"
     elif repair.keep >= 0:
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
@@ -140,7 +140,8 @@ def _one(
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
         assert q is not None  # one variable in place of another
         spans = [source.operand(subject.graph.steps[i].span, slot) for i, slot in repair.everywhere]
-        span, expected = source.respelled(spans, wording.quantity(q, root.unit.step), root.unit.span)
+        piece = repair.spelling or wording.quantity(q, root.unit.step)
+        span, expected = source.respelled(spans, piece, root.unit.span)
         text = source.text(span)
     elif q is not None:
         piece = (
@@ -148,7 +149,9 @@ def _one(
             if place.parent < 0 and q.kind != "forward"
             else wording.quantity(q, root.unit.step)
         )
-        if repair.combine:
+        if repair.spelling:
+            piece = repair.spelling
+        elif repair.combine:
             piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:
@@ -190,6 +193,8 @@ def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
 def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
     """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
     place = repair.place
+    if repair.span is not None:
+        return repair.span
     if place.parent < 0:
         return _value_span(unit, source, subject.graph.steps[unit.step])
     parent = subject.graph.steps[place.parent].span
@@ -283,7 +288,7 @@ def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: 
     for pattern, replacement in repair.respell:
         if re.search(pattern, text):
             return re.sub(pattern, replacement, text, count=1)
-    if repair.template.startswith("{0}"):
+    if "{0}" in repair.template:
         return repair.template.format(text if source.is_atom(text) else f"({text})")
     return source.added_at(span, repair.template) if repair.template else ""
 

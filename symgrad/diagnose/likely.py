@@ -28,7 +28,7 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
             continue
         free = [i for i in leaves if i not in taken]
-        found = _abbreviated(unit.name, leaves, subject.names)
+        found = abbreviated(unit.name, leaves, subject.names)
         if found < 0:
             found = _by_shape(unit, free, layout)
         if found >= 0:
@@ -45,7 +45,7 @@ def _taken(layout: Layout, known: Known) -> set[int]:
     return out
 
 
-def _abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:
+def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:
     """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none."""
     for claim in claims(name):
         base, bracket, index = claim.bottom.partition("[")

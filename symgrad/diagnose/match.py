@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Generic, TypeVar
 
 from symgrad.diagnose.truth import Quantity, Truth, WrongFactor, wrong_factors
@@ -139,9 +139,13 @@ class Known:
         """The true quantities that have this value."""
         return self._right.find(vec)
 
-    def floats(self, point: int) -> list[float]:
-        """The values at one point of everything that a derivative may be."""
-        return [v.floats[point] for v, held in self._right.entries() if any(q.kind != "forward" for q in held)]
+    def floats(self, point: int, kinds: Collection[str] = ()) -> list[float]:
+        """The values at one point of everything that a derivative may be, or of what is of some kinds."""
+        return [
+            v.floats[point]
+            for v, held in self._right.entries()
+            if any(q.kind in kinds if kinds else q.kind != "forward" for q in held)
+        ]
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""

@@ -39,7 +39,7 @@ BARE = frozenset(
     {"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"}
 )
 
-_GRAD_BOX = re.compile(r"^(?:self\.)?(?:d|g|grads?|gradients?|derivs?|deltas?|nablas?)\[\"?(.+?)\"?\]$")
+_GRAD_BOX = re.compile(r"^(?:self\.)?(?:[dDgG]|grads?|gradients?|derivs?|deltas?|nablas?)\[\"?(.+?)\"?\]$")
 _INDEXED = re.compile(r"^(.*?)((?:\[[^\]]*\])+)$")
 _PREFIXES = (
     "grad_",

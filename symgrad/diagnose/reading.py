@@ -163,6 +163,11 @@ class Reading:
         """The name stands for one derivative, spelled as the forward pass spells it."""
         return len(self.pairs(name)) == 1 and name not in self._loose
 
+    def is_loose(self, name: str) -> bool:
+        """The name is near to one of the forward pass, and not the same: dhnext, where there is a list hs."""
+        self.pairs(name)
+        return name in self._loose
+
     def says(self, q: Quantity, name: str) -> bool:
         """The quantity is what the name claims."""
         self.pairs(name)

@@ -65,6 +65,7 @@ class Repair:
         respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
+        spelling: how ``quantity`` is written, where that is known.
         text: what belongs at ``span``, where the change was found in the text itself.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
@@ -86,6 +87,7 @@ class Repair:
     everywhere: tuple[tuple[int, int], ...] = ()
     text: str = ""
     span: Span | None = None
+    spelling: str = ""
 
 
 class Line:

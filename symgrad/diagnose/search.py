@@ -81,6 +81,8 @@ class Search:
 
     def run(self) -> Walk:
         """The walk whose verdicts are to be reported."""
+        if self.layout.subject.is_shaped and (walk := self._on_the_whole()) is not None:
+            return walk
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         explain = None
         if wrong and not self.layout.subject.is_shaped:
@@ -120,6 +122,33 @@ class Search:
                     best = min((best, *map(self._answer, begun)), key=_rank)
                 best = min((best, *self._pairs(singles, lines)), key=_rank)
         return best.walk
+
+    def glance(self) -> Walk:
+        """One walk that looks for no repairs."""
+        walk = Walk(self.layout, self.known, self.reading, moves=self.moves, brief=True)
+        walk.run()
+        return walk
+
+    def _on_the_whole(self) -> Walk | None:
+        """Of arrays: the walk in which the changes are made that make all results right, if there are any."""
+        from symgrad.diagnose.whole import Whole
+
+        if self.layout.subject.stopped:
+            return None  # what is added up need not be done
+        found = Whole(self.layout, self.known, self.reading, self.results).find()
+        if found is None:
+            return None
+        hints = {}
+        for unit in found.given:
+            vec = found.values[unit.step]
+            held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
+            says = [q for q in held if self.reading.says(q, unit.name)]
+            hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
+        lines = {n for _, n in found.given.values()} | {u.line for u in found.given}
+        walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
+        walk.given = {u.step: told for u, told in found.given.items()}
+        walk.run()
+        return walk if walk.out.roots else None
 
     def _pairs(self, singles: Sequence[tuple[int, Answer]], lines: set[int]) -> list[Answer]:
         """Answers for two lines under suspicion together, of the likeliest."""

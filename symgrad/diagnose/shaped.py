@@ -48,7 +48,7 @@ class Shaped(Vec):
         The weights know nothing of the shape: (n,) and (n, 1) give the same.
         """
         if self._floats is None:
-            self._floats = tuple(_signature(a) for a in self.arrays)
+            self._floats = tuple(signature(a) for a in self.arrays)
         return self._floats
 
     @property
@@ -252,7 +252,8 @@ def _weights(size: int) -> Any:
     return np.random.default_rng(size).uniform(0.5, 1.5, size) * np.random.default_rng(size + 1).choice((-1, 1), size)
 
 
-def _signature(a: Any) -> float:
+def signature(a: Any) -> float:
+    """A number that any two arrays of one size differ in: the entries, weighted at random. It is linear."""
     if a.ndim == 0:
         return float(a)
     if not a.size:

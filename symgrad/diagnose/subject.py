@@ -85,6 +85,8 @@ class Subject:
         moves: how the parameters are moved once their gradients are there.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
+        bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
+        stopped: the run raised: what was under way then was never finished.
     """
 
     graph: Graph
@@ -103,6 +105,8 @@ class Subject:
     called: Mapping[str, str] = field(default_factory=dict)
     sure: bool = False
     frozen: frozenset[int] = frozenset()
+    stopped: bool = False
+    bound: tuple[tuple[str, int, int], ...] = ()
 
     @cached_property
     def is_shaped(self) -> bool:

@@ -126,14 +126,15 @@ def around(shape: Shape) -> Iterator[Slip]:
     """What may have been left out around a value of this shape: a transpose, a sum."""
     rank = len(shape)
     for axes in permutations(range(rank)) if 2 <= rank <= MOST_AXES else ():
-        if axes == tuple(range(rank)):
-            continue
+        moved = sum(a != n for n, a in enumerate(axes))
         turned = axes == tuple(reversed(range(rank)))
+        if not moved or (moved > 2 and not turned):
+            continue
         template = "{0}.T" if turned else "{0}.transpose(" + ", ".join(map(str, axes)) + ")"
         yield Slip(
             "transpose", (0,), "transpose", "is not transposed", 0.7 if turned else 0.9, {"axes": axes}, (), template
         )
-    for count in range(1, rank + 1):
+    for count in sorted({1, rank - 1, rank} - {0}) if rank else ():
         for axes in combinations(range(rank), count):
             said = f"axis={axes[0]}" if count == 1 else "" if count == rank else f"axis={axes}"
             for keep in (False, True):
@@ -152,6 +153,18 @@ def around(shape: Shape) -> Iterator[Slip]:
                         "mean", (0,), "missing-reduction", "is not averaged over the axes that the mean was taken over",
                         1.0, params, (), f"{{0}}.mean({more})",
                     )  # fmt: skip
+
+
+def products(other: Shape, value: Shape) -> Iterator[tuple[str, bool, bool, str]]:
+    """Products with another array that may have been left out: op, whether that array comes first, whether it is
+    transposed, and the text with ``{0}`` for what is written and ``{1}`` for the array."""
+    turns = (True, False) if len(other) == 2 else (False,)
+    for turn in turns:
+        yield "matmul", True, turn, "{1} @ {0}"
+        yield "matmul", False, turn, "{0} @ {1}"
+    if len(other) == len(value) == 1:
+        yield "outer", True, False, "np.outer({1}, {0})"
+        yield "outer", False, False, "np.outer({0}, {1})"
 
 
 def accumulated(name: str, value: str, read: str) -> str:

@@ -293,8 +293,10 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point."""
-        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
+        """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point, or the
+        program stopped before its end and what ran before is right."""
+        stopped = any(f.code == "stopped" for f in self.findings)
+        return {"disagree": 1, "undefined": 2}.get(self.verdict, 2 if stopped else 0)
 
     def __getitem__(self, wrt: str) -> GradientReport:
         """The derivative with respect to ``wrt``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,7 @@ from rich.text import Text
 from symgrad.report.document import number
 from symgrad.report.sources import MARK
 from symgrad.report.text import STYLE, WITNESS, finished
+from symgrad.report.unicode import pretty
 
 SCHEMA = "symgrad-sweep/1"
 
@@ -133,14 +134,18 @@ class SweepReport:
             "gradients": [_gradient(g) for g in self.gradients],
         }  # fmt: skip
 
-    def explain(self, *, width: int = 100, color: bool = False) -> str:
-        """The report as text, as the command line prints it."""
+    def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
+        """The report as text, as the command line prints it; ``unicode``: formulas with the signs of mathematics."""
         buffer = io.StringIO()
         console = Console(
             file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
             highlight=False, emoji=False, legacy_windows=False, _environ={},
         )  # fmt: skip
-        _render(console, self)
+        shown = self
+        if unicode:
+            gradients = tuple(replace(g, derivative=pretty(g.derivative)) for g in self.gradients)
+            shown = replace(self, gradients=gradients, target=pretty(self.target))
+        _render(console, shown)
         return finished(buffer)
 
 

@@ -377,6 +377,21 @@ def _shape(tr: Tracer, x: Any) -> Any:
     return np.shape(raw(as_array(tr, x)))
 
 
+@traced("numpy.size")
+def _size(tr: Tracer, a: Any, axis: int | None = None) -> int:
+    return int(np.size(raw(as_array(tr, a)), axis))
+
+
+@traced("numpy.ndim")
+def _ndim(tr: Tracer, a: Any) -> int:
+    return int(np.ndim(raw(as_array(tr, a))))
+
+
+@traced("numpy.ndindex")
+def _ndindex(tr: Tracer, *shape: Any) -> Any:
+    return iter(list(np.ndindex(*(raw(n) for n in shape))))
+
+
 @traced("numpy.isscalar")
 def _isscalar(tr: Tracer, x: Any) -> bool:
     return isinstance(x, int | float)

@@ -305,12 +305,17 @@ class Run:
             return self.leaf(site, name, value, scope)
         if site.fresh:
             return self.elements(site, name, value, scope)
+        if type(value) is dict and not site.augmented:
+            # params = init(3, 4): zeros that a function made have no name yet.
+            for key, inner in value.items():
+                if isinstance(inner, Array) and inner.step is None and inner.data.dtype.kind == "f":
+                    value[key] = self.leaf(site, f"{name}[{key_text(key)}]", inner, scope)
         if type(value) in self.guard.classes and not site.augmented:
             self.named_parts(site, name, value, scope, 0)
         if site.each is not None and type(value) is list:
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
             for i, inner in enumerate(value):
-                if isinstance(inner, TracedFloat):
+                if isinstance(inner, TracedFloat | Array):
                     value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
         return value
 

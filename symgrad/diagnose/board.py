@@ -1,0 +1,147 @@
+"""The manual part, computed again with changes in it: at one random point and quickly, or at all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.shaped import MISFITS, Shaped, lifted
+from symgrad.diagnose.vectors import Vec, apply
+from symgrad.ops.values import function
+
+#: A step that is changed costs so many more.
+DEAR = 4
+#: Something else at some sites.
+Change = tuple[Sequence[Site], Make]
+
+
+class Board:
+    """What every manual step is, with some changes made.
+
+    Args:
+        steps: the steps that are computed again where something before them changes.
+
+    Attributes:
+        left: how many steps may still be computed.
+    """
+
+    def __init__(self, layout: Layout, steps: Sequence[int], left: int) -> None:
+        self.layout, self.graph, self.left = layout, layout.graph, left
+        inside = {i for i in steps if not self.graph.steps[i].is_leaf and i not in layout.subject.autograd}
+        self.steps = sorted(inside)
+        self._users: dict[int, list[int]] = {}
+        self._ops: dict[int, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {}
+        for i in self.steps:
+            step = self.graph.steps[i]
+            self._ops[i] = (function(step.op), step.inputs, dict(step.params))
+            for j in step.inputs:
+                self._users.setdefault(j, []).append(i)
+        self._base: dict[int, Any] = {}
+        self._settled: dict[int, list[tuple[int, Make]]] = {}
+        self._running: Mapping[int, Any] | None = None
+        self._full: Mapping[int, Vec] = {}
+        self._cones: dict[tuple[int, ...], list[int]] = {}
+
+    def array(self, i: int) -> Any:
+        """A step's value at the one point, with the changes that are settled."""
+        found = self._base.get(i)
+        if found is None:
+            found = self._base[i] = lifted(self.layout.actual(i)).arrays[1]
+        return found
+
+    def now(self, i: int) -> Vec:
+        """A step's value in the run that is going on, at the one point or at all; else what the user's code gives."""
+        if self._running is not None:
+            return Shaped([self._running[i] if i in self._running else self.array(i)])
+        return self._full.get(i) or self.layout.actual(i)
+
+    def cone(self, steps: Sequence[int]) -> list[int]:
+        """All that is computed from some steps, themselves included, in order."""
+        key = tuple(steps)
+        found = self._cones.get(key)
+        if found is None:
+            seen = {i for i in steps if i in self._ops}
+            stack = list(seen)
+            while stack:
+                for k in self._users.get(stack.pop(), ()):
+                    if k not in seen:
+                        seen.add(k)
+                        stack.append(k)
+            found = self._cones[key] = sorted(seen)
+        return found
+
+    def run(self, change: Change, stops: Callable[[int, Any], bool]) -> dict[int, Any] | None:
+        """The values that change at the one point; ``None`` where arrays do not fit, or a value stops the run."""
+        sites, make = change
+        at: dict[int, list[tuple[int, Make]]] = {i: list(v) for i, v in self._settled.items()} if self._settled else {}
+        for i, slot in sites:
+            at.setdefault(i, []).append((slot, make))
+        changed: dict[int, Any] = {}
+        self._running = changed
+        try:
+            with np.errstate(all="ignore"):
+                for i in self.cone([i for i, _ in sites]):
+                    self.left -= 1
+                    run, inputs, params = self._ops[i]
+                    args = [changed[j] if j in changed else self.array(j) for j in inputs]
+                    if i in at:
+                        self.left -= DEAR
+                        value = lifted(self._made(i, [Shaped([a]) for a in args], at[i])).arrays[0]
+                    else:
+                        value = np.asarray(run(*args, **params), dtype=np.float64)
+                    changed[i] = value
+                    if stops(i, value):
+                        return None
+        except MISFITS:
+            return None
+        finally:
+            self._running = None
+        return changed
+
+    def _made(self, i: int, args: list[Vec], at: Sequence[tuple[int, Make]]) -> Vec:
+        for slot, make in at:
+            if slot >= 0:
+                args[slot] = make(i, args[slot], args)
+        step = self.graph.steps[i]
+        value = apply(step.op, args, step.params)
+        for slot, make in at:
+            if slot < 0:
+                value = make(i, value, args)
+        return value
+
+    def settle(self, change: Change, values: Mapping[int, Any]) -> None:
+        """From here on a change is made in every run; ``values``: what it changes."""
+        sites, make = change
+        for i, slot in sites:
+            self._settled.setdefault(i, []).append((slot, make))
+        for i in self._ops:
+            self.array(i)
+        self._base.update(values)
+
+    def state(self) -> tuple[dict[int, Any], dict[int, list[tuple[int, Make]]]]:
+        """What :meth:`restore` takes back."""
+        return dict(self._base), {i: list(v) for i, v in self._settled.items()}
+
+    def restore(self, state: tuple[dict[int, Any], dict[int, list[tuple[int, Make]]]]) -> None:
+        self._base, self._settled = state
+
+    def full(self, changes: Sequence[Change]) -> dict[int, Vec]:
+        """The values that change at every point, with several changes made."""
+        at: dict[int, list[tuple[int, Make]]] = {}
+        for sites, make in changes:
+            for i, slot in sites:
+                at.setdefault(i, []).append((slot, make))
+        values: dict[int, Vec] = {}
+        self._full = values
+        try:
+            for i in self.cone(sorted(at)):
+                step = self.graph.steps[i]
+                args = [values.get(j) or self.layout.actual(j) for j in step.inputs]
+                values[i] = self._made(i, args, at.get(i, ()))
+        finally:
+            self._full = {}
+        return values

@@ -1,0 +1,395 @@
+"""Mistakes in arrays by their effect on the whole pass: a change to the text of one line is tried in all its rounds.
+
+It counts if it makes results right and none wrong. What is right by then is settled, and what is left is looked for
+anew.
+
+So two mistakes, and mistakes in loops, are found without knowing what each value in between is. What values in between
+are known to be by their names (``dz``) decides between changes that do the same for the results.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.board import Board, Change
+from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.evidence import is_strong
+from symgrad.diagnose.likely import abbreviated
+from symgrad.diagnose.lines import Text, listed
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.shaped import Shaped, lifted, signature
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.typed import is_in
+from symgrad.diagnose.vectors import TOLERANCE, Vec
+from symgrad.errors import Span
+
+#: Steps that are computed again, at most: for one mistake, and for each further one.
+WORK = 250_000
+WORK_MORE = 90_000
+#: How many mistakes are looked for, and how many first ones are followed up.
+MOST = 3
+WIDTH = (5, 2)
+#: A change that leaves a value wrong that has a name must be cheaper by this much.
+PER_NAME = 0.6
+#: Changes that cost so much more than the cheapest are still compared with it.
+SLACK = 0.7
+#: ... and one that leaves an assignment without a meaning by this much; of so many at most.
+PER_UNTRUE = 0.3
+MOST_BETWEEN = 120
+#: Two changes that are only right together: none dearer than this, so many are weighed, and so many confirmed.
+DEAREST = 1.65
+MOST_PAIRS = 400
+MOST_CONFIRMED = 12
+#: What flows back.
+FLOWING = ("cotangent", "contribution", "sum")
+#: What is this small beside the rest of the pass is a rest of rounding.
+REST = 1e-11
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to the text of a line, in all its rounds."""
+
+    passage: Passage
+    sites: tuple[Site, ...]
+    make: Make
+    repair: Repair
+
+    @property
+    def change(self) -> Change:
+        return self.sites, self.make
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Changes that make the results right.
+
+    Attributes:
+        given: for each assignment that a change is a part of, the repair and its line.
+        values: what changes, at all points.
+    """
+
+    given: dict[Unit, tuple[Repair, int]]
+    values: dict[int, Vec]
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """A value that is known: a result, or one in between whose name says what it is."""
+
+    step: int
+    rights: tuple[Any, ...]
+    is_result: bool
+
+    def is_right(self, array: Any) -> bool:
+        """Of a value in between the shape is no matter of its own."""
+        return any(
+            _near(array, right)
+            or (not self.is_result and array.size == right.size and _near(array.ravel(), right.ravel()))
+            for right in self.rights
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    edit: Edit
+    values: dict[int, Any]
+    fixed: frozenset[int]
+    full: bool
+    cost: float
+    meant: int = -1
+
+
+class Whole:
+    """Looks for the changes that make all results right.
+
+    Args:
+        results: of the derivation.
+    """
+
+    def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
+        self.layout, self.known, self.reading = layout, known, reading
+        self.results = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
+        self.checks = self._checks()
+        feeding = layout.feeding(c.step for c in self.checks)
+        self.board = Board(layout, sorted(feeding), WORK)
+        self.passages = self._passages()
+        self._at = {c.step: n for n, c in enumerate(self.checks)}
+        self._unmeant: dict[int, bool] = {}
+        #: Changes that make nothing right alone, and how much they move the wrong results.
+        self._moved: list[tuple[Edit, dict[int, float]]] = []
+
+    def _is_firm(self, name: str) -> bool:
+        """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""
+        if not self.reading.is_loose(name):
+            return True
+        if name not in self.reading.guessed:
+            return False
+        names = self.layout.subject.names
+        leaves = [i for i in self.layout.truth.leaves if i in names]
+        plain = is_bare(name) or is_generic(name) or normal(name).startswith("grad")
+        return plain or abbreviated(name, leaves, names) >= 0 or is_strong(name, self.layout)
+
+    def _checks(self) -> list[_Check]:
+        out: dict[int, _Check] = {}
+        for r in self.results:
+            out[r.unit.step] = _Check(r.unit.step, tuple(lifted(v).arrays[1] for v in r.rights[:MANY]), True)
+        for name, unit in self.layout.last.items():
+            if unit.step not in out and self.reading.is_exact(name) and not self.layout.is_forward(unit.step):
+                vecs = self.reading.rights(name)
+                if all(v.usable and not v.is_zero for v in vecs):
+                    out[unit.step] = _Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
+        return [out[i] for i in sorted(out)]
+
+    def _passages(self) -> list[Passage]:
+        lines: dict[int, list[int]] = {}
+        for i in self.board.steps:
+            span = self.layout.graph.steps[i].span
+            units = self.layout.units_at.get(i, ())
+            line = span.line if span is not None else units[0].line if units else 0
+            if line:
+                lines.setdefault(line, []).append(i)
+        wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
+        out = []
+        text, kept = Text(self.layout), listed(self.layout)
+        for line, steps in lines.items():
+            goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
+            out.append(Passage(self.layout, self.known, self.board, line, steps, goal, text, kept))
+        return out
+
+    def find(self) -> Explained | None:
+        """The cheapest changes under which all results are right."""
+        if not self.passages:
+            return None
+        right = [c.is_right(self.board.array(c.step)) for c in self.checks]
+        if not any(c.is_result and not ok for c, ok in zip(self.checks, right, strict=True)):
+            return None
+        found = self._search(right, (), WORK)
+        return self._explained(found) if found else None
+
+    # --- looking ------------------------------------------------------------------------------------------------
+
+    def _search(self, right: Sequence[bool], before: tuple[Edit, ...], work: int) -> tuple[Edit, ...]:
+        """The changes that are needed, those made before included; empty where there are none."""
+        self.board.left = work
+        tried = self._level(right, before)
+        whole = [t for t in tried if t.full]
+        if whole:
+            return (*before, min(whole, key=lambda t: t.cost).edit)
+        if len(before) + 2 <= MOST and (two := self._together(right, before)):
+            return (*before, *two)
+        if len(before) + 1 >= MOST:
+            return ()
+        followed: list[_Tried] = []
+        partial = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
+        for t in partial:
+            if before and not t.fixed:
+                continue
+            place = (t.fixed, t.meant, t.edit.passage.number)
+            if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
+                followed.append(t)
+        for t in followed[: WIDTH[len(before)]]:
+            state = self.board.state()
+            self.board.settle(t.edit.change, t.values)
+            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            found = self._search(now, (*before, t.edit), WORK_MORE)
+            self.board.restore(state)
+            if found:
+                return found
+        return ()
+
+    def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
+        """All changes that make something right and nothing wrong, the cheapest first."""
+        taken = {e.passage.number for e in before}
+        options: list[tuple[float, int, Edit]] = []
+        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+        for passage in self.passages:
+            if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
+                continue
+            for sites, depth, make, repair in passage.tries():
+                options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
+        options.sort(key=lambda o: o[:2])
+        out: list[_Tried] = []
+        self._moved = []
+        least = float("inf")
+        for cost, _, edit in options:
+            if self.board.left <= 0 or cost > least:
+                break
+            t = self._try(edit, right)
+            if t is not None and t.full:
+                t = self._weighed(t, before)
+                least = min(least, cost + SLACK) if t is not None else least
+            if t is not None:
+                out.append(t)
+        return out
+
+    def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
+        """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
+        wrong = [n for n, ok in enumerate(right) if not ok and self.checks[n].is_result]
+        needed: dict[int, list[float]] = {}
+        for n in wrong:
+            have = self.board.array(self.checks[n].step)
+            rights = [r for r in self.checks[n].rights if r.shape == have.shape]
+            if not rights or len(rights) > MOST:
+                return ()
+            needed[n] = [signature(r) - signature(have) for r in rights]
+        pivot = wrong[0]
+        moving = sorted(((moved[pivot], k) for k, (_, moved) in enumerate(self._moved) if pivot in moved))
+        found: list[tuple[float, Edit, Edit]] = []
+        for (delta, k), goal in product(moving, needed[pivot]):
+            edit, moved = self._moved[k]
+            near = 1e-9 * (abs(goal) + abs(delta))
+            n = bisect_left(moving, (goal - delta - near, -1))
+            while n < len(moving) and moving[n][0] <= goal - delta + near and len(found) < MOST_PAIRS:
+                other, by = self._moved[moving[n][1]]
+                n += 1
+                fits = all(
+                    any(abs(moved.get(m, 0.0) + by.get(m, 0.0) - g) <= 1e-8 * abs(g) for g in needed[m]) for m in wrong
+                )
+                alike = edit.repair.number is not None and edit.repair.number == other.repair.number
+                # Two terms off by one factor: that is a factor of their sum.
+                if fits and not alike and edit.passage.number < other.passage.number:
+                    found.append((edit.repair.cost + other.repair.cost, edit, other))
+        for _, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
+            values = self.board.full([e.change for e in (*before, first, second)])
+            if all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+                return first, second
+        return ()
+
+    def _weight(self, tried: _Tried) -> int:
+        """How much speaks for a change that does not make everything right."""
+        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0)
+
+    def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
+        """The first assignment of the line if it now is something true, and was not; else -1."""
+        for unit in edit.passage.units[:2]:
+            i = unit.step
+            if i not in values or (unit.name, i) in self.layout.continued:
+                continue
+            if i not in self._unmeant:
+                vec = self.layout.actual(i)
+                self._unmeant[i] = not any(_is_meant(q) for q in self.known.right(vec))
+            x = lifted(Shaped([values[i]])).floats[0]
+            if self._unmeant[i] and values[i].size > 1 and is_in(x, self._true):
+                return i
+        return -1
+
+    @cached_property
+    def _true(self) -> list[float]:
+        """The signatures of everything that a gradient on the way may be, at the one point."""
+        return sorted(x for x in self.known.floats(1, FLOWING) if math.isfinite(x))
+
+    def _weighed(self, tried: _Tried, before: Sequence[Edit]) -> _Tried | None:
+        """All results are right at every point; what costs more is a change after which values in between are nothing
+        true."""
+        values = self.board.full([e.change for e in (*before, tried.edit)])
+        if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+            return None
+        untrue = 0
+        for i in self._between:
+            vec = values.get(i) or self.layout.actual(i)
+            untrue += not any(_is_meant(q) for q in self.known.right(vec))
+        return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
+
+    @cached_property
+    def _between(self) -> list[int]:
+        """The assignments on the way to the results."""
+        feeding = set(self.board.steps)
+        done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
+        found = sorted(done & feeding)
+        return found if len(found) <= MOST_BETWEEN else []
+
+    def _try(self, edit: Edit, right: Sequence[bool]) -> _Tried | None:
+        fixed: set[int] = set()
+
+        def stops(i: int, value: Any) -> bool:
+            n = self._at.get(i)
+            if n is None:
+                return False
+            ok = self.checks[n].is_right(value)
+            if ok and not right[n]:
+                fixed.add(n)
+            return right[n] and not ok
+
+        values = self.board.run(edit.change, stops)
+        if values is None:
+            return None
+        if not fixed:
+            moved = {
+                n: signature(values[c.step]) - signature(self.board.array(c.step))
+                for n, c in enumerate(self.checks)
+                if not right[n] and c.is_result and c.step in values
+                and values[c.step].shape == self.board.array(c.step).shape
+            }  # fmt: skip
+            if moved and edit.repair.cost <= DEAREST:
+                self._moved.append((edit, moved))
+            meant = self._meant(edit, values)
+            return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant) if meant >= 0 else None
+        left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
+        full = not any(c.is_result for c in left)
+        return _Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
+
+    # --- telling ------------------------------------------------------------------------------------------------
+
+    def _explained(self, edits: Sequence[Edit]) -> Explained | None:
+        values = self.board.full([e.change for e in edits])
+        given: dict[Unit, tuple[Repair, int]] = {}
+        for e in edits:
+            first = e.passage.round_of(e.sites[0][0])
+            sites = tuple(s for s in e.sites if e.passage.round_of(s[0]) == first)
+            unit = e.passage.unit_of(sites)
+            if unit is None:
+                return None
+            place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
+            repair = replace(e.repair, place=place, span=self._span(e, sites[0], unit))
+            for site in e.sites:
+                made = e.passage.unit_of((site,))
+                if made is not None and made.step in values:
+                    given.setdefault(made, (repair, e.passage.number))
+        return Explained(given, values) if given else None
+
+    def _span(self, edit: Edit, site: Site, unit: Unit) -> Span | None:
+        """Where a change is written, where that is not where its step is."""
+        i, slot = site
+        step = self.layout.graph.steps[i]
+        if slot < 0:
+            return step.span if not unit.augmented else None
+        # np.outer(a, b) makes both of them flat first: a step each, with the characters of the call.
+        around = [s for k, s in edit.passage.users.get(i, ()) if self.layout.graph.steps[k].span == step.span]
+        return self._source.operand(step.span, around[0]) if around and len(step.inputs) == 1 else None
+
+    @cached_property
+    def _source(self) -> SourceMap:
+        return SourceMap(self.layout.subject.source)
+
+
+def _is_meant(q: Quantity) -> bool:
+    """What an assignment on the way to a gradient may hold."""
+    return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
+
+
+def _near(a: Any, b: Any) -> bool:
+    if a.shape != b.shape:
+        return False
+    if not a.size:
+        return True
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y)
+    scale = float(larger.max())
+    return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
