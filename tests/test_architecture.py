@@ -83,7 +83,7 @@ def test_op_names_are_tested_in_ops_only(path: Path) -> None:
     """No comparison with an op's name, and no table keyed by op names, outside ops/."""
     if "ops" in path.relative_to(ROOT).parts:
         return
-    # methods of a tensor, words, and kinds of mistakes
+    # Methods of a tensor, kinds of mistakes, and words.
     own_words = {"max", "min", "sum", "mean", "prod", "sign", "transpose"}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Dict):
