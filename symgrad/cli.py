@@ -6,6 +6,7 @@ import gc
 import io
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -25,6 +26,7 @@ Examples:
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
   symgrad check homework.ipynb
+  symgrad grade submissions/ --assignment hw.toml --out results/     (symgrad grade --help)
   symgrad layers.py --forward affine_forward --backward affine_backward --shape x=4x3 --shape w=3x5 --shape b=5
   echo "x*y" | symgrad - --at x=4,y=-3
 
@@ -37,8 +39,25 @@ Exit codes:
 """
 
 
+#: Commands with a word of their own, and their modules: ``symgrad grade FOLDER ...``.
+_OTHERS = {"grade": "symgrad.grading.command", "gradescope": "symgrad.grading.gradescope"}
+#: Options that come first after such a word; after any other it is an expression: ``symgrad grade --at grade=2``.
+_FIRST = ("-h", "--help", "--version", "--assignment", "--out", "--jobs", "--scheduler", "--results", "--folder",
+          "--visibility")  # fmt: skip
+
+
 class _Command(click.Command):
     """A command whose argument may begin with a minus sign: ``symgrad "-x^2"`` is an expression, ``--foo`` a typo."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
+        """The command, or one of those in a module of their own."""
+        given = list(sys.argv[1:] if args is None else args)
+        if len(given) > 1 and given[0] in _OTHERS and (given[1] in _FIRST or not given[1].startswith("-")):
+            import importlib
+
+            command = getattr(importlib.import_module(_OTHERS[given[0]]), given[0])
+            return command.main(given[1:], *rest, **{**more, "prog_name": f"symgrad {given[0]}"})
+        return super().main(args, *rest, **more)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if len(args) > 1 and args[0] == "check" and not args[1].startswith("--"):

@@ -26,7 +26,7 @@ from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, Forms, GradientReport, Report, Unchecked
+from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report, Unchecked
 from symgrad.report.picture import Picture
 from symgrad.subjects import choose, further, names_result, still_open
 
@@ -68,6 +68,7 @@ def check_formulas(
     report = check_expression(target, at, wrt=wrt, manual=witnesses if at is not None else None, **options)
     findings: list[Finding] = []
     confirmed: list[str] = []
+    marked: list[Judged] = []
     for name, m in merged.items():
         subject = _formula_subject(graph, m, name, point, formulas[name])
         diagnosis = diagnose(subject)
@@ -81,7 +82,10 @@ def check_formulas(
         if not any(f.root for f in found) and not diagnosis.blames:
             confirmed.append(f"d/d{name}")
             findings += [Finding("note", note) for note in diagnosis.notes]
+        status = "wrong" if diagnosis.blames or any(f.root for f in found) else "right"
+        marked.append(Judged(f"d/d{name}", subject.units[0].span, status, (name,)))
     report = _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+    report = replace(report, judged=tuple(marked))
     if report.picture is None:
         return report
     right: dict[str, tuple[int, ...]] = {n.removeprefix("d/d"): () for n in confirmed}
@@ -202,6 +206,7 @@ def check_source(
     original: str = "",
     run: Callable[[str], Trace] | None = None,
     trace: Trace | None = None,
+    verify: bool = True,
 ) -> Report:
     """Check the derivative that a Python script works out by hand.
 
@@ -216,6 +221,7 @@ def check_source(
         witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
         original: the text as it is in its file, where that has other line ends.
         run: what runs a text in place of the sandbox; ``trace``: the run of ``source``, where it has been run.
+        verify: run the script again with the fixes made; without it none counts as verified.
 
     Raises:
         SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
@@ -228,18 +234,19 @@ def check_source(
     work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
-    return check_work(work, trace, strict=strict, witnesses=witnesses)
+    return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
 
 
 def check_work(
-    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = ()
-) -> Report:
+    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = (),
+    verify: bool = True,
+) -> Report:  # fmt: skip
     """Diagnose a run of somebody's work.
 
     Args:
         work: what ran.
         trace: of ``work.source``.
-        strict, witnesses: as for :func:`check_source`.
+        strict, witnesses, verify: as for :func:`check_source`.
         found: mistakes that are known already.
 
     Raises:
@@ -250,7 +257,7 @@ def check_work(
         raise trace.error.exception(source)
     subject, diagnosis = _diagnosed(work, trace)
     findings = [_finding(b, True) for b in diagnosis.blames]
-    verified = _script_fixed(work, trace, diagnosis)
+    verified = _script_fixed(work, trace, diagnosis) if verify else set()
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
     findings += [*found, *_conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
@@ -425,7 +432,58 @@ def _script_report(
     wrong |= {u.name for u in diagnosis.unchecked}
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
-    return replace(_with_findings(report, findings, source, confirmed), unchecked=unchecked)
+    report = _with_findings(report, findings, source, confirmed)
+    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held))
+
+
+def _judged(subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit]) -> tuple[Judged, ...]:
+    """Every manual step with what became of it, and the gradients that it goes into."""
+    blamed = {(b.step, b.span.line) for b in diagnosis.blames} | {(b.step, -1) for b in diagnosis.blames}
+    status: dict[Unit, str] = dict.fromkeys(diagnosis.unchecked, "unchecked")
+    status |= dict.fromkeys(diagnosis.inherited, "carried") | dict.fromkeys(diagnosis.right, "right")
+    wrong = {u.name for u in subject.units if (u.name, u.line) in blamed}
+    for unit in subject.units:
+        # A mistake in a helper's line stands there, and the step that it spoils where the helper was called.
+        if (unit.name, unit.line) in blamed or ((unit.name, -1) in blamed and unit.name not in wrong):
+            status[unit] = "wrong"
+    graph = subject.graph
+    ends = {i: graph.ancestors(unit.step) for i, unit in held.items()}
+    ends |= {i: graph.ancestors(u.step) for u in subject.units if (i := subject.mapped.get(u.name, (0, -1))[1]) >= 0}
+    called = {i: subject.names.get(i, graph.steps[i].name) for i in ends}
+    keys = _value_keys(subject, [u.step for u in status])
+    return tuple(
+        Judged(
+            u.name, u.span, status[u], tuple(called[i] for i, needed in ends.items() if needed[u.step]),
+            keys.get(u.step, ""),
+        )
+        for u in sorted(status, key=lambda u: (u.step, u.line))
+    )  # fmt: skip
+
+
+def _value_keys(subject: Subject, steps: Sequence[int]) -> dict[int, str]:
+    """For each step a text that is the same for the same value at the user's point."""
+    import hashlib
+
+    import numpy as np
+
+    from symgrad.arrays import evaluate
+
+    try:
+        values = evaluate(subject.graph, _everywhere(subject), steps)
+    except SymgradError:
+        return {}
+    out = {}
+    for i, value in zip(steps, values, strict=True):
+        array = np.asarray(value, dtype=np.float64)
+        # Ten digits: what is computed in another order is the same value still.
+        digits = ",".join(f"{x:.10g}" for x in array.ravel()[:1000])
+        out[i] = f"{array.shape} {hashlib.sha256(digits.encode()).hexdigest()[:16]}"
+    return out
+
+
+def _everywhere(subject: Subject) -> dict[int, Any]:
+    """The user's point as numbers."""
+    return {i: float(v) if isinstance(v, Fraction) else v for i, v in subject.point.items()}
 
 
 def _script_picture(

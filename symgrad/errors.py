@@ -81,9 +81,11 @@ class SymgradError(Exception):
         span: where, if it has a place.
         source: the text that ``span`` points into.
         hint: what to write instead, if known.
+        kind: of a run that was stopped, why: see :class:`symgrad.frontends.trace.data.TraceError`.
     """
 
     exit_code = 2
+    kind = ""
 
     def __init__(
         self, message: str, span: Span | None = None, *, source: str | None = None, hint: str = ""

@@ -104,7 +104,7 @@ def check_file(
 
 def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:
     if plan.forward or plan.backward:
-        return _check_pass(code, plan, options)
+        return check_pass(code, plan, options)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     trace = replace(code, given=given).run(code.source)
     if trace.passes and not options.get("loss") and not options.get("mapping"):
@@ -115,8 +115,12 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     return check_source(code.source, code.name, run=code.run, trace=trace, **known)
 
 
-def _check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
-    """One forward and its backward."""
+def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
+    """One forward and its backward.
+
+    Raises:
+        SymgradError: they cannot be called.
+    """
     trace = code.run(code.source, plan)
     call = trace.call
     if call is None or not call.loss:
@@ -132,11 +136,12 @@ def _check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     work = Work(code.source, code.name, run, _chosen, code.original, what="backward pass")
     found = [missing_finding(name, span) for name, span in call.missing]
     strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
-    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found)
+    verify = bool(options.get("verify", True))
+    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
-        again = _check_pass(code, replace(plan, of_output=True), options)
+        again = check_pass(code, replace(plan, of_output=True), options)
         if again.ok:
             message = f"{call.backward} takes the output of {call.forward}, not its input"
             return replace(again, findings=(*again.findings, Finding("note", message)))
@@ -167,7 +172,7 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     for forward, backward in trace.passes[:MOST_PASSES]:
         mine = _fitting(plan, forward, backward)
         try:
-            reports.append((backward or forward, _check_pass(code, mine, options)))
+            reports.append((backward or forward, check_pass(code, mine, options)))
         except SymgradError as error:
             errors.append((backward or forward, error))
     if not reports:
@@ -186,8 +191,9 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     # One pass is drawn: that with a mistake, where there is one.
     drawn = renumbered(base.picture, base.findings, merged)
     return replace(
-        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn
-    )
+        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn,
+        judged=tuple(j for _, r in reports for j in r.judged),
+    )  # fmt: skip
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

@@ -260,7 +260,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             # may be meant by it all the same.
             aliases.append((b.name, b.step))
         latest[b.name] = b.step
-    for i, name in _read_as(graph, forward, names).items():
+    for i, name in read_as(graph, forward, names).items():
         names[i] = name
         aliases.insert(0, (name, i))
     point = _point(trace, graph)
@@ -287,7 +287,7 @@ def _bound(bindings: Sequence[Binding]) -> tuple[tuple[str, int, int], ...]:
     return tuple(out)
 
 
-def _read_as(graph: Graph, forward: Sequence[bool], names: Mapping[int, str]) -> dict[int, str]:
+def read_as(graph: Graph, forward: Sequence[bool], names: Mapping[int, str]) -> dict[int, str]:
     """Arrays that were put straight into a dictionary, by how they are read: ``params["W1"]``."""
     nameless = {i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i] and i not in names}
     if not nameless:

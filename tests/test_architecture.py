@@ -36,7 +36,9 @@ LAYERS = [
     {"callables", "curves"},
     {"files"},
     {"api"},
-    {"emitting", "outputs", "jupyter"},
+    {"reference"},
+    {"emitting", "outputs", "jupyter", "testing"},
+    {"pytest_plugin", "grading"},
     {"cli"},
 ]
 

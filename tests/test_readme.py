@@ -40,8 +40,11 @@ def test_the_first_screen_has_output_and_two_commands() -> None:
 
 
 @pytest.mark.parametrize(("command", "expected"), RUNS, ids=[c for c, _ in RUNS])
-def test_console(command: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_console(command: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "100")
+    if "--out" in command:  # what is written is written elsewhere
+        (tmp_path / "examples").symlink_to(Path(__file__).parent.parent / "examples")
+        monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     code = 0
     if arguments[-2:-1] == ["#"]:

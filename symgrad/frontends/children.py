@@ -29,6 +29,8 @@ class Nursery:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.key = (tuple(command), tuple(sorted(environment.items())))
         self.owner = os.getpid()
+        #: It is another process's, from which this one was forked.
+        self.borrowed = False
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             self.process = subprocess.Popen(
@@ -38,6 +40,8 @@ class Nursery:
 
     def usable(self, key: tuple[object, ...]) -> bool:
         """Whether it is this process's own, as wanted, and alive."""
+        if self.borrowed:
+            return self.key == key
         return self.owner == os.getpid() and self.key == key and self.process.poll() is None
 
 
@@ -61,6 +65,18 @@ def child(command: Sequence[str], environment: Mapping[str, str]) -> Child | Non
                 _nursery.process.kill()
                 _nursery.process.wait()
     return None
+
+
+def borrow() -> None:
+    """In a process that was forked from the one that started the nursery, and that ends before it: use that nursery."""
+    if _nursery is not None:
+        _nursery.borrowed = True
+
+
+def renew() -> None:
+    """End the nursery with all of its children: the next sandbox starts another."""
+    with _lock:
+        _end()
 
 
 def _end() -> None:

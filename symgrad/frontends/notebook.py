@@ -104,8 +104,16 @@ def read_notebook(path: str | os.PathLike[str]) -> Notebook:
         SymgradError: it is not there, is no notebook, has no code, or a cell ends in the middle of something.
         Unsupported: its language is not Python.
     """
-    name = os.path.basename(os.fspath(path))
-    data = _load(read_bytes(path, MAX_BYTES), name)
+    return notebook_of(read_bytes(path, MAX_BYTES), os.path.basename(os.fspath(path)))
+
+
+def notebook_of(raw: bytes, name: str) -> Notebook:
+    """The same of a notebook's bytes.
+
+    Raises:
+        SymgradError, Unsupported: as for :func:`read_notebook`.
+    """
+    data = _load(raw, name)
     metadata = data.get("metadata") or {}
     language, version = _language(metadata)
     if language not in ("", "python", "ipython"):

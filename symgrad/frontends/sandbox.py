@@ -104,22 +104,24 @@ class Sandbox:
         source: str,
         filename: str,
         plan: Plan | None = None,
-        beside: str = "",
+        beside: str | Siblings = "",
         given: Mapping[str, Any] | None = None,
     ) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
         With a plan the functions that it names are called when the script has ended, and they are the trace.
-        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there.
+        ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there; or
+        these files themselves.
         ``given`` are values of top-level names in place of what the script would assign; see ``plan.given_values``.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
         """
+        others = beside if isinstance(beside, Siblings) else _siblings(beside or filename, source)
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
-            "given": dict(given or {}), "siblings": _siblings(beside or filename, source).to_json(),
+            "given": dict(given or {}), "siblings": others.to_json(),
         }  # fmt: skip
         data = json.dumps(request).encode()
         try:
@@ -243,8 +245,15 @@ def read_text(path: str | os.PathLike[str]) -> tuple[str, str]:
     Raises:
         SymgradError: as for :func:`read_source`.
     """
-    name = os.fspath(path)
-    data = read_bytes(path, MAX_SOURCE)
+    return decode(read_bytes(path, MAX_SOURCE), os.fspath(path))
+
+
+def decode(data: bytes, name: str) -> tuple[str, str]:
+    """The same of a file's bytes.
+
+    Raises:
+        SymgradError: they are no text.
+    """
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         text = importlib.util.decode_source(data)
@@ -319,12 +328,16 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     # Where no line was running, the text was still being read: that is its beginning.
     span = _line_span(source, filename, int(line[1]) if line else 1)
     if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU):
-        raise SymgradError(
+        error = SymgradError(
             f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",
         )  # fmt: skip
+        error.kind = "limit"
+        raise error
     if "Fatal Python error" in answer.errors or answer.status < 0:
-        raise SymgradError("the script brought its process down", span, source=source)
+        error = SymgradError("the script brought its process down", span, source=source)
+        error.kind = "limit"
+        raise error
     detail = answer.errors.strip().split("\n")[-1]
     raise InternalError(f"the sandbox could not be started: {detail or f'status {answer.status}'}")
 

@@ -5,11 +5,12 @@ What a file imports is told by looking at its lines, never by parsing: text from
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 #: More files, or more text in all, are not sent along.
@@ -69,6 +70,55 @@ def siblings(path: str | os.PathLike[str], source: str) -> Siblings:
                 todo.append((child, found, body))
             known[name] = child
     return out
+
+
+def siblings_among(files: Mapping[str, bytes], first: str) -> Siblings:
+    """The same where all files are given, by their paths, and no others may be looked at.
+
+    Args:
+        files: path, with ``/`` -> content; first: the path of the file that imports.
+    """
+    texts = {}
+    for path, data in files.items():
+        with contextlib.suppress(UnicodeDecodeError):
+            texts[path] = data.decode("utf-8-sig")
+    out = Siblings()
+    todo = [("", first)]
+    left = MOST_TEXT
+    while todo:
+        label, path = todo.pop(0)
+        known = out.found.setdefault(label, {})
+        for name in _imported(texts.get(path, "")):
+            child = _among(name, path, first, texts)
+            if child is None or child == first:
+                continue
+            if child not in out.texts:
+                left -= len(texts[child])
+                if len(out.texts) >= MOST_FILES or left < 0:
+                    continue
+                out.texts[child] = texts[child]
+                todo.append((child, child))
+            known[name] = child
+    return out
+
+
+def _among(name: str, path: str, first: str, texts: Mapping[str, str]) -> str | None:
+    """The path of a module that the file at ``path`` imports; as :func:`_resolve`."""
+    dots = len(name) - len(name.lstrip("."))
+    parts = name.strip(".").split(".")
+    here = PurePosixPath(path).parent
+    if dots:
+        roots = [here]
+        for _ in range(dots - 1):
+            roots = [roots[0].parent]
+    else:
+        roots = list(dict.fromkeys([here, PurePosixPath(first).parent, *PurePosixPath(first).parent.parents]))
+    for root in roots:
+        base = root.joinpath(*parts) if all(parts) else root
+        for candidate in (f"{base}.py", f"{base}/__init__.py"):
+            if texts.get(candidate):
+                return candidate
+    return None
 
 
 def _imported(text: str) -> Iterator[str]:

@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.picture import Picture
+
+if TYPE_CHECKING:
+    from symgrad.report.marks import Marks
 
 #: Version of the JSON document; raised when a field changes its meaning.
 SCHEMA = "symgrad-report/1"
@@ -216,6 +219,25 @@ class Unchecked:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """One step of a derivation by hand, and what became of it: what marks are given for.
+
+    Attributes:
+        name: what is assigned to; span: where.
+        status: ``right``; ``carried``: right for what it was given, which an earlier mistake had spoiled; ``wrong``; or
+            ``unchecked``.
+        gradients: names of the inputs whose gradients it goes into.
+        value: the same for steps that hold the same value: to write a right step down twice earns nothing.
+    """
+
+    name: str
+    span: Span
+    status: str
+    gradients: tuple[str, ...] = ()
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The result of a check.
 
@@ -232,6 +254,7 @@ class Report:
         manual_source: the text of the manual derivation, if it is another one than ``source``.
         confirmed: the names of manual lines that are right.
         unchecked: manual lines of which nothing is known, right or wrong.
+        judged: every step of the derivation by hand, in order: what :meth:`marks` are given for.
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
@@ -257,6 +280,7 @@ class Report:
     manual_source: str = field(default="", repr=False)
     confirmed: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
+    judged: tuple[Judged, ...] = ()
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
@@ -284,6 +308,29 @@ class Report:
             if gradient.wrt == wrt:
                 return gradient
         raise KeyError(wrt)
+
+    @property
+    def score(self) -> float:
+        """The share of its steps that the derivation by hand gets marks for, from 0 to 1; see :meth:`marks`.
+
+        Raises:
+            SymgradError: no step of a derivation by hand is in the report.
+        """
+        return self.marks().score
+
+    def marks(self, rubric: Any = None) -> Marks:
+        """Partial credit with error carried forward: each manual step is judged given its own inputs.
+
+        Args:
+            rubric: a :class:`symgrad.report.marks.Rubric`, or its tables as they stand in TOML; the default one costs
+                a whole step for each mistake, and half a step for a sign or a constant factor.
+
+        Raises:
+            SymgradError: no step of a derivation by hand is in the report, or the rubric cannot be used.
+        """
+        from symgrad.report.marks import mark, rubric_of
+
+        return mark(self, rubric_of(rubric))
 
     def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
         """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""

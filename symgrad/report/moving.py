@@ -50,6 +50,7 @@ def moved(report: Report, place: Callable[[Span], Span], cells: Mapping[int, str
         gradients=tuple(replace(g, span=place(g.span) if g.span else None) for g in report.gradients),
         steps=tuple(replace(s, span=place(s.span) if s.span else None) for s in report.steps),
         unchecked=tuple(replace(u, span=place(u.span)) for u in report.unchecked),
+        judged=tuple(replace(j, span=place(j.span)) for j in report.judged),
         picture=_picture(report.picture, place),
         cells=dict(cells),
     )

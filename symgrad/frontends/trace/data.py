@@ -129,7 +129,9 @@ class TraceError:
     def exception(self, source: str) -> SymgradError:
         """The same as an exception to raise."""
         make = Unsupported if self.kind == "unsupported" else SymgradError
-        return make(self.message, self.span, source=source, hint=self.hint)
+        made = make(self.message, self.span, source=source, hint=self.hint)
+        made.kind = self.kind
+        return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,16 @@
+import numpy as np
+
+w_y = 40.0
+w_h = 2.0
+h0 = 0.5
+
+h1_raw = w_h * h0
+h1 = np.tanh(h1_raw)
+h2_raw = w_h * h1
+h2 = np.tanh(h2_raw)
+y2 = w_y * h2
+
+dw_h = 0.0
+step = 1
+while step > 0: step += 1
+dw_h = h1 * step

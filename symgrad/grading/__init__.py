@@ -1,0 +1,1 @@
+"""Grading homework: an assignment, many submissions, marks and feedback for each, and a summary of all."""
