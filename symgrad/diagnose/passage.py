@@ -225,7 +225,8 @@ class Passage(Reader):
             mine = self.layout.by_name[name]
             before: dict[int, int] = {}
             for n, unit in enumerate(mine):
-                if unit.line == self.number and n and not unit.augmented and unit.step != mine[n - 1].step:
+                starts = self.layout.actual(unit.step).is_zero  # of an accumulation, in another epoch
+                if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
                     before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:
