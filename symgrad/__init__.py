@@ -47,5 +47,12 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext symgrad``: gives a notebook the magic ``%%symgrad``."""
+    from symgrad.jupyter import register
+
+    register(shell)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from symgrad.points import Point
     from symgrad.report.arrays import ArrayReport
     from symgrad.report.model import Report
+    from symgrad.report.sweeping import SweepReport
 
 __all__ = ["check", "check_backward", "derive"]
 
@@ -27,14 +28,15 @@ _SCRIPT_ONLY = (
 
 def check(
     target: Any, at: Point | None = None, *, manual: Mapping[str, str] | str | None = None, **options: Any
-) -> Report | ArrayReport:
+) -> Report | ArrayReport | SweepReport:
     """Check a derivative.
 
     Args:
         target: an expression as text, a SymPy expression or a Graph; or the path of a Python script or a notebook that
             works out a derivative by hand (text that ends in ``.py`` or ``.ipynb``, or a ``pathlib.Path``); or a
             function of your own, which is traced in this process (see ``symgrad.callables.check_function``).
-        at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``.
+        at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``. A range, ``"w=-4:4:10_000_000"``,
+            checks an expression at that many points (see ``symgrad.sweep.check_sweep``).
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
         options: for expressions of arrays ``shapes`` and ``upstream`` (see ``symgrad.shaped.checking.check_arrays``;
             an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``,
@@ -63,15 +65,27 @@ def check(
     if isinstance(target, str) and _of_arrays(target, at, options):
         from symgrad.shaped.checking import check_arrays
 
+        if _is_sweep(at):
+            raise SymgradError("a range of points is for functions of single numbers, not of arrays")
         return check_arrays(target, at, manual=manual, **options)
     for name in ("shapes", "upstream"):
         if options.pop(name, None):
             raise SymgradError(f"'{name}' is for expressions given as text")
+    if _is_sweep(at):
+        from symgrad.sweep import check_sweep
+
+        return check_sweep(target, at, manual=manual, **options)
     if manual is not None:
         from symgrad.diagnosing import check_formulas
 
         return check_formulas(target, manual, at, **options)
     return check_expression(target, at, **options)
+
+
+def _is_sweep(at: Any) -> bool:
+    """Whether a point holds a range of values, ``w=-4:4:1000``."""
+    texts = at.values() if isinstance(at, Mapping) else [at] if isinstance(at, str) else at or ()
+    return any(isinstance(t, str) and ":" in t for t in texts)
 
 
 #: What only expressions of arrays hold: the product of matrices, a transpose, a call of one of these.

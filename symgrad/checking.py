@@ -14,8 +14,9 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.graph import Graph
 from symgrad.naming import display_names
+from symgrad.picturing import plain
 from symgrad.printing import expression_text
-from symgrad.report.model import GradientReport, Report
+from symgrad.report.model import Forms, GradientReport, Report
 from symgrad.steps import READABLE, backward_steps, forward_steps
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def check_expression(
     )  # fmt: skip
     if point is None:
         walked = backward_steps(derivation.rows[0], names, None) if order == 1 else ()
-        return replace(report, steps=forward_steps(graph, names, None), backward=walked)
+        drawn = plain(graph, derivation.wrt, names)
+        return replace(report, steps=forward_steps(graph, names, None), backward=walked, picture=drawn)
     from symgrad.judging import judged
 
     return judged(report, derivation, point, fmt, names, manual or {})
@@ -122,10 +124,13 @@ def _closed_form(entry: Entry, names: Sequence[str], graph: Graph) -> GradientRe
     reverse = entry.row.reverse
     inputs = {i for i, s in enumerate(graph.steps) if s.is_input}
     chain = expression_text(reverse.graph, entry.target, stop=inputs, limit=READABLE) or ""
-    derivative = latex = ""
+    return GradientReport(entry.label, written, chain, Forms(lambda: _simplified(entry)))
+
+
+def _simplified(entry: Entry) -> tuple[str, str]:
+    """The simplified form as text, unless it is too long, and in LaTeX."""
     closed = entry.closed
-    if not closed.reason:
-        derivative, latex = symbolic.sympy_text(closed.simplified), symbolic.sympy_latex(closed.simplified)
-        if len(derivative) > READABLE:
-            derivative = ""
-    return GradientReport(entry.label, written, chain, derivative, latex)
+    if closed.reason:
+        return "", ""
+    text = symbolic.sympy_text(closed.simplified)
+    return text if len(text) <= READABLE else "", symbolic.sympy_latex(closed.simplified)

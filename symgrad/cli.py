@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import io
-import json
 import os
 import sys
 from typing import Any
@@ -19,6 +18,9 @@ Examples:
   symgrad "q = x + y; f = q*z" --at x=-2,y=5,z=-4
   symgrad "sigmoid(x^2+z) + tanh(x^3 z^2)" --at x=3,z=2 --dtype float32
   symgrad "x^2 + x^3" --latex
+  symgrad "x*tanh(x)" --at x=-9:9:1_000_000 --dtype float32
+  symgrad my_derivation.py --html report.html --graph graph.svg
+  symgrad "40*tanh(w*tanh(w/2))" --at w=-14:14 --dtype float32 --plot errors.png
   symgrad "sum(tanh(W @ x + b)**2)" --shape W=3x4 --shape x=4 --shape b=3
   symgrad "x*exp(x)" --at x=1 --manual "exp(x) + exp(x)"
   symgrad check my_derivation.py --diff
@@ -60,7 +62,8 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target")
-@click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]", help="The point: w=2, or x=pi/4,z=1e-3.")
+@click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]",
+              help="The point: w=2, or x=pi/4,z=1e-3. A range: w=-4:4:10_000_000.")  # fmt: skip
 @click.option("--shape", "shapes", multiple=True, metavar="NAME=AxB", help="NAME is an array: W=3x4, b=3.")
 @click.option("--upstream", metavar="ARRAY", help="The gradient that flows into a result that is an array: [1,2,3].")
 @click.option("--wrt", multiple=True, metavar="NAME", help="Differentiate by this variable only (may be repeated).")
@@ -85,9 +88,18 @@ class _Command(click.Command):
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=20.0, show_default=True, metavar="S",
               help="For a script: how long it may run.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+@click.option("--format", "kind", type=click.Choice(["text", "json", "github", "sarif"]), default="text",
+              help="text, json, github (workflow annotations) or sarif (2.1.0).")  # fmt: skip
+@click.option("--html", metavar="FILE", help="Write the report as one HTML file.")
+@click.option("--graph", metavar="FILE", help="Draw the computation graph: .svg, .png, .pdf or .dot.")
+@click.option("--plot", metavar="FILE", help="Plot over a range, --at w=-4:4: .png, .svg or .pdf.")
 @click.option("--latex", "as_latex", is_flag=True, help="Print the derivation as a LaTeX align* environment.")
+@click.option("--latex-document", is_flag=True, help="Print it as a LaTeX file that compiles.")
+@click.option("--notation", type=click.Choice(["fraction", "bar", "d"]), default="fraction", show_default=True,
+              help="In LaTeX, the gradient by X: dL/dX, a bar over X, or dX.")  # fmt: skip
 @click.option("--emit", type=click.Choice(["numpy", "torch", "latex"]), metavar="LANGUAGE",
               help="Print the correct backward pass as source: numpy, torch or latex.")  # fmt: skip
+@click.option("--unicode", is_flag=True, help="Print formulas with the signs of mathematics: 1 − u² for 1 - u**2.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour the output.")
 @click.version_option(__version__, prog_name="symgrad")
 def main(
@@ -106,6 +118,13 @@ def main(
     as_diff: bool,
     color: str,
     emit: str | None,
+    kind: str,
+    html: str | None,
+    graph: str | None,
+    plot: str | None,
+    latex_document: bool,
+    notation: str,
+    unicode: bool,
     **script: Any,
 ) -> None:
     """Derive TARGET, an expression such as "x*tanh(x)", and check its derivative at a point.
@@ -123,20 +142,33 @@ def main(
     # Importing torch and SymPy makes some million objects that live to the end; collecting among them again and
     # again is a tenth of the start-up.
     gc.set_threshold(200_000, 20, 20)
+    kind = "json" if as_json else kind
     try:
+        if graph or plot:
+            from symgrad.outputs import check_names
+
+            check_names({"graph": graph, "plot": plot})
         text = _standard_input() if target == "-" else target
         derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
                   "simplify_seconds": simplify_seconds, "manual": manual,
                   "shapes": shapes, "upstream": upstream}  # fmt: skip
         if emit is not None:
             _emit(text, emit, derive, script)
+        if plot is not None:
+            _plot(text, plot, derive)
         report = _report(text, derive, script)
-        _print(report, as_json=as_json, as_latex=as_latex, as_diff=as_diff, color=color)
+        if html or graph:
+            from symgrad.outputs import write_files
+
+            write_files(report, html, graph)
+        latex = notation if as_latex or latex_document else ""
+        _print(report, target, kind=kind, latex=latex, document=latex_document, as_diff=as_diff, color=color,
+               unicode=unicode)  # fmt: skip
     except SymgradError as error:
-        _refuse(error, target, as_json)
+        _refuse(error, target, kind)
     except UnicodeDecodeError as error:
         problem = SymgradError(f"standard input is not UTF-8 text: {error.reason} at byte {error.start}")
-        _refuse(problem, target, as_json)
+        _refuse(problem, target, kind)
     except InternalError as error:
         click.echo(f"symgrad: internal error, a bug in symgrad: {error}", err=True)
         sys.exit(error.exit_code)
@@ -188,7 +220,33 @@ def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
         options["manual"] = manual
         options.pop("order")
         options["strict"] = script["strict"]
-    return check(text, list(derive["at"]) or None, wrt=list(derive["wrt"]) or None, **options)
+    points = list(derive["at"])
+    if any(":" in point for point in points):
+        return _swept(text, points, {**options, "wrt": list(derive["wrt"]) or None})
+    return check(text, points or None, wrt=list(derive["wrt"]) or None, **options)
+
+
+def _swept(text: str, points: list[str], options: dict[str, Any]) -> Any:
+    """A range of points, with a bar on standard error where somebody is there to see it."""
+    from symgrad.api import check
+    from symgrad.errors import SymgradError
+
+    wanted = click.get_current_context().params
+    for name in ("as_latex", "as_diff", "latex_document", "html", "graph"):
+        if wanted[name]:
+            spelled = name.removeprefix("as_").replace("_", "-")
+            raise SymgradError(f"--{spelled} and a range of points do not go together")
+    if wanted["kind"] in ("github", "sarif"):
+        raise SymgradError(f"--format {wanted['kind']} and a range of points do not go together")
+    if not sys.stderr.isatty() or wanted["as_json"] or wanted["kind"] == "json":
+        return check(text, points, **options)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        return check(text, points, progress=lambda done, all_: bar.update(task, completed=done, total=all_), **options)
 
 
 def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, Any]:
@@ -240,25 +298,52 @@ def _formulas(given: tuple[str, ...]) -> Any:
     return named
 
 
-def _print(report: Any, *, as_json: bool, as_latex: bool, as_diff: bool, color: str) -> None:
-    if as_json:
-        click.echo(json.dumps(report.to_json(), ensure_ascii=False, allow_nan=False))
-    elif as_diff:
+def _plot(text: str, path: str, derive: dict[str, Any]) -> None:
+    """Draw a plot instead of a report, and say what it shows."""
+    from symgrad.api import is_code
+    from symgrad.errors import SymgradError
+    from symgrad.outputs import write_plot
+
+    if is_code(text):
+        raise SymgradError("--plot is for expressions")
+    manual = _formulas(derive["manual"])
+    options = {k: derive[k] for k in ("dtype", "device")}
+    click.echo(write_plot(text, derive["at"], path, manual=manual, **options), nl=False)
+    sys.exit(0)
+
+
+def _print(
+    report: Any, target: str, *, kind: str, latex: str, document: bool, as_diff: bool, color: str, unicode: bool
+) -> None:
+    if as_diff:
         from symgrad.report.diagnostics import unified_diff
 
         click.echo(unified_diff(report), nl=False)
-    elif as_latex:
-        click.echo(report.latex())
+    elif latex:
+        click.echo(report.latex(notation=latex, document=document), nl=not document)
     else:
-        click.echo(report.explain(width=_width(), color=_colored(color)), nl=False, color=True)
+        from symgrad.outputs import rendered
+
+        colored = _colored(color)
+        text = rendered(report, kind, path=_path(target), width=_width(), color=colored, unicode=unicode)
+        click.echo(text, nl=False, color=True)
     sys.exit(report.exit_code)
 
 
-def _refuse(error: Any, target: str, as_json: bool) -> None:
-    if as_json:
-        from symgrad.report.document import error_document
+def _path(target: str) -> str:
+    """The file that was checked, for those who look for it; empty for an expression."""
+    from symgrad.api import is_code
 
-        click.echo(json.dumps(error_document(error, target), ensure_ascii=True, allow_nan=False))
+    if not is_code(target):
+        return ""
+    near = os.path.relpath(target)
+    return target if near.startswith("..") else near
+
+
+def _refuse(error: Any, target: str, kind: str) -> None:
+    from symgrad.outputs import refused
+
+    click.echo(refused(error, target, kind, path=_path(target)), nl=False)
     click.echo(error.render().encode("utf-8", "replace").decode(), err=True)
     sys.exit(error.exit_code)
 

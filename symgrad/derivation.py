@@ -14,7 +14,9 @@ from symgrad.errors import SymgradError, Unsupported, did_you_mean
 from symgrad.graph import Graph
 from symgrad.naming import display_names
 from symgrad.ops import lower
-from symgrad.report.latex import derivation_latex
+from symgrad.picturing import plain
+from symgrad.report.paper import sections
+from symgrad.report.tex import derivation_latex
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -177,44 +179,79 @@ class Derivation:
         """The names under which the forward steps are shown."""
         return display_names(self.graph)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result."""
-        closed = {}
-        for entry in self.entries:
-            found = entry.closed
-            closed[entry.label] = "" if found.reason else symbolic.sympy_latex(found.simplified)
-        return derivation_latex(self.graph, self.rows, closed)
+    def latex(self, *, notation: str = "fraction") -> str:
+        """The derivation as a LaTeX ``align*`` environment (amsmath): steps, chain-rule factors, result.
 
-    def torch(self, *, dtype: str | None = None, device: str | None = None) -> TorchDerivative:
+        Args:
+            notation: how the derivative by x is written: ``"fraction"`` (df/dx), ``"bar"``, or ``"d"`` (dx).
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        return derivation_latex(plain(self.graph, self.wrt), self._closed(), self.order, notation)
+
+    def _closed(self) -> dict[str, str]:
+        """The simplified forms in LaTeX; empty where one is too large."""
+        found = {entry.label: entry.closed for entry in self.entries}
+        return {n: "" if c.reason else symbolic.sympy_latex(c.simplified) for n, c in found.items()}
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import typeset_lines
+
+        return typeset_lines(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+
+        return mathjax(sections(plain(self.graph, self.wrt), self._closed(), order=self.order))
+
+    def torch(
+        self, *, dtype: str | None = None, device: str | None = None, value: bool = False, compile: bool | None = None
+    ) -> TorchDerivative:
         """The derivative as a function on torch tensors, evaluated with the accurate local factors.
+
+        Many points are evaluated in blocks that fit the cache, or in a loop that the machine's C compiler makes (a
+        fraction of a second): see :mod:`symgrad.bulk`. The last digit may then differ from that of a few points.
 
         Args:
             dtype: float64, float32, bfloat16 or float16; by default that of the tensors given.
             device: ``"cpu"`` or ``"cuda"``; by default that of the tensors given.
+            value: give the function's value too, before its derivatives.
+            compile: whether a loop may be compiled: where so many points were evaluated that it pays (``None``), at
+                once (``True``; on CUDA one kernel by torch.compile, which takes seconds), or never (``False``).
 
         Raises:
             SymgradError: the dtype is unknown or the device is not there.
         """
-        return TorchDerivative(self, dtype, device)
+        return TorchDerivative(self, dtype, device, value, compile)
 
 
 class TorchDerivative:
     """A derivative that can be called on tensors of any (broadcastable) shape.
 
     Call it with one argument per variable of the function, by position in the order of ``variables`` or by name. It
-    returns a tensor of the broadcast shape, or for several derivatives a tuple of them in the order of ``labels``.
+    returns a tensor of the broadcast shape, or for several derivatives a tuple of them in the order of ``labels``; with
+    ``value=True`` the function's value comes first.
     """
 
-    def __init__(self, derivation: Derivation, dtype: str | None, device: str | None) -> None:
-        from symgrad import evaluate, formats
+    def __init__(
+        self, derivation: Derivation, dtype: str | None, device: str | None, value: bool = False,
+        compile: bool | None = None,
+    ) -> None:  # fmt: skip
+        from symgrad import bulk, evaluate, formats
 
         self.variables = derivation.variables
         self.labels = tuple(e.label for e in derivation.entries)
         self._dtype = evaluate.torch_dtype(formats.get_format(dtype)) if dtype is not None else None
         self._device = evaluate.torch_device(device) if device is not None else None
         accurate = rows(derivation.graph, derivation.wrt, derivation.order, "accurate")
-        self._plans = [(low := lower(r.reverse.graph), [low.place[t] for t in r.targets]) for r in accurate]
-        self._inputs = derivation.graph.variables
+        self._plans = []
+        for n, row in enumerate(accurate):
+            low = lower(row.reverse.graph)
+            wanted = [derivation.graph.output] if value and n == 0 else []
+            inputs = [low.place[i] for i in derivation.graph.variables.values()]
+            targets = [low.place[t] for t in (*wanted, *row.targets)]
+            self._plans.append(bulk.Bulk(low.graph, inputs, targets, compile))
 
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Evaluate at the given values: tensors, or anything that ``torch.as_tensor`` takes.
@@ -224,7 +261,7 @@ class TorchDerivative:
         """
         import torch
 
-        from symgrad import evaluate, formats
+        from symgrad import formats
 
         if len(args) > len(self.variables):
             raise TypeError(f"takes {len(self.variables)} arguments ({', '.join(self.variables)}), not {len(args)}")
@@ -244,11 +281,7 @@ class TorchDerivative:
             formats.get_format(str(dtype))
         if device is None:
             device = tensors[0].device if tensors else torch.device("cpu")
-        values = {n: torch.as_tensor(v).detach().to(device=device, dtype=dtype) for n, v in given.items()}
-        shape = torch.broadcast_shapes(*(v.shape for v in values.values()))  # type: ignore[no-untyped-call]
-        out: list[torch.Tensor] = []
-        for plan, targets in self._plans:
-            placed = {plan.place[i]: values[n] for n, i in self._inputs.items()}
-            found = evaluate.run(plan.graph, placed, targets, dtype=dtype, device=device, compensated=True)
-            out += [f.expand(shape) for f in found]
+        values = [torch.as_tensor(given[n]).detach().to(device=device, dtype=dtype) for n in self.variables]
+        shape = torch.broadcast_shapes(*(v.shape for v in values))  # type: ignore[no-untyped-call]
+        out = [found for plan in self._plans for found in plan(values, shape, dtype, device)]
         return out[0] if len(out) == 1 else tuple(out)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+from symgrad.arrays import Program
+from symgrad.backward import backward
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
@@ -18,9 +21,13 @@ from symgrad.errors import SymgradError, did_you_mean
 from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
-from symgrad.graph import Graph, GraphBuilder
+from symgrad.graph import CONST, Graph, GraphBuilder, Step
+from symgrad.naming import display_names
+from symgrad.picturing import held as as_held
+from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
-from symgrad.report.model import Finding, GradientReport, Report, Unchecked
+from symgrad.report.model import Finding, Forms, GradientReport, Report, Unchecked
+from symgrad.report.picture import Picture
 from symgrad.subjects import choose, further, names_result, still_open
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
@@ -55,7 +62,7 @@ def check_formulas(
     else:
         positions = graph.variables.values()
         point = {i: _DEFAULTS[n % len(_DEFAULTS)] + n // len(_DEFAULTS) for n, i in enumerate(positions)}
-    merged = {name: _merge(graph, name, text) for name, text in formulas.items()}
+    merged = {name: merged_formula(graph, name, text) for name, text in formulas.items()}
     witnesses = {name: Manual(m, m.output, point) for name, m in merged.items()}
     wrt = options.pop("wrt", None) or list(formulas)
     report = check_expression(target, at, wrt=wrt, manual=witnesses if at is not None else None, **options)
@@ -74,7 +81,11 @@ def check_formulas(
         if not any(f.root for f in found) and not diagnosis.blames:
             confirmed.append(f"d/d{name}")
             findings += [Finding("note", note) for note in diagnosis.notes]
-    return _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+    report = _with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
+    if report.picture is None:
+        return report
+    right: dict[str, tuple[int, ...]] = {n.removeprefix("d/d"): () for n in confirmed}
+    return replace(report, picture=judged(report.picture, report.findings, right, {}, {}, {}))
 
 
 def _conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
@@ -103,7 +114,7 @@ def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:
     return dict(manual)
 
 
-def _merge(graph: Graph, name: str, text: str) -> Graph:
+def merged_formula(graph: Graph, name: str, text: str) -> Graph:
     """The function's graph, and after it the formula's steps; its output is the formula's value."""
     formula = expression.parse(text, file=FORMULA + name)
     builder = GraphBuilder(graph)
@@ -149,7 +160,7 @@ def _formula_fixed(graph: Graph, name: str, point: Mapping[int, Fraction], text:
     if fixed is None:
         return False
     try:
-        merged = _merge(graph, name, fixed)
+        merged = merged_formula(graph, name, fixed)
     except SymgradError:
         return False
     return not diagnose(_formula_subject(graph, merged, name, point, fixed)).blames
@@ -394,12 +405,13 @@ def _script_report(
         report = replace(report, target=filename, source=source, is_code=True)
     else:
         result = subject.names.get(graph.output, "f")
-        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", "", "") for n in names)
+        gradients = tuple(GradientReport(n, f"d{result}/d{n}", "", Forms()) for n in names)
         report = Report(
             target=filename, source=source, result=result, at={}, dtype="float64", device="cpu", order=1, value="",
             verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),
             is_code=True,
         )  # fmt: skip
+    report = replace(report, picture=_script_picture(subject, diagnosis, held, findings))
     wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
     # A name of the forward pass is no derivative that was worked out, unless it says that it is one (dw in epochs).
     forward_names = {name for name, _ in subject.aliases}
@@ -414,6 +426,58 @@ def _script_report(
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
     return replace(_with_findings(report, findings, source, confirmed), unchecked=unchecked)
+
+
+def _script_picture(
+    subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit], findings: Sequence[Finding]
+) -> Picture | None:
+    """The forward pass of a script as it is drawn, with what was found out about the derivation beside it."""
+    graph = subject.graph
+    wrt = list(held) or [i for i in subject.leaves() if i not in subject.frozen]
+    if not wrt:
+        return None
+    needed = graph.ancestors(graph.output)
+    shown = [n if needed[i] else "" for i, n in enumerate(display_names(_only(graph, needed)))]
+    taught, accurate = backward(graph, wrt, "taught"), backward(graph, wrt, "accurate")
+    targets = sorted({*range(len(graph)), *accurate.cotangents.values()} | {
+        i for e in accurate.edges for i in (e.local, e.contribution) if i >= 0
+    })  # fmt: skip
+    try:
+        numbers = Program(accurate.graph, targets)(subject.point)
+    except SymgradError:
+        numbers = []
+    values = dict(zip(targets, numbers, strict=False))
+    result = subject.names.get(graph.output) or shown[graph.output] or "f"
+    found = picture(
+        taught, shown, (accurate, lambda i: as_held(values.get(i))), result=result, callers=subject.callers
+    )
+    by_name = {normal(n): n for i, n in reversed(list(subject.names.items())) if needed[i]}
+    known: dict[str, Unit] = {}
+
+    def lines(units: Sequence[Unit]) -> dict[str, list[int]]:
+        out: dict[str, list[int]] = {}
+        for unit in units:
+            for claim in claims(unit.name):
+                ours = not claim.top or claim.top in LOSS_NAMES or claim.top == normal(result)
+                if ours and claim.bottom in by_name:
+                    name = by_name[claim.bottom]
+                    out.setdefault(name, []).append(unit.line)
+                    if name not in known or known[name].step < unit.step:
+                        known[name] = unit
+                    break
+        return out
+
+    right, inherited = lines(diagnosis.right), lines(diagnosis.inherited)
+    lines(subject.units)
+    once = Counter(subject.names.values())
+    manual = {n: as_held(values.get(u.step)) for n, u in known.items() if once[n] == 1}
+    return judged(found, findings, right, inherited, manual, subject.names)
+
+
+def _only(graph: Graph, needed: Sequence[bool]) -> Graph:
+    """The same steps at the same places, what is not needed as constants, which have no names."""
+    nothing = Step("%", CONST, params=(("value", Fraction(0)),))
+    return Graph(tuple(s if needed[i] else nothing for i, s in enumerate(graph.steps)), graph.output, graph.source)
 
 
 def _final_gradients(subject: Subject) -> dict[int, Unit]:

@@ -14,6 +14,7 @@ from symgrad.errors import SymgradError, Unsupported
 from symgrad.formats import Format, get_format
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
+from symgrad.ops.compensation import carried
 
 if TYPE_CHECKING:
     import torch
@@ -49,7 +50,7 @@ def torch_device(name: str) -> torch.device:
 
 
 @cache
-def _function(name: str) -> Callable[..., Any]:
+def function(name: str) -> Callable[..., Any]:
     """The torch function that an op names (or the callable it gives), upcasting where torch lacks half precision."""
     import torch
 
@@ -88,7 +89,7 @@ def _function(name: str) -> Callable[..., Any]:
     return guarded
 
 
-def _number(value: Fraction | str) -> float:
+def number(value: Fraction | str) -> float:
     """A constant as the Python float that torch rounds to the dtype."""
     import math
 
@@ -162,20 +163,20 @@ def run(
             out[i] = values[i]
             continue
         if step.is_const:
-            out[i] = _number(step.value)
+            out[i] = number(step.value)
             if compensated:
                 errors[i] = _lost(step.value, fmt)
             continue
         args = [out[j] for j in step.inputs]
         if not OPS[step.op].elementwise:
             args = [a if isinstance(a, torch.Tensor) else tensor(a) for a in args]
-            out[i] = _function(step.op)(*args, **dict(step.params)).to(dtype=dtype, device=device)
+            out[i] = function(step.op)(*args, **dict(step.params)).to(dtype=dtype, device=device)
         else:
             if not any(isinstance(a, torch.Tensor) for a in args):
                 args = [tensor(a) for a in args]
-            out[i] = _function(step.op)(*args)
+            out[i] = function(step.op)(*args)
         if compensated:
-            errors[i] = _carry(step.op, out[i], args, [errors[j] for j in step.inputs])
+            errors[i] = carried(torch, _MATH, step.op, out[i], args, [errors[j] for j in step.inputs])
         if not keep:
             for j in step.inputs:
                 if last[j] == i and j not in wanted:
@@ -203,13 +204,13 @@ class _TorchMath:
             filled = [*args, *(float(d) for d in op.defaults[len(args) - op.arity + len(op.defaults) :])]
             if op.lower is not None:
                 return op.lower(self, *filled)
-            return _function(name)(*(_promote(a, filled) for a in filled))
+            return function(name)(*(_promote(a, filled) for a in filled))
 
         setattr(self, name, call)
         return call
 
     def constant(self, value: Fraction | int | str) -> Any:
-        return _number(Fraction(value) if isinstance(value, int) else value)
+        return number(Fraction(value) if isinstance(value, int) else value)
 
 
 def _promote(value: Any, among: Sequence[Any]) -> Any:
@@ -223,29 +224,6 @@ def _promote(value: Any, among: Sequence[Any]) -> Any:
 
 
 _MATH = _TorchMath()
-
-
-def _carry(name: str, y: Any, args: Sequence[Any], errors: Sequence[Any]) -> Any:
-    """The first-order error of ``y = op(args)``: its own rounding, and what the inputs' errors do to it.
-
-    A correction that is not finite, or larger than a few roundings could be, is dropped: it is an estimate, and
-    must never make a result worse.
-    """
-    import torch
-
-    op = OPS[name]
-    total: Any = 0.0
-    if op.residual is not None:
-        total = op.residual(torch, y, *args)
-    for position, error in enumerate(errors):
-        if isinstance(error, float) and error == 0.0:
-            continue
-        rule = op.rule(position, "accurate")
-        if rule is not None:
-            total = total + rule(_MATH, y, *args) * error
-    if isinstance(total, torch.Tensor):
-        return torch.nan_to_num(total, nan=0.0, posinf=0.0, neginf=0.0)
-    return total
 
 
 def autograd(

@@ -16,6 +16,7 @@ from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
+from symgrad.picturing import renumbered
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
 
@@ -181,8 +182,11 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     worst: Callable[[Report], int] = lambda r: {"disagree": 2, "undefined": 1}.get(r.verdict, 0)  # noqa: E731
     base = max((r for _, r in reports), key=worst)
     gradients = tuple(g for _, r in reports for g in r.gradients)
+    merged = tuple(dict.fromkeys(findings))
+    # One pass is drawn: that with a mistake, where there is one.
+    drawn = renumbered(base.picture, base.findings, merged)
     return replace(
-        base, findings=tuple(dict.fromkeys(findings)), confirmed=tuple(right), gradients=gradients, target=code.name
+        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn
     )
 
 

@@ -18,9 +18,11 @@ from symgrad.judge import ROUNDING, UNDEFINED, judge, worst
 from symgrad.naming import display_names
 from symgrad.ops import Lowered, lower
 from symgrad.ops.balls import exact_ball
+from symgrad.picturing import picture
 from symgrad.report.model import Finding, GradientReport, Report, WitnessValue
+from symgrad.report.picture import Picture
 from symgrad.rounding import ErrorModel, enclose_step
-from symgrad.steps import backward_steps, forward_steps
+from symgrad.steps import as_float, backward_steps, forward_steps
 
 #: Digits of the exact value that are shown; all are proven.
 DIGITS = 21
@@ -74,7 +76,24 @@ def judged(
         backward=backward_steps(derivation.rows[0], names, (accurate[0], _all_steps(proofs[0], accurate[0])))
         if derivation.order == 1 else (),
         findings=_findings(gradients),
+        picture=_picture(derivation, names, first, accurate, proofs),
     )  # fmt: skip
+
+
+def _picture(
+    derivation: Derivation, names: Sequence[str], first: Proof, accurate: Sequence[Row], proofs: Sequence[Proof]
+) -> Picture:
+    """The graph with the values that the lists of steps have; of second derivatives the function's own values."""
+    graph = derivation.graph
+    result = names[graph.output] or "f"
+    if derivation.order == 2:
+        taught = backward(graph, derivation.wrt, "taught")
+        same = backward(graph, derivation.wrt, "accurate")
+        return picture(taught, names, (same, lambda i: as_float(first.steps, i)), result=result)
+    balls = _all_steps(proofs[0], accurate[0])
+    return picture(
+        derivation.rows[0].reverse, names, (accurate[0].reverse, lambda i: as_float(balls, i)), result=result
+    )
 
 
 def _twice(first: Proof, derivation: Derivation, second: Sequence[Proven]) -> list[Proven]:

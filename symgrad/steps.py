@@ -15,7 +15,8 @@ from symgrad.report.model import BackwardStep, ForwardStep
 READABLE = 600
 
 
-def _number(balls: Sequence[Any] | None, index: int) -> float | None:
+def as_float(balls: Sequence[Any] | None, index: int) -> float | None:
+    """A proven value as the nearest float; ``None`` where it was not computed."""
     if balls is None or balls[index] is None:
         return None
     if not balls[index].is_finite():
@@ -30,7 +31,7 @@ def forward_steps(graph: Graph, names: Sequence[str], balls: Sequence[Any] | Non
     needed = graph.ancestors(graph.output)
     shown = {i: n for i, n in enumerate(names) if n}
     return tuple(
-        ForwardStep(names[i], step_text(graph, i, shown), _number(balls, i), step.span)
+        ForwardStep(names[i], step_text(graph, i, shown), as_float(balls, i), step.span)
         for i, step in enumerate(graph.steps)
         if needed[i] and not step.is_leaf
     )
@@ -52,8 +53,8 @@ def backward_steps(
         factor = contribution = total = None
         if proven is not None:
             twin, balls = proven[0].reverse.edges[n], proven[1]
-            factor = _number(balls, twin.local)
-            contribution = _number(balls, twin.contribution)
-            total = _number(balls, proven[0].reverse.cotangents[target]) if last[target] == n else None
+            factor = as_float(balls, twin.local)
+            contribution = as_float(balls, twin.contribution)
+            total = as_float(balls, proven[0].reverse.cotangents[target]) if last[target] == n else None
         out.append(BackwardStep(names[edge.step], names[target], formula, factor, contribution, total))
     return tuple(out)

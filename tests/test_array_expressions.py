@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 import symgrad
 from symgrad.cli import main
+from symgrad.errors import SymgradError
 from symgrad.report.arrays import ArrayReport
 
 
@@ -330,26 +331,37 @@ def test_matrix_forms() -> None:
 
 
 def test_latex() -> None:
-    assert check("sum(tanh(W @ x)**2)", "W=3x4 x=4").latex() == r"""\begin{align*}
-  \mathbf{u}_{1} &= \mathbf{W} \mathbf{x} && \in \mathbb{R}^{3} \\
-  \mathbf{u}_{2} &= \tanh\left(\mathbf{u}_{1}\right) && \in \mathbb{R}^{3} \\
-  \mathbf{u}_{3} &= \mathbf{u}_{2}^{2} && \in \mathbb{R}^{3} \\
-  f &= \sum\left(\mathbf{u}_{3}\right) && \in \mathbb{R} \\
-  \mathrm{d}\mathbf{u}_{3} &= \mathbf{1} && \in \mathbb{R}^{3} \\
-  \mathrm{d}\mathbf{u}_{2} &= 2 \cdot \mathbf{u}_{2} && \in \mathbb{R}^{3} \\
-  \mathrm{d}\mathbf{u}_{1} &= \mathrm{d}\mathbf{u}_{2} \odot \left(1 - \mathbf{u}_{3}\right) && \in \mathbb{R}^{3} \\
-  \mathrm{d}\mathbf{x} &= \mathbf{W}^{\top} \mathrm{d}\mathbf{u}_{1} && \in \mathbb{R}^{4} \\
-  \mathrm{d}\mathbf{W} &= \mathrm{d}\mathbf{u}_{1} \mathbf{x}^{\top} && \in \mathbb{R}^{3 \times 4}
+    assert check("sum(tanh(W @ x)**2)", "W=3x4 x=4").latex(notation="d") == r"""\begin{align*}
+  \intertext{Steps}
+  \mathbf{u}_{1} &= \mathbf{W} \mathbf{x} \quad \in \mathbb{R}^{3} \\
+  \mathbf{u}_{2} &= \tanh\left(\mathbf{u}_{1}\right) \quad \in \mathbb{R}^{3} \\
+  \mathbf{u}_{3} &= \mathbf{u}_{2}^{2} \quad \in \mathbb{R}^{3} \\
+  f &= \sum\left(\mathbf{u}_{3}\right) \approx 1.471216
+  \intertext{Chain rule}
+  \mathrm{d}\mathbf{u}_{3} &= \mathbf{1} \quad \in \mathbb{R}^{3} \\
+  \mathrm{d}\mathbf{u}_{2} &= 2 \cdot \mathbf{u}_{2} \quad \in \mathbb{R}^{3} \\
+  \mathrm{d}\mathbf{u}_{1} &= \mathrm{d}\mathbf{u}_{2} \odot \left(1 - \mathbf{u}_{3}\right) \quad \in \mathbb{R}^{3} \\
+  \mathrm{d}\mathbf{x} &= \mathbf{W}^{\top} \mathrm{d}\mathbf{u}_{1} \quad \in \mathbb{R}^{4} \\
+  \mathrm{d}\mathbf{W} &= \mathrm{d}\mathbf{u}_{1} \mathbf{x}^{\top} \quad \in \mathbb{R}^{3 \times 4}
 \end{align*}"""
 
 
 def test_latex_of_a_product_of_matrices() -> None:
-    lines = check("Z = X @ W_1; Z * A", "X=2x3 W_1=3x2 A=2x2").latex().splitlines()
-    assert lines[1] == r"  \mathbf{Z} &= \mathbf{X} \mathbf{W}_{1} && \in \mathbb{R}^{2 \times 2} \\"
-    assert lines[2] == r"  \mathbf{f} &= \mathbf{Z} \odot \mathbf{A} && \in \mathbb{R}^{2 \times 2} \\"
-    assert r"  \mathrm{d}\mathbf{Z} &= \mathrm{d}\mathbf{f} \odot \mathbf{A} && \in \mathbb{R}^{2 \times 2} \\" in lines
+    lines = check("Z = X @ W_1; Z * A", "X=2x3 W_1=3x2 A=2x2").latex(notation="d").splitlines()
+    assert lines[2] == r"  \mathbf{Z} &= \mathbf{X} \mathbf{W}_{1} \quad \in \mathbb{R}^{2 \times 2} \\"
+    assert lines[3] == r"  \mathbf{f} &= \mathbf{Z} \odot \mathbf{A} \quad \in \mathbb{R}^{2 \times 2}"
+    gradient = r"  \mathrm{d}\mathbf{Z} &= \mathrm{d}\mathbf{f} \odot \mathbf{A} \quad \in \mathbb{R}^{2 \times 2} \\"
+    assert gradient in lines
     (dw,) = [line for line in lines if line.startswith(r"  \mathrm{d}\mathbf{W}_{1}")]
-    assert r"&= \mathbf{X}^{\top} \mathrm{d}\mathbf{Z} && \in \mathbb{R}^{3 \times 2}" in dw
+    assert r"&= \mathbf{X}^{\top} \mathrm{d}\mathbf{Z} \quad \in \mathbb{R}^{3 \times 2}" in dw
+
+
+def test_latex_notations() -> None:
+    report = check("sum(W @ x)", "W=3x4 x=4")
+    assert r"\frac{\partial f}{\partial \mathbf{x}} &= \mathbf{W}^{\top}" in report.latex()
+    assert r"\overline{\mathbf{x}} &= \mathbf{W}^{\top}" in report.latex(notation="bar")
+    with pytest.raises(SymgradError, match="fraction, bar, d"):
+        report.latex(notation="dots")
 
 
 # --- gradients by hand ---------------------------------------------------------------------------------------------
@@ -412,9 +424,9 @@ def test_by_hand_on_the_command_line() -> None:
 
 
 def test_latex_of_vectors() -> None:
-    lines = check("s = norm(x); x @ A @ y / s", "x=2 A=2x3 y=3").latex().splitlines()
-    assert lines[2] == r"  \mathbf{u}_{1} &= \mathbf{x}^{\top} \mathbf{A} && \in \mathbb{R}^{3} \\"
-    assert lines[3] == r"  u_{2} &= \mathbf{u}_{1}^{\top} \mathbf{y} && \in \mathbb{R} \\"
+    lines = check("s = norm(x); x @ A @ y / s", "x=2 A=2x3 y=3").latex(notation="d").splitlines()
+    assert lines[3] == r"  \mathbf{u}_{1} &= \mathbf{x}^{\top} \mathbf{A} \quad \in \mathbb{R}^{3} \\"
+    assert lines[4].startswith(r"  u_{2} &= \mathbf{u}_{1}^{\top} \mathbf{y} = ")
     (dx,) = [line for line in lines if line.startswith(r"  \mathrm{d}\mathbf{x}")]
     assert r"\mathrm{d}s \cdot \frac{\mathbf{x}}{s}" in dx
 

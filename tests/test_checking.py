@@ -79,7 +79,7 @@ def corrupt(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     modules = [m for name, m in sys.modules.items() if name.startswith("symgrad.symbolic")]
 
     def forget() -> None:
-        evaluate._function.cache_clear()
+        evaluate.function.cache_clear()
         for module in modules:
             for thing in list(vars(module).values()):
                 if hasattr(thing, "cache_clear"):

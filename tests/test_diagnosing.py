@@ -1086,19 +1086,7 @@ db /= m
 }
 
 
-OPEN_CONVENTIONS = {
-    "1/m deferred": "no line is recognised as a derivative at all",
-    "the negative gradient of two layers": "nothing is said of it; delta1 and delta2 are listed as right"
-}
-
-
-OPEN_STRICT = {
-    **OPEN_CONVENTIONS,
-    "1/m deferred": "the factor is not seen, since every line is right up to it",
-}
-
-
-@pytest.mark.parametrize("source", cases(CONVENTIONS, OPEN_CONVENTIONS))
+@pytest.mark.parametrize("source", cases(CONVENTIONS, {}))
 def test_conventions_are_said_in_a_note(source: str) -> None:
     report = here(source)
     assert not roots(report), said(report)
@@ -1106,7 +1094,7 @@ def test_conventions_are_said_in_a_note(source: str) -> None:
     assert any(f.code == "note" for f in report.findings), said(report)
 
 
-@pytest.mark.parametrize("source", cases(CONVENTIONS, OPEN_STRICT))
+@pytest.mark.parametrize("source", cases(CONVENTIONS, {}))
 def test_conventions_are_findings_if_strict(source: str) -> None:
     assert here(source, strict=True).exit_code == 1
 

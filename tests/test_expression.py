@@ -21,7 +21,7 @@ from symgrad.frontends.expression import operand_spans, parse, parse_point, pars
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import expression_text, number_text, step_text, text_names, to_text
-from symgrad.report.latex import formula
+from symgrad.report.formulas import written
 
 
 def nested(graph: Graph, index: int | None = None) -> Any:
@@ -551,7 +551,7 @@ def test_another_name_for_a_value_prints_as_the_value() -> None:
     graph = builder.build(builder.add("mul", (b, c), name="d"))
     assert to_text(graph) == "b = a + 2; c = -2; d = b*c"
     assert [step_text(graph, i) for i in (b, c)] == ["u1", "-2"]
-    assert formula(graph, b, ["a", "", "", "b", "c", "d"], len(graph)) == "a + 2"
+    assert written(graph, b, {0: "a", 3: "b", 4: "c", 5: "d"}) == "a + 2"
     assert "alias" not in SPELLINGS
     with pytest.raises(SymgradError, match="alias"):
         parse("alias(x)")

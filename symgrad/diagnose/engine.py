@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Root, Verdicts, Walk
@@ -17,11 +18,13 @@ from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
+from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.updates import updates
+from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.wording import Wording
+from symgrad.enclosure import precision
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
@@ -96,7 +99,12 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     search = Search(layout, known, reading)
     walk = search.glance() if brief and subject.is_shaped else search.run()
     verdicts = walk.out
-    verdicts.roots, remark = _believed(verdicts.roots, walk, search.results)
+    roots = verdicts.roots
+    verdicts.roots, remark = _believed(roots, walk, search.results)
+    if roots and not verdicts.roots and not walk.brief and not subject.is_shaped:
+        # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
+        walk = Walk(layout, known, reading, (), moves=search.moves)
+        verdicts = walk.run()
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts, layout.variable)
@@ -165,7 +173,11 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     if not wrong and apart:
         return apart, ""
     if not wrong:
-        scaled = {r.unit.line for r in roots if (r.found / r.target.vec).constant() is not None}
+        scaled = {
+            r.unit.line
+            for r in roots
+            if r.unit.step not in results and _is_scale(r.found / r.target.vec, layout)
+        }
         lines = ", ".join(str(n) for n in sorted(scaled))
         return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
     negative = len(wrong) == len(finals) and all(r.is_right(-r.actual) for r in wrong)
@@ -175,6 +187,20 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+
+
+def _is_scale(ratio: Vec, layout: Layout) -> bool:
+    """A number, or a count among the inputs: the m of a mean over m samples."""
+    if ratio.constant() is not None:
+        return True
+    truth, point = layout.truth, layout.subject.point
+    with precision(BITS):
+        inverse = constant(1, truth.points) / ratio
+    return any(
+        isinstance(n := point[i], Fraction) and n.denominator == 1 and (v := truth.values[i]) is not None
+        and (ratio.same(v) or inverse.same(v))
+        for i in truth.leaves
+    )  # fmt: skip
 
 
 def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple[list[Root], list[Unit]]:

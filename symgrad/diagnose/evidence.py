@@ -449,6 +449,18 @@ def scaled(layout: Layout) -> list[Unit]:
     return out
 
 
+def is_negative(layout: Layout) -> bool:
+    """Every parameter is moved by the negative of its gradient, up to a factor that is a number."""
+    ratios = []
+    with precision(BITS):
+        for m in layout.subject.moves:
+            right = layout.truth.cotangents.get(m.bottom)
+            if right is None or right.shaped or layout.is_forward(m.source):
+                return False
+            ratios.append((layout.actual(m.source) / right).constant())
+    return bool(ratios) and all(r is not None and r < 0 for r in ratios)
+
+
 def _works_on_values(unit: Unit, layout: Layout) -> bool:
     """Values of the forward pass are in the line itself."""
     return any(

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Verdicts, Walk
 from symgrad.diagnose.engine import index_tangents, prepare
-from symgrad.diagnose.evidence import guesses, scaled, stems
+from symgrad.diagnose.evidence import guesses, is_negative, scaled, stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
@@ -52,7 +52,11 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=_convention(seed))
         walk = _walked(tried)
-        if walk is not None and walk.out.right and _explained(walk.out) > most:
+        if walk is None or not walk.out.right:
+            continue
+        # What moves the parameters decides where the lines themselves say nothing.
+        as_good = seed < 0 and best is subject and found is not None and is_negative(found.layout)
+        if _explained(walk.out) > most or (as_good and _explained(walk.out) == most):
             best, most = tried, _explained(walk.out)
     return best
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
-from itertools import product
 from typing import Generic, TypeVar
 
 from symgrad.diagnose.truth import Quantity, Truth, WrongFactor, wrong_factors
@@ -24,6 +23,8 @@ class Index(Generic[T]):
 
     def __init__(self) -> None:
         self._buckets: dict[Key, list[tuple[Vec, dict[object, T]]]] = {}
+        #: The keys by their first number: most look-ups find nothing, and three of these tell.
+        self._first: dict[int, list[Key]] = {}
         #: What has no value at some of the points cannot be found by its values there.
         self._odd: list[tuple[Vec, dict[object, T]]] = []
 
@@ -32,6 +33,8 @@ class Index(Generic[T]):
         if _is_nothing(vec):
             return
         key = _key(vec)
+        if key is not None and key not in self._buckets:
+            self._first.setdefault(key[0], []).append(key)
         bucket = self._odd if key is None else self._buckets.setdefault(key, [])
         for other, held in bucket:
             if other.floats == vec.floats or other.same(vec):
@@ -49,10 +52,20 @@ class Index(Generic[T]):
             near = [entry for bucket in (*self._buckets.values(), self._odd) for entry in bucket]
         else:
             near = list(self._odd)
-            for k in product(*((k, k - 2, k + 2) for k in key)):
-                near += self._buckets.get(k, ())
+            for k in self._beside(key):
+                near += self._buckets[k]
         return [what for other, held in near if other.same(vec) for what in held.values()]
 
+    def _beside(self, key: Key) -> list[Key]:
+        """The keys that are there and differ from this one by at most a step in each number: nearest first."""
+        first = key[0]
+        found = []
+        for k in (first, first - 2, first + 2):
+            for other in self._first.get(k, ()):
+                if all(-2 <= a - b <= 2 and (a - b) % 2 == 0 for a, b in zip(other, key, strict=True)):
+                    found.append(other)
+        # In the order in which all neighbours would be tried.
+        return sorted(found, key=lambda o: [(a != b) + (a > b) for a, b in zip(o, key, strict=True)]) if found else []
 
     def entries(self) -> Iterator[tuple[Vec, Iterable[T]]]:
         """Every value, and what has it."""
@@ -63,7 +76,8 @@ class Index(Generic[T]):
 
 def _is_nothing(vec: Vec) -> bool:
     """Zero, or without a value, at every random point."""
-    return all(not math.isfinite(x) or abs(x) < 1e-300 for x in vec.floats[1:])
+    # nan compares as false.
+    return not any(1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
 
 
 def _key(vec: Vec) -> Key | None:

@@ -362,7 +362,9 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         # That dx/dx is 1 makes no other dx right.
         rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or v.same(actual)]
         out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
-    return out
+    # What a parameter is moved by says no more than the gradient that it is made of.
+    named = {b for r in out if " " not in r.unit.name for _, b in reading.pairs(r.unit.name)}
+    return [r for r in out if " " not in r.unit.name or not named & {b for _, b in reading.pairs(r.unit.name)}]
 
 
 def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:

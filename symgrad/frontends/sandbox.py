@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
+from symgrad.frontends import children
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
@@ -42,7 +43,7 @@ MAX_ANSWER = 256 << 20
 MAX_SOURCE = 2_000_000
 DEFAULT_MEMORY_MB = 1024
 
-_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import main; main()"
+_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import {main}; {main}()"
 
 #: Seconds that the child may take to start, before its script runs: a loaded machine is slow to import.
 STARTING = 60.0
@@ -75,16 +76,9 @@ class Sandbox:
     def __init__(self, *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> None:
         self.timeout = timeout
         self.memory = memory_mb << 20
-        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path())]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            env=_environment(),
-            start_new_session=True,
-        )
+        #: From a nursery, whose imports are done: see ``children``.
+        self.process: subprocess.Popen[bytes] | children.Child
+        self.process = children.child(_command("nurse"), _environment()) or _start()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -94,8 +88,11 @@ class Sandbox:
 
     def close(self) -> None:
         """End the child, and whatever it may have started."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if isinstance(self.process, children.Child):
+            self.process.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 with contextlib.suppress(OSError):
@@ -124,8 +121,14 @@ class Sandbox:
             "plan": None if plan is None else plan.to_json(),
             "given": dict(given or {}), "siblings": _siblings(beside or filename, source).to_json(),
         }  # fmt: skip
+        data = json.dumps(request).encode()
         try:
-            answer = self._exchange(json.dumps(request).encode())
+            answer = self._exchange(data)
+            if not answer.data and not answer.begun and not answer.late and isinstance(self.process, children.Child):
+                # The nursery did not come up: a child of our own says why.
+                self.close()
+                self.process = _start()
+                answer = self._exchange(data)
         finally:
             self.close()
         trace = _read(answer, source, filename, self.timeout)
@@ -186,6 +189,18 @@ class Sandbox:
         status = 0 if late else process.wait()
         out, err = parts.values()
         return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun)
+
+
+def _command(main: str) -> list[str]:
+    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path(), main=main)]
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """A child that imports everything by itself."""
+    return subprocess.Popen(
+        _command("main"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+        env=_environment(), start_new_session=True,
+    )  # fmt: skip
 
 
 def run_file(path: str | os.PathLike[str], *, timeout: float = 20.0, memory_mb: int = DEFAULT_MEMORY_MB) -> Trace:

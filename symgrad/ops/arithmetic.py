@@ -56,6 +56,8 @@ def _split(t: Any, a: Any) -> tuple[Any, Any]:
 
 def exact_product(t: Any, y: Any, a: Any, b: Any) -> Any:
     """Dekker's TwoProduct: ``a*b - y`` exactly, where ``y`` is near ``a*b`` and nothing over- or underflows."""
+    if (fused := getattr(t, "exact_product", None)) is not None:  # a namespace that has fused multiply-add
+        return fused(y, a, b)
     ah, al = _split(t, a)
     bh, bl = _split(t, b)
     return al * bl - (((y - ah * bh) - al * bh) - ah * bl)

@@ -80,6 +80,8 @@ class Formula:
         #: The chain-rule factor that steps made now belong to.
         self.of = of
         self.span: Span | None = None
+        #: Whole numbers that are in the graph already: rules write the same few over and over.
+        self._whole: dict[int, int] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Ref]:
         if name.startswith("_"):
@@ -94,6 +96,11 @@ class Formula:
         Raises:
             Unsupported: an infinity, which is no rational.
         """
+        if type(value) is int:
+            known = self._whole.get(value)
+            if known is None:
+                known = self._whole[value] = self.builder.const(_whole(value), self.span)
+            return Ref(self, known)
         if isinstance(value, float) and not isfinite(value):
             raise Unsupported(f"the constant {value}")
         exact = _whole(int(value)) if isinstance(value, int) else value

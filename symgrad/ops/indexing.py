@@ -305,6 +305,11 @@ def _brackets(params: Mapping[str, Any]) -> str:
     return ", ".join(_python(i) for i in params["spec"])
 
 
+def _alone(text: str) -> str:
+    """LaTeX takes no second subscript."""
+    return f"{{{text}}}" if "_" in text or "^" in text else text
+
+
 def _inside(params: Mapping[str, Any]) -> str:
     return ",\\,".join(_item(i) for i in params["spec"])
 
@@ -318,7 +323,7 @@ declare(
     run=lambda np, x, *indices, spec: x[numpy_index(spec, (x, *indices))], torch=_torch_read,
     write=lambda m, v, x, *indices, spec: m.set(x, v, *indices, spec=_moved(spec, 1)),
     numpy="numpy.ndarray.__getitem__", text=lambda p, s: f"{{0}}[{_brackets(p)}]", uniform=True,
-    typeset=lambda x, p: f"{x[0]}_{{[{_inside(p)}]}}",
+    typeset=lambda x, p: f"{_alone(x[0])}_{{[{_inside(p)}]}}",
     enclose=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),
     sympy=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),
     examples=(

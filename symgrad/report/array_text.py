@@ -11,12 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayStep, ArrayWitness, shape_text
+from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayStep, ArrayWitness
 from symgrad.report.diagnostics import print_finding
-from symgrad.report.text import MARK, MOST_LINES, STYLE, WITNESS, finished
-
-#: An array of more numbers than this is not written out.
-MOST_NUMBERS = 8
+from symgrad.report.sources import MARK, headline
+from symgrad.report.text import MOST_LINES, STYLE, WITNESS, finished
+from symgrad.report.values import MOST_NUMBERS, brief, digits, flat, shape_text
 
 
 def render(report: ArrayReport, *, width: int = 100, color: bool = False) -> str:
@@ -47,20 +46,15 @@ def render(report: ArrayReport, *, width: int = 100, color: bool = False) -> str
 
 
 def _summary(console: Console, report: ArrayReport) -> None:
-    words = {
-        "agree": "every witness agrees, in every entry",
-        "rounding": "no mistake: what differs is rounding",
-        "undefined": "some entries have no derivative at this point",
-        "disagree": "a witness disagrees with the exact gradient",
-    }[report.verdict]
-    line = Text.assemble((f"{MARK[report.verdict]} {report.verdict}", STYLE[report.verdict]), f": {words}")
+    head = headline(report)
+    line = Text.assemble((f"{head.mark} {report.verdict}", STYLE[report.verdict]), f": {head.words}")
     wide = max((len(g.symbol) for g in report.gradients), default=0)
     shapes = max((len(shape_text(g.shape)) for g in report.gradients), default=0)
     for g in report.gradients:
         line.append(f"\n  {g.symbol:<{wide}}  {shape_text(g.shape):<{shapes}}  {_exact(g)}")
     console.print(line, soft_wrap=True)
     given = [n for n in report.at if n not in report.drawn]
-    parts = [f"{n} = {_values(report.at[n], digits=6)}" for n in given]
+    parts = [f"{n} = {brief(report.at[n], 6)}" for n in given]
     if report.drawn:
         parts.append(f"{_joined(report.drawn)} drawn by symgrad (--at gives values)")
     console.print(Text(f"  at {'; '.join(parts)} ({report.dtype} on {report.device})", "dim"))
@@ -71,28 +65,9 @@ def _joined(names: tuple[str, ...]) -> str:
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
 
 
-def _flat(values: Any) -> list[Any]:
-    return [n for v in values for n in _flat(v)] if isinstance(values, list) else [values]
-
-
-def _short(value: Any, digits: int) -> str:
-    return f"{value + 0.0:.{digits}g}" if isinstance(value, int | float) else str(value)
-
-
-def _values(values: Any, digits: int = 5) -> str:
-    """Nested numbers on one line; of many the first and the last."""
-    if not isinstance(values, list):
-        return _short(values, digits)
-    numbers = _flat(values)
-    if len(numbers) <= MOST_NUMBERS:
-        return "[" + ", ".join(_values(v, digits) for v in values) + "]"
-    first = ", ".join(_short(n, digits) for n in numbers[:3])
-    return f"{first}, ..., {_short(numbers[-1], digits)}"
-
-
 def _exact(gradient: ArrayGradient) -> str:
     """The proven values, to a few digits: all of them are in --json."""
-    numbers = [_float(t) for t in _flat(gradient.exact)]
+    numbers = [_float(t) for t in flat(gradient.exact)]
 
     def shown(n: float | None) -> str:
         return "undefined" if n is None else f"{n:.6g}"
@@ -141,7 +116,7 @@ def _lines(console: Console, title: str, steps: tuple[ArrayStep, ...]) -> None:
     for n, step in enumerate(shown):
         if cut and n == MOST_LINES // 2:
             table.add_row(" ...", f"{len(steps) - MOST_LINES} more", "", "")
-        values = _values(step.values)
+        values = brief(step.values)
         name, shape = escape(f" {step.name:<{wide}}"), f" {shape_text(step.shape)} "
         table.add_row(name, escape("= " + step.formula), shape, escape(values))
     console.print(table)
@@ -162,7 +137,7 @@ def _witnesses(console: Console, gradient: ArrayGradient) -> None:
             continue
         off = "" if math.isnan(w.difference) or not w.entry else f"{w.difference:.1e}" if w.difference else "0"
         share = "" if math.isnan(w.difference) or not w.entry else f"{w.in_bounds:.2g}"
-        where = escape(w.entry) if gradient.shape else _short(w.value, 17)
+        where = escape(w.entry) if gradient.shape else digits(w.value, 17)
         table.add_row("", WITNESS[name], where, off, share, _verdict(w, math.prod(gradient.shape)))
     console.print(table)
     console.print()

@@ -10,6 +10,7 @@ from symgrad.backward import Backward
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.model import Finding
+from symgrad.report.picture import Picture
 
 #: Version of the JSON document where values are arrays.
 SCHEMA = "symgrad-report/2"
@@ -17,11 +18,6 @@ SCHEMA = "symgrad-report/2"
 Shape = tuple[int, ...]
 #: Numbers nested as deep as the shape has axes; a plain number for the shape ().
 Nested = Any
-
-
-def shape_text(shape: Shape) -> str:
-    """``3x4``, ``3``, or ``scalar``."""
-    return "x".join(map(str, shape)) if shape else "scalar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +109,7 @@ class ArrayReport:
         verdict: the worst verdict of any gradient.
         gradients, steps, backward, findings: see their classes.
         graph, reverse: the function, and its reverse pass as taught; ``prefix`` is put before a name for its gradient.
+        picture: the computation graph as it is drawn.
     """
 
     target: str
@@ -141,6 +138,7 @@ class ArrayReport:
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -163,17 +161,43 @@ class ArrayReport:
                 return gradient
         raise KeyError(wrt)
 
-    def explain(self, *, width: int = 100, color: bool = False) -> str:
-        """The report as text, as the command line prints it."""
+    def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
+        """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""
         from symgrad.report.array_text import render
+        from symgrad.report.unicode import prettied
 
-        return render(self, width=width, color=color)
+        return render(prettied(self) if unicode else self, width=width, color=color)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
-        from symgrad.report.array_latex import derivation
+    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
+        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
 
-        return derivation(self)
+        Args:
+            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
+            document: a whole file.
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        from symgrad.report.tex import latex
+
+        return latex(self, notation=notation, document=document)
+
+    def html(self) -> str:
+        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
+        from symgrad.report.html import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import framed
+
+        return framed(self.html())
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+        from symgrad.report.paper import paper
+
+        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -13,45 +12,27 @@ from rich.text import Text
 from symgrad.errors import Span, frame
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import in_cells
+from symgrad.report.sources import Located, mistakes, source_of
 
 
 def print_findings(console: Console, report: Report) -> None:
     """Every finding of the report, mistakes first as they stand in the text, then notes."""
     roots = [f for f in report.findings if f.root]
     if len(roots) > 1:
-        places = [f.span for f in roots if f.span]
-        where = in_cells(tuple(s.line for s in places), tuple(s.cell for s in places))
-        kinds = ", ".join(dict.fromkeys(f.mistake for f in roots))
-        console.print(Text.assemble((f"{len(roots)} mistakes", "bold red"), f", in {where}: {kinds}\n"))
+        count, comma, rest = mistakes(roots).partition(",")
+        console.print(Text.assemble((count, "bold red"), f"{comma}{rest}\n"))
     for finding in report.findings:
         print_finding(console, report, finding)
 
 
-class Located(Protocol):
-    """What is needed of a report to show where a finding stands."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def manual_source(self) -> str: ...
-    @property
-    def is_code(self) -> bool: ...
-    @property
-    def cells(self) -> Mapping[int, str]: ...
-
-
 def print_finding(console: Console, report: Located, f: Finding) -> None:
     """One frame."""
-    source = report.manual_source or report.source
-    source = source if f.root or report.is_code else report.source
-    if f.span is not None and f.span.cell:
-        source = report.cells[f.span.cell]
     style = "bold red" if f.root else "bold cyan"
     head = f"error[{f.code}]" if f.root else "note"
     _line(console, Text.assemble((head, style), f": {f.message}"))
     if f.span is not None:
         _line(console, Text(f"  --> {f.span}"))
-        _line(console, Text(frame(source, f.span, f.label)))
+        _line(console, Text(frame(source_of(report, f.span), f.span, f.label)))
     gutter = " " * (len(str(f.line)) if f.line else 1)
     if f.forward:
         span = f.forward_span if report.is_code else None

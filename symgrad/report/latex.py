@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from symgrad.backward import Row
 from symgrad.graph import Graph, Step
-from symgrad.naming import display_names
 from symgrad.ops import OPS, TensorOp
 
 #: Binding strength of a finished piece of LaTeX that needs no parentheses anywhere.
@@ -26,28 +24,47 @@ _LETTERS = dict(zip("αβγδεζηθικλμνξπρστυφχψω", _GREEK[:23
 )
 
 
+_INDEXED = re.compile(r"(?P<base>.+)\[(?P<index>[^\[\]]*)\]")
+_SPECIAL = {c: "\\" + c for c in "{}%&#$_"} | {"\\": "\\backslash ", "^": "\\wedge ", "~": "\\sim "}
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX must not read as commands, for use in mathematics."""
+    return "".join(_SPECIAL.get(c, c if c.isprintable() else " ") for c in text)
+
+
 def symbol(name: str) -> str:
     """A name typeset: ``w_h`` as w with subscript h, ``h1_raw`` as h with subscript 1, raw, ``alpha`` as the letter."""
     primes = len(name) - len(name.rstrip("'"))
-    head, *rest = [p for p in name.rstrip("'").split("_") if p] or [name]
+    bare = name.rstrip("'").removeprefix("self.")
+    indices: list[str] = []
+    while found := _INDEXED.fullmatch(bare):
+        inner = found["index"].strip("\"'")
+        if inner != found["index"]:
+            # params["W1"] is W1 to whoever reads the formula.
+            bare = inner
+            continue
+        bare, indices = found["base"], [inner, *indices]
+    head, *rest = [p for p in bare.split("_") if p] or [bare]
+    rest = [*rest, *indices]
     match = re.fullmatch(r"(.*?[^0-9])([0-9]+)", head)
     if match:
         head, rest = match.group(1), [match.group(2), *rest]
-    base = _word(head, alone=True)
+    base = _word(head)
     if rest:
-        base = f"{base}_{{{','.join(_word(r, alone=False) for r in rest)}}}"
+        base = f"{base}_{{{','.join(_word(r) for r in rest)}}}"
     return base + "'" * primes
 
 
-def _word(word: str, *, alone: bool) -> str:
+def _word(word: str) -> str:
     if word in _GREEK:
         return "\\" + word
     if word in _LETTERS:
         return "\\" + _LETTERS[word]
-    safe = "".join("\\" + _LETTERS[c] + " " if c in _LETTERS else c for c in word)
-    if len(word) == 1 or word.isdigit() or safe != word:
+    safe = "".join("\\" + _LETTERS[c] + " " if c in _LETTERS else escaped(c) for c in word)
+    if len(word) == 1 or word.isdigit() or any(c in _LETTERS for c in word):
         return safe
-    return f"\\mathrm{{{safe}}}" if not alone or len(word) > 1 else safe
+    return f"\\mathrm{{{safe}}}"
 
 
 def number(value: Fraction | str) -> str:
@@ -65,32 +82,6 @@ def number(value: Fraction | str) -> str:
         return f"{float(value):.12g}" if abs(value) >= Fraction(1, 1000) else f"{float(value):g}"
     sign = "-" if value < 0 else ""
     return f"{sign}\\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
-
-
-def formula(graph: Graph, index: int, names: Sequence[str], forward: int) -> str:
-    """The LaTeX of a step, with every named forward step other than itself as its symbol. No recursion."""
-    done: dict[int, tuple[str, int]] = {}
-    stack = [index]
-    while stack:
-        i = stack[-1]
-        step = graph.steps[i]
-        if i in done:
-            stack.pop()
-            continue
-        if step.is_const:
-            value = step.value
-            weak = isinstance(value, Fraction) and (value < 0 or "frac" in number(value))
-            done[i] = (number(value), 2 if weak else ATOM)
-        elif (i != index and i < forward and names[i]) or step.is_input:
-            done[i] = (symbol(names[i]), ATOM)
-        else:
-            waiting = [j for j in step.inputs if j not in done]
-            if waiting:
-                stack.extend(waiting)
-                continue
-            done[i] = compose(graph, i, done)
-        stack.pop()
-    return done[index][0]
 
 
 def _said(graph: Graph, step: Step) -> dict[str, Any]:
@@ -125,81 +116,3 @@ def compose(graph: Graph, i: int, done: Mapping[int, tuple[str, int]]) -> tuple[
 def partial(top: str, bottom: str, *, single: bool) -> str:
     d = "\\mathrm{d}" if single else "\\partial"
     return f"\\frac{{{d} {top}}}{{{d} {bottom}}}"
-
-
-def derivation_latex(graph: Graph, rows: Sequence[Row], closed: Mapping[str, str]) -> str:
-    """The whole derivation.
-
-    Args:
-        graph: the function.
-        rows: its reverse passes, as taught.
-        closed: for each derivative its simplified form in LaTeX, or an empty string where there is none.
-    """
-    names = display_names(graph)
-    result = symbol(names[graph.output]) if names[graph.output] else "f"
-    needed = graph.ancestors(graph.output)
-    lines: list[str] = []
-    shown = [i for i, s in enumerate(graph.steps) if needed[i] and not s.is_leaf]
-    for i in shown[:LIMIT]:
-        lines.append(f"{symbol(names[i])} &= {formula(graph, i, names, len(graph))}")
-    if len(shown) > LIMIT:
-        lines.append("&\\;\\;\\vdots")
-    second = any("," in label for row in rows for label in row.labels)
-    single = len(graph.variables) == 1
-    if not second:
-        lines += _chain(rows[0], names, result, single=single)
-    for row in rows:
-        for label in row.labels:
-            if closed.get(label):
-                if second:
-                    left = _second(result, label, single=single)
-                else:
-                    left = partial(result, symbol(label), single=single)
-                lines.append(f"{left} &= {closed[label]}")
-    body = " \\\\\n".join("  " + line for line in lines)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
-
-
-def _second(result: str, label: str, *, single: bool) -> str:
-    a, b = label.split(",")
-    d = "\\mathrm{d}" if single else "\\partial"
-    if a == b:
-        return f"\\frac{{{d}^{{2}} {result}}}{{{d} {symbol(a)}^{{2}}}}"
-    return f"\\frac{{{d}^{{2}} {result}}}{{{d} {symbol(a)} \\, {d} {symbol(b)}}}"
-
-
-def _chain(row: Row, names: Sequence[str], result: str, *, single: bool) -> list[str]:
-    """The chain rule: each step's derivative as a sum over the paths that leave it, each partial worked out."""
-    reverse = row.reverse
-    graph = reverse.graph
-    lines: list[str] = []
-    into: dict[int, list[str]] = {}
-    values: dict[int, list[str]] = {}
-    for edge in reverse.edges:
-        step = graph.steps[edge.step]
-        target = step.inputs[edge.input]
-        top = symbol(names[edge.step])
-        bottom = symbol(names[target])
-        straight = len(step.inputs) == 1 and single
-        local = formula(graph, edge.local, names, reverse.forward) if edge.local >= reverse.forward else (
-            symbol(names[edge.local]) if names[edge.local] else number(graph.steps[edge.local].value)
-        )  # fmt: skip
-        factor = partial(top, bottom, single=straight)
-        if edge.step == graph.output:
-            # Nothing stands upstream of the result: the factor is its own chain rule.
-            into.setdefault(target, []).append(factor)
-            values.setdefault(target, []).append(local)
-            continue
-        upstream = partial(result, top, single=single) + " \\cdot "
-        into.setdefault(target, []).append(upstream + factor)
-        values.setdefault(target, []).append(upstream + (f"\\left({local}\\right)" if " " in local else local))
-    order = sorted(into, reverse=True)
-    for target in order[:LIMIT]:
-        left = partial(result, symbol(names[target]), single=single)
-        rule = " + ".join(into[target])
-        worked_out = " + ".join(values[target])
-        trivial = rule.replace("\\mathrm{d}", "\\partial") == left.replace("\\mathrm{d}", "\\partial")
-        lines.append(f"{left} &= {worked_out}" if trivial else f"{left} &= {rule} = {worked_out}")
-    if len(order) > LIMIT:
-        lines.append("&\\;\\;\\vdots")
-    return lines

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
+from symgrad.report.picture import Picture
 
 #: Version of the JSON document; raised when a field changes its meaning.
 SCHEMA = "symgrad-report/1"
@@ -43,6 +45,34 @@ class WitnessValue:
         return self.difference / self.bound if self.bound else math.inf
 
 
+class Forms:
+    """A derivative's simplified form as text and in LaTeX, worked out when it is first asked for.
+
+    That is half of the time of a check, and who checks thousands of derivatives asks for none.
+    """
+
+    def __init__(self, write: Callable[[], tuple[str, str]] | None = None) -> None:
+        self._write = write
+
+    @cached_property
+    def both(self) -> tuple[str, str]:
+        """The text and the LaTeX; empty where the form is too large to read."""
+        return ("", "") if self._write is None else self._write()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Forms) and self.both == other.both
+
+    def __hash__(self) -> int:
+        return hash(self.both)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _written, self.both
+
+
+def _written(text: str, latex: str) -> Forms:
+    return Forms(lambda: (text, latex))
+
+
 @dataclass(frozen=True, slots=True)
 class GradientReport:
     """One derivative and its witnesses.
@@ -51,8 +81,7 @@ class GradientReport:
         wrt: ``"w"``, or ``"x,z"`` for a second derivative.
         symbol: how it is written: ``"df/dw"``.
         chain_rule: the derivative as the chain rule gives it; empty where it is too large to read.
-        derivative: its simplified form; empty likewise.
-        latex: the simplified form in LaTeX.
+        forms: its simplified form, see ``derivative`` and ``latex``.
         exact: the proven digits; empty where there is no derivative, or no point was given.
         left, right: one-sided derivatives at a kink.
         reason: why there is no derivative, in words.
@@ -64,8 +93,7 @@ class GradientReport:
     wrt: str
     symbol: str
     chain_rule: str
-    derivative: str
-    latex: str
+    forms: Forms = field(repr=False)
     exact: str = ""
     left: str = ""
     right: str = ""
@@ -73,6 +101,16 @@ class GradientReport:
     span: Span | None = None
     witnesses: Mapping[str, WitnessValue] = field(default_factory=dict)
     verdict: str = "agree"
+
+    @property
+    def derivative(self) -> str:
+        """The simplified form; empty where it is too large to read."""
+        return self.forms.both[0]
+
+    @property
+    def latex(self) -> str:
+        """The simplified form in LaTeX."""
+        return self.forms.both[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +235,8 @@ class Report:
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
-        graph, rows: the function and its reverse passes, for renderings that draw them.
+        graph, rows: the function and its reverse passes, for renderings that write them out.
+        picture: the computation graph as it is drawn; ``None`` where there is nothing to draw.
     """
 
     target: str
@@ -221,6 +260,7 @@ class Report:
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
+    picture: Picture | None = field(default=None, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -245,17 +285,26 @@ class Report:
                 return gradient
         raise KeyError(wrt)
 
-    def explain(self, *, width: int = 100, color: bool = False) -> str:
-        """The report as text, as the command line prints it."""
+    def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
+        """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""
         from symgrad.report.text import render
+        from symgrad.report.unicode import prettied
 
-        return render(self, width=width, color=color)
+        return render(prettied(self) if unicode else self, width=width, color=color)
 
-    def latex(self) -> str:
-        """The derivation as a LaTeX ``align*`` environment (amsmath)."""
-        from symgrad.report.latex import derivation_latex
+    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
+        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
 
-        return derivation_latex(self.graph, self.rows, {g.wrt: g.latex for g in self.gradients})
+        Args:
+            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
+            document: a whole file.
+
+        Raises:
+            SymgradError: there is no such notation.
+        """
+        from symgrad.report.tex import latex
+
+        return latex(self, notation=notation, document=document)
 
     def emit(self, language: str = "numpy") -> str:
         """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.
@@ -276,6 +325,23 @@ class Report:
             small, place = pruned(self.graph, wrt)
             return emitted_latex(small, [place[i] for i in wrt])
         return emit(self.graph, wrt, language, names=self.confirmed).text
+
+    def html(self) -> str:
+        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
+        from symgrad.report.html import page
+
+        return page(self)
+
+    def _repr_html_(self) -> str:
+        from symgrad.report.notebook import framed
+
+        return framed(self.html())
+
+    def _repr_latex_(self) -> str:
+        from symgrad.report.notebook import mathjax
+        from symgrad.report.paper import paper
+
+        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

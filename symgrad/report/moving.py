@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from symgrad.errors import Span
 from symgrad.report.model import Finding, Report
+from symgrad.report.picture import Picture
 
 _LINES = re.compile(r"\blines? (\d+(?:(?:, | and )\d+)*)")
 
@@ -49,8 +50,16 @@ def moved(report: Report, place: Callable[[Span], Span], cells: Mapping[int, str
         gradients=tuple(replace(g, span=place(g.span) if g.span else None) for g in report.gradients),
         steps=tuple(replace(s, span=place(s.span) if s.span else None) for s in report.steps),
         unchecked=tuple(replace(u, span=place(u.span)) for u in report.unchecked),
+        picture=_picture(report.picture, place),
         cells=dict(cells),
     )
+
+
+def _picture(drawn: Picture | None, place: Callable[[Span], Span]) -> Picture | None:
+    if drawn is None:
+        return None
+    nodes = tuple(replace(n, span=place(n.span) if n.span else None) for n in drawn.nodes)
+    return replace(drawn, nodes=nodes)
 
 
 def in_cells(lines: tuple[int, ...], cells: tuple[int, ...]) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 from symgrad.report.diagnostics import print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
 from symgrad.report.moving import in_cells, joined
+from symgrad.report.sources import MARK, headline
 
 T = TypeVar("T")
 
@@ -26,7 +27,6 @@ MOST_TABLES = 8
 MOST_FORMULA = 600
 
 STYLE = {"agree": "green", "rounding": "yellow", "undefined": "magenta", "disagree": "bold red"}
-MARK = {"agree": "✓", "rounding": "≈", "undefined": "?", "disagree": "✗"}
 WITNESS = {
     "symbolic": "symbolic (SymPy)",
     "autograd": "autograd (torch)",
@@ -83,20 +83,16 @@ def finished(buffer: io.StringIO) -> str:
 def _manual(console: Console, report: Report) -> None:
     """The verdict on a manual derivation, its findings, and what of it is right."""
     roots = [f for f in report.findings if f.root]
-    if not roots and report.confirmed:
-        verdict = report.verdict if report.verdict != "undefined" else "agree"
-        count = len(report.confirmed)
-        words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
-        head = Text.assemble((f"{MARK[verdict]} {verdict}", STYLE[verdict]), f": {words}")
-        if report.unchecked:
-            head.append(" in them; ")
-            head.append("not everything was checked", STYLE["undefined"])
-        elif any(f.code == "stopped" for f in report.findings):
-            head.append(" in them; ")
-            head.append("the rest did not run", STYLE["undefined"])
-        console.print(head.append("\n"))
-    elif not roots and not any(f.mistake for f in report.findings):
-        console.print(Text("? nothing to check: no line was recognised as a derivative\n", STYLE["undefined"]))
+    if not roots and (report.confirmed or not any(f.mistake for f in report.findings)):
+        head = headline(report)
+        if head.verdict:
+            line = Text.assemble((f"{head.mark} {head.verdict}", STYLE[head.verdict]), f": {head.words}")
+            if head.caution:
+                line.append("; ")
+                line.append(head.caution, STYLE["undefined"])
+            console.print(line.append("\n"))
+        else:
+            console.print(Text(f"{head.mark} {head.words}\n", STYLE["undefined"]))
     print_findings(console, report)
     if report.confirmed and report.is_code:
         console.print(Text.assemble(("right: ", "green"), joined(report.confirmed)))
@@ -122,16 +118,8 @@ def _point(report: Report) -> str:
 
 
 def _summary(console: Console, report: Report) -> None:
-    style = STYLE[report.verdict]
-    words = {
-        "agree": "every witness agrees",
-        "rounding": "no mistake: what differs is rounding",
-        "undefined": "the derivative is not defined at this point",
-        "disagree": "a witness disagrees with the exact derivative",
-    }[report.verdict]
-    if report.verdict == "undefined" and all(g.exact for g in report.gradients):
-        words = "the derivative exists, but the point lies on a kink where torch picks another value"
-    line = Text.assemble((f"{MARK[report.verdict]} {report.verdict}", style), f": {words}")
+    head = headline(report)
+    line = Text.assemble((f"{head.mark} {head.verdict}", STYLE[head.verdict]), f": {head.words}")
     for gradient in report.gradients[:8]:
         value = gradient.exact or "undefined"
         line.append(f"\n  {gradient.symbol} = {value}")

@@ -20,6 +20,7 @@ from symgrad.judging import digits
 from symgrad.naming import display_names
 from symgrad.ops import Formula, Shape
 from symgrad.ops.entries import MOST, bracket, too_large
+from symgrad.picturing import number_of, picture
 from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayWitness
 from symgrad.report.model import Finding
 from symgrad.shaped.judging import Computed, Proofs, Runner, entry_name, proven, refused, worst
@@ -255,6 +256,10 @@ def _report(
         dtype=fmt.name, device=device, value=_value(proofs), verdict=verdict, gradients=tuple(gradients),
         steps=forward_lines(graph, names, values), backward=lines, findings=tuple(findings), graph=graph,
         reverse=reverse, prefix=function.letter,
+        picture=picture(
+            reverse, names, (reverse, number_of(values)), result=result, upstream=function.upstream,
+            output=graph.output,
+        ),
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.benchmarks.startup import FLAGSHIP
-from tests.benchmarks.timing import interleaved, symgrad
+from tests.benchmarks.timing import interleaved, record, symgrad
 
 SCRIPT = Path(__file__).parent.parent.parent / "examples" / "recurrent_tanh.py"
 
@@ -83,6 +83,8 @@ def loops(steps: Sequence[int] = (250, 500, 1000)) -> bool:
                 seconds = sum(after[2:4]) - sum(before[2:4])
                 found = [f["line"] for f in json.loads(run.stdout)["findings"] if f["root"]]
                 good = good and found == lines and (seconds <= LONGEST or n > 1000)
+                record("diagnose_time", f"loop of {n} steps, {name}: seconds", seconds, goal=f"at most {LONGEST:g}",
+                       right=found == lines)  # fmt: skip
                 row += f"{seconds:9.1f}{' ' if found == lines else '!'}"
             print(f"{name:24}{row}", flush=True)
     print(f"goal: exactly the wrong line, at most {LONGEST} s for 1,000 steps: {'met' if good else 'missed'}")
@@ -100,7 +102,9 @@ def main(runs: int = 9) -> None:
     medians = interleaved(commands, runs, {name: (1,) for name in commands if name != flagship})
     for name, seconds in medians.items():
         print(f"{name:36} {seconds:7.3f} s")
-    print(f"{script} / {flagship}: {medians[script] / medians[flagship]:.2f} (goal: at most {GOAL})")
+    ratio = medians[script] / medians[flagship]
+    print(f"{script} / {flagship}: {ratio:.2f} (goal: at most {GOAL})")
+    record("diagnose_time", f"{script} / {flagship}", ratio, peer="symgrad", goal=f"at most {GOAL:g}")
 
 
 if __name__ == "__main__":

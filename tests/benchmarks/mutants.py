@@ -48,6 +48,7 @@ from types import FrameType
 from tests.benchmarks.cases import SEED, Case, Mutant, everything
 from tests.benchmarks.corpus import Derivation
 from tests.benchmarks.mutation import ABSENT, LOCAL, Edit, value_of
+from tests.benchmarks.timing import record
 
 #: No finding is named by what every script holds.
 NO_NAMES = frozenset({"math", "np", "numpy", "torch", "item", "if", "else"})
@@ -363,6 +364,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for result in wrong[: options.failures]:
         explain(result)
     one, two, *correct = split(results)
+    told = (("one mistake: right line", one, "line", 1), ("two: right lines", two, "line", 1),
+            ("one mistake: verified fix", one, "fix", 0.9))  # fmt: skip
+    for what, group, measure, goal in told:
+        if group:
+            record("mutants", f"{what}, of {len(group)}", share(group, measure), goal=f"at least {goal}")
+    alarms = sum(not r.right for g in correct for r in g)
+    record("mutants", "correct work with a finding", alarms, goal="at most 0")
     lines = share([*one, *two], "line") == 1
     peace = all(r.right for group in correct for r in group)
     return 0 if lines and peace and share(one, "factor") >= 0.98 and share(one, "fix") >= 0.9 else 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks.timing import interleaved, python, symgrad
+from tests.benchmarks.timing import interleaved, python, record, symgrad
 
 FLAGSHIP = "40*tanh(w*tanh(w*0.5))"
 
@@ -33,6 +33,7 @@ def main(runs: int = 9) -> None:
     for name, peer, goal in CASES:
         ratio = medians[name] / medians[peer]
         print(f"{name} / {peer}: {ratio:.2f} (goal: at most {goal})")
+        record("startup", f"{name} / {peer}", ratio, peer=peer, goal=f"at most {goal}", seconds=medians[name])
 
 
 if __name__ == "__main__":

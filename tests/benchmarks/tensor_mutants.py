@@ -46,6 +46,7 @@ from tests.benchmarks.tensor_cases import (
     everything,
 )
 from tests.benchmarks.tensor_corpus import tensor_corpus
+from tests.benchmarks.timing import record
 
 #: Shares that the issue asks for: lines, factors or terms, fixes.
 GOALS = (1.0, 0.95, 0.8)
@@ -228,6 +229,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         cases = [case for k, case in enumerate(cases) if k in keep]
     results = run_all(cases, options.jobs, progress=sys.stderr.isatty(), into=options.json, timeout=options.timeout)
     met = report(results)
+    one = [r for r in results if isinstance(r, Result) and isinstance(r.case, TensorMutant) and len(r.case.edits) == 1]
+    if one:
+        what = f"one mistake in arrays: right line, of {len(one)}"
+        record("tensor_mutants", what, share(one, "line"), goal="at least 1")
     wrong = [r for r in results if _cause(r)]
     for result in wrong[: options.failures]:
         if isinstance(result, Result):

@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.benchmarks.timing import record, version
+
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "vanilla_rnn.py"
 #: Of the comparison with gradcheck, which costs two forward passes a parameter.
 FEW_STEPS = 20
@@ -134,6 +136,7 @@ def main(limit: float = 300.0) -> int:
         f"symgrad on it, the whole command          {_seconds(seconds, limit)} (goal: at most {allowed:.2f} s)",
         flush=True,
     )
+    record("tensor_time", "recurrent net, 64 hidden, 100 steps: seconds", seconds, goal=f"at most {allowed:.1f}")
     before: float | None = None
     for steps in (25, 50, 100, 200):
         took, found = diagnosis(64, steps, limit)
@@ -147,6 +150,8 @@ def main(limit: float = 300.0) -> int:
         checked = _run(_GRADCHECK, limit, str(hidden), str(FEW_STEPS))
         other = checked[0] if checked else None
         ratio = f"gradcheck takes {other / took:.2f} times as long" if took and other else ""
+        share = other / took if took and other else None
+        record("tensor_time", f"recurrent net, {hidden} hidden: gradcheck / symgrad", share, peer=version("torch"))
         line = f"{hidden:4d} hidden, {FEW_STEPS} steps: symgrad {_seconds(took, limit)}"
         print(f"{line}, gradcheck {_seconds(other, limit)}  {ratio}", flush=True)
     return 0 if seconds is not None and seconds <= allowed else 1

@@ -186,8 +186,18 @@ def answer(out: int, document: dict[str, Any]) -> None:
     os._exit(0)
 
 
+def nurse() -> None:
+    """A process that makes children: all that they need is imported once."""
+    from symgrad.frontends.trace.nursery import serve
+
+    load()
+    warm()
+    serve(main)
+
+
 def main() -> None:
-    request = json.load(sys.stdin)
+    with open(0, "rb", closefd=False) as given:
+        request = json.loads(given.read())
     # The answer goes out by a descriptor that print does not know.
     out = os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -1,0 +1,330 @@
+"""A graph as one loop in C, compiled by the machine's own compiler: nothing goes through memory but inputs and results.
+
+Everything is computed in double. float32 comes out rounded once, which no compensation in float32 reaches; float64 is
+compensated with the rules of :func:`symgrad.evaluate.run`, where a fused multiply-add gives the error of a product.
+This is an option: without a compiler, or for an op without a kernel in C, :func:`build` gives ``None``. Nothing of a
+user's text gets into the source: it is made from op names of the table and numbers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from symgrad.formats import Format, get_format
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+from symgrad.ops.ckernels import kernel, prelude, square
+from symgrad.ops.compensation import carried
+
+#: Longer graphs are not compiled: what the compiler needs grows faster than linearly.
+LONGEST = 600
+#: Seconds that the compiler may take.
+PATIENCE = 20.0
+
+_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
+          "-fno-builtin-sin", "-fno-builtin-cos", "-w")  # fmt: skip
+_VECTORS = "-mprefer-vector-width=512"
+
+#: pi and e to 60 digits, for what a double leaves of them.
+_DIGITS = {
+    "pi": Fraction("3.14159265358979323846264338327950288419716939937510582097494"),
+    "E": Fraction("2.71828182845904523536028747135266249775724709369995957496697"),
+}
+
+
+class _Missing(Exception):
+    """An op has no kernel in C."""
+
+
+class _Value:
+    """A double of the loop under its name in C, with Python's operators."""
+
+    __slots__ = ("device", "dtype", "name", "writer")
+
+    def __init__(self, writer: _Writer, name: str) -> None:
+        self.writer = writer
+        self.name = name
+        self.dtype, self.device = "float64", "cpu"
+
+    def _with(self, template: str, *others: Any) -> _Value:
+        return self.writer.let(template, self, *others)
+
+    def __add__(self, other: Any) -> _Value:
+        return self._with("{0} + {1}", other)
+
+    def __radd__(self, other: Any) -> _Value:
+        return self._with("{1} + {0}", other)
+
+    def __sub__(self, other: Any) -> _Value:
+        return self._with("{0} - {1}", other)
+
+    def __rsub__(self, other: Any) -> _Value:
+        return self._with("{1} - {0}", other)
+
+    def __mul__(self, other: Any) -> _Value:
+        return self._with("{0} * {1}", other)
+
+    def __rmul__(self, other: Any) -> _Value:
+        return self._with("{1} * {0}", other)
+
+    def __truediv__(self, other: Any) -> _Value:
+        return self._with("{0} / {1}", other)
+
+    def __rtruediv__(self, other: Any) -> _Value:
+        return self._with("{1} / {0}", other)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.writer.op("pow", self, other)
+
+    def __neg__(self) -> _Value:
+        return self._with("-{0}")
+
+    def __gt__(self, other: Any) -> _Value:
+        return self._with("({0} > {1} ? 1.0 : 0.0)", other)
+
+    def __lt__(self, other: Any) -> _Value:
+        return self._with("({0} < {1} ? 1.0 : 0.0)", other)
+
+
+class _Writer:
+    """Collects the assignments of the loop's body; equal ones are written once."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._known: dict[str, _Value] = {}
+
+    def text(self, value: Any) -> str:
+        if isinstance(value, _Value):
+            return value.name
+        number = float(value)
+        if math.isnan(number):
+            return "__builtin_nan(\"\")"
+        return f"({number.hex()})" if math.isfinite(number) else f"({'-' if number < 0 else ''}__builtin_inf())"
+
+    def let(self, template: str, *args: Any) -> _Value:
+        text = template.format(*map(self.text, args))
+        if text not in self._known:
+            name = f"v{len(self.lines)}"
+            self.lines.append(f"const double {name} = {text};")
+            self._known[text] = _Value(self, name)
+        return self._known[text]
+
+    def op(self, name: str, *args: Any) -> Any:
+        """One op of the table. An op without a kernel is composed as the table says.
+
+        Raises:
+            _Missing: it has neither.
+        """
+        op = OPS[name]
+        filled = [*args, *(float(d) for d in op.defaults[len(args) - op.arity + len(op.defaults) :])]
+        last = filled[-1]
+        template = kernel(name, None if isinstance(last, _Value) else float(last))
+        if template is not None:
+            return self.let(template, *filled)
+        if op.lower is None:
+            raise _Missing(name)
+        return op.lower(_Rules(self), *filled)
+
+
+class _Rules:
+    """The namespace ``m`` of the table's rules, over values of the loop."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args: self._writer.op(name, *args)
+
+    def constant(self, value: Fraction | int | str) -> float:
+        return float(_DIGITS[value] if isinstance(value, str) else value)
+
+
+class _Torch:
+    """What the table's ``residual`` rules ask of torch, over values of the loop."""
+
+    Tensor = _Value
+    float64 = "float64"
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args: self._writer.op(name, *args)
+
+    def full(self, _shape: Any, value: float, **_like: Any) -> Any:
+        return self._writer.let("{0}", value)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Any:
+        return self._writer.let("({0} != 0.0 ? {1} : {2})", condition, a, b)
+
+    def minimum(self, a: Any, b: Any) -> Any:
+        return self._writer.op("min", a, b)
+
+    def zeros_like(self, _value: Any) -> float:
+        return 0.0
+
+    def nan_to_num(self, value: Any, **_numbers: float) -> Any:
+        return self._writer.let("k_finite({0})", value)
+
+    def finfo(self, _dtype: Any) -> Any:
+        return SimpleNamespace(tiny=2.0**-1022, eps=2.0**-52)
+
+    def exact_product(self, y: Any, a: Any, b: Any) -> Any:
+        return self._writer.let("k_product_error({0}, {1}, {2})", y, a, b)
+
+
+def _constant(value: Fraction | str) -> tuple[float, float]:
+    """A constant in double, and what that lacks."""
+    exact = _DIGITS[value] if isinstance(value, str) else value
+    try:
+        rounded = float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf, 0.0
+    return rounded, float(exact - Fraction(rounded))
+
+
+def write(
+    graph: Graph, inputs: Sequence[int], targets: Sequence[int], fmt: Format, single: Sequence[bool]
+) -> str | None:
+    """The C source of one loop over all points, or ``None`` where an op has no kernel.
+
+    Args:
+        graph: a lowered graph of single numbers.
+        inputs: positions of the input steps, in the order of the function's pointers.
+        targets: positions of the results, whose pointers follow.
+        fmt: float32 or float64: of what is read and written.
+        single: for each input, whether it is one number for all points.
+    """
+    if len(graph) > LONGEST or any(s.shape or s.params for s in graph.steps if not s.is_const):
+        return None
+    compensated = fmt.name == "float64"
+    writer = _Writer()
+    try:
+        values = {p: writer.let(f"x{n}[{'0' if single[n] else 'i'}]") for n, p in enumerate(inputs)}
+        results = _body(writer, graph, values, targets, compensated)
+    except _Missing:
+        return None
+    real = "double" if fmt.name == "float64" else "float"
+    pointers = [f"const {real} *restrict x{n}" for n in range(len(inputs))]
+    pointers += [f"{real} *restrict y{n}" for n in range(len(targets))]
+    stores = [f"y{n}[i] = ({real}){writer.text(v)};" for n, v in enumerate(results)]
+    body = "\n    ".join([*writer.lines, *stores])
+    return (
+        f"{'' if compensated else '#define SINGLE'}\n{prelude()}\nvoid run(long long count, {', '.join(pointers)}) {{\n"
+        f"#pragma GCC ivdep\n  for (long long i = 0; i < count; i++) {{\n    {body}\n  }}\n}}\n"
+    )
+
+
+def _body(
+    writer: _Writer, graph: Graph, values: dict[int, _Value], targets: Sequence[int], compensated: bool
+) -> list[Any]:
+    needed = graph.ancestors(*targets)
+    torch, rules = _Torch(writer), _Rules(writer)
+    out: list[Any] = [None] * len(graph)
+    errors: list[Any] = [0.0] * len(graph)
+    for i, step in enumerate(graph.steps):
+        if not needed[i]:
+            continue
+        if step.is_input:
+            out[i] = values[i]
+            continue
+        if step.is_const:
+            out[i], errors[i] = _constant(step.value)
+            continue
+        args = [out[j] for j in step.inputs]
+        if not any(isinstance(a, _Value) for a in args):
+            args[0] = writer.let("{0}", args[0])
+        base = graph.steps[step.inputs[0]]
+        last = None if isinstance(args[-1], _Value) else float(args[-1])
+        whole = None if compensated else square(step.op, last, base.op)
+        if whole is not None:
+            out[i] = writer.let(whole, *(out[j] for j in base.inputs))
+            continue
+        out[i] = writer.op(step.op, *args)
+        if compensated:
+            errors[i] = carried(torch, rules, step.op, out[i], args, [errors[j] for j in step.inputs])
+    results = []
+    for t in targets:
+        value = out[t]
+        if compensated and isinstance(value, _Value) and isinstance(errors[t], _Value):
+            better = value + errors[t]
+            value = writer.let("(k_abs({0}) <= 0x1.fffffffffffffp1023 ? {0} : {1})", better, value)
+        results.append(value)
+    return results
+
+
+class Loop:
+    """A compiled loop. Call it with the number of points and the addresses of inputs and results."""
+
+    def __init__(self, library: Any) -> None:
+        self._run = library.run
+        self._run.restype = None
+        self._library = library
+
+    def __call__(self, count: int, addresses: Sequence[int]) -> None:
+        """Run it; other Python threads go on meanwhile."""
+        self._run(ctypes.c_longlong(count), *(ctypes.c_void_p(a) for a in addresses))
+
+    def on(self, piece: tuple[Sequence[Any], Sequence[Any]]) -> None:
+        """Run it on contiguous tensors: inputs and results."""
+        self(piece[1][0].numel(), [t.data_ptr() for part in piece for t in part])
+
+
+@cache
+def compiler() -> str | None:
+    """The C compiler: what ``CC`` names, or the first of cc, gcc and clang that is there."""
+    wanted = os.environ.get("CC", "").split()
+    for name in [*wanted[:1], "cc", "gcc", "clang"]:
+        found = shutil.which(name)
+        if found:
+            return found
+    return None
+
+
+def build(
+    graph: Graph, inputs: Sequence[int], targets: Sequence[int], dtype: str, single: Sequence[bool]
+) -> Loop | None:
+    """Compile a graph, or say ``None``: no compiler, an op without a kernel, a format other than float32 and float64.
+
+    Arguments are those of :func:`write`; ``dtype`` is a format's name.
+    """
+    if dtype not in ("float32", "float64") or compiler() is None or os.name != "posix":
+        return None
+    source = write(graph, inputs, targets, get_format(dtype), single)
+    # Contracted, the error of a compensated sum would not be what was computed.
+    contract = "fast" if dtype == "float32" else "off"
+    return None if source is None else _compiled(source, f"-ffp-contract={contract}")
+
+
+def _compiled(source: str, contract: str) -> Loop | None:
+    with tempfile.TemporaryDirectory(prefix="symgrad-") as folder:
+        path, library = Path(folder) / "loop.c", Path(folder) / "loop.so"
+        path.write_text(source, encoding="ascii")
+        # Not every compiler knows the width, and not every C library has vectors.
+        for extra in ([_VECTORS, "-lmvec"], ["-lmvec"], []):
+            flags = [*_FLAGS, contract, *(f for f in extra if not f.startswith("-l"))]
+            libraries = [f for f in extra if f.startswith("-l")]
+            command = [str(compiler()), *flags, "-o", str(library), str(path), *libraries, "-lm"]
+            try:
+                done = subprocess.run(
+                    command, capture_output=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL
+                )
+            except (OSError, subprocess.TimeoutExpired):
+                return None
+            if done.returncode == 0:
+                try:
+                    return Loop(ctypes.CDLL(str(library)))
+                except OSError:
+                    return None
+    return None

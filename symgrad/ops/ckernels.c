@@ -1,0 +1,138 @@
+/* Elementwise kernels in double precision, without branches, so that a compiler turns a loop over them into SIMD.
+   What a C library gives as vectors (libmvec) is only declared; the exponential family is written out, so that tanh and
+   sech of one number share their exponential and their division. */
+#include <math.h>
+#include <string.h>
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#define FMA(a, b, c) __builtin_fma(a, b, c)
+#else
+#error "no fused multiply-add: a call for each would be slower than what this is to replace"
+#endif
+
+#define SIMD __attribute__((simd("notinbranch"), const))
+SIMD double log(double);
+SIMD double log2(double);
+SIMD double log10(double);
+SIMD double log1p(double);
+SIMD double sin(double);
+SIMD double cos(double);
+SIMD double tan(double);
+SIMD double asin(double);
+SIMD double acos(double);
+SIMD double atan(double);
+SIMD double asinh(double);
+SIMD double acosh(double);
+SIMD double atanh(double);
+SIMD double erf(double);
+SIMD double erfc(double);
+SIMD double atan2(double, double);
+SIMD double hypot(double, double);
+SIMD double pow(double, double);
+#define K static inline __attribute__((always_inline)) double
+
+/* 2**k for whole k from -1022 to 1023: k moves into the exponent's bits by an addition. */
+K k_power2(double k) {
+  double shifted = k + 0x1.8p52;
+  long long bits;
+  memcpy(&bits, &shifted, 8);
+  bits = (long long)((unsigned long long)bits << 52) + (1023LL << 52);
+  memcpy(&shifted, &bits, 8);
+  return shifted;
+}
+
+/* z = n ln 2 + r, |r| < 0.347; exp(r) - 1 by Taylor. The first term left out is below 1e-17 of 1, and for what is
+   rounded to float in the end below 1e-11. */
+K k_whole(double z) { return __builtin_rint(z * 0x1.71547652b82fep+0); }
+K k_small(double z, double n) {
+  double r = FMA(-n, 0x1.62e42fefa39efp-1, z);
+  r = FMA(-n, 0x1.abc9e3b39803fp-56, r);
+#ifdef SINGLE
+  double p = 1.0 / 362880.0;
+#else
+  double p = 1.0 / 87178291200.0;
+  p = FMA(p, r, 1.0 / 6227020800.0);
+  p = FMA(p, r, 1.0 / 479001600.0);
+  p = FMA(p, r, 1.0 / 39916800.0);
+  p = FMA(p, r, 1.0 / 3628800.0);
+  p = FMA(p, r, 1.0 / 362880.0);
+#endif
+  p = FMA(p, r, 1.0 / 40320.0);
+  p = FMA(p, r, 1.0 / 5040.0);
+  p = FMA(p, r, 1.0 / 720.0);
+  p = FMA(p, r, 1.0 / 120.0);
+  p = FMA(p, r, 1.0 / 24.0);
+  p = FMA(p, r, 1.0 / 6.0);
+  p = FMA(p, r, 0.5);
+  return FMA(r * r, p, r);
+}
+#ifdef SINGLE
+/* Far beyond the range of float; within it, one scaling does. */
+K k_clamp(double z) { return z < -700.0 ? -700.0 : z > 700.0 ? 700.0 : z; }
+K k_scaled(double p, double n) { return FMA(p, k_power2(n), k_power2(n)); }
+K k_scale(double n) { return k_power2(n); }
+#else
+/* In two halves, so that neither a subnormal result nor the largest one leaves the range on the way. */
+K k_clamp(double z) { return z < -760.0 ? -760.0 : z > 720.0 ? 720.0 : z; }
+K k_low(double n) { return k_power2(__builtin_floor(n * 0.5)); }
+K k_high(double n) { return k_power2(n - __builtin_floor(n * 0.5)); }
+K k_scaled(double p, double n) { return FMA(p, k_low(n), k_low(n)) * k_high(n); }
+K k_scale(double n) { return k_low(n) * k_high(n); }
+#endif
+K k_exp(double x) {
+  double z = k_clamp(x), n = k_whole(z);
+  return k_scaled(k_small(z, n), n);
+}
+K k_expm1(double x) {
+  double z = k_clamp(x), n = k_whole(z), p = k_small(z, n), s = k_scale(n);
+  return n > 1000.0 ? k_exp(x) : x == 0.0 ? x : FMA(p, s, s - 1.0);
+}
+/* exp(x) - 1 for x <= 0. */
+K k_decay(double x) {
+  double z = k_clamp(x), n = k_whole(z), s = k_scale(n);
+  return FMA(k_small(z, n), s, s - 1.0);
+}
+K k_abs(double x) { return __builtin_fabs(x); }
+K k_tanh(double x) {
+  double e = k_exp(-2.0 * k_abs(x));
+  double y = -k_decay(-2.0 * k_abs(x)) * (1.0 / (1.0 + e));
+  return __builtin_copysign(y, x);
+}
+K k_sech_squared(double x) {
+  double e = k_exp(-2.0 * k_abs(x)), q = (1.0 / (1.0 + e));
+  return 4.0 * e * q * q;
+}
+K k_sech(double x) {
+  double e = k_exp(-k_abs(x));
+  return 2.0 * e / FMA(e, e, 1.0);
+}
+K k_csch(double x) {
+  double e = k_exp(-k_abs(x)), y = -2.0 * e / k_expm1(-2.0 * k_abs(x));
+  return __builtin_copysign(y, x);
+}
+K k_sinh(double x) {
+  double a = k_abs(x), m = k_expm1(a), half = k_exp(0.5 * a);
+  double y = a > 40.0 ? 0.5 * half * half : 0.5 * (m + m / (m + 1.0));
+  return __builtin_copysign(y, x);
+}
+K k_cosh(double x) {
+  double a = k_abs(x), half = k_exp(0.5 * a), e = k_exp(a);
+  return a > 40.0 ? 0.5 * half * half : 0.5 * (e + 1.0 / e);
+}
+K k_sigmoid(double x) {
+  double e = k_exp(-k_abs(x)), q = (1.0 / (1.0 + e));
+  return x < 0.0 ? e * q : q;
+}
+K k_max(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }
+K k_min(double a, double b) { return a != a ? a : b != b ? b : a < b ? a : b; }
+K k_softplus(double x) { return k_max(x, 0.0) + log1p(k_exp(-k_abs(x))); }
+K k_logsigmoid(double x) { return k_min(x, 0.0) - log1p(k_exp(-k_abs(x))); }
+K k_silu(double x) { return x * k_sigmoid(x); }
+K k_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0; }
+K k_heaviside(double x, double h) { return x > 0.0 ? 1.0 : x < 0.0 ? 0.0 : h; }
+K k_leaky_relu(double x, double a) { return x > 0.0 ? x : a * x; }
+K k_elu(double x, double a) { return x > 0.0 ? x : a * k_expm1(k_min(x, 0.0)); }
+K k_hardtanh(double x) { return k_min(k_max(x, -1.0), 1.0); }
+/* What (a, b) multiply to beyond their rounded product y; the remainder is exact. */
+K k_product_error(double y, double a, double b) { return FMA(a, b, -y); }
+K k_finite(double x) { return k_abs(x) <= 0x1.fffffffffffffp1023 ? x : 0.0; }

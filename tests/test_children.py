@@ -1,0 +1,138 @@
+"""Children from the nursery: fresh ones, as locked in as those that start by themselves, and none when it has gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from symgrad.errors import InternalError, SymgradError
+from symgrad.frontends import children, sandbox
+from symgrad.frontends.sandbox import Sandbox, run_source
+
+pytestmark = pytest.mark.skipif(not children.POSSIBLE, reason="children are forked on Linux only")
+
+SCRIPT = "x = 0.5\ny = x*2\n"
+
+
+def test_the_second_child_costs_no_imports() -> None:
+    run_source(SCRIPT, "s.py")
+    nursery = children._nursery
+    with Sandbox() as one:
+        assert isinstance(one.process, children.Child)
+        assert one.process.pid != nursery.process.pid  # type: ignore[union-attr]
+        assert len(one.run(SCRIPT, "s.py").graph) == 3
+    assert children._nursery is nursery
+    assert one.process.returncode == 0
+
+
+def test_each_script_has_a_process_of_its_own() -> None:
+    """What one script leaves behind, the next does not find."""
+    run_source("import math\nimport numpy as np\nnp.random.seed(7)\nx = 0.5\n", "a.py")
+    first = run_source("import numpy as np\nnp.random.seed(1)\nx = float(np.random.rand())\n", "b.py")
+    again = run_source("import numpy as np\nnp.random.seed(1)\nx = float(np.random.rand())\n", "b.py")
+    assert first.to_json() == again.to_json()
+
+
+def test_a_child_holds_three_descriptors_and_leads_its_session() -> None:
+    with Sandbox() as one, Sandbox() as other:
+        pid = one.process.pid
+        assert pid != other.process.pid
+        for _ in range(200):
+            held = sorted(int(n) for n in os.listdir(f"/proc/{pid}/fd"))
+            if held == [0, 1, 2]:
+                break
+        assert held == [0, 1, 2]
+        assert os.getsid(pid) == pid
+        assert len(one.run(SCRIPT, "s.py").graph) == len(other.run(SCRIPT, "s.py").graph) == 3
+
+
+def test_many_at_once() -> None:
+    found: list[int] = []
+
+    def check(n: int) -> None:
+        found.append(len(run_source("x = 0.5\n" + "x = x*2\n" * n, "s.py").bindings))
+
+    threads = [threading.Thread(target=check, args=(n,)) for n in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sorted(found) == [n + 1 for n in range(8)]
+
+
+def test_a_dead_nursery_is_replaced() -> None:
+    run_source(SCRIPT, "s.py")
+    before = children._nursery
+    assert before is not None
+    os.kill(before.process.pid, signal.SIGKILL)
+    before.process.wait()
+    assert len(run_source(SCRIPT, "s.py").graph) == 3
+    assert children._nursery is not before
+
+
+def test_a_nursery_that_dies_takes_its_children_and_the_script_is_run_once_more() -> None:
+    with Sandbox() as one:
+        assert one.process.pid
+        nursery = children._nursery
+        assert nursery is not None
+        os.kill(nursery.process.pid, signal.SIGKILL)
+        nursery.process.wait()
+        try:
+            trace = one.run(SCRIPT, "s.py")
+        except SymgradError:
+            return  # it had begun: an end that nobody could explain
+        assert len(trace.graph) == 3
+
+
+def test_what_keeps_a_nursery_from_starting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_path", lambda: ["/nowhere"])
+    with pytest.raises(InternalError, match="could not be started"):
+        run_source(SCRIPT, "s.py")
+    monkeypatch.undo()
+    assert len(run_source(SCRIPT, "s.py").graph) == 3
+
+
+def test_without_fork_everything_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "POSSIBLE", False)
+    with Sandbox() as one:
+        assert isinstance(one.process, subprocess.Popen)
+        assert len(one.run(SCRIPT, "s.py").graph) == 3
+
+
+def test_nothing_is_left_when_the_caller_has_gone() -> None:
+    code = (
+        "from symgrad.frontends import children\nfrom symgrad.frontends.sandbox import Sandbox, run_source\n"
+        "run_source('x = 0.5', 's.py')\none = Sandbox()\nprint(children._nursery.process.pid, one.process.pid)\n"
+        "import os\nos._exit(0)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    for pid in out.stdout.split():
+        for _ in range(300):
+            stat = Path(f"/proc/{pid}/stat")
+            if not stat.exists() or stat.read_text().split(") ")[1][0] == "Z":
+                break
+            threading.Event().wait(0.02)
+        else:
+            pytest.fail(f"process {pid} lives on")
+
+
+def test_a_forked_caller_has_a_nursery_of_its_own() -> None:
+    run_source(SCRIPT, "s.py")
+    before = children._nursery
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            run_source(SCRIPT, "s.py")
+            code = 0 if children._nursery is not before else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert len(run_source(SCRIPT, "s.py").graph) == 3
+    assert children._nursery is before
