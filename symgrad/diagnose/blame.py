@@ -598,6 +598,8 @@ class Walk:
                 continue
             if self.suspects is not None and follower.line not in self.suspects:
                 continue
+            if self.subject.is_shaped and self.layout.actual(follower.step).is_zero:
+                continue  # zeros begin an accumulation, in another epoch
             if self.corrected(earlier.step).same(gap):
                 return follower
         return None
