@@ -34,6 +34,8 @@ MOST_TARGETS = 12
 MOST_HELD = 30
 #: Beyond this cost a change of two places is looked for as well.
 FAR_FETCHED = 2.0
+#: What it costs that a value was never given.
+FORGOTTEN = 1.2
 #: What a mistake costs that no change puts right.
 UNEXPLAINED = 3.0
 
@@ -232,7 +234,9 @@ class Walk:
             targets = self._targets(unit)
             if targets and self._again(unit, self.line(unit), targets, surely=False):
                 return
-        if not matches or self._users_fail(i):
+        if self.suspects is not None and not self.suspects:
+            pass  # nobody is suspected
+        elif not matches or self._users_fail(i):
             # A hidden step's derivative (of the denominator in a sigmoid written out) may be hit upon by accident.
             named = self.subject.names
             sure = any(q.kind in ("cotangent", "tangent") and q.bottom in named for q in matches)
@@ -482,6 +486,8 @@ class Walk:
 
     def _unexplained(self, unit: Unit) -> float:
         """Some value at some place always makes a result right; that alone is no reason to blame the place."""
+        if self.graph.steps[unit.step].is_leaf and self.layout.actual(unit.step).is_zero:
+            return FORGOTTEN
         if self.subject.is_shaped:
             return UNEXPLAINED * (2 if unit.step in self.hints else 1)
         return UNEXPLAINED * (2 if unit.step in self.hints else 1.4)

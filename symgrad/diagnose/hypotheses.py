@@ -232,7 +232,7 @@ class Hypotheses:
         for text, role in self._compound(units, list(out.values())).items():
             out.setdefault(text, role)
         for name, step in self.subject.aliases:
-            if "[" in name or name in out:
+            if "[" in name or name in out or self._is_later(name, units[0].step):
                 continue
             if self._is_single(name):
                 out[name] = _Role(name, (step,) * count)
@@ -249,6 +249,11 @@ class Hypotheses:
             if held[-1] >= 0:
                 out[name] = _Role(name, held)
         return list(out.values())
+
+    def _is_later(self, name: str, before: int) -> bool:
+        """The name was given to something of the derivation by then: in a second epoch, say."""
+        mine = self.layout.by_name.get(name)
+        return mine is not None and mine[0].step < before
 
     def _compound(self, units: Sequence[Unit], known: Sequence[_Role]) -> dict[str, _Role]:
         """What the forward pass computes without a name, from what a line could write: ``(pred - t)``."""
@@ -349,9 +354,12 @@ class Hypotheses:
         """Another number, or a variable, where a number is assigned: the gradient that everything starts with."""
         first, span = units[0].step, units[0].span
         value = Fraction(self._base[first]) if math.isfinite(self._base[first]) else Fraction(0)
-        if not value or any(self._base[u.step] != self._base[first] for u in units):
+        if any(self._base[u.step] != self._base[first] for u in units):
             return
         steps = [u.step for u in units]
+        if not value:
+            yield from self._of_nothing(line, units, operands)
+            return
         words = "is another number than belongs here"
         for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
             if number != value:
@@ -373,6 +381,22 @@ class Hypotheses:
                 at = ((i, to_quotient(value, want)) for i, want in pairs)
                 yield from self._hypothesis(
                     line, span, f"{plain}/{role.text}", 1.2, "missing-factor", words, at, first, -1
+                )
+
+    def _of_nothing(
+        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]
+    ) -> Iterator[Hypothesis]:
+        """A variable where a zero is assigned that nothing is added to."""
+        if any((u.name, u.step) in self.layout.continued for u in units):
+            return
+        for role in self._roles(units, operands):
+            pairs = [(u.step, want) for u, want in zip(units, role.steps, strict=True)]
+            if all(0 <= want < i for i, want in pairs):
+                at = ((i, to_step(want)) for i, want in pairs)
+                words = "is never given its value: it is still zero where it is used"
+                first = units[0]
+                yield from self._hypothesis(
+                    line, first.span, role.text, 0.9, "never-assigned", words, at, first.step, -1
                 )
 
     def _hypothesis(
@@ -409,7 +433,7 @@ class Hypotheses:
         if self.source.text(place).replace("_", "").isalnum() or "[" in role.text:
             at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
-            yield from self._hypothesis(line, place, f"{role.text}**2", 1.15, "missing-factor", words, at, parent, slot)
+            yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
         if self.layout.is_forward(node):
             for form, make in FORMS:
                 at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)

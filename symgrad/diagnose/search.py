@@ -92,16 +92,21 @@ class Search:
             if explain.has_loop and (found := explain.alone()):
                 # A change in the text is a change in all rounds, which a walk has to find out round by round.
                 return min((self._answer(self._told(e)) for e in found), key=_rank).walk
+        if not wrong and self.results and not self.layout.subject.is_shaped:
+            # Every result is right: if every line then is what its name says, nothing has to be looked for.
+            plain = Walk(self.layout, self.known, self.reading, (), moves=self.moves)
+            if not plain.run().doubts:
+                return plain
         first = Walk(self.layout, self.known, self.reading, moves=self.moves)
         out = first.run()
         if not wrong:
             return first
         answer = self._answer(first)
         lines = _lines(first)
-        plain = PLAIN_OF_ARRAYS if self.layout.subject.is_shaped else PLAIN
+        bound = PLAIN_OF_ARRAYS if self.layout.subject.is_shaped else PLAIN
         if not answer.left and out.limited and not out.roots and not out.doubts:
             return first  # every difference is deliberate
-        if not answer.left and out.roots and all(r.cost <= plain and r.repairs for r in out.roots):
+        if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
             return first
         told = [self._answer(self._told(e)) for e in explain.alone()] if explain and not explain.is_long else []
         best = min((answer, *told), key=_rank)
