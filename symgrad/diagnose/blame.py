@@ -148,6 +148,8 @@ class Walk:
         if self.subject.is_shaped and self._is_under_way(unit, vec):
             return
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
+        if starts and "..." in name:
+            return  # dout[mask] = 0 claims nothing of the whole
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
@@ -602,6 +604,8 @@ class Walk:
                 continue
             if self.suspects is not None and follower.line not in self.suspects:
                 continue
+            if self.subject.is_shaped and self.layout.actual(follower.step).is_zero:
+                continue  # zeros begin an accumulation, in another epoch
             if self.corrected(earlier.step).same(gap):
                 return follower
         return None

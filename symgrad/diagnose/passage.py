@@ -2,101 +2,34 @@
 
 from __future__ import annotations
 
-import ast
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import SERIES, Make, Offer, Region, Site, slimmed, ways
-from symgrad.diagnose.lines import Listed, Text
-from symgrad.diagnose.match import Known
-from symgrad.diagnose.repair import Context, Line, Place, Repair
-from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.changes import Make, Offer, Site, slimmed, ways
+from symgrad.diagnose.reader import Reader
+from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
-from symgrad.diagnose.truth import Link, Quantity
-from symgrad.diagnose.typed import FORMS, Number, shifted
+from symgrad.diagnose.typed import FORMS, Number
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.ops import OPS
 from symgrad.ops.slips import Slip, products, written
 
-#: Factors that are offered, the nearest first.
-MOST_FACTORS = 40
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
 #: In a loop of more rounds nothing is taken to be summed in passing.
 MANY_ROUNDS = 8
-#: Entries of lists are offered one by one up to this many.
-MOST_ENTRIES = 16
 
 
-class Passage(Region):
-    """The steps that one line made.
-
-    Args:
-        line: its number; ``steps``: what it made, in all rounds.
-        goal: what the line's value should be, as far as it is known; else what it is.
-        text: the user's; ``listed``: the entries of all lists.
-    """
-
-    def __init__(
-        self, layout: Layout, known: Known, board: Board, line: int, steps: Sequence[int], goal: Vec,
-        text: Text, listed: Listed,
-    ) -> None:  # fmt: skip
-        self.text, self.listed = text, listed
-        self.layout, self.board, self.number = layout, board, line
-        self.graph = layout.graph
-        self.steps = sorted(steps)
-        self._own = set(self.steps)
-        self._rounds = self._counted()
-        self.ends = list(range(max(self._rounds.values()) + 1))
-        root = self.steps[-1]
-        self.line = Line(self.graph, root, layout.actual, lambda i: i not in self._own)
-        self.context = Context(
-            known, layout.variable, lambda q: True, layout.origin, lambda i: False, True,
-            Quantity("helper", -1, -1, goal),
-        )  # fmt: skip
-        self.goal = lifted(goal)
-        self.left = 1
-        #: The assignments of the line.
-        self.units: list[Unit] = [u for i in self.steps for u in layout.units_at.get(i, ())]
-        self._ends = {u.step for u in self.units}
-        self.users: dict[int, list[Site]] = {}
-        for i in self.steps:
-            for slot, j in enumerate(self.graph.steps[i].inputs):
-                self.users.setdefault(j, []).append((i, slot))
-
-    def _counted(self) -> dict[int, int]:
-        """Which round of the line each step belongs to: a round ends with the last assignment of the line."""
-        ends: list[int] = []
-        seen: set[object] = set()
-        last = -1
-        for i in self.steps:
-            for unit in self.layout.units_at.get(i, ()):
-                key = (unit.span, unit.name.split("[", maxsplit=1)[0], "[" in unit.name)
-                if key in seen:
-                    ends.append(last)
-                    seen = set()
-                seen.add(key)
-                last = i
-        if last >= 0:
-            return {i: bisect_left(ends, i) for i in self.steps}
-        count: Counter[object] = Counter()
-        out = {}
-        for i in self.steps:
-            step = self.graph.steps[i]
-            made = (step.span, step.op, len(step.inputs))
-            out[i] = count[made]
-            count[made] += 1
-        return out
+class Passage(Reader):
+    """The places of a line, and what is tried there."""
 
     def _key(self, i: int, seen: Counter[object]) -> object:
         """What the same characters made in every round: of a call that makes several steps, which of them."""
@@ -104,12 +37,6 @@ class Passage(Region):
         kind = (step.span, step.op, len(step.inputs))
         seen[self._rounds[i], kind] += 1
         return kind, seen[self._rounds[i], kind]
-
-    def value(self, i: int) -> Vec:
-        return self.board.now(i)
-
-    def round_of(self, i: int) -> int:
-        return self._rounds.get(i, 0)
 
     def wraps(self, sites: Sequence[Site], slip: Slip) -> bool:
         i, slot = sites[0]
@@ -298,7 +225,8 @@ class Passage(Region):
             mine = self.layout.by_name[name]
             before: dict[int, int] = {}
             for n, unit in enumerate(mine):
-                if unit.line == self.number and n and not unit.augmented and unit.step != mine[n - 1].step:
+                starts = self.layout.actual(unit.step).is_zero  # of an accumulation, in another epoch
+                if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
                     before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:
@@ -329,115 +257,6 @@ class Passage(Region):
 
                 words = f"overwrites {name} before its old value is used"
                 yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
-
-    # --- what could be written ----------------------------------------------------------------------------------
-
-    @cached_property
-    def _anchors(self) -> list[int]:
-        """The first step of each round: what is bound before it can be read."""
-        out: dict[int, int] = {}
-        for i in self.steps:
-            out.setdefault(self._rounds[i], i)
-        return [out[n] for n in range(len(self.ends))]
-
-    def offers(self) -> list[Offer]:
-        """Variables and factors, in each round what they are then."""
-        return [*self._variables(), *self._entries(), *self._factors()]
-
-    def _offer(self, quantity: Quantity, steps: Sequence[int], text: str) -> Offer:
-        def value(i: int) -> Vec:
-            step = steps[self.round_of(i)]
-            found = self.board.now(step) if step >= 0 else quantity.vec
-            return found if step >= 0 else found - found
-
-        return Offer(quantity, value, None, text)
-
-    def _variables(self) -> Iterator[Offer]:
-        seen: set[tuple[int, ...]] = set()
-        bound = self.text.bound
-        loops = len(self.ends) > 1
-        for name, times in sorted(bound.items(), key=lambda item: (not item[0].isidentifier(), -item[1][-1][1])):
-            entry = SERIES.match(name)
-            if " " in name or (entry and (loops or len(bound) > 20 * MOST_ENTRIES)):
-                continue
-            held = tuple(
-                times[n - 1][1] if (n := bisect_left(times, a, key=lambda t: t[0])) else -1 for a in self._anchors
-            )
-            if held in seen or sum(i < 0 for i in held) > 1 or all(i < 0 for i in held):
-                continue
-            seen.add(held)
-            first = next(i for i in held if i >= 0)
-            yield self._offer(self._quantity(first), held, name)
-
-    def _quantity(self, i: int) -> Quantity:
-        if self.layout.is_forward(i):
-            return Quantity("forward", -1, i, self.layout.actual(i))
-        return Quantity("cotangent", -1, -1, self.layout.actual(i))
-
-    def _entries(self) -> Iterator[Offer]:
-        """Entries of lists, by the index that each round is about: ``hs[t]`` and ``hs[t - 1]``."""
-        if len(self.ends) == 1:
-            return
-        entries, named = self.listed
-        seen: set[tuple[str, tuple[int, ...]]] = set()
-        for index, rounds in self._indices(named):
-            for stem, held in entries.items():
-                for offset in (0, -1, 1):
-                    places = tuple(-1 if t is None else held.get(t + offset, -1) for t in rounds)
-                    late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
-                    if (stem, places) in seen or late or sum(p < 0 for p in places) > 1 or all(p < 0 for p in places):
-                        continue
-                    seen.add((stem, places))
-                    first = next(p for p in places if p >= 0)
-                    yield self._offer(self._quantity(first), places, f"{stem}[{shifted(index, offset)}]")
-
-    def _indices(self, named: Mapping[int, Sequence[tuple[str, int]]]) -> Iterator[tuple[ast.expr, list[int | None]]]:
-        """What stands between brackets in the line, and its value in each round."""
-        for stem, index in self.text.brackets.get(self.number, ()):
-            about: list[int | None] = [None] * len(self.ends)
-            for i in self.steps:
-                used = [i, *self.graph.steps[i].inputs]
-                for j in (k for u in used for k in (u, self.layout.original(u))):
-                    for other, n in named.get(j, ()):
-                        if other == stem:
-                            about[self._rounds[i]] = n
-            if sum(n is None for n in about) <= 1 and len(set(about)) > 1:
-                yield index, about
-
-    def _factors(self) -> Iterator[Offer]:
-        """Local derivatives of the forward pass."""
-        truth = self.context.known.truth
-        used = {self.layout.origin(j) for i in self.steps for j in self.graph.steps[i].inputs}
-        groups: dict[object, list[Link]] = {}
-        seen: set[tuple[int, int]] = set()
-        written_out = ([link] for link in truth.written_out.values())
-        for links in (*truth.links.values(), *truth.elementary.values(), *written_out):
-            for link in links:
-                if link.local is None or (link.top, link.bottom) in seen or link.local.constant() is not None:
-                    continue
-                seen.add((link.top, link.bottom))
-                steps = self.graph.steps
-                spans = (steps[link.top].span, steps[link.bottom].span or link.bottom)
-                key = (spans, link.slot) if len(self.ends) > 1 else (link.top, link.bottom)
-                groups.setdefault(key, []).append(link)
-
-        def far(links: Sequence[Link]) -> tuple[bool, int]:
-            return not any(k in used for link in links for k in (link.top, link.bottom)), -links[-1].bottom
-
-        count = 0
-        for links in sorted(groups.values(), key=far):
-            for order in (links[::-1], links) if len(self.ends) > 1 else (links,):
-                if len(links) not in (1, len(self.ends)) or (len(links) == 1 and order is not links):
-                    continue
-                vecs = [link.local for link in order if link.local is not None]
-                q = Quantity("local", order[0].top, order[0].bottom, vecs[0])
-                yield Offer(q, self._by_round(vecs))
-                count += 1
-            if count > MOST_FACTORS:
-                return
-
-    def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
-        return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]
 
     # --- where --------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ PLAIN_OF_ARRAYS = 2.0
 TYPED = 1.4
 #: An answer of more than this cost is held against answers of two lines.
 DEAR = 3.0
+#: A function that is called so often works out one part after the other.
+MANY_CALLS = 2
 #: Walks are compared as long as (assignments x walks) stays below this.
 WORK = 6000
 #: ... of arrays, where a walk is dear, and the first one seldom in error.
@@ -73,7 +75,7 @@ class Search:
         self.layout, self.known, self.reading = layout, known, reading
         #: What is made of the gradients, once they are there.
         self.moves = updates(layout, reading)
-        self.results = results(layout, reading, self.moves)
+        self.results = [r for r in results(layout, reading, self.moves) if not self._is_passed_on(r)]
         self._feeding = [layout.feeding((r.unit.step,)) for r in self.results]
         self._at_line: dict[int, list[Unit]] = {}
         for unit in layout.subject.units:
@@ -127,6 +129,16 @@ class Search:
                     best = min((best, *map(self._answer, begun)), key=_rank)
                 best = min((best, *self._pairs(singles, lines)), key=_rank)
         return best.walk
+
+    def _is_passed_on(self, result: Result) -> bool:
+        """Of arrays: a part of a gradient, worked out in a function that is called for each part and hands it on."""
+        unit, layout = result.unit, self.layout
+        if not layout.subject.is_shaped or result.is_right(result.actual) or unit.step not in layout.subject.callers:
+            return False
+        if len(layout.by_name[unit.name]) < MANY_CALLS or not layout.dependents(unit.step):
+            return False
+        held = (q for q in self.known.right(result.actual) if q.kind in ("contribution", "sum"))
+        return any(self.reading.says(q, unit.name) for q in held)
 
     def glance(self) -> Walk:
         """One walk that looks for no repairs."""
