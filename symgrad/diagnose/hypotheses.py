@@ -277,8 +277,10 @@ class Hypotheses:
     def _unnamed(self) -> dict[Span, list[int]]:
         """The operations of the forward pass that have no name, by place."""
         out: dict[Span, list[int]] = {}
+        # A formula may be checked of a function that stands elsewhere.
+        files = {u.span.file for u in self.subject.units}
         for i, step in enumerate(self.graph.steps):
-            plain = step.span is not None and step.span.line == step.span.end_line
+            plain = step.span is not None and step.span.line == step.span.end_line and step.span.file in files
             if plain and step.span and not step.is_leaf and self.layout.is_forward(i) and i not in self.subject.names:
                 out.setdefault(step.span, []).append(i)
         return out
