@@ -288,6 +288,7 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             raise trace.error.exception(work.source) from None
         raise
     found = diagnose(subject, brief=brief)
+    subject = found.subject or subject
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}

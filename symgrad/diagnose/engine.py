@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
@@ -45,6 +47,7 @@ class Diagnosis:
         notes: things to know that are no mistakes.
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
         unchecked: assignments that may be derivatives, and were not recognised.
+        subject: what was judged, whose steps these are: names of one array may have been told apart.
     """
 
     blames: tuple[Blame, ...]
@@ -53,6 +56,7 @@ class Diagnosis:
     notes: tuple[str, ...]
     conventions: tuple[str, ...] = ()
     unchecked: tuple[Unit, ...] = ()
+    subject: Subject | None = None
 
     @property
     def understood(self) -> int:
@@ -125,6 +129,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         tuple(dict.fromkeys(notes)),
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
         tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
+        subject,
     )
 
 
@@ -210,12 +215,53 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     doubtful: list[Unit] = []
     for root in roots:
         name = root.unit.name
+        if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
+            continue
         weak = name in reading.guessed and not is_strong(name, layout)
+        if layout.subject.is_shaped and not root.repairs:
+            # An array that no change puts right, under a name that says little: more likely it was misread.
+            weak = weak or is_bare(name) or not reading.is_exact(name) or layout.last[name] is not root.unit
+            weak = weak or ":" in name  # a slice: what is in the rest is another line's
+        if layout.subject.is_shaped and _is_written_later(root.unit, layout):
+            doubtful.append(root.unit)
+            continue
         if weak and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What the name holds in the end is what it says, so this was on the way there."""
+    last = layout.last[unit.name]
+    if last is unit:
+        return False
+    actual = layout.actual(last.step)
+    return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
+
+
+def _is_written_later(unit: Unit, layout: Layout) -> bool:
+    """The text goes on with the array in a place that did not run, or could not be followed."""
+    stem = re.escape(unit.name.split("[", maxsplit=1)[0])
+    write = re.compile(rf"^\s*{stem}\s*(\[.*\]\s*)?[-+*/]?=(?!=)")
+    rows = {u.line for u in layout.subject.units}
+    lines = layout.subject.source.split("\n")
+    own = len(lines[unit.line - 1]) - len(lines[unit.line - 1].lstrip()) if unit.line <= len(lines) else 0
+    for n, line in enumerate(lines[unit.line :], unit.line + 1):
+        if line.strip() and len(line) - len(line.lstrip()) < own:
+            return False  # another function
+        if write.match(line) and n not in rows:
+            return True
+    return False
+
+
+def _is_filled(unit: Unit, layout: Layout) -> bool:
+    """An array of zeros that gets its entries later: ``dC = zeros_like(C)``, and then ``dC[i] += ...``."""
+    if not layout.actual(unit.step).is_zero:
+        return False
+    stem = unit.name.split("[", maxsplit=1)[0]
+    return any(u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem for u in layout.subject.units)
 
 
 def _is_as_named(root: Root, walk: Walk) -> bool:

@@ -318,7 +318,8 @@ class Caller:
             given = self.own_upstreams(outputs)
             only = names[0].default if len(names) == len(given) == 1 else None
             if isinstance(only, int | float) and not np.shape(given[0]):
-                given = [float(only)]  # a loss's ``dout=1``: what is meant to be multiplied with is said
+                # A loss's ``dout=1``: a number, whatever becomes of it, since nobody calls it with another.
+                return [float(only)]
         spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
         if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
             message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"

@@ -78,6 +78,8 @@ def simplify(expr: Any, *, seconds: float = 1.0) -> Simplified:
         found = expr if current == start else lengths.reveal(current)
     except Exception:  # SymPy evaluates what it builds, and fails in many ways (see to_sympy)
         return Simplified(expr, False, work.used)
+    if found.has(sp.I) and not expr.has(sp.I):
+        found = expr  # a square root of what is negative everywhere: there is no real form of it
     return Simplified(found if _is_shorter(found, expr) else expr, not work.exhausted, work.used)
 
 
