@@ -135,7 +135,7 @@ class Aims:
                 near = self._near(everything)
                 parts = sorted(parts, key=lambda part: near.get(part[0], len(near)))[:MANY]
             arriving = [flow for t in upstream if (flow := self.truth.along.get((t, bottom))) is not None]
-            whole = Quantity("cotangent", top, bottom, self.truth.cotangents[bottom])
+            whole = Quantity("cotangent", top, bottom, self.reading.vec((top, bottom)))
             if base is not None:
                 sums = [
                     Quantity("sum", top, bottom, base + vec)
