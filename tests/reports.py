@@ -16,12 +16,13 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 #: Scripts and notebooks that hold a derivation of their own.
 SCRIPTS = (
     "recurrent_tanh.py", "vanilla_rnn.py", "attention.py", "batchnorm.py", "custom_function.py", "affine_chain.py",
-    "matmul_upstream.py", "softmax_cross_entropy.py", "homework.ipynb",
+    "matmul_upstream.py", "softmax_cross_entropy.py", "homework.ipynb", "lstm.py",
 )  # fmt: skip
 #: Scripts that check an expression and keep the report.
 EXPRESSIONS = (
     "named_steps.py", "recurrent_expression.py", "rounding.py", "shared_weight.py", "sigmoid_plus_tanh.py",
-    "softmax_regression_expression.py", "staged.py", "squared_error.py", "affine_chain_expression.py",
+    "softmax_regression_expression.py", "staged.py", "squared_error.py", "affine_chain_expression.py", "identity.py",
+    "linear.py", "polynomial.py", "product.py", "sigmoid_neuron.py", "square.py", "tanh_of_sigmoid.py",
 )  # fmt: skip
 
 
