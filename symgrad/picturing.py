@@ -12,7 +12,7 @@ from symgrad.backward import NO_LOCAL, Backward, backward
 from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.graph import Graph
 from symgrad.naming import display_names
-from symgrad.printing import expression_text, step_text
+from symgrad.printing import expression_text, step_text, text_names
 from symgrad.report.model import Finding
 from symgrad.report.picture import INHERITED, RIGHT, WRONG, Held, Link, Node, Picture
 from symgrad.steps import READABLE
@@ -259,9 +259,11 @@ def _written(found: Picture, text: str) -> set[int]:
     graph = found.reverse.graph
     wanted = re.sub(r"[\s()]", "", text)
     out = set()
+    names = text_names(graph)
     for n, node in enumerate(found.nodes):
-        step = graph.steps[node.step]
-        if not step.is_leaf and wanted == re.sub(r"[\s()]", "", expression_text(graph, node.step, limit=READABLE)):
+        if graph.steps[node.step].is_leaf:
+            continue
+        if wanted == re.sub(r"[\s()]", "", expression_text(graph, node.step, names=names, limit=READABLE)):
             out.add(n)
     return out
 

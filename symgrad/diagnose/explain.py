@@ -277,6 +277,8 @@ class Explain:
             if self.layout.last[unit.name] is not unit:
                 if any(top != loss for top, _ in pairs) or (self.reading.is_topless(unit.name) and len(pairs) > 1):
                     continue
+                if any(len(truth.into.get(bottom, ())) > MANY for _, bottom in pairs):
+                    continue  # of the sums in a long loop, any true value will do
                 for _, bottom in pairs:
                     rights += truth.sums(bottom)
                     rights += [flow for (_, b), flow in truth.along.items() if b == bottom]
