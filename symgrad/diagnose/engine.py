@@ -220,8 +220,11 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
         weak = name in reading.guessed and not is_strong(name, layout)
         if layout.subject.is_shaped and not root.repairs:
             # An array that no change puts right, under a name that says little: more likely it was misread.
-            weak = weak or is_bare(name) or not reading.is_exact(name) or layout.last[name] is not root.unit
+            ends = layout.original(layout.last[name].step) == layout.original(root.unit.step)
+            turned = root.found.shape != root.target.vec.shape and root.found.alike(root.target.vec)
+            weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
+            weak = weak and not turned  # the right entries in another shape are no accident
         if layout.subject.is_shaped and _is_written_later(root.unit, layout):
             doubtful.append(root.unit)
             continue
@@ -261,7 +264,8 @@ def _is_filled(unit: Unit, layout: Layout) -> bool:
     if not layout.actual(unit.step).is_zero:
         return False
     stem = unit.name.split("[", maxsplit=1)[0]
-    return any(u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem for u in layout.subject.units)
+    later = (u for u in layout.subject.units if u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem)
+    return any(not layout.actual(u.step).is_zero for u in later)
 
 
 def _is_as_named(root: Root, walk: Walk) -> bool:
