@@ -255,8 +255,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             first = written.get((b.name, b.line), spelled.get((b.name, _text(b, trace)), -1))
             again = first >= 0 and trace.values[first] != trace.values[b.step]
             if again and normal(b.name) in derived and not is_bare(b.name):
-                # The line of the forward pass runs once more, with other numbers, and the loss knows nothing of it: what
-                # is derived from here on under this name is no derivative of the loss.
+                # The line of the forward pass runs once more, with other numbers, and the loss knows nothing of it:
+                # what is derived from here on under this name is no derivative of the loss.
                 dead.add(normal(b.name))
                 beyond.add(b.step)
         elif graph.steps[b.step].shape:

@@ -374,7 +374,7 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     step = region.graph.steps[i]
     args = [region.value(j) for j in step.inputs]
     for slip in slips(step.op, [a.shape for a in args], dict(step.params)):
-        swaps = slip.op == step.op and slip.inputs == (1, 0)
+        swaps = slip.op == step.op and slip.inputs[-2:] != (len(slip.inputs) - 2, len(slip.inputs) - 1)
         yield (
             _on_inputs(partial(_apply, slip)),
             _repair(

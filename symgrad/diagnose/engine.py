@@ -21,8 +21,8 @@ from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
-from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.wording import Wording
@@ -247,7 +247,7 @@ def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:
-    """A result that nothing was ever put into, in a derivation that was gone through: others of its results are right."""
+    """A result that nothing was put into, in a derivation that was gone through: others of its results are right."""
     if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
         return False
     pairs = reading.pairs(unit.name)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.changes import Make, Offer, Site, slimmed, ways
+from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.reader import Reader
 from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.shaped import lifted, shape_of
@@ -98,6 +99,11 @@ class Passage(Reader):
         span = self.graph.steps[i].span
         return {i for k, _ in self.users.get(i, ()) if self.graph.steps[k].span == span and self._is_summed(k)}
 
+    def is_idle(self, site: Site) -> bool:
+        """The value of an assignment that only renames what was worked out: somebody meant to do more."""
+        i, slot = site
+        return slot < 0 and i in self._ends and OPS[self.graph.steps[i].op].renames
+
     def groups(self) -> Iterator[tuple[Site, ...]]:
         held: dict[object, list[Site]] = {}
         seen: Counter[object] = Counter()
@@ -138,6 +144,7 @@ class Passage(Reader):
                 yield from self._everywhere(sites_of_one, offers)
         yield from self._regained()
         yield from self._overwritten()
+        yield from lapses(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""

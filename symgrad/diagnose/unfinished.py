@@ -1,8 +1,8 @@
-"""What was still to be done, or was done out of sight: an array that is written into by then is not done, and not wrong.
+"""What was still to be done, or was done out of sight: an array that is written into by then is not done, not wrong.
 
-Where a run stopped is recorded (`Subject.frames`); what stands after these places, and in the loops around them, was not
-done. So is what is not looked at (`Subject.left_out`). A run that came to its end has done everything: what its text
-holds besides was not to be done.
+Where a run stopped is recorded (`Subject.frames`): what stands after these places, and in the loops around them, was
+not done. So is what is not looked at (`Subject.left_out`). A run that came to its end has done everything: what its
+text holds besides was not to be done.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _own(scope: Scope) -> Iterator[ast.AST]:
 
 
 def _written(node: ast.AST) -> Iterator[str]:
-    """What a statement goes on with: ``d += ...``, ``d[i] = ...``, ``d = d/n``, ``np.add.at(d, ...)``, ``d.fill(0)``."""
+    """What a statement goes on with: ``d += ...``, ``d[i] = ...``, ``d = d/n``, ``np.add.at(d, ...)``."""
     match node:
         case ast.AugAssign(target):
             yield _stem(target)

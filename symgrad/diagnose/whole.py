@@ -56,6 +56,8 @@ MOST_BETWEEN = 120
 DEAREST = 1.65
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
+#: What is cheaper about a change to a line that does nothing but give a derivative another name.
+IDLE = 0.4
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
 #: What is this small beside the rest of the pass is a rest of rounding.
@@ -226,7 +228,8 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
+                cost = repair.cost - IDLE * passage.is_idle(sites[0])
+                options.append((cost, depth, Edit(passage, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         self._moved = []
@@ -360,7 +363,8 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            repair = replace(e.repair, place=place, span=self._span(e, sites[0], unit))
+            known = e.repair.span is not None and e.repair.text
+            repair = replace(e.repair, place=place, span=e.repair.span if known else self._span(e, sites[0], unit))
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:

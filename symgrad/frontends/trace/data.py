@@ -113,8 +113,8 @@ class TraceError:
 
     ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
     memory, output, depth), ``"call"`` (its functions cannot be called as asked), ``"unsupported"`` (cannot be traced
-    yet) or ``"exception"`` (the user's code raised). ``frames`` are the places in the text that were being executed, the
-    innermost first: what their loops and functions were to do next was not done.
+    yet) or ``"exception"`` (the user's code raised). ``frames`` are the places in the text that were being executed,
+    the innermost first: what their loops and functions were to do next was not done.
     """
 
     kind: str
