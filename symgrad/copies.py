@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,10 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step
 from symgrad.ops.base import COPY
+
+
+#: What nobody calls anything but a derivative, whatever of.
+_PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
 
 
 def told_apart(trace: Trace) -> Trace:
@@ -91,7 +96,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
-        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name))
+        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
         if reads:
             derived.add(b.step)
         # mean1 = dnorm: a line that does nothing to a derivative.

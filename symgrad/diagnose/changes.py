@@ -434,7 +434,7 @@ def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         if op.infix is None and region.value(i).alike(region.value(step.inputs[slot])):
             yield make, _repair("wrong-shape", "has the right entries in another shape", 0.7, keep=slot)
         elif op.infix is None:
-            yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 1.2, keep=slot)
+            yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 0.98, keep=slot)
         elif op.infix.prefix:
             if op.infix.symbol:
                 yield make, _repair("sign", "has a minus sign too many", 0.85, keep=slot)

@@ -33,7 +33,7 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _places(passage, sites, depth)
         if slot < 0 and step.op in OPS and OPS[step.op].infix is not None:
             yield from _rests(passage, sites, depth)
-        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_const:
+        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
 
@@ -79,6 +79,8 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
     """A count where an array belongs: ``s - n`` for ``s - y``."""
     i, slot = sites[0]
     step = passage.graph.steps[i]
+    if passage.graph.steps[step.inputs[slot]].shape:
+        return
     operand = passage.text.source.operand(step.span, slot)
     if operand is None or not passage.text.source.text(operand).isidentifier():
         return

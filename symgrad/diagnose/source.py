@@ -248,15 +248,22 @@ _MODULES = frozenset({"np", "numpy", "torch", "math", "F", "cupy", "jnp", "scipy
 
 
 def _operands(node: ast.Call) -> list[ast.expr]:
-    """The operands of a call; of a method, what it is called on comes first."""
+    """The operands of a call; of a method, what it is called on comes first. Letters of einsum are none, and a list of
+    arrays (concatenate) is as many as there are in it."""
+    args: list[ast.expr] = []
+    for n, arg in enumerate(node.args):
+        if n == 0 and isinstance(arg, ast.List | ast.Tuple):
+            args += arg.elts
+        elif not (isinstance(arg, ast.Constant) and isinstance(arg.value, str)):
+            args.append(arg)
     function = node.func
     if isinstance(function, ast.Attribute):
         base: ast.expr = function
         while isinstance(base, ast.Attribute):
             base = base.value
         if not (isinstance(base, ast.Name) and base.id in _MODULES):
-            return [function.value, *node.args]
-    return list(node.args)
+            return [function.value, *args]
+    return args
 
 
 def _span(file: str, node: ast.expr) -> Span:
