@@ -135,6 +135,8 @@ def _one(
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
         expected = _respelled(repair, span, text, subject, source)
+        if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
+            span, text = whole, source.text(whole)  # a call stands for the whole statement
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:

@@ -23,6 +23,7 @@ import numpy as np
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
+from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.likely import abbreviated
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
@@ -167,6 +168,10 @@ class Whole:
         more = self.layout.feeding(u.step for u in self.layout.subject.units if u.step < last)
         return more if len(more - feeding) <= len(feeding) else set()
 
+    @cached_property
+    def _text(self) -> Text:
+        return Text(self.layout)
+
     def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
         for i in (i for i in self.board.steps if i in feeding):
@@ -177,7 +182,7 @@ class Whole:
                 lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
-        text, kept = Text(self.layout), listed(self.layout)
+        text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
@@ -241,6 +246,9 @@ class Whole:
             for sites, depth, make, repair in passage.tries():
                 told = replace(repair, cost=repair.cost - IDLE) if passage.is_idle(sites[0]) else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
+        for line, (sites, make, repair) in self._exchanges:
+            if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
+                options.append((repair.cost, 0, Edit(line, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         self._moved = []
@@ -255,6 +263,10 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
+
+    @cached_property
+    def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
+        return list(exchanges(self.layout, self.board, self._text, self.results))
 
     def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
         """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
