@@ -156,7 +156,8 @@ def _returned(
     """``return db, dw`` where ``dw, db = f()`` is called."""
     wrong: dict[int, list[Result]] = {}
     for r in results:
-        if not r.is_right(r.actual) and OPS[layout.graph.steps[r.unit.step].op].renames:
+        step = layout.graph.steps[r.unit.step]
+        if not r.is_right(r.actual) and not step.is_leaf and OPS[step.op].renames:
             wrong.setdefault(r.unit.line, []).append(r)
     for mine in wrong.values():
         if not 2 <= len(mine) <= MOST_RESULTS:

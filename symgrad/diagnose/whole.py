@@ -24,7 +24,7 @@ from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
-from symgrad.diagnose.likely import abbreviated
+from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
@@ -149,7 +149,8 @@ class Whole:
         names = self.layout.subject.names
         leaves = [i for i in self.layout.truth.leaves if i in names]
         plain = is_bare(name) or is_generic(name) or normal(name).startswith("grad")
-        return plain or abbreviated(name, leaves, names) >= 0 or is_strong(name, self.layout)
+        known = abbreviated(name, leaves, names) >= 0 or numbered(name, leaves, names) >= 0
+        return plain or known or is_strong(name, self.layout)
 
     def _checks(self) -> list[_Check]:
         out: dict[int, _Check] = {}
