@@ -247,7 +247,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 spelled.add((b.name, _text(b, trace)))
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
-            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
             ends.add(b.step)
             again = (b.name, b.line) in written or (b.name, _text(b, trace)) in spelled
             if again and normal(b.name) in derived and not is_bare(b.name):

@@ -35,6 +35,8 @@ class Unit:
         line: of the target.
         augmented: ``""`` or ``"+="`` and its like.
         previous: for an augmented assignment the step that the name stood for before, else -1.
+        written: the target as it stands in the line, where that is another name: ``self.grad`` for ``a.grad``.
+        near: what such a line has at hand, (text, step).
     """
 
     name: str
@@ -43,6 +45,14 @@ class Unit:
     line: int
     augmented: str = ""
     previous: int = -1
+    written: str = ""
+    near: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def place(self) -> tuple[int, int, int, str]:
+        """The place in the text; where one call gives several names, of each."""
+        name = self.written or self.name.split("[", maxsplit=1)[0]
+        return (self.span.line, self.span.column, self.span.end_column, name)
 
 
 @dataclass(frozen=True, slots=True)
