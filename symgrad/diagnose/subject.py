@@ -96,7 +96,9 @@ class Subject:
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
+        left_out: (name, step) of writes into arrays, and sums, that the loss knows nothing of: of another epoch.
         stopped: the run raised: what was under way then was never finished.
+        frames: where it was by then: the lines of the text that were being executed.
     """
 
     graph: Graph
@@ -115,7 +117,9 @@ class Subject:
     called: Mapping[str, str] = field(default_factory=dict)
     sure: bool = False
     frozen: frozenset[int] = frozenset()
+    left_out: tuple[tuple[str, int], ...] = ()
     stopped: bool = False
+    frames: tuple[int, ...] = ()
     bound: tuple[tuple[str, int, int], ...] = ()
 
     @cached_property

@@ -117,13 +117,15 @@ class TraceError:
 
     ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
     memory, output, depth), ``"call"`` (its functions cannot be called as asked), ``"unsupported"`` (cannot be traced
-    yet) or ``"exception"`` (the user's code raised).
+    yet) or ``"exception"`` (the user's code raised). ``frames`` are the places in the text that were being executed,
+    the innermost first: what their loops and functions were to do next was not done.
     """
 
     kind: str
     message: str
     span: Span | None = None
     hint: str = ""
+    frames: tuple[Span, ...] = ()
 
     @property
     def fatal(self) -> bool:
@@ -209,7 +211,7 @@ class Trace:
             }  # fmt: skip
         if self.error is not None:
             e = self.error
-            out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint]
+            out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint, [span(f) for f in e.frames]]
         out["files"] = list(files)
         return out
 
@@ -245,8 +247,9 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         raise InternalError("a trace does not have one value a step")
     error = None
     if data["error"] is not None:
-        kind, message, where, hint = data["error"]
-        error = TraceError(str(kind), str(message), span(where) if where is not None else None, str(hint))
+        kind, message, where, hint, frames = data["error"]
+        place = span(where) if where is not None else None
+        error = TraceError(str(kind), str(message), place, str(hint), tuple(span(f) for f in frames))
     call = None
     if data["call"] is not None:
         c = data["call"]

@@ -208,7 +208,8 @@ class Run:
             words = repr(e.args[0])
         name = type(e).__name__
         message = "".join(c if c.isprintable() else " " for c in f"{name}: {words}"[:500]) if words else name
-        return TraceError("exception", message, self.tracer.place_of(e.__traceback__))
+        trace = e.__traceback__
+        return TraceError("exception", message, self.tracer.place_of(trace), "", self.tracer.frames(trace))
 
     # --- helpers of the rewriting -------------------------------------------------------------------------------
 
