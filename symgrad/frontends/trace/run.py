@@ -121,7 +121,8 @@ class Run:
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
-            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.GIVEN: self.given_value,
+            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.LOOP: self.loop,
+            names.GIVEN: self.given_value,
         }  # fmt: skip
         made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
@@ -251,6 +252,10 @@ class Run:
         """``return self.w``: a line that may be wrong, though it computes nothing, and so a step of its own."""
         self.tracer.alive()
         return self.renamed(self.made.sites[index], value)
+
+    def loop(self, index: int) -> None:
+        """A loop that trains begins."""
+        self.made.loops[index].rounds = 0
 
     def round(self, index: int) -> bool:
         """One more round of a loop that trains; whether there have been enough: they are all alike."""
