@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from symgrad.diagnose.naming import claims, normal, stem_of
-from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.diagnose.vectors import PRECISION, Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
@@ -20,8 +20,8 @@ from symgrad.ops.balls import exact_ball
 RANDOM_POINTS = 3
 #: ... and where there are arrays, whose entries say as much as many points.
 SHAPED_POINTS = 2
-#: Working precision: enough that cancellation in a saturated function never looks like a mistake.
-BITS = 256
+#: Working precision.
+BITS = PRECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,8 @@ class Subject:
     frozen: frozenset[int] = frozenset()
     stopped: bool = False
     bound: tuple[tuple[str, int, int], ...] = ()
+    #: What was worked out about it, by those who did; a changed copy starts anew.
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def is_shaped(self) -> bool:
