@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 
 from symgrad.diagnose.blame import DERIVATIVES, Verdicts, Walk
 from symgrad.diagnose.engine import Prepared, forget, prepare
@@ -30,7 +31,7 @@ def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
 
 
 def _walked(subject: Subject) -> Walk | None:
-    """One walk over a subject, with the moves of its parameters."""
+    """One walk over a subject, with the moves of its parameters; ``None`` where its forward pass has no values."""
     prepared = prepare(subject)
     if prepared is None:
         return None
@@ -41,19 +42,40 @@ def _walked(subject: Subject) -> Walk | None:
     return prepared.walk
 
 
-def _most_right(prepared: Prepared) -> int:
-    """So many assignments are right at most, under one reading: what is right holds something true, or zero."""
-    layout, known, reading = prepared.layout, prepared.known, prepared.reading
-    out = 0
-    with precision(BITS):
-        for unit in layout.subject.units:
-            vec = layout.actual(unit.step)
-            out += unit not in prepared.moves and (
-                vec.is_zero
-                or any(q.kind in DERIVATIVES for q in known.right(vec))
-                or reading.whole(vec, unit.name) is not None
-            )
-    return out
+class _Hope:
+    """How high the score of a reading may still come to be, at any place of the walk over it.
+
+    What is right holds something true, or zero; any other assignment is inherited at best.
+
+    Args:
+        prior: what counts beside the assignments, at most.
+    """
+
+    def __init__(self, prepared: Prepared, prior: float) -> None:
+        layout, known, reading = prepared.layout, prepared.known, prepared.reading
+        may_be_right: list[bool] = []
+        with precision(BITS):
+            for unit in layout.subject.units:
+                vec = layout.actual(unit.step)
+                may_be_right.append(
+                    unit not in prepared.moves
+                    and (
+                        vec.is_zero
+                        or any(q.kind in DERIVATIVES for q in known.right(vec))
+                        or reading.whole(vec, unit.name) is not None
+                    )
+                )
+        self.prior = prior + 2 * len(prepared.moves) + 2 * len(layout.subject.moves)
+        #: What the assignments from one on add to the score at most.
+        self._rest = [0, *accumulate(2 if right else 1 for right in reversed(may_be_right))][::-1]
+        self._flawless = 2 * sum(may_be_right) + FLAWLESS
+
+    def score(self, n: int, out: Verdicts) -> float:
+        """The highest that can come of it, when ``n`` assignments have been judged."""
+        whole: float = _score(out) + self._rest[n]
+        if not out.roots and not out.inherited:
+            whole = max(whole, self._flawless)
+        return whole + self.prior
 
 
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
@@ -119,7 +141,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
 
     for n, subject in enumerate(candidates):
         least = max((s.score for s in found.values()), default=-math.inf)
-        if found and _highest(subject, prior(n)) < least:
+        if found and not _may_reach(subject, prior(n), least):
             passed.append(n)
             forget(subject)
             continue
@@ -166,15 +188,26 @@ def _chosen(found: Mapping[int, _Scored]) -> int | None:
     return max(found, key=lambda n: (score(n), -n))
 
 
-def _highest(subject: Subject, prior: float) -> float:
-    """No walk over a subject gives it a higher score than this."""
-    if subject.is_shaped:
-        return math.inf  # what has another shape may be right as well
+def _may_reach(subject: Subject, prior: float, least: float) -> bool:
+    """The score of a reading may be as high as this, for all that a walk over it tells; the walk is done then."""
     prepared = prepare(subject)
-    if prepared is None:
-        return math.inf
-    right, moves = _most_right(prepared), len(subject.moves)
-    return right + len(subject.units) + prior + 2 * len(prepared.moves) + 2 * moves + FLAWLESS
+    if subject.is_shaped or prepared is None:
+        return True  # what has another shape may be right as well
+    hope = _Hope(prepared, prior)
+    p = prepared
+    walk = Walk(p.layout, p.known, p.reading, moves=p.moves, brief=True)
+    low = False
+
+    def ends(n: int, out: Verdicts) -> bool:
+        nonlocal low
+        low = hope.score(n, out) < least
+        return low
+
+    walk.run(ends)
+    if low:
+        return False
+    prepared.walk = walk
+    return True
 
 
 def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: float) -> _Scored | None:

@@ -43,7 +43,7 @@ class Index(Generic[T]):
         bucket.append((vec, {name: what}))
 
     def find(self, vec: Vec) -> list[T]:
-        if not self._odd and self._is_far(vec.rough(1)):
+        if self.is_far(vec.floats[1] if vec.shaped else vec.rough(1)):
             return []
         if _is_nothing(vec):
             return []
@@ -58,9 +58,9 @@ class Index(Generic[T]):
                 near += self._buckets[k]
         return [what for other, held in near if other.same(vec) for what in held.values()]
 
-    def _is_far(self, x: float) -> bool:
+    def is_far(self, x: float) -> bool:
         """No value that is held is near this one at the first random point: so most look-ups end."""
-        if not 1e-12 < abs(x) < math.inf:
+        if self._odd or not 1e-12 < abs(x) < math.inf:
             return False
         first, known = _number(x), self._first
         # A step more to either side than what counts as near: it is a rough value.
@@ -89,7 +89,7 @@ class Index(Generic[T]):
 def _is_nothing(vec: Vec) -> bool:
     """Zero, or without a value, at every random point."""
     # nan compares as false.
-    return not any(1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
+    return all(not 1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
 
 
 def _key(vec: Vec) -> Key | None:
@@ -163,6 +163,10 @@ class Known:
             for v, held in self._right.entries()
             if any(q.kind in kinds if kinds else q.kind != "forward" for q in held)
         ]
+
+    def is_far(self, *values: float) -> bool:
+        """No true quantity is near any of these values at the first random point; NaN is taken to be near one."""
+        return all(map(self._right.is_far, values))
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""

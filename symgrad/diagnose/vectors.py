@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
+import numpy as np
 from flint import arb, ctx
 
 from symgrad.errors import InternalError
@@ -116,12 +117,10 @@ class Vec:
         """Equal at every point where both are finite (two random points at least)."""
         if other.shaped:
             return other.same(self)
-        if self._how is not None or other._how is not None:
-            for k in (1, 2):
-                a, b = self.rough(k), other.rough(k)
-                larger = max(abs(a), abs(b))
-                if larger > PLAIN and abs(a - b) > ROUGH * larger:
-                    return False
+        if (self._how is not None or other._how is not None) and any(
+            differ(self.rough(k), other.rough(k)) for k in (1, 2)
+        ):
+            return False
         shared = 0
         for k, (a, b) in enumerate(zip(self.floats, other.floats, strict=True)):
             if not (math.isfinite(a) and math.isfinite(b)):
@@ -157,10 +156,8 @@ class Vec:
 
     def constant(self) -> Fraction | None:
         """The value as a simple rational, if it is the same one at every point."""
-        if self._how is not None:
-            a, b = self.rough(1), self.rough(2)
-            if abs(a - b) > ROUGH * max(abs(a), abs(b)):
-                return None
+        if self._how is not None and differ(self.rough(1), self.rough(2)):
+            return None
         finite = [x for x in self.floats if math.isfinite(x)]
         if len(finite) < 3 or any(abs(x - finite[0]) > TOLERANCE * abs(finite[0]) for x in finite):
             return None
@@ -235,24 +232,57 @@ def _rough(how: _How, k: int) -> float:
         return -x
     if kind == "f":
         assert op is not None  # functions are ops
-        return _rough_function(op.name, [a.floats[k] for a in args])
+        return _rough_function(op.name, tuple([a.floats[k] for a in args]))
     y = args[1].floats[k]
+    if kind == "*":
+        return x * y if LOW < abs(x) < HIGH and LOW < abs(y) < HIGH else math.nan
+    if kind == "/":
+        return quotient(x, y)
+    return _summed(x, y if kind == "+" else -y)
+
+
+def quotient(x: float, y: float) -> float:
+    """As :meth:`Vec.rough`, of a quotient."""
+    return x / y if LOW < abs(x) < HIGH and LOW < abs(y) < HIGH else math.nan
+
+
+def _summed(x: float, y: float) -> float:
     if not (LOW < abs(x) < HIGH and LOW < abs(y) < HIGH):
         return math.nan
-    if kind == "*":
-        return x * y
-    if kind == "/":
-        return x / y
-    value = x + y if kind == "+" else x - y
+    value = x + y
     return value if abs(value) > CANCELLED * max(abs(x), abs(y)) else math.nan
 
 
-def _rough_function(name: str, at: Sequence[float]) -> float:
+def difference(x: float, y: float) -> float:
+    """As :meth:`Vec.rough`, of a difference."""
+    return _summed(x, -y)
+
+
+def differ(a: float, b: float) -> bool:
+    """Two rough values are surely not those of the same number; NaN never is."""
+    return abs(a - b) > ROUGH * max(abs(a), abs(b), PLAIN)
+
+
+def is_other(name: str, args: Sequence[Vec], wanted: Vec) -> bool:
+    """The value of an op is surely not this one."""
+    kind = _kind_of(name)
+    if wanted.shaped or any(a.shaped for a in args):
+        return False
+    if kind == "f":
+        found = _rough_function(name, tuple([a.floats[1] for a in args]))
+    else:
+        found = _rough((kind, None, tuple(args)), 1)
+    return differ(found, wanted.rough(1))
+
+
+@lru_cache(maxsize=50_000)
+def _rough_function(name: str, at: tuple[float, ...]) -> float:
     """A function, where it does not magnify the rounding of its arguments."""
     run = scalar(name)
     try:
-        value = float(run(*at))
-        moved = float(run(*[x + NUDGE * abs(x) for x in at]))
+        with np.errstate(all="ignore"):
+            value = float(run(*at))
+            moved = float(run(*[x + NUDGE * abs(x) for x in at]))
     except (ArithmeticError, ValueError, TypeError):
         return math.nan
     sound = LOW < abs(value) < HIGH and abs(moved - value) <= MAGNIFIED * NUDGE * abs(value)
@@ -295,8 +325,10 @@ def apply_rule(rule: Any, y: Vec, args: Sequence[Vec]) -> Vec:
 
 def inverses(op: Op, args: Sequence[Vec], slot: int, wanted: Vec) -> Iterator[Vec]:
     """What the input at ``slot`` would have to be for ``op`` to give ``wanted``, the other inputs as they are."""
+    later = _kind_of(op.name) != "f" and not wanted.shaped and not any(a.shaped for a in args)
     for branch in INVERSES.get((op.name, slot), ()):
-        found = each(lambda w, *x, branch=branch: branch(w, *x), wanted, *args)
+        # The inverses of sums and products are such, too, and so need not be worked out yet.
+        found = branch(wanted, *args) if later else each(branch, wanted, *args)
         if found.usable and found.shape == args[slot].shape:
             yield found
 
