@@ -14,7 +14,6 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step
 from symgrad.ops.base import COPY
 
-
 #: What nobody calls anything but a derivative, whatever of.
 _PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
 

@@ -9,7 +9,7 @@ fit is counted. `search` compares such walks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.diagnose.aims import Aims
@@ -123,9 +123,13 @@ class Walk:
         self._seen: dict[tuple[int, int, int, str], int] = {}
         self._held: dict[tuple[str, int, int], int] = {}
 
-    def run(self) -> Verdicts:
+    def run(self, ends: Callable[[int, Verdicts], bool] = lambda n, out: False) -> Verdicts:
+        """Walk, until there are no more assignments, or until ``ends`` of the next one's number and of what was found
+        by then says that the rest does not matter."""
         with precision(BITS):
-            for unit in self.subject.units:
+            for n, unit in enumerate(self.subject.units):
+                if ends(n, self.out):
+                    break
                 self.replay.advance(unit.step)
                 self._judge(unit)
         return self.out

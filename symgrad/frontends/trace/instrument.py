@@ -26,7 +26,8 @@ STAR, ROUND, LOOP, GIVEN = "__sg_star__", "__sg_round__", "__sg_loop__", "__sg_g
 
 #: A loop of which the text says that parameters are updated in it.
 _TRAINS = re.compile(
-    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter", re.I
+    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
+    re.I,
 )
 
 OPERATORS: dict[type[ast.operator], str] = {
