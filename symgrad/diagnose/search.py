@@ -367,9 +367,23 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         # That dx/dx is 1 makes no other dx right.
         rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or v.same(actual)]
         out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
+    if not out:
+        out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if " " not in r.unit.name for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if " " not in r.unit.name or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
+    """dy, carried forward to the end: d y/d (a variable that goes without saying), where y is what is differentiated."""
+    loss = layout.subject.loss
+    claimed = reading.is_topless(unit.name) and any(b == loss for _, b in reading.pairs(unit.name))
+    if not claimed or layout.dependents(unit.step) or layout.subject.is_shaped:
+        return None
+    actual = layout.actual(unit.step)
+    found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)
+    rights = [v for v in found if v is not None and not v.is_zero]
+    return Result(unit, actual, tuple(rights)) if rights and actual.constant() != 1 else None
 
 
 def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:
