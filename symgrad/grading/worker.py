@@ -26,7 +26,6 @@ from typing import Any
 
 from symgrad.errors import SymgradError
 from symgrad.frontends import children
-from symgrad.frontends.notebook import notebook_of
 from symgrad.frontends.warm import Nursery
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.feedback import with_feedback
@@ -102,9 +101,6 @@ class Worker:
         if self.assignment.reference and self.truth is not None:
             own = Submission(self.assignment.reference_name, {"warm.py": self.assignment.reference.encode()})
             with_feedback(grade(own, self.assignment, self.truth, self.nursery.run))
-        notebook = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-        with contextlib.suppress(SymgradError):
-            notebook_of(notebook, "warm.ipynb")
 
     def close(self) -> None:
         """End the sandbox."""
