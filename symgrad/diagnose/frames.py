@@ -12,7 +12,7 @@ from symgrad.diagnose.entries import difference, shown
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject, Unit
-from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.wording import Wording, number
 from symgrad.errors import Span
@@ -56,7 +56,7 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
 
 
 def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
-    expected = wording.expected(root.target, root.unit.step)
+    expected = wording.own(wording.expected(root.target, root.unit.step))
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
@@ -152,7 +152,9 @@ def _one(
         if repair.spelling:
             piece = repair.spelling
         elif repair.combine:
-            piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
+            piece = wording.own(_operand(q, piece, root, walk, wording))
+        else:
+            piece = wording.own(piece)
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
@@ -162,7 +164,7 @@ def _one(
         expected = _numbered(text, repair)
     factor = _factor(root, repair, truth, wording)
     if not expected:
-        expected_whole = wording.expected(root.target, root.unit.step)
+        expected_whole = wording.own(wording.expected(root.target, root.unit.step))
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
@@ -183,6 +185,13 @@ def _one(
         source,
         subject,
     )
+
+
+def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
+    """How a factor or a term is written that was left out: as the chain rule has it, where it has names for it."""
+    if piece and (piece.isidentifier() or q.kind in ("contribution", "term")):
+        return piece
+    return wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
 
 
 def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:

@@ -23,6 +23,7 @@ from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
     Change,
+    combined,
     entry,
     is_sum,
     itself,
@@ -41,6 +42,7 @@ from symgrad.diagnose.typed import (
     with_divisor,
     with_factor,
     with_form,
+    with_joined,
     with_made,
     with_number,
     with_step,
@@ -428,6 +430,7 @@ class Hypotheses:
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words = "is another number than belongs here"
                     yield from self._hypothesis(line, place, written(number), 1.02, "scale", words, at, parent, slot)
+                yield from self._with_variable(line, rounds, span, slot, place, value, roles)
             if not OPS[self.graph.steps[parent].op].renames:
                 return
         if self._is_accumulator(rounds, span, slot):
@@ -454,6 +457,25 @@ class Hypotheses:
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
+
+    def _with_variable(
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, value: Fraction,
+        roles: Sequence[_Role],
+    ) -> Iterator[Hypothesis]:  # fmt: skip
+        """A variable that was left out beside a number: ``1`` for ``1/x``."""
+        parent = rounds[0][span]
+        infix = OPS[self.graph.steps[parent].op].infix
+        if infix is None or infix.symbol not in ("+", "-"):
+            return  # within a product the operation itself is asked
+        for role in roles:
+            pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
+            if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
+                continue
+            for how, cost in (("*", 1.1), ("/", 1.2)):
+                make = combined(value, how)
+                at = ((i, with_joined(self.graph.steps[i], slot, want, make)) for i, want in pairs)
+                text, words = f"{written(value)}{how}{role.text}", "leaves out a factor"
+                yield from self._hypothesis(line, place, text, cost, "missing-factor", words, at, parent, slot)
 
     def _is_other(self, text: str) -> bool:
         """Nothing with this text is asked for."""
@@ -636,6 +658,8 @@ class Hypotheses:
         first = units[0]
         if not first.name or first.augmented or "[" in first.name or " " in first.name:
             return
+        if first.name in _names(self.source.text(first.span)):
+            return  # what it held before is used: delta = delta*w
         mine = [u.step for u in self.layout.by_name[first.name]]
         at: list[tuple[int, Change]] = []
         for u in units:

@@ -354,7 +354,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_line = place.parent < 0
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
-    yield from _known_factor(place, have, right, context, simple=simple)
+    yield from _known_factor(place, have, right, context, simple=simple, is_one=_has_one(line, place.node))
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place, context)
@@ -374,15 +374,28 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
 
 
 def _known_factor(
-    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool, is_one: bool
 ) -> Iterator[Repair]:
-    """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
+    """A factor that is known to be written wrongly. That a lone variable is one is said less readily; nor, ``is_one``,
+    that a number was left out, where a product has a number in its place."""
     if place.parent < 0:
         right = [q for q in context.known.right(place.wanted) if q.kind == "local"]
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
-                yield Repair(place, wrong.mistake, wrong.words, wrong.cost + (0.45 if simple else 0.0), q)
+                cost = wrong.cost + (0.45 if simple else 0.0) + (0.6 if is_one else 0.0)
+                yield Repair(place, wrong.mistake, wrong.words, cost, q)
+
+
+def _has_one(line: Line, node: int) -> bool:
+    """A product that begins with the number 1: ``0.5 * 2 * x``, which Python itself works out."""
+    step = line.graph.steps[node]
+    while not step.is_leaf and (infix := OPS[step.op].infix) is not None and infix.symbol == "*":
+        first = line.graph.steps[step.inputs[0]]
+        if first.is_const and first.value == 1:
+            return True
+        step = first
+    return False
 
 
 def _other_variable(
@@ -390,10 +403,10 @@ def _other_variable(
 ) -> Iterator[Repair]:
     """A variable in place of another one; likelier if both are values, or both derivatives."""
     step = line.graph.steps[place.node]
-    if not simple or step.is_const:
-        return
     origin = context.origin(place.node)
     is_value = context.known.truth.values[origin] is not None
+    if not simple or step.is_const or (place.parent < 0 and step.is_input and not is_value):
+        return
     for q in right:
         if q.kind == "forward":
             named = q.bottom in context.known.truth.subject.names
