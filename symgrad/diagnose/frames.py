@@ -155,6 +155,8 @@ def _one(
             piece = wording.own(_operand(q, piece, root, walk, wording))
         else:
             piece = wording.own(piece)
+        if repair.negated and piece:
+            piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.

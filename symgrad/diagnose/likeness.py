@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 
+from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.repair import Line, Repair
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
@@ -136,12 +137,19 @@ class Likeness:
 
     def _of_name(self, name: str, before: int) -> Parts:
         found = [q for step, q in self._called.get(name, ()) if step < before]
-        return self._of_meaning(found[-1], name) if found else Counter({name: 1})
+        if found:
+            return self._of_meaning(found[-1], name)
+        mine = [u.step for u in self.layout.by_name.get(name, ()) if u.step < before]
+        origin = self.layout.origin(mine[-1]) if mine else -1
+        if mine and self.layout.is_forward(origin) and origin in self.layout.subject.names:
+            return Counter({self.layout.subject.names[origin]: 1})  # another name for a value of the forward pass
+        return Counter({name: 1})
 
     def _of_meaning(self, q: Quantity, name: str) -> Parts:
         """Two names for one gradient are one thing; a local derivative that has a name is meant to be called by it."""
         if q.kind == "cotangent":
-            return Counter({f"{_MARK}{q.bottom}": 1})
+            plain = name and not claims(name) and not is_bare(name)  # pb, which happens to be dsb as well
+            return Counter({f"{_MARK}{q.bottom}": 1, **({name: 1} if plain else {})})
         link = next((k for k in self.truth.links.get(q.top, ()) if k.bottom == q.bottom), None)
         if name and link is not None and link.local is not None and link.local.same(q.vec):
             return Counter({name: 1})

@@ -67,6 +67,7 @@ class Repair:
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
         text: what belongs at ``span``, where the change was found in the text itself.
+        negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -88,6 +89,7 @@ class Repair:
     text: str = ""
     span: Span | None = None
     spelling: str = ""
+    negated: bool = False
 
 
 class Line:
@@ -354,7 +356,8 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_line = place.parent < 0
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
-    yield from _known_factor(place, have, right, context, simple=simple, is_one=_has_one(line, place.node))
+    is_one = any(_has_one(line, i) for i in (place.node, *(step for step, _ in place.path)))
+    yield from _known_factor(place, have, right, context, simple=simple, is_one=is_one)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place, context)
@@ -370,6 +373,10 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
                 yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+        for q in context.offers(-place.wanted):
+            if q.kind == "local":
+                words = "is not the derivative that belongs here"
+                yield Repair(place, "wrong-formula", words, 2.8, q, negated=True)
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
@@ -507,6 +514,10 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
+        for q in context.offers(-ratio):
+            if q.kind in ("cotangent", "tangent") and context.held(q):
+                cost = 1.5 + (0.15 if simple else 0)
+                yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*", negated=True)
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")

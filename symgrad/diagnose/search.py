@@ -404,8 +404,9 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
         actual = layout.actual(unit.step)
-        # That dx/dx is 1 makes no other dx right.
-        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or v.same(actual)]
+        # That dx/dx is 1 makes no other dx right, nor one that is worked out.
+        given = layout.graph.steps[layout.original(unit.step)].is_leaf
+        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
         out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]

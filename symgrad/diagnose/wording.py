@@ -180,12 +180,31 @@ class Wording:
 
     def _near(self, top: int, bottom: int, before: int) -> list[str]:
         """The paths from one step to another by way of steps without a name, whose gradients are held nevertheless."""
-        found = [i for i in self._hidden.get(bottom, ()) if self.truth.owner[i] == top]
-        held = [self._holder("cotangent", self.subject.loss, i, before) for i in found]
-        if not held or not all(held):
-            return []
-        locals_ = [self.local(i, bottom, before) for i in found]
-        return [h if x == "1" else f"{h}*{_wrap(x)}" for h, x in zip(held, locals_, strict=True) if x]
+        held: dict[int, str] = {}
+        todo = [i for i in self._hidden.get(bottom, ()) if self.truth.owner[i] == top]
+        while todo:
+            i = todo.pop(0)
+            name = self._holder("cotangent", self.subject.loss, i, before)
+            onward = [k for k in self._hidden.get(i, ()) if self.truth.owner[k] == top]
+            if name:
+                held[i] = name
+            elif not onward or top in self._consumers(i):
+                return []
+            else:
+                todo += onward
+        factors = [(name, self.local(i, bottom, before) or self._composite(i, bottom)) for i, name in held.items()]
+        return [n if x == "1" else f"{n}*{_wrap(x)}" for n, x in factors] if all(x for _, x in factors) else []
+
+    def _consumers(self, i: int) -> list[int]:
+        return [link.top for link in self._used_by.get(i, ())]
+
+    @cached_property
+    def _used_by(self) -> dict[int, list[Link]]:
+        out: dict[int, list[Link]] = {}
+        for links in self.truth.elementary.values():
+            for link in links:
+                out.setdefault(link.bottom, []).append(link)
+        return out
 
     @cached_property
     def _hidden(self) -> dict[int, list[int]]:
