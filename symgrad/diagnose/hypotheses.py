@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
@@ -177,6 +177,13 @@ class Hypotheses:
         plain = (abs(v) for v in found if isinstance(v, Fraction))
         return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
 
+    def _called(self, value: Fraction) -> str:
+        return self._number_names.get(value, written(value))
+
+    @cached_property
+    def _number_names(self) -> dict[Fraction, str]:
+        return number_names(self.graph, self.source)
+
     # --- what could be written ----------------------------------------------------------------------------------
 
     def _sites(self, unit: Unit) -> dict[Span, int]:
@@ -197,6 +204,14 @@ class Hypotheses:
     def _place(self, span: Span, slot: int, i: int) -> Span | None:
         """Where an operand is written: of ``dz = dh`` all that is assigned."""
         return span if OPS[self.graph.steps[i].op].renames else self.source.operand(span, slot)
+
+    def at_hand(self, units: Sequence[Unit]) -> list[_Role]:
+        """What could be written in a line of a loop, of which ``units`` are the rounds."""
+        lines: dict[At, list[Unit]] = {}
+        for u in self.subject.units:
+            lines.setdefault((u.line, u.span.column), []).append(u)
+        alike = {at: mine for at, mine in lines.items() if len(mine) == len(units)}
+        return self._roles(units, {at: list(self._operands([self._sites(u) for u in m])) for at, m in alike.items()})
 
     def _operands(self, rounds: Sequence[Mapping[Span, int]]) -> Iterator[tuple[Span, int, _Role]]:
         """The variables and numbers that a line reads: (operation, slot, what it is in each round)."""
@@ -568,7 +583,7 @@ class Hypotheses:
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         for number in self._numbers if whole else ():
-            for factor, spelled in ((number, f"{written(number)}*{plain}"), (1 / number, f"{plain}/{written(number)}")):
+            for factor, spelled in ((number, f"{self._called(number)}*{plain}"), (1 / number, f"{plain}/{self._called(number)}")):
                 at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
                 yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)

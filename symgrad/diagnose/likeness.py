@@ -22,6 +22,8 @@ from symgrad.diagnose.wording import Wording, number
 
 #: What it counts that a gradient, and that something else, stands there or is missing against the formula as taught.
 GRADIENT, OTHER = 0.45, 0.12
+#: ... that a derivative carried forward does.
+CARRIED = 0.8
 #: Nothing is more unlike than this.
 MOST = 1.2
 #: A line of more parts than this is not looked at, nor a sum of more paths taken apart.
@@ -169,7 +171,10 @@ class Likeness:
 def _apart(a: Parts, b: Parts) -> float:
     total = 0.0
     for part in {*a, *b}:
-        total += abs(a[part] - b[part]) * (GRADIENT if part.startswith(_MARK) else OTHER)
+        weight = OTHER
+        if part.startswith(_MARK):
+            weight = CARRIED if "/" in part else GRADIENT
+        total += abs(a[part] - b[part]) * weight
     return min(total, MOST)
 
 

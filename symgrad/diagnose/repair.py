@@ -421,6 +421,8 @@ def _other_variable(
             yield Repair(place, *swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
+            # What is carried forward is no part of what is carried back.
+            cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
 
 

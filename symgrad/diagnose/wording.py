@@ -16,6 +16,7 @@ from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.printing import expression_text, number_text
 
+_VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 #: Formulas beyond this are not written into a message.
 LONGEST = 300
@@ -359,10 +360,17 @@ class Wording:
             reverse = backward(builder.build(place[top]), [place[bottom]])
         except SymgradError:
             return ""
-        names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        names = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        if top in self.subject.names and reverse.gradients[0] != place[top]:
+            names[place[top]] = self.symbol(top)  # exp(u) where it is called e
         text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
         return "" if "#" in text else text
+
+
+def names_in(text: str) -> set[str]:
+    """The variables of a formula, entries of lists and attributes among them."""
+    return set(_VARIABLE.findall(text))
 
 
 def _is_one(vec: object) -> bool:
