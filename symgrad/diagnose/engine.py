@@ -143,7 +143,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         verdicts = walk.run()
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
-    wording = Wording(subject, truth, verdicts, layout.variable)
+    wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
     found = []
     for root in verdicts.roots:
