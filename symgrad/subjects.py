@@ -226,8 +226,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     beyond: set[int] = set()
     left_out: list[tuple[str, int]] = []
     ends: set[int] = set()
-    written: dict[tuple[str, int], int] = {}
-    spelled: dict[tuple[str, str], int] = {}
+    #: A name and its line, or what is assigned to it -> the values that this had in the forward pass.
+    written: dict[tuple[str, int | str], set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
     for b in bindings:
@@ -245,18 +245,20 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         if is_forward and b.order <= done and not claimed:
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
-            written[b.name, b.line] = b.step
+            held = _hash(trace.values[b.step])
+            written.setdefault((b.name, b.line), set()).add(held)
             if not graph.steps[b.step].is_leaf:
-                spelled[b.name, _text(b, trace)] = b.step
+                written.setdefault((b.name, _text(b, trace)), set()).add(held)
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
-            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
             ends.add(b.step)
-            first = written.get((b.name, b.line), spelled.get((b.name, _text(b, trace)), -1))
-            again = first >= 0 and trace.values[first] != trace.values[b.step]
+            before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
+            again = before and _hash(trace.values[b.step]) not in before
             if again and normal(b.name) in derived and not is_bare(b.name):
-                # The line of the forward pass runs once more, with other numbers, and the loss knows nothing of it:
-                # what is derived from here on under this name is no derivative of the loss.
+                # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
+                # here on under this name is no derivative of the loss. (A backward pass may well work out once more
+                # what forward had: that is the same value.)
                 dead.add(normal(b.name))
                 beyond.add(b.step)
         elif graph.steps[b.step].shape:
@@ -280,6 +282,15 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _hash(value: Any) -> int:
+    """The same for the same value of a step."""
+    if isinstance(value, float):
+        return hash(value)
+    import numpy as np
+
+    return hash(np.asarray(value, dtype=np.float64).tobytes())
 
 
 def _bound(bindings: Sequence[Binding]) -> tuple[tuple[str, int, int], ...]:

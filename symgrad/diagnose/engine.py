@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
-from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
@@ -30,6 +30,8 @@ from symgrad.enclosure import precision
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
+#: Under what name a subject keeps what was prepared for it.
+_PREPARED = "prepared"
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
 
@@ -64,10 +66,41 @@ class Diagnosis:
         return len(self.right) + len(self.inherited) + len(self.blames)
 
 
-def prepare(subject: Subject) -> tuple[Truth, Known] | None:
-    """The truth at points where the forward pass has values; ``None`` where there are none."""
-    truth = _truth(subject)
-    return None if truth is None else (truth, Known(truth))
+@dataclass(slots=True)
+class Prepared:
+    """What is worked out once for a subject, for all who walk over it.
+
+    Attributes:
+        moves: what is made of the gradients, once they are there.
+        walk: the walk in which every line is under suspicion, where it was done.
+    """
+
+    truth: Truth
+    known: Known
+    layout: Layout
+    reading: Reading
+    moves: Collection[Unit]
+    walk: Walk | None = None
+
+
+def prepare(subject: Subject) -> Prepared | None:
+    """The truth at points where the forward pass has values, and what it is compared by; ``None`` where it has none."""
+    if _PREPARED not in subject.memo:
+        truth = _truth(subject)
+        if truth is None:
+            subject.memo[_PREPARED] = None
+            return None
+        known, layout = Known(truth), Layout(subject, truth)
+        reading = Reading(subject, truth, guesses(layout, known))
+        index_tangents(subject, truth, known, reading)
+        subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
+    found: Prepared | None = subject.memo[_PREPARED]
+    return found
+
+
+def forget(subject: Subject) -> None:
+    """Let go of what was worked out: of a long loop it takes much memory."""
+    subject.memo.pop(_PREPARED, None)
 
 
 def _truth(subject: Subject) -> Truth | None:
@@ -94,13 +127,12 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     prepared = prepare(subject)
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
-    truth, known = prepared
-    layout = Layout(subject, truth)
-    reading = Reading(subject, truth, guesses(layout, known))
+    truth, known, layout, reading = prepared.truth, prepared.known, prepared.layout, prepared.reading
+    layout.budget = Budget()
     if (renamed := with_own_steps(layout, reading)) is not None:
         return diagnose(renamed, brief=brief)
-    index_tangents(subject, truth, known, reading)
-    search = Search(layout, known, reading)
+    search = Search(layout, known, reading, prepared.moves, None if subject.is_shaped else prepared.walk)
+    prepared.walk = None  # what comes of it is changed from here on
     walk = search.glance() if brief and subject.is_shaped else search.run()
     verdicts = walk.out
     roots = verdicts.roots
@@ -111,7 +143,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         verdicts = walk.run()
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
-    wording = Wording(subject, truth, verdicts, layout.variable)
+    wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
     found = []
     for root in verdicts.roots:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import cached_property
 
 from symgrad.diagnose.spelling import Spelling
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.expression import operand_spans
+from symgrad.graph import Graph
 
 #: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
 FORMULA = "--manual "
@@ -285,6 +287,20 @@ class SourceMap:
         before = self.lines[span.line - 1][: span.column - 1].rstrip()
         after = self.lines[span.end_line - 1][span.end_column - 1 :].split("#")[0].strip()
         return before.endswith("=") and not after
+
+
+def number_names(graph: Graph, source: SourceMap) -> dict[Fraction, str]:
+    """What the script calls the numbers that it works with: 3 may be N, which is ``len(X)``."""
+    found: dict[Fraction, set[str]] = {}
+    for step in graph.steps:
+        for slot, j in enumerate(step.inputs):
+            value = graph.steps[j].value if graph.steps[j].is_const else None
+            if isinstance(value, Fraction) and value not in (0, 1, -1):
+                where = source.operand(step.span, slot)
+                text = source.text(where) if where is not None else ""
+                if text.isidentifier():
+                    found.setdefault(value, set()).add(text)
+    return {value: names.pop() for value, names in found.items() if len(names) == 1}
 
 
 #: Modules whose functions take all their operands between the parentheses.
