@@ -505,7 +505,7 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
     tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1), Fraction(0)]
     if isinstance(have, Fraction):
-        tried += [-have, have + 1, have - 1, 2 * have, have / 2]
+        tried += [-have, have + 1, have - 1, 2 * have, have / 2, *([1 / have] if have else [])]
         tried += [Fraction(n) for n in _lengths(region)]
         parts = have.limit_denominator(1000)
         if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:

@@ -193,6 +193,8 @@ def _one(
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+    for entry, called in repair.renamed:
+        expected = expected.replace(entry, called)
     message = _headline(repair, factor, wording, text)
     return _make(
         root,

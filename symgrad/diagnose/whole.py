@@ -169,6 +169,17 @@ class Whole:
         more = self.layout.feeding(u.step for u in self.layout.subject.units if u.step < last)
         return more if len(more - feeding) <= len(feeding) else set()
 
+    def _parts(self, passage: Passage) -> list[Quantity]:
+        """What adds up to the gradient that a line is the last to work out."""
+        ends = {r.unit.step: r for r in self.results if not r.is_right(r.actual)}
+        found = [ends[u.step].unit.name for u in passage.units if u.step in ends]
+        pairs = self.reading.pairs(found[0]) if len(found) == 1 else ()
+        if len(pairs) != 1 or pairs[0][0] != self.layout.subject.loss:
+            return []
+        bottom = pairs[0][1]
+        flows = self.layout.truth.into.get(bottom, ())
+        return [Quantity("contribution", top, bottom, flow) for top, flow in flows] if len(flows) > 1 else []
+
     @cached_property
     def _text(self) -> Text:
         return Text(self.layout)
@@ -189,6 +200,7 @@ class Whole:
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
             made.wanted |= {self.layout.graph.steps[b].shape for b in named}
+            made.parts = self._parts(made)
             out.append(made)
         return out
 
@@ -245,7 +257,8 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                told = replace(repair, cost=repair.cost - IDLE) if passage.is_idle(sites[0]) else repair
+                idle = (repair.template or repair.regain) and passage.is_idle(sites[0])
+                told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
@@ -393,7 +406,12 @@ class Whole:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
             known = e.repair.span is not None and e.repair.text
-            repair = replace(e.repair, place=place, span=e.repair.span if known else self._span(e, sites[0], unit))
+            repair = replace(
+                e.repair,
+                place=place,
+                span=e.repair.span if known else self._span(e, sites[0], unit),
+                renamed=e.passage.renamed(first),
+            )
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:
