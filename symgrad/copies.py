@@ -92,6 +92,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     out: list[tuple[int, Binding]] = []
     latest = -1
     derived: set[int] = set()
+    source = SourceMap(trace.graph.source)
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
@@ -101,6 +102,10 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         # mean1 = dnorm: a line that does nothing to a derivative.
         reads = reads or b.step in derived
         step = steps[b.step]
+        if not second and reads and not b.augmented:
+            # grad_z = grad_output, where that is a parameter, and so not bound by a line.
+            text = source.text(b.span).strip()
+            second = text.isidentifier() and text != b.name
         if step.is_const:
             second = step.value != 0
         if second and reads and not b.augmented and b.name.isidentifier():

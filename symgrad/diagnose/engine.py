@@ -12,7 +12,7 @@ from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.naming import is_bare, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
@@ -263,7 +263,8 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
-            weak = weak and not turned and not _is_left_at_zero(root.unit, layout, reading)
+            weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
+            weak = weak and not _is_left_at_zero(root.unit, layout, reading)
         if root.unit in unfinished:
             doubtful.append(root.unit)
             continue
@@ -281,6 +282,17 @@ def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
         return False
     actual = layout.actual(last.step)
     return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
+
+
+def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What is there in the end as dx, where x is an input and the run came to its end: no cotangent on the way."""
+    name, subject = unit.name, layout.subject
+    inputs = {normal(subject.names[i]) for i in layout.truth.leaves if i in subject.names and i not in subject.frozen}
+    if subject.stopped or name in reading.guessed or not name.isidentifier() or not reading.is_exact(name):
+        return False
+    ends = layout.original(layout.last[name].step) == layout.original(unit.step)
+    spelled = name[:1] == "d" and normal(name[1:]) in inputs
+    return ends and spelled and reading.by_inputs(name) and not layout.dependents(layout.last[name].step)
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:

@@ -33,7 +33,9 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         if slot < 0 and is_place(step.op):
             yield from _places(passage, sites, depth)
         if slot < 0 and step.op in OPS and OPS[step.op].infix is not None:
-            yield from _rests(passage, sites, depth)
+            yield from _rests(passage, sites, depth, offers)
+        if slot >= 0 and OPS[step.op].infix is not None:
+            yield from _differences(passage, sites, depth, offers)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
@@ -63,8 +65,8 @@ def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
         yield sites, depth, make, Repair(_NOWHERE, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
 
 
-def _rests(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
-    """``-p`` for ``1 - p``."""
+def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
+    """``-p`` for ``1 - p``, ``-t`` for ``y - t``."""
     step = passage.graph.steps[sites[0][0]]
     infix = OPS[step.op].infix
     if infix is None or not infix.prefix or not infix.symbol or step.span is None:
@@ -76,8 +78,49 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Tr
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         return value + constant(1, len(lifted(value).arrays))
 
-    text = f"1 - {passage.text.source.text(operand)}"
-    yield sites, depth, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 0.95, text=text, span=step.span)
+    own = passage.text.source.text(operand)
+    words = "leaves out a term"
+    yield sites, depth, make, Repair(_NOWHERE, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
+    for offer in offers:
+        if offer.quantity.kind == "forward" and offer.text and offer.quantity.vec.shape == step.shape != ():
+
+            def more(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+                return value + slimmed(offer.value(i), value)
+
+            text = f"{offer.text} - {own}"
+            yield (
+                sites,
+                depth,
+                more,
+                Repair(_NOWHERE, "missing-term", words, 1.25, offer.quantity, "+", text=text, span=step.span),
+            )
+
+
+def _differences(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
+    """``2*y`` for ``2*(y - t)``."""
+    i, slot = sites[0]
+    step = passage.graph.steps[i]
+    node = step.inputs[slot]
+    infix = OPS[step.op].infix
+    shape = passage.graph.steps[node].shape
+    if infix is None or infix.prefix or infix.symbol not in ("*", "/", "@") or passage.layout.origin(node) != node:
+        return
+    where = passage.text.source.operand(step.span, slot)
+    if where is None or not shape or not passage.layout.is_forward(node):
+        return
+    for offer in offers:
+        if offer.quantity.kind == "forward" and offer.text and offer.quantity.vec.shape == shape:
+
+            def less(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+                return value - slimmed(offer.value(i), value)
+
+            text = f"({passage.text.source.text(where)} - {offer.text})"
+            yield (
+                sites,
+                depth,
+                less,
+                Repair(_NOWHERE, "missing-term", "leaves out a term", 1.45, offer.quantity, "-", text=text, span=where),
+            )
 
 
 def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
