@@ -160,6 +160,8 @@ class Walk:
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
         if starts and "..." in name:
             return  # dout[mask] = 0 claims nothing of the whole
+        if starts and self.subject.stopped:
+            return  # its value may have been still to come
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]

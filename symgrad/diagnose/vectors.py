@@ -88,7 +88,7 @@ class Vec:
         return _later("/", None, (self, other))
 
     def __neg__(self) -> Vec:
-        return _later("neg", None, (self,))
+        return _later("minus", None, (self,))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -195,7 +195,7 @@ def _made(how: _How) -> tuple[Any, ...]:
         if op is not None:
             return tuple(_balls_of(op.enclose, args))
         a = args[0].balls
-        if kind == "neg":
+        if kind == "minus":
             return tuple([-x for x in a])
         b = args[1].balls
         if len(a) != len(b):
@@ -228,7 +228,7 @@ def _rough(how: _How, k: int) -> float:
     """A value at one point from the floats of its operands; NaN where these have lost its digits, or might have."""
     kind, op, args = how
     x = args[0].floats[k]
-    if kind == "neg":
+    if kind == "minus":
         return -x
     if kind == "f":
         assert op is not None  # functions are ops
