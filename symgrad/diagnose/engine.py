@@ -246,7 +246,12 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
-    for root in roots:
+    for told in roots:
+        root = told
+        if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
+            # What a function returns was left as it is inside, under the same name.
+            mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
+            root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
         if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
             continue

@@ -156,6 +156,8 @@ def _one(
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
         expected = _respelled(repair, span, text, subject, source)
+        if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
+            span, text = whole, source.text(whole)  # a call stands for the whole statement
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
@@ -191,6 +193,8 @@ def _one(
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+    for entry, called in repair.renamed:
+        expected = expected.replace(entry, called)
     message = _headline(repair, factor, wording, text)
     return _make(
         root,

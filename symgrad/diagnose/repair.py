@@ -67,6 +67,7 @@ class Repair:
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
+        renamed: (as it is called in one round, in all): entries of lists in what is shown.
         text: what belongs at ``span``, where the change was found in the text itself.
         negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
@@ -88,6 +89,7 @@ class Repair:
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
     text: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
     span: Span | None = None
     spelling: str = ""
     negated: bool = False
