@@ -224,6 +224,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     known: set[str] = set()
     dead: set[str] = set()
     beyond: set[int] = set()
+    left_out: list[tuple[str, int]] = []
     ends: set[int] = set()
     #: A name and its line, or what is assigned to it -> the values that this had in the forward pass.
     written: dict[tuple[str, int | str], set[int]] = {}
@@ -237,6 +238,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
         if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
+            if b.augmented or "[" in b.name:
+                left_out.append((b.name, b.step))
             continue
         claimed = b.name in mapping or (b.step in names and any(c.bottom in known for c in claims(b.name)))
         if is_forward and b.order <= done and not claimed:
@@ -248,7 +251,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
                 written.setdefault((b.name, _text(b, trace)), set()).add(held)
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
-            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
             ends.add(b.step)
             before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
             again = before and _hash(trace.values[b.step]) not in before
@@ -277,6 +280,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
+        left_out=tuple(left_out),
     )  # fmt: skip
 
 

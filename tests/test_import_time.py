@@ -20,6 +20,7 @@ LIGHT = {
     "import symgrad\nsymgrad.derive('x*tanh(x)').latex()": "torch nbformat jsonschema",
     "import symgrad\nsymgrad.check('x*y').explain()": "torch nbformat jsonschema",
     f"import symgrad\nsymgrad.check({str(EXAMPLES / 'recurrent_tanh.py')!r}).explain()": "torch nbformat jsonschema",
+    f"import symgrad\nsymgrad.check({str(EXAMPLES / 'homework.ipynb')!r}).explain()": "torch nbformat jsonschema",
     "import symgrad\nsymgrad.check('x*y', at='x=1,y=2').explain()": (
         "torch._dynamo torch._inductor nbformat jsonschema jax matplotlib pandas"
     ),

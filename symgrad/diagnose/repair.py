@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply, inverses
+from symgrad.diagnose.vectors import Vec, apply, differ, difference, inverses, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph
@@ -67,6 +68,7 @@ class Repair:
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
         text: what belongs at ``span``, where the change was found in the text itself.
+        negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -88,6 +90,7 @@ class Repair:
     text: str = ""
     span: Span | None = None
     spelling: str = ""
+    negated: bool = False
 
 
 class Line:
@@ -258,7 +261,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             found.extend(_everywhere(line, context))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
-        found = [*(_weighed(line, context, r) for r in found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
+        found = [*_weighed(line, context, found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
@@ -267,20 +270,30 @@ def _is_dear(line: Line, context: Context) -> bool:
     return context.known.truth.subject.is_shaped and len(line.inside()) > ROUNDS
 
 
-def _weighed(line: Line, context: Context, repair: Repair) -> Repair:
+def _weighed(line: Line, context: Context, some: Sequence[Repair]) -> Sequence[Repair]:
     """A line is linear in the gradient that it is given: a change after which it is not is far-fetched."""
-    before = _degree(line, context, None)
-    if before == 0 and not context.seeded and not any(context.flows(i) for i in line.used()):
-        return repair
-    return repair if _degree(line, context, repair) == 1 else replace(repair, cost=repair.cost + 0.3)
+    if not some:
+        return some
+    used = line.used()
+    order, ends = sorted({*line.inside(), *used}), set(used)
+    before = _degree(line, context, None, order, ends)
+    if before == 0 and not context.seeded and not any(context.flows(i) for i in used):
+        return some
+    right = [_degree(line, context, r, order, ends) == 1 for r in some]
+    return [r if fine else replace(r, cost=r.cost + 0.3) for r, fine in zip(some, right, strict=True)]
 
 
-def _degree(line: Line, context: Context, repair: Repair | None) -> float:
-    """In which power a line holds upstream gradients; with a repair, in which it would."""
+def _degree(
+    line: Line, context: Context, repair: Repair | None, order: Sequence[int], ends: Collection[int]
+) -> float:
+    """In which power a line holds upstream gradients; with a repair, in which it would.
+
+    ``order`` are its steps, and ``ends`` those at which it ends.
+    """
     degrees: dict[int, float] = {}
-    for i in sorted({*line.inside(), *line.used()}):
+    for i in order:
         step = line.graph.steps[i]
-        if i not in degrees and (step.is_leaf or (i != line.root and line.is_stop(i))):
+        if i in ends:
             degrees[i] = float(context.flows(i))
             continue
         infix = OPS[step.op].infix
@@ -354,7 +367,8 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_line = place.parent < 0
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
-    yield from _known_factor(place, have, right, context, simple=simple)
+    is_one = any(_has_one(line, i) for i in (place.node, *(step for step, _ in place.path)))
+    yield from _known_factor(place, have, right, context, simple=simple, is_one=is_one)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place, context)
@@ -370,19 +384,36 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
                 yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+        for q in context.offers(-place.wanted):
+            if q.kind == "local":
+                words = "is not the derivative that belongs here"
+                yield Repair(place, "wrong-formula", words, 2.8, q, negated=True)
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
 def _known_factor(
-    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool, is_one: bool
 ) -> Iterator[Repair]:
-    """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
+    """A factor that is known to be written wrongly. That a lone variable is one is said less readily; nor, ``is_one``,
+    that a number was left out, where a product has a number in its place."""
     if place.parent < 0:
         right = [q for q in context.known.right(place.wanted) if q.kind == "local"]
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
-                yield Repair(place, wrong.mistake, wrong.words, wrong.cost + (0.45 if simple else 0.0), q)
+                cost = wrong.cost + (0.45 if simple else 0.0) + (0.6 if is_one else 0.0)
+                yield Repair(place, wrong.mistake, wrong.words, cost, q)
+
+
+def _has_one(line: Line, node: int) -> bool:
+    """A product that begins with the number 1: ``0.5 * 2 * x``, which Python itself works out."""
+    step = line.graph.steps[node]
+    while not step.is_leaf and (infix := OPS[step.op].infix) is not None and infix.symbol == "*":
+        first = line.graph.steps[step.inputs[0]]
+        if first.is_const and first.value == 1:
+            return True
+        step = first
+    return False
 
 
 def _other_variable(
@@ -390,10 +421,10 @@ def _other_variable(
 ) -> Iterator[Repair]:
     """A variable in place of another one; likelier if both are values, or both derivatives."""
     step = line.graph.steps[place.node]
-    if not simple or step.is_const:
-        return
     origin = context.origin(place.node)
     is_value = context.known.truth.values[origin] is not None
+    if not simple or step.is_const or (place.parent < 0 and step.is_input and not is_value):
+        return
     for q in right:
         if q.kind == "forward":
             named = q.bottom in context.known.truth.subject.names
@@ -401,6 +432,8 @@ def _other_variable(
             yield Repair(place, *swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
+            # What is carried forward is no part of what is carried back.
+            cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
 
 
@@ -449,8 +482,10 @@ def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Rep
 
 def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Iterator[Repair]:
     """The sign, or a constant factor."""
+    if is_const or differ(*[quotient(place.wanted.rough(k), have.rough(k)) for k in (1, 2)]):
+        return
     factor = (place.wanted / have).constant()
-    if factor is None or is_const:
+    if factor is None:
         return
     # The outermost place that is off by a factor is the one to name; a variable is never "off by two".
     extra = (0.0 if place.parent < 0 else 0.1) + (0.2 if simple else 0.0)
@@ -465,7 +500,11 @@ def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
     step = line.graph.steps[place.node]
     if step.is_const or place.parent < 0:
         return
-    for power, wanted in ((2, have * have), (3, have * have * have)):
+    x, y = have.rough(1), place.wanted.rough(1)
+    for power in (2, 3):
+        if abs(x) < 1e9 and differ(x**power, y):
+            continue
+        wanted = have * have if power == 2 else have * have * have
         if wanted.same(place.wanted):
             yield Repair(
                 place, "missing-factor", "is of a lower power than belongs here", 1.15, number=power, combine="**"
@@ -479,24 +518,35 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
         return
     args = [line.values(j) for j in step.inputs]
     for name in alternatives(step.op):
-        if apply(name, args).same(place.wanted):
+        if not is_other(name, args, place.wanted) and apply(name, args).same(place.wanted):
             mistake = "sign" if differ_by_sign(name, step.op) else "wrong-formula"
             yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
-    if len(args) == 2 and apply(step.op, args[::-1], step.params).same(place.wanted):
+    if len(args) != 2 or is_other(step.op, args[::-1], place.wanted):
+        return
+    if apply(step.op, args[::-1], step.params).same(place.wanted):
         yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
 
 
 def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) -> Iterator[Repair]:
     """A missing factor or term, or one too many that is not written as an operand of its own."""
+    known, x, y = context.known, have.rough(1), place.wanted.rough(1)
     ratio = place.wanted / have
-    if ratio.usable and not ratio.is_zero and ratio.constant() is None:
+    far = known.is_far(quotient(y, x), quotient(x, y))
+    if not far and ratio.usable and not ratio.is_zero and ratio.constant() is None:
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
+        for q in context.offers(-ratio):
+            if q.kind in ("cotangent", "tangent") and context.held(q):
+                cost = 1.5 + (0.15 if simple else 0)
+                yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*", negated=True)
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
+    rest = difference(y, x)
+    if known.is_far(rest, -rest) and differ(abs(rest), 1.0):
+        return
     gap = place.wanted - have
     if not gap.usable or gap.is_zero:
         return
@@ -533,6 +583,7 @@ def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int
     return "wrong-variable", "is another variable than belongs here"
 
 
+@cache
 def alternatives(name: str) -> Sequence[str]:
     """Ops that are confused with this one: of the same precedence if infix, else of the same arity."""
     op = OPS[name]

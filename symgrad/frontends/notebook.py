@@ -141,10 +141,7 @@ def notebook_of(raw: bytes, name: str) -> Notebook:
 
 
 def _load(raw: bytes, name: str) -> Any:
-    """The notebook as nbformat reads it, of whatever version, or why it is none."""
-    # Imported here: only who has a notebook pays for it.
-    import nbformat
-
+    """The notebook in version 4 of the format, whatever version it is of, or why it is none."""
     try:
         text = raw.decode("utf-8-sig")
         parsed = json.loads(text)
@@ -155,22 +152,31 @@ def _load(raw: bytes, name: str) -> Any:
         raise SymgradError(f"{name}: the notebook is no JSON: {e}") from None
     if not isinstance(parsed, dict) or not {"cells", "worksheets"} & parsed.keys():
         raise SymgradError(f"{name} is no notebook: it has no cells")
+    # What is of version 4 needs no conversion: nbformat, with a schema validator's imports, takes seconds to load.
+    current = parsed.get("nbformat") == 4 and isinstance(parsed.get("metadata"), dict)
+    data = parsed if current else _converted(parsed, name)
+    cells = data.get("cells")
+    if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
+        raise SymgradError(f"{name} is no notebook: it has no cells")
+    return data
+
+
+def _converted(parsed: dict[str, Any], name: str) -> Any:
+    """A notebook of another version, as nbformat converts it."""
+    import nbformat
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             logging.getLogger("traitlets").addFilter(_quiet)
             try:
-                # No id, or an output of an unknown kind: that is no matter here. What is needed is looked at below.
+                # No id, or an output of an unknown kind: that is no matter here. What is needed is looked at after.
                 reads: Any = nbformat.reads
-                data = reads(json.dumps(parsed), as_version=4)
+                return reads(json.dumps(parsed), as_version=4)
             finally:
                 logging.getLogger("traitlets").removeFilter(_quiet)
     except Exception as e:
         raise SymgradError(f"{name} is no notebook: {(str(e).strip() or type(e).__name__).splitlines()[0]}") from None
-    cells = data.get("cells")
-    if not isinstance(cells, list) or not all(isinstance(c, dict) for c in cells):
-        raise SymgradError(f"{name} is no notebook: it has no cells")
-    return data
 
 
 def _quiet(record: logging.LogRecord) -> bool:  # noqa: ARG001

@@ -1,11 +1,13 @@
-"""A grader kept warm: a process that has imported everything once, and forks one process for each submission.
+"""A grader kept warm: a process that has imported everything once, and forks the processes that do the work.
 
 It reads the assignment and then submissions from standard input, one JSON document a line, and writes one document for
-each. Two kinds of processes are forked, and neither outlives its submission:
+each. Two kinds of processes are forked:
 
-* the *grader* of one submission, from this process: it unpacks the submission, asks for runs and diagnoses them. Its
-  code is symgrad's own; limits of time and memory are set all the same, since a submission decides what it works on;
-* a *run* of its code, from the sandbox's nursery (:mod:`symgrad.frontends.trace.nursery`), locked in before it begins.
+* a *run* of a submission's code, from the sandbox's nursery (:mod:`symgrad.frontends.trace.nursery`): a process of its
+  own for each run, locked in before it begins. Nothing of it is left but a document that is checked field by field;
+* the *grader*, from this process: it unpacks submissions, asks for runs and diagnoses them. It runs symgrad's own code
+  only, so that one serves for some submissions. Limits of time and memory are set for each all the same, since a
+  submission decides what it works on: one that passes them takes its grader down, and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +28,6 @@ from typing import Any
 
 from symgrad.errors import SymgradError
 from symgrad.frontends import children
-from symgrad.frontends.notebook import notebook_of
 from symgrad.frontends.warm import Nursery
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.feedback import with_feedback
@@ -36,6 +37,10 @@ from symgrad.grading.truth import Truth, truth_of
 
 #: Bytes that grading one submission may take, beside what is there already.
 GRADER_MEMORY = 3 << 30
+#: So many submissions are graded by one process, since its first steps, on memory that it must copy, are the dearest.
+BATCH = 25
+#: A grader that has grown by more than so many kilobytes gives its memory back: it was the last of its batch.
+GROWN = 256 << 10
 #: A document is not longer than this.
 MAX_DOCUMENT = 64 << 20
 
@@ -78,7 +83,7 @@ def from_task(task: Mapping[str, Any]) -> Submission:
 
 
 class Worker:
-    """Grades submissions to one assignment, each in a process of its own.
+    """Grades submissions to one assignment.
 
     Attributes:
         trouble: what is wrong with the assignment; nothing can be graded then.
@@ -89,6 +94,7 @@ class Worker:
         self.nursery = Nursery()
         self.truth: Truth | None = None
         self.trouble: str | None = None
+        self.grader: _Grader | None = None
         try:
             self.truth = truth_of(assignment, self.nursery.run)
             self._warm()
@@ -102,18 +108,25 @@ class Worker:
         if self.assignment.reference and self.truth is not None:
             own = Submission(self.assignment.reference_name, {"warm.py": self.assignment.reference.encode()})
             with_feedback(grade(own, self.assignment, self.truth, self.nursery.run))
-        notebook = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-        with contextlib.suppress(SymgradError):
-            notebook_of(notebook, "warm.ipynb")
 
     def close(self) -> None:
-        """End the sandbox."""
+        """End the grader and the sandbox."""
+        if self.grader is not None:
+            self.grader.close()
+            self.grader = None
         self.nursery.close()
 
     def grade(self, submission: Submission) -> dict[str, Any]:
         """The document of one submission, whatever happens to the process that makes it."""
-        with tempfile.TemporaryDirectory(prefix="symgrad-") as folder:
-            documents, why = self._forked(submission, folder)
+        if self.grader is None:
+            self.grader = _Grader(self)
+        documents, why = self.grader.grade(submission)
+        if why:
+            self.grader.close()
+            # A run of its code may be under way, which only the sandbox's nursery knows.
+            self.nursery.renew()
+        if why or self.grader.has_ended:
+            self.grader = None
         if documents:
             # The first is of the results alone; it stands where the second never came.
             document = documents[-1]
@@ -124,80 +137,125 @@ class Worker:
             return document
         return with_feedback(lost(submission, self.assignment, self.truth, f"it could not be graded: {why}"))
 
-    def _forked(self, submission: Submission, folder: str) -> tuple[list[dict[str, Any]], str]:
-        """What the grader of a submission said, and why it ended before its end, if it did."""
-        out, into = os.pipe()
-        pid = os.fork()
-        if not pid:
-            os.close(out)
-            self._child(submission, into, folder)
+
+class _Grader:
+    """A process forked from the worker that grades some submissions, one after the other.
+
+    Attributes:
+        has_ended: it has answered its last submission, and was waited for.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.budget = worker.assignment.budget
+        self.has_ended = False
+        self._folder = tempfile.TemporaryDirectory(prefix="symgrad-")
+        theirs, self._ask = os.pipe()
+        self._answers, into = os.pipe()
+        self._pid = os.fork()
+        if not self._pid:
+            os.close(self._ask)
+            os.close(self._answers)
+            _serve(worker, theirs, into, self._folder.name)
+        os.close(theirs)
         os.close(into)
+
+    def grade(self, submission: Submission) -> tuple[list[dict[str, Any]], str]:
+        """What it said of a submission, and why it did not come to the end, if so."""
+        deadline = time.monotonic() + self.budget
+        with contextlib.suppress(BrokenPipeError):  # it has died; that shows below
+            _say(self._ask, to_task(submission))
+        documents: list[dict[str, Any]] = []
         data = bytearray()
-        deadline = time.monotonic() + self.assignment.budget
-        why = ""
+        size = 0
         while True:
             wait = deadline - time.monotonic()
-            if wait <= 0 or not select.select([out], [], [], wait)[0]:
-                why = f"grading it took more than {self.assignment.budget:g} s"
-                break
-            part = os.read(out, 1 << 16)
+            if wait <= 0 or not select.select([self._answers], [], [], wait)[0]:
+                return documents, f"grading it took more than {self.budget:g} s"
+            part = os.read(self._answers, 1 << 16)
             if not part:
-                break
+                status = self._wait()
+                why = "it needs too much memory or time" if status < 0 else f"its grader ended with {status}"
+                return documents, why
             data += part
-            if len(data) > MAX_DOCUMENT:
-                why = "its report is too large"
-                break
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        os.close(out)
-        whole, _, _ = bytes(data).rpartition(b"\n")
-        documents = [json.loads(line) for line in whole.split(b"\n") if line]
-        complete = bool(documents) and documents[-1].get("complete", False)
-        if not complete:
-            why = why or ("it needs too much memory or time" if status < 0 else f"its grader ended with {status}")
-            # A run of its code may be under way, which only the sandbox's nursery knows.
-            self.nursery.renew()
-        for document in documents:
-            document.pop("complete", None)
-        return documents, "" if complete else why
+            size += len(part)
+            if size > MAX_DOCUMENT:
+                return documents, "its report is too large"
+            *lines, data = data.split(b"\n")
+            documents += [json.loads(line) for line in lines]
+            if documents and "more" in documents[-1]:
+                if not documents[-1].pop("more"):
+                    self.close()
+                return documents, ""
 
-    def _child(self, submission: Submission, into: int, folder: str) -> None:
-        """The grader's own process. It ends here."""
-        status = 70
-        try:
-            children.borrow()
-            _limit(self.assignment.budget)
-            tempfile.tempdir = folder
-            assert self.truth is not None
+    def close(self) -> None:
+        """End it."""
+        if not self.has_ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            self._wait()
 
-            def early(document: dict[str, Any]) -> None:
-                _say(into, with_feedback(document))
-
-            document = grade(submission, self.assignment, self.truth, self.nursery.run, early)
-            _say(into, {**with_feedback(document), "complete": True})
-            status = 0
-        except BaseException as problem:
-            # For whoever looks after the worker; the caller is told the status.
-            with contextlib.suppress(BaseException):
-                sys.stderr.write(f"symgrad: {submission.name}: {type(problem).__name__}: {problem}\n")
-                if os.environ.get("SYMGRAD_TRACEBACK"):
-                    import traceback
-
-                    traceback.print_exc()
-                sys.stderr.flush()
-        os._exit(status)
+    def _wait(self) -> int:
+        status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        self.has_ended = True
+        os.close(self._ask)
+        os.close(self._answers)
+        self._folder.cleanup()
+        return status
 
 
-def _limit(budget: float) -> None:
-    """Limits of a grader: what it works on comes from a stranger."""
+def _serve(worker: Worker, source: int, into: int, folder: str) -> None:
+    """The grader's own process. It ends here."""
+    status, name = 70, ""
+    try:
+        children.borrow()
+        _limit_memory()
+        tempfile.tempdir = folder
+        assert worker.truth is not None
+
+        def early(document: dict[str, Any]) -> None:
+            _say(into, with_feedback(document))
+
+        start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with os.fdopen(source, "rb") as tasks:
+            for n, line in enumerate(tasks, 1):
+                submission = from_task(json.loads(line))
+                name = submission.name
+                _limit_time(worker.assignment.budget)
+                document = grade(submission, worker.assignment, worker.truth, worker.nursery.run, early)
+                grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - start
+                more = n < BATCH and grown < GROWN
+                _say(into, {**with_feedback(document), "more": more})
+                if not more:
+                    break
+        status = 0
+    except BaseException as problem:
+        # For whoever looks after the worker; the caller is told the status.
+        with contextlib.suppress(BaseException):
+            sys.stderr.write(f"symgrad: {name}: {type(problem).__name__}: {problem}\n")
+            if os.environ.get("SYMGRAD_TRACEBACK"):
+                import traceback
+
+                traceback.print_exc()
+            sys.stderr.flush()
+    os._exit(status)
+
+
+def _limit_memory() -> None:
+    """The memory of a grader: what it works on comes from strangers."""
     mapped = 0
     with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
-    for which, value in ((resource.RLIMIT_AS, mapped + GRADER_MEMORY), (resource.RLIMIT_CPU, int(budget) + 5),
-                         (resource.RLIMIT_CORE, 0)):  # fmt: skip
+    for which, value in ((resource.RLIMIT_AS, mapped + GRADER_MEMORY), (resource.RLIMIT_CORE, 0)):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(which, (value, value))
+
+
+def _limit_time(budget: float) -> None:
+    """The processor time until the next submission is through. The worker looks at the clock, and comes first."""
+    most = int(time.process_time() + budget) + 5
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CPU, (most, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 __all__ = ["Worker", "from_task", "main", "to_task"]

@@ -33,6 +33,9 @@ ANSWERING = 25
 BEGUN = b"symgrad: the script begins\n"
 
 
+_warmed = False
+
+
 class _Nothing:
     """Stands for anything that a library would hold: callable, and every attribute of it is itself."""
 
@@ -75,7 +78,11 @@ def load() -> Any:
 
 
 def warm() -> None:
-    """Have done once what Python and NumPy import for lazily, before importing ends."""
+    """Have done once what Python and NumPy import for lazily, before importing ends; a nursery does it for all."""
+    global _warmed  # noqa: PLW0603  (of the process, and of those that are forked from it)
+    if _warmed:
+        return
+    _warmed = True
     import unicodedata  # noqa: F401  (the parser's, for names that are not ASCII)
 
     import numpy as np
