@@ -283,7 +283,7 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
     try:
         subject = work.choose(trace)
         if trace.error is not None:
-            subject = replace(subject, stopped=True)
+            subject = replace(subject, stopped=True, frames=tuple(f.line for f in trace.error.frames))
     except SymgradError:
         if trace.error is not None:
             # Nothing is a function of anything since the script stopped first: that is what there is to say.

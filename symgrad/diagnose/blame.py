@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.diagnose.aims import Aims
+from symgrad.diagnose.likeness import Likeness
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import MANY, Reading
@@ -21,6 +22,7 @@ from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, each
+from symgrad.diagnose.wording import Wording
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -36,6 +38,8 @@ MOST_HELD = 30
 FAR_FETCHED = 2.0
 #: What it costs that a value was never given.
 FORGOTTEN = 1.2
+#: So many changes of a line are compared with what is taught.
+MOST_LIKENED = 16
 #: What a mistake costs that no change puts right.
 UNEXPLAINED = 3.0
 
@@ -52,6 +56,7 @@ class Root:
         lines: where the repairs are made; the assignment's own line where there are none.
         cost: how far-fetched the repairs are.
         again: how many more times the same place went wrong (a loop).
+        unlike: how unlike the chain rule as taught the line is with the repair; ``None`` where that is not known.
     """
 
     unit: Unit
@@ -61,6 +66,7 @@ class Root:
     lines: frozenset[int]
     cost: float = 0.0
     again: int = 0
+    unlike: float | None = None
 
 
 @dataclass(slots=True)
@@ -234,7 +240,7 @@ class Walk:
                 self._root(unit)  # the gradient of a weight: nothing flows on from there
                 return
             matches = flowing
-        if not matches and _key(unit) in self._seen:
+        if not matches and unit.place in self._seen:
             targets = self._targets(unit)
             if targets and self._again(unit, self.line(unit), targets, surely=False):
                 return
@@ -426,7 +432,7 @@ class Walk:
         """A root whose repair is known."""
         repair, line = self.given[unit.step]
         if all(r.repairs != (repair,) for r in self.out.roots):
-            self._seen[_key(unit)] = len(self.out.roots)
+            self._seen[unit.place] = len(self.out.roots)
             found = self.corrected(unit.step)
             self.out.roots.append(Root(unit, target, found, (repair,), frozenset((line,)), repair.cost))
         self._put_right(unit, target)
@@ -450,7 +456,7 @@ class Walk:
             self.out.doubts.append(unit)
             return
         found = self.corrected(unit.step)
-        key = _key(unit)
+        key = unit.place
         if key in self._seen:
             # The line was understood when it went wrong first; here only its right value is needed.
             self._again(unit, line, targets)
@@ -475,15 +481,18 @@ class Walk:
         elif breaker is not None:
             unit, chosen = breaker, (self._regained(breaker),)
             best = (0.0, target, chosen)
-            key = _key(unit)
+            key = unit.place
         if chosen and all(self._is_literal(r, found, target) for r in chosen):
             self.out.literal.append((unit, chosen[0]))
         elif key not in self._seen:
             self._seen[key] = len(self.out.roots)
             lines = frozenset(self._place_line(unit, r) for r in chosen) or frozenset((unit.line,))
-            self.out.roots.append(
-                Root(unit, target, found, chosen, lines, best[0] if best else self._unexplained(unit))
-            )
+            unlike = None
+            if len(chosen) == 1 and not self.subject.is_shaped:
+                likeness = self.likeness()
+                unlike = likeness.distance(likeness.of_repair(unit, line, chosen[0]), likeness.taught(unit, target))
+            cost = best[0] if best else self._unexplained(unit)
+            self.out.roots.append(Root(unit, target, found, chosen, lines, cost, unlike=unlike))
         for repair in chosen:
             self._apply(repair, unit, line)
         self._put_right(unit, target)
@@ -515,6 +524,7 @@ class Walk:
             options = self._options(unit, line, target)
             if self.suspects is not None:
                 options = [r for r in options if self._place_line(unit, r) in self.suspects]
+            options = self._liked(unit, line, target, options)
             if options and (best is None or options[0].cost + RANK * rank < best[0]):
                 best = (options[0].cost + RANK * rank, target, (options[0],))
         if best is None or best[0] > FAR_FETCHED:
@@ -525,6 +535,22 @@ class Walk:
                     if best is None or cost < best[0]:
                         best = (cost, target, pairs[0])
         return best
+
+    def likeness(self) -> Likeness:
+        """Compares lines with what is taught, by what is understood by now."""
+        return Likeness(self.layout, Wording(self.subject, self.truth, self.out.meaning, self.layout.variable))
+
+    def _liked(self, unit: Unit, line: Line, target: Quantity, options: list[Repair]) -> list[Repair]:
+        """The changes of a line, those first that are the cheapest if unlikeness to what is taught counts as well."""
+        if len(options) < 2 or self.subject.is_shaped:
+            return options
+        likeness = self.likeness()
+        taught = likeness.taught(unit, target)
+        if not taught:
+            return options
+        apart = [likeness.distance(likeness.of_repair(unit, line, r), taught) for r in options[:MOST_LIKENED]]
+        order = sorted(range(len(apart)), key=lambda n: (options[n].cost + apart[n], n))
+        return [options[n] for n in order] + options[MOST_LIKENED:]
 
     def _options(self, unit: Unit, line: Line, target: Quantity) -> list[Repair]:
         """The changes of one place that make an assignment what it should be, cheapest first."""
@@ -561,7 +587,7 @@ class Walk:
 
         ``surely``: the line is wrong in this round, whether the same change puts it right or not.
         """
-        n = self._seen[_key(unit)]
+        n = self._seen[unit.place]
         old = self.out.roots[n]
         target = targets[0] if surely else None
         if len(old.repairs) == 1 and (len(targets) > 1 or not surely):
@@ -599,7 +625,7 @@ class Walk:
             return False
         self._settled.add(node)
         self._root(units[0], [Quantity("helper", -1, -1, repair.place.wanted)])
-        return _key(units[0]) in self._seen
+        return units[0].place in self._seen
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""
@@ -608,6 +634,8 @@ class Walk:
             gap = target.vec - self.corrected(unit.step)
         if gap.is_zero:
             return None
+        if len(mine) > 1 and not unit.augmented and self.layout.feeds(mine[-2].step, {unit.step}):
+            mine = mine[-1:]  # what it held before is used: delta = delta*w
         total = None
         for earlier in reversed(mine[:-1]):
             # dw = dz*hs[t] in a loop: all rounds but the last are lost.
@@ -750,7 +778,3 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
             return call
     return None
 
-
-def _key(unit: Unit) -> tuple[int, int, int, str]:
-    """A place in the text; where one call gives several names, of each."""
-    return (unit.span.line, unit.span.column, unit.span.end_column, unit.name.split("[", maxsplit=1)[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,6 +23,7 @@ from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.wording import Wording
@@ -146,7 +146,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         verdicts = walk.run()
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
-    wording = Wording(subject, truth, verdicts, layout.variable)
+    wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
     found = []
     for root in verdicts.roots:
@@ -248,6 +248,7 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     change makes that: they were not understood."""
     kept: list[Root] = []
     doubtful: list[Unit] = []
+    unfinished = Unfinished(layout.subject)
     for root in roots:
         name = root.unit.name
         if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
@@ -259,8 +260,9 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             turned = root.found.shape != root.target.vec.shape and root.found.alike(root.target.vec)
             weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
-            weak = weak and not turned  # the right entries in another shape are no accident
-        if layout.subject.is_shaped and _is_written_later(root.unit, layout):
+            # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
+            weak = weak and not turned and not _is_left_at_zero(root.unit, layout, reading)
+        if root.unit in unfinished:
             doubtful.append(root.unit)
             continue
         if weak and (not root.repairs or root.cost > WEAK):
@@ -279,19 +281,18 @@ def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
     return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
 
 
-def _is_written_later(unit: Unit, layout: Layout) -> bool:
-    """The text goes on with the array in a place that did not run, or could not be followed."""
-    stem = re.escape(unit.name.split("[", maxsplit=1)[0])
-    write = re.compile(rf"^\s*{stem}\s*(\[.*\]\s*)?[-+*/]?=(?!=)")
-    rows = {u.line for u in layout.subject.units}
-    lines = layout.subject.source.split("\n")
-    own = len(lines[unit.line - 1]) - len(lines[unit.line - 1].lstrip()) if unit.line <= len(lines) else 0
-    for n, line in enumerate(lines[unit.line :], unit.line + 1):
-        if line.strip() and len(line) - len(line.lstrip()) < own:
-            return False  # another function
-        if write.match(line) and n not in rows:
-            return True
-    return False
+def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """A result that nothing was put into, in a derivation that was gone through: others of its results are right."""
+    if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
+        return False
+    pairs = reading.pairs(unit.name)
+    if len(pairs) != 1 or not reading.by_inputs(unit.name) or layout.dependents(unit.step):
+        return False
+    mine = (u for u in layout.by_name[unit.name] if layout.original(u.step) == layout.original(unit.step))
+    if layout.last[unit.name] not in mine:
+        return False
+    others = (u for u in layout.last.values() if reading.by_inputs(u.name) and reading.pairs(u.name) != pairs)
+    return any(not (a := layout.actual(u.step)).is_zero and any(map(a.same, reading.rights(u.name))) for u in others)
 
 
 def _is_filled(unit: Unit, layout: Layout) -> bool:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Walk, handed
 from symgrad.diagnose.entries import difference, shown
+from symgrad.diagnose.forgotten import Statement, edit, statement
 from symgrad.diagnose.repair import Repair
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import Subject, Unit
-from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.wording import Wording, number
 from symgrad.errors import Span
@@ -50,13 +52,32 @@ class Blame:
 
 def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
     """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
+    made = statement(root, walk, wording, source)
+    if made is not None:
+        return [_forgotten(root, made, subject, wording, source)]
     if not root.repairs:
         return [_whole_line(root, subject, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 
+def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+    """A line that is missing: what to add, and where."""
+    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+    name, code = root.unit.name, "never-assigned" if root.found.is_zero else "missing-term"
+    if root.found.is_zero:
+        message = f"{name} is never given its value: it is still zero where it is used"
+    else:
+        message = f"{_meaning(root, wording)}: a term is missing; the paths through all uses add up"
+    blame = _make(
+        root, code, code, f"{message}; after line {made.after} add `{made.text}`", span, "", source.text(span),
+        "", root.found, root.target.vec, "", wording, source, subject,
+    )  # fmt: skip
+    label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
+    return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
+
+
 def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
-    expected = wording.expected(root.target, root.unit.step)
+    expected = wording.own(wording.expected(root.target, root.unit.step))
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
@@ -152,17 +173,21 @@ def _one(
         if repair.spelling:
             piece = repair.spelling
         elif repair.combine:
-            piece = wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
+            piece = wording.own(_operand(q, piece, root, walk, wording))
+        else:
+            piece = wording.own(piece)
+        if repair.negated and piece:
+            piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
         expected = _combined(text, repair.combine, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
             old = walk.layout.variable(place.node)
             expected = re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", lambda _: piece, text) if old in text else ""
     elif repair.number is not None:
-        expected = _numbered(text, repair)
+        expected = _numbered(text, repair, number_names(subject.graph, source))
     factor = _factor(root, repair, truth, wording)
     if not expected:
-        expected_whole = wording.expected(root.target, root.unit.step)
+        expected_whole = wording.own(wording.expected(root.target, root.unit.step))
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
@@ -183,6 +208,13 @@ def _one(
         source,
         subject,
     )
+
+
+def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
+    """How a factor or a term is written that was left out: as the chain rule has it, where it has names for it."""
+    if piece and (piece.isidentifier() or q.kind in ("contribution", "term")):
+        return piece
+    return wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
 
 
 def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
@@ -238,7 +270,7 @@ def _kept(repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> st
     return walk.layout.variable(j) or (source.text(span) if span is not None else "")
 
 
-def _numbered(text: str, repair: Repair) -> str:
+def _numbered(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
     """A number in its place, as a factor, or as a term."""
     if repair.combine == "+":
         value = repair.number
@@ -248,16 +280,16 @@ def _numbered(text: str, repair: Repair) -> str:
         return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
     if repair.combine == "**":
         return f"{text}**{repair.number}" if text.isidentifier() else f"({text})**{repair.number}"
-    return _scaled(text, repair) if repair.combine else number(repair.number)
+    return _scaled(text, repair, names) if repair.combine else number(repair.number)
 
 
-def _scaled(text: str, repair: Repair) -> str:
+def _scaled(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
     factor = repair.number
     body = f"({text})" if _additive(text) else text
     if factor == -1:
         return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
     if isinstance(factor, Fraction) and factor.numerator == 1:
-        return f"{body}/{factor.denominator}"
+        return f"{body}/{names.get(Fraction(factor.denominator), factor.denominator)}"
     return (
         f"{number(factor)}*{body}"
         if not isinstance(factor, Fraction) or factor.denominator == 1

@@ -18,11 +18,12 @@ from typing import Any, TypeAlias
 
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
     Change,
+    combined,
     entry,
     is_sum,
     itself,
@@ -41,6 +42,7 @@ from symgrad.diagnose.typed import (
     with_divisor,
     with_factor,
     with_form,
+    with_joined,
     with_made,
     with_number,
     with_step,
@@ -144,7 +146,7 @@ class Hypotheses:
                 out.setdefault((span.line, span.column), []).append(Unit("", i, span, span.line))
         return {
             at: units for at, units in out.items()
-            if len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
+            if len({(u.span, u.place) for u in units}) == 1
             and units[0].span.line == units[0].span.end_line
         }  # fmt: skip
 
@@ -175,6 +177,13 @@ class Hypotheses:
         plain = (abs(v) for v in found if isinstance(v, Fraction))
         return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
 
+    def _called(self, value: Fraction) -> str:
+        return self._number_names.get(value, written(value))
+
+    @cached_property
+    def _number_names(self) -> dict[Fraction, str]:
+        return number_names(self.graph, self.source)
+
     # --- what could be written ----------------------------------------------------------------------------------
 
     def _sites(self, unit: Unit) -> dict[Span, int]:
@@ -195,6 +204,14 @@ class Hypotheses:
     def _place(self, span: Span, slot: int, i: int) -> Span | None:
         """Where an operand is written: of ``dz = dh`` all that is assigned."""
         return span if OPS[self.graph.steps[i].op].renames else self.source.operand(span, slot)
+
+    def at_hand(self, units: Sequence[Unit]) -> list[_Role]:
+        """What could be written in a line of a loop, of which ``units`` are the rounds."""
+        lines: dict[At, list[Unit]] = {}
+        for u in self.subject.units:
+            lines.setdefault((u.line, u.span.column), []).append(u)
+        alike = {at: mine for at, mine in lines.items() if len(mine) == len(units)}
+        return self._roles(units, {at: list(self._operands([self._sites(u) for u in m])) for at, m in alike.items()})
 
     def _operands(self, rounds: Sequence[Mapping[Span, int]]) -> Iterator[tuple[Span, int, _Role]]:
         """The variables and numbers that a line reads: (operation, slot, what it is in each round)."""
@@ -220,14 +237,16 @@ class Hypotheses:
         count = len(units)
         out: dict[str, _Role] = {}
         for at, found in operands.items():
-            if not units[0].name and at[0] != units[0].line:
+            if (not units[0].name or units[0].written) and at[0] != units[0].line:
                 continue  # a function sees its own names
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
-        if not units[0].name:
+        for text in dict.fromkeys(text for u in units for text, _ in u.near):
+            out.setdefault(text, _Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
+        if not units[0].name or units[0].written:
             return list(out.values())
         for text, role in self._compound(units, list(out.values())).items():
             out.setdefault(text, role)
@@ -428,6 +447,7 @@ class Hypotheses:
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words = "is another number than belongs here"
                     yield from self._hypothesis(line, place, written(number), 1.02, "scale", words, at, parent, slot)
+                yield from self._with_variable(line, rounds, span, slot, place, value, roles)
             if not OPS[self.graph.steps[parent].op].renames:
                 return
         if self._is_accumulator(rounds, span, slot):
@@ -454,6 +474,25 @@ class Hypotheses:
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
+
+    def _with_variable(
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, value: Fraction,
+        roles: Sequence[_Role],
+    ) -> Iterator[Hypothesis]:  # fmt: skip
+        """A variable that was left out beside a number: ``1`` for ``1/x``."""
+        parent = rounds[0][span]
+        infix = OPS[self.graph.steps[parent].op].infix
+        if infix is None or infix.symbol not in ("+", "-"):
+            return  # within a product the operation itself is asked
+        for role in roles:
+            pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
+            if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
+                continue
+            for how, cost in (("*", 1.1), ("/", 1.2)):
+                make = combined(value, how)
+                at = ((i, with_joined(self.graph.steps[i], slot, want, make)) for i, want in pairs)
+                text, words = f"{written(value)}{how}{role.text}", "leaves out a factor"
+                yield from self._hypothesis(line, place, text, cost, "missing-factor", words, at, parent, slot)
 
     def _is_other(self, text: str) -> bool:
         """Nothing with this text is asked for."""
@@ -546,7 +585,7 @@ class Hypotheses:
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         for number in self._numbers if whole else ():
-            for factor, spelled in ((number, f"{written(number)}*{plain}"), (1 / number, f"{plain}/{written(number)}")):
+            for factor, spelled in ((number, f"{self._called(number)}*{plain}"), (1 / number, f"{plain}/{self._called(number)}")):
                 at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
                 yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)
@@ -636,6 +675,8 @@ class Hypotheses:
         first = units[0]
         if not first.name or first.augmented or "[" in first.name or " " in first.name:
             return
+        if first.name in _names(self.source.text(first.span)):
+            return  # what it held before is used: delta = delta*w
         mine = [u.step for u in self.layout.by_name[first.name]]
         at: list[tuple[int, Change]] = []
         for u in units:

@@ -68,6 +68,7 @@ class Repair:
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
         text: what belongs at ``span``, where the change was found in the text itself.
+        negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -89,6 +90,7 @@ class Repair:
     text: str = ""
     span: Span | None = None
     spelling: str = ""
+    negated: bool = False
 
 
 class Line:
@@ -365,7 +367,8 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_line = place.parent < 0
     simple = step.is_leaf or (bool(context.variable(place.node)) and not is_line)
     right = context.offers(place.wanted)
-    yield from _known_factor(place, have, right, context, simple=simple)
+    is_one = any(_has_one(line, i) for i in (place.node, *(step for step, _ in place.path)))
+    yield from _known_factor(place, have, right, context, simple=simple, is_one=is_one)
     yield from _other_variable(line, place, right, context, simple=simple)
     yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
     yield from _dropped_operand(line, place, context)
@@ -381,19 +384,36 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
                 yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+        for q in context.offers(-place.wanted):
+            if q.kind == "local":
+                words = "is not the derivative that belongs here"
+                yield Repair(place, "wrong-formula", words, 2.8, q, negated=True)
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
 def _known_factor(
-    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool
+    place: Place, have: Vec, right: Sequence[Quantity], context: Context, *, simple: bool, is_one: bool
 ) -> Iterator[Repair]:
-    """A factor that is known to be written wrongly. That a lone variable is one is said less readily."""
+    """A factor that is known to be written wrongly. That a lone variable is one is said less readily; nor, ``is_one``,
+    that a number was left out, where a product has a number in its place."""
     if place.parent < 0:
         right = [q for q in context.known.right(place.wanted) if q.kind == "local"]
     for wrong in context.known.wrong(have):
         for q in right:
             if q.kind == "local" and (q.top, q.bottom) == (wrong.top, wrong.bottom):
-                yield Repair(place, wrong.mistake, wrong.words, wrong.cost + (0.45 if simple else 0.0), q)
+                cost = wrong.cost + (0.45 if simple else 0.0) + (0.6 if is_one else 0.0)
+                yield Repair(place, wrong.mistake, wrong.words, cost, q)
+
+
+def _has_one(line: Line, node: int) -> bool:
+    """A product that begins with the number 1: ``0.5 * 2 * x``, which Python itself works out."""
+    step = line.graph.steps[node]
+    while not step.is_leaf and (infix := OPS[step.op].infix) is not None and infix.symbol == "*":
+        first = line.graph.steps[step.inputs[0]]
+        if first.is_const and first.value == 1:
+            return True
+        step = first
+    return False
 
 
 def _other_variable(
@@ -401,10 +421,10 @@ def _other_variable(
 ) -> Iterator[Repair]:
     """A variable in place of another one; likelier if both are values, or both derivatives."""
     step = line.graph.steps[place.node]
-    if not simple or step.is_const:
-        return
     origin = context.origin(place.node)
     is_value = context.known.truth.values[origin] is not None
+    if not simple or step.is_const or (place.parent < 0 and step.is_input and not is_value):
+        return
     for q in right:
         if q.kind == "forward":
             named = q.bottom in context.known.truth.subject.names
@@ -412,6 +432,8 @@ def _other_variable(
             yield Repair(place, *swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
+            # What is carried forward is no part of what is carried back.
+            cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
 
 
@@ -515,6 +537,10 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
+        for q in context.offers(-ratio):
+            if q.kind in ("cotangent", "tangent") and context.held(q):
+                cost = 1.5 + (0.15 if simple else 0)
+                yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*", negated=True)
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")

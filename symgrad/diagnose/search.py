@@ -9,13 +9,15 @@ is the one under which the results come out right, by the least far-fetched chan
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import combinations
 
 from symgrad.diagnose.blame import Root, Walk
 from symgrad.diagnose.explain import Explain, Explanation
+from symgrad.diagnose.hypotheses import Hypothesis
+from symgrad.diagnose.likeness import Likeness
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import MANY, Reading
@@ -117,7 +119,8 @@ class Search:
         if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
             return first
         told = [self._answer(self._told(e)) for e in explain.alone()] if explain and not explain.is_long else []
-        best = min((answer, *told), key=_rank)
+        answers = [answer, *told]
+        best = _best(answers)
         if told and not best.left and best.cost <= PER_LINE + TYPED:
             return best.walk
         sites = self._sites(wrong)
@@ -127,15 +130,17 @@ class Search:
         if len(sites) * len(self.layout.subject.units) > most:
             return best.walk
         singles = [(line, self._suspect({line})) for line in sites]
-        best = min((best, *(a for _, a in singles)), key=_rank)
+        answers += [a for _, a in singles]
+        best = _best(answers)
         if best.left or best.cost > DEAR:
             if explain is not None and not told and not explain.is_long:
-                best = min((best, *(self._answer(self._told(e)) for e in explain.together())), key=_rank)
+                answers += [self._answer(self._told(e)) for e in explain.together()]
+                best = _best(answers)
             if best.left or best.cost > DEAR + PER_LINE * (len(_lines(best.walk)) - 1):
                 if explain is not None and not explain.is_long:
-                    begun = (self._told(e, further=True) for e in explain.beginnings())
-                    best = min((best, *map(self._answer, begun)), key=_rank)
-                best = min((best, *self._pairs(singles, lines)), key=_rank)
+                    answers += [self._answer(self._told(e, further=True)) for e in explain.beginnings()]
+                answers += self._pairs(singles, lines)
+                best = _best(answers)
         return best.walk
 
     def _is_passed_on(self, result: Result) -> bool:
@@ -202,7 +207,7 @@ class Search:
             if i not in unknown:
                 walk.replay.override(i, vec)
         walk.run()
-        out = walk.out
+        out, likeness = walk.out, walk.likeness()
         for n, h in enumerate(explanation.hypotheses):
             if not h.text:
                 continue
@@ -214,9 +219,25 @@ class Search:
             target = out.meaning.get(unit.step, Quantity("helper", -1, -1, walk.corrected(unit.step)))
             repair = explanation.repair(n, layout)
             found = layout.actual(unit.step)
-            out.roots.append(Root(unit, target, found, (repair,), frozenset((h.line,)), h.cost, len(h.at) - 1))
+            unlike = self._unlike(h, unit, target, likeness)
+            lines = frozenset((h.line,))
+            out.roots.append(Root(unit, target, found, (repair,), lines, h.cost, len(h.at) - 1, unlike))
         out.roots.sort(key=lambda r: r.unit.step)
         return walk
+
+    def _unlike(self, h: Hypothesis, unit: Unit, target: Quantity, likeness: Likeness) -> float | None:
+        """How unlike the formula that is taught the line is with a change of its text."""
+        line, span = unit.span, h.span
+        if (line.line, line.end_line) != (span.line, span.end_line) or len(h.at) > 1:
+            return None
+        text = self.layout.subject.source.split("\n")[line.line - 1]
+        begin = line.column - 1
+        if unit.augmented:
+            begin = text.index("=", begin) + 1
+        if not begin <= span.column - 1 <= span.end_column - 1 <= line.end_column - 1:
+            return None
+        made = text[begin : span.column - 1] + h.text + text[span.end_column - 1 : line.end_column - 1]
+        return likeness.distance(likeness.of_text(made, unit.step), likeness.taught(unit, target))
 
     def _unit_of(self, step: int) -> Unit:
         """The assignment that a step is computed for."""
@@ -352,6 +373,25 @@ def _changes(roots: Sequence[Root]) -> float:
     return sum(sum(mine.values()) + PER_LINE * (len(mine) - 1) for mine in out.values())
 
 
+def _liked(answers: Sequence[Answer]) -> list[Answer]:
+    """Of answers that blame the same lines, those cost more after which the lines look less like what is taught."""
+    apart: dict[frozenset[int], dict[int, float]] = {}
+    for n, a in enumerate(answers):
+        roots = a.walk.out.roots
+        known = [r.unlike for r in roots if r.unlike is not None]
+        if roots and len(known) == len(roots):
+            apart.setdefault(frozenset(_lines(a.walk)), {})[n] = sum(known)
+    out = list(answers)
+    for mine in apart.values():
+        for n, unlike in mine.items():
+            out[n] = replace(out[n], cost=out[n].cost + unlike - min(mine.values()))
+    return out
+
+
+def _best(answers: Sequence[Answer]) -> Answer:
+    return min(_liked(answers), key=_rank)
+
+
 def _rank(answer: Answer) -> tuple[int, bool, float]:
     """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
     return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
@@ -372,12 +412,27 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
         actual = layout.actual(unit.step)
-        # That dx/dx is 1 makes no other dx right.
-        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or v.same(actual)]
+        # That dx/dx is 1 makes no other dx right, nor one that is worked out.
+        given = layout.graph.steps[layout.original(unit.step)].is_leaf
+        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
         out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
+    if not out:
+        out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if " " not in r.unit.name for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if " " not in r.unit.name or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
+    """dy, carried forward to the end: d y/d (a variable that goes without saying), of the loss y."""
+    loss = layout.subject.loss
+    claimed = reading.is_topless(unit.name) and any(b == loss for _, b in reading.pairs(unit.name))
+    if not claimed or layout.dependents(unit.step) or layout.subject.is_shaped:
+        return None
+    actual = layout.actual(unit.step)
+    found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)
+    rights = [v for v in found if v is not None and not v.is_zero]
+    return Result(unit, actual, tuple(rights)) if rights and actual.constant() != 1 else None
 
 
 def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:

@@ -35,6 +35,8 @@ class Unit:
         line: of the target.
         augmented: ``""`` or ``"+="`` and its like.
         previous: for an augmented assignment the step that the name stood for before, else -1.
+        written: the target as it stands in the line, where that is another name: ``self.grad`` for ``a.grad``.
+        near: what such a line has at hand, (text, step).
     """
 
     name: str
@@ -43,6 +45,14 @@ class Unit:
     line: int
     augmented: str = ""
     previous: int = -1
+    written: str = ""
+    near: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def place(self) -> tuple[int, int, int, str]:
+        """The place in the text; where one call gives several names, of each."""
+        name = self.written or self.name.split("[", maxsplit=1)[0]
+        return (self.span.line, self.span.column, self.span.end_column, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,9 @@ class Subject:
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
+        left_out: (name, step) of writes into arrays, and sums, that the loss knows nothing of: of another epoch.
         stopped: the run raised: what was under way then was never finished.
+        frames: where it was by then: the lines of the text that were being executed.
     """
 
     graph: Graph
@@ -105,7 +117,9 @@ class Subject:
     called: Mapping[str, str] = field(default_factory=dict)
     sure: bool = False
     frozen: frozenset[int] = frozenset()
+    left_out: tuple[tuple[str, int], ...] = ()
     stopped: bool = False
+    frames: tuple[int, ...] = ()
     bound: tuple[tuple[str, int, int], ...] = ()
     #: What was worked out about it, by those who did; a changed copy starts anew.
     memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)

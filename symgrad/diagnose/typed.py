@@ -99,6 +99,20 @@ def with_made(step: Any, slot: int, make: Callable[[Any, Number], Any]) -> Chang
     return change
 
 
+def combined(value: Fraction, how: str) -> Callable[[Any, Number], Any]:
+    """A number times a variable, or over it."""
+    return lambda x, one: one(value) * x if how == "*" else one(value) / x
+
+
+def with_joined(step: Any, slot: int, want: int, make: Callable[[Any, Number], Any]) -> Change:
+    """One operand becomes a function of another step."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        return run(step.op, [make(get(want), one) if n == slot else get(j) for n, j in enumerate(step.inputs)])
+
+    return change
+
+
 def with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * get(want), get, run)
 

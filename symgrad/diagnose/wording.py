@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 
 from symgrad.backward import Backward, backward
-from symgrad.diagnose.blame import Verdicts
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
@@ -15,6 +16,8 @@ from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.printing import expression_text, number_text
 
+_VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
+_NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 #: Formulas beyond this are not written into a message.
 LONGEST = 300
 #: Steps between two named ones that are written into one formula.
@@ -22,16 +25,51 @@ WIDEST = 60
 
 
 class Wording:
-    """Writes quantities of one diagnosis as the user would."""
+    """Writes quantities of one diagnosis as the user would.
 
-    def __init__(self, subject: Subject, truth: Truth, verdicts: Verdicts, variable: Callable[[int], str]) -> None:
-        self.subject, self.truth = subject, truth
+    Args:
+        meaning: step -> what it holds.
+    """
+
+    def __init__(
+        self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str]
+    ) -> None:
+        self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
         self._taught: Backward | None = None
+        #: (top, bottom) -> what the user calls d top/d bottom, with its value.
+        self._factors: dict[tuple[int, int], list[tuple[int, Vec]]] = {}
         self._held: dict[tuple[str, int, int], list[int]] = {}
-        for step, q in verdicts.meaning.items():
-            if q.kind in ("cotangent", "tangent"):
+        for step, q in meaning.items():
+            if q.kind in ("cotangent", "tangent", "local"):
                 self._held.setdefault((q.kind, q.top, q.bottom), []).append(step)
+                if q.kind != "cotangent":
+                    self._factors.setdefault((q.top, q.bottom), []).append((step, q.vec))
+
+    @cached_property
+    def _respellings(self) -> dict[str, str]:
+        """Names of the forward pass that the derivation calls something else: ``a_ = a.detach()``."""
+        steps, names = self.subject.graph.steps, self.subject.names
+        renamed: dict[int, list[tuple[int, str]]] = {}
+        for unit in self.subject.units:
+            i = unit.step
+            while not steps[i].is_leaf and OPS[steps[i].op].renames:
+                i = steps[i].inputs[0]
+            if i != unit.step and i in names and unit.name.isidentifier() and unit.step not in self.meaning:
+                renamed.setdefault(i, []).append((unit.step, unit.name))
+        manual = [s for s, v in zip(steps, self.truth.values, strict=True) if v is None]
+        out: dict[str, str] = {}
+        for i, others in renamed.items():
+            first, name = others[0]
+            if sum(first in s.inputs for s in manual) >= sum(i in s.inputs for s in manual):
+                out[names[i]] = name
+        return out
+
+    def own(self, text: str) -> str:
+        """A formula in the names that the derivation has for the values of the forward pass."""
+        if not self._respellings:
+            return text
+        return _NAME.sub(lambda m: self._respellings.get(m.group(), m.group()), text)
 
     def symbol(self, step: int) -> str:
         """The name of a forward step, or its formula where it has none."""
@@ -77,14 +115,14 @@ class Wording:
         if q.kind == "forward":
             return self.symbol(q.bottom)
         if q.kind == "local":
-            return self.local(q.top, q.bottom)
+            return self.local(q.top, q.bottom, before)
         held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
         if held and (name := self._variable(held[-1])):
             return name
         if q.kind == "cotangent":
-            return self._sum([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
+            return self.paths([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
         if q.kind == "contribution":
-            return self._sum([q.top], q.bottom, before)
+            return self.paths([q.top], q.bottom, before)
         if q.kind == "tangent" and q.top != q.bottom:
             return self.chain(q.top, q.bottom, before)
         if q.kind == "term":
@@ -102,7 +140,7 @@ class Wording:
             chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
             if q.bottom == self.subject.loss:
                 return "1"
-            return self._sum(chosen, q.bottom, before) or (self.closed(q.bottom) if q.kind == "cotangent" else "")
+            return self.paths(chosen, q.bottom, before) or (self.closed(q.bottom) if q.kind == "cotangent" else "")
         return self.quantity(q, before)
 
     def closed(self, bottom: int) -> str:
@@ -115,15 +153,18 @@ class Wording:
         names = {i: self.symbol(i) for i in (*self.truth.leaves, *self.subject.names)}
         return expression_text(self._taught.graph, position, set(names), names=names, limit=LONGEST)
 
-    def _sum(self, tops: list[int], bottom: int, before: int) -> str:
+    def paths(self, tops: list[int], bottom: int, before: int) -> str:
+        """What flows to a step along some paths, in terms of the gradients that are held; empty if one is not."""
         if self.subject.is_shaped:
             return self._pulled(tops, bottom, before)
         parts = []
         for top in tops:
-            local = self.local(top, bottom)
+            if near := self._near(top, bottom, before):
+                parts += near
+                continue
+            local = self.local(top, bottom, before)
             if top == self.subject.loss:
-                seed = self._holder("cotangent", top, top, before)
-                upstream = seed if seed and not _is_one(self.truth.cotangents[top]) else ""
+                upstream = self._seed(before)
             else:
                 upstream = self._holder("cotangent", self.subject.loss, top, before)
                 if not upstream:
@@ -137,6 +178,54 @@ class Wording:
             else:
                 parts.append(f"{upstream}*{_wrap(local)}")
         return " + ".join(parts)
+
+    def _near(self, top: int, bottom: int, before: int) -> list[str]:
+        """The paths from one step to another by way of steps without a name, whose gradients are held nevertheless."""
+        held: dict[int, str] = {}
+        todo = [i for i in self._hidden.get(bottom, ()) if self.truth.owner[i] == top]
+        while todo:
+            i = todo.pop(0)
+            name = self._holder("cotangent", self.subject.loss, i, before)
+            onward = [k for k in self._hidden.get(i, ()) if self.truth.owner[k] == top]
+            if name:
+                held[i] = name
+            elif not onward or top in self._consumers(i):
+                return []
+            else:
+                todo += onward
+        factors = [(name, self.local(i, bottom, before) or self._composite(i, bottom)) for i, name in held.items()]
+        return [n if x == "1" else f"{n}*{_wrap(x)}" for n, x in factors] if all(x for _, x in factors) else []
+
+    def _consumers(self, i: int) -> list[int]:
+        return [link.top for link in self._used_by.get(i, ())]
+
+    @cached_property
+    def _used_by(self) -> dict[int, list[Link]]:
+        out: dict[int, list[Link]] = {}
+        for links in self.truth.elementary.values():
+            for link in links:
+                out.setdefault(link.bottom, []).append(link)
+        return out
+
+    @cached_property
+    def _hidden(self) -> dict[int, list[int]]:
+        """Steps without a name, by what they are made of."""
+        out: dict[int, list[int]] = {}
+        for i in self.truth.owner:
+            for j in dict.fromkeys(self.subject.graph.steps[i].inputs):
+                out.setdefault(j, []).append(i)
+        return out
+
+    def _seed(self, before: int) -> str:
+        """The name of dL/dL, where something is made of it; empty where it goes without saying."""
+        loss = self.subject.loss
+        held = [s for s in self._held.get(("cotangent", loss, loss), ()) if s < before]
+        if not held or (_is_one(self.truth.cotangents[loss]) and not self._is_used(held[-1])):
+            return ""
+        return self._variable(held[-1])
+
+    def _is_used(self, step: int) -> bool:
+        return any(step in s.inputs for s in self.subject.graph.steps[step + 1 :])
 
     def _pulled(self, tops: list[int], bottom: int, before: int) -> str:
         """What flows from some steps to another one, of arrays: by the vjp of all that lies between them."""
@@ -204,20 +293,23 @@ class Wording:
         parts = []
         for link in self.truth.links.get(top, ()):
             if link.bottom == leaf:
-                parts.append(self.local(top, leaf))
+                parts.append(self.local(top, leaf, before))
             elif link.bottom in self.truth.tangents(leaf):
                 inner = self._holder("tangent", link.bottom, leaf, before)
                 if not inner:
                     return ""
-                local = self.local(top, link.bottom)
+                local = self.local(top, link.bottom, before)
                 parts.append(inner if local == "1" else f"{_wrap(local)}*{inner}")
         return " + ".join(parts)
 
-    def local(self, top: int, bottom: int) -> str:
-        """The local derivative d top/d bottom as taught, in the user's names."""
+    def local(self, top: int, bottom: int, before: int = 0) -> str:
+        """The local derivative d top/d bottom as taught, in the user's names: one that is held ``before`` a step."""
         link = self._link(top, bottom)
         if link is None or link.local is None:
             return ""
+        for held, vec in reversed(self._factors.get((top, bottom), ())):
+            if held < before and vec.same(link.local) and (name := self._variable(held)):
+                return name
         rule = link.op.partials[link.slot] if link.op is not None else None
         if link.op is not None and rule is not None:
             builder = GraphBuilder()
@@ -228,7 +320,8 @@ class Wording:
             made = rule(math, self._operand(math, top), *inputs)
             index = made.index if isinstance(made, Ref) else math.constant(made).index
             names = {i: s.name for i, s in enumerate(builder.steps) if s.is_input}
-            return expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
+            text = expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
+            return text[1:-1] if builder.steps[index].is_input and text.startswith("(") else text
         return self._composite(top, bottom)
 
     def _link(self, top: int, bottom: int) -> Link | None:
@@ -246,6 +339,7 @@ class Wording:
         if found.is_const:
             return math.constant(found.value)
         name = self.symbol(step)
+        name = name if step in self.subject.names or _is_atom(name) else f"({name})"
         for i, s in enumerate(math.builder.steps):
             if s.is_input and s.name == name:
                 return math.ref(i)
@@ -266,15 +360,32 @@ class Wording:
             reverse = backward(builder.build(place[top]), [place[bottom]])
         except SymgradError:
             return ""
-        names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        names = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
+        if top in self.subject.names and reverse.gradients[0] != place[top]:
+            names[place[top]] = self.symbol(top)  # exp(u) where it is called e
         text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
         return "" if "#" in text else text
 
 
+def names_in(text: str) -> set[str]:
+    """The variables of a formula, entries of lists and attributes among them."""
+    return set(_VARIABLE.findall(text))
+
+
 def _is_one(vec: object) -> bool:
     constant = getattr(vec, "constant", lambda: None)()
     return bool(constant == 1)
+
+
+def _is_atom(text: str) -> bool:
+    """There is no operator outside all brackets."""
+    depth = 0
+    for c in text:
+        depth += (c in "([") - (c in ")]")
+        if depth == 0 and c in "+-*/ ":
+            return False
+    return True
 
 
 def _wrap(text: str) -> str:

@@ -127,11 +127,15 @@ def table(documents: Sequence[Mapping[str, Any]]) -> str:
     ])  # fmt: skip
     for d in documents:
         marks = {g["name"]: g["marks"] for g in d["gradients"]}
-        kinds = "; ".join(dict.fromkeys(m["kind"] for m in d["mistakes"]))
         row = [d["submission"], d["status"], d["marks"], d["open"], d["out_of"], *(marks.get(n, "") for n in gradients),
-               kinds, "; ".join(d["review"]), "; ".join(d["not_checked"]), d["reason"]]  # fmt: skip
+               _kinds(d), "; ".join(d["review"]), "; ".join(d["not_checked"]), d["reason"]]  # fmt: skip
         writer.writerow([_cell(v) for v in row])
     return stream.getvalue()
+
+
+def _kinds(d: Mapping[str, Any]) -> str:
+    """The kinds of mistakes in one submission, each once."""
+    return "; ".join(dict.fromkeys(m["kind"] for m in d["mistakes"]))
 
 
 def _cell(value: Any) -> Any:
@@ -174,7 +178,7 @@ def summary(title: str, documents: Sequence[Mapping[str, Any]]) -> str:
     )
     rows = "".join(
         f'<tr><td>{_link(d)}</td><td>{escape(d["status"])}</td><td class="number">{d["marks"]:g}</td>'
-        f'<td class="number">{d["open"]:g}</td><td>{escape(d["reason"])}</td></tr>'
+        f'<td class="number">{d["open"]:g}</td><td>{escape(d["reason"] or _kinds(d).replace("; ", ", "))}</td></tr>'
         for d in documents
     )
     out_of = documents[0]["out_of"] if documents else 0
@@ -184,7 +188,7 @@ def summary(title: str, documents: Sequence[Mapping[str, Any]]) -> str:
         f"{mean:.2f} of {out_of:g} marks on average.</p>\n"
         f"<h2>Mistakes</h2>\n<table>{mistakes or none}</table>\n<h2>To look at</h2>\n<table>{looks or none}</table>\n"
         f'<h2>Submissions</h2>\n<table><tr><th></th><th></th><th class="number">marks</th>'
-        f'<th class="number">open</th><th></th></tr>{rows}</table>\n'
+        f'<th class="number">open</th><th>mistakes, or why there are no marks</th></tr>{rows}</table>\n'
     )
     return page(title, body)
 

@@ -80,6 +80,7 @@ def _diff(name: str, before: str, edits: Sequence[tuple[Span, str]]) -> str:
     for span, text in sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True):
         head = lines[span.line - 1][: span.column - 1]
         tail = lines[span.end_line - 1][span.end_column - 1 :]
+        text = text.replace("\n", ends[span.line - 1] or "\n")
         lines[span.line - 1 : span.end_line] = [head + text + tail]
         ends[span.line - 1 : span.end_line] = [ends[span.end_line - 1]]
     after = mark + "".join(line + end for line, end in zip(lines, ends, strict=True))

@@ -1,0 +1,150 @@
+"""A statement that is missing altogether: ``dw += error*x`` in a loop, or ``dx += dz*w`` once dz is there.
+
+Where a sum lacks a term, or a gradient never gets its value, the line to blame is the last one that sets the name; what
+would put it right may be a new line further down, where the gradients that it needs are known by then.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.hypotheses import Hypotheses
+from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.source import SourceMap, number_names
+from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.wording import Wording, names_in, number
+from symgrad.enclosure import precision
+from symgrad.errors import Span
+
+#: The end of the script, as a step.
+END = 10**9
+#: A loop of more rounds than this is not searched for what could be added up in it.
+ROUNDS = 50
+#: A random point, at which products are tried first.
+POINT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A line to be put in: after which line, and its text without the indentation."""
+
+    after: int
+    text: str
+    indent: str
+
+
+def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """The line that is missing, where a root is a name that lacks something in the end; ``None`` if there is none."""
+    unit, target, layout = root.unit, root.target, walk.layout
+    if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
+        return None
+    if is_bare(unit.name) or layout.dependents(unit.step):
+        return None
+    lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
+    if not lacks:
+        return None
+    with precision(BITS):
+        gap = target.vec - root.found
+        if not gap.usable or gap.is_zero:
+            return None
+        return _once(root, gap, walk, wording, source) or _in_a_loop(root, gap, walk, source)
+
+
+def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """Paths whose gradients are known only later."""
+    bottom, unit = root.target.bottom, root.unit
+    parts = walk.truth.into.get(bottom, [])
+    tops = [t for t, flow in parts if flow.same(gap)][:1] or [t for t, _ in parts]
+    if len(tops) > 1 and not gap.same(root.target.vec):
+        return None
+    text = wording.own(wording.paths(tops, bottom, END))
+    if not text or wording.paths(tops, bottom, unit.step):
+        return None
+    used = names_in(text)
+    held = [u for u in walk.layout.subject.units if u.name in used]
+    last = max(held, key=lambda u: u.step, default=None)
+    if last is None or last.span.end_line <= unit.line or len(walk.layout.by_name[last.name]) > 1:
+        return None
+    indent = _indent(last, source)
+    if indent != _indent(unit, source):
+        return None
+    return Statement(last.span.end_line, f"{unit.name} += {source.spelled(text)}", indent)
+
+
+def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement | None:
+    """A gradient times a value, added up over all rounds."""
+    unit, layout = root.unit, walk.layout
+    base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
+    wanted = gap.floats[POINT]
+    hypotheses, numbers = Hypotheses(layout, (), base), number_names(layout.graph, source)
+    found: list[tuple[Unit, str, str]] = []
+    for name, mine in layout.by_name.items():
+        rounds = [u for u in mine if u.line == mine[-1].line]
+        if not 2 <= len(rounds) <= ROUNDS or rounds[0].step < unit.step or "[" in name or name == unit.name:
+            continue
+        steps = [u.step for u in rounds]
+        factors = [("", None), *((r.text, r.steps) for r in hypotheses.at_hand(rounds) if min(r.steps) >= 0)]
+        for text, others in factors:
+            total = sum(base[i] * (base[others[n]] if others else 1.0) for n, i in enumerate(steps))
+            if abs(total) < 1e-300 or not math.isfinite(total):
+                continue
+            body = f"{name}*{text}" if text else name
+            for how, scale in _scales(wanted / total, walk, numbers):
+                sums = _total(steps, others, walk)
+                if (sums * scale).same(gap):
+                    sign, more = ("-", how[1:]) if how.startswith("-") else ("+", how)
+                    found.append((rounds[-1], f"{unit.name} {sign}= {body}{more}", how))
+    # What needs nothing more is the likeliest.
+    if not found:
+        return None
+    last, line, _ = min(found, key=lambda f: len(f[2]))
+    return Statement(last.span.end_line, line, _indent(last, source))
+
+
+def _scales(ratio: float, walk: Walk, numbers: Mapping[Fraction, str]) -> Iterator[tuple[str, Vec]]:
+    """What a sum may still be multiplied by: nothing, a sign, a count or a number of the forward pass."""
+    points = walk.truth.points
+    for sign in (1, -1):
+        mark = "-" if sign < 0 else ""
+        if _close(ratio, sign):
+            yield mark, constant(sign, points)
+        for i, name in walk.subject.names.items():
+            value = walk.truth.values[i]
+            if value is None or not walk.graph.steps[i].is_leaf:
+                continue
+            if (x := value.floats[POINT]) not in (0.0, 1.0) and _close(ratio, sign / x):
+                yield f"{mark}/{name}", constant(sign, points) / value
+        for n, name in numbers.items():
+            if _close(ratio, sign / float(n)):
+                yield f"{mark}/{name}", constant(sign / n, points)
+        for n in (Fraction(2), Fraction(1, 2)):
+            if _close(ratio, sign * float(n)):
+                yield f"{mark}*{number(n)}", constant(sign * n, points)
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+
+
+def _total(steps: Sequence[int], others: Sequence[int] | None, walk: Walk) -> Vec:
+    total = constant(0, walk.truth.points)
+    for n, i in enumerate(steps):
+        part = walk.corrected(i)
+        total = total + (part * walk.corrected(others[n]) if others else part)
+    return total
+
+
+def _indent(unit: Unit, source: SourceMap) -> str:
+    line = source.lines[unit.line - 1]
+    return line[: len(line) - len(line.lstrip())]
+
+
+def edit(made: Statement, source: SourceMap, file: str) -> tuple[Span, str]:
+    """The statement as a change to the text."""
+    column = len(source.lines[made.after - 1]) + 1
+    return Span(file, made.after, column, made.after, column), f"\n{made.indent}{made.text}"

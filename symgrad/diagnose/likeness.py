@@ -1,0 +1,182 @@
+"""How much a line looks like the chain rule as it is taught: of two changes that do the same, the one after which the
+line reads as expected is the likelier.
+
+Values cannot tell ``dsb`` from ``-dsa`` where the two always are each other's negative, nor ``1 + exp(r)`` from
+``exp(s)``. What a line is made of can: which gradients, which variables of the forward pass, which numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cached_property
+
+from symgrad.diagnose.naming import claims, is_bare
+from symgrad.diagnose.repair import Line, Repair
+from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.wording import Wording, number
+
+#: What it counts that a gradient, and that something else, stands there or is missing against the formula as taught.
+GRADIENT, OTHER = 0.45, 0.12
+#: ... that a derivative carried forward does.
+CARRIED = 0.8
+#: Nothing is more unlike than this.
+MOST = 1.2
+#: A line of more parts than this is not looked at, nor a sum of more paths taken apart.
+LONGEST, PATHS = 60, 6
+
+_TOKEN = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?")
+_METHOD = re.compile(r"\.(?:item|detach|numpy|clone)\(\)")
+#: A gradient among the parts.
+_MARK = "d:"
+
+Parts = Counter[str]
+
+
+class Likeness:
+    """Compares what lines are made of with the formulas that are taught, at one place of a walk."""
+
+    def __init__(self, layout: Layout, wording: Wording) -> None:
+        self.layout, self.wording = layout, wording
+        self.graph, self.truth = layout.graph, layout.truth
+
+    def taught(self, unit: Unit, target: Quantity) -> list[Parts]:
+        """What the line is made of as it is taught: all of a gradient, or one of its paths."""
+        w, before = self.wording, unit.step
+        texts: list[str] = []
+        at_loss = target.kind == "local" and target.top == self.layout.subject.loss
+        if at_loss or target.kind in ("cotangent", "sum", "contribution"):
+            tops = [t for t, _ in self.truth.into.get(target.bottom, ())]
+            if at_loss or target.kind == "contribution":
+                tops = [target.top]
+            if len(tops) <= PATHS:
+                texts = [w.paths([t], target.bottom, before) for t in tops]
+                if len(tops) > 1 and not unit.augmented:
+                    texts.append(w.paths(tops, target.bottom, before))
+        elif target.kind == "tangent":
+            texts = [w.chain(target.top, target.bottom, before)]
+        elif target.kind == "local":
+            texts = [w.local(target.top, target.bottom)]
+        return [self.of_text(text, before) for text in texts if text]
+
+    def distance(self, parts: Parts | None, taught: Sequence[Parts]) -> float:
+        """How unlike a line is what is taught; 0 where nothing is known of it."""
+        return min((_apart(parts, other) for other in taught), default=0.0) if parts is not None else 0.0
+
+    # --- what something is made of ------------------------------------------------------------------------------
+
+    def of_text(self, text: str, before: int) -> Parts:
+        """The parts of a formula in the user's names, as they are before a step."""
+        out: Parts = Counter()
+        for token in _TOKEN.findall(_METHOD.sub("", text)):
+            if token[0].isdigit():
+                out[number(Fraction(token))] += 1
+            else:
+                out += self._of_name(token, before)
+        return out
+
+    def of_line(self, unit: Unit, line: Line) -> Parts:
+        """The parts of a line as it stands."""
+        return self._of_step(line.root, unit, line)
+
+    def of_repair(self, unit: Unit, line: Line, repair: Repair) -> Parts | None:
+        """The parts of a line after a change; ``None`` where that is not known."""
+        node, whole = repair.place.node, self.of_line(unit, line)
+        here = self._of_step(node, unit, line)
+        q = repair.quantity
+        if repair.regain or repair.op:
+            return whole
+        if q is not None:
+            new = self._of_quantity(q, unit)
+            if repair.everywhere:
+                uses = whole[next(iter(here), "")]
+                return whole - _times(here, uses) + _times(new, uses)
+            return whole + new if repair.combine else whole - here + new
+        if repair.keep >= 0:
+            return whole - here + self._of_step(line.graph.steps[node].inputs[repair.keep], unit, line)
+        value = Fraction(repair.number) if isinstance(repair.number, int | Fraction) else None
+        if value is not None:
+            if repair.combine == "*" and abs(value) == 1:
+                return whole
+            new = Counter({number(abs(value)): 1})
+            return whole + new if repair.combine else whole - here + new
+        return None
+
+    def _of_quantity(self, q: Quantity, unit: Unit) -> Parts:
+        return self.of_text(self.wording.quantity(q, unit.step), unit.step) or Counter({_MARK + q.kind: 1})
+
+    def _of_step(self, node: int, unit: Unit, line: Line) -> Parts:
+        """What a step is made of within a line."""
+        out: Parts = Counter()
+        todo = [node]
+        while todo and out.total() <= LONGEST:
+            i = todo.pop()
+            step = self.graph.steps[i]
+            if unit.augmented and i == unit.previous:
+                continue
+            value = step.value if step.is_const else None
+            if isinstance(value, Fraction):
+                out[number(abs(value))] += 1
+            elif step.is_leaf or (i != line.root and line.is_stop(i)):
+                out += self._of_end(i)
+            else:
+                todo.extend(step.inputs)
+        return out
+
+    def _of_end(self, i: int) -> Parts:
+        """A variable that a line reads."""
+        meaning = self.wording.meaning.get(i)
+        if meaning is not None and meaning.kind in ("cotangent", "tangent", "local"):
+            return self._of_meaning(meaning, self.layout.variable(i))
+        origin = self.layout.origin(i)
+        if self.layout.is_forward(origin):
+            return self.of_text(self.wording.symbol(origin), -1)
+        return Counter({self.layout.variable(i) or f"u{i}": 1})
+
+    def _of_name(self, name: str, before: int) -> Parts:
+        found = [q for step, q in self._called.get(name, ()) if step < before]
+        if found:
+            return self._of_meaning(found[-1], name)
+        mine = [u.step for u in self.layout.by_name.get(name, ()) if u.step < before]
+        origin = self.layout.origin(mine[-1]) if mine else -1
+        if mine and self.layout.is_forward(origin) and origin in self.layout.subject.names:
+            return Counter({self.layout.subject.names[origin]: 1})  # another name for a value of the forward pass
+        return Counter({name: 1})
+
+    def _of_meaning(self, q: Quantity, name: str) -> Parts:
+        """Two names for one gradient are one thing; a local derivative that has a name is meant to be called by it."""
+        if q.kind == "cotangent":
+            plain = name and not claims(name) and not is_bare(name)  # pb, which happens to be dsb as well
+            return Counter({f"{_MARK}{q.bottom}": 1, **({name: 1} if plain else {})})
+        link = next((k for k in self.truth.links.get(q.top, ()) if k.bottom == q.bottom), None)
+        if name and link is not None and link.local is not None and link.local.same(q.vec):
+            return Counter({name: 1})
+        return Counter({f"{_MARK}{q.top}/{q.bottom}": 1})
+
+    @cached_property
+    def _called(self) -> dict[str, list[tuple[int, Quantity]]]:
+        """What the names of the derivation stood for, one after the other."""
+        out: dict[str, list[tuple[int, Quantity]]] = {}
+        for step, q in sorted(self.wording.meaning.items()):
+            if q.kind in ("cotangent", "tangent", "local"):
+                for unit in self.layout.units_at.get(step, ()):
+                    out.setdefault(unit.name, []).append((step, q))
+        return out
+
+
+def _apart(a: Parts, b: Parts) -> float:
+    total = 0.0
+    for part in {*a, *b}:
+        weight = OTHER
+        if part.startswith(_MARK):
+            weight = CARRIED if "/" in part else GRADIENT
+        total += abs(a[part] - b[part]) * weight
+    return min(total, MOST)
+
+
+def _times(parts: Parts, n: int) -> Parts:
+    return Counter({k: v * n for k, v in parts.items()})
