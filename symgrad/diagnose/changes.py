@@ -23,7 +23,7 @@ import numpy as np
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
 from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.shaped import MISFITS, Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.graph import Step
@@ -82,6 +82,9 @@ class Region:
         self.left = WORK
         self._full: dict[int, Vec] = {}
         self._slim: dict[int, Any] = {}
+        self._cones: dict[
+            tuple[int, ...], list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]
+        ] = {}
         for i in self.steps:
             step = self.graph.steps[i]
             self._full[i] = apply(step.op, [self.value(j) for j in step.inputs], step.params)
@@ -118,28 +121,40 @@ class Region:
         """The same at one random point, and quickly; ``None`` where the arrays do not fit."""
         where = dict(sites)
         changed: dict[int, Any] = {}
-        first = min(where)
         try:
             with np.errstate(all="ignore"):
-                for i in self.steps:
+                for i, run, inputs, params in self._cone(tuple(where)):
                     slot = where.get(i)
-                    if i < first or (slot is None and not any(j in changed for j in self.graph.steps[i].inputs)):
-                        continue
                     self.left -= 1
-                    step = self.graph.steps[i]
-                    args = [changed[j] if j in changed else self._slim_array(j) for j in step.inputs]
-                    if slot is None:
-                        changed[i] = np.asarray(function(step.op)(*args, **dict(step.params)), dtype=np.float64)
-                        continue
-                    vecs: list[Vec] = [Shaped([a]) for a in args]
-                    if slot >= 0:
-                        vecs[slot] = make(i, vecs[slot], vecs)
-                        changed[i] = lifted(apply(step.op, vecs, step.params)).arrays[0]
-                    else:
-                        changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+                    args = [changed[j] if j in changed else self._slim_array(j) for j in inputs]
+                    if slot is not None:
+                        vecs: list[Vec] = [Shaped([a]) for a in args]
+                        if slot < 0:
+                            changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+                            continue
+                        (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
+                    try:
+                        changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
+                    except MISFITS:
+                        if slot is None:
+                            raise
+                        changed[i] = NOWHERE
         except MISFITS:
             return None
         return Shaped([changed[self.line.root]]) if self.line.root in changed else None
+
+    def _cone(self, sites: tuple[int, ...]) -> list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]:
+        """The steps of the line that are computed from some, themselves included, and how."""
+        found = self._cones.get(sites)
+        if found is None:
+            seen = set(sites)
+            found = self._cones[sites] = []
+            for i in self.steps:
+                step = self.graph.steps[i]
+                if i in seen or any(j in seen for j in step.inputs):
+                    seen.add(i)
+                    found.append((i, function(step.op), step.inputs, dict(step.params)))
+        return found
 
     def _slim_array(self, j: int) -> Any:
         if j not in self._slim:

@@ -18,6 +18,7 @@ from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
@@ -83,6 +84,7 @@ class Prepared:
     walk: Walk | None = None
 
 
+@quiet()
 def prepare(subject: Subject) -> Prepared | None:
     """The truth at points where the forward pass has values, and what it is compared by; ``None`` where it has none."""
     if _PREPARED not in subject.memo:
@@ -119,6 +121,7 @@ def _truth(subject: Subject) -> Truth | None:
     return None
 
 
+@quiet()
 def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     """Find every independent mistake in the manual part of a subject.
 

@@ -426,6 +426,21 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:
+    """A formula as a line says it that has names of its own for the objects it works on: ``other.data`` for ``b``."""
+    words: dict[str, str] = {}
+    gradient = unit.written.rpartition(".")[2]
+    for own, step in unit.near:
+        name = subject.names.get(step)
+        if name is not None:
+            words[name] = own
+            words[f"{name}.{gradient}"] = f"{own.rpartition('.')[0]}.{gradient}"
+    if not words:
+        return text
+    known = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.])(?:{known})(?![\w(\[])", lambda m: words[m.group()], text)
+
+
 def _make(
     root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: Vec,
     want: Vec, fix: str, wording: Wording, source: SourceMap, subject: Subject,
@@ -437,7 +452,7 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    expected, fix = source.spelled(expected), source.spelled(fix)
+    expected, fix = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

@@ -573,10 +573,13 @@ def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int
     first, second = variables(a), variables(b)
     if "[" in first and "[" in second and stem_of(first) == stem_of(second):
         return "wrong-time-step", "is the value of another step in time"
-    for links in (known.truth.links.get(a, ()), known.truth.links.get(b, ())):
+    # h = Value(tanh(z)): what holds the output is another name of it.
+    real = known.truth.original
+    ends = {real(a), real(b)}
+    for links in (known.truth.links.get(i, ()) for i in (a, b, *ends)):
         for link in links:
-            if {link.top, link.bottom} == {a, b}:
-                if link.top == b:
+            if {real(link.top), real(link.bottom)} == ends:
+                if real(link.top) == real(b):
                     return "input-for-output", "uses the input where the output belongs"
                 return "input-for-output", "uses the output where the input belongs"
     steps = known.truth.subject.graph.steps
