@@ -144,7 +144,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
-    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
+    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
@@ -243,7 +243,9 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
     )  # fmt: skip
 
 
-def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple[list[Root], list[Unit]]:
+def _explained(
+    roots: Sequence[Root], layout: Layout, reading: Reading, given: bool = False
+) -> tuple[list[Root], list[Unit]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
     change makes that: they were not understood."""
     kept: list[Root] = []
@@ -256,7 +258,9 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
-        if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
+        found = root.repairs and given  # the change makes all wrong results right
+        passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
+        if layout.subject.is_shaped and passing and not found:
             continue
         weak = name in reading.guessed and not is_strong(name, layout)
         if layout.subject.is_shaped and not root.repairs:

@@ -15,7 +15,7 @@ from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import shifted as moved
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.ops import OPS
-from symgrad.ops.slips import is_place, shifted, shifts, written
+from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
     from symgrad.diagnose.passage import Passage
@@ -39,6 +39,8 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
+    yield from _too_early(passage)
+    yield from _flows(passage)
     for unit in passage.units[-1:] if len(passage.ends) == 1 else ():
         for part in passage.parts:
             if part.vec.shape in ((), passage.graph.steps[unit.step].shape):
@@ -82,7 +84,8 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequen
     words = "leaves out a term"
     yield sites, depth, make, Repair(_NOWHERE, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
     for offer in offers:
-        if offer.quantity.kind == "forward" and offer.text and offer.quantity.vec.shape == step.shape != ():
+        shape = offer.quantity.vec.shape
+        if offer.text and shape and len(shape) == len(step.shape) and is_within(step.shape, shape):
 
             def more(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
                 return value + slimmed(offer.value(i), value)
@@ -150,6 +153,48 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
             make,
             Repair(_NOWHERE, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
         )
+
+
+def _too_early(passage: Passage) -> Iterator[Try]:
+    """A value that is read before the line that works it out: two lines changed places."""
+    if len(passage.ends) > 1:
+        return
+    source = passage.text.source
+    for i in passage.steps:
+        step = passage.graph.steps[i]
+        for slot, j in enumerate(step.inputs):
+            where = source.operand(step.span, slot)
+            name = source.text(where) if where is not None else ""
+            times = [(t, k) for t, k in passage.text.bound.get(name, ()) if t > i and k != j]
+            if not times or passage.layout.is_forward(times[0][1]) or i in passage.layout.feeding([times[0][1]]):
+                continue
+            later = times[0][1]
+            told = source.moved_behind(source.statement(step.span), name)
+            if told is None or passage.graph.steps[later].is_leaf:
+                continue
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], later: int = later) -> Vec:
+                return slimmed(passage.board.now(later), value)
+
+            words = f"is read before {name} is worked out"
+            span, text = told
+            yield ((i, slot),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.9, text=text, span=span)
+
+
+def _flows(passage: Passage) -> Iterator[Try]:
+    """In a loop: what flows along another path is left out in every round."""
+    rounds = len(passage.ends)
+    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+    if rounds < 2 or len(ends) != rounds:
+        return
+    shape = passage.graph.steps[ends[0][0]].shape
+    for q, vecs in passage.flowing(rounds):
+        if vecs[0].shape == shape != ():
+
+            def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
+                return value + slimmed(vecs[passage.round_of(i)], value)
+
+            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.5, q, "+")
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:

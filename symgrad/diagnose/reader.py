@@ -229,5 +229,23 @@ class Reader(Region):
             if count > MOST_FACTORS:
                 return
 
+    def flowing(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
+        """What flows along one path of the forward pass in every round of its loop, in both orders."""
+        truth = self.context.known.truth
+        steps = self.graph.steps
+        groups: dict[object, list[tuple[int, int, Vec]]] = {}
+        for bottom, flows in truth.into.items():
+            for top, flow in flows if len(flows) > 1 else ():
+                key = (steps[top].span, steps[bottom].span, flow.shape)
+                groups.setdefault(key, []).append((top, bottom, flow))
+        for found in groups.values():
+            for order in (found[::-1], found) if len(found) in (rounds, rounds - 1) else ():
+                vecs = [flow for _, _, flow in order]
+                zero = vecs[0] - vecs[0]
+                first = Quantity("contribution", order[0][0], order[0][1], vecs[0])
+                yield first, vecs if len(vecs) == rounds else [zero, *vecs]
+                if len(vecs) < rounds:
+                    yield first, [*vecs, zero]
+
     def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
         return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]

@@ -257,7 +257,8 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                idle = (repair.template or repair.regain) and passage.is_idle(sites[0])
+                does = repair.template or repair.regain or repair.mistake == "missing-term"
+                idle = does and passage.is_idle(sites[0])
                 told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
         for line, (sites, make, repair) in self._exchanges:
