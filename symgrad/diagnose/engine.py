@@ -224,6 +224,15 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     if negative and _ascends(walk.subject):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {r.unit.step for r in wrong}
+    well = {r.unit.step for r in finals} - targets
+    if walk.subject.is_shaped and not walk.given and len(roots) > 1:
+        # Off by a factor that a later line puts right, as a right result shows.
+        deferred = [
+            r for r in roots
+            if r.unit.step not in targets and layout.feeds(r.unit.step, well)
+            and r.found.shape == r.target.vec.shape and _is_scale(r.found / r.target.vec, layout)
+        ]  # fmt: skip
+        roots = [r for r in roots if r not in deferred] or roots
     kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
