@@ -177,9 +177,6 @@ class Hypotheses:
         plain = (abs(v) for v in found if isinstance(v, Fraction))
         return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
 
-    def _called(self, value: Fraction) -> str:
-        return self._number_names.get(value, written(value))
-
     @cached_property
     def _number_names(self) -> dict[Fraction, str]:
         return number_names(self.graph, self.source)
@@ -583,7 +580,8 @@ class Hypotheses:
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         for number in self._numbers if whole else ():
-            for factor, spelled in ((number, f"{self._called(number)}*{plain}"), (1 / number, f"{plain}/{self._called(number)}")):
+            called = self._number_names.get(number, written(number))
+            for factor, spelled in ((number, f"{called}*{plain}"), (1 / number, f"{plain}/{called}")):
                 at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
                 yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)

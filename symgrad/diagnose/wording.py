@@ -307,7 +307,8 @@ class Wording:
         link = self._link(top, bottom)
         if link is None or link.local is None:
             return ""
-        for held, vec in reversed(self._factors.get((top, bottom), ())):
+        held_so = () if self._is_carried_on(top, bottom) else self._factors.get((top, bottom), ())
+        for held, vec in reversed(held_so):
             if held < before and vec.same(link.local) and (name := self._variable(held)):
                 return name
         rule = link.op.partials[link.slot] if link.op is not None else None
@@ -323,6 +324,11 @@ class Wording:
             text = expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
             return text[1:-1] if builder.steps[index].is_input and text.startswith("(") else text
         return self._composite(top, bottom)
+
+    def _is_carried_on(self, top: int, bottom: int) -> bool:
+        """d top/d bottom is one of a series of derivatives that are carried forward: no factor of a reverse pass."""
+        others = (t for t, b in self._factors if b == bottom and t != top)
+        return any(link.bottom == top for t in others for link in self.truth.links.get(t, ()))
 
     def _link(self, top: int, bottom: int) -> Link | None:
         whole = self.truth.written_out.get(top)
