@@ -116,7 +116,9 @@ class Hypotheses:
         ] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
-        for name, step in self.subject.aliases:
+        # The loss itself may be put into a list once it is there.
+        listed = [(n, i) for n, i, _ in self.subject.bound if entry(n) is not None and self.layout.is_forward(i)]
+        for name, step in dict.fromkeys((*self.subject.aliases, *listed)):
             self._names.setdefault(step, []).append(name)
             if (place := entry(name)) is not None:
                 self._entries[place] = step
