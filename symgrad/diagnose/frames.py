@@ -167,7 +167,7 @@ def _one(
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)
-            if place.parent < 0 and q.kind != "forward"
+            if place.parent < 0 and q.kind != "forward" and not repair.combine
             else wording.quantity(q, root.unit.step)
         )
         if repair.spelling:
@@ -176,9 +176,12 @@ def _one(
             piece = wording.own(_operand(q, piece, root, walk, wording))
         else:
             piece = wording.own(piece)
-        if repair.negated and piece:
+        how = repair.combine
+        if repair.negated and how == "+":
+            how = "-"
+        elif repair.negated and piece:
             piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
-        expected = _combined(text, repair.combine, piece)
+        expected = _combined(text, how, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
             old = walk.layout.variable(place.node)

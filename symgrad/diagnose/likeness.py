@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.repair import Line, Repair
@@ -24,10 +25,14 @@ from symgrad.diagnose.wording import Wording, number
 GRADIENT, OTHER = 0.45, 0.12
 #: ... that a derivative carried forward does.
 CARRIED = 0.8
+#: Formulas of so many parts are short.
+SHORT = 6
 #: Nothing is more unlike than this.
 MOST = 1.2
 #: A line of more parts than this is not looked at, nor a sum of more paths taken apart.
 LONGEST, PATHS = 60, 6
+#: Of so many paths any may be written in one line.
+FEW = 4
 
 _TOKEN = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?")
 _METHOD = re.compile(r"\.(?:item|detach|numpy|clone)\(\)")
@@ -54,9 +59,9 @@ class Likeness:
             if at_loss or target.kind == "contribution":
                 tops = [target.top]
             if len(tops) <= PATHS:
-                texts = [w.paths([t], target.bottom, before) for t in tops]
-                if len(tops) > 1 and not unit.augmented:
-                    texts.append(w.paths(tops, target.bottom, before))
+                texts = [w.paths(list(some), target.bottom, before) for some in _subsets(tops)]
+            if target.kind == "cotangent" and self.graph.steps[target.bottom].is_input:
+                texts.append(w.chain(target.top, target.bottom, before))
         elif target.kind == "tangent":
             texts = [w.chain(target.top, target.bottom, before)]
         elif target.kind == "local":
@@ -107,6 +112,8 @@ class Likeness:
         return None
 
     def _of_quantity(self, q: Quantity, unit: Unit) -> Parts:
+        if q.kind == "helper":
+            return Counter()  # made of what the line has at hand
         return self.of_text(self.wording.quantity(q, unit.step), unit.step) or Counter({_MARK + q.kind: 1})
 
     def _of_step(self, node: int, unit: Unit, line: Line) -> Parts:
@@ -116,7 +123,7 @@ class Likeness:
         while todo and out.total() <= LONGEST:
             i = todo.pop()
             step = self.graph.steps[i]
-            if unit.augmented and i == unit.previous:
+            if unit.augmented in ("+=", "-=") and i == unit.previous:
                 continue
             value = step.value if step.is_const else None
             if isinstance(value, Fraction):
@@ -168,10 +175,18 @@ class Likeness:
         return out
 
 
+def _subsets(tops: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Every single path, all together, and of a few all that may stand in one line."""
+    for size in range(1, len(tops) + 1):
+        if size in (1, len(tops)) or len(tops) <= FEW:
+            yield from combinations(tops, size)
+
+
 def _apart(a: Parts, b: Parts) -> float:
-    total = 0.0
+    """How far ``a`` is from what is taught, ``b``: of a long formula a part more or less says little."""
+    total, other = 0.0, OTHER * min(1.0, SHORT / max(b.total(), 1))
     for part in {*a, *b}:
-        weight = OTHER
+        weight = other
         if part.startswith(_MARK):
             weight = CARRIED if "/" in part else GRADIENT
         total += abs(a[part] - b[part]) * weight

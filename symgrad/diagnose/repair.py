@@ -529,6 +529,8 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
+    if not context.known.truth.subject.is_shaped and not context.offers(gap) and not context.offers(-gap):
+        yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (
         (gap, "leaves out a term", "missing-term", "+"),
@@ -539,6 +541,17 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 far = q.kind == "forward" or (q.kind in ("cotangent", "tangent") and not context.held(q))
                 cost = UNWRITTEN if how == "-" else 1.5 + (0.5 if far else 0.0)
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
+
+
+def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
+    """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
+    for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node):
+        if have.constant() is not None:
+            continue
+        for negated, ratio in ((False, gap / have), (True, -gap / have)):
+            if any(q.kind == "forward" for q in context.known.right(ratio)):
+                q = Quantity("helper", -1, -1, -gap if negated else gap)
+                yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
 
 
 def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:

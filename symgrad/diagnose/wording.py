@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.backward import Backward, backward
+from symgrad.diagnose.naming import claims
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
@@ -117,7 +118,7 @@ class Wording:
         if q.kind == "local":
             return self.local(q.top, q.bottom, before)
         held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
-        if held and (name := self._variable(held[-1])):
+        if held and (name := self._called(held[-1])):
             return name
         if q.kind == "cotangent":
             return self.paths([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
@@ -222,7 +223,7 @@ class Wording:
         held = [s for s in self._held.get(("cotangent", loss, loss), ()) if s < before]
         if not held or (_is_one(self.truth.cotangents[loss]) and not self._is_used(held[-1])):
             return ""
-        return self._variable(held[-1])
+        return self._called(held[-1])
 
     def _is_used(self, step: int) -> bool:
         return any(step in s.inputs for s in self.subject.graph.steps[step + 1 :])
@@ -284,7 +285,13 @@ class Wording:
 
     def _holder(self, kind: str, top: int, bottom: int, before: int) -> str:
         held = [s for s in self._held.get((kind, top, bottom), ()) if s < before]
-        return self._variable(held[-1]) if held else ""
+        return self._called(held[-1]) if held else ""
+
+    def _called(self, step: int) -> str:
+        """What a derivative is called, also where it is only another name of a value: dnum = invden."""
+        if step in self.subject.names:
+            return next((u.name for u in self.subject.units if u.step == step and claims(u.name)), self._variable(step))
+        return self._variable(step)
 
     def chain(self, top: int, leaf: int, before: int) -> str:
         """d top/d leaf by the chain rule, in terms of the tangents that the user has."""
