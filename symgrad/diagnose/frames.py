@@ -55,6 +55,8 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
+    if (text := source.turned(root.unit.span)) and root.found.is_zero:
+        return [_turned(root, text, subject, wording, source)]
     if not root.repairs:
         return [_whole_line(root, subject, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
@@ -74,6 +76,16 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
+
+
+def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+    """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
+    span = root.unit.span
+    message = f"`{_short(source.text(span))}` takes the branch that is zero where there is a gradient"
+    return _make(
+        root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
+        text, wording, source, subject,
+    )  # fmt: skip
 
 
 def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:

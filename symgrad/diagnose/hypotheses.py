@@ -28,6 +28,7 @@ from symgrad.diagnose.typed import (
     is_sum,
     itself,
     kept,
+    less,
     made,
     operated,
     plus,
@@ -479,11 +480,17 @@ class Hypotheses:
         """A variable that was left out beside a number: ``1`` for ``1/x``."""
         parent = rounds[0][span]
         infix = OPS[self.graph.steps[parent].op].infix
-        if infix is None or infix.symbol not in ("+", "-"):
+        if infix is None or not (infix.symbol in ("+", "-") or (infix.symbol == "*" and value == 1)):
             return  # within a product the operation itself is asked
         for role in roles:
             pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
             if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
+                continue
+            if infix.symbol == "*":
+                # y*(1) for y*(1 - y)
+                at = ((i, with_joined(self.graph.steps[i], slot, want, less)) for i, want in pairs)
+                text, words = f"(1 - {role.text})", "leaves out a term"
+                yield from self._hypothesis(line, place, text, 1.3, "missing-term", words, at, parent, slot)
                 continue
             for how, cost in (("*", 1.1), ("/", 1.2)):
                 make = combined(value, how)
@@ -671,8 +678,10 @@ class Hypotheses:
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if not first.name or first.augmented or "[" in first.name or " " in first.name:
+        if not first.name or first.augmented or " " in first.name:
             return
+        if "[" in first.name and '["' not in first.name:
+            return  # an entry of a list is set once
         if first.name in _names(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
         mine = [u.step for u in self.layout.by_name[first.name]]

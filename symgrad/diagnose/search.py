@@ -41,6 +41,8 @@ TRUE = 0.5
 UNTRUE = 1.0
 #: ... for each change in a function that other lines call, and are right.
 SHARED = 1.5
+#: ... for each that is what its name says before the change.
+RIGHT = 1.0
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: An answer of at most this cost a line is believed at once.
@@ -254,6 +256,7 @@ class Search:
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
+            cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts if not self._is_deferred(u, walk)}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
@@ -265,6 +268,13 @@ class Search:
             left,
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_plainly_right(self, root: Root) -> bool:
+        """The assignment is, as it stands, just what its name says."""
+        unit, pairs = root.unit, self.reading.pairs(root.unit.name)
+        if not pairs or len(pairs) > 2 or self.reading.is_loose(unit.name) or unit.augmented or root.found.is_zero:
+            return False
+        return all(root.found.same(self.reading.vec(p)) for p in pairs)
 
     def _idle(self, walk: Walk) -> Iterator[Unit]:
         """Assignments that leave a name what it was: ``delta = delta*1``."""
