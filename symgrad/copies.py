@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +13,9 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step
 from symgrad.ops.base import COPY
+
+#: What nobody calls anything but a derivative, whatever of.
+_PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
 
 
 def told_apart(trace: Trace) -> Trace:
@@ -44,6 +48,12 @@ def told_apart(trace: Trace) -> Trace:
         values.append(trace.values[i])
         while len(made) < len(copies) and copies[len(made)][0] == i:
             b = copies[len(made)][1]
+            if b.name in held and held[b.name][0] == b.step:
+                # What a function returns is what it was there under this name.
+                own[b.order] = held[b.name][1]
+                after.remove(i + 1)
+                copies.pop(len(made))
+                continue
             before = held.get(source.text(b.span).strip(), (-1, -1))
             origin = before[1] if before[0] == b.step else moved(b.step)
             shape = old[b.step].shape
@@ -81,10 +91,15 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     known: set[str] = set()
     out: list[tuple[int, Binding]] = []
     latest = -1
+    derived: set[int] = set()
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
-        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name))
+        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
+        if reads:
+            derived.add(b.step)
+        # mean1 = dnorm: a line that does nothing to a derivative.
+        reads = reads or b.step in derived
         step = steps[b.step]
         if step.is_const:
             second = step.value != 0

@@ -281,7 +281,9 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
     """What is differentiated, and what of a run is right and wrong; what the main result leaves open is held against
     the other results: a Jacobian has several, and a second derivative is the first one's."""
     try:
-        subject = replace(work.choose(trace), stopped=trace.error is not None)
+        subject = work.choose(trace)
+        if trace.error is not None:
+            subject = replace(subject, stopped=True, frames=tuple(f.line for f in trace.error.frames))
     except SymgradError:
         if trace.error is not None:
             # Nothing is a function of anything since the script stopped first: that is what there is to say.

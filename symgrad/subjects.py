@@ -224,9 +224,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     known: set[str] = set()
     dead: set[str] = set()
     beyond: set[int] = set()
+    left_out: list[tuple[str, int]] = []
     ends: set[int] = set()
-    written: set[tuple[str, int]] = set()
-    spelled: set[tuple[str, str]] = set()
+    #: A name and its line, or what is assigned to it -> the values that this had in the forward pass.
+    written: dict[tuple[str, int | str], set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
     for b in bindings:
@@ -237,22 +238,27 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
         if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
+            if b.augmented or "[" in b.name:
+                left_out.append((b.name, b.step))
             continue
         claimed = b.name in mapping or (b.step in names and any(c.bottom in known for c in claims(b.name)))
         if is_forward and b.order <= done and not claimed:
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
-            written.add((b.name, b.line))
+            held = _hash(trace.values[b.step])
+            written.setdefault((b.name, b.line), set()).add(held)
             if not graph.steps[b.step].is_leaf:
-                spelled.add((b.name, _text(b, trace)))
+                written.setdefault((b.name, _text(b, trace)), set()).add(held)
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
-            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1)))
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
             ends.add(b.step)
-            again = (b.name, b.line) in written or (b.name, _text(b, trace)) in spelled
+            before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
+            again = before and _hash(trace.values[b.step]) not in before
             if again and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
-                # here on under this name is no derivative of the loss.
+                # here on under this name is no derivative of the loss. (A backward pass may well work out once more
+                # what forward had: that is the same value.)
                 dead.add(normal(b.name))
                 beyond.add(b.step)
         elif graph.steps[b.step].shape:
@@ -274,7 +280,17 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
+        left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _hash(value: Any) -> int:
+    """The same for the same value of a step."""
+    if isinstance(value, float):
+        return hash(value)
+    import numpy as np
+
+    return hash(np.asarray(value, dtype=np.float64).tobytes())
 
 
 def _bound(bindings: Sequence[Binding]) -> tuple[tuple[str, int, int], ...]:

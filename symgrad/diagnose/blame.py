@@ -9,7 +9,7 @@ fit is counted. `search` compares such walks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.diagnose.aims import Aims
@@ -129,9 +129,13 @@ class Walk:
         self._seen: dict[tuple[int, int, int, str], int] = {}
         self._held: dict[tuple[str, int, int], int] = {}
 
-    def run(self) -> Verdicts:
+    def run(self, ends: Callable[[int, Verdicts], bool] = lambda n, out: False) -> Verdicts:
+        """Walk, until there are no more assignments, or until ``ends`` of the next one's number and of what was found
+        by then says that the rest does not matter."""
         with precision(BITS):
-            for unit in self.subject.units:
+            for n, unit in enumerate(self.subject.units):
+                if ends(n, self.out):
+                    break
                 self.replay.advance(unit.step)
                 self._judge(unit)
         return self.out
@@ -236,7 +240,7 @@ class Walk:
                 self._root(unit)  # the gradient of a weight: nothing flows on from there
                 return
             matches = flowing
-        if not matches and _key(unit) in self._seen:
+        if not matches and unit.place in self._seen:
             targets = self._targets(unit)
             if targets and self._again(unit, self.line(unit), targets, surely=False):
                 return
@@ -431,7 +435,7 @@ class Walk:
         """A root whose repair is known."""
         repair, line = self.given[unit.step]
         if all(r.repairs != (repair,) for r in self.out.roots):
-            self._seen[_key(unit)] = len(self.out.roots)
+            self._seen[unit.place] = len(self.out.roots)
             found = self.corrected(unit.step)
             self.out.roots.append(Root(unit, target, found, (repair,), frozenset((line,)), repair.cost))
         self._put_right(unit, target)
@@ -455,7 +459,7 @@ class Walk:
             self.out.doubts.append(unit)
             return
         found = self.corrected(unit.step)
-        key = _key(unit)
+        key = unit.place
         if key in self._seen:
             # The line was understood when it went wrong first; here only its right value is needed.
             self._again(unit, line, targets)
@@ -480,7 +484,7 @@ class Walk:
         elif breaker is not None:
             unit, chosen = breaker, (self._regained(breaker),)
             best = (0.0, target, chosen)
-            key = _key(unit)
+            key = unit.place
         if chosen and all(self._is_literal(r, found, target) for r in chosen):
             self.out.literal.append((unit, chosen[0]))
         elif key not in self._seen:
@@ -571,7 +575,7 @@ class Walk:
 
         ``surely``: the line is wrong in this round, whether the same change puts it right or not.
         """
-        n = self._seen[_key(unit)]
+        n = self._seen[unit.place]
         old = self.out.roots[n]
         target = targets[0] if surely else None
         if len(old.repairs) == 1 and (len(targets) > 1 or not surely):
@@ -609,7 +613,7 @@ class Walk:
             return False
         self._settled.add(node)
         self._root(units[0], [Quantity("helper", -1, -1, repair.place.wanted)])
-        return _key(units[0]) in self._seen
+        return units[0].place in self._seen
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""
@@ -762,7 +766,3 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
             return call
     return None
 
-
-def _key(unit: Unit) -> tuple[int, int, int, str]:
-    """A place in the text; where one call gives several names, of each."""
-    return (unit.span.line, unit.span.column, unit.span.end_column, unit.name.split("[", maxsplit=1)[0])

@@ -374,7 +374,7 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     step = region.graph.steps[i]
     args = [region.value(j) for j in step.inputs]
     for slip in slips(step.op, [a.shape for a in args], dict(step.params)):
-        swaps = slip.op == step.op and slip.inputs == (1, 0)
+        swaps = slip.op == step.op and slip.inputs[-2:] != (len(slip.inputs) - 2, len(slip.inputs) - 1)
         yield (
             _on_inputs(partial(_apply, slip)),
             _repair(
@@ -434,7 +434,7 @@ def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         if op.infix is None and region.value(i).alike(region.value(step.inputs[slot])):
             yield make, _repair("wrong-shape", "has the right entries in another shape", 0.7, keep=slot)
         elif op.infix is None:
-            yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 1.2, keep=slot)
+            yield make, _repair("wrong-formula", f"applies {op.title} where nothing belongs", 0.98, keep=slot)
         elif op.infix.prefix:
             if op.infix.symbol:
                 yield make, _repair("sign", "has a minus sign too many", 0.85, keep=slot)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -17,12 +16,13 @@ from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
-from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.wording import Wording
@@ -30,6 +30,8 @@ from symgrad.enclosure import precision
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
+#: Under what name a subject keeps what was prepared for it.
+_PREPARED = "prepared"
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
 
@@ -64,10 +66,41 @@ class Diagnosis:
         return len(self.right) + len(self.inherited) + len(self.blames)
 
 
-def prepare(subject: Subject) -> tuple[Truth, Known] | None:
-    """The truth at points where the forward pass has values; ``None`` where there are none."""
-    truth = _truth(subject)
-    return None if truth is None else (truth, Known(truth))
+@dataclass(slots=True)
+class Prepared:
+    """What is worked out once for a subject, for all who walk over it.
+
+    Attributes:
+        moves: what is made of the gradients, once they are there.
+        walk: the walk in which every line is under suspicion, where it was done.
+    """
+
+    truth: Truth
+    known: Known
+    layout: Layout
+    reading: Reading
+    moves: Collection[Unit]
+    walk: Walk | None = None
+
+
+def prepare(subject: Subject) -> Prepared | None:
+    """The truth at points where the forward pass has values, and what it is compared by; ``None`` where it has none."""
+    if _PREPARED not in subject.memo:
+        truth = _truth(subject)
+        if truth is None:
+            subject.memo[_PREPARED] = None
+            return None
+        known, layout = Known(truth), Layout(subject, truth)
+        reading = Reading(subject, truth, guesses(layout, known))
+        index_tangents(subject, truth, known, reading)
+        subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
+    found: Prepared | None = subject.memo[_PREPARED]
+    return found
+
+
+def forget(subject: Subject) -> None:
+    """Let go of what was worked out: of a long loop it takes much memory."""
+    subject.memo.pop(_PREPARED, None)
 
 
 def _truth(subject: Subject) -> Truth | None:
@@ -94,13 +127,12 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     prepared = prepare(subject)
     if prepared is None:
         return Diagnosis((), (), (), ("the forward pass has no finite value near the given point: nothing was judged",))
-    truth, known = prepared
-    layout = Layout(subject, truth)
-    reading = Reading(subject, truth, guesses(layout, known))
+    truth, known, layout, reading = prepared.truth, prepared.known, prepared.layout, prepared.reading
+    layout.budget = Budget()
     if (renamed := with_own_steps(layout, reading)) is not None:
         return diagnose(renamed, brief=brief)
-    index_tangents(subject, truth, known, reading)
-    search = Search(layout, known, reading)
+    search = Search(layout, known, reading, prepared.moves, None if subject.is_shaped else prepared.walk)
+    prepared.walk = None  # what comes of it is changed from here on
     walk = search.glance() if brief and subject.is_shaped else search.run()
     verdicts = walk.out
     roots = verdicts.roots
@@ -214,6 +246,7 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     change makes that: they were not understood."""
     kept: list[Root] = []
     doubtful: list[Unit] = []
+    unfinished = Unfinished(layout.subject)
     for root in roots:
         name = root.unit.name
         if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
@@ -225,8 +258,9 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             turned = root.found.shape != root.target.vec.shape and root.found.alike(root.target.vec)
             weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
-            weak = weak and not turned  # the right entries in another shape are no accident
-        if layout.subject.is_shaped and _is_written_later(root.unit, layout):
+            # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
+            weak = weak and not turned and not _is_left_at_zero(root.unit, layout, reading)
+        if root.unit in unfinished:
             doubtful.append(root.unit)
             continue
         if weak and (not root.repairs or root.cost > WEAK):
@@ -245,19 +279,18 @@ def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
     return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
 
 
-def _is_written_later(unit: Unit, layout: Layout) -> bool:
-    """The text goes on with the array in a place that did not run, or could not be followed."""
-    stem = re.escape(unit.name.split("[", maxsplit=1)[0])
-    write = re.compile(rf"^\s*{stem}\s*(\[.*\]\s*)?[-+*/]?=(?!=)")
-    rows = {u.line for u in layout.subject.units}
-    lines = layout.subject.source.split("\n")
-    own = len(lines[unit.line - 1]) - len(lines[unit.line - 1].lstrip()) if unit.line <= len(lines) else 0
-    for n, line in enumerate(lines[unit.line :], unit.line + 1):
-        if line.strip() and len(line) - len(line.lstrip()) < own:
-            return False  # another function
-        if write.match(line) and n not in rows:
-            return True
-    return False
+def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """A result that nothing was put into, in a derivation that was gone through: others of its results are right."""
+    if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
+        return False
+    pairs = reading.pairs(unit.name)
+    if len(pairs) != 1 or not reading.by_inputs(unit.name) or layout.dependents(unit.step):
+        return False
+    mine = (u for u in layout.by_name[unit.name] if layout.original(u.step) == layout.original(unit.step))
+    if layout.last[unit.name] not in mine:
+        return False
+    others = (u for u in layout.last.values() if reading.by_inputs(u.name) and reading.pairs(u.name) != pairs)
+    return any(not (a := layout.actual(u.step)).is_zero and any(map(a.same, reading.rights(u.name))) for u in others)
 
 
 def _is_filled(unit: Unit, layout: Layout) -> bool:

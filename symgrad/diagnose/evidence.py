@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from symgrad.diagnose.likely import likely
@@ -128,6 +129,7 @@ def _named(name: str, step: int, trace: Trace) -> Binding:
     return Binding(name, step, span, span.line, "", 0)
 
 
+@lru_cache(maxsize=4)
 def _returns(source: str) -> dict[tuple[int, int, int, int], str]:
     """The place of every returned expression -> the name of the function."""
     try:

@@ -149,7 +149,7 @@ class Hypotheses:
                 out.setdefault((span.line, span.column), []).append(Unit("", i, span, span.line))
         return {
             at: units for at, units in out.items()
-            if len({(u.span, u.name.split("[", maxsplit=1)[0]) for u in units}) == 1
+            if len({(u.span, u.place) for u in units}) == 1
             and units[0].span.line == units[0].span.end_line
         }  # fmt: skip
 
@@ -237,14 +237,16 @@ class Hypotheses:
         count = len(units)
         out: dict[str, _Role] = {}
         for at, found in operands.items():
-            if not units[0].name and at[0] != units[0].line:
+            if (not units[0].name or units[0].written) and at[0] != units[0].line:
                 continue  # a function sees its own names
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
-        if not units[0].name:
+        for text in dict.fromkeys(text for u in units for text, _ in u.near):
+            out.setdefault(text, _Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
+        if not units[0].name or units[0].written:
             return list(out.values())
         for text, role in self._compound(units, list(out.values())).items():
             out.setdefault(text, role)

@@ -49,6 +49,11 @@ def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> i
     """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none."""
     for claim in claims(name):
         base, bracket, index = claim.bottom.partition("[")
+        if base.isdecimal():
+            # grad0 for the gradient by theta0
+            ends = [i for i in leaves if normal(names[i]).rstrip("0123456789") + base == normal(names[i]) != base]
+            if len(ends) == 1:
+                return ends[0]
         for short in dict.fromkeys((base, base.removesuffix("s"))):
             if not short:
                 continue

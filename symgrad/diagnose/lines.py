@@ -9,6 +9,7 @@ from operator import itemgetter
 
 from symgrad.diagnose.changes import SERIES
 from symgrad.diagnose.replay import Layout
+from symgrad.diagnose.source import SourceMap
 from symgrad.errors import Span
 
 #: stem -> index -> step, and step -> its (stem, index).
@@ -41,6 +42,7 @@ class Text:
     def __init__(self, layout: Layout) -> None:
         source = layout.subject.source
         self.bound = _bindings(layout)
+        self.source = SourceMap(source)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate
 
-from symgrad.diagnose.blame import Verdicts, Walk
-from symgrad.diagnose.engine import index_tangents, prepare
-from symgrad.diagnose.evidence import guesses, is_negative, scaled, stems
+from symgrad.diagnose.blame import DERIVATIVES, Verdicts, Walk
+from symgrad.diagnose.engine import Prepared, forget, prepare
+from symgrad.diagnose.evidence import is_negative, scaled, stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
-from symgrad.diagnose.reading import Reading
-from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.unchecked import not_checked
-from symgrad.diagnose.updates import updates
+from symgrad.enclosure import precision
 
 #: What speaks for a reading under which every line is right.
 FLAWLESS = 6.0
@@ -31,17 +31,51 @@ def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
 
 
 def _walked(subject: Subject) -> Walk | None:
-    """One walk over a subject, with the moves of its parameters."""
+    """One walk over a subject, with the moves of its parameters; ``None`` where its forward pass has no values."""
     prepared = prepare(subject)
     if prepared is None:
         return None
-    truth, known = prepared
-    layout = Layout(subject, truth)
-    reading = Reading(subject, truth, guesses(layout, known))
-    index_tangents(subject, truth, known, reading)
-    walk = Walk(layout, known, reading, moves=updates(layout, reading), brief=True)
-    walk.run()
-    return walk
+    if prepared.walk is None:
+        p = prepared
+        p.walk = Walk(p.layout, p.known, p.reading, moves=p.moves, brief=True)
+        p.walk.run()
+    return prepared.walk
+
+
+class _Hope:
+    """How high the score of a reading may still come to be, at any place of the walk over it.
+
+    What is right holds something true, or zero; any other assignment is inherited at best.
+
+    Args:
+        prior: what counts beside the assignments, at most.
+    """
+
+    def __init__(self, prepared: Prepared, prior: float) -> None:
+        layout, known, reading = prepared.layout, prepared.known, prepared.reading
+        may_be_right: list[bool] = []
+        with precision(BITS):
+            for unit in layout.subject.units:
+                vec = layout.actual(unit.step)
+                may_be_right.append(
+                    unit not in prepared.moves
+                    and (
+                        vec.is_zero
+                        or any(q.kind in DERIVATIVES for q in known.right(vec))
+                        or reading.whole(vec, unit.name) is not None
+                    )
+                )
+        self.prior = prior + 2 * len(prepared.moves) + 2 * len(layout.subject.moves)
+        #: What the assignments from one on add to the score at most.
+        self._rest = [0, *accumulate(2 if right else 1 for right in reversed(may_be_right))][::-1]
+        self._flawless = 2 * sum(may_be_right) + FLAWLESS
+
+    def score(self, n: int, out: Verdicts) -> float:
+        """The highest that can come of it, when ``n`` assignments have been judged."""
+        whole: float = _score(out) + self._rest[n]
+        if not out.roots and not out.inherited:
+            whole = max(whole, self._flawless)
+        return whole + self.prior
 
 
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
@@ -89,34 +123,106 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
             return subject
-    scored = []
-    flawless: dict[int, int] = {}
-    most = 1
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
     told = bool(asked) or any(name in LOSS_NAMES for name in named)
     late = 3.0 if told else 0.3
-    for n, subject in enumerate(candidates):
-        walk = _walked(subject)
-        if walk is None:
-            continue
-        out, moves, steps = walk.out, walk.moves, scaled(walk.layout)
+    found: dict[int, _Scored] = {}
+    passed: list[int] = []
+
+    def prior(n: int) -> float:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        name = named[n]
-        prior = (
-            3 * (name in LOSS_NAMES) + 3 * (name in asked) + 2 * len(moves) - late * n
-            - 6 * _beyond(subject, everything, {u.name for u in out.right})
-        )
-        if not (out.right or out.inherited or out.roots or steps):
-            prior -= 1000  # nothing in the script is about this step
-        prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
-        # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
-        before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
-        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-        if not out.roots and not out.inherited and not before and not part:
-            flawless[n] = len(out.right)
-        most = max(most, len(out.right) + len(out.inherited))
-        scored.append((_score(out) - 2 * len(before) + prior, -n, subject))
-    # What accounts for as many lines as any other reading, and finds nothing wrong, is hardly right by accident.
-    scored = [(score + FLAWLESS * (flawless.get(-n, 0) >= most), n, subject) for score, n, subject in scored]
-    return max(scored, key=lambda s: s[:2])[2] if scored else (candidates[0] if candidates else None)
+        return 3 * (named[n] in LOSS_NAMES) + 3 * (named[n] in asked) - late * n
+
+    def walk(n: int) -> None:
+        scored = _scored(candidates, n, everything, prior(n))
+        if scored is not None:
+            found[n] = scored
+
+    for n, subject in enumerate(candidates):
+        least = max((s.score for s in found.values()), default=-math.inf)
+        if found and not _may_reach(subject, prior(n), least):
+            passed.append(n)
+            forget(subject)
+            continue
+        walk(n)
+        # Of what cannot be chosen any more, nothing is kept.
+        best = max((s.score for s in found.values()), default=-math.inf)
+        for k, s in found.items():
+            if s.score + FLAWLESS < best:
+                forget(candidates[k])
+    chosen = _chosen(found)
+    if chosen is None:
+        return candidates[0] if candidates else None
+    won = found[chosen]
+    if passed and won.flawless and any(len(candidates[n].units) > won.accounted for n in passed):
+        # Whether it accounts for as many lines as any other reading is not known yet, and may have decided.
+        plain = max(found, key=lambda n: (found[n].score, -n))
+        if plain != chosen:
+            for n in passed:
+                walk(n)
+            chosen = _chosen(found)
+    return candidates[chosen] if chosen is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """What speaks for one reading: its score, how many assignments it accounts for, and whether it finds nothing wrong
+    (then these are all right)."""
+
+    score: float
+    accounted: int
+    flawless: bool
+
+
+def _chosen(found: Mapping[int, _Scored]) -> int | None:
+    """The number of the best reading: what accounts for as many lines as any other, and finds nothing wrong, is hardly
+    right by accident."""
+    if not found:
+        return None
+    most = max(1, *(s.accounted for s in found.values()))
+
+    def score(n: int) -> float:
+        return found[n].score + FLAWLESS * (found[n].flawless and found[n].accounted >= most)
+
+    return max(found, key=lambda n: (score(n), -n))
+
+
+def _may_reach(subject: Subject, prior: float, least: float) -> bool:
+    """The score of a reading may be as high as this, for all that a walk over it tells; the walk is done then."""
+    prepared = prepare(subject)
+    if subject.is_shaped or prepared is None:
+        return True  # what has another shape may be right as well
+    hope = _Hope(prepared, prior)
+    p = prepared
+    walk = Walk(p.layout, p.known, p.reading, moves=p.moves, brief=True)
+    low = False
+
+    def ends(n: int, out: Verdicts) -> bool:
+        nonlocal low
+        low = hope.score(n, out) < least
+        return low
+
+    walk.run(ends)
+    if low:
+        return False
+    prepared.walk = walk
+    return True
+
+
+def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: float) -> _Scored | None:
+    """What a walk over one candidate speaks for it; ``None`` where it cannot be walked over."""
+    subject = candidates[n]
+    walk = _walked(subject)
+    if walk is None:
+        return None
+    out, moves, steps = walk.out, walk.moves, scaled(walk.layout)
+    prior += 2 * len(moves) - 6 * _beyond(subject, everything, {u.name for u in out.right})
+    if not (out.right or out.inherited or out.roots or steps):
+        prior -= 1000  # nothing in the script is about this step
+    prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
+    # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
+    before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
+    part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
+    flawless = not out.roots and not out.inherited and not before and not part
+    return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

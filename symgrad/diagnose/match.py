@@ -43,6 +43,8 @@ class Index(Generic[T]):
         bucket.append((vec, {name: what}))
 
     def find(self, vec: Vec) -> list[T]:
+        if self.is_far(vec.floats[1] if vec.shaped else vec.rough(1)):
+            return []
         if _is_nothing(vec):
             return []
         key = _key(vec)
@@ -55,6 +57,16 @@ class Index(Generic[T]):
             for k in self._beside(key):
                 near += self._buckets[k]
         return [what for other, held in near if other.same(vec) for what in held.values()]
+
+    def is_far(self, x: float) -> bool:
+        """No value that is held is near this one at the first random point: so most look-ups end."""
+        if self._odd or not 1e-12 < abs(x) < math.inf:
+            return False
+        first, known = _number(x), self._first
+        # A step more to either side than what counts as near: it is a rough value.
+        return not (
+            first in known or first - 2 in known or first + 2 in known or first - 4 in known or first + 4 in known
+        )
 
     def _beside(self, key: Key) -> list[Key]:
         """The keys that are there and differ from this one by at most a step in each number: nearest first."""
@@ -77,7 +89,7 @@ class Index(Generic[T]):
 def _is_nothing(vec: Vec) -> bool:
     """Zero, or without a value, at every random point."""
     # nan compares as false.
-    return not any(1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
+    return all(not 1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
 
 
 def _key(vec: Vec) -> Key | None:
@@ -89,8 +101,13 @@ def _key(vec: Vec) -> Key | None:
     for x in vec.floats[1:]:
         if not math.isfinite(x):
             return None
-        out.append(2 * int(math.log(abs(x)) / (4 * TOLERANCE)) + (x > 0) if abs(x) > 1e-300 else 0)
+        out.append(_number(x) if abs(x) > 1e-300 else 0)
     return tuple(out)
+
+
+def _number(x: float) -> int:
+    """The bucket of one number: of its logarithm, and its sign."""
+    return 2 * int(math.log(abs(x)) / (4 * TOLERANCE)) + (x > 0)
 
 
 class Known:
@@ -146,6 +163,10 @@ class Known:
             for v, held in self._right.entries()
             if any(q.kind in kinds if kinds else q.kind != "forward" for q in held)
         ]
+
+    def is_far(self, *values: float) -> bool:
+        """No true quantity is near any of these values at the first random point; NaN is taken to be near one."""
+        return all(map(self._right.is_far, values))
 
     def wrong(self, vec: Vec) -> list[WrongFactor]:
         """The known wrong factors that have this value."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.changes import Make, Offer, Site, slimmed, ways
+from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.reader import Reader
 from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.shaped import lifted, shape_of
@@ -98,6 +99,11 @@ class Passage(Reader):
         span = self.graph.steps[i].span
         return {i for k, _ in self.users.get(i, ()) if self.graph.steps[k].span == span and self._is_summed(k)}
 
+    def is_idle(self, site: Site) -> bool:
+        """The value of an assignment that only renames what was worked out: somebody meant to do more."""
+        i, slot = site
+        return slot < 0 and i in self._ends and OPS[self.graph.steps[i].op].renames
+
     def groups(self) -> Iterator[tuple[Site, ...]]:
         held: dict[object, list[Site]] = {}
         seen: Counter[object] = Counter()
@@ -138,6 +144,7 @@ class Passage(Reader):
                 yield from self._everywhere(sites_of_one, offers)
         yield from self._regained()
         yield from self._overwritten()
+        yield from lapses(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
@@ -145,7 +152,8 @@ class Passage(Reader):
             yield from self._slopes(sites, offers)
         factors, terms = self.takes(sites)
         if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
-            factors = False  # a name for what was worked out elsewhere
+            # A name for what was worked out elsewhere; a value of the forward pass is no gradient by itself.
+            factors = all(self.layout.origin(i) != i for i in self.steps)
         i, slot = sites[0]
         whole = slot < 0 and i in self._ends
         if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
@@ -164,9 +172,9 @@ class Passage(Reader):
             q = offer.quantity
             if q.kind == "local":
                 continue
-            if factors and q.kind == "forward" and offer.text and q.vec.shape == have.shape:
+            if factors and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
                 cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
-                for form, compute in (*FORMS, _REST):
+                for form, compute in (*FORMS, *_RESTS):
                     words = "leaves out a factor"
                     yield _with(offer, compute), Repair(
                         _NOWHERE, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
@@ -195,7 +203,7 @@ class Passage(Reader):
             shape = q.vec.shape[::-1] if turn else q.vec.shape
             both = [shape, have.shape] if first else [have.shape, shape]
             found = shape_of(OPS[op], both, {})
-            if found is None or self.goal.shape not in (found, have.shape):
+            if found is None or self.wanted.isdisjoint((found, have.shape)):
                 continue
 
             def make(
@@ -232,7 +240,12 @@ class Passage(Reader):
             if sites:
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], before: dict[int, int] = before) -> Vec:
-                    return value + slimmed(self.board.now(before[i]), value) if i in before else value
+                    while i in before:
+                        i = before[i]
+                        value = value + slimmed(self.board.now(i), value)
+                        if i in self._own:
+                            break  # what came before is in it by now
+                    return value
 
                 words = "throws away what was accumulated before"
                 yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, 0.3, regain=name)
@@ -300,8 +313,11 @@ class Passage(Reader):
         return tuple(reversed(out))
 
 
-#: A part of the slope of a sigmoid.
-_REST: tuple[str, Callable[[Any, Number], Any]] = ("(1 - {0})", lambda x, one: one(Fraction(1)) - x)
+#: A part of the slope of a sigmoid; that of its logarithm.
+_RESTS: tuple[tuple[str, Callable[[Any, Number], Any]], ...] = (
+    ("(1 - {0})", lambda x, one: one(Fraction(1)) - x),
+    ("({0} - 1)", lambda x, one: x - one(Fraction(1))),
+)
 
 
 def _times(number: Fraction) -> Make:

@@ -53,6 +53,8 @@ class Reader(Region):
             Quantity("helper", -1, -1, goal),
         )  # fmt: skip
         self.goal = lifted(goal)
+        #: The shapes that the line's value may be meant to have.
+        self.wanted = {self.goal.shape}
         self.left = 1
         #: The assignments of the line.
         self.units: list[Unit] = [u for i in self.steps for u in layout.units_at.get(i, ())]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply, inverses
+from symgrad.diagnose.vectors import Vec, apply, differ, difference, inverses, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph
@@ -263,7 +264,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             found.extend(_everywhere(line, context))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
-        found = [*(_weighed(line, context, r) for r in found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
+        found = [*_weighed(line, context, found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
@@ -272,20 +273,30 @@ def _is_dear(line: Line, context: Context) -> bool:
     return context.known.truth.subject.is_shaped and len(line.inside()) > ROUNDS
 
 
-def _weighed(line: Line, context: Context, repair: Repair) -> Repair:
+def _weighed(line: Line, context: Context, some: Sequence[Repair]) -> Sequence[Repair]:
     """A line is linear in the gradient that it is given: a change after which it is not is far-fetched."""
-    before = _degree(line, context, None)
-    if before == 0 and not context.seeded and not any(context.flows(i) for i in line.used()):
-        return repair
-    return repair if _degree(line, context, repair) == 1 else replace(repair, cost=repair.cost + 0.3)
+    if not some:
+        return some
+    used = line.used()
+    order, ends = sorted({*line.inside(), *used}), set(used)
+    before = _degree(line, context, None, order, ends)
+    if before == 0 and not context.seeded and not any(context.flows(i) for i in used):
+        return some
+    right = [_degree(line, context, r, order, ends) == 1 for r in some]
+    return [r if fine else replace(r, cost=r.cost + 0.3) for r, fine in zip(some, right, strict=True)]
 
 
-def _degree(line: Line, context: Context, repair: Repair | None) -> float:
-    """In which power a line holds upstream gradients; with a repair, in which it would."""
+def _degree(
+    line: Line, context: Context, repair: Repair | None, order: Sequence[int], ends: Collection[int]
+) -> float:
+    """In which power a line holds upstream gradients; with a repair, in which it would.
+
+    ``order`` are its steps, and ``ends`` those at which it ends.
+    """
     degrees: dict[int, float] = {}
-    for i in sorted({*line.inside(), *line.used()}):
+    for i in order:
         step = line.graph.steps[i]
-        if i not in degrees and (step.is_leaf or (i != line.root and line.is_stop(i))):
+        if i in ends:
             degrees[i] = float(context.flows(i))
             continue
         infix = OPS[step.op].infix
@@ -474,8 +485,10 @@ def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Rep
 
 def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Iterator[Repair]:
     """The sign, or a constant factor."""
+    if is_const or differ(*[quotient(place.wanted.rough(k), have.rough(k)) for k in (1, 2)]):
+        return
     factor = (place.wanted / have).constant()
-    if factor is None or is_const:
+    if factor is None:
         return
     # The outermost place that is off by a factor is the one to name; a variable is never "off by two".
     extra = (0.0 if place.parent < 0 else 0.1) + (0.2 if simple else 0.0)
@@ -490,7 +503,11 @@ def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
     step = line.graph.steps[place.node]
     if step.is_const or place.parent < 0:
         return
-    for power, wanted in ((2, have * have), (3, have * have * have)):
+    x, y = have.rough(1), place.wanted.rough(1)
+    for power in (2, 3):
+        if abs(x) < 1e9 and differ(x**power, y):
+            continue
+        wanted = have * have if power == 2 else have * have * have
         if wanted.same(place.wanted):
             yield Repair(
                 place, "missing-factor", "is of a lower power than belongs here", 1.15, number=power, combine="**"
@@ -504,17 +521,21 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
         return
     args = [line.values(j) for j in step.inputs]
     for name in alternatives(step.op):
-        if apply(name, args).same(place.wanted):
+        if not is_other(name, args, place.wanted) and apply(name, args).same(place.wanted):
             mistake = "sign" if differ_by_sign(name, step.op) else "wrong-formula"
             yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
-    if len(args) == 2 and apply(step.op, args[::-1], step.params).same(place.wanted):
+    if len(args) != 2 or is_other(step.op, args[::-1], place.wanted):
+        return
+    if apply(step.op, args[::-1], step.params).same(place.wanted):
         yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
 
 
 def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) -> Iterator[Repair]:
     """A missing factor or term, or one too many that is not written as an operand of its own."""
+    known, x, y = context.known, have.rough(1), place.wanted.rough(1)
     ratio = place.wanted / have
-    if ratio.usable and not ratio.is_zero and ratio.constant() is None:
+    far = known.is_far(quotient(y, x), quotient(x, y))
+    if not far and ratio.usable and not ratio.is_zero and ratio.constant() is None:
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
@@ -526,6 +547,9 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
+    rest = difference(y, x)
+    if known.is_far(rest, -rest) and differ(abs(rest), 1.0):
+        return
     gap = place.wanted - have
     if not gap.usable or gap.is_zero:
         return
@@ -576,6 +600,7 @@ def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int
     return "wrong-variable", "is another variable than belongs here"
 
 
+@cache
 def alternatives(name: str) -> Sequence[str]:
     """Ops that are confused with this one: of the same precedence if infix, else of the same arity."""
     op = OPS[name]

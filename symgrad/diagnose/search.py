@@ -24,7 +24,6 @@ from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
 from symgrad.errors import InternalError, Span
@@ -75,12 +74,18 @@ class Answer:
 
 
 class Search:
-    """Looks for the best answer for one subject."""
+    """Looks for the best answer for one subject.
 
-    def __init__(self, layout: Layout, known: Known, reading: Reading) -> None:
-        self.layout, self.known, self.reading = layout, known, reading
-        #: What is made of the gradients, once they are there.
-        self.moves = updates(layout, reading)
+    Args:
+        moves: what is made of the gradients, once they are there.
+        first: the walk in which every line is under suspicion, where it was done already.
+    """
+
+    def __init__(
+        self, layout: Layout, known: Known, reading: Reading, moves: Collection[Unit], first: Walk | None = None
+    ) -> None:
+        self.layout, self.known, self.reading, self.moves = layout, known, reading, moves
+        self._first = first
         self.results = [r for r in results(layout, reading, self.moves) if not self._is_passed_on(r)]
         self._feeding = [layout.feeding((r.unit.step,)) for r in self.results]
         self._at_line: dict[int, list[Unit]] = {}
@@ -103,8 +108,11 @@ class Search:
             plain = Walk(self.layout, self.known, self.reading, (), moves=self.moves)
             if not plain.run().doubts:
                 return plain
-        first = Walk(self.layout, self.known, self.reading, moves=self.moves)
-        out = first.run()
+        first = self._first
+        if first is None:
+            first = Walk(self.layout, self.known, self.reading, moves=self.moves)
+            first.run()
+        out, first.brief = first.out, False
         if not wrong:
             return first
         answer = self._answer(first)

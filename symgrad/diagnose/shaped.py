@@ -34,15 +34,15 @@ Shape = tuple[int, ...]
 class Shaped(Vec):
     """One step's array at each point. Immutable: do not write into ``arrays``."""
 
-    __slots__ = ("_floats", "arrays")
+    __slots__ = ("arrays",)
     shaped = True
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self.arrays: tuple[Any, ...] = tuple(np.asarray(a, dtype=np.float64) for a in arrays)
-        self._floats: tuple[float, ...] | None = None
+        self._floats = self._how = None
 
     @property
-    def floats(self) -> tuple[float, ...]:  # type: ignore[override]
+    def floats(self) -> tuple[float, ...]:
         """One number a point, that any two different arrays differ in: the entries, weighted at random.
 
         The weights know nothing of the shape: (n,) and (n, 1) give the same.
@@ -51,8 +51,12 @@ class Shaped(Vec):
             self._floats = tuple(signature(a) for a in self.arrays)
         return self._floats
 
+    def rough(self, k: int) -> float:  # noqa: ARG002
+        """Arrays are not told apart by one number."""
+        return math.nan
+
     @property
-    def balls(self) -> tuple[Any, ...]:  # type: ignore[override]
+    def balls(self) -> tuple[Any, ...]:
         raise TypeError("arrays hold no balls")
 
     @property

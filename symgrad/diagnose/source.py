@@ -133,9 +133,46 @@ class SourceMap:
             children = [statement.target, statement.value]
         return _span(parent.file, children[slot]) if slot < len(children) else None
 
+    def index(self, span: Span | None, place: int) -> tuple[Span, ast.expr] | None:
+        """What stands at a place between the brackets of the item at ``span``."""
+        node = self._at(span)
+        if span is None or not isinstance(node, ast.Subscript):
+            return None
+        items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return (_span(span.file, items[place]), items[place]) if place < len(items) else None
+
+    def statement(self, span: Span | None) -> Span | None:
+        """The one-line statement that holds a span."""
+        for node in self._simple.get(span.line, ()) if span is not None else ():
+            end = node.end_col_offset or 0
+            if span is not None and node.col_offset < span.column <= end + 1:
+                return Span(span.file, node.lineno, node.col_offset + 1, node.lineno, end + 1)
+        return None
+
+    @cached_property
+    def _simple(self) -> dict[int, list[ast.stmt]]:
+        """The statements of each line that stand on one line."""
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        out: dict[int, list[ast.stmt]] = {}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.stmt) and node.lineno == node.end_lineno:
+                out.setdefault(node.lineno, []).append(node)
+        return out
+
+    def _at(self, span: Span | None) -> ast.expr | None:
+        if span is None:
+            return None
+        return self._nodes.get((span.line, span.column - 1, span.end_line, span.end_column - 1))
+
     def exchanged(self, span: Span | None) -> str:
         """The text of an operation with its two operands exchanged."""
-        first, second = self.operand(span, 0), self.operand(span, 1)
+        node = self._at(span)
+        last = len(node.args) - 1 if isinstance(node, ast.Call) else 1
+        # Of np.where(mask, a, b) it is the last two.
+        first, second = self.operand(span, last - 1), self.operand(span, last)
         if span is None or first is None or second is None or span.line != span.end_line:
             return ""
         line, (a, b) = self.lines[span.line - 1], (self.text(first), self.text(second))
@@ -199,7 +236,7 @@ class SourceMap:
 
     def fitted(self, span: Span, text: str) -> str:
         """``text``, in parentheses where the place needs them."""
-        if not _is_compound(text) or self._is_enclosed(span) or self._is_whole(span):
+        if not _is_compound(text) or self._is_enclosed(span) or self._is_whole(span) or self.statement(span) == span:
             return text
         return f"({text})"
 
@@ -236,15 +273,22 @@ _MODULES = frozenset({"np", "numpy", "torch", "math", "F", "cupy", "jnp", "scipy
 
 
 def _operands(node: ast.Call) -> list[ast.expr]:
-    """The operands of a call; of a method, what it is called on comes first."""
+    """The operands of a call; of a method, what it is called on comes first. Letters of einsum are none, and a list of
+    arrays (concatenate) is as many as there are in it."""
+    args: list[ast.expr] = []
+    for n, arg in enumerate(node.args):
+        if n == 0 and isinstance(arg, ast.List | ast.Tuple):
+            args += arg.elts
+        elif not (isinstance(arg, ast.Constant) and isinstance(arg.value, str)):
+            args.append(arg)
     function = node.func
     if isinstance(function, ast.Attribute):
         base: ast.expr = function
         while isinstance(base, ast.Attribute):
             base = base.value
         if not (isinstance(base, ast.Name) and base.id in _MODULES):
-            return [function.value, *node.args]
-    return list(node.args)
+            return [function.value, *args]
+    return args
 
 
 def _span(file: str, node: ast.expr) -> Span:

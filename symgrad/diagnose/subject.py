@@ -6,11 +6,11 @@ import random
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from symgrad.diagnose.naming import claims, normal, stem_of
-from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.diagnose.vectors import PRECISION, Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
@@ -20,8 +20,8 @@ from symgrad.ops.balls import exact_ball
 RANDOM_POINTS = 3
 #: ... and where there are arrays, whose entries say as much as many points.
 SHAPED_POINTS = 2
-#: Working precision: enough that cancellation in a saturated function never looks like a mistake.
-BITS = 256
+#: Working precision.
+BITS = PRECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class Unit:
         line: of the target.
         augmented: ``""`` or ``"+="`` and its like.
         previous: for an augmented assignment the step that the name stood for before, else -1.
+        written: the target as it stands in the line, where that is another name: ``self.grad`` for ``a.grad``.
+        near: what such a line has at hand, (text, step).
     """
 
     name: str
@@ -43,6 +45,14 @@ class Unit:
     line: int
     augmented: str = ""
     previous: int = -1
+    written: str = ""
+    near: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def place(self) -> tuple[int, int, int, str]:
+        """The place in the text; where one call gives several names, of each."""
+        name = self.written or self.name.split("[", maxsplit=1)[0]
+        return (self.span.line, self.span.column, self.span.end_column, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,9 @@ class Subject:
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
+        left_out: (name, step) of writes into arrays, and sums, that the loss knows nothing of: of another epoch.
         stopped: the run raised: what was under way then was never finished.
+        frames: where it was by then: the lines of the text that were being executed.
     """
 
     graph: Graph
@@ -105,8 +117,12 @@ class Subject:
     called: Mapping[str, str] = field(default_factory=dict)
     sure: bool = False
     frozen: frozenset[int] = frozenset()
+    left_out: tuple[tuple[str, int], ...] = ()
     stopped: bool = False
+    frames: tuple[int, ...] = ()
     bound: tuple[tuple[str, int, int], ...] = ()
+    #: What was worked out about it, by those who did; a changed copy starts anew.
+    memo: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     @cached_property
     def is_shaped(self) -> bool:
@@ -134,6 +150,7 @@ def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ())
     still = subject.frozen | together | set(frozen)
     leaves = [i for i in subject.leaves() if i not in still]
     points = [dict(subject.point)]
+    scale = Fraction(radius).limit_denominator(1000)
     for _ in range(SHAPED_POINTS if subject.is_shaped else RANDOM_POINTS):
         moved = dict(subject.point)
         for i in leaves:
@@ -141,14 +158,19 @@ def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ())
             if subject.graph.steps[i].shape:
                 moved[i] = _moved(value, radius, rng)
                 continue
-            step = Fraction(rng.uniform(0.2, 1.0)).limit_denominator(10**6) * rng.choice((-1, 1))
-            scale = Fraction(radius).limit_denominator(1000)
-            moved[i] = value * (1 + scale * step) + scale * Fraction(rng.uniform(-1, 1)).limit_denominator(10**6) / 4
+            step = _simple(rng.uniform(0.2, 1.0)) * rng.choice((-1, 1))
+            moved[i] = value * (1 + scale * step) + scale * _simple(rng.uniform(-1, 1)) / 4
         for group in groups:
-            weights = [Fraction(rng.uniform(0.1, 1.0)).limit_denominator(10**6) for _ in group]
+            weights = [_simple(rng.uniform(0.1, 1.0)) for _ in group]
             moved.update(zip(group, (w / sum(weights) for w in weights), strict=True))
         points.append(moved)
     return points
+
+
+@lru_cache(maxsize=4096)
+def _simple(x: float) -> Fraction:
+    """Near to a number; for all subjects these are the same random ones."""
+    return Fraction(x).limit_denominator(10**6)
 
 
 def _moved(array: Any, radius: float, rng: random.Random) -> Any:

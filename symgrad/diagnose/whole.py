@@ -52,10 +52,14 @@ SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much; of so many at most.
 PER_UNTRUE = 0.3
 MOST_BETWEEN = 120
+#: ... of which one that holds something true, and not what its name says, counts so much.
+MISNAMED = 0.3
 #: Two changes that are only right together: none dearer than this, so many are weighed, and so many confirmed.
 DEAREST = 1.65
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
+#: What is cheaper about a change to a line that does nothing but give a derivative another name.
+IDLE = 0.4
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
 #: What is this small beside the rest of the pass is a rest of rounding.
@@ -128,8 +132,8 @@ class Whole:
         self.results = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
-        self.board = Board(layout, sorted(feeding), WORK)
-        self.passages = self._passages()
+        self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
+        self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._unmeant: dict[int, bool] = {}
         #: Changes that make nothing right alone, and how much they move the wrong results.
@@ -157,9 +161,15 @@ class Whole:
                     out[unit.step] = _Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
         return [out[i] for i in sorted(out)]
 
-    def _passages(self) -> list[Passage]:
+    def _offered(self, feeding: set[int]) -> set[int]:
+        """What was worked out and comes to nothing: it may belong where something else stands, and changes with it."""
+        last = max(feeding, default=-1)
+        more = self.layout.feeding(u.step for u in self.layout.subject.units if u.step < last)
+        return more if len(more - feeding) <= len(feeding) else set()
+
+    def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
-        for i in self.board.steps:
+        for i in (i for i in self.board.steps if i in feeding):
             span = self.layout.graph.steps[i].span
             units = self.layout.units_at.get(i, ())
             line = span.line if span is not None else units[0].line if units else 0
@@ -170,7 +180,10 @@ class Whole:
         text, kept = Text(self.layout), listed(self.layout)
         for line, steps in lines.items():
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
-            out.append(Passage(self.layout, self.known, self.board, line, steps, goal, text, kept))
+            made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
+            named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
+            made.wanted |= {self.layout.graph.steps[b].shape for b in named}
+            out.append(made)
         return out
 
     def find(self) -> Explained | None:
@@ -226,7 +239,8 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
+                told = replace(repair, cost=repair.cost - IDLE) if passage.is_idle(sites[0]) else repair
+                options.append((told.cost, depth, Edit(passage, sites, make, told)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         self._moved = []
@@ -304,10 +318,15 @@ class Whole:
         values = self.board.full([e.change for e in (*before, tried.edit)])
         if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
             return None
-        untrue = 0
+        untrue = 0.0
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
-            untrue += not any(_is_meant(q) for q in self.known.right(vec))
+            held = [q for q in self.known.right(vec) if _is_meant(q)]
+            named = [u.name for u in self.layout.units_at.get(i, ())[:1] if self.reading.pairs(u.name)]
+            if not held:
+                untrue += 1
+            elif named and not any(self.reading.says(q, named[0]) for q in held):
+                untrue += MISNAMED
         return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
 
     @cached_property
@@ -360,7 +379,8 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            repair = replace(e.repair, place=place, span=self._span(e, sites[0], unit))
+            known = e.repair.span is not None and e.repair.text
+            repair = replace(e.repair, place=place, span=e.repair.span if known else self._span(e, sites[0], unit))
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:

@@ -79,6 +79,8 @@ def slips(name: str, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Iter
                 respell=((r"\bouter\b", "dot"),),
             )  # fmt: skip
             yield Slip("mul", (0, 1), "wrong-formula", "is an outer product where an elementwise one belongs", 0.9)
+    if name == "where" and shapes[1] == shapes[2]:
+        yield Slip("where", (0, 2, 1), "wrong-formula", "has its two cases the wrong way round", 0.7)
     if name == "mul" and shapes[0] and shapes[1]:
         yield Slip("matmul", (0, 1), "wrong-formula", "is an elementwise product where one of matrices belongs", 0.9,
                    respell=((r"^(.*?)\s*\*\s*(.*)$", r"\1 @ \2"),))  # fmt: skip
@@ -180,6 +182,25 @@ def written(name: str) -> str:
 def is_place(name: str) -> bool:
     """The op reads a part of an array: another part may have been meant."""
     return name == "index"
+
+
+def shifts(name: str, params: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """(item, by): another place in an array, one before or after the one that is read."""
+    for n, item in enumerate(params["spec"] if is_place(name) else ()):
+        if isinstance(item, int) or _is_slice(item):
+            yield from ((n, -1), (n, 1))
+
+
+def shifted(params: Mapping[str, Any], n: int, by: int) -> tuple[tuple[str, Any], ...]:
+    """Parameters with one item of the place moved."""
+    spec = list(params["spec"])
+    item = spec[n]
+    spec[n] = item + by if isinstance(item, int) else ("slice", item[1] + by, item[2] + by, item[3])
+    return (("spec", tuple(spec)),)
+
+
+def _is_slice(item: Any) -> bool:
+    return isinstance(item, tuple) and item[0] == "slice" and item[1] is not None and item[2] is not None
 
 
 #: Functions of derivatives that no library has under one argument, as a person writes them.

@@ -187,6 +187,8 @@ class Array(Value):
         old = self._step
         self._data, self._step = np.asarray(other.raw), other.step
         self._version += 1
+        if self._step is None and self.tr.has_names(old):
+            self.materialise()  # dW.fill(0): its names hold other numbers from here on
         self.tr.rebind(old, self._step)
         if self.origin is not None:
             from symgrad.frontends.trace.shaped import write_back

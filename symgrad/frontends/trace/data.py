@@ -29,6 +29,8 @@ class Binding:
         scope: ``""`` at module level, else the function's qualified name, ``#`` and the number of the call.
         order: position among all bindings of the run.
         augmented: ``""``, or the operator as written: ``"+="``.
+        written: the target as it stands in the line, where the name is its object's: ``self.grad`` for ``a.grad``.
+        near: what such a line has at hand, (text, step): ``("other.data", 3)``.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Binding:
     scope: str
     order: int
     augmented: str = ""
+    written: str = ""
+    near: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,15 @@ class TraceError:
 
     ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
     memory, output, depth), ``"call"`` (its functions cannot be called as asked), ``"unsupported"`` (cannot be traced
-    yet) or ``"exception"`` (the user's code raised).
+    yet) or ``"exception"`` (the user's code raised). ``frames`` are the places in the text that were being executed,
+    the innermost first: what their loops and functions were to do next was not done.
     """
 
     kind: str
     message: str
     span: Span | None = None
     hint: str = ""
+    frames: tuple[Span, ...] = ()
 
     @property
     def fatal(self) -> bool:
@@ -182,6 +188,7 @@ class Trace:
             "source": self.graph.source,
             "values": [_value_to_json(v) for v in self.values],
             "bindings": [[b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings],
+            "objects": [[b.order, b.written, [list(n) for n in b.near]] for b in self.bindings if b.written],
             "leaves": [
                 [f.name, f.step, span(f.span), f.requires_grad, f.literal, f.dtype, f.scope] for f in self.leaves
             ],
@@ -204,7 +211,7 @@ class Trace:
             }  # fmt: skip
         if self.error is not None:
             e = self.error
-            out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint]
+            out["error"] = [e.kind, e.message, span(e.span) if e.span else None, e.hint, [span(f) for f in e.frames]]
         out["files"] = list(files)
         return out
 
@@ -240,8 +247,9 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         raise InternalError("a trace does not have one value a step")
     error = None
     if data["error"] is not None:
-        kind, message, where, hint = data["error"]
-        error = TraceError(str(kind), str(message), span(where) if where is not None else None, str(hint))
+        kind, message, where, hint, frames = data["error"]
+        place = span(where) if where is not None else None
+        error = TraceError(str(kind), str(message), place, str(hint), tuple(span(f) for f in frames))
     call = None
     if data["call"] is not None:
         c = data["call"]
@@ -250,11 +258,14 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
             tuple(str(t) for t in c["inputs"]),
         )  # fmt: skip
+    objects = {int(o): (str(w), tuple((str(t), step(i)) for t, i in near)) for o, w, near in data["objects"]}
     return Trace(
         graph=graph,
         values=tuple(_value_from_json(v) for v in data["values"]),
         bindings=tuple(
-            Binding(str(n), step(i), span(s), int(line), str(scope), int(order), str(aug))
+            Binding(
+                str(n), step(i), span(s), int(line), str(scope), int(order), str(aug), *objects.get(int(order), ())
+            )
             for n, i, s, line, scope, order, aug in data["bindings"]
         ),
         leaves=tuple(

@@ -90,6 +90,8 @@ class Guard(Numbers):
         #: Classes that the script has defined.
         self.classes: set[type] = set()
         self.modules: dict[str, Any] = {}
+        #: Attributes that were read of the script's own objects, as they are written, and of which object.
+        self.reads: dict[str, Any] = {}
 
     # --- attributes ---------------------------------------------------------------------------------------------
 
@@ -119,7 +121,10 @@ class Guard(Numbers):
             return getattr(obj, name)
         elif kind in self.classes:
             if self._own(name):
-                return getattr(obj, name)
+                found = getattr(obj, name)
+                if isinstance(found, Value):
+                    self.reads[self.tr.text(self.tr.here())] = obj
+                return found
         elif name in READABLE.get(kind, ()):
             return getattr(obj, name)
         elif kind is str and name == "format":

@@ -22,11 +22,12 @@ GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_d
 BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "__sg_return__"
 INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
 IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
-STAR, ROUND, GIVEN = "__sg_star__", "__sg_round__", "__sg_given__"
+STAR, ROUND, LOOP, GIVEN = "__sg_star__", "__sg_round__", "__sg_loop__", "__sg_given__"
 
 #: A loop of which the text says that parameters are updated in it.
 _TRAINS = re.compile(
-    r"-=|\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter", re.I
+    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
+    re.I,
 )
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -232,33 +233,38 @@ class _Rewriter(ast.NodeTransformer):
         made = ast.NamedExpr(node.target, self.bound(site, self.expr(node.value), node.value))
         return ast.copy_location(made, node)
 
-    def visit_For(self, node: ast.For) -> ast.stmt:
+    def visit_For(self, node: ast.For) -> list[ast.stmt]:
         name = self.temporary()
         # There is no right-hand side: a loop variable's span is the iterable.
         stores = self.assign(node.target, self.load(name, node.target), None, node.iter)
         node.target = self.store(name, node.target)
         backwards = "reversed(" in ast.unparse(node.iter) or "-1" in ast.unparse(node.iter)
-        rounds = [] if backwards else self.rounds(node)
+        begun, rounds = ([], []) if backwards else self.rounds(node)
         node.iter = self.expr(node.iter)
         node.body = [*rounds, *stores, *self.looped(node.body)]
         node.orelse = self.block(node.orelse)
-        return node
+        return [*begun, node]
 
-    def visit_While(self, node: ast.While) -> ast.stmt:
-        rounds = self.rounds(node)
+    def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        begun, rounds = self.rounds(node)
         node.test = self.expr(node.test)
         node.body = [*rounds, *self.looped(node.body)]
         node.orelse = self.block(node.orelse)
-        return node
+        return [*begun, node]
 
-    def rounds(self, node: ast.For | ast.While) -> list[ast.stmt]:
-        """A loop that trains may be ended when its rounds are all alike: asked at the start of each."""
+    def rounds(self, node: ast.For | ast.While) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """A loop that trains may be ended when its rounds are all alike: asked at the start of each.
+
+        Returns:
+            What stands before the loop (it begins anew whenever its function is called), and in it.
+        """
         if self.loops or not _TRAINS.search(ast.unparse(node)):
-            return []
+            return [], []
         self.out.loops.append(Loop(node))
-        test = self.call(ROUND, node, self.constant(len(self.out.loops) - 1, node))
+        number = self.constant(len(self.out.loops) - 1, node)
+        begin = ast.copy_location(ast.Expr(self.call(LOOP, node, number)), node)
         leave = ast.copy_location(ast.Break(), node)
-        return [ast.copy_location(ast.If(test, [leave], []), node)]
+        return [begin], [ast.copy_location(ast.If(self.call(ROUND, node, number), [leave], []), node)]
 
     def looped(self, body: list[ast.stmt]) -> list[ast.stmt]:
         self.loops += 1

@@ -171,8 +171,9 @@ for _name in (
 
 @traced("operator.pow")
 def power(tr: Tracer, base: Any, exponent: Any) -> Any:
-    check_power(tr, raw(base), raw(exponent))
-    return base**exponent
+    if isinstance(base, int | float | Value) and isinstance(exponent, int | float | Value):
+        check_power(tr, raw(base), raw(exponent))
+    return base**exponent  # of a class of the script's own its __pow__
 
 
 @traced("functools.reduce")

@@ -136,6 +136,7 @@ class Library:
             names.BIND: quiet.bind, names.APPEND: quiet.append, names.SETATTR: quiet.set_attribute,
             names.SETITEM: quiet.set_item, names.ENTER: quiet.enter, names.RETURN: quiet.handed_back,
             names.EXACT: quiet.exact, names.ROUND: lambda index: False,
+            names.LOOP: lambda index: None,
         }  # fmt: skip
         table["__builtins__"] = {**table["__builtins__"], **own}
         table["__name__"] = "imported"

@@ -15,6 +15,7 @@ from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
+from symgrad.frontends.trace.cells import Cells
 from symgrad.frontends.trace.data import Note, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
@@ -38,6 +39,7 @@ class Run:
         self.source = source
         self.tracer = Tracer(source, filename)
         self.guard = Guard(self.tracer)
+        self.cells = Cells(self.tracer)
         self.spans: dict[int, Span] = {}
         self.made = Instrumented()
         self.library = Library(self, siblings or Siblings())
@@ -119,7 +121,8 @@ class Run:
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
-            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.GIVEN: self.given_value,
+            names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.LOOP: self.loop,
+            names.GIVEN: self.given_value,
         }  # fmt: skip
         made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
@@ -173,6 +176,7 @@ class Run:
         self.ended()
         if self.tracer.dead is not None:
             error = self.tracer.dead.error
+        self.cells.settle(self.globals, self.guard.classes)
         return self.tracer.finish(error)
 
     def attempt(self, action: Callable[[], Any]) -> TraceError | None:
@@ -205,7 +209,8 @@ class Run:
             words = repr(e.args[0])
         name = type(e).__name__
         message = "".join(c if c.isprintable() else " " for c in f"{name}: {words}"[:500]) if words else name
-        return TraceError("exception", message, self.tracer.place_of(e.__traceback__))
+        trace = e.__traceback__
+        return TraceError("exception", message, self.tracer.place_of(trace), "", self.tracer.frames(trace))
 
     # --- helpers of the rewriting -------------------------------------------------------------------------------
 
@@ -248,6 +253,10 @@ class Run:
         self.tracer.alive()
         return self.renamed(self.made.sites[index], value)
 
+    def loop(self, index: int) -> None:
+        """A loop that trains begins."""
+        self.made.loops[index].rounds = 0
+
     def round(self, index: int) -> bool:
         """One more round of a loop that trains; whether there have been enough: they are all alike."""
         tr = self.tracer
@@ -286,7 +295,11 @@ class Run:
     def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
         value = self.renamed(site, value)
+        since = len(self.tracer.bindings)
         self.guard.setattr(owner, name, self.bound(site, f"{site.name}.{name}", value, scope))
+        if type(owner) in self.guard.classes:
+            self.cells.write(owner, name, site.name, since, self.guard.reads)
+            self.guard.reads = {}
 
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()

@@ -38,6 +38,8 @@ MAX_STEPS = 400_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
 MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
+#: So many calls are kept of a run that stopped, the innermost.
+MOST_FRAMES = 50
 
 #: ``Binding.augmented`` of a name whose array was changed in place by another statement than ``name op= value``.
 CHANGED = "[]="
@@ -160,12 +162,27 @@ class Tracer:
             traceback = traceback.tb_next
         return found
 
+    def frames(self, traceback: TracebackType | None = None) -> tuple[Span, ...]:
+        """All places in the user's code that are being executed, or that an exception passed through, the innermost
+        first."""
+        found: list[Span] = []
+        while traceback is not None:
+            if traceback.tb_frame.f_code.co_filename == CODE_NAME:
+                found.insert(0, self.place(traceback.tb_frame.f_code, traceback.tb_lasti))
+            traceback = traceback.tb_next
+        frame: FrameType | None = None if found else sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_filename == CODE_NAME:
+                found.append(self.place(frame.f_code, frame.f_lasti))
+            frame = frame.f_back
+        return tuple(found[:MOST_FRAMES])
+
     # --- ends ---------------------------------------------------------------------------------------------------
 
     def stop(self, kind: str, message: str, hint: str = "", span: Span | None = None) -> NoReturn:
         """End the run; see :class:`TraceError` for ``kind``. The first reason is the one that is reported."""
         if self.dead is None:
-            self.dead = Stop(TraceError(kind, message, span or self.here(), hint))
+            self.dead = Stop(TraceError(kind, message, span or self.here(), hint, self.frames()))
         raise self.dead
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
@@ -272,6 +289,10 @@ class Tracer:
             known[name] = Binding(name, step, span, line, scope, place, augmented)
         made = Binding(name, step, span, line, scope, place, augmented)
         self.bindings[place : place + 1] = [made]
+
+    def has_names(self, step: int | None) -> bool:
+        """The array of a step has been given names."""
+        return step in self._bound
 
     def rebind(self, old: int | None, new: int | None) -> None:
         """An array was written into: the names of its old step go over to the new one."""

@@ -299,9 +299,23 @@ def pad(m: Any, x: Any, pad_width: Any, mode: Any = "constant", constant_values:
         import numpy as np
 
         return rearranged(m, x, lambda places: np.pad(places, widths, mode=mode))
-    if isinstance(constant_values, tuple | list):
-        raise Unsupported("numpy.pad with several constants")
-    return _padded(m, x, widths, constant_values)
+    if not isinstance(constant_values, tuple | list):
+        return _padded(m, x, widths, constant_values)
+    given = [list(c) if isinstance(c, tuple | list) else [c] for c in constant_values]
+    flat = [c for part in given for c in part]
+    if all(isinstance(c, int | float) and float(c) == float(flat[0]) for c in flat):
+        return _padded(m, x, widths, flat[0])
+    if all(len(part) == 1 for part in given):  # (before, after), the same for all axes
+        given = [flat] * rank
+    if len(given) not in (1, rank) or any(len(part) > 2 for part in given):
+        raise ShapeError(f"pad of shape {shape_of(x)}: there are constants for {len(given)} axes")
+    given = given * rank if len(given) == 1 else given
+    for axis, (pair, (before, after)) in enumerate(zip(given, widths, strict=True)):
+        # One side of one axis after the other: a corner belongs to the last axis, as in NumPy.
+        for value, side in ((pair[0], (before, 0)), (pair[-1], (0, after))):
+            if any(side):
+                x = _padded(m, x, tuple(side if k == axis else (0, 0) for k in range(rank)), value)
+    return x
 
 
 def _padded(m: Any, x: Any, widths: Any, value: Any) -> Any:

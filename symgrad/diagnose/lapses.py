@@ -1,0 +1,136 @@
+"""Further changes to a line of arrays, beside those of single operations: places beside the one that is read, what was
+to be done to a whole array and was not, and numbers that stand where arrays belong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from symgrad.diagnose.changes import Make, Offer, Site, slimmed
+from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.shaped import lifted, shape_of
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.typed import shifted as moved
+from symgrad.diagnose.vectors import Vec, apply, constant
+from symgrad.ops import OPS
+from symgrad.ops.slips import is_place, shifted, shifts, written
+
+if TYPE_CHECKING:
+    from symgrad.diagnose.passage import Passage
+
+Try = tuple[tuple[Site, ...], int, Make, Repair]
+
+_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
+
+def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
+    """What is tried in a line: where, how deep, what, and in words."""
+    for depth, sites in enumerate(passage.groups()):
+        i, slot = sites[0]
+        step = passage.graph.steps[i]
+        if slot < 0 and is_place(step.op):
+            yield from _places(passage, sites, depth)
+        if slot < 0 and step.op in OPS and OPS[step.op].infix is not None:
+            yield from _rests(passage, sites, depth)
+        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
+            yield from _numbers(passage, sites, depth, offers)
+    yield from _undone(passage)
+
+
+def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``x[i - 1]`` for ``x[i]``, in every round."""
+    steps = passage.graph.steps
+    first = steps[sites[0][0]]
+    kinds = {tuple(shifts(steps[i].op, dict(steps[i].params))) for i, _ in sites}
+    if len(kinds) != 1:
+        return
+    for n, by in kinds.pop():
+        found = passage.text.source.index(first.span, n)
+        if found is None:
+            continue
+        span, index = found
+
+        def make(i: int, _value: Vec, args: Sequence[Vec], n: int = n, by: int = by) -> Vec:
+            return apply(steps[i].op, args[:1], shifted(dict(steps[i].params), n, by))
+
+        words = "is another part of the array than belongs here"
+        yield sites, depth, make, Repair(_NOWHERE, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
+
+
+def _rests(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``-p`` for ``1 - p``."""
+    step = passage.graph.steps[sites[0][0]]
+    infix = OPS[step.op].infix
+    if infix is None or not infix.prefix or not infix.symbol or step.span is None:
+        return
+    operand = passage.text.source.operand(step.span, 0)
+    if operand is None:
+        return
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return value + constant(1, len(lifted(value).arrays))
+
+    text = f"1 - {passage.text.source.text(operand)}"
+    yield sites, depth, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 0.95, text=text, span=step.span)
+
+
+def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
+    """A count where an array belongs: ``s - n`` for ``s - y``."""
+    i, slot = sites[0]
+    step = passage.graph.steps[i]
+    if passage.graph.steps[step.inputs[slot]].shape:
+        return
+    operand = passage.text.source.operand(step.span, slot)
+    if operand is None or not passage.text.source.text(operand).isidentifier():
+        return
+    shapes = [passage.graph.steps[j].shape for j in step.inputs]
+    for offer in offers:
+        q = offer.quantity
+        if q.kind != "forward" or not offer.text or not q.vec.shape:
+            continue
+        if shape_of(OPS[step.op], [*shapes[:slot], q.vec.shape, *shapes[slot + 1 :]], dict(step.params)) != step.shape:
+            continue
+
+        def make(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+            return slimmed(offer.value(i), value)
+
+        words = "is another variable than belongs here"
+        yield (
+            sites,
+            depth,
+            make,
+            Repair(_NOWHERE, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
+        )
+
+
+def _undone(passage: Passage) -> Iterator[Try]:
+    """``dlogits /= N`` is missing after ``dlogits[i, y] -= 1``."""
+    if passage.text.loops.get(passage.number):
+        return
+    for unit in passage.units:
+        step = passage.graph.steps[unit.step]
+        if (unit.name, unit.step) in passage.layout.continued or not (written(step.op) or _adds(passage, unit)):
+            continue
+        name = unit.name.split("[", maxsplit=1)[0]
+        span = passage.text.source.statement(unit.span)
+        if span is None:
+            continue
+        own = passage.text.source.text(span)
+        lengths = {n for j in (unit.step, *passage.line.used()) for n in passage.graph.steps[j].shape if n > 1}
+        for n in dict.fromkeys((2, *sorted(lengths))):
+            for factor in (Fraction(1, n), Fraction(n)):
+
+                def make(_i: int, value: Vec, _args: Sequence[Vec], factor: Fraction = factor) -> Vec:
+                    return value * constant(factor, len(lifted(value).arrays))
+
+                text = f"{own}; {name} {'/' if factor < 1 else '*'}= {n}"
+                yield ((unit.step, -1),), 0, make, Repair(
+                    _NOWHERE, "scale", "leaves the whole off by a constant factor", 1.2, None, "*", factor,
+                    text=text, span=span,
+                )  # fmt: skip
+
+
+def _adds(passage: Passage, unit: Unit) -> bool:
+    infix = OPS[passage.graph.steps[unit.step].op].infix
+    return bool(unit.augmented) or (infix is not None and unit.previous in passage.graph.steps[unit.step].inputs)

@@ -1,0 +1,160 @@
+"""Objects that hold a number and its gradient: the ``Value`` of a small autograd engine.
+
+In such a class every number is called ``self.data`` and every gradient ``self.grad`` or ``other.grad``: names that tell
+nothing apart. When the run has ended it is known what the script calls each object, and the number takes that name:
+``a`` for ``a.data``, and ``a.grad`` for its gradient, as with torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from symgrad.frontends.trace.values import Value
+
+if TYPE_CHECKING:
+    from symgrad.frontends.trace.tracer import Tracer
+
+#: What the attribute is called that holds the gradient, and what the one that holds the number.
+GRADIENTS = frozenset({"grad", "gradient", "g", "deriv", "derivative", "adjoint", "adj", "bar", "d", "dv", "dval"})
+NUMBERS = frozenset({"data", "value", "val", "v", "x", "item", "num", "number", "output", "a", "primal", "array"})
+#: Objects that are looked through for names.
+MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A value was put into an attribute.
+
+    Attributes:
+        owner: the object; spelled: how the line calls it.
+        attribute: of the object.
+        place: of the binding that says so.
+        reads: the attributes that were read since the last such assignment, as they are written, and their objects.
+    """
+
+    owner: Any
+    spelled: str
+    attribute: str
+    place: int
+    reads: Mapping[str, Any]
+
+
+class Cells:
+    """What was put into attributes of the script's own objects."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self._written: list[Written] = []
+
+    def write(self, owner: Any, attribute: str, spelled: str, since: int, reads: Mapping[str, Any]) -> None:
+        """``spelled.attribute = value`` made the bindings from ``since`` on."""
+        bound = self.tracer.bindings
+        if since < len(bound) and bound[-1].name.rpartition(".")[2] == attribute:
+            self._written.append(Written(owner, spelled, attribute, len(bound) - 1, reads))
+
+    def settle(self, table: Mapping[str, Any], classes: set[type]) -> None:
+        """Give numbers and gradients the names of their objects. ``table``: the script's top-level names."""
+        pairs = self._pairs()
+        if not pairs:
+            return
+        tr = self.tracer
+        names = dict(_names(table, classes))
+        taken = {b.name for b in tr.bindings} | {leaf.name for leaf in tr.leaves} | set(table)
+        at_hand = self._at_hand()
+        numbers: dict[int, int] = {}
+        count = 0
+        for w in self._written:
+            number, gradient = pairs.get(id(w.owner), ("", ""))
+            if w.attribute not in (number, gradient):
+                continue
+            if id(w.owner) not in names:
+                count += 1
+                while f"u{count}" in taken:
+                    count += 1
+                names[id(w.owner)] = f"u{count}"
+            name, before = names[id(w.owner)], tr.bindings[w.place]
+            if w.attribute == number:
+                numbers[id(w.owner)] = before.step
+                self._name_number(before.step, before.name, name)
+                tr.bindings[w.place] = replace(before, name=name, scope="")
+                continue
+            near = [
+                (f"{text}.{pairs[id(owner)][0]}", numbers[id(owner)])
+                for text, owner in at_hand[before.scope].items()
+                if id(owner) in pairs and id(owner) in numbers
+            ]
+            full = f"{name}.{gradient}"
+            steps = tr.builder.steps
+            if steps[before.step].name.partition("#")[0] == before.name:
+                tr.builder.rename(before.step, full)
+            tr.bindings[w.place] = replace(before, name=full, scope="", written=before.name, near=tuple(near))
+
+    def _at_hand(self) -> dict[str, dict[str, Any]]:
+        """For each call of a function, the objects that it works on, by the names that it has for them."""
+        out: dict[str, dict[str, Any]] = {}
+        for w in self._written:
+            mine = out.setdefault(self.tracer.bindings[w.place].scope, {})
+            mine[w.spelled] = w.owner
+            for text, owner in w.reads.items():
+                base = text.rpartition(".")[0]
+                if base.isidentifier():
+                    mine[base] = owner
+        return out
+
+    def _pairs(self) -> dict[int, tuple[str, str]]:
+        """The objects that hold a number and its gradient: by which attributes."""
+        held: dict[int, dict[str, None]] = {}
+        for w in self._written:
+            held.setdefault(id(w.owner), {})[w.attribute] = None
+        out = {}
+        for owner, attributes in held.items():
+            gradients = [a for a in attributes if a.lower() in GRADIENTS]
+            numbers = [a for a in attributes if a.lower() in NUMBERS and a not in gradients]
+            if len(gradients) == 1 and len(numbers) == 1:
+                out[owner] = (numbers[0], gradients[0])
+        return out
+
+    def _name_number(self, step: int, before: str, name: str) -> None:
+        """The number of an object takes its name, and so does what the constructor was given: ``self.data = data``."""
+        tr = self.tracer
+        steps = tr.builder.steps
+        while True:
+            if steps[step].name.partition("#")[0] == before or steps[step].is_input:
+                tr.builder.rename(step, name)
+            for n, leaf in enumerate(tr.leaves):
+                if leaf.step == step:
+                    tr.leaves[n] = replace(leaf, name=name, scope="")
+            if steps[step].op != "alias":
+                return
+            inner = steps[step].inputs[0]
+            # It is computed where the constructor is called, and called where its operation is written.
+            place = tr.callers.get(inner, steps[inner].span)
+            steps[step] = replace(steps[step], span=place)
+            step = inner
+
+
+def _names(table: Mapping[str, Any], classes: set[type]) -> Iterator[tuple[int, str]]:
+    """The script's objects, and the shortest name that leads to each."""
+    seen: set[int] = set()
+    level = [(name, value) for name, value in table.items() if not name.startswith("_")]
+    while level and len(seen) < MOST:
+        following: list[tuple[str, Any]] = []
+        for name, value in level:
+            if id(value) in seen:
+                continue
+            if type(value) in classes:
+                seen.add(id(value))
+                yield id(value), name
+                following += [(f"{name}.{k}", v) for k, v in vars(value).items() if not k.startswith("_")]
+            elif type(value) in (list, tuple):
+                seen.add(id(value))
+                following += [(f"{name}[{i}]", v) for i, v in enumerate(value)]
+            elif type(value) is dict:
+                seen.add(id(value))
+                following += [(f'{name}["{k}"]', v) for k, v in value.items() if isinstance(k, str) and k.isprintable()]
+        level = [(name, value) for name, value in following if not isinstance(value, Value)]
+
+
+__all__ = ["Cells"]
