@@ -257,7 +257,10 @@ class Walk:
                 self._root(unit, [wanted])
                 return
         if matches:
-            self._settle(unit, matches[0])
+            # Where two have the same value (relu, where it is on), the one that is not held yet.
+            kinds = {matches[0].kind}
+            fresh = [q for q in matches if q.kind in kinds and (q.kind, q.top, q.bottom) not in self._held]
+            self._settle(unit, (fresh or matches)[0])
         elif is_bare(unit.name):
             self._root(unit)
 

@@ -26,6 +26,9 @@ UNWRITTEN = 1.9
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
 
+#: A missing product is looked for so deep in a line, and made of so many derivatives, the latest first.
+DEEPEST, NEAREST = 3, 8
+
 #: A line of arrays with more steps than this is not searched for changes of two places.
 ROUNDS = 12
 
@@ -555,6 +558,9 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
+    written = known.truth.subject.is_shaped or len(place.path) > DEEPEST
+    if not written and not context.offers(gap) and not context.offers(-gap):
+        yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (
         (gap, "leaves out a term", "missing-term", "+"),
@@ -565,6 +571,17 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 far = q.kind == "forward" or (q.kind in ("cotangent", "tangent") and not context.held(q))
                 cost = UNWRITTEN if how == "-" else 1.5 + (0.5 if far else 0.0)
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
+
+
+def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
+    """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
+    for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
+        if have.constant() is not None:
+            continue
+        for negated, ratio in ((False, gap / have), (True, -gap / have)):
+            if any(q.kind == "forward" for q in context.known.right(ratio)):
+                q = Quantity("helper", -1, -1, -gap if negated else gap)
+                yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
 
 
 def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
