@@ -344,6 +344,13 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     result = subject.names.get(subject.loss, "f")
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    if result in inputs and last is not None and not trace.graph.steps[last.step].is_input:
+        # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
+        raise SymgradError(
+            "the script trains its parameters, and never computes what its derivatives are derivatives of",
+            hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
+        )
     raise SymgradError(
         f"no line was recognised as a derivative of anything; looked for {tried}",
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
