@@ -18,6 +18,7 @@ from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
@@ -83,6 +84,7 @@ class Prepared:
     walk: Walk | None = None
 
 
+@quiet()
 def prepare(subject: Subject) -> Prepared | None:
     """The truth at points where the forward pass has values, and what it is compared by; ``None`` where it has none."""
     if _PREPARED not in subject.memo:
@@ -119,6 +121,7 @@ def _truth(subject: Subject) -> Truth | None:
     return None
 
 
+@quiet()
 def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     """Find every independent mistake in the manual part of a subject.
 
@@ -153,6 +156,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
     notes += truncated
+    notes += _seed_note(subject, truth, layout)
     notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
         tuple(blames),
@@ -246,7 +250,12 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
-    for root in roots:
+    for told in roots:
+        root = told
+        if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
+            # What a function returns was left as it is inside, under the same name.
+            mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
+            root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
         if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
             continue
@@ -310,6 +319,21 @@ def _ascends(subject: Subject) -> bool:
     """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
     parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
     return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
+
+
+def _seed_note(subject: Subject, truth: Truth, layout: Layout) -> list[str]:
+    """The derivation begins with a gradient that is not 1: that is said, since it may as well be a slip."""
+    name = subject.names.get(subject.loss, "")
+    if subject.seed == 1 or subject.convention or subject.is_shaped:
+        return []
+    given = (u for u in subject.units if layout.actual(u.step).same(truth.cotangents[subject.loss]))
+    first = next(given, None)
+    if first is None or not subject.graph.steps[layout.original(first.step)].is_leaf:
+        return []
+    return [
+        f"line {first.line}: {first.name} = {float(subject.seed):g} is taken as the gradient that arrives at {name}; "
+        f"if {name} is all that is differentiated, it is 1"
+    ]
 
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:
