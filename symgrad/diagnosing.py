@@ -23,6 +23,7 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import CONST, Graph, GraphBuilder, Step
+from symgrad.imported import in_imported
 from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
@@ -299,7 +300,7 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
         if len(again.right) >= len(found.right) and _told(again) > _told(found):
             subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
-    found = named_softmax(subject, found)
+    found = in_imported(trace, named_softmax(subject, found))
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}

@@ -29,7 +29,7 @@ LAYERS = [
     {"steps", "copies", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
-    {"subjects", "unfinished", "epsilons", "softmaxes"},
+    {"subjects", "unfinished", "epsilons", "softmaxes", "imported"},
     {"judging"},
     {"checking", "shaped"},
     {"diagnosing", "sweep"},
