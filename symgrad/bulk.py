@@ -9,19 +9,18 @@ results this takes at most 16 MB.
 
 from __future__ import annotations
 
-import ctypes
 import math
-import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symgrad import evaluate, native
 from symgrad.graph import Graph
 from symgrad.ops.inplace import INPLACE, Kernel, square
+from symgrad.pages import empty
 
 if TYPE_CHECKING:
     import torch
@@ -367,30 +366,3 @@ def share(run: Callable[[Any], None], pieces: Iterator[Any], threads: int) -> No
         helper.join()
     if errors:
         raise errors[0]
-
-
-def empty(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """A new tensor; a large one asks the kernel for large pages, without which half of the time goes into faults."""
-    import torch
-
-    out = torch.empty(tuple(shape), dtype=dtype)
-    size = out.numel() * out.element_size()
-    advise = _advise()
-    if size >= 1 << 22 and advise is not None:
-        page = 1 << 21
-        start = -(-out.data_ptr() // page) * page
-        length = (out.data_ptr() + size - start) // page * page
-        if length > 0:
-            advise(ctypes.c_void_p(start), ctypes.c_size_t(length), ctypes.c_int(mmap.MADV_HUGEPAGE))
-    return out
-
-
-@cache
-def _advise() -> Callable[..., Any] | None:
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return None
-    try:
-        found: Callable[..., Any] = ctypes.CDLL(None).madvise
-    except (OSError, AttributeError):
-        return None
-    return found
