@@ -411,6 +411,8 @@ def _seed(trace: Trace, units: Sequence[Unit], loss: str, forward: Sequence[bool
     leaves = {leaf.step for leaf in trace.leaves if leaf.literal}
     times = Counter(u.name for u in units)
     for unit in units:
+        if loss and any(c.top == normal(loss) for c in claims(unit.name)):
+            break  # dy_dw, worked out before: then dy = 2.0 is no gradient that arrives at y
         value = trace.values[unit.step]
         claimed = any(not c.top and c.bottom == normal(loss) for c in claims(unit.name))
         if (

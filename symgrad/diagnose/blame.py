@@ -160,6 +160,8 @@ class Walk:
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
         if starts and "..." in name:
             return  # dout[mask] = 0 claims nothing of the whole
+        if starts and self.subject.stopped:
+            return  # its value may have been still to come
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
@@ -255,7 +257,10 @@ class Walk:
                 self._root(unit, [wanted])
                 return
         if matches:
-            self._settle(unit, matches[0])
+            # Where two have the same value (relu, where it is on), the one that is not held yet.
+            kinds = {matches[0].kind}
+            fresh = [q for q in matches if q.kind in kinds and (q.kind, q.top, q.bottom) not in self._held]
+            self._settle(unit, (fresh or matches)[0])
         elif is_bare(unit.name):
             self._root(unit)
 

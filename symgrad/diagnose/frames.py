@@ -55,6 +55,8 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
+    if (text := source.turned(root.unit.span)) and root.found.is_zero:
+        return [_turned(root, text, subject, wording, source)]
     if not root.repairs:
         return [_whole_line(root, subject, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
@@ -74,6 +76,16 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
+
+
+def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+    """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
+    span = root.unit.span
+    message = f"`{_short(source.text(span))}` takes the branch that is zero where there is a gradient"
+    return _make(
+        root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
+        text, wording, source, subject,
+    )  # fmt: skip
 
 
 def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
@@ -156,6 +168,8 @@ def _one(
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
         expected = _respelled(repair, span, text, subject, source)
+        if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
+            span, text = whole, source.text(whole)  # a call stands for the whole statement
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
@@ -167,7 +181,7 @@ def _one(
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)
-            if place.parent < 0 and q.kind != "forward"
+            if place.parent < 0 and q.kind != "forward" and not repair.combine
             else wording.quantity(q, root.unit.step)
         )
         if repair.spelling:
@@ -176,9 +190,12 @@ def _one(
             piece = wording.own(_operand(q, piece, root, walk, wording))
         else:
             piece = wording.own(piece)
-        if repair.negated and piece:
+        how = repair.combine
+        if repair.negated and how == "+":
+            how = "-"
+        elif repair.negated and piece:
             piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
-        expected = _combined(text, repair.combine, piece)
+        expected = _combined(text, how, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
             old = walk.layout.variable(place.node)
@@ -191,6 +208,8 @@ def _one(
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+    for entry, called in repair.renamed:
+        expected = expected.replace(entry, called)
     message = _headline(repair, factor, wording, text)
     return _make(
         root,
@@ -422,6 +441,21 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:
+    """A formula as a line says it that has names of its own for the objects it works on: ``other.data`` for ``b``."""
+    words: dict[str, str] = {}
+    gradient = unit.written.rpartition(".")[2]
+    for own, step in unit.near:
+        name = subject.names.get(step)
+        if name is not None:
+            words[name] = own
+            words[f"{name}.{gradient}"] = f"{own.rpartition('.')[0]}.{gradient}"
+    if not words:
+        return text
+    known = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.])(?:{known})(?![\w(\[])", lambda m: words[m.group()], text)
+
+
 def _make(
     root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: Vec,
     want: Vec, fix: str, wording: Wording, source: SourceMap, subject: Subject,
@@ -433,7 +467,7 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    expected, fix = source.spelled(expected), source.spelled(fix)
+    expected, fix = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

@@ -28,6 +28,7 @@ from symgrad.diagnose.typed import (
     is_sum,
     itself,
     kept,
+    less,
     made,
     operated,
     plus,
@@ -116,7 +117,9 @@ class Hypotheses:
         ] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
-        for name, step in self.subject.aliases:
+        # The loss itself may be put into a list once it is there.
+        listed = [(n, i) for n, i, _ in self.subject.bound if entry(n) is not None and self.layout.is_forward(i)]
+        for name, step in dict.fromkeys((*self.subject.aliases, *listed)):
             self._names.setdefault(step, []).append(name)
             if (place := entry(name)) is not None:
                 self._entries[place] = step
@@ -176,9 +179,6 @@ class Hypotheses:
         found = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
         plain = (abs(v) for v in found if isinstance(v, Fraction))
         return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
-
-    def _called(self, value: Fraction) -> str:
-        return self._number_names.get(value, written(value))
 
     @cached_property
     def _number_names(self) -> dict[Fraction, str]:
@@ -482,11 +482,17 @@ class Hypotheses:
         """A variable that was left out beside a number: ``1`` for ``1/x``."""
         parent = rounds[0][span]
         infix = OPS[self.graph.steps[parent].op].infix
-        if infix is None or infix.symbol not in ("+", "-"):
+        if infix is None or not (infix.symbol in ("+", "-") or (infix.symbol == "*" and value == 1)):
             return  # within a product the operation itself is asked
         for role in roles:
             pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
             if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
+                continue
+            if infix.symbol == "*":
+                # y*(1) for y*(1 - y)
+                at = ((i, with_joined(self.graph.steps[i], slot, want, less)) for i, want in pairs)
+                text, words = f"(1 - {role.text})", "leaves out a term"
+                yield from self._hypothesis(line, place, text, 1.3, "missing-term", words, at, parent, slot)
                 continue
             for how, cost in (("*", 1.1), ("/", 1.2)):
                 make = combined(value, how)
@@ -585,7 +591,8 @@ class Hypotheses:
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         for number in self._numbers if whole else ():
-            for factor, spelled in ((number, f"{self._called(number)}*{plain}"), (1 / number, f"{plain}/{self._called(number)}")):
+            called = self._number_names.get(number, written(number))
+            for factor, spelled in ((number, f"{called}*{plain}"), (1 / number, f"{plain}/{called}")):
                 at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
                 yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)
@@ -673,22 +680,23 @@ class Hypotheses:
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if not first.name or first.augmented or "[" in first.name or " " in first.name:
+        if not first.name or first.augmented or " " in first.name:
             return
+        if "[" in first.name and '["' not in first.name:
+            return  # an entry of a list is set once
         if first.name in _names(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
-        mine = [u.step for u in self.layout.by_name[first.name]]
+        held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
         at: list[tuple[int, Change]] = []
         for u in units:
+            mine = held[u.name]
             n = bisect_left(mine, u.step)
             before = mine[n - 1] if n else -1
             if before >= 0:
                 at.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
         words = "throws away what was accumulated before"
-        yield from self._hypothesis(
-            line, first.span, f"{first.name} + {self.source.text(first.span)}", 0.0, "lost-accumulation", words, at,
-            first.step, -2,
-        )  # fmt: skip
+        text = f"{first.written or first.name} + {self.source.text(first.span)}"
+        yield from self._hypothesis(line, first.span, text, 0.0, "lost-accumulation", words, at, first.step, -2)
 
     def _swapped(self, found: int, role: _Role) -> tuple[str, str]:
         """The kind of mistake where one variable stands for another."""
@@ -700,9 +708,14 @@ class Hypotheses:
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
         links = self.layout.truth.links
-        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
-        if b >= 0 and near and self.layout.is_forward(a):
-            first = any(link.top == b for link in links.get(b, ()) if link.bottom == a)
+        real = self.layout.original
+
+        def feeds(bottom: int, top: int, held: int) -> bool:
+            found = (*links.get(top, ()), *links.get(held, ()))
+            return any(real(link.top) == top and real(link.bottom) == bottom for link in found)
+
+        if b >= 0 and self.layout.is_forward(a) and (feeds(a, b, role.steps[0]) or feeds(b, a, found)):
+            first = feeds(a, b, role.steps[0])
             words = "uses the input where the output belongs" if first else "uses the output where the input belongs"
             return "input-for-output", words
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:

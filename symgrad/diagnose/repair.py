@@ -26,6 +26,9 @@ UNWRITTEN = 1.9
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
 
+#: A missing product is looked for so deep in a line, and made of so many derivatives, the latest first.
+DEEPEST, NEAREST = 3, 8
+
 #: A line of arrays with more steps than this is not searched for changes of two places.
 ROUNDS = 12
 
@@ -67,6 +70,7 @@ class Repair:
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
+        renamed: (as it is called in one round, in all): entries of lists in what is shown.
         text: what belongs at ``span``, where the change was found in the text itself.
         negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
@@ -88,6 +92,7 @@ class Repair:
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
     text: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
     span: Span | None = None
     spelling: str = ""
     negated: bool = False
@@ -553,6 +558,9 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
+    written = known.truth.subject.is_shaped or len(place.path) > DEEPEST
+    if not written and not context.offers(gap) and not context.offers(-gap):
+        yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (
         (gap, "leaves out a term", "missing-term", "+"),
@@ -565,16 +573,30 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 
+def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
+    """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
+    for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
+        if have.constant() is not None:
+            continue
+        for negated, ratio in ((False, gap / have), (True, -gap / have)):
+            if any(q.kind == "forward" for q in context.known.right(ratio)):
+                q = Quantity("helper", -1, -1, -gap if negated else gap)
+                yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
+
+
 def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
     """Names the mistake of writing one variable for another."""
     a, b = found, wanted.bottom
     first, second = variables(a), variables(b)
     if "[" in first and "[" in second and stem_of(first) == stem_of(second):
         return "wrong-time-step", "is the value of another step in time"
-    for links in (known.truth.links.get(a, ()), known.truth.links.get(b, ())):
+    # h = Value(tanh(z)): what holds the output is another name of it.
+    real = known.truth.original
+    ends = {real(a), real(b)}
+    for links in (known.truth.links.get(i, ()) for i in (a, b, *ends)):
         for link in links:
-            if {link.top, link.bottom} == {a, b}:
-                if link.top == b:
+            if {real(link.top), real(link.bottom)} == ends:
+                if real(link.top) == real(b):
                     return "input-for-output", "uses the input where the output belongs"
                 return "input-for-output", "uses the output where the input belongs"
     steps = known.truth.subject.graph.steps

@@ -70,9 +70,7 @@ class Layout:
 
     def original(self, i: int) -> int:
         """The step that a step renames, through as many names as there are."""
-        while not self.graph.steps[i].is_leaf and OPS[self.graph.steps[i].op].renames:
-            i = self.graph.steps[i].inputs[0]
-        return i
+        return self.truth.original(i)
 
     def variable(self, i: int) -> str:
         """The user's name of a step, forward or manual."""
