@@ -43,10 +43,8 @@ def empty(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
     region = _region(size)
     if region is None:
         return torch.empty(tuple(shape), dtype=dtype)
-    held = np.frombuffer(region, dtype=np.uint8)
-    start = -held.ctypes.data % PAGE
     # Every tensor that shares this memory keeps the array alive, and nothing else does.
-    whole = np.ndarray((size,), dtype=np.uint8, buffer=region, offset=start)
+    whole = np.ndarray((size,), dtype=np.uint8, buffer=region, offset=_start(region))
     weakref.finalize(whole, _let_go, size, region).atexit = False
     return torch.from_numpy(whole).view(dtype).view(tuple(shape))
 
@@ -60,10 +58,16 @@ def _region(size: int) -> mmap.mmap | None:
         _idle.clear()
     try:
         region = mmap.mmap(-1, size + PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        region.madvise(mmap.MADV_HUGEPAGE)
+        # What does not fill a large page gets small ones: many results would waste much otherwise.
+        region.madvise(mmap.MADV_HUGEPAGE, _start(region), size // PAGE * PAGE)
     except (OSError, ValueError, MemoryError):
         return None
     return region
+
+
+def _start(region: mmap.mmap) -> int:
+    """Where the first large page of a region begins."""
+    return int(-np.frombuffer(region, dtype=np.uint8).ctypes.data % PAGE)
 
 
 def _let_go(size: int, region: mmap.mmap) -> None:
