@@ -259,10 +259,15 @@ class Bulk:
         """On an accelerator: pieces of the plain evaluation, or one fused kernel where that was asked for."""
         import torch
 
+        if self._compile:
+            # One kernel keeps nothing between, and what it gives is the result: a copy would take as long again.
+            flat = [v.reshape(-1) if v.numel() == 1 else v.expand(tuple(shape)).reshape(-1) for v in values]
+            found = self._fused(flat, dtype, device)(*flat)
+            count = math.prod(shape)
+            return [(f if f.numel() == count else f.expand(count).clone()).view(tuple(shape)) for f in found]
         results = [torch.empty(tuple(shape), dtype=dtype, device=device) for _ in self._targets]
         for given, out in _pieces(values, results, shape, limit=ON_DEVICE):
-            run = self._fused(given, dtype, device) if self._compile else self._rounded(dtype, device)
-            for into, value in zip(out, run(*given), strict=True):
+            for into, value in zip(out, self._rounded(dtype, device)(*given), strict=True):
                 into.copy_(value)
         return results
 
