@@ -22,7 +22,7 @@ LAYERS = [
     {"names"},
     {"naming", "printing"},
     {"frontends", "backward"},
-    {"symbolic", "evaluate", "enclosure", "arrays", "codegen", "native"},
+    {"symbolic", "evaluate", "enclosure", "arrays", "codegen", "native", "pages"},
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
