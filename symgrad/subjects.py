@@ -171,8 +171,8 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
-        return []  # its steps are not those of the run: names that are one array are told apart
-    trace = evidence.with_results(evidence.tied(trace))
+        return []
+    trace = evidence.with_results(evidence.tied(told_apart(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}

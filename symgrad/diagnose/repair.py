@@ -390,7 +390,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
         for q in context.offers(-place.wanted):
             if q.kind == "local":
                 words = "is not the derivative that belongs here"
-                yield Repair(place, "wrong-formula", words, 2.8, q, negated=True)
+                yield Repair(place, "wrong-formula", words, 3.2, q, negated=True)
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
@@ -556,8 +556,8 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
-    known = context.known.truth.subject.is_shaped or len(place.path) > DEEPEST
-    if not known and not context.offers(gap) and not context.offers(-gap):
+    plain = not context.known.truth.subject.is_shaped and len(place.path) <= DEEPEST
+    if plain and not context.offers(gap) and not context.offers(-gap):
         yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (

@@ -30,6 +30,8 @@ class Layout:
         self.subject, self.truth = subject, truth
         self.graph: Graph = subject.graph
         self.budget = Budget()
+        #: How local derivatives are written: found once.
+        self.formulas: dict[tuple[int, int], str] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
