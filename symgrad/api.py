@@ -33,8 +33,9 @@ def check(
 
     Args:
         target: an expression as text, a SymPy expression or a Graph; or the path of a Python script or a notebook that
-            works out a derivative by hand (text that ends in ``.py`` or ``.ipynb``, or a ``pathlib.Path``); or a
-            function of your own, which is traced in this process (see ``symgrad.callables.check_function``).
+            works out a derivative by hand (text that ends in ``.py`` or ``.ipynb``, or a ``pathlib.Path``), or the text
+            of such a script, several lines of it; or a function of your own, which is traced in this process (see
+            ``symgrad.callables.check_function``).
         at: the point, for expressions and functions: ``{"w": 2}`` or ``"w=2"``. A range, ``"w=-4:4:10_000_000"``,
             checks an expression at that many points (see ``symgrad.sweep.check_sweep``).
         manual: the user's own derivatives, as formulas: ``{"w": "40*(1 - tanh(w)**2)"}``.
@@ -47,16 +48,17 @@ def check(
     Raises:
         SymgradError: the input cannot be used; the error says where and why.
     """
-    if is_code(target):
-        from symgrad.files import check_file
+    if is_code(target) or (isinstance(target, str) and "\n" in target and _is_program(target)):
+        from symgrad.files import check_file, check_text
 
         if at is not None or manual is not None:
             message = "a script brings its own values and its own derivative: 'at' and 'manual' are for expressions"
             raise SymgradError(message)
         unknown = sorted(set(options) - set(_SCRIPT_ONLY))
         if unknown:
-            raise SymgradError(f"'{unknown[0]}' is for expressions, and {os.fspath(target)} is a script")
-        return check_file(target, **options)
+            name = os.fspath(target) if is_code(target) else "this text"
+            raise SymgradError(f"'{unknown[0]}' is for expressions, and {name} is a script")
+        return check_file(target, **options) if is_code(target) else check_text(target, **options)
     if (callable(target) or hasattr(target, "backward")) and not hasattr(target, "free_symbols"):
         from symgrad.callables import check_function, is_callable
 
@@ -80,6 +82,12 @@ def check(
 
         return check_formulas(target, manual, at, **options)
     return check_expression(target, at, **options)
+
+
+def _is_program(text: str) -> bool:
+    from symgrad.files import is_program
+
+    return is_program(text)
 
 
 def _is_sweep(at: Any) -> bool:

@@ -31,8 +31,9 @@ SMALL = 2048
 #: Points of one block, and bytes that all buffers together may take.
 BLOCK = 16_384
 BUFFERS = 8 << 20
-#: Points of one piece that a thread takes, and of one on an accelerator.
-PIECE = 1 << 16
+#: Points of one piece that a thread takes: the least, and the most (several large pages of each result, since two
+#: threads that fault on one page both clear it); so many for each thread; points of one piece on an accelerator.
+PIECE, LARGEST, SHARES = 1 << 16, 1 << 20, 8
 ON_DEVICE = 1 << 24
 
 #: What torch takes for one step of one point in a block, in seconds, and compensated; what compiling takes.
@@ -181,7 +182,8 @@ class Bulk:
         single = tuple(v.numel() == 1 for v in values)
         loop = self._loop(count, dtype, single)
         threads = torch.get_num_threads()
-        pieces = _pieces(values, results, shape)
+        limit = min(max(PIECE, count // (SHARES * threads)), LARGEST) if loop is not None else PIECE
+        pieces = _pieces(values, results, shape, limit)
         with torch.no_grad():
             if loop is not None:
                 share(loop.on, pieces, threads)

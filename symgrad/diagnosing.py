@@ -17,6 +17,7 @@ from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
+from symgrad.epsilons import without_epsilons
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.formats import get_format
 from symgrad.frontends import expression
@@ -28,7 +29,9 @@ from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
 from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report, Unchecked
 from symgrad.report.picture import Picture
+from symgrad.softmaxes import named_softmax
 from symgrad.subjects import choose, further, names_result, still_open
+from symgrad.unfinished import without_unfinished
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -289,8 +292,14 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = diagnose(subject, brief=brief)
+    found = without_unfinished(trace, diagnose(subject, brief=brief))
+    if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
+        other = replace(work.choose(plain[0]), stopped=trace.error is not None)
+        again = without_unfinished(trace, diagnose(other, brief=brief))
+        if len(again.right) >= len(found.right) and _told(again) > _told(found):
+            subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
+    found = named_softmax(subject, found)
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}
@@ -309,6 +318,11 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             unchecked=tuple(u for u in found.unchecked if u.step not in done),
         )
     return subject, found if not others else replace(found, unchecked=still_open(subject, found.unchecked, found.right))
+
+
+def _told(found: Diagnosis) -> tuple[int, int]:
+    """How much of a derivation is understood, and right."""
+    return found.understood - len(found.unchecked), -len(found.blames)
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:

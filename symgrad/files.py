@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ from symgrad.report.moving import moved
 
 #: Functions that are a derivative, and no backward pass.
 _HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
+#: What begins a line of a script and of no expression.
+_STATEMENT = re.compile(r"^(?:(?:import|from|def|class|for|while|if|with|try|del|assert)\b.*|print *\(.*|@\w.*)$", re.M)
 _MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
 #: More passes than this are named and not called.
 MOST_PASSES = 40
@@ -82,8 +85,7 @@ def check_file(
         SymgradError: the file cannot be read, is no notebook, or cannot be used; see
             :func:`symgrad.diagnosing.check_source`. The functions cannot be found or called.
     """
-    sizes = {n: tuple(s) for n, s in (shapes or {}).items()}
-    plan = Plan(forward, backward, sizes, dict(values or {}), upstream, returns)
+    plan = _plan(forward, backward, shapes, values, upstream, returns)
     wanted = plan != Plan()
     if os.fspath(path).endswith(".ipynb"):
         notebook = read_notebook(path)
@@ -100,6 +102,57 @@ def check_file(
         source = read_cell(1, source).python
     code = Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)
     return _check(code, plan, wanted, options)
+
+
+def check_text(
+    source: str,
+    *,
+    timeout: float = 20.0,
+    forward: str = "",
+    backward: str = "",
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    values: Mapping[str, Any] | None = None,
+    upstream: Any = None,
+    returns: Sequence[str] | None = None,
+    **options: Any,
+) -> Report:
+    """The same of a script's text, called ``<source>`` in messages; it has no files beside it to import.
+
+    Raises:
+        SymgradError: as for :func:`check_file`.
+    """
+    plan = _plan(forward, backward, shapes, values, upstream, returns)
+    return _check(Code(source, source, "<source>", "", timeout), plan, plan != Plan(), options)
+
+
+def is_program(text: str) -> bool:
+    """Whether a text is a script, and no expression: more than formulas stand in it, or all its names are given values.
+
+    It is parsed, and nothing of it is run. ``a = x*y`` and ``f = 2*a`` in two lines are an expression: x and y are
+    free. With ``x = 3.0`` and ``y = 2.0`` before it they are a script.
+    """
+    if "\n" not in text.strip():
+        return False
+    if _STATEMENT.search(text):
+        return True
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    if not all(isinstance(s, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr) for s in tree.body):
+        return True
+    names = [n for n in ast.walk(tree) if isinstance(n, ast.Name)]
+    given = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+    called = {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    return bool(given) and all(n.id in given | called for n in names if isinstance(n.ctx, ast.Load))
+
+
+def _plan(
+    forward: str, backward: str, shapes: Mapping[str, Sequence[int]] | None, values: Mapping[str, Any] | None,
+    upstream: Any, returns: Sequence[str] | None,
+) -> Plan:  # fmt: skip
+    sizes = {n: tuple(s) for n, s in (shapes or {}).items()}
+    return Plan(forward, backward, sizes, dict(values or {}), upstream, returns)
 
 
 def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:

@@ -43,6 +43,10 @@ _DIGITS = {
 }
 
 
+#: How quotients are written, and which operand is divided by which.
+_QUOTIENTS = {"{0} / {1}": (0, 1), "{1} / {0}": (1, 0)}
+
+
 class _Missing(Exception):
     """An op has no kernel in C."""
 
@@ -98,10 +102,16 @@ class _Value:
 
 
 class _Writer:
-    """Collects the assignments of the loop's body; equal ones are written once."""
+    """Collects the assignments of the loop's body; equal ones are written once.
 
-    def __init__(self) -> None:
+    Args:
+        inverts: divisions are products with an inverse, which all divisions by the same number share: a division takes
+            as long as ten products. For float32, which is rounded in the end, the last digit of a double is nothing.
+    """
+
+    def __init__(self, *, inverts: bool) -> None:
         self.lines: list[str] = []
+        self.inverts = inverts
         self._known: dict[str, _Value] = {}
 
     def text(self, value: Any) -> str:
@@ -113,6 +123,10 @@ class _Writer:
         return f"({number.hex()})" if math.isfinite(number) else f"({'-' if number < 0 else ''}__builtin_inf())"
 
     def let(self, template: str, *args: Any) -> _Value:
+        if self.inverts and template in _QUOTIENTS:
+            above, below = (args[k] for k in _QUOTIENTS[template])
+            inverse = self.let("1.0 / {0}", below)
+            return inverse if not isinstance(above, _Value) and above == 1 else self.let("{0} * {1}", above, inverse)
         text = template.format(*map(self.text, args))
         if text not in self._known:
             name = f"v{len(self.lines)}"
@@ -209,7 +223,7 @@ def write(
     if len(graph) > LONGEST or any(s.shape or s.params for s in graph.steps if not s.is_const):
         return None
     compensated = fmt.name == "float64"
-    writer = _Writer()
+    writer = _Writer(inverts=not compensated)
     try:
         values = {p: writer.let(f"x{n}[{'0' if single[n] else 'i'}]") for n, p in enumerate(inputs)}
         results = _body(writer, graph, values, targets, compensated)

@@ -29,7 +29,7 @@ LAYERS = [
     {"steps", "copies", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
-    {"subjects"},
+    {"subjects", "unfinished", "epsilons", "softmaxes"},
     {"judging"},
     {"checking", "shaped"},
     {"diagnosing", "sweep"},

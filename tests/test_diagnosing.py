@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -1548,13 +1547,10 @@ for t in reversed(range({n})):
     ],
 )
 def test_a_recurrence_of_a_thousand_steps(make: Any) -> None:
-    """The goal is 10 s; here 30, for a machine that does other things as well."""
-    started = time.perf_counter()
+    """How long it takes is for the benchmark ``diagnose_time`` to say: the goal is 10 s."""
     report = here(make(1000))
-    seconds = time.perf_counter() - started
     assert not roots(report)
     assert "dw" in report.confirmed
-    assert seconds < 30
 
 
 def test_a_mistake_in_a_long_recurrence_is_one_finding() -> None:

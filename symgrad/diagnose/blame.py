@@ -9,7 +9,7 @@ fit is counted. `search` compares such walks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from symgrad.diagnose.aims import Aims
@@ -160,6 +160,8 @@ class Walk:
         starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
         if starts and "..." in name:
             return  # dout[mask] = 0 claims nothing of the whole
+        if starts and self.subject.stopped:
+            return  # its value may have been still to come
         if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
@@ -569,9 +571,24 @@ class Walk:
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            options += changes(line, context, ends, bound, self.layout.budget)
+            # Another walk, under other suspicions, may come to the same line with the same values.
+            key = (*self._situation(unit, line, target), tuple(ends), bound)
+            if key not in self.layout.tried:
+                self.layout.tried[key] = changes(line, context, ends, bound, self.layout.budget)
+            options += self.layout.tried[key]
             options.sort(key=lambda r: (r.cost, len(r.place.path)))
         return options
+
+    def _situation(self, unit: Unit, line: Line, target: Quantity) -> tuple[Hashable, ...]:
+        """All that a change which makes a line its target depends on."""
+        meant = frozenset(
+            (i, m.kind, m.top, m.bottom, self.corrected(i).floats) for i, m in self.out.meaning.items() if i < unit.step
+        )
+        held = frozenset(key for key, i in self._held.items() if i < unit.step)
+        seeded = ("cotangent", self.subject.loss, self.subject.loss) in self._held
+        given = tuple((i, self.corrected(i).floats) for i in line.used())
+        goal = (target.kind, target.top, target.bottom, target.vec.floats, target.vec.shape)
+        return unit.step, goal, tuple(line.inside()), given, meant, held, seeded
 
     def _again(self, unit: Unit, line: Line, targets: Sequence[Quantity], *, surely: bool = True) -> bool:
         """The same line in another round of a loop: what the same change makes of it tells the target.

@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import MISFITS, Shaped, lifted
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops.values import function
 
@@ -88,11 +88,23 @@ class Board:
                     self.left -= 1
                     run, inputs, params = self._ops[i]
                     args = [changed[j] if j in changed else self.array(j) for j in inputs]
-                    if i in at:
+                    here = at.get(i, ())
+                    if here:
                         self.left -= DEAR
-                        value = lifted(self._made(i, [Shaped([a]) for a in args], at[i])).arrays[0]
-                    else:
+                        vecs: list[Vec] = [Shaped([a]) for a in args]
+                        for slot, put in here:
+                            if slot >= 0:
+                                vecs[slot] = put(i, vecs[slot], vecs)
+                                (args[slot],) = lifted(vecs[slot]).arrays
+                    try:
                         value = np.asarray(run(*args, **params), dtype=np.float64)
+                    except MISFITS:
+                        if not here:
+                            raise
+                        value = NOWHERE
+                    for slot, put in here:
+                        if slot < 0:
+                            (value,) = lifted(put(i, Shaped([value]), vecs)).arrays
                     changed[i] = value
                     if stops(i, value):
                         return None

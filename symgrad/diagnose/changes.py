@@ -23,12 +23,12 @@ import numpy as np
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
 from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.shaped import MISFITS, Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.slips import Slip, accumulated, around, is_place, slips, written
+from symgrad.ops.slips import Slip, around, is_place, is_same_place, repeating, slips, written
 from symgrad.ops.tensor import typed
 from symgrad.ops.values import function
 
@@ -82,6 +82,9 @@ class Region:
         self.left = WORK
         self._full: dict[int, Vec] = {}
         self._slim: dict[int, Any] = {}
+        self._cones: dict[
+            tuple[int, ...], list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]
+        ] = {}
         for i in self.steps:
             step = self.graph.steps[i]
             self._full[i] = apply(step.op, [self.value(j) for j in step.inputs], step.params)
@@ -118,28 +121,40 @@ class Region:
         """The same at one random point, and quickly; ``None`` where the arrays do not fit."""
         where = dict(sites)
         changed: dict[int, Any] = {}
-        first = min(where)
         try:
             with np.errstate(all="ignore"):
-                for i in self.steps:
+                for i, run, inputs, params in self._cone(tuple(where)):
                     slot = where.get(i)
-                    if i < first or (slot is None and not any(j in changed for j in self.graph.steps[i].inputs)):
-                        continue
                     self.left -= 1
-                    step = self.graph.steps[i]
-                    args = [changed[j] if j in changed else self._slim_array(j) for j in step.inputs]
-                    if slot is None:
-                        changed[i] = np.asarray(function(step.op)(*args, **dict(step.params)), dtype=np.float64)
-                        continue
-                    vecs: list[Vec] = [Shaped([a]) for a in args]
-                    if slot >= 0:
-                        vecs[slot] = make(i, vecs[slot], vecs)
-                        changed[i] = lifted(apply(step.op, vecs, step.params)).arrays[0]
-                    else:
-                        changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+                    args = [changed[j] if j in changed else self._slim_array(j) for j in inputs]
+                    if slot is not None:
+                        vecs: list[Vec] = [Shaped([a]) for a in args]
+                        if slot < 0:
+                            changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+                            continue
+                        (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
+                    try:
+                        changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
+                    except MISFITS:
+                        if slot is None:
+                            raise
+                        changed[i] = NOWHERE
         except MISFITS:
             return None
         return Shaped([changed[self.line.root]]) if self.line.root in changed else None
+
+    def _cone(self, sites: tuple[int, ...]) -> list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]:
+        """The steps of the line that are computed from some, themselves included, and how."""
+        found = self._cones.get(sites)
+        if found is None:
+            seen = set(sites)
+            found = self._cones[sites] = []
+            for i in self.steps:
+                step = self.graph.steps[i]
+                if i in seen or any(j in seen for j in step.inputs):
+                    seen.add(i)
+                    found.append((i, function(step.op), step.inputs, dict(step.params)))
+        return found
 
     def _slim_array(self, j: int) -> Any:
         if j not in self._slim:
@@ -452,11 +467,12 @@ def _fewer(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
 def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     """``G[idx] += v`` where a place comes twice: only the last is kept."""
     step = region.graph.steps[i]
-    if len(step.inputs) != 2:
+    if len(step.inputs) < 2:
         return
     value = region.graph.steps[step.inputs[1]]
     reading = written(step.op)
-    if reading and value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs):
+    fresh = value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs)
+    if len(step.inputs) == 2 and reading and fresh:
         for sign in (1, -1):
 
             def keep(k: int, _old: Vec, args: Sequence[Vec], sign: int = sign) -> Vec:
@@ -468,25 +484,28 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.5,
                 regain=region.context.variable(i) or "it", combine="+" if sign > 0 else "-",
             )  # fmt: skip
-    if value.is_leaf or not value.inputs:
+    name = repeating(step.op, dict(step.params))
+    if not name:
         return
-    for slot, j in enumerate(value.inputs):
+    found = [-1]
+    for slot, j in enumerate(() if value.is_leaf else value.inputs):
         read = region.graph.steps[j]
-        if read.is_leaf or read.inputs[:1] != step.inputs[:1] or read.params != step.params:
-            continue
-        name = accumulated(step.op, value.op, read.op)
-        if name:
+        same = not read.is_leaf and read.inputs == (step.inputs[0], *step.inputs[2:])
+        if same and is_same_place(value.op, read.op, dict(read.params), dict(step.params)):
+            found = [1 - slot]
+    for other in found:
 
-            def make(k: int, old: Vec, args: Sequence[Vec], slot: int = slot, name: str = name) -> Vec:
-                graph = region.graph
-                added = region.value(graph.steps[graph.steps[k].inputs[1]].inputs[1 - slot])
-                slim = _is_slim(old)
-                return apply(name, [args[0], _slim(added) if slim else added], step.params)
+        def make(k: int, old: Vec, args: Sequence[Vec], other: int = other) -> Vec:
+            steps = region.graph.steps
+            added = args[1]
+            if other >= 0:
+                added = slimmed(region.value(steps[steps[k].inputs[1]].inputs[other]), old)
+            return apply(name, [args[0], added, *args[2:]], steps[k].params)
 
-            yield make, _repair(
-                "lost-accumulation", "keeps only the last of what is added at a place that comes twice", 0.3,
-                template="np.add.at",
-            )  # fmt: skip
+        yield make, _repair(
+            "lost-accumulation", "keeps only the last of what is added at a place that comes twice",
+            0.3 if other >= 0 else 0.45, template="np.add.at",
+        )  # fmt: skip
 
 
 def _reads(region: Region, j: int, step: Step, reading: str) -> bool:
@@ -501,7 +520,7 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
     tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1), Fraction(0)]
     if isinstance(have, Fraction):
-        tried += [-have, have + 1, have - 1, 2 * have, have / 2]
+        tried += [-have, have + 1, have - 1, 2 * have, have / 2, *([1 / have] if have else [])]
         tried += [Fraction(n) for n in _lengths(region)]
         parts = have.limit_denominator(1000)
         if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:

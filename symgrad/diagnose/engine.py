@@ -18,6 +18,7 @@ from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
@@ -83,6 +84,7 @@ class Prepared:
     walk: Walk | None = None
 
 
+@quiet()
 def prepare(subject: Subject) -> Prepared | None:
     """The truth at points where the forward pass has values, and what it is compared by; ``None`` where it has none."""
     if _PREPARED not in subject.memo:
@@ -119,6 +121,7 @@ def _truth(subject: Subject) -> Truth | None:
     return None
 
 
+@quiet()
 def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     """Find every independent mistake in the manual part of a subject.
 
@@ -247,7 +250,12 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
-    for root in roots:
+    for told in roots:
+        root = told
+        if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
+            # What a function returns was left as it is inside, under the same name.
+            mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
+            root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
         if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
             continue

@@ -67,15 +67,20 @@ class Explanation:
     values: Mapping[int, Vec]
     all_values: Mapping[int, Vec]
 
+    def shown(self, n: int, layout: Layout) -> int:
+        """The round of change number ``n`` that is shown: the first one in which it changes anything."""
+        rounds = [i for i, _ in self.hypotheses[n].at]
+        return next((k for k, i in enumerate(rounds) if not self.values[i].same(layout.actual(i))), 0)
+
     def repair(self, n: int, layout: Layout) -> Repair:
-        """Change number ``n``, as the other repairs are given: of the first round."""
-        h = self.hypotheses[n]
-        node, parent = h.parent, -1
+        """Change number ``n``, as the other repairs are given."""
+        h, shown = self.hypotheses[n], self.shown(n, layout)
+        node, parent = h.parent if shown == 0 else h.at[shown][0], -1
         wanted = self.values.get(node, layout.actual(node))
-        if h.slot >= 0:
+        if h.slot >= 0 and shown == 0:
             node, parent = layout.graph.steps[h.parent].inputs[h.slot], h.parent
             wanted = layout.actual(h.instead) if h.instead >= 0 else wanted
-        place = Place(node, parent, h.slot, wanted, ())
+        place = Place(node, parent, h.slot if shown == 0 else -1, wanted, ())
         return Repair(place, h.mistake, h.words, h.cost, text=h.text, span=h.span)
 
 

@@ -168,6 +168,8 @@ def _one(
         expected = _kept(repair, subject, walk, source)
     elif repair.respell or repair.template or repair.operand or repair.series:
         expected = _respelled(repair, span, text, subject, source)
+        if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
+            span, text = whole, source.text(whole)  # a call stands for the whole statement
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
@@ -206,6 +208,8 @@ def _one(
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+    for entry, called in repair.renamed:
+        expected = expected.replace(entry, called)
     message = _headline(repair, factor, wording, text)
     return _make(
         root,
@@ -437,6 +441,21 @@ def _short(text: str) -> str:
     return text if len(text) <= 40 else text[:37] + "..."
 
 
+def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:
+    """A formula as a line says it that has names of its own for the objects it works on: ``other.data`` for ``b``."""
+    words: dict[str, str] = {}
+    gradient = unit.written.rpartition(".")[2]
+    for own, step in unit.near:
+        name = subject.names.get(step)
+        if name is not None:
+            words[name] = own
+            words[f"{name}.{gradient}"] = f"{own.rpartition('.')[0]}.{gradient}"
+    if not words:
+        return text
+    known = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.])(?:{known})(?![\w(\[])", lambda m: words[m.group()], text)
+
+
 def _make(
     root: Root, code: str, mistake: str, message: str, span: Span, factor: str, found: str, expected: str, have: Vec,
     want: Vec, fix: str, wording: Wording, source: SourceMap, subject: Subject,
@@ -448,7 +467,7 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    expected, fix = source.spelled(expected), source.spelled(fix)
+    expected, fix = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

@@ -686,18 +686,17 @@ class Hypotheses:
             return  # an entry of a list is set once
         if first.name in _names(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
-        mine = [u.step for u in self.layout.by_name[first.name]]
+        held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
         at: list[tuple[int, Change]] = []
         for u in units:
+            mine = held[u.name]
             n = bisect_left(mine, u.step)
             before = mine[n - 1] if n else -1
             if before >= 0:
                 at.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
         words = "throws away what was accumulated before"
-        yield from self._hypothesis(
-            line, first.span, f"{first.name} + {self.source.text(first.span)}", 0.0, "lost-accumulation", words, at,
-            first.step, -2,
-        )  # fmt: skip
+        text = f"{first.written or first.name} + {self.source.text(first.span)}"
+        yield from self._hypothesis(line, first.span, text, 0.0, "lost-accumulation", words, at, first.step, -2)
 
     def _swapped(self, found: int, role: _Role) -> tuple[str, str]:
         """The kind of mistake where one variable stands for another."""
@@ -709,9 +708,14 @@ class Hypotheses:
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
         links = self.layout.truth.links
-        near = any(link.bottom in (a, b) for top in (a, b) for link in links.get(top, ()) if link.top in (a, b))
-        if b >= 0 and near and self.layout.is_forward(a):
-            first = any(link.top == b for link in links.get(b, ()) if link.bottom == a)
+        real = self.layout.original
+
+        def feeds(bottom: int, top: int, held: int) -> bool:
+            found = (*links.get(top, ()), *links.get(held, ()))
+            return any(real(link.top) == top and real(link.bottom) == bottom for link in found)
+
+        if b >= 0 and self.layout.is_forward(a) and (feeds(a, b, role.steps[0]) or feeds(b, a, found)):
+            first = feeds(a, b, role.steps[0])
             words = "uses the input where the output belongs" if first else "uses the output where the input belongs"
             return "input-for-output", words
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:

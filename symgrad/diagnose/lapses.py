@@ -11,6 +11,7 @@ from symgrad.diagnose.changes import Make, Offer, Site, slimmed
 from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import shifted as moved
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.ops import OPS
@@ -36,6 +37,10 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
+    for unit in passage.units[-1:] if len(passage.ends) == 1 else ():
+        for part in passage.parts:
+            if part.vec.shape in ((), passage.graph.steps[unit.step].shape):
+                yield _lacking(unit, part)
 
 
 def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
@@ -102,6 +107,16 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
             make,
             Repair(_NOWHERE, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
         )
+
+
+def _lacking(unit: Unit, part: Quantity) -> Try:
+    """One of the paths is left out: that through the regulariser."""
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return value + slimmed(part.vec, value)
+
+    words = "leaves out a term"
+    return ((unit.step, -1),), 0, make, Repair(_NOWHERE, "missing-term", words, 1.2, part, "+")
 
 
 def _undone(passage: Passage) -> Iterator[Try]:

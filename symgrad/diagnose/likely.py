@@ -6,6 +6,7 @@ parameters have one shape. Nothing here decides what is right; it says what a wr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from symgrad.diagnose.match import Known
@@ -29,6 +30,8 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
             continue
         free = [i for i in leaves if i not in taken]
         found = abbreviated(unit.name, leaves, subject.names)
+        if found < 0 and not layout.dependents(unit.step):
+            found = numbered(unit.name, leaves, subject.names)
         if found < 0:
             found = _by_shape(unit, free, layout)
         if found >= 0:
@@ -49,11 +52,6 @@ def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> i
     """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none."""
     for claim in claims(name):
         base, bracket, index = claim.bottom.partition("[")
-        if base.isdecimal():
-            # grad0 for the gradient by theta0
-            ends = [i for i in leaves if normal(names[i]).rstrip("0123456789") + base == normal(names[i]) != base]
-            if len(ends) == 1:
-                return ends[0]
         for short in dict.fromkeys((base, base.removesuffix("s"))):
             if not short:
                 continue
@@ -65,6 +63,13 @@ def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> i
             if len(found) == 1:
                 return found[0]
     return -1
+
+
+def numbered(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:
+    """``grad0`` for the gradient by ``theta0``; -1 if there is none, or several. (delta2 is an error of a layer.)"""
+    match = re.fullmatch(r"grad(?:ient)?(\d+)", normal(name))
+    ends = [i for i in leaves if match and re.fullmatch(rf".*\D{match[1]}", normal(names[i]))]
+    return ends[0] if len(ends) == 1 else -1
 
 
 def _by_shape(unit: Unit, free: Sequence[int], layout: Layout) -> int:

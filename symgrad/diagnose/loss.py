@@ -12,6 +12,7 @@ from symgrad.diagnose.blame import DERIVATIVES, Verdicts, Walk
 from symgrad.diagnose.engine import Prepared, forget, prepare
 from symgrad.diagnose.evidence import is_negative, scaled, stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
+from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.enclosure import precision
@@ -78,6 +79,7 @@ class _Hope:
         return whole + self.prior
 
 
+@quiet()
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     """A subject with another upstream gradient than one, if more lines are right with it."""
     found = _walked(subject)
@@ -111,6 +113,7 @@ def _convention(seed: Fraction) -> str:
     return f"every result is {words} {float(abs(seed)):g}, a learning rate: right as that"
 
 
+@quiet()
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
     named = [normal(s.names.get(s.loss, "")) for s in candidates]

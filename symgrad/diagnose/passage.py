@@ -152,8 +152,9 @@ class Passage(Reader):
             yield from self._slopes(sites, offers)
         factors, terms = self.takes(sites)
         if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
-            # A name for what was worked out elsewhere; a value of the forward pass is no gradient by itself.
-            factors = all(self.layout.origin(i) != i for i in self.steps)
+            # A name for what was worked out elsewhere, unless somebody meant to do more: to a value of the forward
+            # pass, or to what was given a name of its own.
+            factors = factors and any(self.is_idle((i, -1)) for i in self.steps)
         i, slot = sites[0]
         whole = slot < 0 and i in self._ends
         if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
@@ -269,7 +270,11 @@ class Passage(Reader):
                     return slimmed(self.board.now(before[i]), value)
 
                 words = f"overwrites {name} before its old value is used"
-                yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.8)
+                unit = next(u for u in self.units if u.name == name)
+                whole = self.text.source.statement(unit.span)
+                told = self.text.source.moved_down(whole, name) if whole is not None else None
+                span, text = told or (None, "")
+                yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.6, text=text, span=span)
 
     # --- where --------------------------------------------------------------------------------------------------
 

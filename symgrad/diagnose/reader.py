@@ -55,6 +55,8 @@ class Reader(Region):
         self.goal = lifted(goal)
         #: The shapes that the line's value may be meant to have.
         self.wanted = {self.goal.shape}
+        #: What adds up to the gradient that the line is the last to work out.
+        self.parts: list[Quantity] = []
         self.left = 1
         #: The assignments of the line.
         self.units: list[Unit] = [u for i in self.steps for u in layout.units_at.get(i, ())]
@@ -144,6 +146,7 @@ class Reader(Region):
         seen: set[tuple[str, tuple[int, ...]]] = set()
         for index, rounds in self._indices(named):
             for stem, held in entries.items():
+                called = self._called.get(stem, stem)
                 for offset in (0, -1, 1):
                     places = tuple(-1 if t is None else held.get(t + offset, -1) for t in rounds)
                     late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
@@ -151,7 +154,35 @@ class Reader(Region):
                         continue
                     seen.add((stem, places))
                     first = next(p for p in places if p >= 0)
-                    yield self._offer(self._quantity(first), places, f"{stem}[{shifted(index, offset)}]")
+                    yield self._offer(self._quantity(first), places, f"{called}[{shifted(index, offset)}]")
+
+    @cached_property
+    def _called(self) -> dict[str, str]:
+        """What the line calls a list that has another name elsewhere: ``self.xs`` for ``xs``."""
+        entries, named = self.listed
+        out: dict[str, str] = {}
+        for stem, _ in self.text.brackets.get(self.number, ()):
+            if stem in entries:
+                continue
+            for i in self.steps:
+                for slot, j in enumerate(self.graph.steps[i].inputs):
+                    where = self.text.source.operand(self.graph.steps[i].span, slot)
+                    if where is not None and self.text.source.text(where).startswith(f"{stem}["):
+                        out.update((other, stem) for other, _ in named.get(j, named.get(self.layout.original(j), ())))
+        return out
+
+    def renamed(self, n: int) -> tuple[tuple[str, str], ...]:
+        """How the line calls the entries of lists that are read in a round of its loop: ``hs[t + 1]`` for ``hs[4]``."""
+        entries, named = self.listed
+        out: dict[str, str] = {}
+        for index, rounds in self._indices(named) if len(self.ends) > 1 else ():
+            about = rounds[n]
+            for stem, held in entries.items() if about is not None else ():
+                for offset in (0, -1, 1):
+                    if about is not None and about + offset in held:
+                        text = f"{self._called.get(stem, stem)}[{shifted(index, offset)}]"
+                        out.setdefault(f"{stem}[{about + offset}]", text)
+        return tuple(out.items())
 
     def _indices(self, named: Mapping[int, Sequence[tuple[str, int]]]) -> Iterator[tuple[ast.expr, list[int | None]]]:
         """What stands between brackets in the line, and its value in each round."""
@@ -161,7 +192,7 @@ class Reader(Region):
                 used = [i, *self.graph.steps[i].inputs]
                 for j in (k for u in used for k in (u, self.layout.original(u))):
                     for other, n in named.get(j, ()):
-                        if other == stem:
+                        if self._called.get(other, other) == stem:
                             about[self._rounds[i]] = n
             if sum(n is None for n in about) <= 1 and len(set(about)) > 1:
                 yield index, about

@@ -70,6 +70,7 @@ class Repair:
         operand: the right text, with ``{0}`` for the first operand as it is written.
         series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
         spelling: how ``quantity`` is written, where that is known.
+        renamed: (as it is called in one round, in all): entries of lists in what is shown.
         text: what belongs at ``span``, where the change was found in the text itself.
         negated: it is the negative of ``quantity``.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
@@ -91,6 +92,7 @@ class Repair:
     series: tuple[str, int] | None = None
     everywhere: tuple[tuple[int, int], ...] = ()
     text: str = ""
+    renamed: tuple[tuple[str, str], ...] = ()
     span: Span | None = None
     spelling: str = ""
     negated: bool = False
@@ -534,7 +536,7 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     """A missing factor or term, or one too many that is not written as an operand of its own."""
     known, x, y = context.known, have.rough(1), place.wanted.rough(1)
     ratio = place.wanted / have
-    far = known.is_far(quotient(y, x), quotient(x, y))
+    far = known.is_far(quotient(y, x), quotient(x, y), -quotient(y, x))
     if not far and ratio.usable and not ratio.is_zero and ratio.constant() is None:
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
@@ -548,17 +550,20 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
     rest = difference(y, x)
-    if known.is_far(rest, -rest) and differ(abs(rest), 1.0):
+    unknown = known.is_far(rest, -rest) and differ(abs(rest), 1.0)
+    plain = not known.truth.subject.is_shaped and len(place.path) <= DEEPEST
+    if unknown and not plain:
         return
     gap = place.wanted - have
     if not gap.usable or gap.is_zero:
         return
+    if plain and (unknown or (not context.offers(gap) and not context.offers(-gap))):
+        yield from _product_term(place, gap, context)
+    if unknown:
+        return
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
-    plain = not context.known.truth.subject.is_shaped and len(place.path) <= DEEPEST
-    if plain and not context.offers(gap) and not context.offers(-gap):
-        yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (
         (gap, "leaves out a term", "missing-term", "+"),
@@ -574,7 +579,8 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
     """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
     for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
-        if have.constant() is not None:
+        rough = quotient(gap.rough(1), have.rough(1))
+        if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):
             if any(q.kind == "forward" for q in context.known.right(ratio)):
@@ -588,10 +594,13 @@ def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int
     first, second = variables(a), variables(b)
     if "[" in first and "[" in second and stem_of(first) == stem_of(second):
         return "wrong-time-step", "is the value of another step in time"
-    for links in (known.truth.links.get(a, ()), known.truth.links.get(b, ())):
+    # h = Value(tanh(z)): what holds the output is another name of it.
+    real = known.truth.original
+    ends = {real(a), real(b)}
+    for links in (known.truth.links.get(i, ()) for i in (a, b, *ends)):
         for link in links:
-            if {link.top, link.bottom} == {a, b}:
-                if link.top == b:
+            if {real(link.top), real(link.bottom)} == ends:
+                if real(link.top) == real(b):
                     return "input-for-output", "uses the input where the output belongs"
                 return "input-for-output", "uses the output where the input belongs"
     steps = known.truth.subject.graph.steps

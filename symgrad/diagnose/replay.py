@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from symgrad.diagnose.subject import BITS, Subject, Unit, leaf
 from symgrad.diagnose.truth import Truth
@@ -32,6 +33,8 @@ class Layout:
         self.budget = Budget()
         #: How local derivatives are written: found once.
         self.formulas: dict[tuple[int, int], str] = {}
+        #: What was tried to put a line right, and what came of it.
+        self.tried: dict[Hashable, list[Any]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
@@ -69,9 +72,7 @@ class Layout:
 
     def original(self, i: int) -> int:
         """The step that a step renames, through as many names as there are."""
-        while not self.graph.steps[i].is_leaf and OPS[self.graph.steps[i].op].renames:
-            i = self.graph.steps[i].inputs[0]
-        return i
+        return self.truth.original(i)
 
     def variable(self, i: int) -> str:
         """The user's name of a step, forward or manual."""

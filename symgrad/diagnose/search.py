@@ -216,7 +216,7 @@ class Search:
             if not h.text:
                 continue
             changed = {i for i, _ in h.at}
-            unit = self._unit_of(h.at[0][0])
+            unit = self._unit_of(h.at[explanation.shown(n, layout)][0])
             own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
             out.right = [u for u in out.right if u not in own]
             out.inherited = [u for u in out.inherited if u not in own]

@@ -6,8 +6,10 @@ that a gradient that vanishes (of a bias before a softmax, of x in ``sum(x - mea
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -30,16 +32,26 @@ MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError,
 
 Shape = tuple[int, ...]
 
+#: Of all arrays here; NumPy has one such object.
+_FLOAT = np.dtype(np.float64)
+#: What stands where arrays do not fit.
+NOWHERE = np.asarray(math.nan)
+#: A block of many steps is under way, in which NumPy does not warn.
+_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+
 
 class Shaped(Vec):
     """One step's array at each point. Immutable: do not write into ``arrays``."""
 
-    __slots__ = ("arrays",)
+    __slots__ = ("_tops", "arrays")
     shaped = True
 
     def __init__(self, arrays: Sequence[Any]) -> None:
-        self.arrays: tuple[Any, ...] = tuple(np.asarray(a, dtype=np.float64) for a in arrays)
+        self.arrays: tuple[Any, ...] = tuple([
+            a if type(a) is np.ndarray and a.dtype is _FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
+        ])  # fmt: skip
         self._floats = self._how = None
+        self._tops: tuple[float, ...] | None = None
 
     @property
     def floats(self) -> tuple[float, ...]:
@@ -58,6 +70,13 @@ class Shaped(Vec):
     @property
     def balls(self) -> tuple[Any, ...]:
         raise TypeError("arrays hold no balls")
+
+    @property
+    def tops(self) -> tuple[float, ...]:
+        """The largest size of an entry at each point; 0 where there is none."""
+        if self._tops is None:
+            self._tops = tuple([float(np.abs(a).max()) if a.size else 0.0 for a in self.arrays])
+        return self._tops
 
     @property
     def shape(self) -> Shape:
@@ -156,20 +175,37 @@ def lifted(vec: Vec) -> Shaped:
     return vec if isinstance(vec, Shaped) else Shaped(vec.floats)
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No warnings of NumPy in a block of many steps: asked for once, and not for every step."""
+    before = _QUIET.set(True)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        _QUIET.reset(before)
+
+
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
-    compute = function(op.name)
-    adds = _adds(op.name)
-    out = []
+    if _QUIET.get():
+        return _run(op, args, params)
     with np.errstate(all="ignore"):
-        for arrays in zip(*(a.arrays for a in args), strict=True):
-            try:
-                value = np.asarray(compute(*arrays, **params), dtype=np.float64)
-                if adds and len(args[0].arrays) > 1:  # a glimpse is no proof
-                    value = _without_rests(value, arrays, compute, params, op)
-            except MISFITS:
-                value = np.asarray(math.nan)
-            out.append(value)
+        return _run(op, args, params)
+
+
+def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
+    compute = function(op.name)
+    adds = len(args[0].arrays) > 1 and _adds(op.name)  # a glimpse is no proof
+    out = []
+    for k, arrays in enumerate(zip(*[a.arrays for a in args], strict=True)):
+        try:
+            value = np.asarray(compute(*arrays, **params), dtype=np.float64)
+            if adds and value.size:
+                value = _without_rests(value, arrays, [a.tops[k] for a in args], compute, params, op)
+        except MISFITS:
+            value = NOWHERE
+        out.append(value)
     return Shaped(out)
 
 
@@ -199,18 +235,17 @@ def _adds(name: str) -> bool:
 
 
 def _without_rests(
-    value: Any, arrays: Sequence[Any], compute: Callable[..., Any], params: Mapping[str, Any], op: Op
-) -> Any:
-    """The value, with exact zeros where terms have cancelled to rounding."""
+    value: Any, arrays: Sequence[Any], tops: Sequence[float], compute: Callable[..., Any], params: Mapping[str, Any],
+    op: Op,
+) -> Any:  # fmt: skip
+    """The value, with exact zeros where terms have cancelled to rounding; ``tops`` are the arrays' largest sizes."""
     sizes = np.abs(value)
-    if not sizes.size or not arrays:
-        return value
     bound = 1.0
     if op.elementwise:
-        bound = max(float(np.abs(a).max()) if a.size else 0.0 for a in arrays)
+        bound = max(tops)
     else:
-        for a in arrays:
-            bound *= max(float(np.abs(a).max()), 1e-300) if a.size else 1.0
+        for a, top in zip(arrays, tops, strict=True):
+            bound *= max(top, 1e-300) if a.size else 1.0
             bound *= max(a.size, 1)
     if not (sizes < CANCELLED * bound).any() or not math.isfinite(bound):
         return value
@@ -239,6 +274,10 @@ def _close(a: Any, b: Any) -> bool | None:
     """``None`` where there is nothing to compare."""
     if not a.size:
         return True
+    larger = np.maximum(np.abs(a), np.abs(b))
+    top = float(larger.max())
+    if math.isfinite(top):
+        return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * top).all())
     known, too = np.isfinite(a), np.isfinite(b)
     if not (known & too).any():
         return None

@@ -162,6 +162,43 @@ class SourceMap:
                 out.setdefault(node.lineno, []).append(node)
         return out
 
+    def moved_down(self, span: Span, name: str) -> tuple[Span, str] | None:
+        """A statement moved behind the last one after it that reads a name: the place of all of them, and their text.
+
+        ``None`` where there is none, or nothing can follow it.
+        """
+        for block in self._blocks:
+            at = next((n for n, s in enumerate(block) if _begins(s) == (span.line, span.column)), -1)
+            if at < 0:
+                continue
+            again = next((n for n in range(at + 1, len(block)) if _uses(block[n], name, ast.Store)), len(block))
+            readers = [n for n in range(at + 1, len(block)) if n <= again and _uses(block[n], name, ast.Load)]
+            if not readers:
+                return None
+            first, last = block[at], block[readers[-1]]
+            if isinstance(last, ast.Return) and (last.value is None or last is not block[at + 1]):
+                return None
+            begin, end = _begins(block[at + 1]), _ends(last)
+            own = self.text(Span(span.file, *_begins(first), *_ends(first)))
+            lines = self.lines[begin[0] - 1 : end[0]]
+            lines[-1] = lines[-1][: end[1] - 1]
+            lines[0] = lines[0][begin[1] - 1 :]
+            joint = "; " if first.lineno == last.end_lineno else "\n" + " " * (span.column - 1)
+            text = "\n".join(lines) + joint + own
+            if isinstance(last, ast.Return) and last.value is not None:
+                text = joint.join((f"result = {self.text(_span(span.file, last.value))}", own, "return result"))
+            return Span(span.file, *_begins(first), *end), text
+        return None
+
+    @cached_property
+    def _blocks(self) -> list[list[ast.stmt]]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return []
+        fields = ("body", "orelse", "finalbody")
+        return [b for n in ast.walk(tree) for f in fields if isinstance(b := getattr(n, f, None), list) and b]
+
     def _at(self, span: Span | None) -> ast.expr | None:
         if span is None:
             return None
@@ -195,12 +232,17 @@ class SourceMap:
         return f"{no} if {test} else {yes}" if any(zeros) else ""
 
     def added_at(self, span: Span, function: str) -> str:
-        """``G[i] += v`` as the call ``function(G, i, v)``."""
-        node = self._statements.get(span.line)
-        if node is None or not isinstance(node.target, ast.Subscript) or not isinstance(node.op, ast.Add):
+        """``G[i] += v``, or ``G[i] = v``, as the call ``function(G, i, v)``."""
+        node = self._statements.get(span.line) or self._assignments.get(span.line)
+        if node is None or (isinstance(node, ast.AugAssign) and not isinstance(node.op, ast.Add)):
             return ""
-        parts = (node.target.value, node.target.slice, node.value)
-        return f"{function}({', '.join(self.text(_span(span.file, p)) for p in parts)})"
+        target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
+        if not isinstance(target, ast.Subscript):
+            return ""
+        texts = [self.text(_span(span.file, p)) for p in (target.value, target.slice, node.value)]
+        if isinstance(target.slice, ast.Tuple):
+            texts[1] = f"({texts[1].strip('()')})"
+        return f"{function}({', '.join(texts)})"
 
     @staticmethod
     def is_atom(text: str) -> bool:
@@ -236,6 +278,8 @@ class SourceMap:
 
     def fitted(self, span: Span, text: str) -> str:
         """``text``, in parentheses where the place needs them."""
+        if ";" in text or "\n" in text:
+            return text  # statements
         if not _is_compound(text) or self._is_enclosed(span) or self._is_whole(span) or self.statement(span) == span:
             return text
         return f"({text})"
@@ -289,6 +333,20 @@ def _operands(node: ast.Call) -> list[ast.expr]:
         if not (isinstance(base, ast.Name) and base.id in _MODULES):
             return [function.value, *args]
     return args
+
+
+def _begins(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset + 1
+
+
+def _ends(node: ast.stmt) -> tuple[int, int]:
+    return node.end_lineno or node.lineno, (node.end_col_offset or 0) + 1
+
+
+def _uses(node: ast.stmt, name: str, how: type[ast.expr_context]) -> bool:
+    """A statement reads a variable, or gives it a value."""
+    found = (n for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute) and isinstance(n.ctx, how))
+    return any(ast.unparse(n) == name for n in found)
 
 
 def _span(file: str, node: ast.expr) -> Span:

@@ -101,6 +101,13 @@ class Truth:
         self._tangents: dict[int, dict[int, Vec]] = {}
         self._from: dict[int, dict[int, Vec]] = {}
 
+    def original(self, i: int) -> int:
+        """The step that a step renames, through as many names as there are."""
+        steps = self.subject.graph.steps
+        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+            i = steps[i].inputs[0]
+        return i
+
     def _run(self, points: Sequence[Mapping[int, Any]]) -> Mapping[int, Vec]:
         """What the reverse pass computes at every point: cotangents, local factors, contributions."""
         graph = self.reverse.graph

@@ -69,6 +69,16 @@ class Vec:
             self._floats = tuple([float(b) if b.is_finite() else math.nan for b in self.balls])
         return self._floats
 
+    @property
+    def is_function(self) -> bool:
+        """It is the value of a function, and not worked out yet."""
+        return self._how is not None and self._how[0] == "f"
+
+    @property
+    def _is_plain(self) -> bool:
+        """It is a sum or the like, and not worked out yet: what has a rough value has an exact one, too."""
+        return self._how is not None and self._how[0] != "f"
+
     def rough(self, k: int) -> float:
         """The value at one point to some nine digits, by what costs least; NaN where floats cannot tell it."""
         if self._floats is not None or self._how is None:
@@ -88,7 +98,7 @@ class Vec:
         return _later("/", None, (self, other))
 
     def __neg__(self) -> Vec:
-        return _later("neg", None, (self,))
+        return _later("~", None, (self,))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,14 +112,14 @@ class Vec:
     @property
     def is_zero(self) -> bool:
         """Zero as far as the arithmetic can tell: a gradient that has vanished to 1e-200 is not."""
-        if self._how is not None and abs(self.rough(1)) > PLAIN:
+        if self._is_plain and abs(self.rough(1)) > PLAIN:
             return False
         return all(b.contains(0) for b, x in zip(self.balls, self.floats, strict=True) if math.isfinite(x))
 
     @property
     def usable(self) -> bool:
         """Finite at two random points at least."""
-        if self._how is not None and math.isfinite(self.rough(1)) and math.isfinite(self.rough(2)):
+        if self._is_plain and math.isfinite(self.rough(1)) and math.isfinite(self.rough(2)):
             return True
         return sum(math.isfinite(x) for x in self.floats[1:]) >= 2
 
@@ -117,18 +127,19 @@ class Vec:
         """Equal at every point where both are finite (two random points at least)."""
         if other.shaped:
             return other.same(self)
-        if (self._how is not None or other._how is not None) and any(
-            differ(self.rough(k), other.rough(k)) for k in (1, 2)
-        ):
-            return False
+        if self._how is not None or other._how is not None:
+            first, then = (differ(self.rough(k), other.rough(k)) for k in (1, 2))
+            # A function may have a value in floats and none in balls; at three points, two must have one.
+            if (first and then) or ((first or then) and not (self.is_function or other.is_function)):
+                return False
         shared = 0
         for k, (a, b) in enumerate(zip(self.floats, other.floats, strict=True)):
             if not (math.isfinite(a) and math.isfinite(b)):
                 continue
-            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)):
-                first, second = self.balls[k], other.balls[k]
-                if not (first.contains(0) and second.contains(0)):
-                    return False
+            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) and not (
+                self.balls[k].contains(0) and other.balls[k].contains(0)
+            ):
+                return False
             shared += k > 0
         return shared >= 2
 
@@ -156,7 +167,7 @@ class Vec:
 
     def constant(self) -> Fraction | None:
         """The value as a simple rational, if it is the same one at every point."""
-        if self._how is not None and differ(self.rough(1), self.rough(2)):
+        if self._is_plain and differ(self.rough(1), self.rough(2)):
             return None
         finite = [x for x in self.floats if math.isfinite(x)]
         if len(finite) < 3 or any(abs(x - finite[0]) > TOLERANCE * abs(finite[0]) for x in finite):
@@ -195,7 +206,7 @@ def _made(how: _How) -> tuple[Any, ...]:
         if op is not None:
             return tuple(_balls_of(op.enclose, args))
         a = args[0].balls
-        if kind == "neg":
+        if kind == "~":
             return tuple([-x for x in a])
         b = args[1].balls
         if len(a) != len(b):
@@ -228,7 +239,7 @@ def _rough(how: _How, k: int) -> float:
     """A value at one point from the floats of its operands; NaN where these have lost its digits, or might have."""
     kind, op, args = how
     x = args[0].floats[k]
-    if kind == "neg":
+    if kind == "~":
         return -x
     if kind == "f":
         assert op is not None  # functions are ops
@@ -265,14 +276,10 @@ def differ(a: float, b: float) -> bool:
 
 def is_other(name: str, args: Sequence[Vec], wanted: Vec) -> bool:
     """The value of an op is surely not this one."""
-    kind = _kind_of(name)
     if wanted.shaped or any(a.shaped for a in args):
         return False
-    if kind == "f":
-        found = _rough_function(name, tuple([a.floats[1] for a in args]))
-    else:
-        found = _rough((kind, None, tuple(args)), 1)
-    return differ(found, wanted.rough(1))
+    how = (_kind_of(name), OPS[name], tuple(args))
+    return all(differ(_rough(how, k), wanted.rough(k)) for k in (1, 2))
 
 
 @lru_cache(maxsize=50_000)

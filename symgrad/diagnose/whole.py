@@ -23,7 +23,8 @@ import numpy as np
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
-from symgrad.diagnose.likely import abbreviated
+from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
+from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
@@ -148,7 +149,8 @@ class Whole:
         names = self.layout.subject.names
         leaves = [i for i in self.layout.truth.leaves if i in names]
         plain = is_bare(name) or is_generic(name) or normal(name).startswith("grad")
-        return plain or abbreviated(name, leaves, names) >= 0 or is_strong(name, self.layout)
+        known = abbreviated(name, leaves, names) >= 0 or numbered(name, leaves, names) >= 0
+        return plain or known or is_strong(name, self.layout)
 
     def _checks(self) -> list[_Check]:
         out: dict[int, _Check] = {}
@@ -167,6 +169,21 @@ class Whole:
         more = self.layout.feeding(u.step for u in self.layout.subject.units if u.step < last)
         return more if len(more - feeding) <= len(feeding) else set()
 
+    def _parts(self, passage: Passage) -> list[Quantity]:
+        """What adds up to the gradient that a line is the last to work out."""
+        ends = {r.unit.step: r for r in self.results if not r.is_right(r.actual)}
+        found = [ends[u.step].unit.name for u in passage.units if u.step in ends]
+        pairs = self.reading.pairs(found[0]) if len(found) == 1 else ()
+        if len(pairs) != 1 or pairs[0][0] != self.layout.subject.loss:
+            return []
+        bottom = pairs[0][1]
+        flows = self.layout.truth.into.get(bottom, ())
+        return [Quantity("contribution", top, bottom, flow) for top, flow in flows] if len(flows) > 1 else []
+
+    @cached_property
+    def _text(self) -> Text:
+        return Text(self.layout)
+
     def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
         for i in (i for i in self.board.steps if i in feeding):
@@ -177,12 +194,13 @@ class Whole:
                 lines.setdefault(line, []).append(i)
         wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
         out = []
-        text, kept = Text(self.layout), listed(self.layout)
+        text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
             made.wanted |= {self.layout.graph.steps[b].shape for b in named}
+            made.parts = self._parts(made)
             out.append(made)
         return out
 
@@ -239,8 +257,12 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                told = replace(repair, cost=repair.cost - IDLE) if passage.is_idle(sites[0]) else repair
+                idle = (repair.template or repair.regain) and passage.is_idle(sites[0])
+                told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
+        for line, (sites, make, repair) in self._exchanges:
+            if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
+                options.append((repair.cost, 0, Edit(line, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         self._moved = []
@@ -255,6 +277,10 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
+
+    @cached_property
+    def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
+        return list(exchanges(self.layout, self.board, self._text, self.results))
 
     def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
         """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
@@ -380,7 +406,12 @@ class Whole:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
             known = e.repair.span is not None and e.repair.text
-            repair = replace(e.repair, place=place, span=e.repair.span if known else self._span(e, sites[0], unit))
+            repair = replace(
+                e.repair,
+                place=place,
+                span=e.repair.span if known else self._span(e, sites[0], unit),
+                renamed=e.passage.renamed(first),
+            )
             for site in e.sites:
                 made = e.passage.unit_of((site,))
                 if made is not None and made.step in values:

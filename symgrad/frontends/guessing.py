@@ -72,7 +72,9 @@ _WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Th
 _LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
 _STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
 _NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
-_POSITIVE = re.compile(r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$")
+_POSITIVE = re.compile(
+    r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|ps?|preds?|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$"
+)
 _COUNT = re.compile(
     r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+"
     r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"

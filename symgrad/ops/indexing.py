@@ -155,7 +155,7 @@ def _fits(x: Shape, v: Shape, spec: Spec, indices: tuple[Shape, ...], what: str)
         raise ShapeError(f"{what}: a value of shape {v} does not fit the region of shape {region} of shape {x}")
 
 
-def _may_repeat(spec: Spec) -> bool:
+def may_repeat(spec: Spec) -> bool:
     """Whether one entry may be written twice."""
     arrays = [i for i in spec if isinstance(i, tuple) and i[0] in ("ints", "input")]
     if not arrays:
@@ -181,10 +181,10 @@ def _read_pull(m: Any, g: Any, y: Any, x: Any, *indices: Any, index: int, spec: 
     """Zeros, with the cotangent added where it was read: an entry that was read twice gets both."""
     if index:
         return None
-    return m.add_at(_zeros(m, x), g, *indices, spec=_moved(spec, 1))
+    return m.add_at(_zeros(m, x), g, *indices, spec=moved(spec, 1))
 
 
-def _moved(spec: Spec, by: int) -> Spec:
+def moved(spec: Spec, by: int) -> Spec:
     """The same index where its inputs stand ``by`` places later."""
     return tuple(("input", i[1] + by) if isinstance(i, tuple) and i[0] == "input" else i for i in spec)
 
@@ -195,9 +195,9 @@ def _set_pull(m: Any, g: Any, y: Any, x: Any, v: Any, *indices: Any, index: int,
         return m.set(g, m.constant(0), *indices, spec=spec)
     if index > 1:
         return None
-    reading = _moved(spec, -1)
+    reading = moved(spec, -1)
     part = m.index(g, *indices, spec=reading)
-    if not _may_repeat(spec):
+    if not may_repeat(spec):
         return part
     number = m.iota(shape=shape_of(part))
     last = m.index(m.set(_zeros(m, x), number, *indices, spec=spec), *indices, spec=reading)
@@ -207,7 +207,7 @@ def _set_pull(m: Any, g: Any, y: Any, x: Any, v: Any, *indices: Any, index: int,
 def _add_pull(m: Any, g: Any, y: Any, x: Any, v: Any, *indices: Any, index: int, spec: Spec) -> Any:
     if index == 0:
         return g
-    return m.index(g, *indices, spec=_moved(spec, -1)) if index == 1 else None
+    return m.index(g, *indices, spec=moved(spec, -1)) if index == 1 else None
 
 
 def _set(np: Any, x: Any, v: Any, *indices: Any, spec: Spec) -> Any:
@@ -224,7 +224,7 @@ def _add_at(np: Any, x: Any, v: Any, *indices: Any, spec: Spec) -> Any:
     if v.ndim > rank:
         v = v.reshape(v.shape[v.ndim - rank :])
     v = v[()]
-    if _may_repeat(spec):
+    if may_repeat(spec):
         np.add.at(out, place, v)
     else:
         out[place] += v
@@ -321,7 +321,7 @@ def _read_shape(x: Shape, *indices: Shape, spec: Spec) -> Shape:
 declare(
     "index", 1, variadic=True, vjp=(_read_pull,), settle=_spec(1, "an index"), shape=_read_shape,
     run=lambda np, x, *indices, spec: x[numpy_index(spec, (x, *indices))], torch=_torch_read,
-    write=lambda m, v, x, *indices, spec: m.set(x, v, *indices, spec=_moved(spec, 1)),
+    write=lambda m, v, x, *indices, spec: m.set(x, v, *indices, spec=moved(spec, 1)),
     numpy="numpy.ndarray.__getitem__", text=lambda p, s: f"{{0}}[{_brackets(p)}]", uniform=True,
     typeset=lambda x, p: f"{_alone(x[0])}_{{[{_inside(p)}]}}",
     enclose=lambda x, *indices, spec: objects(_array(x)[numpy_index(spec, (x, *indices))]),

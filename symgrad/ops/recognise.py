@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from symgrad.graph import Graph, Step
 from symgrad.ops.tensor import typed
@@ -86,3 +87,79 @@ def _unshifted(steps: list[Step], index: int, axis: int) -> int:
         index = step.inputs[0]
         step = steps[index]
     return index
+
+
+#: A number this small that is added to what a logarithm is taken of keeps it from 0, and is not meant to be derived.
+SMALL_GUARD = 1e-4
+
+
+def guards(steps: Sequence[Step], is_small: Callable[[int], bool]) -> list[int]:
+    """The sums ``x + eps`` that stand right inside a logarithm.
+
+    Args:
+        is_small: whether a step is a number between 0 and :data:`SMALL_GUARD`.
+    """
+    found = []
+    for step in steps:
+        if step.op not in ("log", "log2", "log10"):
+            continue
+        i = step.inputs[0]
+        while steps[i].op == "alias":
+            i = steps[i].inputs[0]
+        if steps[i].op == "add" and sum(map(is_small, steps[i].inputs)) == 1:
+            found.append(i)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Softmax:
+    """A softmax of the forward pass: one step along an axis, or single numbers that are the parts of one.
+
+    Attributes:
+        outputs: the steps that it gives; ``inputs``: those that it is of, one for each.
+        axis: of an array, else -1.
+    """
+
+    outputs: tuple[int, ...]
+    inputs: tuple[int, ...]
+    axis: int = -1
+
+
+def softmaxes(graph: Graph) -> list[Softmax]:
+    """Every softmax of a graph, as an op or written out with exponentials and their sum."""
+    found = []
+    totals: dict[int, list[int]] = {}
+    for i, step in enumerate(recognise(graph).steps):
+        if step.op == "softmax":
+            found.append(Softmax((i,), step.inputs, int(str(dict(step.params)["axis"]))))
+        elif step.op == "div" and not step.shape and _plain(graph, step.inputs[0]).op == "exp":
+            totals.setdefault(step.inputs[1], []).append(i)
+    for total, parts in totals.items():
+        exponentials = [_at(graph, graph.steps[i].inputs[0]) for i in parts]
+        if len(parts) > 1 and sorted(_terms(graph, total)) == sorted(set(exponentials)):
+            found.append(Softmax(tuple(parts), tuple(graph.steps[e].inputs[0] for e in exponentials)))
+    return found
+
+
+def _at(graph: Graph, i: int) -> int:
+    while graph.steps[i].op == "alias":
+        i = graph.steps[i].inputs[0]
+    return i
+
+
+def _plain(graph: Graph, i: int) -> Step:
+    return graph.steps[_at(graph, i)]
+
+
+def _terms(graph: Graph, i: int) -> list[int]:
+    """What is added up, zeros left out."""
+    out: list[int] = []
+    stack = [i]
+    while stack:
+        i = _at(graph, stack.pop())
+        step = graph.steps[i]
+        if step.op == "add" and not step.shape:
+            stack.extend(step.inputs)
+        elif not (step.is_const and step.value == 0):
+            out.append(i)
+    return out

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Any
 
+from symgrad.ops.indexing import may_repeat, moved
 from symgrad.ops.tensor import Shape
 
 #: Axes are exchanged in arrays of up to this many.
@@ -169,9 +170,14 @@ def products(other: Shape, value: Shape) -> Iterator[tuple[str, bool, bool, str]
         yield "outer", False, False, "np.outer({0}, {1})"
 
 
-def accumulated(name: str, value: str, read: str) -> str:
-    """The op that adds where ``G[i] = G[i] + v`` reads, adds and writes: at places that come twice it differs."""
-    return "add_at" if (name, value, read) == ("set", "add", "index") else ""
+def repeating(name: str, params: Mapping[str, Any]) -> str:
+    """The op that adds where a written one stands, and differs from it where a place comes twice; empty if none can."""
+    return "add_at" if name == "set" and may_repeat(params["spec"]) else ""
+
+
+def is_same_place(value: str, read: str, read_params: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
+    """``G[i] = G[i] + v``: what is added to is the very place that is written."""
+    return (value, read) == ("add", "index") and moved(read_params["spec"], 1) == params["spec"]
 
 
 def written(name: str) -> str:

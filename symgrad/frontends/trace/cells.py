@@ -7,11 +7,16 @@ nothing apart. When the run has ended it is known what the script calls each obj
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import ast
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from symgrad.frontends.trace.data import BackwardCall, Note
 from symgrad.frontends.trace.values import Value
+from symgrad.ops import OPS
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.tracer import Tracer
@@ -47,12 +52,26 @@ class Cells:
     def __init__(self, tracer: Tracer) -> None:
         self.tracer = tracer
         self._written: list[Written] = []
+        self._kinds: set[str] = set()
 
-    def write(self, owner: Any, attribute: str, spelled: str, since: int, reads: Mapping[str, Any]) -> None:
-        """``spelled.attribute = value`` made the bindings from ``since`` on."""
-        bound = self.tracer.bindings
-        if since < len(bound) and bound[-1].name.rpartition(".")[2] == attribute:
-            self._written.append(Written(owner, spelled, attribute, len(bound) - 1, reads))
+    def write(self, owner: Any, attribute: str, spelled: str, value: Any, reads: Mapping[str, Any]) -> None:
+        """``spelled.attribute = value`` was done, and bound."""
+        if isinstance(value, Value) and value.step is not None:
+            place = self.tracer.place_bound(f"{spelled}.{attribute}", value.step)
+            if place >= 0:
+                self._written.append(Written(owner, spelled, attribute, place, reads))
+
+    def read(self, tree: ast.Module) -> None:
+        """Find the classes in a text whose objects have a gradient."""
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                written = (n for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+                if any(n.attr.lower() in GRADIENTS for n in written):
+                    self._kinds.add(node.name)
+
+    def holds(self, owner: Any, attribute: str) -> bool:
+        """An object keeps its number in this attribute, and it has a gradient as well."""
+        return attribute.lower() in NUMBERS and type(owner).__name__ in self._kinds
 
     def settle(self, table: Mapping[str, Any], classes: set[type]) -> None:
         """Give numbers and gradients the names of their objects. ``table``: the script's top-level names."""
@@ -60,14 +79,16 @@ class Cells:
         if not pairs:
             return
         tr = self.tracer
-        names = dict(_names(table, classes))
+        names = dict(_names(table, classes, pairs))
         taken = {b.name for b in tr.bindings} | {leaf.name for leaf in tr.leaves} | set(table)
         at_hand = self._at_hand()
+        left = self._again(pairs)
+        typed = self._typed(pairs)
         numbers: dict[int, int] = {}
         count = 0
         for w in self._written:
             number, gradient = pairs.get(id(w.owner), ("", ""))
-            if w.attribute not in (number, gradient):
+            if w.attribute not in (number, gradient) or w.place in left | typed:
                 continue
             if id(w.owner) not in names:
                 count += 1
@@ -90,6 +111,63 @@ class Cells:
             if steps[before.step].name.partition("#")[0] == before.name:
                 tr.builder.rename(before.step, full)
             tr.bindings[w.place] = replace(before, name=full, scope="", written=before.name, near=tuple(near))
+            if steps[before.step].is_input and np.all(np.equal(tr.values[before.step], 1)) and id(w.owner) in numbers:
+                top = numbers[id(w.owner)]  # the pass begins here: this is what is differentiated
+                if not tr.backward_calls or tr.backward_calls[-1].step != top:
+                    tr.backward_calls.append(BackwardCall(top, before.span))
+        mine = {w.place: w for w in self._written}
+        other: set[int] = set()
+        for place, origin in tr.moved.items():
+            first = mine.get(origin)
+            # x.grad += ... by another name that the array had before: that is said already.
+            if first is not None and place not in mine and first.attribute in pairs.get(id(first.owner), ()):
+                other.add(place)
+        for places, message in (
+            (left, "a second backward pass adds to the gradients of the first: what it adds is not checked"),
+            (typed, "a gradient is given as a number: what follows from it is not checked"),
+        ):
+            if places:
+                span = tr.bindings[min(places)].span
+                tr.notes.setdefault((message, span), Note(message, span))
+        tr.bindings[:] = [b for b in tr.bindings if b.order not in left | typed | other]
+
+    def _typed(self, pairs: Mapping[int, tuple[str, str]]) -> set[int]:
+        """The places at which gradients are written down as numbers, and those that depend on them."""
+        tr = self.tracer
+        mine = [w for w in self._written if w.attribute == pairs.get(id(w.owner), ("", ""))[1]]
+        steps = tr.builder.steps
+        reached = bytearray(len(steps))
+        for w in mine:
+            step = tr.bindings[w.place].step
+            if steps[step].is_input and np.any(tr.values[step]) and not np.all(np.equal(tr.values[step], 1)):
+                reached[step] = 1
+        if not any(reached):
+            return set()
+        for i, step_ in enumerate(steps):
+            if any(reached[j] for j in step_.inputs):
+                reached[i] = 1
+        return {w.place for w in mine if reached[tr.bindings[w.place].step]}
+
+    def _again(self, pairs: Mapping[int, tuple[str, str]]) -> set[int]:
+        """The places at which gradients are added to that an earlier pass has left, and nobody has set to zero."""
+        tr = self.tracer
+        full: set[int] = set()
+        stale: set[int] = set()
+        out: set[int] = set()
+        for w in self._written:
+            if w.attribute != pairs.get(id(w.owner), ("", ""))[1]:
+                continue
+            step = tr.bindings[w.place].step
+            if not tr.builder.steps[step].is_input:
+                full.add(id(w.owner))
+                if id(w.owner) in stale:
+                    out.add(w.place)
+                continue
+            full.discard(id(w.owner))
+            stale.discard(id(w.owner))
+            if np.any(tr.values[step]):  # the seed of a pass
+                stale |= full
+        return out
 
     def _at_hand(self) -> dict[str, dict[str, Any]]:
         """For each call of a function, the objects that it works on, by the names that it has for them."""
@@ -126,7 +204,7 @@ class Cells:
             for n, leaf in enumerate(tr.leaves):
                 if leaf.step == step:
                     tr.leaves[n] = replace(leaf, name=name, scope="")
-            if steps[step].op != "alias":
+            if steps[step].is_leaf or not OPS[steps[step].op].renames:
                 return
             inner = steps[step].inputs[0]
             # It is computed where the constructor is called, and called where its operation is written.
@@ -135,8 +213,8 @@ class Cells:
             step = inner
 
 
-def _names(table: Mapping[str, Any], classes: set[type]) -> Iterator[tuple[int, str]]:
-    """The script's objects, and the shortest name that leads to each."""
+def _names(table: Mapping[str, Any], classes: set[type], cells: Container[int]) -> Iterator[tuple[int, str]]:
+    """The script's objects, and the shortest name that leads to each; none that leads through one of ``cells``."""
     seen: set[int] = set()
     level = [(name, value) for name, value in table.items() if not name.startswith("_")]
     while level and len(seen) < MOST:
@@ -147,7 +225,8 @@ def _names(table: Mapping[str, Any], classes: set[type]) -> Iterator[tuple[int, 
             if type(value) in classes:
                 seen.add(id(value))
                 yield id(value), name
-                following += [(f"{name}.{k}", v) for k, v in vars(value).items() if not k.startswith("_")]
+                if id(value) not in cells:
+                    following += [(f"{name}.{k}", v) for k, v in vars(value).items() if not k.startswith("_")]
             elif type(value) in (list, tuple):
                 seen.add(id(value))
                 following += [(f"{name}[{i}]", v) for i, v in enumerate(value)]

@@ -199,6 +199,9 @@ def nurse() -> None:
 
     load()
     warm()
+    from symgrad.frontends.trace.library import get_ready
+
+    get_ready()
     serve(main)
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.drawn import BATCHES
 from symgrad.frontends.trace.inert import NOTHING, Inert, Written, is_inert
 from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.numbers import Numbers
@@ -28,6 +29,8 @@ from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
 from symgrad.frontends.trace.standins import TEXT_METHODS, TextFile, opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
+
+MODULES |= BATCHES
 
 
 def _public(kind: type, *without: str) -> frozenset[str]:

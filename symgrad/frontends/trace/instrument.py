@@ -30,6 +30,9 @@ _TRAINS = re.compile(
     re.I,
 )
 
+#: The same of a loop inside another one: over the samples of an epoch.
+_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
+
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
     ast.MatMult: "@", ast.LShift: "<<", ast.RShift: ">>", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
@@ -258,7 +261,7 @@ class _Rewriter(ast.NodeTransformer):
         Returns:
             What stands before the loop (it begins anew whenever its function is called), and in it.
         """
-        if self.loops or not _TRAINS.search(ast.unparse(node)):
+        if self.loops > 2 or not (_STEPS if self.loops else _TRAINS).search(ast.unparse(node)):
             return [], []
         self.out.loops.append(Loop(node))
         number = self.constant(len(self.out.loops) - 1, node)

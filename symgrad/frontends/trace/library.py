@@ -74,8 +74,7 @@ class Library:
         for label, text in self.siblings.texts.items():
             self.codes[label] = self.compiled(text)
         if any("torch" in text for text in (self.run.source, *self.siblings.texts.values())):
-            if TORCH_NN not in _READY:
-                _READY[TORCH_NN] = self.compiled(_NN_TEXT)
+            get_ready()
             self.codes[TORCH_NN] = _READY[TORCH_NN]
 
     def of_torch(self, dotted: str) -> Any:
@@ -152,6 +151,12 @@ class Library:
 
 #: What has been compiled once for all runs of this process.
 _READY: dict[str, tuple[CodeType, Instrumented] | str] = {}
+
+
+def get_ready() -> None:
+    """Compile our own texts, unless that was done: by a nursery for all that are forked from it."""
+    if TORCH_NN not in _READY:
+        _READY[TORCH_NN] = Library.compiled(_NN_TEXT)
 
 
 # The helpers have the signatures that the rewriting calls them with, used or not.

@@ -75,14 +75,16 @@ MAX_SOURCE = 2_000_000
 def settle_private(tree: ast.AST) -> None:
     """Before anything looks at the names: ``self.__w`` in a class is ``self._Class__w``, as Python has it; and harmless
     uses of special names are written without them."""
-    for owner in [n for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]:
+    nodes = list(ast.walk(tree))
+    for owner in [n for n in nodes if isinstance(n, ast.ClassDef)]:
         start = f"_{owner.name.lstrip('_')}"
         for node in ast.walk(owner):
             if isinstance(node, ast.Attribute) and _private(node.attr):
                 node.attr = start + node.attr
             elif isinstance(node, ast.FunctionDef) and _private(node.name):
                 node.name = start + node.name
-    _Plain().visit(tree)
+    if any(isinstance(n, ast.Attribute) and n.attr in ("__name__", "__call__") for n in nodes):
+        _Plain().visit(tree)
 
 
 class _Plain(ast.NodeTransformer):

@@ -89,6 +89,7 @@ class Run:
 
     def rewrite(self, tree: ast.Module) -> CodeType:
         """Instrument a checked tree and compile it."""
+        self.cells.read(tree)
         instrument(tree, self.made, self.given)
         code: CodeType = compile(tree, CODE_NAME, "exec", dont_inherit=True)
         return code
@@ -295,10 +296,12 @@ class Run:
     def set_attribute(self, index: int, value: Any, scope: str, owner: Any, name: str) -> None:
         site = self.made.sites[index]
         value = self.renamed(site, value)
-        since = len(self.tracer.bindings)
-        self.guard.setattr(owner, name, self.bound(site, f"{site.name}.{name}", value, scope))
+        whole = type(value) is int and self.cells.holds(owner, name)
+        make = self.leaf if whole else self.bound
+        value = make(site, f"{site.name}.{name}", value, scope)
+        self.guard.setattr(owner, name, value)
         if type(owner) in self.guard.classes:
-            self.cells.write(owner, name, site.name, since, self.guard.reads)
+            self.cells.write(owner, name, site.name, value, self.guard.reads)
             self.guard.reads = {}
 
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:

@@ -83,6 +83,8 @@ class Tracer:
         self._numbers = 0
         #: The names of each array's step.
         self._bound: dict[int, dict[str, Binding]] = {}
+        #: Where a name went over to what an array is changed to -> where it had been given.
+        self.moved: dict[int, int] = {}
         #: The step of ``x[mask]`` -> the steps of x and of the mask.
         self.masked: dict[int, tuple[int, int]] = {}
         #: Finds the classes of ``torch.nn`` and its like, by their dotted names.
@@ -290,6 +292,14 @@ class Tracer:
         made = Binding(name, step, span, line, scope, place, augmented)
         self.bindings[place : place + 1] = [made]
 
+    def place_bound(self, name: str, step: int) -> int:
+        """Where it is recorded that a step got this name just now; -1 if it did not."""
+        known = self._bound.get(step, {}).get(name)
+        if known is not None:
+            return known.order
+        last = self.bindings[-1] if self.bindings else None
+        return last.order if last is not None and (last.name, last.step) == (name, step) else -1
+
     def has_names(self, step: int | None) -> bool:
         """The array of a step has been given names."""
         return step in self._bound
@@ -300,6 +310,7 @@ class Tracer:
             return
         span = self.here()
         for known in list(self._bound.pop(old, {}).values()):
+            self.moved[len(self.bindings)] = known.order
             self.bind(known.name, new, span, span.line, known.scope, CHANGED)
 
     @property
@@ -314,6 +325,7 @@ class Tracer:
         self.bindings.clear()
         self.leaves.clear()
         self._bound.clear()
+        self.moved.clear()
         self.notes.clear()
         self._numbers = 0
 

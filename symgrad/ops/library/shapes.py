@@ -87,12 +87,16 @@ def expand_dims(m: Any, x: Any, axis: Any) -> Any:
 
 
 @spelled("numpy.atleast_1d", "torch.atleast_1d")
-def atleast_1d(m: Any, x: Any) -> Any:
+def atleast_1d(m: Any, x: Any, *more: Any) -> Any:
+    if more:
+        return tuple(atleast_1d(m, a) for a in (x, *more))
     return x if shape_of(x) else m.reshape(x, shape=(1,))
 
 
 @spelled("numpy.atleast_2d", "torch.atleast_2d")
-def atleast_2d(m: Any, x: Any) -> Any:
+def atleast_2d(m: Any, x: Any, *more: Any) -> Any:
+    if more:
+        return tuple(atleast_2d(m, a) for a in (x, *more))
     shape = shape_of(x)
     return x if len(shape) > 1 else m.reshape(x, shape=(1, *shape) if shape else (1, 1))
 

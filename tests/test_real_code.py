@@ -1,0 +1,255 @@
+"""What published code does that earlier stood in the way: each case is a few lines in its manner, none is copied."""
+
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from symgrad.diagnosing import check_source
+from symgrad.files import check_file
+from symgrad.frontends.tracing import trace_source
+from symgrad.report.model import Report
+
+CONV = """
+    import numpy as np
+
+    def zero_pad(X, pad):
+        return np.pad(X, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="constant", constant_values=(0, 0))
+
+    def conv_forward(A_prev, W, b, pad):
+        m, nh, nw, _ = A_prev.shape
+        f, f, _, nc = W.shape
+        Z = np.zeros((m, nh - f + 2*pad + 1, nw - f + 2*pad + 1, nc))
+        A_prev_pad = zero_pad(A_prev, pad)
+        for i in range(m):
+            a_prev_pad = A_prev_pad[i]
+            for h in range(Z.shape[1]):
+                for w in range(Z.shape[2]):
+                    for c in range(nc):
+                        part = a_prev_pad[h:h + f, w:w + f, :]
+                        Z[i, h, w, c] = np.sum(part * W[..., c]) + float(b[..., c])
+        return Z, (A_prev, W, b, pad)
+
+    def conv_backward(dZ, cache):
+        A_prev, W, b, pad = cache
+        f = W.shape[0]
+        dA_prev, dW, db = np.zeros(A_prev.shape), np.zeros(W.shape), np.zeros(b.shape)
+        A_prev_pad = zero_pad(A_prev, pad)
+        dA_prev_pad = zero_pad(dA_prev, pad)
+        for i in range(dZ.shape[0]):
+            a_prev_pad = A_prev_pad[i]
+            da_prev_pad = dA_prev_pad[i]
+            for h in range(dZ.shape[1]):
+                for w in range(dZ.shape[2]):
+                    for c in range(dZ.shape[3]):
+                        part = a_prev_pad[h:h + f, w:w + f, :]
+                        da_prev_pad[h:h + f, w:w + f, :] += W[:, :, :, c] * dZ[i, h, w, c]
+                        dW[:, :, :, c] += part * dZ[i, h, w, c]
+                        db[:, :, :, c] += dZ[i, h, w, c]
+            dA_prev[i] = da_prev_pad[pad:-pad, pad:-pad, :]
+        return dA_prev, dW, db
+"""
+SHAPES = {"A_prev": (2, 3, 2, 2), "W": (2, 2, 2, 3), "b": (1, 1, 1, 3)}
+
+
+def checked(text: str) -> Report:
+    return check_source(dedent(text), sandbox=False)
+
+
+def mistakes(report: Report) -> list[tuple[int, str]]:
+    return [(f.span.line, f.mistake) for f in report.findings if f.root and f.span is not None]
+
+
+def notes(report: Report) -> str:
+    return "\n".join(f.message for f in report.findings if not f.root)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("", "", []),
+        ("dW[:, :, :, c] += part", "dW[:, :, :, c] = part", [("lost-accumulation", "dW[:, :, :, c] = part")]),
+    ],
+)
+def test_a_convolution_in_loops(tmp_path, old: str, new: str, found: list[tuple[str, str]]) -> None:  # type: ignore[no-untyped-def]
+    """Padding with a pair of constants; views; and a backward pass that pads its input once more."""
+    source = dedent(CONV).replace(old, new) if old else dedent(CONV)
+    path = tmp_path / "conv.py"
+    path.write_text(source)
+    report = check_file(path, forward="conv_forward", backward="conv_backward", shapes=SHAPES, values={"pad": 1})
+    lines = source.split("\n")
+    told = [(m, lines[line - 1].strip()) for line, m in mistakes(report)]
+    assert [m for m, _ in told] == [m for m, _ in found]
+    assert all(text in line for (_, text), (_, line) in zip(found, told, strict=True))
+    right = {"return[0]", "return[2]"} if found else {"return[0]", "return[1]", "return[2]"}
+    assert right <= set(report.confirmed)
+
+
+NET = """
+    import numpy as np
+    rng = np.random.RandomState(0)
+    z = rng.randn(4)
+    y = np.array([0.0, 1.0, 0.0, 0.0])
+    e = np.exp(z)
+    s = e / np.sum(e)
+    loss = -np.sum(y * np.log(s))
+    ds = -y / s
+    dz = {}
+"""
+LISTS = """
+    import math
+    z = [0.3, -1.2, 0.8]
+    e = [math.exp(v) for v in z]
+    total = sum(e)
+    s = [v / total for v in e]
+    y = [0.0, 1.0, 0.0]
+    loss = -sum(t * math.log(p) for t, p in zip(y, s))
+    ds = [-t / p for t, p in zip(y, s)]
+    dz = [p * (1 - p) * g for p, g in zip(s, ds)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "fix", "verified"),
+    [
+        (NET.format("s * (1 - s) * ds"), "s * (ds - np.sum(ds * s))", True),
+        (NET.format("ds * (s - s**2)"), "s * (ds - np.sum(ds * s))", True),
+        (LISTS, "s[0] * (ds[0] - sum(s[k] * ds[k] for all k))", False),
+    ],
+)
+def test_softmax_entry_by_entry_is_named(text: str, fix: str, verified: bool) -> None:
+    report = checked(text)
+    roots = [f for f in report.findings if f.root]
+    assert [(f.mistake, f.fix, f.fix_verified) for f in roots] == [("softmax-elementwise", fix, verified)]
+    assert "only the diagonal" in roots[0].message
+
+
+@pytest.mark.parametrize("backward", ["s - y", "s * (ds - np.sum(ds * s))"])
+def test_a_right_softmax_is_right(backward: str) -> None:
+    report = checked(NET.format(backward))
+    assert report.ok
+    assert "dz" in report.confirmed
+
+
+GUARDED = """
+    import numpy as np
+    rng = np.random.RandomState(0)
+    x = rng.randn(5, 4)
+    W = rng.randn(4, 3) * 0.3
+    t = np.eye(3)[[0, 2, 1, 1, 0]]
+    {}
+    z = x @ W
+    p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+    loss = -np.sum(t * np.log({})) / 5
+    dz = {}
+    dW = x.T @ dz
+"""
+
+
+@pytest.mark.parametrize("guard", ["p + 1e-7", "1e-8 + p", "p + eps"])
+@pytest.mark.parametrize(("line", "found"), [("(p - t) / 5", []), ("p - t", [(11, "scale")])])
+def test_a_guarded_logarithm_may_be_derived_without_its_guard(
+    guard: str, line: str, found: list[tuple[int, str]]
+) -> None:
+    report = checked(GUARDED.format("eps = 1e-6", guard, line))
+    assert mistakes(report) == found
+    assert "inside the logarithm is left out of the derivative: a deliberate difference" in notes(report)
+    assert {"dz", "dW"} <= set(report.confirmed) or found
+
+
+def test_a_guard_that_was_derived_is_no_note() -> None:
+    exact = "p * (g := -t / (p + 1e-3) / 5) - p * (p * g).sum(1, keepdims=True)"
+    report = checked(GUARDED.format("", "p + 1e-3", exact))
+    assert report.ok
+    assert "deliberate" not in notes(report)
+
+
+STOPPED = """
+    import numpy as np
+    rng = np.random.RandomState(0)
+    W = rng.randn(3, 3)
+    b = np.zeros(3)
+    x = rng.randn(4, 3)
+    h = {-1: np.zeros(3)}
+    loss = 0
+    for t in range(4):
+        h[t] = np.tanh(W @ h[t - 1] + x[t] + b)
+        loss += np.sum(h[t] ** 2)
+    dW = np.zeros_like(W)
+    db = np.zeros_like(b)
+    dhnext = np.zeros(3)
+    for t in reversed(range(4)):
+        dh = 2 * h[t] + dhnext
+        draw = (1 - h[t] ** 2) * dh
+        dW += np.outer(draw, h[t - 1])
+        if t == 1:
+            raise ValueError("no further")
+        db += draw
+        dhnext = W.T @ draw
+"""
+
+
+def test_what_a_loop_was_adding_up_when_it_stopped_is_not_blamed() -> None:
+    report = checked(STOPPED)
+    assert not mistakes(report)
+    assert {"dh", "draw", "dhnext"} <= set(report.confirmed)
+    assert "db" in {u.name for u in report.unchecked}
+
+
+def test_a_loop_begins_anew_at_each_call() -> None:
+    """A loop that trains is cut short when its rounds are alike; its second call has as many rounds as the first."""
+    summed = "".join(" + x" for _ in range(100))
+    text = f"""
+        x, lr = 0.5, 0.1
+        def total(n):
+            out = 0.0
+            for i in range(n):
+                out = out + lr*x{summed}
+            return out
+        a = total(40)
+        b = total(40)
+    """
+    trace = trace_source(dedent(text), "loop.py")
+    found = {b.name: trace.values[b.step] for b in trace.bindings}
+    assert found["a"] == found["b"] > 0
+    assert any("since they are alike" in n.message for n in trace.notes)
+
+
+def test_samplers_are_constants_and_what_follows_is_checked() -> None:
+    report = checked("""
+        import numpy as np
+        import torch
+        w = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+        p = torch.softmax(w, 0)
+        ix = torch.multinomial(p, num_samples=2, replacement=True)
+        u, s, v = np.linalg.svd(np.random.randn(3, 3))
+        keep = np.random.binomial(1, 0.5, size=(3,))
+        L = (p**2).sum()
+        dp = 2 * p
+        dw = p * (dp - (dp * p).sum())
+    """)
+    assert report.ok
+    assert {"dp", "dw"} <= set(report.confirmed)
+    assert "what torch.multinomial draws is taken as a constant" in notes(report)
+
+
+def test_operators_of_a_class_of_ones_own() -> None:
+    report = checked("""
+        class V:
+            def __init__(self, data):
+                self.data = data
+            def __mul__(self, other):
+                return V(self.data * other.data)
+            def __pow__(self, k):
+                return V(self.data ** k)
+            def __truediv__(self, other):
+                return self * other ** -1
+        x = 3.0
+        y = 2.0
+        f = (V(x) / V(y)).data
+        dx = 1 / y
+        dy = -x / y**2
+    """)
+    assert report.ok
+    assert {"dx", "dy"} <= set(report.confirmed)
