@@ -20,6 +20,7 @@ from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 
 #: How an item of a dictionary is read.
@@ -32,7 +33,7 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
-    trace = told_apart(trace)
+    trace = told_apart(by_logarithms(trace))
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -172,7 +173,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
         return []
-    trace = evidence.with_results(evidence.tied(told_apart(trace)))  # as the subject was made of it
+    trace = evidence.with_results(evidence.tied(told_apart(by_logarithms(trace))))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
