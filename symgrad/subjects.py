@@ -20,6 +20,7 @@ from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.ops.base import COPY
 
@@ -33,7 +34,7 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
-    trace = told_apart(trace)
+    trace = told_apart(by_logarithms(trace))
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -172,8 +173,8 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
-        return []  # its steps are not those of the run: names that are one array are told apart
-    trace = evidence.with_results(evidence.tied(trace))
+        return []
+    trace = evidence.with_results(evidence.tied(told_apart(by_logarithms(trace))))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}

@@ -26,7 +26,7 @@ LAYERS = [
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"steps", "copies", "ranges"},
+    {"steps", "copies", "logarithms", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
     {"subjects", "unfinished", "epsilons", "softmaxes", "imported"},
