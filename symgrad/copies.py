@@ -108,7 +108,16 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
             second = text.isidentifier() and text != b.name
         if step.is_const:
             second = step.value != 0
-        if second and reads and not b.augmented and b.name.isidentifier():
+        if second and reads and not b.augmented and (b.name.isidentifier() or _is_collected(b, trace)):
             out.append((latest, b))
         known.add(normal(b.name))
     return out
+
+
+def _is_collected(b: Binding, trace: Trace) -> bool:
+    """A number is put into a list of gradients that the script only prints, or turns round, afterwards."""
+    stem, bracket, _ = b.name.partition("[")
+    if not bracket or not stem.isidentifier() or trace.graph.steps[b.step].shape:
+        return False
+    rest = trace.graph.source.split("\n")[b.line :]
+    return not any(re.search(rf"\b{stem}\[(?!::)|\bin {stem}\b|\({stem},|, ?{stem}\)(?!$)", line) for line in rest)

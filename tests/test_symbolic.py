@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import reduce
@@ -39,6 +38,7 @@ from symgrad.symbolic import (
     tree_size,
     verified,
 )
+from tests.work import at_most
 
 UNITS_PER_SECOND: int = sys.modules["symgrad.symbolic.simplify"].UNITS_PER_SECOND
 BITS = 300
@@ -196,13 +196,11 @@ POINTS = ({"x": Fraction(3, 7), "y": Fraction(-11, 8)}, {"x": Fraction(17, 6), "
 @given(trees(), st.booleans())
 def test_random_expressions_survive_the_round_trip(tree: Any, definitions: bool) -> None:
     graph = grown(tree)
-    begin = time.process_time()
     try:
-        expr = to_sympy(graph, graph.output, definitions=definitions)
+        with at_most(2_000_000):
+            expr = to_sympy(graph, graph.output, definitions=definitions)
     except TooLarge:
         return
-    finally:
-        assert time.process_time() - begin < 2
     back = from_sympy(expr, ["x", "y"])
     for point in POINTS:
         a, b = value(graph, graph.output, point), value(back, back.output, point)
@@ -225,9 +223,8 @@ def test_simplification_is_never_longer_and_always_equal(tree: Any) -> None:
             expr = to_sympy(reverse.graph, index)
         except TooLarge:
             continue
-        begin = time.process_time()
-        found = simplify(expr)
-        assert time.process_time() - begin < 3
+        with at_most(6_000_000):
+            found = simplify(expr)
         assert length(found.expr) <= length(expr)
         assert len(sympy_text(found.expr)) <= len(sympy_text(expr))
         assert simplify(found.expr).expr is not None
@@ -374,24 +371,22 @@ BOMBS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_what_sympy_would_choke_on_is_given_as_steps(name: str) -> None:
     graph, (index,) = gradient(BOMBS[name], "x")
-    begin = time.process_time()
-    with pytest.raises(TooLarge):
-        to_sympy(graph, graph.output)
-    form = closed_form(graph, index)
+    with at_most(4_000_000):
+        with pytest.raises(TooLarge):
+            to_sympy(graph, graph.output)
+        form = closed_form(graph, index)
     assert not form
     assert form.reason
-    assert time.process_time() - begin < 2
 
 
 def test_large_but_harmless_forms_are_bounded() -> None:
-    begin = time.process_time()
     many = graph_of(lambda m, x: reduce(lambda a, i: a + m.sin(K(m, i) * x), range(1, 99), x), "x")
     product = graph_of(lambda m, x: reduce(lambda a, i: a * (x + m.sin(K(m, i) * x)), range(1, 40), x), "x")
     power = graph_of(lambda m, x: (x + 1) ** K(m, 999) / (2 * x + 2) ** K(m, 998), "x")
     quotients = graph_of(lambda m, x: reduce(lambda a, i: a + 1 / (x + m.sin(K(m, i) * x)), range(1, 20), x), "x")
-    for graph in (many, product, power, quotients):
-        assert closed_form(graph, graph.output)
-    assert time.process_time() - begin < 4
+    with at_most(8_000_000):
+        forms = [closed_form(graph, graph.output) for graph in (many, product, power, quotients)]
+    assert all(forms)
 
 
 def test_unrepresentable_users_expressions_do_not_recurse() -> None:
@@ -528,15 +523,14 @@ HARD: dict[str, tuple[str, Callable[..., Any]]] = {
 def test_what_sympy_would_ponder_over(name: str) -> None:
     names, formula = HARD[name]
     graph, gradients = gradient(formula, names)
-    begin = time.process_time()
     for index in (graph.output, *gradients):
-        form = closed_form(graph, index)
+        with at_most(6_000_000):
+            form = closed_form(graph, index)
         if form.expr is not None:
             back = from_sympy(form.simplified, names.split())
             for point in ({"x": Fraction(3, 2), "y": Fraction(1, 3)}, {"x": Fraction(-3, 4), "y": Fraction(2, 3)}):
                 a, b = value(graph, index, point), value(back, back.output, point)
                 assert not a.is_finite() or a.overlaps(b)
-    assert time.process_time() - begin < 3
 
 
 SCRIPT = """

@@ -102,7 +102,9 @@ class Aims:
             # Two named steps at once: delta = w*delta*sp goes from one layer's z to that of the one before.
             inner = {link.bottom for link in near if link.bottom in self.truth.links}
             far = [link for b in sorted(inner, reverse=True) for link in self.truth.links[b] if len(inner) <= NEAREST]
-            links = sorted((*near, *far), key=lambda link: self.reading.is_input(link.bottom))
+            # What has been worked out under another name is not worked out again.
+            done = {m.bottom for m in self.meaning.values() if m.kind == "cotangent"}
+            links = sorted((*near, *far), key=lambda link: (self.reading.is_input(link.bottom), link.bottom in done))
             for link in links:
                 flow = link.flow
                 # What only passes the gradient on is nothing that one writes a line for.

@@ -257,7 +257,10 @@ class Walk:
                 self._root(unit, [wanted])
                 return
         if matches:
-            self._settle(unit, matches[0])
+            # Where two have the same value (relu, where it is on), the one that is not held yet.
+            kinds = {matches[0].kind}
+            fresh = [q for q in matches if q.kind in kinds and (q.kind, q.top, q.bottom) not in self._held]
+            self._settle(unit, (fresh or matches)[0])
         elif is_bare(unit.name):
             self._root(unit)
 
@@ -540,7 +543,10 @@ class Walk:
 
     def likeness(self) -> Likeness:
         """Compares lines with what is taught, by what is understood by now."""
-        return Likeness(self.layout, Wording(self.subject, self.truth, self.out.meaning, self.layout.variable))
+        layout = self.layout
+        return Likeness(
+            layout, Wording(self.subject, self.truth, self.out.meaning, layout.variable, layout.formulas)
+        )
 
     def _liked(self, unit: Unit, line: Line, target: Quantity, options: list[Repair]) -> list[Repair]:
         """The changes of a line, those first that are the cheapest if unlikeness to what is taught counts as well."""

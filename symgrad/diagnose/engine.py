@@ -159,6 +159,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
     notes += truncated
+    notes += _seed_note(subject, truth, layout)
     notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
         tuple(blames),
@@ -348,6 +349,21 @@ def _ascends(subject: Subject) -> bool:
     """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
     parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
     return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
+
+
+def _seed_note(subject: Subject, truth: Truth, layout: Layout) -> list[str]:
+    """The derivation begins with a gradient that is not 1: that is said, since it may as well be a slip."""
+    name = subject.names.get(subject.loss, "")
+    if subject.seed == 1 or subject.convention or subject.is_shaped:
+        return []
+    given = (u for u in subject.units if layout.actual(u.step).same(truth.cotangents[subject.loss]))
+    first = next(given, None)
+    if first is None or not subject.graph.steps[layout.original(first.step)].is_leaf:
+        return []
+    return [
+        f"line {first.line}: {first.name} = {float(subject.seed):g} is taken as the gradient that arrives at {name}; "
+        f"if {name} is all that is differentiated, it is 1"
+    ]
 
 
 def _literal_note(unit: Unit, repair: Repair, wording: Wording) -> str:

@@ -112,10 +112,11 @@ class Explain:
         self.layout, self.known, self.reading, self.results = layout, known, reading, results
         self.graph, self.subject = layout.graph, layout.subject
         feeding = layout.feeding(r.unit.step for r in results)
-        lines = {u.line for u in self.subject.units if u.step in feeding}
-        # What a round computes and the next one throws away belongs to the line as well.
-        rounds = [u.step for u in self.subject.units if u.line in lines and not layout.is_forward(u.step)]
-        self._feeding = sorted(layout.feeding((*feeding, *rounds)))
+        last = max(feeding, default=-1)
+        # What nothing uses may be what was left out, and what a round throws away belongs to the line as well.
+        lines = {u.line for u in self.subject.units if u.step <= last}
+        others = [u.step for u in self.subject.units if u.line in lines and not layout.is_forward(u.step)]
+        self._feeding = sorted(layout.feeding((*feeding, *others)))
         needed = self._needed()
         self._base = [layout.actual(i).floats[POINT] if i in needed else math.nan for i in range(len(self.graph))]
         # A number that is assigned is computed by nothing, and may be another one.

@@ -55,6 +55,8 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
+    if (text := source.turned(root.unit.span)) and root.found.is_zero:
+        return [_turned(root, text, subject, wording, source)]
     if not root.repairs:
         return [_whole_line(root, subject, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
@@ -74,6 +76,16 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
+
+
+def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+    """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
+    span = root.unit.span
+    message = f"`{_short(source.text(span))}` takes the branch that is zero where there is a gradient"
+    return _make(
+        root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
+        text, wording, source, subject,
+    )  # fmt: skip
 
 
 def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
@@ -169,7 +181,7 @@ def _one(
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)
-            if place.parent < 0 and q.kind != "forward"
+            if place.parent < 0 and q.kind != "forward" and not repair.combine
             else wording.quantity(q, root.unit.step)
         )
         if repair.spelling:
@@ -178,9 +190,12 @@ def _one(
             piece = wording.own(_operand(q, piece, root, walk, wording))
         else:
             piece = wording.own(piece)
-        if repair.negated and piece:
+        how = repair.combine
+        if repair.negated and how == "+":
+            how = "-"
+        elif repair.negated and piece:
             piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
-        expected = _combined(text, repair.combine, piece)
+        expected = _combined(text, how, piece)
         if handed(repair, root.unit, walk.layout) is not None:
             # dtanh(x) for dtanh(h): the same call with the other argument.
             old = walk.layout.variable(place.node)

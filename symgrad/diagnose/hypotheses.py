@@ -28,6 +28,7 @@ from symgrad.diagnose.typed import (
     is_sum,
     itself,
     kept,
+    less,
     made,
     operated,
     plus,
@@ -116,7 +117,9 @@ class Hypotheses:
         ] = {}
         self._names: dict[int, list[str]] = {}
         self._entries: dict[tuple[str, int], int] = {}
-        for name, step in self.subject.aliases:
+        # The loss itself may be put into a list once it is there.
+        listed = [(n, i) for n, i, _ in self.subject.bound if entry(n) is not None and self.layout.is_forward(i)]
+        for name, step in dict.fromkeys((*self.subject.aliases, *listed)):
             self._names.setdefault(step, []).append(name)
             if (place := entry(name)) is not None:
                 self._entries[place] = step
@@ -176,9 +179,6 @@ class Hypotheses:
         found = (s.value for i, s in enumerate(steps) if s.is_const and self.layout.is_forward(i))
         plain = (abs(v) for v in found if isinstance(v, Fraction))
         return [v for v in dict.fromkeys(plain) if v not in (0, 1, 2, Fraction(1, 2))][:MOST_NUMBERS]
-
-    def _called(self, value: Fraction) -> str:
-        return self._number_names.get(value, written(value))
 
     @cached_property
     def _number_names(self) -> dict[Fraction, str]:
@@ -482,11 +482,17 @@ class Hypotheses:
         """A variable that was left out beside a number: ``1`` for ``1/x``."""
         parent = rounds[0][span]
         infix = OPS[self.graph.steps[parent].op].infix
-        if infix is None or infix.symbol not in ("+", "-"):
+        if infix is None or not (infix.symbol in ("+", "-") or (infix.symbol == "*" and value == 1)):
             return  # within a product the operation itself is asked
         for role in roles:
             pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
             if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
+                continue
+            if infix.symbol == "*":
+                # y*(1) for y*(1 - y)
+                at = ((i, with_joined(self.graph.steps[i], slot, want, less)) for i, want in pairs)
+                text, words = f"(1 - {role.text})", "leaves out a term"
+                yield from self._hypothesis(line, place, text, 1.3, "missing-term", words, at, parent, slot)
                 continue
             for how, cost in (("*", 1.1), ("/", 1.2)):
                 make = combined(value, how)
@@ -585,7 +591,7 @@ class Hypotheses:
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
         for number in self._numbers if whole else ():
-            called = self._called(number)
+            called = self._number_names.get(number, written(number))
             for factor, spelled in ((number, f"{called}*{plain}"), (1 / number, f"{plain}/{called}")):
                 at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
@@ -674,8 +680,10 @@ class Hypotheses:
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if not first.name or first.augmented or "[" in first.name or " " in first.name:
+        if not first.name or first.augmented or " " in first.name:
             return
+        if "[" in first.name and '["' not in first.name:
+            return  # an entry of a list is set once
         if first.name in _names(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.repair import Line, Repair
@@ -19,17 +20,24 @@ from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.wording import Wording, number
+from symgrad.ops import OPS
 
 #: What it counts that a gradient, and that something else, stands there or is missing against the formula as taught.
 GRADIENT, OTHER = 0.45, 0.12
 #: ... that a derivative carried forward does.
 CARRIED = 0.8
+#: Formulas of so many parts are short.
+SHORT = 6
 #: Nothing is more unlike than this.
 MOST = 1.2
 #: A line of more parts than this is not looked at, nor a sum of more paths taken apart.
 LONGEST, PATHS = 60, 6
+#: Of so many paths any may be written in one line.
+FEW = 4
 
-_TOKEN = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?")
+_TOKEN = re.compile(
+    r"([A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?)(?:\s*(?:\*\*|\^)\s*([2-4])(?![\w.]))?"
+)
 _METHOD = re.compile(r"\.(?:item|detach|numpy|clone)\(\)")
 #: A gradient among the parts.
 _MARK = "d:"
@@ -54,9 +62,9 @@ class Likeness:
             if at_loss or target.kind == "contribution":
                 tops = [target.top]
             if len(tops) <= PATHS:
-                texts = [w.paths([t], target.bottom, before) for t in tops]
-                if len(tops) > 1 and not unit.augmented:
-                    texts.append(w.paths(tops, target.bottom, before))
+                texts = [w.paths(list(some), target.bottom, before) for some in _subsets(tops)]
+            if target.kind == "cotangent" and self.graph.steps[target.bottom].is_input:
+                texts.append(w.chain(target.top, target.bottom, before))
         elif target.kind == "tangent":
             texts = [w.chain(target.top, target.bottom, before)]
         elif target.kind == "local":
@@ -72,11 +80,11 @@ class Likeness:
     def of_text(self, text: str, before: int) -> Parts:
         """The parts of a formula in the user's names, as they are before a step."""
         out: Parts = Counter()
-        for token in _TOKEN.findall(_METHOD.sub("", text)):
+        for token, power in _TOKEN.findall(_METHOD.sub("", text)):
             if token[0].isdigit():
                 out[number(Fraction(token))] += 1
             else:
-                out += self._of_name(token, before)
+                out += _times(self._of_name(token, before), int(power or 1))  # x**2 is x*x
         return out
 
     def of_line(self, unit: Unit, line: Line) -> Parts:
@@ -93,7 +101,10 @@ class Likeness:
         if q is not None:
             new = self._of_quantity(q, unit)
             if repair.everywhere:
-                uses = whole[next(iter(here), "")]
+                inside = set(line.inside())
+                if any(i not in inside for i, _ in repair.everywhere):
+                    return None  # in a function that the line calls
+                uses = len(repair.everywhere)
                 return whole - _times(here, uses) + _times(new, uses)
             return whole + new if repair.combine else whole - here + new
         if repair.keep >= 0:
@@ -107,7 +118,9 @@ class Likeness:
         return None
 
     def _of_quantity(self, q: Quantity, unit: Unit) -> Parts:
-        return self.of_text(self.wording.quantity(q, unit.step), unit.step) or Counter({_MARK + q.kind: 1})
+        if q.kind == "helper":
+            return Counter()  # made of what the line has at hand
+        return self.of_text(self.wording.quantity(q, unit.step), unit.step) or Counter({"?": 1})
 
     def _of_step(self, node: int, unit: Unit, line: Line) -> Parts:
         """What a step is made of within a line."""
@@ -116,7 +129,11 @@ class Likeness:
         while todo and out.total() <= LONGEST:
             i = todo.pop()
             step = self.graph.steps[i]
-            if unit.augmented and i == unit.previous:
+            power = self._power(i)
+            if power > 1 and (i == line.root or not line.is_stop(i)):
+                todo += [step.inputs[0]] * power
+                continue
+            if unit.augmented in ("+=", "-=") and i == unit.previous:
                 continue
             value = step.value if step.is_const else None
             if isinstance(value, Fraction):
@@ -126,6 +143,17 @@ class Likeness:
             else:
                 todo.extend(step.inputs)
         return out
+
+    def _power(self, i: int) -> int:
+        """The exponent where a step is a small power of a variable; 1 where it is none."""
+        step = self.graph.steps[i]
+        infix = None if step.is_leaf else OPS[step.op].infix
+        if infix is None or infix.symbol != "**":
+            return 1
+        exponent = self.graph.steps[step.inputs[1]]
+        value = exponent.value if exponent.is_const else None
+        simple = self.graph.steps[step.inputs[0]].is_leaf or self.layout.variable(step.inputs[0])
+        return int(value) if simple and isinstance(value, Fraction) and value in (2, 3, 4) else 1
 
     def _of_end(self, i: int) -> Parts:
         """A variable that a line reads."""
@@ -168,10 +196,18 @@ class Likeness:
         return out
 
 
+def _subsets(tops: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Every single path, all together, and of a few all that may stand in one line."""
+    for size in range(1, len(tops) + 1):
+        if size in (1, len(tops)) or len(tops) <= FEW:
+            yield from combinations(tops, size)
+
+
 def _apart(a: Parts, b: Parts) -> float:
-    total = 0.0
+    """How far ``a`` is from what is taught, ``b``: of a long formula a part more or less says little."""
+    total, other = 0.0, OTHER * min(1.0, SHORT / max(b.total(), 1))
     for part in {*a, *b}:
-        weight = OTHER
+        weight = other
         if part.startswith(_MARK):
             weight = CARRIED if "/" in part else GRADIENT
         total += abs(a[part] - b[part]) * weight

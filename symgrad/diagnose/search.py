@@ -8,11 +8,11 @@ is the one under which the results come out right, by the least far-fetched chan
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from symgrad.diagnose.blame import Root, Walk
 from symgrad.diagnose.explain import Explain, Explanation
@@ -40,6 +40,10 @@ TRUE = 0.5
 UNTRUE = 1.0
 #: ... for each change in a function that other lines call, and are right.
 SHARED = 1.5
+#: ... for each that is what its name says before the change.
+RIGHT = 1.0
+#: ... for each line that leaves a gradient what it was.
+IDLE = 0.4
 #: An answer of at most this cost a line is believed at once.
 PLAIN = 0.62
 #: ... of arrays: that one is true of something by accident is out of the question.
@@ -232,7 +236,7 @@ class Search:
             return None
         text = self.layout.subject.source.split("\n")[line.line - 1]
         begin = line.column - 1
-        if unit.augmented:
+        if unit.augmented in ("+=", "-="):
             begin = text.index("=", begin) + 1
         if not begin <= span.column - 1 <= span.end_column - 1 <= line.end_column - 1:
             return None
@@ -259,6 +263,9 @@ class Search:
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
+        if not self.layout.subject.is_shaped:
+            cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
+            cost += IDLE * len({u.line for u in self._idle(walk)})
         doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts if not self._is_deferred(u, walk)}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         # A change that makes a line something else than its name says.
@@ -270,10 +277,33 @@ class Search:
             PER_LINE * len(_lines(walk)) + cost + doubts + PER_RESULT * left,
         )
 
+    def _is_plainly_right(self, root: Root) -> bool:
+        """The assignment is, as it stands, just what its name says."""
+        unit, pairs = root.unit, self.reading.pairs(root.unit.name)
+        if not pairs or len(pairs) > 2 or self.reading.is_loose(unit.name) or unit.augmented or root.found.is_zero:
+            return False
+        return all(root.found.same(self.reading.vec(p)) for p in pairs)
+
+    def _idle(self, walk: Walk) -> Iterator[Unit]:
+        """Assignments that leave a name what it was: ``delta = delta*1``."""
+        changed = {r.unit.step for r in walk.out.roots}
+        for name, mine in self.layout.by_name.items():
+            if len(mine) > MANY or not is_bare(name):
+                continue
+            for before, after in pairwise(mine):
+                if after.step in changed or after.augmented in ("+=", "-="):
+                    continue
+                reads = before.step in self.layout.graph.steps[after.step].inputs
+                if reads and walk.corrected(after.step).same(walk.corrected(before.step)):
+                    yield after
+
     def _is_deferred(self, unit: Unit, walk: Walk) -> bool:
         """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""
         if self.layout.subject.is_shaped or not is_bare(unit.name):
             return False
+        later = {u.step for n in _lines(walk) for u in self._at_line.get(n, ()) if u.name == unit.name}
+        if self.layout.feeds(unit.step, {i for i in later if i > unit.step}):
+            return False  # g in a loop: what is left over shows in the next round
         vec, points = walk.corrected(unit.step), self.layout.truth.points
         with precision(BITS):
             scaled = (vec * constant(c, points) for c in self._factors)

@@ -233,6 +233,15 @@ class SourceMap:
             + line[second.end_column - 1 : span.end_column - 1]
         )
 
+    def turned(self, span: Span) -> str:
+        """``a if test else 0`` for ``0 if test else a``; empty where a span is no such choice."""
+        node = self._nodes.get((span.line, span.column - 1, span.end_line, span.end_column - 1))
+        if not isinstance(node, ast.IfExp):
+            return ""
+        zeros = [isinstance(n, ast.Constant) and n.value == 0 for n in (node.body, node.orelse)]
+        test, yes, no = (self.text(_span(span.file, n)) for n in (node.test, node.body, node.orelse))
+        return f"{no} if {test} else {yes}" if any(zeros) else ""
+
     def added_at(self, span: Span, function: str) -> str:
         """``G[i] += v``, or ``G[i] = v``, as the call ``function(G, i, v)``."""
         node = self._statements.get(span.line) or self._assignments.get(span.line)

@@ -44,6 +44,8 @@ def _truncated(root: Root, walk: Walk, truth: Truth) -> str:
         return ""
     if len({graph.steps[top].op for top, _ in parts}) != 1:
         return ""
+    if not graph.ancestors(parts[0][0])[parts[-1][0]]:
+        return ""  # errors of one sample and another follow upon nothing
     running = parts[0][1]
     for n in range(1, len(parts)):
         if n >= LEAST_STEPS and running.same(root.found):

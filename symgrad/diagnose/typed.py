@@ -104,6 +104,10 @@ def combined(value: Fraction, how: str) -> Callable[[Any, Number], Any]:
     return lambda x, one: one(value) * x if how == "*" else one(value) / x
 
 
+def less(x: Any, one: Number) -> Any:
+    return one(Fraction(1)) - x
+
+
 def with_joined(step: Any, slot: int, want: int, make: Callable[[Any, Number], Any]) -> Change:
     """One operand becomes a function of another step."""
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.backward import Backward, backward
+from symgrad.diagnose.naming import claims
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
@@ -32,11 +33,14 @@ class Wording:
     """
 
     def __init__(
-        self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str]
+        self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str],
+        formulas: dict[tuple[int, int], str] | None = None,
     ) -> None:
         self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
         self._taught: Backward | None = None
+        #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
+        self._formulas = {} if formulas is None else formulas
         #: (top, bottom) -> what the user calls d top/d bottom, with its value.
         self._factors: dict[tuple[int, int], list[tuple[int, Vec]]] = {}
         self._held: dict[tuple[str, int, int], list[int]] = {}
@@ -117,7 +121,7 @@ class Wording:
         if q.kind == "local":
             return self.local(q.top, q.bottom, before)
         held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
-        if held and (name := self._variable(held[-1])):
+        if held and (name := self._called(held[-1])):
             return name
         if q.kind == "cotangent":
             return self.paths([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
@@ -222,7 +226,7 @@ class Wording:
         held = [s for s in self._held.get(("cotangent", loss, loss), ()) if s < before]
         if not held or (_is_one(self.truth.cotangents[loss]) and not self._is_used(held[-1])):
             return ""
-        return self._variable(held[-1])
+        return self._called(held[-1])
 
     def _is_used(self, step: int) -> bool:
         return any(step in s.inputs for s in self.subject.graph.steps[step + 1 :])
@@ -284,7 +288,13 @@ class Wording:
 
     def _holder(self, kind: str, top: int, bottom: int, before: int) -> str:
         held = [s for s in self._held.get((kind, top, bottom), ()) if s < before]
-        return self._variable(held[-1]) if held else ""
+        return self._called(held[-1]) if held else ""
+
+    def _called(self, step: int) -> str:
+        """What a derivative is called, also where it is only another name of a value: dnum = invden."""
+        if step in self.subject.names:
+            return next((u.name for u in self.subject.units if u.step == step and claims(u.name)), self._variable(step))
+        return self._variable(step)
 
     def chain(self, top: int, leaf: int, before: int) -> str:
         """d top/d leaf by the chain rule, in terms of the tangents that the user has."""
@@ -307,9 +317,16 @@ class Wording:
         link = self._link(top, bottom)
         if link is None or link.local is None:
             return ""
-        for held, vec in reversed(self._factors.get((top, bottom), ())):
+        held_so = () if self._is_carried_on(top, bottom) else self._factors.get((top, bottom), ())
+        for held, vec in reversed(held_so):
             if held < before and vec.same(link.local) and (name := self._variable(held)):
                 return name
+        if (top, bottom) not in self._formulas:
+            self._formulas[top, bottom] = self._taught_as(link)
+        return self._formulas[top, bottom]
+
+    def _taught_as(self, link: Link) -> str:
+        top, bottom = link.top, link.bottom
         rule = link.op.partials[link.slot] if link.op is not None else None
         if link.op is not None and rule is not None:
             builder = GraphBuilder()
@@ -323,6 +340,11 @@ class Wording:
             text = expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
             return text[1:-1] if builder.steps[index].is_input and text.startswith("(") else text
         return self._composite(top, bottom)
+
+    def _is_carried_on(self, top: int, bottom: int) -> bool:
+        """d top/d bottom is one of a series of derivatives that are carried forward: no factor of a reverse pass."""
+        others = (t for t, b in self._factors if b == bottom and t != top)
+        return any(link.bottom == top for t in others for link in self.truth.links.get(t, ()))
 
     def _link(self, top: int, bottom: int) -> Link | None:
         whole = self.truth.written_out.get(top)

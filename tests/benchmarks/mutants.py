@@ -11,7 +11,10 @@ symgrad check each, and prints what it measures:
 
   * a piece was changed: the reported range overlaps the changed piece and stays inside the factor that holds it
     (a factor of a product that is a term of the line's sum), parentheses included; a sign belongs to no factor, so for
-    one that is called a sign the whole term will do; of two equal pieces of one term (e*e for e*x) either will do;
+    one that is called a sign the whole term will do; of two equal pieces of one term (e*e for e*x, e.item() is e)
+    either will do. A chain-rule factor need not be a single operand: 3*y**2 is d(y**3)/dy, and -u/v is d(u/v)/dv gone
+    wrong. So a range that holds no gradient, only forward variables and numbers, and that is named as a local
+    derivative, may be a product within the term, if its fix, put in its place and run, is right;
   * a piece was left out: every variable of the piece is named in the finding's factor, expected or fix; where it
     holds no variable (a constant), the reported kind of mistake is one of the edit's;
   * the line as a whole was changed (its scale, its sign, ``=`` for ``+=``): the range lies on it, and the reported
@@ -151,9 +154,15 @@ def names_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
             a, b = _factor(line, begin, end, products=False)
         else:
             a, b = _factor(line, begin, end)
-        if line[caret[0] : caret[1]] == edit.text and caret[0] != begin:
+        found = line[caret[0] : caret[1]].removesuffix(".item()")
+        if found == edit.text.removesuffix(".item()") and caret[0] != begin:
             a, b = _factor(line, begin, end, products=False)
             return a <= caret[0] and caret[1] <= b and confirms(case, [finding])
+        if finding.factor.startswith("d") and "/d" in finding.factor and not _manual_names(case) & _identifiers(found):
+            term = _factor(line, begin, end, products=False)
+            inside = term[0] - 1 <= caret[0] < end and begin < caret[1] <= term[1] + 1
+            if inside and confirms(case, [finding]):
+                return True
         return caret[0] < end and begin < caret[1] and a - 1 <= caret[0] and caret[1] <= b + 1
     return finding.mistake in edit.mistakes and caret[1] > caret[0]
 
@@ -166,6 +175,12 @@ def touches_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
     said = _identifiers(" ".join((finding.factor, finding.expected, finding.fix)))
     overlaps = finding.line == edit.line and finding.column - 1 < end and begin < finding.end_column - 1
     return overlaps or bool(names and names <= said)
+
+
+def _manual_names(case: Mutant) -> set[str]:
+    """What the manual part gives values to: gradients, for the most part."""
+    lines = case.source.split("\n")[case.case.first :]
+    return {m[1] for line in lines if (m := re.match(r"\s*([A-Za-z_][\w.]*)[^=()]*=(?!=)", line))}
 
 
 def _identifiers(text: str) -> set[str]:
