@@ -412,3 +412,21 @@ def test_where_the_forward_pass_has_no_value_is_said(line: str, says: str, place
     assert caught.value.span is not None
     span = caught.value.span
     assert text.split("\n")[span.line - 1][span.column - 1 : span.end_column - 1] == place
+
+
+def test_lengths_that_numpy_rounds_and_warnings_that_are_caught() -> None:
+    report = checked("""
+        import warnings
+        import numpy as np
+        n = np.floor(1 + (5 + 2 - 2) / 2).astype(int)
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        try:
+            warnings.warn("no", UserWarning)
+        except (RuntimeWarning, DeprecationWarning):
+            pass
+        x = np.ones(n) * 0.5
+        L = np.sum(x**2)
+        dx = 2 * x
+    """)
+    assert report.ok
+    assert "dx" in report.confirmed
