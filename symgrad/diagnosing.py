@@ -32,7 +32,6 @@ from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report,
 from symgrad.report.picture import Picture
 from symgrad.softmaxes import named_softmax
 from symgrad.subjects import choose, further, names_result, still_open
-from symgrad.unfinished import without_unfinished
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -293,10 +292,10 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = without_unfinished(trace, diagnose(subject, brief=brief))
+    found = diagnose(subject, brief=brief)
     if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
         other = replace(work.choose(plain[0]), stopped=trace.error is not None)
-        again = without_unfinished(trace, diagnose(other, brief=brief))
+        again = diagnose(other, brief=brief)
         if len(again.right) >= len(found.right) and _told(again) > _told(found):
             subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
@@ -345,6 +344,13 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     result = subject.names.get(subject.loss, "f")
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    if result in inputs and last is not None and not trace.graph.steps[last.step].is_input:
+        # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
+        raise SymgradError(
+            "the script trains its parameters, and never computes what its derivatives are derivatives of",
+            hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
+        )
     raise SymgradError(
         f"no line was recognised as a derivative of anything; looked for {tried}",
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "

@@ -46,8 +46,11 @@ def test_records_are_lines_of_json(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert json.loads(line) == wanted
 
 
-def test_the_suite_names_benchmarks_and_unknown_ones_are_refused() -> None:
-    assert set(SUITE) <= set(present())
+def test_the_suite_and_the_readme_name_all_benchmarks_and_unknown_ones_are_refused() -> None:
+    assert set(SUITE) == set(present())
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    speed = readme[readme.index("\n## Speed") :]
+    assert [name for name in SUITE if f"`{name}`" not in speed] == []
     command = [sys.executable, "-m", "tests.benchmarks", "nothing"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

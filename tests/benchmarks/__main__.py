@@ -27,15 +27,17 @@ HERE = Path(__file__).parent
 
 #: name -> the arguments with which it fits, and the seconds that it may take at most.
 SUITE: dict[str, tuple[tuple[str, ...], int]] = {
-    "bulk": (("2_000_000",), 140),
-    "symbolic_scale": (("3",), 100),
+    "bulk": (("10_000_000",), 170),
+    "symbolic_scale": (("1.5",), 100),
     "checks": (("9",), 40),
-    "startup": (("5",), 75),
-    "depth": (("--quick",), 60),
-    "diagnose_time": (("5",), 90),
-    "mutants": (("--limit", "40"), 70),
-    "tensor_mutants": (("--limit", "12", "--timeout", "15"), 45),
-    "tensor_time": (("8",), 40),
+    "startup": (("5",), 90),
+    "depth": (("--quick",), 50),
+    "diagnose_time": (("5",), 70),
+    "mutants": (("--limit", "40"), 50),
+    "tensor_mutants": (("--limit", "12", "--timeout", "15"), 40),
+    "tensor_time": (("10", "--quick"), 40),
+    "grading": (("60", "4"), 60),
+    "rendering": (("1_000",), 20),
 }
 #: Seconds for all of them together.
 BUDGET = 590.0
