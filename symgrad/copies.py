@@ -91,19 +91,33 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     known: set[str] = set()
     out: list[tuple[int, Binding]] = []
     latest = -1
-    derived: set[int] = set()
+    begun = False
+    source = SourceMap(trace.graph.source)
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
-        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
-        if reads:
-            derived.add(b.step)
+        named = any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
+        begun = begun or (named and not steps[b.step].is_leaf)
+        reads = named or is_bare(b.name)
         # mean1 = dnorm: a line that does nothing to a derivative.
-        reads = reads or b.step in derived
+        reads = reads or (begun and source.text(b.span).strip().isidentifier())
         step = steps[b.step]
+        if not second and reads and not b.augmented:
+            # grad_z = grad_output, where that is a parameter, and so not bound by a line.
+            text = source.text(b.span).strip()
+            second = text.isidentifier() and text != b.name
         if step.is_const:
             second = step.value != 0
-        if second and reads and not b.augmented and b.name.isidentifier():
+        if second and reads and not b.augmented and (b.name.isidentifier() or _is_collected(b, trace)):
             out.append((latest, b))
         known.add(normal(b.name))
     return out
+
+
+def _is_collected(b: Binding, trace: Trace) -> bool:
+    """A number is put into a list of gradients that the script only prints, or turns round, afterwards."""
+    stem, bracket, _ = b.name.partition("[")
+    if not bracket or not stem.isidentifier() or trace.graph.steps[b.step].shape:
+        return False
+    rest = trace.graph.source.split("\n")[b.line :]
+    return not any(re.search(rf"\b{stem}\[(?!::)|\bin {stem}\b|\({stem},|, ?{stem}\)(?!$)", line) for line in rest)

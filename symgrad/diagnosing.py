@@ -23,6 +23,7 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import CONST, Graph, GraphBuilder, Step
+from symgrad.imported import in_imported
 from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
@@ -299,7 +300,7 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
         if len(again.right) >= len(found.right) and _told(again) > _told(found):
             subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
-    found = named_softmax(subject, found)
+    found = in_imported(trace, named_softmax(subject, found))
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}
@@ -344,6 +345,13 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     result = subject.names.get(subject.loss, "f")
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    if result in inputs and last is not None and not trace.graph.steps[last.step].is_input:
+        # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
+        raise SymgradError(
+            "the script trains its parameters, and never computes what its derivatives are derivatives of",
+            hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
+        )
     raise SymgradError(
         f"no line was recognised as a derivative of anything; looked for {tried}",
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "

@@ -20,7 +20,9 @@ from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
+from symgrad.ops.base import COPY
 
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
@@ -32,7 +34,7 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
-    trace = told_apart(trace)
+    trace = told_apart(by_logarithms(trace))
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -171,8 +173,8 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
-        return []  # its steps are not those of the run: names that are one array are told apart
-    trace = evidence.with_results(evidence.tied(trace))
+        return []
+    trace = evidence.with_results(evidence.tied(told_apart(by_logarithms(trace))))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
@@ -205,6 +207,11 @@ def _cut(trace: Trace, loss: int) -> Graph:
     if h >= 0:
         # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
+        for i, step in enumerate(steps):
+            others = [j for j in step.inputs if j != h]
+            is_sum = len(step.inputs) == 2 and evidence.sign_of(step.op) in ("+", "-")
+            if is_sum and len(others) == 1 and step.inputs[0] != h:
+                steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
 
 

@@ -301,6 +301,11 @@ def test_second_derivatives_at_kinks(text: str, verdict: str, reason: str) -> No
     assert reason in report["x,x"].reason
 
 
+def test_the_second_backward_of_logsigmoid_is_judged_as_torch_works_it_out() -> None:
+    report = check("logsigmoid(x*y)", "x=0.85,y=4", order=2)
+    assert report.verdict == "agree", report.explain()
+
+
 def test_only_the_variable_at_the_kink_is_undefined() -> None:
     report = check("relu(x)*z + z^2", "x=0,z=3")
     assert report["x"].verdict == "undefined"

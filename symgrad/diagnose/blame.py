@@ -543,7 +543,10 @@ class Walk:
 
     def likeness(self) -> Likeness:
         """Compares lines with what is taught, by what is understood by now."""
-        return Likeness(self.layout, Wording(self.subject, self.truth, self.out.meaning, self.layout.variable))
+        layout = self.layout
+        return Likeness(
+            layout, Wording(self.subject, self.truth, self.out.meaning, layout.variable, layout.formulas)
+        )
 
     def _liked(self, unit: Unit, line: Line, target: Quantity, options: list[Repair]) -> list[Repair]:
         """The changes of a line, those first that are the cheapest if unlikeness to what is taught counts as well."""

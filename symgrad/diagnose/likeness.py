@@ -36,7 +36,7 @@ LONGEST, PATHS = 60, 6
 FEW = 4
 
 _TOKEN = re.compile(
-    r"([A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?)(?:\s*\*\*\s*([2-4])(?![\w.]))?"
+    r"([A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()|(?<![\w.])\d+(?:\.\d*)?)(?:\s*(?:\*\*|\^)\s*([2-4])(?![\w.]))?"
 )
 _METHOD = re.compile(r"\.(?:item|detach|numpy|clone)\(\)")
 #: A gradient among the parts.

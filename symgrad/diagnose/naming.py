@@ -59,6 +59,10 @@ _PREFIXES = (
 _SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
 
 
+_JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
+#: What functions with a number are called.
+_FUNCTIONS = ("f", "y", "g", "h", "z", "r")
+
 #: What lists of a thing are called, and what is hung onto the name of one entry.
 _LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
 _MOMENTS = ("next", "prev", "last", "cur", "new", "in", "t", "i", "k", "l", "n")
@@ -104,6 +108,10 @@ def _claims(name: str) -> Iterator[Claim]:
         found = re.match(pattern, low)
         if found:
             yield Claim(normal(found.group(1)), normal(found.group(2)) + index)
+    # J12 is df1/dx2
+    if (found := _JACOBIAN.match(low)) is not None:
+        for stem in _FUNCTIONS:
+            yield Claim(f"{stem}{found[1]}", f"x{found[2]}")
     for prefix in _PREFIXES:
         if low.startswith(prefix) and len(low) > len(prefix):
             yield Claim("", normal(low[len(prefix) :]) + index)

@@ -392,7 +392,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
         for q in context.offers(-place.wanted):
             if q.kind == "local":
                 words = "is not the derivative that belongs here"
-                yield Repair(place, "wrong-formula", words, 2.8, q, negated=True)
+                yield Repair(place, "wrong-formula", words, 3.2, q, negated=True)
     yield from _factor_or_term(place, have, context, simple=simple and not is_line)
 
 
@@ -536,7 +536,7 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     """A missing factor or term, or one too many that is not written as an operand of its own."""
     known, x, y = context.known, have.rough(1), place.wanted.rough(1)
     ratio = place.wanted / have
-    far = known.is_far(quotient(y, x), quotient(x, y))
+    far = known.is_far(quotient(y, x), quotient(x, y), -quotient(y, x))
     if not far and ratio.usable and not ratio.is_zero and ratio.constant() is None:
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
@@ -550,17 +550,20 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
     rest = difference(y, x)
-    if known.is_far(rest, -rest) and differ(abs(rest), 1.0):
+    unknown = known.is_far(rest, -rest) and differ(abs(rest), 1.0)
+    plain = not known.truth.subject.is_shaped and len(place.path) <= DEEPEST
+    if unknown and not plain:
         return
     gap = place.wanted - have
     if not gap.usable or gap.is_zero:
         return
+    if plain and (unknown or (not context.offers(gap) and not context.offers(-gap))):
+        yield from _product_term(place, gap, context)
+    if unknown:
+        return
     number = gap.constant()
     if number is not None and abs(number) == 1:
         yield Repair(place, "missing-term", "leaves out a term", 1.3, number=number, combine="+")
-    written = known.truth.subject.is_shaped or len(place.path) > DEEPEST
-    if not written and not context.offers(gap) and not context.offers(-gap):
-        yield from _product_term(place, gap, context)
     kinds = ("contribution", "term", "cotangent", "sum", "tangent", "forward")
     for sign, words, mistake, how in (
         (gap, "leaves out a term", "missing-term", "+"),
@@ -576,7 +579,8 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
     """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
     for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
-        if have.constant() is not None:
+        rough = quotient(gap.rough(1), have.rough(1))
+        if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):
             if any(q.kind == "forward" for q in context.known.right(ratio)):

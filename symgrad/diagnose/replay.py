@@ -31,6 +31,8 @@ class Layout:
         self.subject, self.truth = subject, truth
         self.graph: Graph = subject.graph
         self.budget = Budget()
+        #: How local derivatives are written: found once.
+        self.formulas: dict[tuple[int, int], str] = {}
         #: What was tried to put a line right, and what came of it.
         self.tried: dict[Hashable, list[Any]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]

@@ -301,6 +301,9 @@ class Search:
         """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""
         if self.layout.subject.is_shaped or not is_bare(unit.name):
             return False
+        later = {u.step for n in _lines(walk) for u in self._at_line.get(n, ()) if u.name == unit.name}
+        if self.layout.feeds(unit.step, {i for i in later if i > unit.step}):
+            return False  # g in a loop: what is left over shows in the next round
         vec, points = walk.corrected(unit.step), self.layout.truth.points
         with precision(BITS):
             scaled = (vec * constant(c, points) for c in self._factors)

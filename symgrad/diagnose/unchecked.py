@@ -13,7 +13,7 @@ from collections.abc import Collection
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import scaled
-from symgrad.diagnose.naming import is_loss, normal
+from symgrad.diagnose.naming import claims, is_loss, normal
 from symgrad.diagnose.replay import LOOK_AHEAD
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec
@@ -38,6 +38,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
         u.step for u in layout.subject.units
         if normal(re.sub(r"_?(new|next|updated)$", "", u.name)) in forward_names and u.step not in judged
     }  # fmt: skip
+    names = {normal(name) for name, _, _ in layout.subject.bound}
     live = _live(walk)
     feeding = layout.feeding(judged)
     found: dict[tuple[str, int], Unit] = {}
@@ -45,8 +46,10 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
     with precision(BITS):
         for unit in layout.subject.units:
             i = unit.step
-            if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i) or layout.origin(i) != i:
+            if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i):
                 continue
+            if layout.origin(i) != i and not any({c.top, c.bottom} <= names for c in claims(unit.name)):
+                continue  # another name for a value, unless it says of what it is the derivative, and by what
             if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
                 continue
             if i in moved or _uses(walk, i, moved):

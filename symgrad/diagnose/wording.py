@@ -33,11 +33,14 @@ class Wording:
     """
 
     def __init__(
-        self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str]
+        self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str],
+        formulas: dict[tuple[int, int], str] | None = None,
     ) -> None:
         self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
         self._taught: Backward | None = None
+        #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
+        self._formulas = {} if formulas is None else formulas
         #: (top, bottom) -> what the user calls d top/d bottom, with its value.
         self._factors: dict[tuple[int, int], list[tuple[int, Vec]]] = {}
         self._held: dict[tuple[str, int, int], list[int]] = {}
@@ -318,6 +321,12 @@ class Wording:
         for held, vec in reversed(held_so):
             if held < before and vec.same(link.local) and (name := self._variable(held)):
                 return name
+        if (top, bottom) not in self._formulas:
+            self._formulas[top, bottom] = self._taught_as(link)
+        return self._formulas[top, bottom]
+
+    def _taught_as(self, link: Link) -> str:
+        top, bottom = link.top, link.bottom
         rule = link.op.partials[link.slot] if link.op is not None else None
         if link.op is not None and rule is not None:
             builder = GraphBuilder()

@@ -244,6 +244,8 @@ def _dim(text: str) -> Dim | None:
 def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
     """What a parameter may be, the likeliest first."""
     name = parameter.name
+    if told is not None and told.what == VALUE and isinstance(parameter.default, str):
+        return [Kind(DEFAULT), told]  # mode="train", which the text compares with "test"
     if told is not None and (told.what != DICT or told.items or not parameter.optional):
         if told.what == DICT:
             items = {k: _inner(k, v) for k, v in told.items.items()}

@@ -52,11 +52,20 @@ register(
         ),
     )
 )  # fmt: skip
+# What torch's own backward of logsigmoid evaluates, and what the backward of that one does: z = sigmoid(x), and then
+# (z - 1)*z, which cancels where x is large.
+register(
+    Op(
+        "logsigmoid_slope", 1, (lambda m, y, x: (m.sigmoid(x) - 1) * m.sigmoid(x),),
+        lower=lambda m, x: m.where(m.lt(x, 0), 1 - (z := m.exp(x)) / (1 + z), (z := m.exp(-x)) / (1 + z)),
+        sympy=lambda x: 1 / (1 + sp.exp(x)), enclose=lambda x: 1 / (1 + x.exp()),
+        latex="\\sigma\\left(-{0}\\right)", points=(*REALS, (0.0,)), hidden=True,
+    )
+)  # fmt: skip
 register(
     Op(
         "logsigmoid", 1, (lambda m, y, x: 1 - m.sigmoid(x),), accurate=(lambda m, y, x: m.sigmoid(-x),),
-        autograd=(lambda m, y, x: m.where(
-            m.lt(x, 0), 1 - (z := m.exp(x)) / (1 + z), (z := m.exp(-x)) / (1 + z)),),
+        autograd=(lambda m, y, x: m.call("logsigmoid_slope", x),),
         sympy=lambda x: -sp.log(1 + sp.exp(-x)),
         enclose=lambda x: -((-x).exp().log1p()) if x > 0 else x - x.exp().log1p(),
         torch="torch.nn.functional.logsigmoid", latex="\\log\\sigma\\left({0}\\right)",

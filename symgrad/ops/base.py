@@ -29,6 +29,8 @@ class Math(Protocol):
 
 #: The op that only gives its input another name.
 COPY = "alias"
+#: ... and the exponential: what a parameter is of its logarithm.
+EXPONENTIAL = "exp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,6 +205,11 @@ def shifted(params: Mapping[str, Any], n: int, by: int) -> tuple[tuple[str, Any]
     return (("spec", tuple(spec)),)
 
 
+def is_within(shape: Shape, wide: Shape) -> bool:
+    """An array of one shape is spread over another one, of as many axes."""
+    return all(n in (1, m) for n, m in zip(shape, wide, strict=True))
+
+
 def _is_slice(item: Any) -> bool:
     return isinstance(item, tuple) and item[0] == "slice" and item[1] is not None and item[2] is not None
 
