@@ -32,7 +32,6 @@ from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report,
 from symgrad.report.picture import Picture
 from symgrad.softmaxes import named_softmax
 from symgrad.subjects import choose, further, names_result, still_open
-from symgrad.unfinished import without_unfinished
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -293,10 +292,10 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = without_unfinished(trace, diagnose(subject, brief=brief))
+    found = diagnose(subject, brief=brief)
     if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
         other = replace(work.choose(plain[0]), stopped=trace.error is not None)
-        again = without_unfinished(trace, diagnose(other, brief=brief))
+        again = diagnose(other, brief=brief)
         if len(again.right) >= len(found.right) and _told(again) > _told(found):
             subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
