@@ -14,7 +14,7 @@ from symgrad.backward import backward
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
 from symgrad.diagnose.frames import Blame
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.epsilons import without_epsilons
@@ -25,6 +25,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import CONST, Graph, GraphBuilder, Step
 from symgrad.imported import in_imported
 from symgrad.naming import display_names
+from symgrad.objectives import objectives, trained
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
@@ -186,6 +187,7 @@ class Work:
         choose: a run -> what of it is the forward pass, and what the derivation.
         original: the text with the line ends of the file, where they are not all ``\\n``.
         what: what it is.
+        guesses: the loss may be one that the script does not compute.
     """
 
     source: str
@@ -194,6 +196,7 @@ class Work:
     choose: Callable[[Trace], Subject]
     original: str = ""
     what: str = "script"
+    guesses: bool = False
 
 
 def check_source(
@@ -234,7 +237,7 @@ def check_source(
     def ours(text: str) -> Trace:
         return _run(text, filename, sandbox=sandbox, timeout=timeout)
 
-    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original)
+    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original, guesses=not loss)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
     return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
@@ -293,6 +296,9 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             raise trace.error.exception(work.source) from None
         raise
     found = diagnose(subject, brief=brief)
+    named = normal(subject.names.get(subject.loss, "")) in SURELY_LOSS or trace.backward_calls
+    if work.guesses and (found.blames or not found.understood) and not named and trace.error is None:
+        subject, found = _of_an_objective(trace, subject, found)
     if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
         other = replace(work.choose(plain[0]), stopped=trace.error is not None)
         again = diagnose(other, brief=brief)
@@ -318,6 +324,21 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             unchecked=tuple(u for u in found.unchecked if u.step not in done),
         )
     return subject, found if not others else replace(found, unchecked=still_open(subject, found.unchecked, found.right))
+
+
+def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[Subject, Diagnosis]:
+    """The diagnosis against what the script may be making smaller without computing it, where that explains more."""
+    best = (subject, found)
+    for objective in objectives(trace):
+        other = choose(objective.trace, objective.name, {})
+        again = diagnose(other, brief=True)
+        if again.right and _told(again) > _told(best[1]):
+            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            best = (other, replace(diagnose(other), notes=(*again.notes, note)))
+    if best[1] is found and subject.names.get(subject.loss) in trained(trace):
+        # A parameter after its update was taken for what is differentiated, for want of anything else.
+        return subject, replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=())
+    return best
 
 
 def _told(found: Diagnosis) -> tuple[int, int]:

@@ -32,12 +32,12 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
     given = next(_given(trace), None)
     if given is not None:
         top, start = given
-        trace, product = _with(trace, "mul", (top, start.step))
-        trace, total = _with(trace, "sum", (product,))
+        trace, product = extended(trace, "mul", (top, start.step))
+        trace, total = extended(trace, "sum", (product,))
         return replace(trace, cuts=(*trace.cuts, start.step)), [total]
     out = []
     for i in [i for i in candidates if steps[i].shape][:4]:
-        trace, total = _with(trace, "sum", (i,))
+        trace, total = extended(trace, "sum", (i,))
         out.append(total)
     return trace, out or list(candidates)
 
@@ -59,8 +59,8 @@ def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:
                 latest = b.step
 
 
-def _with(trace: Trace, name: str, inputs: tuple[int, ...]) -> tuple[Trace, int]:
-    """The run with one step more."""
+def extended(trace: Trace, name: str, inputs: tuple[int, ...]) -> tuple[Trace, int]:
+    """The run with one step more, of an op by its name."""
     import numpy as np
 
     from symgrad.ops.values import function

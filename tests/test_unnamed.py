@@ -294,3 +294,64 @@ print(abs(numeric - exact))
 """
     (root,) = [f for f in symgrad.check(source).findings if f.root]
     assert (root.span.line if root.span else 0, root.fix, root.fix_verified) == (8, "2*x", True)
+
+
+#: Scripts that train, and compute no loss: (text, what is right, lines of mistakes).
+TRAINED = {
+    "rounds": ("""\
+X, Y = [1.0, 2.0, 3.0, 4.0], [2.1, 3.9, 6.2, 7.8]
+w, b = 0.5, 0.0
+n = len(X)
+for epoch in range(20):
+    dw = db = 0.0
+    for x, y in zip(X, Y):
+        err = w * x + b - y
+        dw += 2 * err * x / n
+        db += 2 * err / n
+    w -= 0.01 * dw
+    b -= 0.01 * db
+""", {"dw", "db"}, []),
+    "arrays": ("""\
+import numpy as np
+x = np.linspace(0, 1, 20)
+y = 3 * x + 1 + 0.1 * np.sin(9 * x)
+m, c = 0.0, 0.0
+for _ in range(50):
+    y_pred = m * x + c
+    D_m = (-2 / len(x)) * sum(x * (y - y_pred))
+    D_c = (2 / len(x)) * sum(y - y_pred)
+    m = m - 0.1 * D_m
+    c = c - 0.1 * D_c
+""", {"D_m"}, [8]),
+    "one at a time": ("""\
+w, b = 0.3, 0.1
+for x, t in [(0.5, 1.0), (1.5, 0.2), (-0.7, 1.4)]:
+    err = w * x + b - t
+    dw = err * w
+    db = err
+    w -= 0.1 * dw
+    b -= 0.1 * db
+""", {"db"}, [4]),
+    "a logistic regression": ("""import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(10, 3))
+y = np.array([0.0, 1.0] * 5)
+w = np.zeros(3)
+b = 0.0
+for _ in range(5):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    dw = X.T @ (p - y) / len(y)
+    db = np.sum(y - p) / len(y)
+    w -= 0.1 * dw
+    b -= 0.1 * db
+""", {"dw"}, [10]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_loss_that_is_not_computed_is_guessed_and_said(name: str) -> None:
+    text, right, wrong = TRAINED[name]
+    report = symgrad.check(text)
+    assert [f.span.line for f in report.findings if f.root and f.span] == wrong, report.explain()
+    assert right <= set(report.confirmed)
+    assert "no loss is computed: the derivatives are held against that of" in report.explain()

@@ -1,0 +1,189 @@
+"""Training without a loss: ``w -= rate * x.T @ (x @ w - y)`` where no line computes what is being made smaller.
+
+What is differentiated is a guess then: a sum or a mean of squares of the first difference between what the parameters
+give and what they do not. It is taken where the derivation agrees with it at least in part, and it is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from symgrad.diagnose.evidence import sign_of
+from symgrad.errors import Span
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import CONST, Graph, Step
+from symgrad.upstream import extended
+
+#: Names for the objective, of which the first is taken that the script has no use for.
+NAMES = ("loss", "objective", "the_loss")
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A run that computes an objective at its end.
+
+    Attributes:
+        name: of the objective; text: what it is, in the script's words.
+    """
+
+    trace: Trace
+    name: str
+    text: str
+
+
+def objectives(trace: Trace) -> Iterator[Objective]:
+    """What the script may be making smaller, the likeliest first; nothing where no parameter is being trained."""
+    differences = _differences(trace)
+    trace = _first_epoch(trace)
+    names = {b.name for b in trace.bindings}
+    name = next((n for n in NAMES if n not in names), None)
+    if not differences or name is None:
+        return
+    span = trace.graph.steps[differences[0]].span
+    text = _text(trace.graph.source, span)
+    if span is None or not text:
+        return
+    count = sum(int(np.size(trace.values[i])) for i in differences)
+    squares = f"({text})**2"
+    ways: list[tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]] = [
+        (_square, Fraction(1, count), f"mean({squares})"),
+        (_square, Fraction(1, 2 * count), f"mean({squares})/2"),
+        (_square, Fraction(1), f"sum({squares})"),
+        (_square, Fraction(1, 2), f"sum({squares})/2"),
+    ]
+    if all(_sigmoid(trace, i) is not None for i in differences):
+        ways.append((_cross_entropy, Fraction(1, count), f"the mean cross-entropy, of which {text} is the gradient"))
+        ways.append((_cross_entropy, Fraction(1), f"the cross-entropy, of which {text} is the gradient"))
+    for make, factor, words in ways:
+        made, total = _added(trace, differences, make)
+        made, number = _number(made, factor)
+        made, step = extended(made, "mul", (total, number))
+        # It is known as soon as the last difference is: what follows is derivation.
+        after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
+        bound = Binding(name, step, span, span.line, "", after)
+        bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
+        numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
+        shown = words if count > 1 or make is not _square else _single(words)
+        yield Objective(replace(made, bindings=numbered), name, shown)
+
+
+def trained(trace: Trace) -> set[str]:
+    """The names of what is given other values that come of its first."""
+    steps = set(_moved(trace).values())
+    return {b.name for b in trace.bindings if b.step in steps}
+
+
+def _differences(trace: Trace) -> list[int]:
+    """``y_pred - y``: the first place that subtracts what does not depend on the parameters, or from it; in all rounds
+    before the first parameter is moved."""
+    steps = trace.graph.steps
+    moved = _moved(trace)
+    reached = [False] * len(steps)
+    found: list[int] = []
+    for i, step in enumerate(steps):
+        reached[i] = i in moved or any(reached[j] for j in step.inputs)
+        if reached[i] and len(step.inputs) == 2 and sign_of(step.op) == "-" and step.span is not None:
+            one, other = (reached[j] for j in step.inputs)
+            plain = next(j for j in step.inputs if not reached[j]) if one != other else -1
+            if plain >= 0 and not steps[plain].is_const:
+                found.append(i)
+    if not found:
+        return []
+    # What is added up from zero is moved as well, and no difference knows of it.
+    needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
+    end = min(step for leaf, step in moved.items() if needed[leaf])
+    return [i for i in found if i < end and steps[i].span == steps[found[0]].span]
+
+
+def _first_epoch(trace: Trace) -> Trace:
+    """The run until every parameter has been moved once: all rounds of training are alike."""
+    moves = set(_moved(trace).values())
+    last = max((n for n, b in enumerate(trace.bindings) if b.step in moves), default=-1)
+    return replace(trace, bindings=trace.bindings[: last + 1])
+
+
+def _moved(trace: Trace) -> dict[int, int]:
+    """Inputs whose names are given other values that come of them -> the step at which that begins."""
+    starts: dict[str, int] = {}
+    moved: dict[str, int] = {}
+    for b in trace.bindings:
+        if trace.graph.steps[b.step].is_input:
+            starts.setdefault(b.name, b.step)
+        elif b.name in starts and b.name not in moved and trace.graph.dependents(starts[b.name])[b.step]:
+            moved[b.name] = b.step
+    return {starts[name]: step for name, step in moved.items()}
+
+
+def _added(
+    trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]
+) -> tuple[Trace, int]:
+    """What ``make`` gives for each difference, all added up to one number."""
+    total = -1
+    for i in differences:
+        trace, part = make(trace, i)
+        if trace.graph.steps[part].shape:
+            trace, part = extended(trace, "sum", (part,))
+        trace, total = (trace, part) if total < 0 else extended(trace, "add", (total, part))
+    return trace, total
+
+
+def _square(trace: Trace, i: int) -> tuple[Trace, int]:
+    return extended(trace, "mul", (i, i))
+
+
+def _cross_entropy(trace: Trace, i: int) -> tuple[Trace, int]:
+    """``-(y*log(p) + (1 - y)*log(1 - p))``, whose derivative by the argument of the sigmoid p is ``p - y``."""
+    found = _sigmoid(trace, i)
+    assert found is not None
+    trace, one = _number(trace, Fraction(1))
+    total = -1
+    for of_one in (False, True):
+        parts = []
+        for part in found:
+            trace, held = extended(trace, "sub", (one, part)) if of_one else (trace, part)
+            parts.append(held)
+        trace, logarithm = extended(trace, "log", (parts[0],))
+        trace, term = extended(trace, "mul", (parts[1], logarithm))
+        trace, total = (trace, term) if total < 0 else extended(trace, "add", (total, term))
+    return extended(trace, "neg", (total,))
+
+
+def _sigmoid(trace: Trace, i: int) -> tuple[int, int] | None:
+    """p and y of a difference of p = sigmoid(z) and y, however the sigmoid is written; ``None`` if it is none."""
+    steps = trace.graph.steps
+    for p, y in (steps[i].inputs, steps[i].inputs[::-1]):
+        z = p
+        while len(others := [j for j in steps[z].inputs if not steps[j].is_const]) == 1:
+            z = others[0]
+            with np.errstate(over="ignore"):
+                sigmoid = 1 / (1 + np.exp(-np.asarray(trace.values[z], dtype=np.float64)))
+            if np.shape(sigmoid) == np.shape(trace.values[p]) and np.allclose(sigmoid, trace.values[p], 1e-9, 1e-12):
+                return p, y
+    return None
+
+
+def _number(trace: Trace, value: Fraction) -> tuple[Trace, int]:
+    """The run with one constant more."""
+    graph = trace.graph
+    made = Step(f"%{len(graph)}", CONST, (), (("value", value),))
+    steps = Graph((*graph.steps, made), graph.output, graph.source)
+    return replace(trace, graph=steps, values=(*trace.values, float(value))), len(graph)
+
+
+def _single(words: str) -> str:
+    """The sum or mean of one thing is that thing."""
+    return words.replace("mean(", "", 1).replace("sum(", "", 1).replace("**2)", "**2", 1)
+
+
+def _text(source: str, span: Span | None) -> str:
+    lines = source.split("\n")
+    if span is None or span.line != span.end_line or not 0 < span.line <= len(lines):
+        return ""
+    return lines[span.line - 1][span.column - 1 : span.end_column - 1]
+
+
+__all__ = ["Objective", "objectives", "trained"]
