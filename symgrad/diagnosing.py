@@ -340,7 +340,7 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
         message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
         raise SymgradError(message, e.span, source=source, hint=e.hint)
     if diagnosis.notes:
-        raise SymgradError(diagnosis.notes[0])
+        raise _not_finite(subject) or SymgradError(diagnosis.notes[0])
     result = subject.names.get(subject.loss, "f")
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
@@ -356,6 +356,31 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
         f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
     )
+
+
+def _not_finite(subject: Subject) -> SymgradError | None:
+    """Where the forward pass becomes infinite or no number at all, at the user's point."""
+    import numpy as np
+
+    from symgrad.arrays import evaluate
+
+    graph = subject.graph
+    needed = [i for i, used in enumerate(graph.ancestors(subject.loss)) if used]
+    try:
+        values = dict(zip(needed, evaluate(graph, _everywhere(subject), needed), strict=True))
+    except SymgradError:
+        return None
+    for i in needed:
+        entries = np.asarray(values[i], dtype=np.float64).ravel()
+        wrong = entries[~np.isfinite(entries)]
+        if not len(wrong) or graph.steps[i].is_leaf:
+            continue
+        name = subject.names.get(i, "this")
+        found = "nan" if np.isnan(wrong).any() else "infinite"
+        count = f" in {len(wrong)} of {entries.size} entries" if entries.size > 1 else ""
+        message = f"{name} is {found}{count}: the forward pass has no finite value, so nothing was judged"
+        return SymgradError(message, graph.steps[i].span, source=subject.source)
+    return None
 
 
 def _refuse_unknown(trace: Trace, mapping: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from symgrad.callables import check_backward
 from symgrad.diagnosing import check_source
 from symgrad.emitting import emit_file, emit_target
+from symgrad.errors import SymgradError
 from symgrad.files import check_file
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.tracing import trace_source
@@ -394,3 +395,38 @@ def test_the_right_pass_of_a_file_of_functions(tmp_path: Path, language: str) ->
 def test_an_array_among_the_values_is_enough_for_emitting() -> None:
     text = emit_target("sum(tanh(W @ x)**2)", "numpy", at=["W=[[1,2],[3,4]],x=[1,2]"])
     assert "dW = np.outer(" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "place"),
+    [
+        ("y = np.log(x)", "y is nan in 1 of 2 entries", "np.log(x)"),
+        ("y = 1/(x - x)", "y is infinite in 2 of 2 entries", "1/(x - x)"),
+    ],
+)
+def test_where_the_forward_pass_has_no_value_is_said(line: str, says: str, place: str) -> None:
+    text = f"import numpy as np\nx = np.array([-1.0, 2.0])\n{line}\nL = np.sum(y)\ndx = 1/x\n"
+    with pytest.raises(SymgradError) as caught:
+        check_source(text, sandbox=False)
+    assert says in caught.value.message
+    assert caught.value.span is not None
+    span = caught.value.span
+    assert text.split("\n")[span.line - 1][span.column - 1 : span.end_column - 1] == place
+
+
+def test_lengths_that_numpy_rounds_and_warnings_that_are_caught() -> None:
+    report = checked("""
+        import warnings
+        import numpy as np
+        n = np.floor(1 + (5 + 2 - 2) / 2).astype(int)
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        try:
+            warnings.warn("no", UserWarning)
+        except (RuntimeWarning, DeprecationWarning):
+            pass
+        x = np.ones(n) * 0.5
+        L = np.sum(x**2)
+        dx = 2 * x
+    """)
+    assert report.ok
+    assert "dx" in report.confirmed
