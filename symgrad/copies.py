@@ -18,6 +18,9 @@ from symgrad.ops.base import COPY
 _PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
 
 
+_NAME = re.compile(r"^[A-Za-z_][\w.]*$")
+
+
 def told_apart(trace: Trace) -> Trace:
     """The same run with a step of its own for each second name that reads as a derivative.
 
@@ -105,10 +108,10 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         if not second and reads and not b.augmented:
             # grad_z = grad_output, where that is a parameter, and so not bound by a line.
             text = source.text(b.span).strip()
-            second = text.isidentifier() and text != b.name
+            second = _NAME.match(text) is not None and text != b.name
         if step.is_const:
             second = step.value != 0
-        if second and reads and not b.augmented and (b.name.isidentifier() or _is_collected(b, trace)):
+        if second and reads and not b.augmented and (_NAME.match(b.name) or _is_collected(b, trace)):
             out.append((latest, b))
         known.add(normal(b.name))
     return out

@@ -169,7 +169,9 @@ class Walk:
             self._helper(unit, matches)
             return
         agree = [q for q in matches if self.reading.says(q, name)]
-        whole = next((q for q in agree if q.kind in ("cotangent", "tangent")), None) or self.reading.whole(vec, name)
+        # The right entries in another shape are looked at below.
+        fitting = (q for q in agree if q.kind in ("cotangent", "tangent") and q.vec.shape == vec.shape)
+        whole = next(fitting, None) or self.reading.whole(vec, name)
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)

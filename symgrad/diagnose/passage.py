@@ -163,7 +163,7 @@ class Passage(Reader):
         extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
         yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         have = self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)
-        lengths = sorted({n for j in self.line.used() for n in self.graph.steps[j].shape if n > 1})
+        lengths = sorted({n for j in (*self.line.used(), i) for n in self.graph.steps[j].shape if n > 1})
         for n in dict.fromkeys((2, *lengths)):
             for number in (Fraction(n), Fraction(1, n)):
                 words = "is off by a constant factor"

@@ -337,6 +337,8 @@ def _operands(node: ast.Call) -> list[ast.expr]:
         elif not (isinstance(arg, ast.Constant) and isinstance(arg.value, str)):
             args.append(arg)
     function = node.func
+    if isinstance(function, ast.Attribute) and function.attr == "at" and len(args) == 3:
+        return [args[0], args[2], args[1]]  # np.add.at(array, places, what is added)
     if isinstance(function, ast.Attribute):
         base: ast.expr = function
         while isinstance(base, ast.Attribute):
