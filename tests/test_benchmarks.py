@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks.__main__ import SUITE, met, plot, present, table
+from tests.benchmarks.__main__ import BUDGET, PATIENCE, SUITE, allotted, met, plot, present, table
 from tests.benchmarks.bulk import CASES, eager, equal, lambdified
 from tests.benchmarks.symbolic_scale import TOOLS, Worker, one
 from tests.benchmarks.timing import race, record
@@ -26,6 +26,18 @@ def test_rounds_are_interleaved_and_the_median_counts() -> None:
     found = race({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 5)
     assert order == ["a", "b"] * 6
     assert set(found) == {"a", "b"}
+
+
+def test_all_benchmarks_fit_into_ten_minutes() -> None:
+    assert allotted(10, 500, 100) == 10 * PATIENCE  # there is enough
+    assert allotted(10, 105, 100) == pytest.approx(105 * 10 / 110)  # all get less than they need
+    assert allotted(10, 115, 100) == 15
+    left = BUDGET
+    needs = [needed for _, needed in SUITE.values()]
+    for n, needed in enumerate(needs):
+        left -= allotted(needed, left, sum(needs[n + 1 :]))  # each takes all that it may
+        assert left >= -1e-9
+    assert 2 * sum(needs) > BUDGET > sum(needs)
 
 
 def test_goals() -> None:

@@ -36,6 +36,9 @@ _PREPARED = "prepared"
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
 
+#: What a later line may put right.
+LATER = ("sign", "scale", "missing-term", "missing-factor", "wrong-shape", "missing-reduction")
+
 #: ... where there are arrays: near enough that the code would seldom take another path.
 SHAPED_RADII = (0.05, 0.005, 0.0005)
 
@@ -282,7 +285,9 @@ def _explained(
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
             weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
             weak = weak and not _is_left_at_zero(root.unit, layout, reading)
-        if root.unit in unfinished:
+        # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
+        later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
+        if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
         if weak and (not root.repairs or root.cost > WEAK):

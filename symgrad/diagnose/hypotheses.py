@@ -261,7 +261,9 @@ class Hypotheses:
                 if min(held) >= 0:
                     out[name] = _Role(name, held)
         for name, mine in self.layout.by_name.items():
-            if "[" in name or " " in name or name in out:
+            # What a name stands for depends on where it is read, if it is given to one value after the other.
+            changes = name in out and len({u.line for u in mine}) > 1
+            if "[" in name or " " in name or (name in out and not changes):
                 continue
             steps = [u.step for u in mine]
             held = tuple(steps[n - 1] if (n := bisect_left(steps, u.step)) else -1 for u in units)

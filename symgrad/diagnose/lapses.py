@@ -88,7 +88,7 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequen
     yield sites, depth, make, Repair(_NOWHERE, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
     for offer in offers:
         shape = offer.quantity.vec.shape
-        if offer.text and shape and len(shape) == len(step.shape) and is_within(step.shape, shape):
+        if offer.text and shape and is_within(step.shape, shape):
 
             def more(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
                 return value + slimmed(offer.value(i), value)

@@ -63,6 +63,10 @@ _JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
 #: What functions with a number are called.
 _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 
+#: An attribute of something else than self; not those that say themselves that they are a gradient.
+_OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
+_READ = ("grad", "g", "gradient", "data", "item", "T")
+
 #: What lists of a thing are called, and what is hung onto the name of one entry.
 _LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
 _MOMENTS = ("next", "prev", "last", "cur", "new", "in", "t", "i", "k", "l", "n")
@@ -97,6 +101,12 @@ def _claims(name: str) -> Iterator[Claim]:
         inner = box.group(1)
         yield from _claims(inner)
         yield Claim("", normal(inner))
+        return
+    if (owned := _OWNED.match(base)) is not None and owned[2] not in _READ:
+        # net.dw beside net.w, or beside what the class calls self.w
+        for claim in _claims(owned[2]):
+            yield Claim(claim.top, normal(owned[1]) + claim.bottom)
+            yield claim
         return
     index = ""
     match = _INDEXED.match(base)

@@ -138,6 +138,7 @@ class Whole:
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._unmeant: dict[int, bool] = {}
+        self._desperate = False
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
 
@@ -216,6 +217,10 @@ class Whole:
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
         found = self._search(right, (), WORK)
+        if not found:
+            # No change of the text does it: which line is it that is wrong, however it is?
+            self._desperate = True
+            found = self._search(right, (), WORK_MORE)
         return self._explained(found) if found else None
 
     # --- looking ------------------------------------------------------------------------------------------------
@@ -262,7 +267,7 @@ class Whole:
                 idle = does and passage.is_idle(sites[0])
                 told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
-        for passage in self.passages:
+        for passage in self.passages if self._desperate else ():
             mine = not wrong.isdisjoint(self.board.cone(passage.steps)) and passage.number not in taken
             # One line that explains one result may be any on the way to it; one that explains several is not.
             if mine and len(self._results_of(passage, wrong)) > 1:

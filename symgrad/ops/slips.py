@@ -206,8 +206,9 @@ def shifted(params: Mapping[str, Any], n: int, by: int) -> tuple[tuple[str, Any]
 
 
 def is_within(shape: Shape, wide: Shape) -> bool:
-    """An array of one shape is spread over another one, of as many axes."""
-    return all(n in (1, m) for n, m in zip(shape, wide, strict=True))
+    """An array of one shape is spread over another one."""
+    same = zip(reversed(shape), reversed(wide), strict=False)
+    return len(shape) <= len(wide) and all(n in (1, m) for n, m in same)
 
 
 def _is_slice(item: Any) -> bool:
