@@ -329,10 +329,14 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
 def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[Subject, Diagnosis]:
     """The diagnosis against what the script may be making smaller without computing it, where that explains more."""
     best = (subject, found)
+
+    def rank(d: Diagnosis) -> tuple[int, int]:
+        return len(d.right) - len(d.blames), -len(d.blames)
+
     for objective in objectives(trace):
         other = choose(objective.trace, objective.name, {})
         again = diagnose(other, brief=True)
-        if again.right and _told(again) > _told(best[1]):
+        if again.right and rank(again) > rank(best[1]):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             best = (other, replace(diagnose(other), notes=(*again.notes, note)))
     if best[1] is found and subject.names.get(subject.loss) in trained(trace):

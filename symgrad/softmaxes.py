@@ -17,7 +17,7 @@ from symgrad.backward import backward
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.subject import Subject, Unit, sample_points
-from symgrad.errors import SymgradError
+from symgrad.errors import Span, SymgradError
 from symgrad.ops.recognise import Softmax, softmaxes
 
 #: How far back from a line what it multiplies may stand.
@@ -102,22 +102,26 @@ def _renamed(blame: Blame, unit: Unit, softmax: Softmax, found: tuple[int, int],
     named = softmax.outputs[n] in names and upstream in names
     s, g = names.get(softmax.outputs[n], "s"), names.get(upstream, "g")
     z = subject.names.get(softmax.inputs[n], "z")
+    edits: tuple[tuple[Span, str], ...] = ()
     rank = len(subject.graph.steps[unit.step].shape)
     if rank:
         along = f", axis={softmax.axis}, keepdims=True" if rank > 1 else ""
         module = "torch" if "torch." in subject.source and "np." not in subject.source else "np"
         fix = f"{s} * ({g} - {module}.sum({g} * {s}{along}))"
         edits = ((unit.span, fix),) if named else ()
+    elif "[" not in s or "[" not in g:
+        # Numbers with names of their own: what was found to put the line right stays.
+        fix, edits = blame.fix, blame.edits
     else:
         stems = [name.split("[", maxsplit=1)[0] for name in (s, g)]
         fix = f"{s} * ({g} - sum({stems[0]}[k] * {stems[1]}[k] for all k))"
-        edits = ()
     message = (
         f"softmax is taken entry by entry: {s}*(1 - {s}) is only the diagonal of its Jacobian, and every entry of {s} "
         f"depends on every entry of {z}"
     )
+    wanted = f"the gradient by {z} should be {fix}" if fix else blame.label
     return replace(
         blame, code="wrong-factor", mistake="softmax-elementwise", message=message, span=unit.span, fix=fix,
-        edits=edits, expected=fix, found=f"{s}*(1 - {s})*{g}", factor=f"d{s}/d{z}",
-        label=f"the gradient by {z} should be {fix}", fix_verified=False,
+        edits=edits, expected=fix or blame.expected, found=f"{s}*(1 - {s})*{g}", factor=f"d{s}/d{z}",
+        label=wanted, fix_verified=False,
     )  # fmt: skip

@@ -430,3 +430,41 @@ def test_lengths_that_numpy_rounds_and_warnings_that_are_caught() -> None:
     """)
     assert report.ok
     assert "dx" in report.confirmed
+
+
+def test_products_of_plain_lists() -> None:
+    """np.dot of lists is a product of matrices, and none of single numbers."""
+    report = checked("""
+        import numpy as np
+        inputs = [1.0, 2.0, 3.0, 2.5]
+        weights = [[0.2, 0.8, -0.5, 1], [0.5, -0.91, 0.26, -0.5], [-0.26, -0.27, 0.17, 0.87]]
+        output = np.dot(weights, inputs) + [2, 3, 0.5]
+        W = np.array([[0.5, 1.0], [2.0, -1.0], [0.1, 0.2]])
+        h = np.dot(output, W)
+        loss = np.sum(h**2)
+        dh = 2 * h
+        dW = np.outer(output, dh)
+        doutput = np.dot(W, dh)
+    """)
+    assert report.ok
+    assert {"dh", "dW", "doutput"} <= set(report.confirmed)
+
+
+def test_data_of_a_course() -> None:
+    report = checked("""
+        import numpy as np
+        import nnfs
+        from nnfs.datasets import spiral_data
+        nnfs.init()
+        X, y = spiral_data(samples=5, classes=3)
+        W = np.random.randn(2, 3)
+        z = X @ W
+        p = np.exp(z) / np.sum(np.exp(z), axis=1, keepdims=True)
+        loss = -np.mean(np.log(p[range(15), y]))
+        dz = p.copy()
+        dz[range(15), y] -= 1
+        dz /= 15
+        dW = X.T @ dz
+    """)
+    assert report.ok
+    assert "dW" in report.confirmed

@@ -270,6 +270,8 @@ class Driver:
             indexed = _INDEXED.search(trouble.message) if trouble is not None else None
             if indexed:
                 queue.extendleft(reversed(guessing.reshaped(options, kinds, int(indexed[1]), int(indexed[2]))))
+            if trouble is not None and "used as indices must be of integer" in trouble.message:
+                queue.extendleft(reversed(guessing.as_places(options, kinds)))
             if unpacked:
                 have, want = int(unpacked[2] or 0), int(unpacked[1])
                 for rank in [have] if unpacked[2] else [r for r in (4, 3, 2) if r > want]:

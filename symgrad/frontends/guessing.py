@@ -325,6 +325,17 @@ def reshaped(
     return [*out, {**kinds, **found}] if len(found) > 1 else out
 
 
+def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) -> list[dict[str, Kind]]:
+    """The same combination with one array of numbers as places, of as many axes first."""
+    out: list[dict[str, Kind]] = []
+    for n, k in kinds.items():
+        if k.what == ARRAY:
+            found = [o for o in options[n] if o.what == LABELS]
+            found.sort(key=lambda o: len(o.dims) != len(k.dims))
+            out.extend({**kinds, n: o} for o in found)
+    return out
+
+
 def choices(options: Mapping[str, Sequence[Kind]], most: int) -> Iterator[dict[str, Kind]]:
     """Combinations of what the parameters may be, the likeliest first."""
     names = list(options)

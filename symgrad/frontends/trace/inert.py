@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, constant, traced
+from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, MODULES, constant, traced
 from symgrad.frontends.trace.tracer import Tracer
 
 #: Modules of which every name is an :class:`Inert`.
@@ -19,6 +19,9 @@ INERT = frozenset({
     "mpl_toolkits", "bokeh", "tensorboardX", "wandb", "gc", "datetime", "timeit", "ipywidgets", "google", "progressbar",
     "terminaltables", "nnfs", "colorama", "termcolor",
 })  # fmt: skip
+
+#: The same of modules whose neighbours are not: models that are trained beside a net, for a picture to compare with.
+PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "sklearn.neural_network")
 
 
 class Inert:
@@ -55,9 +58,17 @@ class Inert:
 NOTHING = Inert()
 
 
+for _name in PARTS:
+    CONSTANTS[_name] = lambda tr: NOTHING
+MODULES |= set(PARTS)
+
+
 def is_inert(module: str) -> bool:
     """Whether a module is one of these, or inside one."""
-    return module.partition(".")[0] in INERT or module == "IPython.display"
+    if any(module == m or module.startswith(m + ".") for m in PARTS):
+        return True
+    here = module.partition(".")[0] in INERT or module == "IPython.display"
+    return here and module not in MODULES and module.rpartition(".")[0] not in MODULES
 
 
 # --- sys and os: their harmless parts ---------------------------------------------------------------------------

@@ -270,6 +270,10 @@ def _plain(value: Any) -> Any:
 JOINING = frozenset({"concatenate", "hstack", "vstack", "stack", "column_stack", "row_stack", "cat", "concat"})
 
 
+#: Functions of two arrays, each of which may be a list: what a list is tells whether it is a product of matrices.
+OF_TWO = frozenset({"dot", "matmul", "inner", "outer", "vdot", "tensordot", "kron", "cross"})
+
+
 def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     """A function or method of NumPy or torch, under its dotted name."""
     tr.alive()
@@ -280,6 +284,8 @@ def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     ready = [_argument(tr, a) for a in args]
     if name.rpartition(".")[2] in JOINING and ready and isinstance(ready[0], list | tuple):
         ready[0] = [gather(tr, part) if isinstance(part, list | tuple) else part for part in ready[0]]
+    if name.rpartition(".")[2] in OF_TWO:
+        ready[:2] = [gather(tr, part) if isinstance(part, list | tuple) else part for part in ready[:2]]
     named = {k: _argument(tr, v) for k, v in kwargs.items() if k not in ("dtype", "device")}
     try:
         found = LIBRARY[name](Recorder(tr, floor), *ready, **named)

@@ -74,7 +74,7 @@ def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -
     return TextFile()
 
 
-MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection"}
+MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection", "nnfs.datasets"}
 
 
 def _made(name: str, features: int, classes: int, samples: int) -> Callable[..., Any]:
@@ -98,3 +98,19 @@ for _name, _features, _classes in (
     ("make_regression", 100, 0),
 ):  # fmt: skip
     HANDLERS[f"sklearn.datasets.{_name}"] = _made(_name, _features, _classes, 100)
+
+
+def _of_classes(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, samples: Any = 100, classes: Any = 3) -> Any:
+        count, kinds = int(raw(samples)), int(raw(classes))
+        rows, _ = size_of(tr, (count * kinds, 2))
+        source = np.random.RandomState(1)
+        tr.note(f"random numbers stand in for the data of {name}")
+        x = Array(tr, np.round(source.standard_normal((rows, 2)), 6))
+        return x, Array(tr, np.repeat(np.arange(kinds), count))
+
+    return call
+
+
+for _name in ("spiral_data", "vertical_data"):
+    HANDLERS[f"nnfs.datasets.{_name}"] = _of_classes(_name)
