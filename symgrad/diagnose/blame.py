@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.likeness import Likeness
@@ -715,6 +716,7 @@ class Walk:
 
         loss = self.subject.loss
         seeded = target.kind in ("cotangent", "contribution", "sum") and ("cotangent", loss, loss) in self._held
+        @cache
         def derivatives(before: int) -> list[tuple[Quantity, Vec]]:
             held = {u.step for u in self.subject.units if u.step < before} & set(self.out.meaning)
             return [(self.out.meaning[i], self.corrected(i)) for i in sorted(held, reverse=True)[:MOST_HELD]]

@@ -51,6 +51,9 @@ class Likeness:
     def __init__(self, layout: Layout, wording: Wording) -> None:
         self.layout, self.wording = layout, wording
         self.graph, self.truth = layout.graph, layout.truth
+        #: What was found out: for steps of a line, and for texts.
+        self._steps: dict[tuple[int, int, int], tuple[Line, Parts]] = {}
+        self._texts: dict[tuple[str, int], Parts] = {}
 
     def taught(self, unit: Unit, target: Quantity) -> list[Parts]:
         """What the line is made of as it is taught: all of a gradient, or one of its paths."""
@@ -79,6 +82,11 @@ class Likeness:
 
     def of_text(self, text: str, before: int) -> Parts:
         """The parts of a formula in the user's names, as they are before a step."""
+        if (text, before) not in self._texts:
+            self._texts[text, before] = self._read(text, before)
+        return self._texts[text, before]
+
+    def _read(self, text: str, before: int) -> Parts:
         out: Parts = Counter()
         for token, power in _TOKEN.findall(_METHOD.sub("", text)):
             if token[0].isdigit():
@@ -124,6 +132,12 @@ class Likeness:
 
     def _of_step(self, node: int, unit: Unit, line: Line) -> Parts:
         """What a step is made of within a line."""
+        key = (node, unit.step, id(line))
+        if key not in self._steps:
+            self._steps[key] = (line, self._parts(node, unit, line))
+        return self._steps[key][1]
+
+    def _parts(self, node: int, unit: Unit, line: Line) -> Parts:
         out: Parts = Counter()
         todo = [node]
         while todo and out.total() <= LONGEST:
