@@ -2,7 +2,6 @@
 
 # loss: J
 # gradients: alpha_bar=alpha s_bar=s0
-import math
 
 alpha = 0.3
 s0 = 0.25
