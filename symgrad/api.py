@@ -64,7 +64,7 @@ def check(
 
         if is_callable(target):
             return check_function(target, at, manual, **options)
-    if isinstance(target, str) and _of_arrays(target, at, options):
+    if isinstance(target, str) and of_arrays(target, at, options):
         from symgrad.shaped.checking import check_arrays
 
         if _is_sweep(at):
@@ -103,7 +103,7 @@ _ARRAYS = re.compile(
 )
 
 
-def _of_arrays(target: str, at: Any, options: Mapping[str, Any]) -> bool:
+def of_arrays(target: str, at: Any, options: Mapping[str, Any]) -> bool:
     """Whether names stand for arrays: shapes are given, or an array, or the expression makes sense for nothing else."""
     if options.get("shapes") or options.get("upstream") is not None:
         return True

@@ -9,19 +9,18 @@ results this takes at most 16 MB.
 
 from __future__ import annotations
 
-import ctypes
 import math
-import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symgrad import evaluate, native
 from symgrad.graph import Graph
 from symgrad.ops.inplace import INPLACE, Kernel, square
+from symgrad.pages import empty
 
 if TYPE_CHECKING:
     import torch
@@ -260,10 +259,15 @@ class Bulk:
         """On an accelerator: pieces of the plain evaluation, or one fused kernel where that was asked for."""
         import torch
 
+        if self._compile:
+            # One kernel keeps nothing between, and what it gives is the result: a copy would take as long again.
+            flat = [v.reshape(-1) if v.numel() == 1 else v.expand(tuple(shape)).reshape(-1) for v in values]
+            found = self._fused(flat, dtype, device)(*flat)
+            count = math.prod(shape)
+            return [(f if f.numel() == count else f.expand(count).clone()).view(tuple(shape)) for f in found]
         results = [torch.empty(tuple(shape), dtype=dtype, device=device) for _ in self._targets]
         for given, out in _pieces(values, results, shape, limit=ON_DEVICE):
-            run = self._fused(given, dtype, device) if self._compile else self._rounded(dtype, device)
-            for into, value in zip(out, run(*given), strict=True):
+            for into, value in zip(out, self._rounded(dtype, device)(*given), strict=True):
                 into.copy_(value)
         return results
 
@@ -367,30 +371,3 @@ def share(run: Callable[[Any], None], pieces: Iterator[Any], threads: int) -> No
         helper.join()
     if errors:
         raise errors[0]
-
-
-def empty(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
-    """A new tensor; a large one asks the kernel for large pages, without which half of the time goes into faults."""
-    import torch
-
-    out = torch.empty(tuple(shape), dtype=dtype)
-    size = out.numel() * out.element_size()
-    advise = _advise()
-    if size >= 1 << 22 and advise is not None:
-        page = 1 << 21
-        start = -(-out.data_ptr() // page) * page
-        length = (out.data_ptr() + size - start) // page * page
-        if length > 0:
-            advise(ctypes.c_void_p(start), ctypes.c_size_t(length), ctypes.c_int(mmap.MADV_HUGEPAGE))
-    return out
-
-
-@cache
-def _advise() -> Callable[..., Any] | None:
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return None
-    try:
-        found: Callable[..., Any] = ctypes.CDLL(None).madvise
-    except (OSError, AttributeError):
-        return None
-    return found

@@ -42,7 +42,8 @@ def check_backward(
 
     Args:
         forward: a function or bound method; or, without ``backward``, an object or class with methods ``forward`` and
-            ``backward``, or a ``torch.autograd.Function``. It returns a number; or the number and then what backward
+            ``backward`` (of a class the inputs that its ``__init__`` names are given to that), or a
+            ``torch.autograd.Function`` or its ``apply``. It returns a number; or the number and then what backward
             needs (``out, cache``); or several numbers, if ``upstream`` has several. Without ``backward``, a function
             that returns a loss and then its gradients. Numbers may be arrays throughout.
         backward: a function or bound method. Its parameters are told by their names: those of forward's inputs are the
@@ -60,6 +61,8 @@ def check_backward(
     Raises:
         SymgradError: the functions cannot be found, called or traced, or return what is no gradient.
     """
+    if backward is None:
+        forward, inputs = roles.made(forward, inputs)
     pair = roles.pair(forward, backward)
     source, filename = calling.file_of(pair)
     called: list[calling.Called] = []

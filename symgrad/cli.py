@@ -288,10 +288,13 @@ def _emit(text: str, language: str, derive: dict[str, Any], script: dict[str, An
     from symgrad.api import is_code
     from symgrad.emitting import emit_target
 
-    options = {k: list(derive[k]) for k in ("wrt", "shapes") if derive[k]}
+    options: dict[str, Any] = {k: list(derive[k]) for k in ("wrt", "shapes", "at") if derive[k]}
     if is_code(text):
-        options.pop("shapes", None)
-        options |= {"loss": script["loss"], "timeout": script["timeout"]}
+        from symgrad.frontends.plan import Plan
+
+        called = _of_functions(derive, {**script})
+        plan = Plan(*(called[k] for k in ("forward", "backward", "shapes", "values", "upstream", "returns")))
+        options = {"wrt": options.get("wrt", ()), "loss": script["loss"], "timeout": script["timeout"], "call": plan}
     click.echo(emit_target(text, language, **options), nl=False)
     sys.exit(0)
 

@@ -91,16 +91,21 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     known: set[str] = set()
     out: list[tuple[int, Binding]] = []
     latest = -1
-    derived: set[int] = set()
+    begun = False
+    source = SourceMap(trace.graph.source)
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
-        reads = is_bare(b.name) or any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
-        if reads:
-            derived.add(b.step)
+        named = any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
+        begun = begun or (named and not steps[b.step].is_leaf)
+        reads = named or is_bare(b.name)
         # mean1 = dnorm: a line that does nothing to a derivative.
-        reads = reads or b.step in derived
+        reads = reads or (begun and source.text(b.span).strip().isidentifier())
         step = steps[b.step]
+        if not second and reads and not b.augmented:
+            # grad_z = grad_output, where that is a parameter, and so not bound by a line.
+            text = source.text(b.span).strip()
+            second = text.isidentifier() and text != b.name
         if step.is_const:
             second = step.value != 0
         if second and reads and not b.augmented and (b.name.isidentifier() or _is_collected(b, trace)):

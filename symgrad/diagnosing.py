@@ -23,6 +23,7 @@ from symgrad.formats import get_format
 from symgrad.frontends import expression
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import CONST, Graph, GraphBuilder, Step
+from symgrad.imported import in_imported
 from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
@@ -31,7 +32,6 @@ from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report,
 from symgrad.report.picture import Picture
 from symgrad.softmaxes import named_softmax
 from symgrad.subjects import choose, further, names_result, still_open
-from symgrad.unfinished import without_unfinished
 
 #: Where a formula is diagnosed if no point is given: generic values, no two alike.
 _DEFAULTS = (Fraction(7, 10), Fraction(13, 10), Fraction(9, 20), Fraction(17, 10), Fraction(3, 5), Fraction(11, 10))
@@ -292,14 +292,14 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
             # Nothing is a function of anything since the script stopped first: that is what there is to say.
             raise trace.error.exception(work.source) from None
         raise
-    found = without_unfinished(trace, diagnose(subject, brief=brief))
+    found = diagnose(subject, brief=brief)
     if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
         other = replace(work.choose(plain[0]), stopped=trace.error is not None)
-        again = without_unfinished(trace, diagnose(other, brief=brief))
+        again = diagnose(other, brief=brief)
         if len(again.right) >= len(found.right) and _told(again) > _told(found):
             subject, found = other, replace(again, notes=(*again.notes, plain[1]))
     subject = found.subject or subject
-    found = named_softmax(subject, found)
+    found = in_imported(trace, named_softmax(subject, found))
     others = further(trace, subject, found.unchecked, found.right) if found.unchecked else []
     for other in others:
         left = {u.step: u for u in found.unchecked}
@@ -340,15 +340,47 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
         message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
         raise SymgradError(message, e.span, source=source, hint=e.hint)
     if diagnosis.notes:
-        raise SymgradError(diagnosis.notes[0])
+        raise _not_finite(subject) or SymgradError(diagnosis.notes[0])
     result = subject.names.get(subject.loss, "f")
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    if result in inputs and last is not None and not trace.graph.steps[last.step].is_input:
+        # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
+        raise SymgradError(
+            "the script trains its parameters, and never computes what its derivatives are derivatives of",
+            hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
+        )
     raise SymgradError(
         f"no line was recognised as a derivative of anything; looked for {tried}",
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
         f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
     )
+
+
+def _not_finite(subject: Subject) -> SymgradError | None:
+    """Where the forward pass becomes infinite or no number at all, at the user's point."""
+    import numpy as np
+
+    from symgrad.arrays import evaluate
+
+    graph = subject.graph
+    needed = [i for i, used in enumerate(graph.ancestors(subject.loss)) if used]
+    try:
+        values = dict(zip(needed, evaluate(graph, _everywhere(subject), needed), strict=True))
+    except SymgradError:
+        return None
+    for i in needed:
+        entries = np.asarray(values[i], dtype=np.float64).ravel()
+        wrong = entries[~np.isfinite(entries)]
+        if not len(wrong) or graph.steps[i].is_leaf:
+            continue
+        name = subject.names.get(i, "this")
+        found = "nan" if np.isnan(wrong).any() else "infinite"
+        count = f" in {len(wrong)} of {entries.size} entries" if entries.size > 1 else ""
+        message = f"{name} is {found}{count}: the forward pass has no finite value, so nothing was judged"
+        return SymgradError(message, graph.steps[i].span, source=subject.source)
+    return None
 
 
 def _refuse_unknown(trace: Trace, mapping: Mapping[str, str]) -> None:

@@ -6,11 +6,15 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symgrad.api import is_code
+from symgrad.api import is_code, of_arrays
+from symgrad.callables import call_subject
 from symgrad.codegen import LANGUAGES, emit, pruned
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.errors import SymgradError
+from symgrad.files import Code, fitting, opened
+from symgrad.frontends.notebook import read_notebook
+from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.subjects import choose
@@ -27,6 +31,7 @@ def emit_source(
     style: str = "",
     sandbox: bool = True,
     timeout: float = 20.0,
+    trace: Trace | None = None,
 ) -> str:
     """The correct backward pass of a script's forward pass, in the names that the script uses.
 
@@ -37,6 +42,7 @@ def emit_source(
         loss, mapping, sandbox, timeout: as for ``symgrad.diagnosing.check_source``.
         wrt: the inputs to differentiate by; those of which the script works out a gradient, or else all.
         style: how the derivative by ``x`` is called: ``"d{}"``, ``"grad_{}"``; as the script does if not given.
+        trace: the run of ``source``, where it has been run.
 
     Returns:
         source text; see :func:`symgrad.codegen.emit`.
@@ -45,7 +51,9 @@ def emit_source(
         SymgradError: the script cannot be used, or holds a function that the language has not.
     """
     _known(language)
-    if sandbox:
+    if trace is not None:
+        pass
+    elif sandbox:
         from symgrad.frontends.sandbox import run_source
 
         trace = run_source(source, filename, timeout=timeout)
@@ -64,24 +72,78 @@ def emit_source(
     return emit(subject.graph, inputs, language, style=style, names=names, values=values).text
 
 
-def emit_file(path: str | os.PathLike[str], language: str = "numpy", **options: Any) -> str:
+def emit_file(
+    path: str | os.PathLike[str], language: str = "numpy", *, call: Plan | None = None, **options: Any
+) -> str:
     """The same for a ``.py`` or ``.ipynb`` file; see :func:`emit_source` for the options.
 
+    Args:
+        call: which functions of it to call, and with what; of a file that runs nothing each pair is called that it has.
+
     Raises:
-        SymgradError: the file cannot be read or used.
+        SymgradError: the file cannot be read or used, or no function of it can be called.
     """
-    if os.fspath(path).endswith(".ipynb"):
-        from symgrad.frontends.notebook import read_notebook
-
-        notebook = read_notebook(path)
-        try:
-            return emit_source(notebook.source, notebook.file, language, **options)
-        except SymgradError as error:
+    plan, timeout = call or Plan(), options.get("timeout", 20.0)
+    notebook = read_notebook(path) if os.fspath(path).endswith(".ipynb") else None
+    source, code = opened(path, timeout)
+    try:
+        if plan.forward or plan.backward:
+            return emit_passes(code, [(plan.forward, plan.backward)], language, plan, options.get("wrt", ()))
+        trace = code.run(source)
+        if trace.passes and not options.get("loss"):
+            return emit_passes(code, trace.passes, language, plan, options.get("wrt", ()))
+        return emit_source(source, code.name, language, trace=trace, **options)
+    except SymgradError as error:
+        if notebook is not None:
             raise notebook.located(error) from None
-    from symgrad.frontends import sandbox
+        raise
 
-    source, _ = sandbox.read_text(path)
-    return emit_source(source, os.path.basename(os.fspath(path)), language, **options)
+
+def emit_passes(
+    code: Code, passes: Sequence[tuple[str, str]], language: str, plan: Plan, wrt: Sequence[str] = ()
+) -> str:
+    """The correct backward passes of a file of functions, one after another.
+
+    Args:
+        passes: (forward, backward) of each.
+        plan: what they are called with.
+
+    Raises:
+        SymgradError: none of them can be called.
+    """
+    out: list[str] = []
+    errors: list[SymgradError] = []
+    for forward, backward in passes:
+        asked = bool(plan.forward or plan.backward)
+        try:
+            out.append(_pass(code, plan if asked else fitting(plan, forward, backward), language, wrt))
+        except SymgradError as error:
+            errors.append(error)
+    if errors and not out:
+        raise errors[0]
+    head = out[0].split("\n", maxsplit=1)[0] + "\n"
+    if head.startswith("import"):  # once is enough
+        out[1:] = [text.removeprefix(head).lstrip("\n") for text in out[1:]]
+    return "\n\n".join(out)
+
+
+def _pass(code: Code, plan: Plan, language: str, wrt: Sequence[str]) -> str:
+    """Of one pair: a function under the name of its backward."""
+    trace = code.run(code.source, plan)
+    call = trace.call
+    if call is None or not call.loss:
+        if trace.error is not None:
+            raise trace.error.exception(code.source)
+        raise SymgradError("forward could not be called")
+    subject = call_subject(trace, call.loss, call.gradients)
+    by_name = [i for i in dict.fromkeys(step for _, step in subject.mapped.values()) if i in subject.leaves()]
+    inputs = _inputs(trace, subject, wrt) if wrt or not by_name else by_name
+    if language == "latex":
+        return latex(subject.graph, inputs)
+    names = [b.name for b in trace.bindings]
+    text = emit(subject.graph, inputs, language, names=names, values=dict(subject.point)).text
+    name = (call.backward or f"{call.forward}_gradients").replace(".", "_")
+    return text.replace("def gradients(", f"def {name}(", 1)
 
 
 def emit_target(target: str | os.PathLike[str], language: str = "numpy", **options: Any) -> str:
@@ -90,7 +152,7 @@ def emit_target(target: str | os.PathLike[str], language: str = "numpy", **optio
     Args:
         target: a path that ends in ``.py`` or ``.ipynb``, or an expression.
         language: ``"numpy"``, ``"torch"`` or ``"latex"``.
-        options: for code those of :func:`emit_source`; for expressions ``wrt`` and ``shapes``.
+        options: for code those of :func:`emit_file`; for expressions ``wrt``, ``shapes`` and ``at``.
 
     Raises:
         SymgradError: as for :func:`emit_source`; the expression does not parse, or its shapes do not fit.
@@ -98,7 +160,7 @@ def emit_target(target: str | os.PathLike[str], language: str = "numpy", **optio
     _known(language)
     if is_code(target):
         return emit_file(target, language, **options)
-    graph = _graph(os.fspath(target), options.pop("shapes", ()))
+    graph = _graph(os.fspath(target), options.pop("shapes", ()), options.pop("at", ()))
     named = options.pop("wrt", None) or list(graph.variables)
     for name in named:
         if name not in graph.variables:
@@ -120,16 +182,15 @@ def _known(language: str) -> None:
         raise SymgradError(f"--emit {language}: choose {', '.join(LANGUAGES[:-1])} or {LANGUAGES[-1]}")
 
 
-def _graph(text: str, shapes: Any) -> Graph:
-    """An expression of numbers, or of arrays where shapes are given. What is no single number is summed up with an
-    upstream gradient."""
-    if not shapes:
+def _graph(text: str, shapes: Any, at: Any) -> Graph:
+    """An expression of numbers, or of arrays. What is no single number is summed up with an upstream gradient."""
+    if not of_arrays(text, at, {"shapes": shapes}):
         from symgrad.checking import read_target
 
         return read_target(text)
     from symgrad.shaped.checking import function_of
 
-    return function_of(text, shapes)
+    return function_of(text, shapes, at or None)
 
 
 def _inputs(trace: Trace, subject: Subject, wrt: Sequence[str]) -> list[int]:

@@ -97,11 +97,22 @@ def check_file(
         report = moved(report, notebook.place, notebook.texts)
         notes = [Finding("note", message, span) for message, span in notebook.notes()]
         return replace(report, findings=(*report.findings, *notes))
+    return _check(opened(path, timeout)[1], plan, wanted, options)
+
+
+def opened(path: str | os.PathLike[str], timeout: float) -> tuple[str, Code]:
+    """What a script or a notebook runs, and how.
+
+    Raises:
+        SymgradError: it cannot be read, or is no notebook.
+    """
+    if os.fspath(path).endswith(".ipynb"):
+        notebook = read_notebook(path)
+        return notebook.source, Code(notebook.source, "", notebook.file, os.fspath(path), timeout)
     source, original = sandbox.read_text(path)
     if _MAGIC.search(source):  # a notebook that was saved as a file
         source = read_cell(1, source).python
-    code = Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)
-    return _check(code, plan, wanted, options)
+    return source, Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)
 
 
 def check_text(
@@ -236,7 +247,7 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     reports: list[tuple[str, Report]] = []
     errors: list[tuple[str, SymgradError]] = []
     for forward, backward in trace.passes[:MOST_PASSES]:
-        mine = _fitting(plan, forward, backward)
+        mine = fitting(plan, forward, backward)
         try:
             reports.append((backward or forward, check_pass(code, mine, options)))
         except SymgradError as error:
@@ -266,5 +277,5 @@ def _unchecked(name: str, error: SymgradError) -> Finding:
     return Finding("unchecked", f"{name} was not checked: {error.message}", error.span, hint=error.hint)
 
 
-def _fitting(plan: Plan, forward: str, backward: str) -> Plan:
+def fitting(plan: Plan, forward: str, backward: str) -> Plan:
     return replace(plan, forward=forward, backward=backward, lenient=True)

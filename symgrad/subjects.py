@@ -22,6 +22,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
+from symgrad.ops.base import COPY
 
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
@@ -225,6 +226,11 @@ def _cut(trace: Trace, loss: int) -> Graph:
     if h >= 0:
         # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
+        for i, step in enumerate(steps):
+            others = [j for j in step.inputs if j != h]
+            is_sum = len(step.inputs) == 2 and evidence.sign_of(step.op) in ("+", "-")
+            if is_sum and len(others) == 1 and step.inputs[0] != h:
+                steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.benchmarks.__main__ import SUITE, met, plot, present, table
+from tests.benchmarks.__main__ import BUDGET, PATIENCE, SUITE, allotted, met, plot, present, table
 from tests.benchmarks.bulk import CASES, eager, equal, lambdified
 from tests.benchmarks.symbolic_scale import TOOLS, Worker, one
 from tests.benchmarks.timing import race, record
@@ -26,6 +26,18 @@ def test_rounds_are_interleaved_and_the_median_counts() -> None:
     found = race({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 5)
     assert order == ["a", "b"] * 6
     assert set(found) == {"a", "b"}
+
+
+def test_all_benchmarks_fit_into_ten_minutes() -> None:
+    assert allotted(10, 500, 100) == 10 * PATIENCE  # there is enough
+    assert allotted(10, 105, 100) == pytest.approx(105 * 10 / 110)  # all get less than they need
+    assert allotted(10, 115, 100) == 15
+    left = BUDGET
+    needs = [needed for _, needed in SUITE.values()]
+    for n, needed in enumerate(needs):
+        left -= allotted(needed, left, sum(needs[n + 1 :]))  # each takes all that it may
+        assert left >= -1e-9
+    assert 2 * sum(needs) > BUDGET > sum(needs)
 
 
 def test_goals() -> None:
@@ -46,8 +58,11 @@ def test_records_are_lines_of_json(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert json.loads(line) == wanted
 
 
-def test_the_suite_names_benchmarks_and_unknown_ones_are_refused() -> None:
-    assert set(SUITE) <= set(present())
+def test_the_suite_and_the_readme_name_all_benchmarks_and_unknown_ones_are_refused() -> None:
+    assert set(SUITE) == set(present())
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    speed = readme[readme.index("\n## Speed") :]
+    assert [name for name in SUITE if f"`{name}`" not in speed] == []
     command = [sys.executable, "-m", "tests.benchmarks", "nothing"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2

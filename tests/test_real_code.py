@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
+from symgrad.callables import check_backward
 from symgrad.diagnosing import check_source
+from symgrad.emitting import emit_file, emit_target
+from symgrad.errors import SymgradError
 from symgrad.files import check_file
+from symgrad.frontends.plan import Plan
 from symgrad.frontends.tracing import trace_source
 from symgrad.report.model import Report
 
@@ -72,7 +78,7 @@ def notes(report: Report) -> str:
         ("dW[:, :, :, c] += part", "dW[:, :, :, c] = part", [("lost-accumulation", "dW[:, :, :, c] = part")]),
     ],
 )
-def test_a_convolution_in_loops(tmp_path, old: str, new: str, found: list[tuple[str, str]]) -> None:  # type: ignore[no-untyped-def]
+def test_a_convolution_in_loops(tmp_path: Path, old: str, new: str, found: list[tuple[str, str]]) -> None:
     """Padding with a pair of constants; views; and a backward pass that pads its input once more."""
     source = dedent(CONV).replace(old, new) if old else dedent(CONV)
     path = tmp_path / "conv.py"
@@ -253,3 +259,174 @@ def test_operators_of_a_class_of_ones_own() -> None:
     """)
     assert report.ok
     assert {"dx", "dy"} <= set(report.confirmed)
+
+
+LAYERS = """
+    import numpy as np
+
+    def affine_forward(x, w, b):
+        return x @ w + b, (x, w, b)
+
+    def affine_backward(dout, cache):
+        x, w, b = cache
+        return dout @ w.T, x.T @ dout, dout.sum(axis=0)
+"""
+USES = """
+    import numpy as np
+    from layers import affine_forward, affine_backward
+    rng = np.random.RandomState(0)
+    x, w, b = rng.randn(4, 3), rng.randn(3, 2), rng.randn(2)
+    out, cache = affine_forward(x, w, b)
+    loss = np.sum(out**2)
+    dout = 2 * out
+    dx, dw, db = affine_backward(dout, cache)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("", "", ""),
+        ("axis=0", "axis=1", "is taken over another axis"),
+        ("x.T @ dout", "x.T @ dout / 4", "a constant factor"),
+    ],
+)
+def test_a_mistake_in_an_imported_file_is_told_with_its_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = dedent(LAYERS).replace(old, new) if old else dedent(LAYERS)
+    (tmp_path / "layers.py").write_text(text)
+    (tmp_path / "main.py").write_text(dedent(USES))
+    report = check_file(tmp_path / "main.py")
+    roots = [f for f in report.findings if f.root]
+    assert len(roots) == bool(old)
+    for f in roots:
+        line = text.split("\n")[8].strip()
+        assert f.message.startswith("what layers.py works out for d")
+        assert f"(line 9: `{line}`)" in f.message
+        assert says in f.message
+        assert not f.fix
+
+
+def test_a_class_is_made_with_the_inputs_that_it_names() -> None:
+    import numpy as np
+
+    class Layer:
+        def __init__(self, w: object) -> None:
+            self.w = w
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            self.x = x
+            return x @ self.w
+
+        def backward(self, dout):  # type: ignore[no-untyped-def]
+            self.dw = self.x.T @ dout
+            return dout @ self.w.T
+
+    rng = np.random.RandomState(0)
+    report = check_backward(Layer, None, {"w": rng.randn(3, 5), "x": rng.randn(4, 3)})
+    assert report.ok
+    assert {"self.dw", "return"} <= set(report.confirmed)
+
+
+def test_apply_of_an_autograd_function_stands_for_it() -> None:
+    import torch
+
+    class Scaled(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, w):  # type: ignore[no-untyped-def,override]
+            ctx.save_for_backward(x, w)
+            return (x * w).clamp(min=0)
+
+        @staticmethod
+        def backward(ctx, g):  # type: ignore[no-untyped-def,override]
+            x, w = ctx.saved_tensors
+            m = (x * w > 0).double()
+            return g * w * m, g * x
+
+    inputs = (torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64))
+    for given in ((Scaled, None), (Scaled.apply, None), (Scaled.apply, Scaled.backward)):
+        report = check_backward(*given, inputs)
+        assert [f.fix for f in report.findings if f.root] == ["g * x*m"]
+
+
+@pytest.mark.parametrize("language", ["numpy", "torch"])
+def test_the_right_pass_of_a_file_of_functions(tmp_path: Path, language: str) -> None:
+    """Emitted in its own names, one function for each pair; it runs, and gives what a central difference gives."""
+    import numpy as np
+
+    path = tmp_path / "layers.py"
+    text = dedent(LAYERS) + dedent("""
+        def softmax_loss(x, y, mode="train"):
+            p = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+            loss = -np.log(p[np.arange(len(y)), y]).mean()
+            dx = p.copy()
+            if mode == "half":
+                dx *= 0.5
+            dx[np.arange(len(y)), y] -= 1
+            return loss, dx / len(y)
+    """)
+    path.write_text(text)
+    call = Plan("affine_forward", "affine_backward", {"x": (4, 3), "w": (3, 2), "b": (2,)})
+    one = emit_file(path, language, call=call)
+    both = emit_file(path, language, call=Plan(values={"y": [0, 2, 1]}))
+    assert one.count("def ") == 1
+    assert both.count("def ") == 2
+    assert both.count("import ") == 1
+    space: dict[str, Any] = {}
+    exec(both, space)
+    exec(one, space)
+    rng = np.random.RandomState(0)
+    inputs = [rng.randn(*s) for s in ((4, 3), (3, 2), (2,), (4, 2))]
+    if language == "torch":
+        import torch
+
+        inputs = [torch.from_numpy(a) for a in inputs]
+    _, *found = [np.asarray(v) for v in space["affine_backward"](*inputs)]
+    x, w, _b, dout = (np.asarray(a) for a in inputs)
+    for right, gradient in zip((dout @ w.T, x.T @ dout, dout.sum(axis=0)), found, strict=True):
+        assert np.allclose(right, gradient)
+    z = rng.randn(3, 4)
+    given = z if language == "numpy" else torch.from_numpy(z)
+    _, dz = space["softmax_loss_gradients"](given)
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    p[np.arange(3), [0, 2, 1]] -= 1
+    assert np.allclose(np.asarray(dz), p / 3)
+
+
+def test_an_array_among_the_values_is_enough_for_emitting() -> None:
+    text = emit_target("sum(tanh(W @ x)**2)", "numpy", at=["W=[[1,2],[3,4]],x=[1,2]"])
+    assert "dW = np.outer(" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "says", "place"),
+    [
+        ("y = np.log(x)", "y is nan in 1 of 2 entries", "np.log(x)"),
+        ("y = 1/(x - x)", "y is infinite in 2 of 2 entries", "1/(x - x)"),
+    ],
+)
+def test_where_the_forward_pass_has_no_value_is_said(line: str, says: str, place: str) -> None:
+    text = f"import numpy as np\nx = np.array([-1.0, 2.0])\n{line}\nL = np.sum(y)\ndx = 1/x\n"
+    with pytest.raises(SymgradError) as caught:
+        check_source(text, sandbox=False)
+    assert says in caught.value.message
+    assert caught.value.span is not None
+    span = caught.value.span
+    assert text.split("\n")[span.line - 1][span.column - 1 : span.end_column - 1] == place
+
+
+def test_lengths_that_numpy_rounds_and_warnings_that_are_caught() -> None:
+    report = checked("""
+        import warnings
+        import numpy as np
+        n = np.floor(1 + (5 + 2 - 2) / 2).astype(int)
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        try:
+            warnings.warn("no", UserWarning)
+        except (RuntimeWarning, DeprecationWarning):
+            pass
+        x = np.ones(n) * 0.5
+        L = np.sum(x**2)
+        dx = 2 * x
+    """)
+    assert report.ok
+    assert "dx" in report.confirmed

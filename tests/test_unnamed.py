@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import symgrad
 from symgrad.diagnosing import check_source
+from symgrad.errors import SymgradError
 from symgrad.report.model import Finding, Report
 
 PRIME = """import math
@@ -254,3 +256,41 @@ def test_a_long_loop_is_told_in_one_line() -> None:
     report = here(source.replace("dh = w*dz", "dh = w*dz*2"))
     assert [f.line for f in roots(report)] == [13], report.explain()
     assert roots(report)[0].fix_verified
+
+
+def test_a_training_loop_without_a_loss_is_told_what_it_lacks() -> None:
+    source = """\
+xs = [0.0, 0.5, 1.0]
+ys = [1.1, 2.4, 4.2]
+m, c, rate = 0.3, 0.1, 0.01
+for _ in range(5):
+    slope, offset = 0.0, 0.0
+    for x, y in zip(xs, ys):
+        slope += -2 / 3 * x * (y - m * x - c)
+        offset += -2 / 3 * (y - m * x - c)
+    m = m - rate * slope
+    c = c - rate * offset
+"""
+    with pytest.raises(SymgradError, match="never computes what its derivatives are derivatives of") as caught:
+        symgrad.check(source)
+    assert "add the line that computes the loss" in caught.value.hint
+
+
+def test_a_fix_beside_a_difference_quotient_is_written_without_its_step() -> None:
+    source = """\
+import math
+
+def f(x):
+    return math.log(1 + math.exp(x**2))
+
+def df(x):
+    s = 1 / (1 + math.exp(-x**2))
+    return s * x
+
+x, h = 0.8, 1e-5
+numeric = (f(x + h) - f(x - h)) / (2 * h)
+exact = df(x)
+print(abs(numeric - exact))
+"""
+    (root,) = [f for f in symgrad.check(source).findings if f.root]
+    assert (root.span.line if root.span else 0, root.fix, root.fix_verified) == (8, "2*x", True)

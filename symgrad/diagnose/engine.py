@@ -12,7 +12,7 @@ from symgrad.diagnose.blame import Root, Verdicts, Walk
 from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.naming import is_bare, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.repair import Repair
@@ -35,6 +35,9 @@ RADII = (0.4, 0.1, 0.02, 0.002)
 _PREPARED = "prepared"
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
+
+#: What a later line may put right.
+LATER = ("sign", "scale", "missing-term", "missing-factor", "wrong-shape", "missing-reduction")
 
 #: ... where there are arrays: near enough that the code would seldom take another path.
 SHAPED_RADII = (0.05, 0.005, 0.0005)
@@ -144,7 +147,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
-    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading)
+    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
@@ -225,6 +228,15 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     if negative and _ascends(walk.subject):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {r.unit.step for r in wrong}
+    well = {r.unit.step for r in finals} - targets
+    if walk.subject.is_shaped and not walk.given and len(roots) > 1:
+        # Off by a factor that a later line puts right, as a right result shows.
+        deferred = [
+            r for r in roots
+            if r.unit.step not in targets and layout.feeds(r.unit.step, well)
+            and r.found.shape == r.target.vec.shape and _is_scale(r.found / r.target.vec, layout)
+        ]  # fmt: skip
+        roots = [r for r in roots if r not in deferred] or roots
     kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
     # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
     return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
@@ -244,7 +256,9 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
     )  # fmt: skip
 
 
-def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple[list[Root], list[Unit]]:
+def _explained(
+    roots: Sequence[Root], layout: Layout, reading: Reading, given: bool = False
+) -> tuple[list[Root], list[Unit]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
     change makes that: they were not understood."""
     kept: list[Root] = []
@@ -257,7 +271,9 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
-        if layout.subject.is_shaped and (_is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)):
+        found = root.repairs and given  # the change makes all wrong results right
+        passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
+        if layout.subject.is_shaped and passing and not found:
             continue
         weak = name in reading.guessed and not is_strong(name, layout)
         if layout.subject.is_shaped and not root.repairs:
@@ -267,8 +283,11 @@ def _explained(roots: Sequence[Root], layout: Layout, reading: Reading) -> tuple
             weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
-            weak = weak and not turned and not _is_left_at_zero(root.unit, layout, reading)
-        if root.unit in unfinished:
+            weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
+            weak = weak and not _is_left_at_zero(root.unit, layout, reading)
+        # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
+        later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
+        if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
         if weak and (not root.repairs or root.cost > WEAK):
@@ -285,6 +304,17 @@ def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
         return False
     actual = layout.actual(last.step)
     return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
+
+
+def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What is there in the end as dx, where x is an input and the run came to its end: no cotangent on the way."""
+    name, subject = unit.name, layout.subject
+    inputs = {normal(subject.names[i]) for i in layout.truth.leaves if i in subject.names and i not in subject.frozen}
+    if subject.stopped or name in reading.guessed or not name.isidentifier() or not reading.is_exact(name):
+        return False
+    ends = layout.original(layout.last[name].step) == layout.original(unit.step)
+    spelled = name[:1] == "d" and normal(name[1:]) in inputs
+    return ends and spelled and reading.by_inputs(name) and not layout.dependents(layout.last[name].step)
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:

@@ -61,7 +61,7 @@ def with_results(trace: Trace) -> Trace:
             name
             and is_derivation(name)
             and i not in bound
-            and all(_sign(steps[k].op) == "-" for k in children.get(i, ()))
+            and all(sign_of(steps[k].op) == "-" for k in children.get(i, ()))
         ):
             found.append((name, i))
     # A helper such as dsigmoid, used inside a formula, makes no step of what sigmoid gives.
@@ -169,7 +169,7 @@ def _key(span: Span) -> tuple[int, int, int, int]:
     return (span.line, span.column, span.end_line, span.end_column)
 
 
-def _sign(op: str) -> str:
+def sign_of(op: str) -> str:
     """``+`` or ``-`` between two operands, ``*`` or ``/``; else nothing."""
     row = OPS.get(op)
     infix = row.infix if row is not None else None
@@ -187,7 +187,7 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {_original(graph, j) for j in steps[b.step].inputs}
-        if _sign(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
+        if sign_of(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
             stops.add(b.step)
         mine.add(_original(graph, b.step))
     needed = [False] * len(steps)
@@ -228,7 +228,7 @@ def _move(
     graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool], bound: Collection[int]
 ) -> Move | None:
     row = graph.steps[step]
-    sign = _sign(row.op)
+    sign = sign_of(row.op)
     if sign not in ("+", "-"):
         return None
     first, second = row.inputs
@@ -242,7 +242,7 @@ def _move(
     for _ in range(LOOK_AHEAD):
         at = _original(graph, at)
         row = graph.steps[at]
-        sign = _sign(row.op)
+        sign = sign_of(row.op)
         others = [j for j in row.inputs if not free[j]]
         if free[at] or row.is_leaf or len(others) != 1:
             break
@@ -333,10 +333,10 @@ def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
     }  # fmt: skip
     shifted_by = {h: graph.dependents(h) for h in small}
     for i, step in enumerate(graph.steps if small else ()):
-        if _sign(step.op) != "/":
+        if sign_of(step.op) != "/":
             continue
         top, bottom = (_original(graph, j) for j in step.inputs)
-        if _sign(graph.steps[top].op) != "-":
+        if sign_of(graph.steps[top].op) != "-":
             continue
         below = {h for h in small if shifted_by[h][bottom]}
         if len(below) == 1:
@@ -367,7 +367,7 @@ def shifted(graph: Graph, loss: int, h: int) -> list[int]:
     needed = graph.ancestors(loss)
     out: dict[int, None] = {}
     for i, step in enumerate(graph.steps):
-        if needed[i] and _sign(step.op) in ("+", "-") and h in step.inputs:
+        if needed[i] and sign_of(step.op) in ("+", "-") and h in step.inputs:
             other = next((_original(graph, j) for j in step.inputs if j != h), -1)
             if other >= 0 and graph.steps[other].is_input:
                 out[other] = None
@@ -382,7 +382,7 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
     named = {b.step: b.name for b in trace.bindings}
     out: dict[str, tuple[Pair, ...]] = {}
     for i, step in enumerate(graph.steps):
-        if moved[i] and _sign(step.op) == "-" and by:
+        if moved[i] and sign_of(step.op) == "-" and by:
             a, b = (_original(graph, j) for j in step.inputs)
             for mine, other in ((a, b), (b, a)):
                 name = named.get(mine)
@@ -481,7 +481,7 @@ def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
     """What stands beside autograd's number, or beside a difference quotient."""
     graph, subject, truth = layout.graph, layout.subject, layout.truth
     for i, step in enumerate(graph.steps):
-        if layout.is_forward(i) or _sign(step.op) != "-":
+        if layout.is_forward(i) or sign_of(step.op) != "-":
             continue
         a, b = step.inputs
         for mine, other in ((a, b), (b, a)):

@@ -40,6 +40,7 @@ class Elsewhere(Passage):
         self.steps, self.units, self.ends = [], [], [0]
         self.users: dict[int, list[Site]] = {}
         self._own, self._ends, self._rounds = set(), set(), {}
+        self.listed = ({}, {})
 
 
 def exchanges(

@@ -15,10 +15,13 @@ from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import shifted as moved
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.ops import OPS
-from symgrad.ops.slips import is_place, shifted, shifts, written
+from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
     from symgrad.diagnose.passage import Passage
+
+#: What it costs that a line is wrong, and nothing is known of how.
+UNEXPLAINED = 2.6
 
 Try = tuple[tuple[Site, ...], int, Make, Repair]
 
@@ -33,10 +36,14 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         if slot < 0 and is_place(step.op):
             yield from _places(passage, sites, depth)
         if slot < 0 and step.op in OPS and OPS[step.op].infix is not None:
-            yield from _rests(passage, sites, depth)
+            yield from _rests(passage, sites, depth, offers)
+        if slot >= 0 and OPS[step.op].infix is not None:
+            yield from _differences(passage, sites, depth, offers)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
+    yield from _too_early(passage)
+    yield from _flows(passage)
     for unit in passage.units[-1:] if len(passage.ends) == 1 else ():
         for part in passage.parts:
             if part.vec.shape in ((), passage.graph.steps[unit.step].shape):
@@ -63,8 +70,8 @@ def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
         yield sites, depth, make, Repair(_NOWHERE, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
 
 
-def _rests(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
-    """``-p`` for ``1 - p``."""
+def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
+    """``-p`` for ``1 - p``, ``-t`` for ``y - t``."""
     step = passage.graph.steps[sites[0][0]]
     infix = OPS[step.op].infix
     if infix is None or not infix.prefix or not infix.symbol or step.span is None:
@@ -76,8 +83,50 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Tr
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         return value + constant(1, len(lifted(value).arrays))
 
-    text = f"1 - {passage.text.source.text(operand)}"
-    yield sites, depth, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 0.95, text=text, span=step.span)
+    own = passage.text.source.text(operand)
+    words = "leaves out a term"
+    yield sites, depth, make, Repair(_NOWHERE, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
+    for offer in offers:
+        shape = offer.quantity.vec.shape
+        if offer.text and shape and is_within(step.shape, shape):
+
+            def more(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+                return value + slimmed(offer.value(i), value)
+
+            text = f"{offer.text} - {own}"
+            yield (
+                sites,
+                depth,
+                more,
+                Repair(_NOWHERE, "missing-term", words, 1.25, offer.quantity, "+", text=text, span=step.span),
+            )
+
+
+def _differences(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
+    """``2*y`` for ``2*(y - t)``."""
+    i, slot = sites[0]
+    step = passage.graph.steps[i]
+    node = step.inputs[slot]
+    infix = OPS[step.op].infix
+    shape = passage.graph.steps[node].shape
+    if infix is None or infix.prefix or infix.symbol not in ("*", "/", "@") or passage.layout.origin(node) != node:
+        return
+    where = passage.text.source.operand(step.span, slot)
+    if where is None or not shape or not passage.layout.is_forward(node):
+        return
+    for offer in offers:
+        if offer.quantity.kind == "forward" and offer.text and offer.quantity.vec.shape == shape:
+
+            def less(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+                return value - slimmed(offer.value(i), value)
+
+            text = f"({passage.text.source.text(where)} - {offer.text})"
+            yield (
+                sites,
+                depth,
+                less,
+                Repair(_NOWHERE, "missing-term", "leaves out a term", 1.45, offer.quantity, "-", text=text, span=where),
+            )
 
 
 def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -107,6 +156,68 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
             make,
             Repair(_NOWHERE, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
         )
+
+
+def _too_early(passage: Passage) -> Iterator[Try]:
+    """A value that is read before the line that works it out: two lines changed places."""
+    if len(passage.ends) > 1:
+        return
+    source = passage.text.source
+    for i in passage.steps:
+        step = passage.graph.steps[i]
+        for slot, j in enumerate(step.inputs):
+            where = source.operand(step.span, slot)
+            name = source.text(where) if where is not None else ""
+            times = [(t, k) for t, k in passage.text.bound.get(name, ()) if t > i and k != j]
+            if not times or passage.layout.is_forward(times[0][1]) or i in passage.layout.feeding([times[0][1]]):
+                continue
+            later = times[0][1]
+            told = source.moved_behind(source.statement(step.span), name)
+            if told is None or passage.graph.steps[later].is_leaf:
+                continue
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], later: int = later) -> Vec:
+                return slimmed(passage.board.now(later), value)
+
+            words = f"is read before {name} is worked out"
+            span, text = told
+            yield ((i, slot),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.9, text=text, span=span)
+
+
+def _flows(passage: Passage) -> Iterator[Try]:
+    """In a loop: what flows along another path is left out in every round."""
+    rounds = len(passage.ends)
+    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+    if rounds < 2 or len(ends) != rounds:
+        return
+    shape = passage.graph.steps[ends[0][0]].shape
+    for q, vecs in passage.flowing(rounds):
+        if vecs[0].shape == shape != ():
+
+            def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
+                return value + slimmed(vecs[passage.round_of(i)], value)
+
+            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.5, q, "+")
+
+
+def in_place_of_all(passage: Passage) -> Iterator[Try]:
+    """The line as a whole is what it should be, however it is written: a cotangent of the forward pass, in every round.
+
+    That says where a mistake is, and not what it is. Of a line that works out a result it says nothing new.
+    """
+    rounds = len(passage.ends)
+    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+    if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
+        return
+    shapes = {passage.graph.steps[i].shape for i, _ in ends}
+    for q, vecs in passage.cotangents(rounds):
+        if vecs[0].shape and (vecs[0].shape in shapes or vecs[0].shape in passage.wanted):
+
+            def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
+                return slimmed(vecs[passage.round_of(i)], value)
+
+            words = "is not the derivative that belongs here"
+            yield ends, 0, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:

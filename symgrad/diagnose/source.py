@@ -190,6 +190,17 @@ class SourceMap:
             return Span(span.file, *_begins(first), *end), text
         return None
 
+    def moved_behind(self, span: Span | None, name: str) -> tuple[Span, str] | None:
+        """A statement moved behind the next one that gives a name its value: the place of both, and their text."""
+        for block in self._blocks if span is not None else ():
+            at = next((n for n, s in enumerate(block) if span and _begins(s) == (span.line, span.column)), -1)
+            later = block[at + 1] if 0 <= at < len(block) - 1 else None
+            if span is not None and later is not None and _uses(later, name, ast.Store):
+                texts = [self.text(Span(span.file, *_begins(s), *_ends(s))) for s in (later, block[at])]
+                joint = "; " if later.lineno == span.line else "\n" + " " * (span.column - 1)
+                return Span(span.file, *_begins(block[at]), *_ends(later)), joint.join(texts)
+        return None
+
     @cached_property
     def _blocks(self) -> list[list[ast.stmt]]:
         try:

@@ -24,6 +24,7 @@ from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
+from symgrad.diagnose.lapses import in_place_of_all
 from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
@@ -137,6 +138,7 @@ class Whole:
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._unmeant: dict[int, bool] = {}
+        self._desperate = False
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
 
@@ -215,6 +217,10 @@ class Whole:
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
         found = self._search(right, (), WORK)
+        if not found:
+            # No change of the text does it: which line is it that is wrong, however it is?
+            self._desperate = True
+            found = self._search(right, (), WORK_MORE)
         return self._explained(found) if found else None
 
     # --- looking ------------------------------------------------------------------------------------------------
@@ -257,9 +263,16 @@ class Whole:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
             for sites, depth, make, repair in passage.tries():
-                idle = (repair.template or repair.regain) and passage.is_idle(sites[0])
+                does = repair.template or repair.regain or repair.mistake == "missing-term"
+                idle = does and passage.is_idle(sites[0])
                 told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
+        for passage in self.passages if self._desperate else ():
+            mine = not wrong.isdisjoint(self.board.cone(passage.steps)) and passage.number not in taken
+            # One line that explains one result may be any on the way to it; one that explains several is not.
+            if mine and len(self._results_of(passage, wrong)) > 1:
+                for sites, depth, make, repair in in_place_of_all(passage):
+                    options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
@@ -277,6 +290,12 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
+
+    def _results_of(self, passage: Passage, wrong: set[int]) -> set[int]:
+        """The wrong results that a line has a part in, and does not work out itself."""
+        cone = self.board.cone(passage.steps)
+        ends = {u.step for u in passage.units}
+        return {r.unit.step for r in self.results if r.unit.step in wrong and r.unit.step not in ends} & set(cone)
 
     @cached_property
     def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:

@@ -59,6 +59,8 @@ USUAL: dict[str, Any] = {
     "pool_height": 2, "pool_width": 2, "pool_h": 2, "pool_w": 2, "f": 2, "reg": 0.3, "lambd": 0.7, "lamda": 0.7,
     "lambda_": 0.7, "alpha": 0.3, "lr": 0.1, "learning_rate": 0.1, "delta": 1.0, "dropout_ratio": 0.4, "c": 0.7,
     "weight_decay": 0.3, "verbose": False, "debug": False, "stateful": False, "axis": -1, "dropout_rate": 0.4,
+    "dropout_p": 0.4, "kernel_shape": (2, 2), "filter_shape": (2, 2), "pool_shape": (2, 2), "kernel_width": 2,
+    "kernel_size": 2, "pool_size": 2, "dilation": 0,
 }  # fmt: skip
 #: A dictionary of settings of which nothing is known.
 _SETTINGS = {k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")}
@@ -244,6 +246,8 @@ def _dim(text: str) -> Dim | None:
 def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
     """What a parameter may be, the likeliest first."""
     name = parameter.name
+    if told is not None and told.what == VALUE and isinstance(parameter.default, str):
+        return [Kind(DEFAULT), told]  # mode="train", which the text compares with "test"
     if told is not None and (told.what != DICT or told.items or not parameter.optional):
         if told.what == DICT:
             items = {k: _inner(k, v) for k, v in told.items.items()}

@@ -73,6 +73,7 @@ def pair(forward: Any, backward: Any = None) -> Pair:
     Raises:
         SymgradError: there is no such pair in what is given.
     """
+    forward = _function_of(forward)
     if backward is None:
         owner = forward
         if inspect.isroutine(owner):
@@ -94,6 +95,30 @@ def pair(forward: Any, backward: Any = None) -> Pair:
         return _torch_pair(forward)
     parts = [_part(forward), _part(backward)]
     return Pair(parts[0], parts[1], is_torch=parts[1].context)
+
+
+def made(owner: Any, inputs: Any) -> tuple[Any, Any]:
+    """An object of a class whose ``__init__`` takes some of the inputs, and the other inputs; else both as they are."""
+    if not isinstance(owner, type) or _is_torch(owner) or not isinstance(inputs, Mapping):
+        return owner, inputs
+    if owner.__init__ is object.__init__:  # type: ignore[misc]
+        return owner, inputs
+    own = [n for n in list(inspect.signature(owner).parameters) if n in inputs]
+    if not own:
+        return owner, inputs
+    try:
+        return owner(**{n: inputs[n] for n in own}), {n: v for n, v in inputs.items() if n not in own}
+    except Exception as e:
+        given = ", ".join(f"{n}=..." for n in own)
+        raise SymgradError(f"{owner.__name__}({given}) cannot be made: {e}") from e
+
+
+def _function_of(applied: Any) -> Any:
+    """``F`` of ``F.apply``, for a torch.autograd.Function; anything else as it is."""
+    owner = getattr(applied, "__self__", None)
+    if getattr(applied, "__name__", "") == "apply" and isinstance(owner, type) and _is_torch(owner):
+        return owner
+    return applied
 
 
 def _is_torch(kind: type) -> bool:
@@ -153,7 +178,8 @@ def bound_inputs(part: Part, inputs: Any) -> dict[str, Any]:
         and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
     ]  # fmt: skip
     if missing:
-        raise SymgradError(f"there is no value for forward's parameter '{missing[0]}'")
+        hint = "give a method of an object, Layer(...).forward, not of the class" if missing[0] == "self" else ""
+        raise SymgradError(f"there is no value for forward's parameter '{missing[0]}'", hint=hint)
     return found
 
 

@@ -205,6 +205,12 @@ def shifted(params: Mapping[str, Any], n: int, by: int) -> tuple[tuple[str, Any]
     return (("spec", tuple(spec)),)
 
 
+def is_within(shape: Shape, wide: Shape) -> bool:
+    """An array of one shape is spread over another one."""
+    same = zip(reversed(shape), reversed(wide), strict=False)
+    return len(shape) <= len(wide) and all(n in (1, m) for n, m in same)
+
+
 def _is_slice(item: Any) -> bool:
     return isinstance(item, tuple) and item[0] == "slice" and item[1] is not None and item[2] is not None
 

@@ -6,7 +6,7 @@ In float32, one process. Peers: torch's autograd (eager), ``torch.func.vmap(grad
 torch or as a module of sympytorch, and ``jax.jit(vmap(value_and_grad))``, where they are installed. A result counts
 only when every derivative is within 1e-5 of symgrad's evaluation in float64, relative to it and to the largest one.
 Memory is that of a process of its own, beyond inputs and results. Where torch sees a CUDA device, the one-variable
-functions are measured there against copying as many bytes.
+functions are measured there against copying as many bytes. Peers without a goal are measured at a fifth of the points.
 """
 
 from __future__ import annotations
@@ -169,30 +169,58 @@ def equal(found: Sequence[Any], truth: Sequence[Any]) -> bool:
     return True
 
 
+#: Peers that have a goal; and those that are measured beside them, at a fifth of the points.
+GOALS = {"autograd": "at least 8", "jax": "at least 1"}
+OTHERS = ("blocks", "vmap", "lambdify", "sympytorch")
+
+
 def one(name: str, points: int) -> None:
-    """Measure one function, print its line and record it."""
+    """Measure one function, print its lines and record them."""
+    import symgrad
+
+    text, _, variables = CASES[name]
+    n = points // (1 if variables == 1 else 4)
+    derivation = symgrad.derive(text)
+    compiled = derivation.torch(value=True, compile=True)
+    start = time.perf_counter()
+    compiled(*arguments(5000, variables))
+    compiling = time.perf_counter() - start
+    compare(name, n, tuple(GOALS), compiled)
+    compare(name, max(n // 5, 1), OTHERS, compiled)
+    print(f"{'':13} compiled in {compiling:.2f} s")
+    for way in (True, False) if name in ("flagship", "8 variables") else ():
+        code = MEMORY.format(n=n // 2, variables=variables, text=text, compile=way)
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        print(f"{'':13} memory beyond inputs and results, {'compiled' if way else 'blocks'}: {float(out):.1f} MB")
+        record("bulk", f"{name}: MB beyond inputs and results, {'compiled' if way else 'blocks'}", float(out),
+               goal="at most 16")  # fmt: skip
+
+
+def arguments(n: int, variables: int) -> list[Any]:
+    """So many points of each variable."""
     import torch
 
+    return [torch.linspace(-3.9, 4, n) + 0.125 * k for k in range(variables)]
+
+
+def compare(name: str, n: int, peers: Sequence[str], compiled: Callable[..., Any]) -> None:
+    """Race symgrad against some peers, of which each must have the right results."""
     import symgrad
 
     text, function, variables = CASES[name]
-    n = points // (1 if variables == 1 else 4)
-    values = [torch.linspace(-3.9, 4, n) + 0.125 * k for k in range(variables)]
-    derivation = symgrad.derive(text)
-    compiled, blocks = (derivation.torch(value=True, compile=c) for c in (True, False))
-    start = time.perf_counter()
-    compiled(*(v[:5000] for v in values))
-    compiling = time.perf_counter() - start
-    runs: dict[str, Callable[[], Any]] = {
-        "symgrad": lambda: compiled(*values),
-        "blocks": lambda: blocks(*values),
-        "autograd": eager(function, values),
-        "vmap": vmapped(function, values),
-        "lambdify": lambdified(text, values),
+    values = arguments(n, variables)
+    makers: dict[str, Callable[[], Callable[[], Any]]] = {
+        "autograd": lambda: eager(function, values),
+        "jax": lambda: jitted(function, values),
+        "blocks": lambda: partial(symgrad.derive(text).torch(value=True, compile=False), *values),
+        "vmap": lambda: vmapped(function, values),
+        "lambdify": lambda: lambdified(text, values),
+        "sympytorch": lambda: modules(text, values),
     }
-    for who, make in (("jax", lambda: jitted(function, values)), ("sympytorch", lambda: modules(text, values))):
+    runs: dict[str, Callable[[], Any]] = {"symgrad": lambda: compiled(*values)}
+    for who in peers:
         try:
-            runs[who] = make()
+            runs[who] = makers[who]()
         except ImportError:
             print(f"{who} is not installed: pip install '.[bench]'")
     truth = symgrad.derive(text).torch(value=True, dtype="float64")(*(v.double() for v in values))
@@ -203,26 +231,16 @@ def one(name: str, points: int) -> None:
     del truth
     seconds = race(runs)
     line = "  ".join(f"{who} {1000 * s:.0f} ms" for who, s in seconds.items())
-    print(f"{name:13} {n:,} points: {line}  (compiled in {compiling:.2f} s)", flush=True)
-    mine = seconds["symgrad"]
-    peers = {
-        "autograd": (version("torch"), "at least 8"), "vmap": (version("torch"), ""),
-        "lambdify": (version("sympy"), ""),
-        "sympytorch": (version("sympytorch"), ""), "jax": (version("jax"), "at least 1"),
-    }  # fmt: skip
-    for who, (peer, goal) in peers.items():
-        if who in seconds:
-            ratio = seconds[who] / mine
-            print(f"{'':13} {who} takes {ratio:.2f} times as long{f' (goal: {goal})' if goal else ''}")
-            record("bulk", f"{name}: {who} / symgrad", ratio, peer=peer, goal=goal, seconds=seconds[who], mine=mine)
-    ratio = seconds["autograd"] / seconds["blocks"] if "autograd" in seconds else None
-    record("bulk", f"{name}: autograd / symgrad without a compiler", ratio, peer=version("torch"))
-    for way in (True, False) if name in ("flagship", "8 variables") else ():
-        code = MEMORY.format(n=n // 2, variables=variables, text=text, compile=way)
-        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        print(f"{'':13} memory beyond inputs and results, {'compiled' if way else 'blocks'}: {float(out):.1f} MB")
-        record("bulk", f"{name}: MB beyond inputs and results, {'compiled' if way else 'blocks'}", float(out),
-               goal="at most 16")  # fmt: skip
+    print(f"{name:13} {n:,} points: {line}", flush=True)
+    packages = {"autograd": "torch", "vmap": "torch", "lambdify": "sympy", "sympytorch": "sympytorch", "jax": "jax"}
+    for who in peers if "symgrad" in seconds else ():
+        if who not in seconds:
+            continue
+        ratio, goal = seconds[who] / seconds["symgrad"], GOALS.get(who, "")
+        print(f"{'':13} {who} takes {ratio:.2f} times as long{f' (goal: {goal})' if goal else ''}")
+        what = "symgrad without a compiler" if who == "blocks" else who
+        record("bulk", f"{name}: {what} / symgrad", ratio, peer=version(packages.get(who, "symgrad")), goal=goal,
+               seconds=seconds[who], mine=seconds["symgrad"], points=n)  # fmt: skip
 
 
 def on_cuda(points: int) -> None:

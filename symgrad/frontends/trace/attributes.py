@@ -73,6 +73,13 @@ def _zero(x: Any) -> Any:
     return x
 
 
+def _as_type(x: Any, name: str) -> Any:
+    """``x.astype(int)``: of one number that stands for no step, too."""
+    if isinstance(x, Array):
+        return _cast(name)(x)
+    return int(x.raw) if name.startswith("int") and isinstance(x, Value) and x.step is None else x
+
+
 def _cast(name: str) -> Callable[..., Any]:
     def call(x: Any) -> Any:
         # The copy stays on the tape: a cast is the identity for a derivative.
@@ -134,7 +141,7 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "conjugate": (0, _same),
     "tolist": (NUMPY, _tolist),
     "copy": (NUMPY, lambda x, *a: copied(x) if isinstance(x, Array) else x),
-    "astype": (NUMPY, lambda x, dtype, **kw: _cast(lib_numpy.dtype_name(dtype, ""))(x) if isinstance(x, Array) else x),
+    "astype": (NUMPY, lambda x, dtype, **kw: _as_type(x, lib_numpy.dtype_name(dtype, ""))),
     "flatten": (ARRAY, lambda x, *a, **kw: _apart(call(x.tr, library_name(x, "flatten") or "", x, *a, **kw))),
     "fill": (ARRAY, _fill),
     "fill_": (TENSOR, _fill),

@@ -158,6 +158,7 @@ class Trace:
         error: why the run stopped before its end; what was traced before it is kept.
         call: of functions that were called, what became of that.
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
+        elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
     """
 
     graph: Graph
@@ -173,6 +174,7 @@ class Trace:
     error: TraceError | None = None
     call: Call | None = None
     passes: tuple[tuple[str, str], ...] = ()
+    elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
@@ -201,6 +203,7 @@ class Trace:
             "error": None,
             "call": None,
             "passes": [list(p) for p in self.passes],
+            "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
         }
         if self.call is not None:
             c = self.call
@@ -281,6 +284,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         error=error,
         call=call,
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
+        elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
     )
 
 

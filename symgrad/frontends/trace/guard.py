@@ -56,7 +56,7 @@ OF_TYPES: dict[type, frozenset[str]] = {
 EXCEPTIONS: dict[str, type[BaseException]] = {
     name: kind
     for name, kind in vars(builtins).items()
-    if isinstance(kind, type) and issubclass(kind, BaseException) and not issubclass(kind, Warning)
+    if isinstance(kind, type) and issubclass(kind, BaseException)
 }
 #: Built-in functions and types that a script may have as they are.
 PLAIN = (

@@ -363,7 +363,8 @@ def as_constant(name: str) -> Callable[..., Any]:
         value = lift(tr, x, NUMPY)
         if isinstance(x, Value):
             tr.note(f"the result of {name} is taken as a constant")
-        return rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args)))
+        found = rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args)))
+        return number(tr, found, None, NUMPY) if type(found) is float else found
 
     return call
 

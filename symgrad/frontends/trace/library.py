@@ -22,6 +22,7 @@ from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
+from symgrad.frontends.trace.tracer import LIBRARY_NAME
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.run import Run
@@ -35,9 +36,6 @@ _NN_HOMES = {
     "torch.autograd": frozenset({"Function"}),
     "torch.autograd.function": frozenset({"Function", "FunctionContext"}),
 }
-
-#: The file name that their code is compiled under: no place in it is a place of the user's.
-LIBRARY_NAME = "<symgrad: an imported file>"
 
 
 class SourceModule:
@@ -72,7 +70,8 @@ class Library:
     def compile(self) -> None:
         """Make every text ready, while compiling is still allowed."""
         for label, text in self.siblings.texts.items():
-            self.codes[label] = self.compiled(text)
+            self.codes[label] = self.compiled(text, label)
+        self.run.tracer.texts = self.siblings.texts
         if any("torch" in text for text in (self.run.source, *self.siblings.texts.values())):
             get_ready()
             self.codes[TORCH_NN] = _READY[TORCH_NN]
@@ -90,17 +89,17 @@ class Library:
         return found if here and isinstance(found, type) else None
 
     @staticmethod
-    def compiled(text: str) -> tuple[CodeType, Instrumented] | str:
+    def compiled(text: str, label: str = "") -> tuple[CodeType, Instrumented] | str:
         """The rewritten code of a module, or why there is none."""
         made = Instrumented()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tree = ast.parse(text, LIBRARY_NAME)
+                tree = ast.parse(text, LIBRARY_NAME + label)
                 settle_private(tree)
                 check(tree)
                 instrument(tree, made)
-                return compile(tree, LIBRARY_NAME, "exec", dont_inherit=True), made
+                return compile(tree, LIBRARY_NAME + label, "exec", dont_inherit=True), made
         except SyntaxError as e:
             return f"it does not parse: {e.msg}, line {e.lineno}"
         except Refused as e:

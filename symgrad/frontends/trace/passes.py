@@ -117,7 +117,7 @@ def _does_both(node: ast.FunctionDef) -> bool:
         value = part.value if isinstance(part, ast.Return) else None
         if isinstance(value, ast.Tuple) and len(value.elts) > 1:
             first, second = value.elts[0], value.elts[1]
-            names = isinstance(first, ast.Name) and isinstance(second, ast.Name)
-            if names and _LOSSES.match(first.id) and _GRADS.match(second.id):  # type: ignore[attr-defined]
+            inside = [n.id for n in ast.walk(second) if isinstance(n, ast.Name)]
+            if isinstance(first, ast.Name) and _LOSSES.match(first.id) and any(map(_GRADS.match, inside)):
                 return True
     return False

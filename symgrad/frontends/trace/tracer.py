@@ -8,8 +8,9 @@ that it came from, so the innermost frame of the user's code and its instruction
 from __future__ import annotations
 
 import math
+import posixpath
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from types import CodeType, FrameType, TracebackType
 from typing import Any, NoReturn
@@ -32,6 +33,9 @@ from symgrad.graph import INPUT, Graph, GraphBuilder, Param
 
 #: The file name that the user's code is compiled under: it marks its frames, and cannot be a real file's.
 CODE_NAME = "<symgrad: the traced code>"
+
+#: ... and the name that the files are compiled under which that code imports, before their own.
+LIBRARY_NAME = "<symgrad: an imported file>"
 
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
@@ -80,6 +84,11 @@ class Tracer:
         self._calls: dict[str, int] = {}
         self._has_functions = "def " in source or "lambda" in source
         self.callers: dict[int, Span] = {}
+        #: Where in an imported file the last place lies, and in which each step was made: its label and line.
+        self._inside: tuple[str, int] | None = None
+        self._made_in: dict[int, tuple[str, int]] = {}
+        #: The texts of the imported files, by their labels.
+        self.texts: Mapping[str, str] = {}
         self._numbers = 0
         #: The names of each array's step.
         self._bound: dict[int, dict[str, Binding]] = {}
@@ -97,9 +106,13 @@ class Tracer:
     def here(self) -> Span:
         """The sub-expression of the user's code that is being executed."""
         frame: FrameType | None = sys._getframe(1)
+        self._inside = None
         while frame is not None:
-            if frame.f_code.co_filename == CODE_NAME:
+            name = frame.f_code.co_filename
+            if name == CODE_NAME:
                 return self.place(frame.f_code, frame.f_lasti)
+            if self._inside is None and name.startswith(LIBRARY_NAME):
+                self._inside = (name.removeprefix(LIBRARY_NAME), frame.f_lineno)
             frame = frame.f_back
         return Span(self.filename, 1, 1, 1, 1)
 
@@ -224,6 +237,8 @@ class Tracer:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(op, inputs, span=span or self.here(), shape=shape, params=params)
+        if span is None and self._inside is not None:
+            self._made_in[index] = self._inside
         if self._has_functions:
             caller = self.caller()
             if caller is not None:
@@ -334,6 +349,16 @@ class Tracer:
         number = self._calls[qualname] = self._calls.get(qualname, 0) + 1
         return f"{qualname}#{number}"
 
+    def _elsewhere(self) -> dict[int, tuple[str, int, str]]:
+        """Where in the imported files the steps were made that have names in this one."""
+        out: dict[int, tuple[str, int, str]] = {}
+        for b in self.bindings:
+            label, line = self._made_in.get(b.step, ("", 0))
+            text = self.texts.get(label, "").split("\n")
+            if 0 < line <= len(text):
+                out[b.step] = (posixpath.basename(label), line, text[line - 1].strip()[:200])
+        return out
+
     # --- the result ---------------------------------------------------------------------------------------------
 
     def finish(self, error: TraceError | None = None) -> Trace:
@@ -352,6 +377,7 @@ class Tracer:
             graph=Graph(steps, max(output, 0), self.source),
             values=tuple(plain(v) for v in self.values),
             bindings=tuple(self.bindings),
+            elsewhere=self._elsewhere(),
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
             grad_reads=tuple(self.grad_reads),
