@@ -71,8 +71,8 @@ def _refuse_lost(trace: Trace) -> None:
     lost = [b for b in trace.bindings if is_loss(b.name) and b.step in plain]
     if rounded and lost and not trace.backward_calls:
         raise SymgradError(
-            f"{rounded[0].message}, and {lost[0].name} is made of it: nothing can be checked; a gradient that is passed "
-            "straight through a rounding is a deliberate difference",
+            f"{rounded[0].message}, and {lost[0].name} is made of it: nothing can be checked; a gradient that is "
+            "passed straight through a rounding is a deliberate difference",
             span=rounded[0].span,
         )
 

@@ -1186,7 +1186,7 @@ def test_a_statement_that_is_missing_is_offered_as_a_line() -> None:
 
 
 def test_what_is_made_of_a_rounding_is_refused_and_not_blamed() -> None:
-    with pytest.raises(SymgradError, match="d.py:4:5: the result of round is taken as a constant, and loss is made of"):
+    with pytest.raises(SymgradError, match=r"d\.py:4:5: the result of round is taken as a constant"):
         check_source(DELIBERATE["straight-through"][0], filename="d.py", sandbox=False)
 
 
