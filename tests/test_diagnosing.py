@@ -433,7 +433,7 @@ SINGLE = [
         "dz1 = p1*(dp1 - mean)",
         "dz1 = p1*(1 - p1)*dp1",
         "dz1 =",
-        "missing-term wrong-formula",
+        "missing-term wrong-formula softmax-elementwise",
         id="softmax elementwise",
     ),
     pytest.param(
