@@ -329,6 +329,8 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
 def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[Subject, Diagnosis]:
     """The diagnosis against what the script may be making smaller without computing it, where that explains more."""
     best = (subject, found)
+    # A parameter after its update may have been taken for what is differentiated, for want of anything else.
+    nothing = not found.understood or subject.names.get(subject.loss) in trained(trace)
 
     def rank(d: Diagnosis) -> tuple[int, int]:
         return len(d.right) - len(d.blames), -len(d.blames)
@@ -336,11 +338,10 @@ def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[
     for objective in objectives(trace):
         other = choose(objective.trace, objective.name, {})
         again = diagnose(other, brief=True)
-        if again.right and rank(again) > rank(best[1]):
+        if again.right and ((best[1] is found and nothing) or rank(again) > rank(best[1])):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             best = (other, replace(diagnose(other), notes=(*again.notes, note)))
-    if best[1] is found and subject.names.get(subject.loss) in trained(trace):
-        # A parameter after its update was taken for what is differentiated, for want of anything else.
+    if best[1] is found and nothing:
         return subject, replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=())
     return best
 

@@ -53,9 +53,28 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     subject = found[0] if len(found) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
+    if subject is None or not subject.sure:
+        _refuse_lost(trace)
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _refuse_lost(trace: Trace) -> None:
+    """A loss that is made of what was rounded is no function of anything: to look for another one would be to guess.
+
+    Raises:
+        SymgradError: there is such a loss; with the place where the link was lost.
+    """
+    rounded = [n for n in trace.notes if n.message.endswith("is taken as a constant")]
+    plain = {leaf.step for leaf in trace.leaves if not leaf.literal}
+    lost = [b for b in trace.bindings if is_loss(b.name) and b.step in plain]
+    if rounded and lost and not trace.backward_calls:
+        raise SymgradError(
+            f"{rounded[0].message}, and {lost[0].name} is made of it: nothing can be checked; a gradient that is "
+            "passed straight through a rounding is a deliberate difference",
+            span=rounded[0].span,
+        )
 
 
 def _is_inside(subject: Subject, others: Sequence[Subject]) -> bool:

@@ -433,7 +433,7 @@ SINGLE = [
         "dz1 = p1*(dp1 - mean)",
         "dz1 = p1*(1 - p1)*dp1",
         "dz1 =",
-        "softmax-elementwise",
+        "missing-term wrong-formula softmax-elementwise",
         id="softmax elementwise",
     ),
     pytest.param(
@@ -1153,7 +1153,7 @@ dw = dz*x
 
 
 OPEN_DELIBERATE = {
-    "straight-through": "round is taken as a constant, and what is passed through it is blamed",
+    "straight-through": "round is taken as a constant, so that nothing is a function of anything: refused, not noted",
 }
 
 
@@ -1183,6 +1183,11 @@ def test_a_statement_that_is_missing_is_offered_as_a_line() -> None:
     )
     (found,) = roots(report)
     assert (found.line, found.fix, found.fix_verified) == (8, "dw += error*xs[i]/n", True), said(report)
+
+
+def test_what_is_made_of_a_rounding_is_refused_and_not_blamed() -> None:
+    with pytest.raises(SymgradError, match=r"d\.py:4:5: the result of round is taken as a constant"):
+        check_source(DELIBERATE["straight-through"][0], filename="d.py", sandbox=False)
 
 
 def test_an_upstream_gradient_that_is_not_one_is_told() -> None:

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symgrad.diagnose.hypotheses import At, Hypotheses, Hypothesis
+from symgrad.diagnose.hypotheses import Hypotheses, Hypothesis
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.roles import At
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.typed import Change, to_step
 from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, constant

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Root, Walk
-from symgrad.diagnose.hypotheses import Hypotheses
 from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.roles import Roles
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
@@ -81,14 +81,14 @@ def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement
     unit, layout = root.unit, walk.layout
     base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
     wanted = gap.floats[POINT]
-    hypotheses, numbers = Hypotheses(layout, (), base), number_names(layout.graph, source)
+    roles, numbers = Roles(layout, base), number_names(layout.graph, source)
     found: list[tuple[Unit, str, str]] = []
     for name, mine in layout.by_name.items():
         rounds = [u for u in mine if u.line == mine[-1].line]
         if not 2 <= len(rounds) <= ROUNDS or rounds[0].step < unit.step or "[" in name or name == unit.name:
             continue
         steps = [u.step for u in rounds]
-        factors = [("", None), *((r.text, r.steps) for r in hypotheses.at_hand(rounds) if min(r.steps) >= 0)]
+        factors = [("", None), *((r.text, r.steps) for r in roles.at_hand(rounds) if min(r.steps) >= 0)]
         for text, others in factors:
             total = sum(base[i] * (base[others[n]] if others else 1.0) for n, i in enumerate(steps))
             if abs(total) < 1e-300 or not math.isfinite(total):

@@ -7,17 +7,17 @@ What comes of it is for `explain` to find out.
 
 from __future__ import annotations
 
-import ast
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.roles import At, Role, Roles, names_in
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
@@ -33,7 +33,6 @@ from symgrad.diagnose.typed import (
     operated,
     plus,
     second,
-    shifted,
     squared,
     times,
     to_number,
@@ -53,9 +52,6 @@ from symgrad.diagnose.typed import (
 )
 from symgrad.errors import Span
 from symgrad.ops import OPS
-
-#: A place in the text where something is computed: line and column.
-At: TypeAlias = tuple[int, int]
 
 #: So many numbers of the forward pass are tried as factors.
 MOST_NUMBERS = 6
@@ -90,14 +86,6 @@ class Hypothesis:
         return self.at_text[0]
 
 
-@dataclass(frozen=True, slots=True)
-class _Role:
-    """Something that could be written: its text, and the step that it stands for in each round (-1: none)."""
-
-    text: str
-    steps: tuple[int, ...]
-
-
 class Hypotheses:
     """What could be written instead of what stands in the lines that wrong results are computed in.
 
@@ -113,16 +101,9 @@ class Hypotheses:
         #: The one change that is asked for again, in all rounds: its place and text.
         self._only: tuple[Span, str] | None = None
         self._seen: dict[
-            tuple[int, ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, _Role]]]]
+            tuple[int, ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, Role]]]]
         ] = {}
-        self._names: dict[int, list[str]] = {}
-        self._entries: dict[tuple[str, int], int] = {}
-        # The loss itself may be put into a list once it is there.
-        listed = [(n, i) for n, i, _ in self.subject.bound if entry(n) is not None and self.layout.is_forward(i)]
-        for name, step in dict.fromkeys((*self.subject.aliases, *listed)):
-            self._names.setdefault(step, []).append(name)
-            if (place := entry(name)) is not None:
-                self._entries[place] = step
+        self.roles = Roles(layout, base)
 
     # --- the lines ----------------------------------------------------------------------------------------------
 
@@ -160,8 +141,8 @@ class Hypotheses:
         self._only = (only.span, only.text) if only is not None else None
         key = tuple(len(units) for units in lines.values())
         if key not in self._seen:
-            sites = {at: [self._sites(u) for u in units] for at, units in lines.items()}
-            self._seen[key] = sites, {at: list(self._operands(rounds)) for at, rounds in sites.items()}
+            sites = {at: [self.roles.sites(u) for u in units] for at, units in lines.items()}
+            self._seen[key] = sites, {at: list(self.roles.operands(rounds)) for at, rounds in sites.items()}
         sites, operands = self._seen[key]
         for at, units in lines.items():
             if only is not None and at != only.at_text:
@@ -184,184 +165,16 @@ class Hypotheses:
     def _number_names(self) -> dict[Fraction, str]:
         return number_names(self.graph, self.source)
 
-    # --- what could be written ----------------------------------------------------------------------------------
-
-    def _sites(self, unit: Unit) -> dict[Span, int]:
-        """The operations of one round of a line, by place."""
-        out: dict[Span, int] = {}
-        stack = [unit.step]
-        while stack:
-            i = stack.pop()
-            step = self.graph.steps[i]
-            if step.is_leaf or step.span is None or step.span.line != unit.span.line or step.span in out:
-                continue
-            if i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i)):
-                continue
-            out[step.span] = i
-            stack.extend(step.inputs)
-        return out
-
-    def _place(self, span: Span, slot: int, i: int) -> Span | None:
-        """Where an operand is written: of ``dz = dh`` all that is assigned."""
-        return span if OPS[self.graph.steps[i].op].renames else self.source.operand(span, slot)
-
-    def at_hand(self, units: Sequence[Unit]) -> list[_Role]:
-        """What could be written in a line of a loop, of which ``units`` are the rounds."""
-        lines: dict[At, list[Unit]] = {}
-        for u in self.subject.units:
-            lines.setdefault((u.line, u.span.column), []).append(u)
-        alike = {at: mine for at, mine in lines.items() if len(mine) == len(units)}
-        return self._roles(units, {at: list(self._operands([self._sites(u) for u in m])) for at, m in alike.items()})
-
-    def _operands(self, rounds: Sequence[Mapping[Span, int]]) -> Iterator[tuple[Span, int, _Role]]:
-        """The variables and numbers that a line reads: (operation, slot, what it is in each round)."""
-        first = rounds[0]
-        for span, i in first.items():
-            for slot, j in enumerate(self.graph.steps[i].inputs):
-                inner = self.graph.steps[j]
-                if not inner.is_leaf and inner.span is not None and first.get(inner.span) == j:
-                    continue
-                place = self._place(span, slot, i)
-                if place is None or place.line != place.end_line:
-                    continue
-                steps = tuple(
-                    self.graph.steps[r[span]].inputs[slot]
-                    if span in r and slot < len(self.graph.steps[r[span]].inputs)
-                    else -1
-                    for r in rounds
-                )
-                yield span, slot, _Role(self.source.text(place), steps)
-
-    def _roles(self, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]) -> list[_Role]:
-        """What could stand in a line: what is read in the loop, its neighbours in lists, weights, gradients."""
-        count = len(units)
-        out: dict[str, _Role] = {}
-        for at, found in operands.items():
-            if (not units[0].name or units[0].written) and at[0] != units[0].line:
-                continue  # a function sees its own names
-            for _, _, role in found:
-                if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
-                    out.setdefault(role.text, role)
-                    for near in self._neighbours(role):
-                        out.setdefault(near.text, near)
-        for text in dict.fromkeys(text for u in units for text, _ in u.near):
-            out.setdefault(text, _Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
-        if not units[0].name or units[0].written:
-            return list(out.values())
-        for text, role in self._compound(units, list(out.values())).items():
-            out.setdefault(text, role)
-        for name, step in self.subject.aliases:
-            if "[" in name or name in out or self._is_later(name, units[0].step):
-                continue
-            if self._is_single(name):
-                out[name] = _Role(name, (step,) * count)
-            else:
-                # What a loop over the data has at hand: its latest value.
-                held = tuple(self._latest(name, u.step) for u in units)
-                if min(held) >= 0:
-                    out[name] = _Role(name, held)
-        for name, mine in self.layout.by_name.items():
-            # What a name stands for depends on where it is read, if it is given to one value after the other.
-            changes = name in out and len({u.line for u in mine}) > 1
-            if "[" in name or " " in name or (name in out and not changes):
-                continue
-            steps = [u.step for u in mine]
-            held = tuple(steps[n - 1] if (n := bisect_left(steps, u.step)) else -1 for u in units)
-            if held[-1] >= 0:
-                out[name] = _Role(name, held)
-        return list(out.values())
-
-    def _is_later(self, name: str, before: int) -> bool:
-        """The name was given to something of the derivation by then: in a second epoch, say."""
-        mine = self.layout.by_name.get(name)
-        return mine is not None and mine[0].step < before
-
-    def _compound(self, units: Sequence[Unit], known: Sequence[_Role]) -> dict[str, _Role]:
-        """What the forward pass computes without a name, from what a line could write: ``(pred - t)``."""
-        count = len(units)
-        at_hand: list[set[int]] = [{r.steps[n] for r in known} for n in range(count)]
-        names = {r.text for r in known}
-        out: dict[str, _Role] = {}
-        for span, steps in self._unnamed.items():
-            text = f"({self.source.text(span)})"
-            if not is_sum(text[1:-1]) or not _names(text) <= names | self._by_alias.keys():
-                continue
-            found = []
-            for n in range(count):
-                mine = [i for i in steps if self._inputs_of(i) <= at_hand[n]]
-                found.append(mine[0] if len(mine) == 1 or (mine and count == 1) else -1)
-            if min(found) >= 0:
-                out[text] = _Role(text, tuple(found))
-        return out
-
-    @cached_property
-    def _unnamed(self) -> dict[Span, list[int]]:
-        """The operations of the forward pass that have no name, by place."""
-        out: dict[Span, list[int]] = {}
-        # A formula may be checked of a function that stands elsewhere.
-        files = {u.span.file for u in self.subject.units}
-        for i, step in enumerate(self.graph.steps):
-            plain = step.span is not None and step.span.line == step.span.end_line and step.span.file in files
-            if plain and step.span and not step.is_leaf and self.layout.is_forward(i) and i not in self.subject.names:
-                out.setdefault(step.span, []).append(i)
-        return out
-
-    def _inputs_of(self, i: int) -> set[int]:
-        return {j for j in self.graph.steps[i].inputs if not self.graph.steps[j].is_const}
-
-    def _latest(self, name: str, before: int) -> int:
-        """The forward step that a name stands for where a step is made; -1 if there is none yet."""
-        steps = self._by_alias[name]
-        n = bisect_left(steps, before)
-        return steps[n - 1] if n else -1
-
-    @cached_property
-    def _by_alias(self) -> dict[str, list[int]]:
-        out: dict[str, set[int]] = {}
-        for name, step in self.subject.aliases:
-            out.setdefault(name, set()).add(step)
-        return {name: sorted(steps) for name, steps in out.items()}
-
-    def _is_single(self, name: str) -> bool:
-        return len(self._counts[name]) == 1
-
-    @cached_property
-    def _counts(self) -> dict[str, set[int]]:
-        out: dict[str, set[int]] = {}
-        for name, step in self.subject.aliases:
-            out.setdefault(name, set()).add(self.layout.original(step))
-        return out
-
-    def _neighbours(self, role: _Role) -> Iterator[_Role]:
-        """``hs[t+1]`` and ``hs[t-1]`` for ``hs[t]``, and other lists at these places."""
-        try:
-            node = ast.parse(role.text, mode="eval").body
-        except SyntaxError:
-            return
-        if not isinstance(node, ast.Subscript) or not isinstance(node.value, ast.Name):
-            return
-        base = node.value.id
-        places: list[tuple[str, int] | None] = []
-        for i in role.steps:
-            found = [e for e in map(entry, self._names.get(self.layout.original(i), ())) if e is not None]
-            found += [e for e in map(entry, self._names.get(i, ())) if e is not None]
-            places.append(next((e for e in found if e[0] == base), None))
-        if any(p is None for p in places):
-            return
-        for other in dict.fromkeys((base, *(stem for stem, _ in self._entries))):
-            for by in (0, -1, 1, -2, 2):
-                steps = tuple(self._entries.get((other, p[1] + by), -1) for p in places if p is not None)
-                if (other, by) != (base, 0) and any(s >= 0 for s in steps):
-                    yield _Role(f"{other}[{shifted(node.slice, by)}]", steps)
+    # --- one line at a time -------------------------------------------------------------------------------------
 
     def _of_line(
         self,
         line: At,
         units: Sequence[Unit],
         rounds: Sequence[Mapping[Span, int]],
-        operands: Mapping[At, Sequence[tuple[Span, int, _Role]]],
+        operands: Mapping[At, Sequence[tuple[Span, int, Role]]],
     ) -> Iterator[Hypothesis]:
-        roles = self._roles(units, operands)
+        roles = self.roles.at(units, operands)
         mine = operands[line]
         yield from self._accumulation(line, units)
         for span, slot, role in mine:
@@ -372,7 +185,7 @@ class Hypotheses:
             yield from self._at_operation(line, rounds, span, roles, whole=rounds[0][span] == first.step)
 
     def _of_number(
-        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]
+        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, Role]]]
     ) -> Iterator[Hypothesis]:
         """Another number, or a variable, where a number is assigned: the gradient that everything starts with."""
         first, span = units[0].step, units[0].span
@@ -391,7 +204,7 @@ class Hypotheses:
                 yield from self._hypothesis(line, span, written(number), cost, "scale", words, at, first, -1)
         text = self.source.text(span)
         plain = f"({text})" if is_sum(text) else text
-        for role in self._roles(units, operands):
+        for role in self.roles.at(units, operands):
             if all(0 <= want < i for i, want in zip(steps, role.steps, strict=True)):
                 pairs = list(zip(steps, role.steps, strict=True))
                 at = ((i, to_step(want)) for i, want in pairs)
@@ -407,12 +220,12 @@ class Hypotheses:
                 )
 
     def _of_nothing(
-        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, _Role]]]
+        self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, Role]]]
     ) -> Iterator[Hypothesis]:
         """A variable where a zero is assigned that nothing is added to."""
         if any((u.name, u.step) in self.layout.continued for u in units):
             return
-        for role in self._roles(units, operands):
+        for role in self.roles.at(units, operands):
             pairs = [(u.step, want) for u, want in zip(units, role.steps, strict=True)]
             if all(0 <= want < i for i, want in pairs):
                 at = ((i, to_step(want)) for i, want in pairs)
@@ -433,12 +246,12 @@ class Hypotheses:
             yield Hypothesis(line, span, text, cost, mistake, words, made, parent, slot, instead)
 
     def _at_operand(
-        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role,
-        roles: Sequence[_Role],
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: Role,
+        roles: Sequence[Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """Another variable, or another number, in one place."""
         parent, node = rounds[0][span], role.steps[0]
-        place = self._place(span, slot, parent)
+        place = self.roles.place(span, slot, parent)
         if place is None or (self._only is not None and self._only[0] != place):
             return
         step = self.graph.steps[node]
@@ -479,7 +292,7 @@ class Hypotheses:
 
     def _with_variable(
         self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, value: Fraction,
-        roles: Sequence[_Role],
+        roles: Sequence[Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """A variable that was left out beside a number: ``1`` for ``1/x``."""
         parent = rounds[0][span]
@@ -512,7 +325,7 @@ class Hypotheses:
         return slot == 0 and any(u.augmented and u.span == span for u in units)
 
     def _swaps(
-        self, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: _Role, other: _Role
+        self, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, role: Role, other: Role
     ) -> list[tuple[int, Change]] | None:
         """What the operations of a line become with another operand; ``None`` where that is not there in time."""
         at: list[tuple[int, Change]] = []
@@ -531,11 +344,11 @@ class Hypotheses:
         return at if changed else None
 
     def _everywhere(
-        self, line: At, rounds: Sequence[Mapping[Span, int]], mine: Sequence[tuple[Span, int, _Role]],
-        roles: Sequence[_Role],
+        self, line: At, rounds: Sequence[Mapping[Span, int]], mine: Sequence[tuple[Span, int, Role]],
+        roles: Sequence[Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """One variable for another wherever the line has it: z*(1 - z)."""
-        texts: dict[str, list[tuple[Span, int, _Role]]] = {}
+        texts: dict[str, list[tuple[Span, int, Role]]] = {}
         for span, slot, role in mine:
             if not self.graph.steps[role.steps[0]].is_const:
                 texts.setdefault(role.text, []).append((span, slot, role))
@@ -566,7 +379,7 @@ class Hypotheses:
                     )  # fmt: skip
 
     def _at_operation(
-        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[_Role], *, whole: bool
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[Role], *, whole: bool
     ) -> Iterator[Hypothesis]:
         """A sign, an operand less, another operation; a factor or a term more."""
         first = self.graph.steps[rounds[0][span]]
@@ -686,7 +499,7 @@ class Hypotheses:
             return
         if "[" in first.name and '["' not in first.name:
             return  # an entry of a list is set once
-        if first.name in _names(self.source.text(first.span)):
+        if first.name in names_in(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
         at: list[tuple[int, Change]] = []
@@ -700,13 +513,13 @@ class Hypotheses:
         text = f"{first.written or first.name} + {self.source.text(first.span)}"
         yield from self._hypothesis(line, first.span, text, 0.0, "lost-accumulation", words, at, first.step, -2)
 
-    def _swapped(self, found: int, role: _Role) -> tuple[str, str]:
+    def _swapped(self, found: int, role: Role) -> tuple[str, str]:
         """The kind of mistake where one variable stands for another."""
         a, b = self.layout.original(found), self.layout.original(role.steps[0]) if role.steps[0] >= 0 else -1
         steps = self.graph.steps
         names = [self.layout.variable(i) for i in (a, b)] if b >= 0 else ["", ""]
         listed = role.text.split("[", maxsplit=1)[0] if "[" in role.text else ""
-        own = any(e is not None and e[0] == listed for e in map(entry, self._names.get(a, ())))
+        own = any(e is not None and e[0] == listed for e in map(entry, self.roles.names.get(a, ())))
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
         links = self.layout.truth.links
@@ -723,11 +536,3 @@ class Hypotheses:
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:
             return "wrong-time-step", "is the value of another step in time"
         return "wrong-variable", "is another variable than belongs here"
-
-
-def _names(text: str) -> set[str]:
-    """The variables in an expression."""
-    try:
-        return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
-    except SyntaxError:
-        return {text}

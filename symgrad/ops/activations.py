@@ -65,7 +65,7 @@ register(
 register(
     Op(
         "logsigmoid", 1, (lambda m, y, x: 1 - m.sigmoid(x),), accurate=(lambda m, y, x: m.sigmoid(-x),),
-        autograd=(lambda m, y, x: m.call("logsigmoid_slope", x),),
+        autograd=(lambda m, y, x: m.logsigmoid_slope(x),),
         sympy=lambda x: -sp.log(1 + sp.exp(-x)),
         enclose=lambda x: -((-x).exp().log1p()) if x > 0 else x - x.exp().log1p(),
         torch="torch.nn.functional.logsigmoid", latex="\\log\\sigma\\left({0}\\right)",

@@ -25,7 +25,7 @@ symgrad check each, and prints what it measures:
 * **right kind**: singles with the right line where the reported kind of mistake is one that describes the edit;
 * **verified fix**: singles with the right line whose finding carries a fix that symgrad says it verified;
 * **fix confirmed**: those where the benchmark itself put the fix in place of the reported range (or of the value, or
-  of the line) and the script's derivatives came out right at every point;
+  of the line, or as a line of its own) and the script's derivatives came out right at every point;
 * **false alarms**: correct scripts, the corpus and the rewrites, with any finding at all; a script that symgrad
   could not use counts as one too, apart.
 
@@ -226,7 +226,12 @@ def confirms(case: Mutant, roots: Sequence[Finding]) -> bool:
         head = re.match(r"\s*(?:return|\S+ *[-+*/]?=) ?", line)
         if head:
             new.append(head[0] + f"({f.fix})")
-        options.append([(f.line, text) for text in new])
+        more = [(f.line, text) for text in new]
+        if re.match(r"[\w.]+(?:\[.*\])? [-+]= ", f.fix):
+            # A statement that was missing: a line of its own, after one of the script's.
+            for n, before in enumerate(lines, 1):
+                more.append((n, f"{before}\n{before[: len(before) - len(before.lstrip())]}{f.fix}"))
+        options.append(more)
     for choice in product(*options):
         changed = list(lines)
         for number, text in choice:
