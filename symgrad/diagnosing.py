@@ -341,7 +341,7 @@ def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[
         if again.right and ((best[1] is found and nothing) or rank(again) > rank(best[1])):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             best = (other, replace(diagnose(other), notes=(*again.notes, note)))
-    if best[1] is found and nothing:
+    if best[1] is found and found.blames and nothing:
         return subject, replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=())
     return best
 
