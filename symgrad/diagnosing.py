@@ -263,7 +263,14 @@ def check_work(
         raise trace.error.exception(source)
     subject, diagnosis = _diagnosed(work, trace)
     findings = [_finding(b, True) for b in diagnosis.blames]
-    verified = _script_fixed(work, trace, diagnosis) if verify else set()
+    # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
+    guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
+    verified = _script_fixed(work, trace, diagnosis) if verify or guessed else set()
+    if guessed and len(verified) < len(findings):
+        units = {(u.name, u.line): u for u in subject.units}
+        left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]
+        diagnosis = replace(diagnosis, blames=(), unchecked=(*diagnosis.unchecked, *left))
+        findings, verified = [], set()
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
     findings += [*found, *_conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
@@ -297,7 +304,7 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
         raise
     found = diagnose(subject, brief=brief)
     named = normal(subject.names.get(subject.loss, "")) in SURELY_LOSS or trace.backward_calls
-    if work.guesses and (found.blames or not found.understood) and not named and trace.error is None:
+    if work.guesses and not found.right and not named and trace.error is None:
         subject, found = _of_an_objective(trace, subject, found)
     if (found.blames or found.unchecked) and (plain := without_epsilons(trace)) is not None:
         other = replace(work.choose(plain[0]), stopped=trace.error is not None)
@@ -340,6 +347,7 @@ def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[
         again = diagnose(other, brief=True)
         if again.right and ((best[1] is found and nothing) or rank(again) > rank(best[1])):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            other = replace(other, made_up=True)
             best = (other, replace(diagnose(other), notes=(*again.notes, note)))
     if best[1] is found and found.blames and nothing:
         return subject, replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=())
@@ -371,7 +379,8 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
     last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
-    if result in inputs and last is not None and not trace.graph.steps[last.step].is_input:
+    moved = result in inputs and last is not None and not trace.graph.steps[last.step].is_input
+    if moved or (subject.made_up and trained(trace)):
         # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
         raise SymgradError(
             "the script trains its parameters, and never computes what its derivatives are derivatives of",

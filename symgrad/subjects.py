@@ -40,12 +40,14 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
     trace = evidence.with_results(evidence.tied(trace))
     steps = _losses(trace, loss)
+    count = len(trace.graph)
     if any(step.shape for step in trace.graph.steps):
         if trace.backward_calls and loss is None:
             # A twin in torch may stand beside the pass by hand, and have a loss of its own.
             steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
     found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
+    found = [replace(s, made_up=s.loss >= count) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]

@@ -355,3 +355,32 @@ def test_a_loss_that_is_not_computed_is_guessed_and_said(name: str) -> None:
     assert [f.span.line for f in report.findings if f.root and f.span] == wrong, report.explain()
     assert right <= set(report.confirmed)
     assert "no loss is computed: the derivatives are held against that of" in report.explain()
+
+
+def test_on_a_guessed_loss_alone_nobody_is_blamed() -> None:
+    """A softmax, a penalty in the gradients, and no loss: what the derivatives belong to is not known."""
+    source = """\
+import numpy as np
+rng = np.random.RandomState(0)
+X, y = rng.randn(8, 2), np.array([0, 1, 1, 0, 1, 0, 0, 1])
+W1, b1 = rng.randn(2, 3), np.zeros((1, 3))
+W2, b2 = rng.randn(3, 2), np.zeros((1, 2))
+for _ in range(3):
+    hidden = np.tanh(X.dot(W1) + b1)
+    scores = np.exp(hidden.dot(W2) + b2)
+    delta = scores / np.sum(scores, axis=1, keepdims=True)
+    delta[range(8), y] -= 1
+    dW2 = hidden.T.dot(delta)
+    db2 = np.sum(delta, axis=0, keepdims=True)
+    inner = delta.dot(W2.T) * (1 - np.power(hidden, 2))
+    dW1 = np.dot(X.T, inner)
+    db1 = np.sum(inner, axis=0)
+    dW2 += 0.01 * W2
+    dW1 += 0.01 * W1
+    W1 += -0.01 * dW1
+    b1 += -0.01 * db1
+    W2 += -0.01 * dW2
+    b2 += -0.01 * db2
+"""
+    with pytest.raises(SymgradError, match="never computes"):
+        symgrad.check(source)

@@ -93,6 +93,7 @@ class Subject:
         called: name -> the function whose result it holds, where that is called as a derivative.
         sure: the loss was given, or its name says that it is one.
         moves: how the parameters are moved once their gradients are there.
+        made_up: what is differentiated is nothing that the script computes.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
@@ -118,6 +119,7 @@ class Subject:
     sure: bool = False
     frozen: frozenset[int] = frozenset()
     left_out: tuple[tuple[str, int], ...] = ()
+    made_up: bool = False
     stopped: bool = False
     frames: tuple[int, ...] = ()
     bound: tuple[tuple[str, int, int], ...] = ()
