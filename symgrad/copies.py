@@ -104,6 +104,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         reads = named or is_bare(b.name)
         # mean1 = dnorm: a line that does nothing to a derivative.
         reads = reads or (begun and source.text(b.span).strip().isidentifier())
+        reads = reads and not b.is_number
         step = steps[b.step]
         if not second and reads and not b.augmented:
             # grad_z = grad_output, where that is a parameter, and so not bound by a line.

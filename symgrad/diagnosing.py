@@ -13,6 +13,7 @@ from symgrad.arrays import Program
 from symgrad.backward import backward
 from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import Diagnosis, diagnose, is_settled
+from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.source import FORMULA, SourceMap
@@ -26,6 +27,7 @@ from symgrad.graph import CONST, Graph, GraphBuilder, Step
 from symgrad.imported import in_imported
 from symgrad.naming import display_names
 from symgrad.objectives import objectives, trained
+from symgrad.ops import OPS
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.points import Point, read_point
@@ -336,8 +338,9 @@ def _diagnosed(work: Work, trace: Trace, *, brief: bool = False) -> tuple[Subjec
 def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[Subject, Diagnosis]:
     """The diagnosis against what the script may be making smaller without computing it, where that explains more."""
     best = (subject, found)
-    # A parameter after its update may have been taken for what is differentiated, for want of anything else.
-    nothing = not found.understood or subject.names.get(subject.loss) in trained(trace)
+    nothing = not found.understood or _is_made_for(trace, subject)
+    if not nothing:
+        return subject, found
 
     def rank(d: Diagnosis) -> tuple[int, int]:
         return len(d.right) - len(d.blames), -len(d.blames)
@@ -345,13 +348,23 @@ def _of_an_objective(trace: Trace, subject: Subject, found: Diagnosis) -> tuple[
     for objective in objectives(trace):
         other = choose(objective.trace, objective.name, {})
         again = diagnose(other, brief=True)
-        if again.right and ((best[1] is found and nothing) or rank(again) > rank(best[1])):
+        if again.right and (best[1] is found or rank(again) > rank(best[1])):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             other = replace(other, made_up=True)
             best = (other, replace(diagnose(other), notes=(*again.notes, note)))
-    if best[1] is found and found.blames and nothing:
+    if best[1] is found and found.blames:
         return subject, replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=())
     return best
+
+
+def _is_made_for(trace: Trace, subject: Subject) -> bool:
+    """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
+    of what a training script compares."""
+    names = trained(trace)
+    step = subject.graph.steps[subject.loss]
+    while not step.is_leaf and OPS[step.op].renames:
+        step = subject.graph.steps[step.inputs[0]]
+    return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
 
 
 def _told(found: Diagnosis) -> tuple[int, int]:
@@ -538,7 +551,7 @@ def _judged(subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit]) ->
     return tuple(
         Judged(
             u.name, u.span, status[u], tuple(called[i] for i, needed in ends.items() if needed[u.step]),
-            keys.get(u.step, ""),
+            keys.get(u.step, ""), graph.steps[u.step].is_leaf,
         )
         for u in sorted(status, key=lambda u: (u.step, u.line))
     )  # fmt: skip

@@ -6,13 +6,14 @@ give and what they do not. It is taken where the derivation agrees with it at le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
 from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.naming import claims, is_bare, normal
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Graph, Step
@@ -72,9 +73,26 @@ def objectives(trace: Trace) -> Iterator[Objective]:
 
 
 def trained(trace: Trace) -> set[str]:
-    """The names of what is given other values that come of its first."""
-    steps = set(_moved(trace).values())
-    return {b.name for b in trace.bindings if b.step in steps}
+    """The names of parameters: what is given other values that come of its first, and of something that is called a
+    derivative."""
+    moved = set(_moved(trace).values())
+    if not moved:
+        return set()
+    names = {normal(b.name) for b in trace.bindings}
+    found = set()
+    for b in trace.bindings:
+        if b.step in moved and b.name not in found:
+            needed = Graph(trace.graph.steps, b.step, trace.graph.source).ancestors(b.step)
+            if any(needed[d.step] and d.name != b.name and _is_derivative(d, trace, names) for d in trace.bindings):
+                found.add(b.name)
+    return found
+
+
+def _is_derivative(b: Binding, trace: Trace, names: set[str]) -> bool:
+    """Something is computed, and called a derivative of the loss by something that there is."""
+    if trace.graph.steps[b.step].is_leaf:
+        return False
+    return is_bare(b.name) or any(c.bottom in names and not c.top for c in claims(b.name))
 
 
 def _differences(trace: Trace) -> list[int]:
@@ -110,11 +128,15 @@ def _moved(trace: Trace) -> dict[int, int]:
     """Inputs whose names are given other values that come of them -> the step at which that begins."""
     starts: dict[str, int] = {}
     moved: dict[str, int] = {}
+    reached: dict[str, Sequence[bool]] = {}
     for b in trace.bindings:
         if trace.graph.steps[b.step].is_input:
             starts.setdefault(b.name, b.step)
-        elif b.name in starts and b.name not in moved and trace.graph.dependents(starts[b.name])[b.step]:
-            moved[b.name] = b.step
+        elif b.name in starts and b.name not in moved:
+            if b.name not in reached:
+                reached[b.name] = trace.graph.dependents(starts[b.name])
+            if reached[b.name][b.step]:
+                moved[b.name] = b.step
     return {starts[name]: step for name, step in moved.items()}
 
 

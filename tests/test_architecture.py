@@ -29,7 +29,7 @@ LAYERS = [
     {"steps", "copies", "logarithms", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
-    {"subjects", "unfinished", "epsilons", "softmaxes", "imported"},
+    {"subjects", "objectives", "epsilons", "softmaxes", "imported"},
     {"judging"},
     {"checking", "shaped"},
     {"diagnosing", "sweep"},

@@ -197,6 +197,8 @@ def marked_steps(report: Report, rubric: Rubric) -> tuple[Mark, ...]:
         told |= {id(f) for f in mine}
         kinds = tuple(dict.fromkeys(f.mistake for f in mine))
         made = _mark(judged.name, judged.span, judged.status, judged.gradients, kinds, rubric)
+        if judged.is_number and judged.status != "wrong":
+            made = replace(made, weight=0.0, earned=0.0, open=0.0)  # to begin with 1 is no step of a derivation
         place = (judged.span.cell, judged.span.line, _stem(judged.name))
         before = by_line.get(place)
         by_line[place] = made if before is None else _worse(before, made)

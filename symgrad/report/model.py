@@ -228,6 +228,7 @@ class Judged:
             ``unchecked``.
         gradients: names of the inputs whose gradients it goes into.
         value: the same for steps that hold the same value: to write a right step down twice earns nothing.
+        is_number: a number is written there, and nothing is worked out: ``dy = 1.0``.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Judged:
     status: str
     gradients: tuple[str, ...] = ()
     value: str = ""
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)

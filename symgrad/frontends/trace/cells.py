@@ -99,7 +99,7 @@ class Cells:
             if w.attribute == number:
                 numbers[id(w.owner)] = before.step
                 self._name_number(before.step, before.name, name)
-                tr.bindings[w.place] = replace(before, name=name, scope="")
+                tr.bindings[w.place] = replace(before, name=name, scope="", written=before.name, is_number=True)
                 continue
             near = [
                 (f"{text}.{pairs[id(owner)][0]}", numbers[id(owner)])

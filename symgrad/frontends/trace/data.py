@@ -31,6 +31,7 @@ class Binding:
         augmented: ``""``, or the operator as written: ``"+="``.
         written: the target as it stands in the line, where the name is its object's: ``self.grad`` for ``a.grad``.
         near: what such a line has at hand, (text, step): ``("other.data", 3)``.
+        is_number: it is the number of such an object, whatever that is called, and no gradient.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Binding:
     augmented: str = ""
     written: str = ""
     near: tuple[tuple[str, int], ...] = ()
+    is_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,9 @@ class Trace:
             "source": self.graph.source,
             "values": [_value_to_json(v) for v in self.values],
             "bindings": [[b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings],
-            "objects": [[b.order, b.written, [list(n) for n in b.near]] for b in self.bindings if b.written],
+            "objects": [
+                [b.order, b.written, [list(n) for n in b.near], b.is_number] for b in self.bindings if b.written
+            ],
             "leaves": [
                 [f.name, f.step, span(f.span), f.requires_grad, f.literal, f.dtype, f.scope] for f in self.leaves
             ],
@@ -261,7 +265,9 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
             tuple(str(t) for t in c["inputs"]),
         )  # fmt: skip
-    objects = {int(o): (str(w), tuple((str(t), step(i)) for t, i in near)) for o, w, near in data["objects"]}
+    objects = {
+        int(o): (str(w), tuple((str(t), step(i)) for t, i in near), bool(n)) for o, w, near, n in data["objects"]
+    }
     return Trace(
         graph=graph,
         values=tuple(_value_from_json(v) for v in data["values"]),
