@@ -28,7 +28,7 @@ def test_error_carried_forward(forum: Report) -> None:
     assert [line for (_, line), s in status.items() if s == "wrong"] == [25, 27, 35, 38]
     assert status["dh2raw_dwh", 26] == status["dh1", 37] == "carried"
     assert status["dw_y", 34] == "right"
-    assert forum.score == pytest.approx(9 / 13)
+    assert forum.score == pytest.approx(8 / 12)
 
 
 def test_a_right_derivation_has_all_marks() -> None:
@@ -41,14 +41,14 @@ def test_a_right_derivation_has_all_marks() -> None:
 @pytest.mark.parametrize(
     ("rubric", "earned"),
     [
-        ({}, 10 * 9 / 13),
-        ({"points": 26}, 26 * 9 / 13),
-        ({"mistakes": {"input-for-output": 0.25}}, 10 * 12 / 13),
+        ({}, 10 * 8 / 12),
+        ({"points": 26}, 26 * 8 / 12),
+        ({"mistakes": {"input-for-output": 0.25}}, 10 * 11 / 12),
         ({"mistakes": {"*": 0}}, 10),
         ({"steps": {"dh*": 0}}, 10),
         ({"steps": {"dh2_raw": 3, "dh1_raw": 3, "*": 0}}, 0),
-        ({"gradients": {"w_h": 6, "w_y": 4}}, 6 * 4 / 6 + 4),
-        ({"gradients": {"w_h": 1, "h0": 1}}, 5 * 4 / 6),
+        ({"gradients": {"w_h": 6, "w_y": 4}}, 6 * 3 / 5 + 4),
+        ({"gradients": {"w_h": 1, "h0": 1}}, 5 * 3 / 5),
     ],
 )
 def test_rubrics(forum: Report, rubric: dict[str, object], earned: float) -> None:
