@@ -364,3 +364,14 @@ def test_errors_have_a_place(line: str, kind: str, words: str) -> None:
     assert words in made.error.message
     assert made.error.span is not None
     assert made.error.span.line == 4
+
+
+def test_evenly_spaced_numbers() -> None:
+    trace = trace_source(
+        "import numpy as np\nimport torch\na = np.linspace(0, 1, 4, endpoint=False)\n"
+        "b = torch.linspace(-1, 1, 5)\nc = (a.sum(), b.sum())\n",
+        "spaced.py",
+    )
+    held = {b.name: trace.values[b.step] for b in trace.bindings}
+    assert held["a"] == [0.0, 0.25, 0.5, 0.75]
+    assert held["b"] == [-1.0, -0.5, 0.0, 0.5, 1.0]

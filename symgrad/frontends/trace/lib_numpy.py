@@ -181,8 +181,10 @@ def _arange(tr: Tracer, *args: Any, **options: Any) -> Any:
 
 
 @traced("numpy.linspace")
-def _linspace(tr: Tracer, start: Any, stop: Any, num: Any = 50, **options: Any) -> Any:
-    return Array(tr, np.linspace(raw(start), raw(stop), size_of(tr, num)[0]))
+def _linspace(tr: Tracer, start: Any, stop: Any, num: Any = 50, endpoint: Any = True, **options: Any) -> Any:
+    if options.get("retstep"):
+        tr.unsupported("numpy.linspace with retstep")
+    return Array(tr, np.linspace(raw(start), raw(stop), size_of(tr, num)[0], endpoint=bool(endpoint)))
 
 
 # --- functions composed of ops ----------------------------------------------------------------------------------

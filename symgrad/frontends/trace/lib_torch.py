@@ -298,6 +298,13 @@ def _eye(tr: Tracer, n: Any, m: Any = None, **options: Any) -> Any:
     return Tensor(tr, np.eye(rows, columns), dtype=dtype_name(options.get("dtype"), tr.default_dtype))
 
 
+@traced("torch.linspace")
+def _linspace(tr: Tracer, start: Any, end: Any, steps: Any = 100, dtype: Any = None, **options: Any) -> Any:
+    data = np.linspace(raw(start), raw(end), size_of(tr, steps)[0])
+    made = Tensor(tr, data, dtype=dtype_name(dtype, tr.default_dtype))
+    return autograd.track(made) if options.get("requires_grad") else made
+
+
 @traced("torch.arange")
 def _arange(tr: Tracer, *args: Any, dtype: Any = None, **options: Any) -> Any:
     data = HANDLERS["numpy.arange"](tr, *args).data
