@@ -12,7 +12,7 @@ from symgrad.codegen import LANGUAGES, emit, pruned
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.errors import SymgradError
-from symgrad.files import Code, fitting, opened
+from symgrad.files import Code, called, fitting, opened
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
@@ -129,12 +129,7 @@ def emit_passes(
 
 def _pass(code: Code, plan: Plan, language: str, wrt: Sequence[str]) -> str:
     """Of one pair: a function under the name of its backward."""
-    trace = code.run(code.source, plan)
-    call = trace.call
-    if call is None or not call.loss:
-        if trace.error is not None:
-            raise trace.error.exception(code.source)
-        raise SymgradError("forward could not be called")
+    trace, call = called(code, plan)
     subject = call_subject(trace, call.loss, call.gradients)
     by_name = [i for i in dict.fromkeys(step for _, step in subject.mapped.values()) if i in subject.leaves()]
     inputs = _inputs(trace, subject, wrt) if wrt or not by_name else by_name

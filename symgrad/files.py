@@ -16,7 +16,7 @@ from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.data import Call, Trace
 from symgrad.picturing import renumbered
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
@@ -179,18 +179,27 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     return check_source(code.source, code.name, run=code.run, trace=trace, **known)
 
 
+def called(code: Code, plan: Plan) -> tuple[Trace, Call]:
+    """The run of a forward pass, and of its backward pass as far as that came.
+
+    Raises:
+        SymgradError: they cannot be called.
+    """
+    trace = code.run(code.source, plan)
+    if trace.call is not None and trace.call.loss:
+        return trace, trace.call
+    if trace.error is not None:
+        raise trace.error.exception(code.source)
+    raise SymgradError("forward could not be called")
+
+
 def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     """One forward and its backward.
 
     Raises:
         SymgradError: they cannot be called.
     """
-    trace = code.run(code.source, plan)
-    call = trace.call
-    if call is None or not call.loss:
-        if trace.error is not None:
-            raise trace.error.exception(code.source)
-        raise SymgradError("forward could not be called")
+    trace, call = called(code, plan)
 
     def run(text: str) -> Trace:
         return code.run(text, plan)
