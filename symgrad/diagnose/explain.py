@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from symgrad.diagnose.hypotheses import Hypotheses, Hypothesis
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reading import MANY, Reading
-from symgrad.diagnose.repair import Place, Repair
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.roles import At
 from symgrad.diagnose.subject import BITS, Unit

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, pairwise
 
-from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.explain import Explain, Explanation
 from symgrad.diagnose.hypotheses import Hypothesis
 from symgrad.diagnose.likeness import Likeness
@@ -25,6 +25,7 @@ from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, constant
+from symgrad.diagnose.verdicts import Root
 from symgrad.enclosure import precision
 from symgrad.errors import InternalError, Span
 
