@@ -13,11 +13,12 @@ from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
+from symgrad.diagnose.outcomes import results
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.replay import Budget, Layout, Result
-from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
