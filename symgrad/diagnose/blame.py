@@ -23,6 +23,9 @@ from symgrad.diagnose.vectors import Vec, apply
 from symgrad.diagnose.verdicts import DERIVATIVES, Root, Verdicts
 from symgrad.enclosure import precision
 
+#: In so many rounds it is asked whether the same change does it.
+MOST_AGAIN = 4
+
 
 class Walk(Choosing):
     """One pass over the manual assignments of a subject, in the order in which they ran."""
@@ -256,18 +259,25 @@ class Walk(Choosing):
         n = self._seen[unit.place]
         old = self.out.roots[n]
         target = targets[0] if surely else None
-        if len(old.repairs) == 1 and (len(targets) > 1 or not surely):
-            first = old.repairs[0]
+        astray = 0
+        told = surely and not self.subject.is_shaped and old.again < MOST_AGAIN
+        if len(old.repairs) == 1 and (len(targets) > 1 or not surely or told):
+            first, found = old.repairs[0], None
             slots = None if first.everywhere else [slot for _, slot in first.place.path]
             least = first.cost + 2 * RANK
             for rank, option in enumerate(targets[:6]):
                 for r in repairs(line, self._context(unit, option), slots):
                     alike = r.combine == first.combine and (r.op, r.number) == (first.op, first.number)
                     if alike and r.cost + RANK * rank < least:
-                        least, target = r.cost + RANK * rank, option
+                        least, found = r.cost + RANK * rank, option
+            q = first.quantity
+            # A derivative that nobody wrote down is another one in each round.
+            unwritten = first.mistake == "wrong-formula" and q is not None and q.kind not in ("forward", "local")
+            astray = int(told and (found is None or unwritten))
+            target = found or target
         if target is None:
             return False
-        self.out.roots[n] = replace(old, again=old.again + 1)
+        self.out.roots[n] = replace(old, again=old.again + 1, astray=old.astray + astray)
         self._put_right(unit, target)
         return True
 

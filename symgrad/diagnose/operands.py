@@ -68,7 +68,7 @@ class Operands(Operations):
             if swaps is not None:
                 mistake, words = self._swapped(node, other)
                 cost = 1.0 if self.layout.is_forward(node) == self.layout.is_forward(other.steps[0]) else 1.3
-                cost += 0.5 * (other.steps[0] == self.subject.loss)
+                cost += 0.5 * (set(other.steps) == {self.subject.loss})
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )

@@ -26,6 +26,7 @@ class Root:
         lines: where the repairs are made; the assignment's own line where there are none.
         cost: how far-fetched the repairs are.
         again: how many more times the same place went wrong (a loop).
+        astray: in how many of these, of the first few, the same change does not make it right.
         unlike: how unlike the chain rule as taught the line is with the repair; ``None`` where that is not known.
     """
 
@@ -36,6 +37,7 @@ class Root:
     lines: frozenset[int]
     cost: float = 0.0
     again: int = 0
+    astray: int = 0
     unlike: float | None = None
 
 

@@ -32,6 +32,8 @@ TRUE = 0.5
 UNTRUE = 1.0
 #: ... for each change in a function that other lines call, and are right.
 SHARED = 1.5
+#: ... for each that the same change does not put right in another round.
+ASTRAY = 2.0
 #: ... for each that is what its name says before the change.
 RIGHT = 1.0
 #: ... for each line that leaves a gradient what it was.
@@ -89,6 +91,7 @@ class Weighing:
         cost = changes(out.roots)
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
+        cost += ASTRAY * sum(bool(r.astray) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
