@@ -168,7 +168,7 @@ class Search(Weighing):
             found = layout.actual(unit.step)
             unlike = self._unlike(h, unit, target, likeness)
             lines = frozenset((h.line,))
-            out.roots.append(Root(unit, target, found, (repair,), lines, h.cost, len(h.at) - 1, unlike))
+            out.roots.append(Root(unit, target, found, (repair,), lines, h.cost, len(h.at) - 1, unlike=unlike))
         out.roots.sort(key=lambda r: r.unit.step)
         return walk
 
