@@ -17,6 +17,7 @@ from symgrad.diagnose.typed import (
     with_joined,
     with_made,
     with_number,
+    with_scaled,
     with_step,
     with_steps,
     written,
@@ -54,6 +55,8 @@ class Operands(Operations):
             at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
+        if (infix := OPS[self.graph.steps[parent].op].infix) is not None and infix.symbol in ("+", "-"):
+            yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)
         if self.layout.is_forward(node):
             for form, make in FORMS:
                 at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)
@@ -73,20 +76,47 @@ class Operands(Operations):
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
 
+    def _factor_of_term(
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, role: Role,
+        roles: Sequence[Role],
+    ) -> Iterator[Hypothesis]:  # fmt: skip
+        """A factor that one term of a sum lacks: ``dout + dh_next`` for ``dout*wy + dh_next``."""
+        parent, words = rounds[0][span], "leaves out a factor"
+        for other in roles:
+            triples = zip(rounds, role.steps, other.steps, strict=True)
+            found = [(r[span], have, want) for r, have, want in triples if span in r and have >= 0]
+            if self._is_other(other.text) or other.text == role.text or not found:
+                continue
+            if any(not 0 <= want < i or self.graph.steps[want].is_const for i, _, want in found):
+                continue
+            for how, cost in (("*", 1.1), ("/", 1.4)):
+                at = ((i, with_scaled(self.graph.steps[i], slot, have, want, how)) for i, have, want in found)
+                text = f"{role.text}{how}{other.text}"
+                yield from self._hypothesis(line, place, text, cost, "missing-factor", words, at, parent, slot)
+
     def _with_variable(
         self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, value: Fraction,
         roles: Sequence[Role],
     ) -> Iterator[Hypothesis]:  # fmt: skip
         """A variable that was left out beside a number: ``1`` for ``1/x``."""
         parent = rounds[0][span]
-        infix = OPS[self.graph.steps[parent].op].infix
-        if infix is None or not (infix.symbol in ("+", "-") or (infix.symbol == "*" and value == 1)):
+        infix, renames = OPS[self.graph.steps[parent].op].infix, OPS[self.graph.steps[parent].op].renames
+        is_term = infix is not None and infix.symbol in ("+", "-")
+        is_factor = infix is not None and infix.symbol == "*" and value == 1
+        if not (is_term or is_factor or renames):
             return  # within a product the operation itself is asked
         for role in roles:
             pairs = [(r[span], want) for r, want in zip(rounds, role.steps, strict=True) if span in r]
             if self._is_other(role.text) or not all(0 <= want < i for i, want in pairs):
                 continue
-            if infix.symbol == "*":
+            if renames and value == 1:
+                # return 1, for return 1 - y**2
+                for form, made in (*FORMS, ("(1 - {0})", less)):
+                    at = ((i, with_joined(self.graph.steps[i], slot, want, made)) for i, want in pairs)
+                    text = form.format(role.text)
+                    text, words = text[1:-1] if text.startswith("(") else text, "leaves out a term"
+                    yield from self._hypothesis(line, place, text, 1.3, "missing-term", words, at, parent, slot)
+            if is_factor:
                 # y*(1) for y*(1 - y)
                 at = ((i, with_joined(self.graph.steps[i], slot, want, less)) for i, want in pairs)
                 text, words = f"(1 - {role.text})", "leaves out a term"

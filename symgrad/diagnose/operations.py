@@ -10,22 +10,28 @@ from symgrad.diagnose.hypothesis import Hypothesis, Writing
 from symgrad.diagnose.roles import At, Role
 from symgrad.diagnose.typed import (
     FORMS,
+    ONE_LESS,
     is_sum,
     itself,
     kept,
     made,
     operated,
+    plain,
     plus,
     second,
     times,
     with_divisor,
     with_factor,
     with_form,
+    with_product,
     with_term,
     written,
 )
 from symgrad.errors import Span
 from symgrad.ops import OPS
+
+#: In a function of so many variables, at most, products of two are tried as a term.
+MOST_PAIRED = 6
 
 
 class Operations(Writing):
@@ -103,7 +109,7 @@ class Operations(Writing):
                 yield from self._hypothesis(
                     line, place, f"{plain}/{role.text}", 1.4, "missing-factor", words, at, parent, -1
                 )
-                for form, make in FORMS:
+                for form, make in (*FORMS, ONE_LESS):
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
@@ -115,10 +121,31 @@ class Operations(Writing):
                     yield from self._hypothesis(
                         line, place, f"{inner} {sign} {role.text}", cost, "missing-term", words, at, parent, -1
                     )
+        if whole and self.roles.calls.at(span) is not None:
+            yield from self._products(line, rounds, span, roles)
         for value_of, spelled in ((Fraction(1), "1 + {0}"), (Fraction(-1), "{0} - 1")):
             at = ((i, made(s, value, plus(value_of))) for i, s in steps)
             words = "leaves out a term"
             yield from self._hypothesis(line, place, spelled.format(inner), 1.3, "missing-term", words, at, parent, -1)
+
+    def _products(
+        self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[Role]
+    ) -> Iterator[Hypothesis]:
+        """A term that is a product: the x*s*(1 - s) of a derivative that is written as a function."""
+        parent, inner = rounds[0][span], self.source.text(span)
+        steps = [(r[span], self.graph.steps[r[span]]) for r in rounds if span in r]
+        chosen = [r for r in roles if all(0 <= want < i for (i, _), want in zip(steps, r.steps, strict=False))]
+        if self._only is not None or len(steps) < len(rounds) or len(chosen) > MOST_PAIRED:
+            return
+        for a in chosen:
+            for b in chosen:
+                for form, make in (("{0}", plain), *FORMS, ONE_LESS):
+                    text = f"{inner} + {a.text}*{form.format(b.text)}"
+                    at = [
+                        (i, with_product(s, x, y, make)) for (i, s), x, y in zip(steps, a.steps, b.steps, strict=True)
+                    ]
+                    words = "leaves out a term"
+                    yield from self._hypothesis(line, span, text, 1.5, "missing-term", words, at, parent, -1)
 
     def _other_operation(
         self, line: At, steps: Sequence[tuple[int, Any]], span: Span, symbol: str, parent: int

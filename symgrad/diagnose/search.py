@@ -76,7 +76,7 @@ class Search(Weighing):
         if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
             return first
         told = [self._answer(self._told(e)) for e in explain.alone()] if explain and not explain.is_long else []
-        answers = [answer, *told]
+        answers = [*told, answer]  # of two that are as good, the one that can be written down
         best = best_of(answers)
         if told and not best.left and best.cost <= PER_LINE + TYPED:
             return best.walk

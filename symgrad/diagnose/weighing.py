@@ -15,7 +15,7 @@ from symgrad.diagnose.outcomes import results
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
-from symgrad.diagnose.vectors import constant
+from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.verdicts import Root
 from symgrad.enclosure import precision
 from symgrad.errors import Span
@@ -26,6 +26,8 @@ PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
 PER_PLAIN_DOUBT = 3.0
 PER_RESULT = 3.0
+#: ... for each that is true of something, and not what its name says.
+MISNAMED = 2.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
 TRUE = 0.5
 #: ... for each that the change makes nothing true, though it is called a gradient.
@@ -89,23 +91,42 @@ class Weighing:
             for r in self.results
         )
         cost = changes(out.roots)
-        cost += TRUE * sum(not self.reading.pairs(r.unit.name) and bool(self.known.right(r.found)) for r in out.roots)
+        cost += TRUE * sum(not self.reading.pairs(r.unit.name) and self._is_flow(r.found) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += ASTRAY * sum(bool(r.astray) for r in out.roots)
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
-        doubted = {u.line: self.reading.is_exact(u.name) for u in out.doubts if not self._is_deferred(u, walk)}
+        doubted = {u.line: self._is_plain(u) for u in out.doubts if not self._is_deferred(u, walk)}
         doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
         # A change that makes a line something else than its name says.
         blamed = lines(walk)
         doubts += PER_DOUBT * len({u.line for u in out.misnamed if u.line in blamed})
+        doubts += MISNAMED * len({u.line for u in out.misnamed if u.line not in blamed and self._is_called(u)})
         return Answer(
             walk,
             left,
             PER_LINE * len(lines(walk)) + cost + doubts + PER_RESULT * left,
         )
+
+    def _is_flow(self, vec: Vec) -> bool:
+        """A gradient on its way: a weight is the local derivative of something, always."""
+        held = ("cotangent", "contribution", "sum", "tangent")
+        return any(q.kind in held for q in self.known.right(vec))
+
+    def _is_plain(self, unit: Unit) -> bool:
+        """What it should be is plain: its name says so, or it is the last that a name is given."""
+        if self.reading.is_exact(unit.name):
+            return True
+        ends = self.layout.last[unit.name] is unit and not self.layout.dependents(unit.step)
+        return ends and is_bare(unit.name) and not self.layout.subject.is_shaped
+
+    def _is_called(self, unit: Unit) -> bool:
+        """A name of its own for what is another derivative: dsigx, where that is 1."""
+        if self.layout.subject.is_shaped or not self.reading.is_exact(unit.name):
+            return False
+        return len(self.layout.by_name[unit.name]) == 1 and not self.reading.is_loose(unit.name)
 
     def _is_plainly_right(self, root: Root) -> bool:
         """The assignment is, as it stands, just what its name says."""
