@@ -72,6 +72,7 @@ def told_apart(trace: Trace) -> Trace:
         bindings=tuple(_rebound(b, own.get(b.order, moved(b.step))) for b in trace.bindings),
         leaves=tuple(replace(f, step=moved(f.step)) for f in trace.leaves),
         backward_calls=tuple(replace(c, step=moved(c.step)) for c in trace.backward_calls),
+        rounds=tuple(replace(r, begun=moved(r.begun), start=moved(r.start)) for r in trace.rounds),
         grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in trace.grad_reads),
         callers={moved(i): s for i, s in trace.callers.items()},
         cuts=tuple(moved(i) for i in trace.cuts),

@@ -26,7 +26,7 @@ LAYERS = [
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"steps", "copies", "logarithms", "ranges"},
+    {"steps", "copies", "epochs", "logarithms", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
     {"subjects"},

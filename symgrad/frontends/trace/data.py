@@ -114,6 +114,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """A round of a loop that trains: its steps begin at ``start``, those of the loop at ``begun``."""
+
+    begun: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraceError:
     """Why the run stopped.
 
@@ -161,6 +169,7 @@ class Trace:
         call: of functions that were called, what became of that.
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
+        rounds: of the loops that train, in the order in which they began.
     """
 
     graph: Graph
@@ -177,6 +186,7 @@ class Trace:
     call: Call | None = None
     passes: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
+    rounds: tuple[Round, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
@@ -208,6 +218,7 @@ class Trace:
             "call": None,
             "passes": [list(p) for p in self.passes],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
+            "rounds": [[r.begun, r.start] for r in self.rounds],
         }
         if self.call is not None:
             c = self.call
@@ -291,6 +302,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         call=call,
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
+        rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
     )
 
 
