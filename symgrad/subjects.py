@@ -24,6 +24,7 @@ from symgrad.graph import CONST, INPUT, Graph
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.ops.base import COPY
+from symgrad.returned import with_returns
 
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
@@ -35,7 +36,7 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     Raises:
         SymgradError: nothing is a function of anything.
     """
-    trace = told_apart(by_logarithms(trace))
+    trace = _prepared(trace)
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -61,6 +62,11 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _prepared(trace: Trace) -> Trace:
+    """The run with a step of its own for whatever can be wrong by itself."""
+    return told_apart(with_returns(by_logarithms(trace)))
 
 
 def _refuse_lost(trace: Trace) -> None:
@@ -196,7 +202,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
         return []
-    trace = evidence.with_results(evidence.tied(told_apart(by_logarithms(trace))))  # as the subject was made of it
+    trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
