@@ -60,6 +60,8 @@ MISNAMED = 0.3
 DEAREST = 1.65
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
+#: What any change costs; and one that is believed without others being held against it.
+LEAST, PLAIN = 0.2, 1.0
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
 IDLE = 0.4
 #: What flows back.
@@ -244,15 +246,20 @@ class Whole:
             place = (t.fixed, t.meant, t.edit.passage.number)
             if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
                 followed.append(t)
+        best: tuple[Edit, ...] = ()
         for t in followed[: WIDTH[len(before)]]:
+            if best and t.edit.repair.cost + LEAST >= _cost(best[len(before) :]):
+                continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
             now = [ok or n in t.fixed for n, ok in enumerate(right)]
             found = self._search(now, (*before, t.edit), WORK_MORE)
             self.board.restore(state)
-            if found:
-                return found
-        return ()
+            if found and (not best or _cost(found) < _cost(best)):
+                best = found
+            if best and max(e.repair.cost for e in best[len(before) :]) <= PLAIN:
+                break
+        return best
 
     def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
         """All changes that make something right and nothing wrong, the cheapest first."""
@@ -404,7 +411,8 @@ class Whole:
                 if not right[n] and c.is_result and c.step in values
                 and values[c.step].shape == self.board.array(c.step).shape
             }  # fmt: skip
-            if moved and edit.repair.cost <= DEAREST:
+            # What is no number has no place in an order.
+            if moved and edit.repair.cost <= DEAREST and all(map(math.isfinite, moved.values())):
                 self._moved.append((edit, moved))
             meant = self._meant(edit, values)
             return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant) if meant >= 0 else None
@@ -450,6 +458,10 @@ class Whole:
     @cached_property
     def _source(self) -> SourceMap:
         return SourceMap(self.layout.subject.source)
+
+
+def _cost(edits: Sequence[Edit]) -> float:
+    return sum(e.repair.cost for e in edits)
 
 
 def _is_meant(q: Quantity) -> bool:
