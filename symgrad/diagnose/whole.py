@@ -216,7 +216,8 @@ class Whole:
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
-        if any(c.is_result and not ok and not self.board.moves(c.step) for c, ok in zip(self.checks, right, strict=True)):
+        open_ones = [c.step for c, ok in zip(self.checks, right, strict=True) if c.is_result and not ok]
+        if not all(map(self.board.moves, open_ones)):
             return None  # no change to a line reaches it: gradients that are zeros to the end
         found = self._search(right, (), WORK)
         if not found and self._may_be_desperate(right):
