@@ -53,6 +53,10 @@ class Board:
             found = self._base[i] = lifted(self.layout.actual(i)).arrays[1]
         return found
 
+    def moves(self, i: int) -> bool:
+        """A step is computed again where something before it changes; of any other no change makes anything else."""
+        return i in self._ops
+
     def now(self, i: int) -> Vec:
         """A step's value in the run that is going on, at the one point or at all; else what the user's code gives."""
         if self._running is not None:

@@ -218,8 +218,11 @@ class Whole:
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
+        open_ones = [c.step for c, ok in zip(self.checks, right, strict=True) if c.is_result and not ok]
+        if not all(map(self.board.moves, open_ones)):
+            return None  # no change to a line reaches it: gradients that are zeros to the end
         found = self._search(right, (), WORK)
-        if not found:
+        if not found and self._may_be_desperate(right):
             # No change of the text does it: which line is it that is wrong, however it is?
             self._desperate = True
             found = self._search(right, (), WORK_MORE)
@@ -297,6 +300,11 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
+
+    def _may_be_desperate(self, right: Sequence[bool]) -> bool:
+        """There is a line of which it may be told that it is wrong, however it is; what is wrong becomes only less."""
+        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+        return any(len(self._results_of(passage, wrong)) > 1 for passage in self.passages)
 
     def _results_of(self, passage: Passage, wrong: set[int]) -> set[int]:
         """The wrong results that a line has a part in, and does not work out itself."""
