@@ -20,9 +20,6 @@ from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 if TYPE_CHECKING:
     from symgrad.diagnose.passage import Passage
 
-#: What it costs that a line is wrong, and nothing is known of how.
-UNEXPLAINED = 2.6
-
 Try = tuple[tuple[Site, ...], int, Make, Repair]
 
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
@@ -198,26 +195,6 @@ def _flows(passage: Passage) -> Iterator[Try]:
                 return value + slimmed(vecs[passage.round_of(i)], value)
 
             yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.5, q, "+")
-
-
-def in_place_of_all(passage: Passage) -> Iterator[Try]:
-    """The line as a whole is what it should be, however it is written: a cotangent of the forward pass, in every round.
-
-    That says where a mistake is, and not what it is. Of a line that works out a result it says nothing new.
-    """
-    rounds = len(passage.ends)
-    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
-    if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
-        return
-    shapes = {passage.graph.steps[i].shape for i, _ in ends}
-    for q, vecs in passage.cotangents(rounds):
-        if vecs[0].shape and (vecs[0].shape in shapes or vecs[0].shape in passage.wanted):
-
-            def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
-                return slimmed(vecs[passage.round_of(i)], value)
-
-            words = "is not the derivative that belongs here"
-            yield ends, 0, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:

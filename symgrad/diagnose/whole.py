@@ -24,11 +24,11 @@ from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
-from symgrad.diagnose.lapses import in_place_of_all
 from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.outright import Outright, is_whole
 from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Repair
@@ -44,6 +44,9 @@ from symgrad.errors import Span
 #: Steps that are computed again, at most: for one mistake, and for each further one.
 WORK = 250_000
 WORK_MORE = 90_000
+#: ... to find the line that is wrong, however it is; all in all.
+WORK_OUTRIGHT = 40_000
+WORK_IN_ALL = 700_000
 #: How many mistakes are looked for, and how many first ones are followed up.
 MOST = 3
 WIDTH = (5, 2)
@@ -136,11 +139,13 @@ class Whole:
         self.results = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
+        self._whole_lines = Outright(layout)
         self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._unmeant: dict[int, bool] = {}
-        self._desperate = False
+        #: How many steps may still be computed, all in all.
+        self._left = WORK_IN_ALL
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
 
@@ -218,71 +223,141 @@ class Whole:
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
-        open_ones = [c.step for c, ok in zip(self.checks, right, strict=True) if c.is_result and not ok]
-        if not all(map(self.board.moves, open_ones)):
-            return None  # no change to a line reaches it: gradients that are zeros to the end
-        found = self._search(right, (), WORK)
-        if not found and self._may_be_desperate(right):
-            # No change of the text does it: which line is it that is wrong, however it is?
-            self._desperate = True
-            found = self._search(right, (), WORK_MORE)
+        if not wrong:
+            return None
+        found = self._refined(right, self._search(right, (), WORK))
         return self._explained(found) if found else None
+
+    def _refined(self, right: Sequence[bool], edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Of lines that are wrong as wholes it is looked for what is wrong in them, once the others are right."""
+        for n, edit in enumerate(edits if len(edits) > 1 else ()):
+            if not is_whole(edit.repair):
+                continue
+            others = (*edits[:n], *edits[n + 1 :])
+            state, now = self.board.state(), list(right)
+            for other in others:
+                t = self._try(other, now)
+                if t is None:
+                    break
+                self.board.settle(other.change, t.values)
+                now = [ok or k in t.fixed for k, ok in enumerate(now)]
+            self.board.left = WORK_MORE
+            tried = self._level(now, others, {i for i, _ in edit.sites} | set(edit.passage.steps))
+            self.board.restore(state)
+            if whole := [t for t in tried if t.full]:
+                edits = (*edits[:n], min(whole, key=lambda t: t.cost).edit, *edits[n + 1 :])
+        return edits
 
     # --- looking ------------------------------------------------------------------------------------------------
 
     def _search(self, right: Sequence[bool], before: tuple[Edit, ...], work: int) -> tuple[Edit, ...]:
         """The changes that are needed, those made before included; empty where there are none."""
-        self.board.left = work
-        tried = self._level(right, before)
+        placed = self._outright(right, before)
+        first = min((t for t in placed if t.full), key=lambda t: (min(t.edit.sites)[0], bool(t.edit.passage.units)), default=None)
+        self.board.left = min(work, self._left)
+        tried = self._level(right, before, self._leading_to(placed))
+        self._left -= min(work, self._left) - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
             return (*before, min(whole, key=lambda t: t.cost).edit)
         if len(before) + 2 <= MOST and (two := self._together(right, before)):
             return (*before, *two)
-        if len(before) + 1 >= MOST:
-            return ()
+        best: tuple[Edit, ...] = ()
+        if len(before) + 1 < MOST:
+            best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
+        if first is not None and not best:
+            # No change of the text does it, but it is known which line is wrong, however it is.
+            cone = set(self.board.cone([i for i, _ in first.edit.sites]))
+            told = len([r for r in self.results if r.unit.step in cone & self._open(right)]) > 1
+            best = (*before, first.edit) if told or before else ()
+        return best
+
+    def _followed(
+        self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[_Tried], *, plain: bool
+    ) -> tuple[Edit, ...]:
+        """The cheapest changes that begin with one that makes something right.
+
+        ``plain``: only such as are believed without others being held against them.
+        """
         followed: list[_Tried] = []
-        partial = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
-        for t in partial:
-            if before and not t.fixed:
+        for t in sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost)):
+            if (before and not t.fixed) or (plain and t.edit.repair.cost > PLAIN):
                 continue
             place = (t.fixed, t.meant, t.edit.passage.number)
             if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
                 followed.append(t)
         best: tuple[Edit, ...] = ()
         for t in followed[: WIDTH[len(before)]]:
-            if best and t.edit.repair.cost + LEAST >= _cost(best[len(before) :]):
+            if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= _cost(best[len(before) :])):
                 continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
             now = [ok or n in t.fixed for n, ok in enumerate(right)]
             found = self._search(now, (*before, t.edit), WORK_MORE)
             self.board.restore(state)
-            if found and (not best or _cost(found) < _cost(best)):
+            more = found[len(before) :]
+            if not more or (plain and max(e.repair.cost for e in more) > PLAIN):
+                continue
+            if not best or _cost(found) < _cost(best):
                 best = found
-            if best and max(e.repair.cost for e in best[len(before) :]) <= PLAIN:
+            if max(e.repair.cost for e in more) <= PLAIN:
                 break
         return best
 
-    def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
-        """All changes that make something right and nothing wrong, the cheapest first."""
+    def _open(self, right: Sequence[bool]) -> set[int]:
+        """What is still wrong."""
+        return {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+
+    def _outright(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
+        """Lines that are wrong as wholes, however they are: with what they should be, some or all results are right."""
+        taken, wrong = {e.passage.number for e in before}, self._open(right)
+        self.board.left = min(WORK_OUTRIGHT, self._left)
+        given = self.board.left
+        out = []
+        options = [
+            Edit(passage, sites, make, repair)
+            for passage in self.passages
+            if passage.number not in taken and self._results_of(passage, wrong)
+            for sites, make, repair in self._whole_lines.lines(passage)
+        ]
+        for line, (sites, make, repair) in self._whole_lines.left_at_zero(self.board, self._text):
+            if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
+                options.append(Edit(line, sites, make, repair))
+        for edit in options:
+            if self.board.left <= 0:
+                break
+            t = self._try(edit, right)
+            if t is not None and t.full:
+                t = self._weighed(t, before)
+            if t is not None and t.fixed:
+                out.append(t)
+        self._left -= given - max(self.board.left, 0)
+        return out
+
+    def _leading_to(self, placed: Sequence[_Tried]) -> set[int] | None:
+        """The steps among which one mistake is: where a line as a whole makes all right, what follows it is right."""
+        if any(t.full and not t.edit.passage.units for t in placed):
+            return None  # left at zeros: nothing leads there, and what is read instead is a change elsewhere
+        ends = [i for t in placed if t.full for i, _ in t.edit.sites]
+        return set(self.layout.feeding(ends)) if ends else None
+
+    def _level(
+        self, right: Sequence[bool], before: Sequence[Edit], among: set[int] | None = None
+    ) -> list[_Tried]:
+        """All changes that make something right and nothing wrong, the cheapest first; to some steps or to all."""
         taken = {e.passage.number for e in before}
         options: list[tuple[float, int, Edit]] = []
-        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+        wrong = self._open(right)
         for passage in self.passages:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
+                continue
+            if among is not None and among.isdisjoint(passage.steps):
                 continue
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = does and passage.is_idle(sites[0])
                 told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
-        for passage in self.passages if self._desperate else ():
-            mine = not wrong.isdisjoint(self.board.cone(passage.steps)) and passage.number not in taken
-            # One line that explains one result may be any on the way to it; one that explains several is not.
-            if mine and len(self._results_of(passage, wrong)) > 1:
-                for sites, depth, make, repair in in_place_of_all(passage):
-                    options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
@@ -300,11 +375,6 @@ class Whole:
             if t is not None:
                 out.append(t)
         return out
-
-    def _may_be_desperate(self, right: Sequence[bool]) -> bool:
-        """There is a line of which it may be told that it is wrong, however it is; what is wrong becomes only less."""
-        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
-        return any(len(self._results_of(passage, wrong)) > 1 for passage in self.passages)
 
     def _results_of(self, passage: Passage, wrong: set[int]) -> set[int]:
         """The wrong results that a line has a part in, and does not work out itself."""
@@ -440,7 +510,7 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            known = e.repair.span is not None and e.repair.text
+            known = e.repair.span is not None and (e.repair.text or not e.passage.units)
             repair = replace(
                 e.repair,
                 place=place,
