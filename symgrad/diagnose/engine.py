@@ -203,7 +203,7 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     layout = walk.layout
     if walk.subject.is_shaped:
         # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
-        roots = [r for r in roots if not _is_as_named(r, walk)]
+        roots = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
     if not finals or not roots:
         return roots, ""
     wrong = [r for r in finals if not r.is_right(r.actual)]

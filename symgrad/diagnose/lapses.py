@@ -182,10 +182,10 @@ def _too_early(passage: Passage) -> Iterator[Try]:
 
 
 def _flows(passage: Passage) -> Iterator[Try]:
-    """In a loop: what flows along another path is left out in every round."""
+    """What flows along another path is left out, in every round of a loop."""
     rounds = len(passage.ends)
     ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
-    if rounds < 2 or len(ends) != rounds:
+    if len(ends) != rounds:
         return
     shape = passage.graph.steps[ends[0][0]].shape
     for q, vecs in passage.flowing(rounds):

@@ -230,9 +230,14 @@ class Reader(Region):
                 return
 
     def flowing(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
-        """What flows along one path of the forward pass in every round of its loop, in both orders."""
+        """What flows along one path of the forward pass in every round of its loop, in both orders; or just once."""
         truth = self.context.known.truth
         steps = self.graph.steps
+        if rounds == 1:
+            for bottom, flows in sorted(truth.into.items()):
+                for top, flow in flows if len(flows) > 1 else ():
+                    yield Quantity("contribution", top, bottom, flow), [flow]
+            return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
         count: Counter[int] = Counter()
         for bottom, flows in sorted(truth.into.items()):
