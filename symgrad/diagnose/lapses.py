@@ -36,7 +36,7 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _rests(passage, sites, depth, offers)
         if slot >= 0 and OPS[step.op].infix is not None:
             yield from _differences(passage, sites, depth, offers)
-        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
+        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
     yield from _too_early(passage)
@@ -136,11 +136,13 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
     if operand is None or not passage.text.source.text(operand).isidentifier():
         return
     shapes = [passage.graph.steps[j].shape for j in step.inputs]
+    ends = {passage.graph.steps[u.step].shape for u in passage.units}
     for offer in offers:
         q = offer.quantity
         if q.kind != "forward" or not offer.text or not q.vec.shape:
             continue
-        if shape_of(OPS[step.op], [*shapes[:slot], q.vec.shape, *shapes[slot + 1 :]], dict(step.params)) != step.shape:
+        made = shape_of(OPS[step.op], [*shapes[:slot], q.vec.shape, *shapes[slot + 1 :]], dict(step.params))
+        if made != step.shape and (made is None or not any(is_within(end, made) for end in ends)):
             continue
 
         def make(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:

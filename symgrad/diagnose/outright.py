@@ -88,6 +88,8 @@ class Outright:
         ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
         if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
             return
+        if any((u.name, u.step) in self.layout.continued for u in passage.units):
+            return  # the first of several terms
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
         for q, vecs in self.series(rounds):
             if vecs[0].shape in shapes or vecs[0].shape in passage.wanted:
@@ -129,6 +131,6 @@ class Outright:
                     slot = next((s for s, a in enumerate(args) if a is value), -1)
                     return slimmed(vecs[sites[i, slot]], value) if (i, slot) in sites else value
 
-                words = "is never given its value: it is still zero where it is used"
+                words = "is zero where a gradient belongs"
                 repair = Repair(_NOWHERE, "never-assigned", words, LEFT, q, span=units[0].span)
                 yield Elsewhere(layout, board, line, text), (tuple(sorted(sites)), make, repair)

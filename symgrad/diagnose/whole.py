@@ -65,6 +65,7 @@ MOST_PAIRS = 400
 MOST_CONFIRMED = 12
 #: What any change costs; and one that is believed without others being held against it.
 LEAST, PLAIN = 0.2, 1.0
+PLAIN_OF_TWO = 1.2
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
 IDLE = 0.4
 #: What flows back.
@@ -265,18 +266,23 @@ class Whole:
         first = min((t for t in placed if t.full), key=self._place, default=None)
         if first is not None and first.edit.passage.units and (near := self._upto(first, placed, before)):
             return (*before, *near)
+        if first is not None and before:
+            return (*before, first.edit)  # what is wrong in it is looked for once the others are known
         self.board.left = min(work, self._left)
-        tried = self._level(right, before, self._leading_to(placed))
+        tried = self._level(right, before)
         self._left -= min(work, self._left) - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
             return (*before, min(whole, key=lambda t: t.cost).edit)
-        if len(before) + 2 <= MOST and (two := self._together(right, before)):
+        two = self._together(right, before) if len(before) + 2 <= MOST else ()
+        if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
             best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
-        if first is not None and not best and (before or self._tells(first, right)):
+        if two and (not best or _cost(two) <= _cost(best[len(before) :])):
+            return (*before, *two)
+        if first is not None and not best and self._tells(first, right):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
