@@ -20,6 +20,7 @@ from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search, results
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
@@ -151,6 +152,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
+    steps, told = stepping(walk, source)
+    verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
@@ -158,7 +161,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
-    notes += truncated
+    notes += [*truncated, *told]
     notes += _seed_note(subject, truth, layout)
     notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
