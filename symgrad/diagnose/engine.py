@@ -21,6 +21,7 @@ from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
@@ -153,6 +154,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
+    steps, told = stepping(walk, source)
+    verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
@@ -160,7 +163,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
-    notes += truncated
+    notes += [*truncated, *told]
     notes += _seed_note(subject, truth, layout)
     notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
@@ -205,7 +208,7 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     layout = walk.layout
     if walk.subject.is_shaped:
         # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
-        roots = [r for r in roots if not _is_as_named(r, walk)]
+        roots = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
     if not finals or not roots:
         return roots, ""
     wrong = [r for r in finals if not r.is_right(r.actual)]

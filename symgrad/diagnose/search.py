@@ -116,7 +116,8 @@ class Search(Weighing):
 
         if self.layout.subject.stopped:
             return None  # what is added up need not be done
-        found = Whole(self.layout, self.known, self.reading, self.results).find()
+        whole = Whole(self.layout, self.known, self.reading, self.results)
+        found = whole.find()
         if found is None:
             return None
         hints = {}
@@ -125,7 +126,7 @@ class Search(Weighing):
             held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
             says = [q for q in held if self.reading.says(q, unit.name)]
             hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
-        lines = {n for _, n in found.given.values()} | {u.line for u in found.given}
+        lines = {n for _, n in found.given.values()} | {u.line for u in found.given} | {r.unit.line for r in whole.lost}
         walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
         walk.given = {u.step: told for u, told in found.given.items()}
         walk.run()
