@@ -80,7 +80,7 @@ class Search(Weighing):
         told = []
         if explain is not None and (found or not explain.is_long):
             told = [self._answer(self._told(e)) for e in found or explain.alone()]
-        answers = [*told, answer]  # of two that are as good, the one that can be written down
+        answers = [answer, *told]
         best = best_of(answers)
         if told and not best.left and best.cost <= PER_LINE + TYPED:
             return best.walk

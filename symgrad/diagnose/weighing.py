@@ -243,9 +243,12 @@ def best(answers: Sequence[Answer]) -> Answer:
     return min(liked(answers), key=rank)
 
 
-def rank(answer: Answer) -> tuple[int, bool, float]:
-    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
-    return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
+def rank(answer: Answer) -> tuple[int, bool, float, float]:
+    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing. Of two that are
+    as good, the one after which the lines look more like what is taught."""
+    roots = answer.walk.out.roots
+    unlike = sum(r.unlike or 0.0 for r in roots)
+    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), unlike
 
 
 def lines(walk: Walk) -> set[int]:
