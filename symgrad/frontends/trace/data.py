@@ -170,6 +170,7 @@ class Trace:
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
         rounds: of the loops that train, in the order in which they began.
+        hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
 
     graph: Graph
@@ -187,6 +188,7 @@ class Trace:
     passes: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()
+    hurried: bool = False
 
     def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
         """The same run with more steps, or fewer. ``moved``: where a step stands now, or the next one that is left."""
@@ -242,6 +244,7 @@ class Trace:
             "passes": [list(p) for p in self.passes],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
             "rounds": [[r.begun, r.start] for r in self.rounds],
+            "hurried": self.hurried,
         }
         if self.call is not None:
             c = self.call
@@ -326,6 +329,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
         rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
+        hurried=bool(data["hurried"]),
     )
 
 

@@ -65,6 +65,7 @@ class Tracer:
         self.leaves: list[Leaf] = []
         self.backward_calls: list[BackwardCall] = []
         self.rounds: list[Round] = []
+        self.hurried = False
         self.grad_reads: list[GradRead] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
@@ -383,6 +384,7 @@ class Tracer:
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
             rounds=tuple(self.rounds),
+            hurried=self.hurried,
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
             cuts=tuple(self.cuts),
