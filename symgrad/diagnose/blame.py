@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from symgrad.diagnose.choosing import RANK, Choosing
 from symgrad.diagnose.naming import is_bare
@@ -19,7 +20,7 @@ from symgrad.diagnose.reading import MANY
 from symgrad.diagnose.repair import repairs
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply
+from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.diagnose.verdicts import DERIVATIVES, Root, Verdicts
 from symgrad.enclosure import precision
 
@@ -273,13 +274,38 @@ class Walk(Choosing):
             q = first.quantity
             # A derivative that nobody wrote down is another one in each round.
             unwritten = first.mistake == "wrong-formula" and q is not None and q.kind not in ("forward", "local")
-            astray = int(told and (found is None or unwritten))
+            astray = int(told and (unwritten or (found is None and not self._does(first, line))))
             target = found or target
         if target is None:
             return False
         self.out.roots[n] = replace(old, again=old.again + 1, astray=old.astray + astray)
         self._put_right(unit, target)
         return True
+
+    def _does(self, repair: Repair, line: Line) -> bool:
+        """The change of another round makes something true of the line, though not what was looked for: there may be
+        many things that a name is given in a loop."""
+        node = line.root
+        for _, slot in repair.place.path:
+            inputs = self.graph.steps[node].inputs
+            if (node != line.root and line.is_stop(node)) or slot >= len(inputs):
+                return False
+            node = inputs[slot]
+        step, value = self.graph.steps[node], line.values(node)
+        with precision(BITS):
+            if repair.quantity is not None or repair.everywhere or step.is_leaf:
+                return False
+            if repair.op:
+                made = apply(repair.op, [line.values(j) for j in step.inputs])
+            elif repair.keep >= 0 and repair.keep < len(step.inputs):
+                made = line.values(step.inputs[repair.keep])
+            elif isinstance(repair.number, Fraction) and repair.combine in ("*", "+"):
+                number = constant(repair.number, self.truth.points)
+                made = value * number if repair.combine == "*" else value + number
+            else:
+                return False
+            found = line.recompute({node: made})
+        return any(q.kind in DERIVATIVES for q in self.known.right(found))
 
     def _put_right(self, unit: Unit, target: Quantity) -> None:
         """What follows is judged as if this assignment had its true value."""
