@@ -354,7 +354,9 @@ class Walk:
             if self._score(unit.step, target.vec, used_later) > accepted:
                 self._root(unit)
                 return
-        if final and self.reading.by_inputs(unit.name) and not partly:
+        # dA, where the forward pass keeps a list A, may be of an entry that nothing else names.
+        sure = self.reading.by_inputs(unit.name) and not self.reading.is_loose(unit.name)
+        if final and sure and not partly:
             self._root(unit)
             return
         plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit
