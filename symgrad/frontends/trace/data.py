@@ -148,7 +148,8 @@ class Trace:
 
     Attributes:
         graph: every number that flowed; its output is the last ``.backward()``'s step, else the last step.
-        values: float64 value of each step at the user's point.
+        values: float64 value of each step at the user's point. As it comes out of the sandbox those of arrays that were
+            written into are missing: see ``writes.whole``.
         bindings: every assignment of a traced value to a name, in order.
         leaves: the numbers that the user named.
         backward_calls: where torch's autograd was started.
@@ -190,7 +191,7 @@ class Trace:
             "schema": TRACE_SCHEMA,
             "graph": self.graph.to_json() if self.graph.steps else None,
             "source": self.graph.source,
-            "values": [_value_to_json(v) for v in self.values],
+            "values": [None if v is None else _value_to_json(v) for v in self.values],
             "bindings": [[b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings],
             "objects": [
                 [b.order, b.written, [list(n) for n in b.near], b.is_number] for b in self.bindings if b.written
@@ -270,7 +271,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
     }
     return Trace(
         graph=graph,
-        values=tuple(_value_from_json(v) for v in data["values"]),
+        values=tuple(None if v is None else _value_from_json(v) for v in data["values"]),  # type: ignore[arg-type]
         bindings=tuple(
             Binding(
                 str(n), step(i), span(s), int(line), str(scope), int(order), str(aug), *objects.get(int(order), ())
