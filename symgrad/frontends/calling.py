@@ -49,6 +49,8 @@ class Called:
     notes: list[tuple[str, Span]] = field(default_factory=list)
 
 
+#: How far backward moves parameters that it updates at once.
+RATE = 0.1
 EMPTY = Trace(Graph((), 0), ())
 
 
@@ -404,7 +406,8 @@ class Caller:
             elif role == "upstream":
                 out[p.name] = left.pop(0)
             else:
-                out[p.name] = {"saved": store, "output": outputs[0], "input": arguments.get(p.name)}[role]
+                known = {"saved": store, "output": outputs[0], "input": arguments.get(p.name), "rate": RATE}
+                out[p.name] = known[role]
         return out
 
     def backward(self, values: Mapping[str, Any], context: tuple[Any, ...]) -> Any:

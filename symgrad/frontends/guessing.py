@@ -71,14 +71,17 @@ _SHAPE = re.compile(
 _WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", re.I)
 _BIAS = re.compile(r"(?:b|bias|beta|gamma|mu|mean|scale|shift|theta0?|b[a-z0-9]{1,3}|\w+_b|bias\w*|\w+_bias)$")
 _WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Theta\d?|k[xhqv]?|embed\w*|filters?)$")
-_LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
+_LABELS = re.compile(
+    r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts|actual"
+    r"|\w+_(?:idx|indices|ids?)|\w+(?:Idx|Indices|Ids?))$"
+)
 _STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
 _NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
 _POSITIVE = re.compile(
     r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|ps?|preds?|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$"
 )
 _COUNT = re.compile(
-    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+"
+    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|len|classes|features|channels|filters)|n_\w+|num_\w+"
     r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"
 )
 _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
@@ -168,6 +171,8 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
             known = out.get(name)
             if known is None or len(known.dims) != len(dims):
                 out[name] = Kind(known.what if known and known.what == LABELS else ARRAY, dims)
+    elif (reshaped := _reshape_of(part, names)) is not None:
+        out.setdefault(*reshaped)
     elif isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id in names:
         key = part.slice
         if not isinstance(part.ctx, ast.Load):
@@ -188,6 +193,21 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
         other = part.comparators[0]
         if isinstance(other, ast.Constant) and isinstance(other.value, str):
             out.setdefault(part.left.id, Kind(VALUE, value=other.value))
+
+
+def _reshape_of(part: ast.AST, names: Sequence[str]) -> tuple[str, Kind] | None:
+    """``a.reshape(N, T, 1)``: what else it is than these lengths, it cannot be told better."""
+    if not (
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "reshape"
+        and isinstance(part.func.value, ast.Name) and part.func.value.id in names
+    ):  # fmt: skip
+        return None
+    lengths = part.args[0].elts if len(part.args) == 1 and isinstance(part.args[0], ast.Tuple) else part.args
+    dims = [e.id for e in lengths if isinstance(e, ast.Name)]
+    ones = [e for e in lengths if isinstance(e, ast.Constant) and e.value == 1]
+    if not ones or len(dims) + len(ones) != len(lengths) or not dims:
+        return None
+    return part.func.value.id, Kind(ARRAY, tuple(dims))
 
 
 def _add_key(out: dict[str, Kind], name: str, key: str) -> None:

@@ -14,7 +14,8 @@ _BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "bac
              "backpropagation", "back_propagate", "back_prop", "backward_prop", "backward", "Backward", "bprop", "bwd",
              "back")  # fmt: skip
 _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
-             "{}_derivative", "{}_prime", "{}_deriv")  # fmt: skip
+             "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
+             "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx", "{}_dash")  # fmt: skip
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
@@ -93,6 +94,11 @@ def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterat
         if name in methods and "loss" in methods and not _does_both(methods["loss"]):
             yield "loss", name
             return
+    for name in methods:
+        for forward in _forward_names(name):
+            if forward in methods and forward != name and not name.startswith("_"):
+                yield forward, name
+                break
     for name in ("loss", "lossFun", "cost", "loss_and_grad"):
         if name in methods and _does_both(methods[name]):
             yield name, ""
