@@ -20,7 +20,7 @@ from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.repair import Context, Line, Place, Repair, pair_repairs, repairs
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.subject import BITS, Unit, broadcasts
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, each
 from symgrad.diagnose.wording import Wording
@@ -176,7 +176,7 @@ class Walk:
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
-            if ends and self.reading.is_parameter(unit):
+            if ends and self.reading.is_parameter(unit) and not self._moves_all_the_same(unit, turned):
                 self._root(unit, [turned])
             else:
                 self._settle(unit, replace(turned, vec=vec))
@@ -202,6 +202,13 @@ class Walk:
             if wanted.shape != vec.shape and not wanted.is_zero and vec.alike(wanted):
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
+
+    def _moves_all_the_same(self, unit: Unit, meant: Quantity) -> bool:
+        """It is right as what the parameter is moved by."""
+        have, want = self.graph.steps[unit.step].shape, self.graph.steps[meant.bottom].shape
+        return broadcasts(have, want) and any(
+            m.source == unit.step and m.bottom == meant.bottom for m in self.subject.moves
+        )
 
     def _is_changed_next(self, unit: Unit) -> bool:
         """An array that is changed in place next: what it holds by then says nothing."""

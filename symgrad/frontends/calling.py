@@ -21,6 +21,7 @@ from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
+from symgrad.frontends.trace.writes import valued
 from symgrad.graph import Graph
 
 #: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.
@@ -88,7 +89,9 @@ def call(
     count = len(inputs) if isinstance(inputs, Mapping | tuple | list) else 1
     runner.defaults = given.keys() - set(inputs if isinstance(inputs, Mapping) else list(given)[:count])
     try:
-        return runner.run(given)
+        called = runner.run(given)
+        called.trace = valued(called.trace)
+        return called
     finally:
         runner.run_.restore()
 
