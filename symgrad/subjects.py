@@ -266,6 +266,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
         apart = not is_forward and elsewhere is not None and elsewhere[b.step]
+        if apart and b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
+            # The zeros that it is added up in are of the other cell as well.
+            units = [u for u in units if (u.name, u.step) != (b.name, held)]
+            latest.pop(b.name)
         if apart or any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:

@@ -272,6 +272,9 @@ def _explained(
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
+        if _is_data(root.unit, layout):
+            doubtful.append(root.unit)
+            continue
         if layout.subject.is_shaped and not root.repairs and right.get(name, root.unit.step) < root.unit.step:
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             doubtful.append(root.unit)
@@ -300,6 +303,13 @@ def _explained(
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _is_data(unit: Unit, layout: Layout) -> bool:
+    """An array of given numbers: no derivative that was worked out wrongly, whatever it is called."""
+    step = layout.graph.steps[unit.step]
+    value = layout.subject.point.get(unit.step)
+    return step.is_input and bool(step.shape) and value is not None and bool((value != value.flat[0]).any())
 
 
 def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal, singulars
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_rate, key_of, normal, singulars
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, constant
@@ -47,7 +47,7 @@ class Reading:
         }
         if len(leaves) * len(subject.graph) <= TANGENT_WORK:
             # A bare dy may be carried forward: d y/d (the one variable that is meant).
-            wanted.update(leaves)
+            wanted.update(i for i in leaves if not is_rate(subject.names.get(i, "")))
         self.carried = sorted(wanted)
 
     def _forward_names(self) -> dict[str, list[int]]:

@@ -88,6 +88,8 @@ _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
 #: Settings of which the default hides something: weights so small that all is linear.
 _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
 _SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
+#: Methods that take the new lengths.
+_RESHAPING = frozenset({"reshape", "view"})
 #: Sizes of lengths in the order in which they are met.
 _SIZES = (4, 3, 5, 2, 6, 7, 8, 9, 10, 11, 12, 13)
 
@@ -198,7 +200,7 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
 def _reshape_of(part: ast.AST, names: Sequence[str]) -> tuple[str, Kind] | None:
     """``a.reshape(N, T, 1)``: what else it is than these lengths, it cannot be told better."""
     if not (
-        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "reshape"
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _RESHAPING
         and isinstance(part.func.value, ast.Name) and part.func.value.id in names
     ):  # fmt: skip
         return None

@@ -161,6 +161,7 @@ class Trace:
         error: why the run stopped before its end; what was traced before it is kept.
         call: of functions that were called, what became of that.
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
+        offered: all such passes, whether the file runs anything or not.
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
     """
 
@@ -177,6 +178,7 @@ class Trace:
     error: TraceError | None = None
     call: Call | None = None
     passes: tuple[tuple[str, str], ...] = ()
+    offered: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -208,6 +210,7 @@ class Trace:
             "error": None,
             "call": None,
             "passes": [list(p) for p in self.passes],
+            "offered": [list(p) for p in self.offered],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
         }
         if self.call is not None:
@@ -291,6 +294,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         error=error,
         call=call,
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
+        offered=tuple((str(f), str(b)) for f, b in data["offered"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
     )
 
