@@ -17,7 +17,7 @@ from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.likeness import Likeness
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare
-from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.repair import Context, Line, Place, Repair, pair_repairs, repairs
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.subject import BITS, Unit, broadcasts
@@ -176,7 +176,8 @@ class Walk:
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
-            if ends and self.reading.is_parameter(unit) and not self._moves_all_the_same(unit, turned):
+            ends = ends and not self._moves_all_the_same(unit, turned)
+            if ends and self.reading.is_parameter(unit) and not is_shaped_later(unit, self.layout, self.reading):
                 self._root(unit, [turned])
             else:
                 self._settle(unit, replace(turned, vec=vec))

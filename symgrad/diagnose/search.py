@@ -20,7 +20,7 @@ from symgrad.diagnose.hypotheses import Hypothesis
 from symgrad.diagnose.likeness import Likeness
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare
-from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import BITS, Unit, broadcasts
@@ -450,6 +450,9 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
         if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
             rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
+        turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
+        if turned and is_shaped_later(unit, layout, reading):
+            continue
         out.append(Result(unit, actual, tuple(rights)))
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]

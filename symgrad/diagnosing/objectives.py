@@ -218,14 +218,15 @@ def _differences(trace: Trace) -> list[int]:
 
 
 def _picked(trace: Trace) -> list[int]:
-    """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in all
-    rounds before the first parameter is moved."""
+    """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
+    all rounds before the first parameter is moved."""
     steps = trace.graph.steps
     moved = _moved(trace)
     given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
+    end = min(moved.values(), default=-1)
     found = []
     for i, step in enumerate(steps):
-        write = write_at(steps, i, step.inputs) if step.span is not None and i < min(moved.values(), default=-1) else None
+        write = write_at(steps, i, step.inputs) if step.span is not None and i < end else None
         value = steps[write.value] if write is not None else step
         if write is None or write.adds or sign_of(value.op) != "-" or write.array not in given:
             continue

@@ -24,6 +24,8 @@ Dim = int | str | tuple[str, ...]
 ARRAY, LABELS, VALUE, DICT, DEFAULT = "array", "labels", "value", "dict", "default"
 #: Whole numbers that are lengths themselves: one of them, or a list.
 COUNT, COUNTS = "count", "counts"
+#: Several arrays of one shape in a list.
+LIST = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,11 @@ def _documented(document: str, name: str, names: Sequence[str]) -> Kind | None:
     others = "|".join(re.escape(n) for n in names if n != name)
     end = re.search(rf"(?m)\n[ \t]*(?:[-*:]*[ \t]*(?:{others})\b[ \t]*(?:--|:|-)|Returns?\b|Output)", rest[1:])
     chunk = rest[: end.start() + 1] if end else rest[:400]
+    said = chunk[chunk.find(name) + len(name) :][:60]
+    if re.match(r"\s*(?:--|:|-|=|\()\s*`*(?:int|float|bool|str|integer|boolean|string)\b(?! *(?:array|nd))", said):
+        return None  # a number: what comes behind is no shape of it
+    if re.match(r"\s*(?:--|:|-)\s*`*list of (?:length|n|arrays|inputs|tensors|matrices)\b", said):
+        return Kind(LIST, (f"{name}.0", f"{name}.1"))
     if re.search(r"\bdict", chunk[: len(name) + 60], re.I):
         return Kind(DICT)
     found = _SHAPE.search(chunk)
@@ -447,6 +454,8 @@ def make(name: str, kind: Kind, lengths: Lengths, source: np.random.Generator, *
         return {k: make(k, v, lengths, source, positive=positive, classes=classes) for k, v in kind.items.items()}
     if kind.what == COUNT:
         return lengths.size(kind.dims[0])
+    if kind.what == LIST:
+        return [random(tuple(lengths.size(d) for d in kind.dims), source, positive=positive) for _ in range(2)]
     if kind.what == COUNTS:
         return [lengths.size(d) for d in kind.dims]
     small = len(kind.dims) > 3

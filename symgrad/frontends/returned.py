@@ -195,8 +195,10 @@ def _plain(name: str) -> str:
 
 
 def _readings(name: str) -> Iterator[str]:
-    for prefix in ("dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "dJ_d", "dJd", "dE_d", "dEd", "dC_d", "dCd", "d_L_d_", "grad_", "gradient_", "delta_", "nabla_", "g_", "d_",
-                   "grad", "delta", "g", "d"):  # fmt: skip
+    for prefix in (
+        "dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "dJ_d", "dJd", "dE_d", "dEd", "dC_d", "dCd", "d_L_d_", "grad_",
+        "gradient_", "delta_", "nabla_", "g_", "d_", "grad", "delta", "g", "d",
+    ):  # fmt: skip
         if name.startswith(prefix) and len(name) > len(prefix):
             yield name[len(prefix) :]
     for suffix in ("_gradient", "_grad", "_bar", "_g", "_d", "grad", "bar"):

@@ -71,7 +71,7 @@ def places(spec: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
 def repeats(where: Any) -> bool:
     """Some place is there twice."""
     flat = where.ravel()
-    return len(np.unique(flat)) < flat.size
+    return bool(len(np.unique(flat)) < flat.size)
 
 
 def united(

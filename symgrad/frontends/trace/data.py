@@ -193,7 +193,7 @@ class Trace:
             "schema": TRACE_SCHEMA,
             "graph": self.graph.to_json() if self.graph.steps else None,
             "source": self.graph.source,
-            "values": [None if v is None else _value_to_json(v) for v in self.values],
+            "values": [_value_to_json(v) for v in self.values],
             "bindings": [[b.name, b.step, span(b.span), b.line, b.scope, b.order, b.augmented] for b in self.bindings],
             "objects": [
                 [b.order, b.written, [list(n) for n in b.near], b.is_number] for b in self.bindings if b.written
@@ -274,7 +274,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
     }
     return Trace(
         graph=graph,
-        values=tuple(None if v is None else _value_from_json(v) for v in data["values"]),  # type: ignore[arg-type]
+        values=tuple(_value_from_json(v) for v in data["values"]),
         bindings=tuple(
             Binding(
                 str(n), step(i), span(s), int(line), str(scope), int(order), str(aug), *objects.get(int(order), ())
@@ -299,8 +299,10 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
     )
 
 
-def _value_to_json(value: Number) -> Any:
+def _value_to_json(value: Number | None) -> Any:
     """An array as its bytes: a million numbers in decimal take seconds to write and to read."""
+    if value is None:
+        return None
     if isinstance(value, list):
         import numpy as np
 
@@ -309,7 +311,10 @@ def _value_to_json(value: Number) -> Any:
     return value if math.isfinite(value) else repr(value)
 
 
-def _value_from_json(value: Any) -> Number:
+def _value_from_json(value: Any) -> Any:
+    """A number, nested lists of numbers, or ``None`` for what was not kept."""
+    if value is None:
+        return None
     if isinstance(value, dict):
         import numpy as np
 

@@ -21,7 +21,7 @@ from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.drawn import BATCHES
-from symgrad.frontends.trace.inert import PROGRESS_METHODS, NOTHING, Inert, Progress, Written, is_inert
+from symgrad.frontends.trace.inert import NOTHING, PROGRESS_METHODS, Inert, Progress, Written, is_inert
 from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
@@ -84,6 +84,11 @@ REFUSED = {
     "get_ipython": "runs commands",
 }
 
+#: Abstract types of NumPy -> the names of the types below them, without their sizes.
+KINDS = {
+    "integer": ("int", "uint"), "signedinteger": ("int",), "floating": ("float",), "inexact": ("float",),
+    "number": ("int", "uint", "float"), "generic": ("int", "uint", "float", "bool"),
+}  # fmt: skip
 #: Methods of our own objects that stand for files.
 OPEN: dict[type, frozenset[str]] = {TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"})}
 
@@ -167,8 +172,10 @@ class Guard(Numbers):
             return (obj.args,)
         elif isinstance(obj, Record) and name in obj.fields:
             return (obj[obj.fields.index(name)],)
-        elif kind is Marker and name == "__name__":
+        elif kind is Marker and name in ("__name__", "name"):
             return (obj.short,)
+        elif kind is Marker and name == "type":  # x.dtype.type
+            return (obj,)
         return None
 
     def _no_attribute(self, obj: Any, kind: type, name: str) -> Any:
@@ -368,6 +375,10 @@ class Guard(Numbers):
         return isinstance(value, kinds)
 
     def issubclass(self, kind: Any, kinds: Any) -> builtins.bool:
+        if isinstance(kind, Marker):
+            wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+            plain = kind.short.rstrip("0123456789")
+            return any(kind == k or plain in KINDS.get(getattr(k, "short", ""), ()) for k in wanted)
         return issubclass(kind, kinds)
 
     # --- the table ----------------------------------------------------------------------------------------------

@@ -117,9 +117,14 @@ def _ndarray(tr: Tracer) -> Any:
     return Marker("numpy.ndarray", lambda x: isinstance(x, Array) and not isinstance(x, Tensor))
 
 
-@constant("numpy.number", "numpy.generic", "numpy.floating", "numpy.inexact")
-def _generic(tr: Tracer) -> Any:
-    return Marker("numpy.floating", lambda x: isinstance(x, NumpyFloat))
+def _abstract(name: str) -> Callable[[Tracer], Any]:
+    return lambda tr: kind(name)
+
+
+for _name in ("number", "generic", "floating", "inexact"):
+    CONSTANTS[f"numpy.{_name}"] = _abstract(_name)
+for _name in ("integer", "signedinteger"):
+    CONSTANTS[f"numpy.{_name}"] = lambda tr, name=_name: kind(name, whole=True)  # type: ignore[misc]
 
 
 @constant("numpy.newaxis")

@@ -15,7 +15,8 @@ _BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "bac
              "back")  # fmt: skip
 _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
              "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
-             "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx", "{}_dash")  # fmt: skip
+             "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx",
+             "{}_dash")  # fmt: skip
 #: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
 PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
 _GENERIC = re.compile(r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope)(?:_at|_fn|_func|_function)?$")

@@ -195,7 +195,8 @@ def _import_problems(node: ast.Import | ast.ImportFrom) -> Iterator[Refused]:
         if hidden:
             yield Refused(f"importing {hidden[0]} leads into Python's internals", node)
     module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-    if isinstance(node, ast.ImportFrom) and module.startswith("__" if _is_beside(node) else "_") and module != "__future__":
+    hidden_name = module.startswith("__" if _is_beside(node) else "_") and module != "__future__"
+    if isinstance(node, ast.ImportFrom) and hidden_name:
         yield Refused(f"the module {node.module} leads into Python's internals", node)
 
 

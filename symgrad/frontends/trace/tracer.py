@@ -270,12 +270,12 @@ class Tracer:
         waiting = [step]
         while waiting:
             i = waiting[-1]
-            missing = [j for j in self.builder.steps[i].inputs if self.values[j] is None] if self.values[i] is None else []
-            if missing:
+            made = self.builder.steps[i]
+            missing = [j for j in made.inputs if self.values[j] is None]
+            if missing and self.values[i] is None:
                 waiting += missing
                 continue
             if self.values[i] is None:
-                made = self.builder.steps[i]
                 with np.errstate(all="ignore"):
                     run = function(made.op)
                     self.values[i] = np.asarray(run(*(self.values[j] for j in made.inputs), **dict(made.params)))
@@ -400,7 +400,7 @@ class Tracer:
         printed = "".join(self.output).encode("utf-8", "replace").decode("utf-8")
         return Trace(
             graph=Graph(steps, max(output, 0), self.source),
-            values=tuple(plain(v) for v in self.values),  # type: ignore[arg-type]  (None: ``writes.valued``)
+            values=tuple(map(plain, self.values)),
             bindings=tuple(self.bindings),
             elsewhere=self._elsewhere(),
             leaves=leaves,
@@ -416,8 +416,8 @@ class Tracer:
         )
 
 
-def plain(value: Any) -> Number | None:
-    """A value as floats and lists of floats; ``None`` for one that was not kept."""
+def plain(value: Any) -> Any:
+    """A value as floats and lists of floats; ``None`` for one that was not kept: see ``writes.valued``."""
     if value is None:
         return None
     if isinstance(value, np.ndarray):

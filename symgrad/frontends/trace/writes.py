@@ -17,7 +17,7 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.trace import numeric
-from symgrad.frontends.trace.data import Number, Trace
+from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CHANGED, plain
 from symgrad.graph import Graph, Step
 from symgrad.ops.writing import Write, places, repeats, united, write_at
@@ -162,7 +162,7 @@ def condensed(trace: Trace) -> Trace:
     if not plan.gone:
         return trace
     steps: list[Step] = []
-    values: list[Number | None] = []
+    values: list[Any] = []
     place: dict[int, int] = {}
     for i, step in enumerate(trace.graph.steps):
         run = plan.runs.get(i)
@@ -177,7 +177,7 @@ def condensed(trace: Trace) -> Trace:
 
 
 def _emit(
-    run: _Run, plan: _Plan, steps: list[Step], values: list[Number | None], place: dict[int, int], trace: Trace
+    run: _Run, plan: _Plan, steps: list[Step], values: list[Any], place: dict[int, int], trace: Trace
 ) -> None:
     """The steps of a run: one write for each line that writes, and each shape of what it writes."""
     groups: dict[tuple[Span | None, tuple[int, ...]], list[int]] = {}
@@ -201,12 +201,12 @@ def _size(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64))
 
 
-def _moved(trace: Trace, steps: list[Step], values: list[Number | None], place: dict[int, int]) -> Trace:
+def _moved(trace: Trace, steps: list[Step], values: list[Any], place: dict[int, int]) -> Trace:
     """Everything that a trace says of its steps, where some of them are no more."""
     return replace(
         trace,
         graph=Graph(tuple(steps), place[trace.graph.output], trace.graph.source),
-        values=tuple(values),  # type: ignore[arg-type]  (those without are worked out next)
+        values=tuple(values),
         bindings=tuple(
             replace(b, step=place[b.step], near=tuple((t, place[i]) for t, i in b.near))
             for b in trace.bindings
