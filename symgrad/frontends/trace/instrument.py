@@ -230,6 +230,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
         symbol = OPERATORS[type(node.op)]
         target = node.target
+        # Before it is rewritten.
+        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         out: list[ast.stmt] = []
         if isinstance(target, ast.Name):
             old: ast.expr = self.load(target.id, target)
@@ -251,7 +253,6 @@ class _Rewriter(ast.NodeTransformer):
                 again = ast.copy_location(
                     ast.Subscript(self.load(owner, target), self.load(index, target), ast.Store()), target
                 )
-        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         result = self.call(INPLACE, node, self.constant(symbol, node), old, self.expr(node.value))
         stores = self.assign(again, result, None, node, symbol + "=")
         if text:
