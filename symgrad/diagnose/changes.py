@@ -614,7 +614,7 @@ def _combined(
         given = _given(offer)
         more = {"quantity": q, "series": offer.series, "spelling": offer.text}
         if q.kind != "sum" and factors:
-            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra
+            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + (0.3 if whole != have.shape else 0.0)
             yield _joined(mul, given), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
             yield _joined(truediv, given), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
         if q.kind == "local" or whole != have.shape or q.vec.same(have) or not terms:

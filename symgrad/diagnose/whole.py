@@ -40,6 +40,7 @@ from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import TOLERANCE, Vec
 from symgrad.errors import Span
+from symgrad.ops import OPS
 
 #: Steps that are computed again, at most: for one mistake, and for each further one.
 WORK = 250_000
@@ -150,6 +151,7 @@ class Whole:
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
         self._unmeant: dict[int, bool] = {}
+        self._trues: dict[int, bool] = {}
         #: Which results are right but for a constant factor as it is.
         self._off: dict[int, bool] = {}
         #: How many steps may still be computed, all in all.
@@ -222,6 +224,9 @@ class Whole:
             made.wanted |= {self.layout.graph.steps[b].shape for b in named}
             made.parts = self._parts(made)
             out.append(made)
+        for made in out:
+            loop = text.loop_at.get(made.number, 0)
+            made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
 
     def find(self) -> Explained | None:
@@ -263,7 +268,7 @@ class Whole:
     def _search(self, right: Sequence[bool], before: tuple[Edit, ...], work: int) -> tuple[Edit, ...]:
         """The changes that are needed, those made before included; empty where there are none."""
         placed = self._outright(right, before)
-        first = min((t for t in placed if t.full), key=self._place, default=None)
+        first = self._first([t for t in placed if t.full])
         if first is not None and first.edit.passage.units and (near := self._upto(first, placed, before)):
             return (*before, *near)
         if first is not None and before:
@@ -273,7 +278,13 @@ class Whole:
         self._left -= min(work, self._left) - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
-            return (*before, min(whole, key=lambda t: t.cost).edit)
+            best_one = min(whole, key=lambda t: t.cost)
+            if not before and best_one.cost - best_one.edit.repair.cost >= PER_NAME:
+                # What has a name is left wrong: one change makes up for another mistake.
+                two = self._followed(right, before, [t for t in tried if not t.full and t.fixed], plain=True)
+                if two and _cost(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
+                    return two
+            return (*before, best_one.edit)
         two = self._together(right, before) if len(before) + 2 <= MOST else ()
         if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
@@ -286,6 +297,17 @@ class Whole:
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
+
+    def _first(self, placed: Sequence[_Tried]) -> _Tried | None:
+        """Of the lines that explain all as wholes the first that is nothing true as it stands; else the last: up to
+        there all was right."""
+        untrue = [t for t in placed if not self._is_true_line(t)]
+        if untrue or not placed:
+            return min(untrue, key=self._place, default=None)
+        return max(placed, key=self._place)
+
+    def _is_true_line(self, tried: _Tried) -> bool:
+        return any(self._is_true_of(u) for u in tried.edit.passage.units[:1])
 
     def _place(self, tried: _Tried) -> tuple[int, bool]:
         """The first step that is not what it must be; what is read there comes before it."""
@@ -413,7 +435,9 @@ class Whole:
         """The steps among which one mistake is: where a line as a whole makes all right, what follows it is right."""
         if any(t.full and not t.edit.passage.units for t in placed):
             return None  # left at zeros: nothing leads there, and what is read instead is a change elsewhere
-        ways = [self.layout.feeding(i for i, _ in t.edit.sites) for t in placed if t.full]
+        full = [t for t in placed if t.full]
+        full = [t for t in full if not self._is_true_line(t)] or [t for t in full if t is self._first(full)]
+        ways = [self.layout.feeding(i for i, _ in t.edit.sites) for t in full]
         return set.intersection(*ways) if ways else None
 
     def _level(
@@ -531,8 +555,9 @@ class Whole:
             return None
         untrue = 0.0
         if self.board.within is not None:
-            left = [c for c in self._named if not c.is_result and not c.is_right(self._at_one(c.step, values))]
-            tried = replace(tried, cost=tried.cost + PER_NAME * len(left))
+            tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
+        if any(self._is_true_of(u) for u in tried.edit.passage.units[:2]):
+            untrue += 1  # it is something true as it stands
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if _is_meant(q)]
@@ -542,6 +567,19 @@ class Whole:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 untrue += MISNAMED
         return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
+
+    def _misnamed(self, edits: Sequence[Edit], values: Mapping[int, Vec] | None = None) -> int:
+        """How many values in between are not what their names say, with some changes made."""
+        found = self.board.full([e.change for e in edits]) if values is None else values
+        return sum(not c.is_result and not c.is_right(self._at_one(c.step, found)) for c in self._named)
+
+    def _is_true_of(self, unit: Unit) -> bool:
+        """An assignment is what something is, in the first round: the line was made for that."""
+        i = unit.step
+        if i not in self._trues:
+            held = () if (unit.name, i) in self.layout.continued else self.known.right(self.layout.actual(i))
+            self._trues[i] = any(_is_meant(q) for q in held) and not OPS[self.layout.graph.steps[i].op].renames
+        return self._trues[i]
 
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
         return lifted(values.get(i) or self.layout.actual(i)).arrays[1]
