@@ -292,7 +292,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     node = step.inputs[slot] if slot >= 0 else i
     have = region.value(node)
     is_root = node == region.line.root
-    yield from _as_known(region, have, node)
+    if not region.graph.steps[node].is_const:
+        yield from _as_known(region, have, node)  # of a number that is written down it says nothing
     if slot < 0:
         yield from _other_op(region, i)
         if is_place(step.op) and len({region.graph.steps[k].params for k, _ in sites}) == 1:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import claims, is_bare, is_generic, normal
+from symgrad.diagnose.naming import claims, is_bare, is_generic, normal, singulars
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 
@@ -23,11 +23,14 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
     subject, truth = layout.subject, layout.truth
     leaves = [i for i in truth.leaves if i in truth.cotangents and i in subject.names and i not in subject.frozen]
     called = {normal(name) for name, _ in subject.aliases}
+    stems = {stem for name in called for stem, bracket, _ in [name.partition("[")] if bracket}
     taken = _taken(layout, known)
     out: dict[str, tuple[tuple[int, int], ...]] = {}
     for unit in layout.last.values():
         if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
             continue
+        if any(stem in stems for c in claims(unit.name) for stem in singulars(c.bottom)):
+            continue  # dh, of the entries of hs
         free = [i for i in leaves if i not in taken]
         found = abbreviated(unit.name, leaves, subject.names)
         if found < 0 and not layout.dependents(unit.step):

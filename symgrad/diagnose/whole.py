@@ -273,9 +273,9 @@ class Whole:
             return (*before, *near)
         if first is not None and before:
             return (*before, first.edit)  # what is wrong in it is looked for once the others are known
-        self.board.left = min(work, self._left)
+        self.board.left = given = min(work if first is None else WORK_MORE, self._left)
         tried = self._level(right, before)
-        self._left -= min(work, self._left) - max(self.board.left, 0)
+        self._left -= given - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
             best_one = min(whole, key=lambda t: t.cost)
