@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.vectors import Vec, apply

@@ -8,16 +8,17 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
-from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
+from symgrad.diagnose.outcomes import results
+from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
-from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Budget, Layout, Result
-from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
@@ -27,6 +28,7 @@ from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
+from symgrad.diagnose.verdicts import Root, Verdicts
 from symgrad.diagnose.wording import Wording
 from symgrad.enclosure import precision
 

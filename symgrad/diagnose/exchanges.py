@@ -13,10 +13,10 @@ from itertools import combinations, permutations
 import numpy as np
 
 from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import Make, Site, slimmed
 from symgrad.diagnose.lines import Text
 from symgrad.diagnose.passage import Passage
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
+from symgrad.diagnose.region import Make, Site, slimmed
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import Unit

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgrad.diagnose.changes import Make, Offer, Site, slimmed
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
+from symgrad.diagnose.region import Make, Offer, Site, slimmed
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import SERIES, Offer, Region, Site
 from symgrad.diagnose.lines import Listed, Text
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.repair import Context, Line
+from symgrad.diagnose.offers import SERIES
+from symgrad.diagnose.places import Context, Line
+from symgrad.diagnose.region import Offer, Region, Site
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import Unit

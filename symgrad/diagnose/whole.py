@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.board import Board, Change
-from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.likely import abbreviated, numbered
@@ -30,8 +29,9 @@ from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
 from symgrad.diagnose.outright import Outright, is_whole
 from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import MANY, Reading
-from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import Shaped, lifted, signature
 from symgrad.diagnose.source import SourceMap

@@ -16,7 +16,7 @@ from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.cells import Cells
-from symgrad.frontends.trace.data import Note, Trace, TraceError
+from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.library import Library, Package, SourceModule
@@ -40,7 +40,8 @@ class Run:
         self.tracer = Tracer(source, filename)
         self.guard = Guard(self.tracer)
         self.cells = Cells(self.tracer)
-        self.spans: dict[int, Span] = {}
+        #: With the node, which must not go away: another one could get its id, and its place.
+        self.spans: dict[int, tuple[ast.AST, Span]] = {}
         self.made = Instrumented()
         self.library = Library(self, siblings or Siblings())
         self.tracer.of_torch = self.library.of_torch
@@ -102,8 +103,9 @@ class Run:
             end_line = getattr(node, "end_lineno", None) or line
             start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None) or 0
             column = self.tracer.column
-            self.spans[key] = Span(self.tracer.filename, line, column(line, start), end_line, column(end_line, end))
-        return self.spans[key]
+            span = Span(self.tracer.filename, line, column(line, start), end_line, column(end_line, end))
+            self.spans[key] = (node, span)
+        return self.spans[key][1]
 
     # --- during -------------------------------------------------------------------------------------------------
 
@@ -266,6 +268,8 @@ class Run:
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
             site.begun = size
+        tr.rounds.append(Round(site.begun[0], size[0]))
+        if site.rounds == 1:
             return False
         done = site.rounds - 1
         steps, numbers = size[0] - site.begun[0], size[1] - site.begun[1]
