@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from symgrad.diagnose.changes import Make, Site, slimmed
 from symgrad.diagnose.exchanges import Elsewhere
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
+from symgrad.diagnose.region import Make, Site, slimmed
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity

@@ -17,6 +17,7 @@ from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reader import Reader
 from symgrad.diagnose.region import Make, Offer, Site, slimmed
+from symgrad.diagnose.remnants import remnants
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import FORMS, Number
@@ -146,6 +147,7 @@ class Passage(Reader):
         yield from self._regained()
         yield from self._overwritten()
         yield from lapses(self, offers)
+        yield from remnants(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""

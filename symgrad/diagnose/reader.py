@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 from symgrad.diagnose.board import Board
@@ -59,6 +59,8 @@ class Reader(Region):
         #: What adds up to the gradient that the line is the last to work out.
         self.parts: list[Quantity] = []
         self.left = 1
+        #: Names of what is worked out and used nowhere.
+        self.idle: Set[str] = frozenset()
         #: Other lines of the same loop.
         self.beside: Sequence[Reader] = ()
         #: The assignments of the line.

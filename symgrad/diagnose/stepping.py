@@ -15,14 +15,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.naming import SURELY_LOSS, normal
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec
+from symgrad.diagnose.verdicts import Root
 
 #: Two ratios that differ by less are the same.
 SAME = 1e-7

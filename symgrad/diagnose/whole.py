@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.board import Board, Change
+from symgrad.diagnose.counts import counts
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.likely import abbreviated, numbered
@@ -203,6 +204,18 @@ class Whole:
         return [Quantity("contribution", top, bottom, flow) for top, flow in flows] if len(flows) > 1 else []
 
     @cached_property
+    def _idle(self) -> frozenset[str]:
+        """The names of what is worked out and used nowhere; a gradient that is a result need not be."""
+        out = set()
+        for name, units in self.layout.by_name.items():
+            told = is_bare(name) or self.reading.by_inputs(name) or not name.isidentifier()
+            if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
+                continue
+            if not any(self.layout.graph.steps[u.step].is_leaf for u in units):
+                out.add(name)
+        return frozenset(out)
+
+    @cached_property
     def _text(self) -> Text:
         return Text(self.layout)
 
@@ -223,6 +236,7 @@ class Whole:
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
             made.wanted |= {self.layout.graph.steps[b].shape for b in named}
             made.parts = self._parts(made)
+            made.idle = self._idle
             out.append(made)
         for made in out:
             loop = text.loop_at.get(made.number, 0)
@@ -489,7 +503,8 @@ class Whole:
 
     @cached_property
     def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
-        return list(exchanges(self.layout, self.board, self._text, self.results))
+        found = exchanges(self.layout, self.board, self._text, self.results)
+        return [*found, *counts(self.layout, self.board, self._text)]
 
     def _together(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
         """Two changes in different lines that are needed together: of two terms of one sum, each is wrong."""
