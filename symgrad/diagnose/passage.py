@@ -237,7 +237,9 @@ class Passage(Reader):
             mine = self.layout.by_name[name]
             before: dict[int, int] = {}
             for n, unit in enumerate(mine):
-                starts = self.layout.actual(unit.step).is_zero  # of an accumulation, in another epoch
+                # Zeros that are written down begin an accumulation, in another epoch.
+                begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
+                starts = begins and self.layout.actual(unit.step).is_zero
                 if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
                     before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)

@@ -211,7 +211,8 @@ class Whole:
             told = is_bare(name) or self.reading.by_inputs(name) or not name.isidentifier()
             if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
                 continue
-            if not any(self.layout.graph.steps[u.step].is_leaf for u in units):
+            origins = [self.layout.origin(u.step) for u in units]
+            if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
                 out.add(name)
         return frozenset(out)
 
