@@ -400,7 +400,7 @@ class Whole:
                 followed.append(t)
         best: tuple[Edit, ...] = ()
         for t in followed[: WIDTH[len(before)]]:
-            if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= _cost(best[len(before) :])):
+            if self._left <= 0 or (best and t.edit.repair.cost + LEAST > _cost(best[len(before) :])):
                 continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
@@ -410,7 +410,7 @@ class Whole:
             more = found[len(before) :]
             if not more or (plain and max(e.repair.cost for e in more) > PLAIN):
                 continue
-            if not best or _cost(found) < _cost(best):
+            if not best or (_cost(found) <= _cost(best) and self._price(found) < self._price(best)):
                 best = found
             if max(e.repair.cost for e in more) <= PLAIN:
                 break
@@ -569,11 +569,14 @@ class Whole:
         values = self.board.full([e.change for e in (*before, tried.edit)])
         if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
             return None
-        untrue = 0.0
         if self.board.within is not None:
             tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
-        if any(self._is_true_of(u) for u in tried.edit.passage.units[:2]):
-            untrue += 1  # it is something true as it stands
+        return replace(tried, cost=tried.cost + PER_UNTRUE * self._untrue([tried.edit], values))
+
+    def _untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
+        """How many values in between are nothing true with some changes made, and how many changed lines are something
+        true as they stand."""
+        untrue = float(sum(any(map(self._is_true_of, e.passage.units[:2])) for e in edits))
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if _is_meant(q)]
@@ -582,7 +585,12 @@ class Whole:
                 untrue += 1
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 untrue += MISNAMED
-        return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
+        return untrue
+
+    def _price(self, edits: Sequence[Edit]) -> float:
+        """What some changes cost together, with what speaks against them."""
+        values = self.board.full([e.change for e in edits])
+        return _cost(edits) + PER_UNTRUE * self._untrue(edits, values)
 
     def _misnamed(self, edits: Sequence[Edit], values: Mapping[int, Vec] | None = None) -> int:
         """How many values in between are not what their names say, with some changes made."""
