@@ -355,9 +355,14 @@ def _is_filled(unit: Unit, layout: Layout) -> bool:
     """An array of zeros that gets its entries later: ``dC = zeros_like(C)``, and then ``dC[i] += ...``."""
     if not layout.actual(unit.step).is_zero:
         return False
-    stem = unit.name.split("[", maxsplit=1)[0]
-    later = (u for u in layout.subject.units if u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem)
+    stem = _array_of(unit.name)
+    later = (u for u in layout.subject.units if u.step > unit.step and _array_of(u.name) == stem)
     return any(not layout.actual(u.step).is_zero for u in later)
+
+
+def _array_of(name: str) -> str:
+    """The array that an entry is of; an entry of a dictionary is an array of its own."""
+    return name if '["' in name else name.split("[", maxsplit=1)[0]
 
 
 def _is_as_named(root: Root, walk: Walk) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.trace import numeric
-from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.data import Round, Trace
 from symgrad.frontends.trace.tracer import CHANGED, plain
 from symgrad.graph import Graph, Step
 from symgrad.ops.writing import Write, places, repeats, united, write_at
