@@ -29,7 +29,7 @@ LAYERS = [
     {"steps", "copies", "logarithms", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
-    {"subjects", "objectives", "epsilons", "softmaxes", "imported"},
+    {"subjects"},
     {"judging"},
     {"checking", "shaped"},
     {"diagnosing", "sweep"},

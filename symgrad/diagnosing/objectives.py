@@ -12,11 +12,16 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.evidence import sign_of
-from symgrad.diagnose.naming import claims, is_bare, normal
+from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
+from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Graph, Step
+from symgrad.ops import OPS
+from symgrad.subjects import choose
 from symgrad.upstream import extended
 
 #: Names for the objective, of which the first is taken that the script has no use for.
@@ -34,6 +39,42 @@ class Objective:
     trace: Trace
     name: str
     text: str
+
+
+def of_an_objective(taken: Account) -> Account:
+    """The account against what the script may be making smaller without computing it, where that explains more."""
+    trace, found = taken.trace, taken.diagnosis
+    named = normal(taken.subject.names.get(taken.subject.loss, "")) in SURELY_LOSS or trace.backward_calls
+    if not taken.work.guesses or found.right or named or trace.error is not None:
+        return taken
+    if found.understood and not _is_made_for(trace, taken.subject):
+        return taken
+    best = taken
+    for objective in objectives(trace):
+        other = choose(objective.trace, objective.name, {})
+        again = diagnose(other, brief=True)
+        if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
+            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            other = replace(other, made_up=True)
+            again = replace(diagnose(other), notes=(*again.notes, note))
+            best = replace(taken, subject=again.subject or other, diagnosis=again)
+    if best is taken and found.blames:
+        return replace(taken, diagnosis=replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=()))
+    return best
+
+
+def _explained(found: Diagnosis) -> tuple[int, int]:
+    return len(found.right) - len(found.blames), -len(found.blames)
+
+
+def _is_made_for(trace: Trace, subject: Subject) -> bool:
+    """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
+    of what a training script compares."""
+    names = trained(trace)
+    step = subject.graph.steps[subject.loss]
+    while not step.is_leaf and OPS[step.op].renames:
+        step = subject.graph.steps[step.inputs[0]]
+    return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:
@@ -140,9 +181,7 @@ def _moved(trace: Trace) -> dict[int, int]:
     return {starts[name]: step for name, step in moved.items()}
 
 
-def _added(
-    trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]
-) -> tuple[Trace, int]:
+def _added(trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]) -> tuple[Trace, int]:
     """What ``make`` gives for each difference, all added up to one number."""
     total = -1
     for i in differences:
@@ -208,4 +247,4 @@ def _text(source: str, span: Span | None) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-__all__ = ["Objective", "objectives", "trained"]
+__all__ = ["Objective", "objectives", "of_an_objective", "trained"]

@@ -14,9 +14,9 @@ import numpy as np
 
 from symgrad.arrays import evaluate
 from symgrad.backward import backward
-from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.subject import Subject, Unit, sample_points
+from symgrad.diagnosing.work import Account
 from symgrad.errors import Span, SymgradError
 from symgrad.ops.recognise import Softmax, softmaxes
 
@@ -24,19 +24,20 @@ from symgrad.ops.recognise import Softmax, softmaxes
 MOST_STEPS = 24
 
 
-def named_softmax(subject: Subject, found: Diagnosis) -> Diagnosis:
-    """The diagnosis in which the lines that treat a softmax entry by entry are said to."""
+def named_softmax(taken: Account) -> Account:
+    """The account in which the lines that treat a softmax entry by entry are said to."""
+    subject, found = taken.subject, taken.diagnosis
     if not found.blames:
-        return found
+        return taken
     forward = subject.graph.ancestors(subject.loss)
     known = [s for s in softmaxes(subject.graph) if all(forward[i] for i in s.outputs)]
     if not known:
-        return found
+        return taken
     told = [_told(b, subject, known) for b in found.blames]
     # Of a list comprehension the same place is meant by each entry.
     once: dict[tuple[int, int, str], Blame] = {(b.span.line, b.span.column, b.mistake): b for b in reversed(told)}
     kept = [b for b in told if once[b.span.line, b.span.column, b.mistake] is b]
-    return replace(found, blames=tuple(kept))
+    return replace(taken, diagnosis=replace(found, blames=tuple(kept)))
 
 
 def _told(blame: Blame, subject: Subject, known: list[Softmax]) -> Blame:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symgrad.diagnosing.work import Account
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops.base import COPY
 from symgrad.ops.recognise import SMALL_GUARD, guards
 
 
-def without_epsilons(trace: Trace) -> tuple[Trace, str] | None:
+def without_epsilons(taken: Account) -> Account:
+    """The account of the run without them, where that leaves less wrong or open, and says so."""
+    first = taken.diagnosis
+    if not (first.blames or first.unchecked) or (plain := _plain(taken.trace)) is None:
+        return taken
+    again = taken.against(taken.work.subject(plain[0]))
+    found = again.diagnosis
+    if len(found.right) < len(first.right) or again.told <= taken.told:
+        return taken
+    return replace(again, diagnosis=replace(found, notes=(*found.notes, plain[1])))
+
+
+def _plain(trace: Trace) -> tuple[Trace, str] | None:
     """The run as it would be without the small numbers inside logarithms, and what is to be said of them; ``None``
     where there are none."""
     steps = list(trace.graph.steps)

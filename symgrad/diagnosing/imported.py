@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.source import SourceMap
-from symgrad.frontends.trace.data import Trace
+from symgrad.diagnosing.work import Account
 
 
-def in_imported(trace: Trace, found: Diagnosis) -> Diagnosis:
-    """The diagnosis in which what an imported function returned wrongly is told with the line of that function."""
+def in_imported(taken: Account) -> Account:
+    """The account in which what an imported function returned wrongly is told with the line of that function."""
+    trace, found = taken.trace, taken.diagnosis
     if not trace.elsewhere or not found.blames:
-        return found
+        return taken
     source = SourceMap(trace.graph.source)
     places = {(b.name, b.line): trace.elsewhere[b.step] for b in trace.bindings if b.step in trace.elsewhere}
     told = [
         _told(b, source.text(b.span), places[b.step, b.span.line]) if (b.step, b.span.line) in places else b
         for b in found.blames
     ]
-    return replace(found, blames=tuple(told))
+    return replace(taken, diagnosis=replace(found, blames=tuple(told)))
 
 
 def _told(blame: Blame, text: str, place: tuple[str, int, str]) -> Blame:

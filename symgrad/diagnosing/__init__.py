@@ -1,0 +1,7 @@
+"""Manual derivations: a script or formulas in, a Report out that names the wrong factors."""
+
+from symgrad.diagnosing.formulas import check_formulas, merged_formula
+from symgrad.diagnosing.scripts import check_source, check_work
+from symgrad.diagnosing.work import Work
+
+__all__ = ["Work", "check_formulas", "check_source", "check_work", "merged_formula"]

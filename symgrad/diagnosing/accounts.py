@@ -1,0 +1,40 @@
+"""From a run to the account of it that is told: the plain reading, and after it those that may explain more.
+
+A second reading takes the account that there is and gives a better one or the same. It either holds the derivation
+against something else (a loss that the script does not compute, a logarithm without its small number, another result),
+or tells the same mistakes in the words that belong to them. A new one is a function with that signature in a module of
+its own, and a place in the list.
+"""
+
+from __future__ import annotations
+
+from symgrad.diagnose.engine import diagnose
+from symgrad.diagnosing.epsilons import without_epsilons
+from symgrad.diagnosing.imported import in_imported
+from symgrad.diagnosing.objectives import of_an_objective
+from symgrad.diagnosing.results import of_further_results
+from symgrad.diagnosing.softmaxes import named_softmax
+from symgrad.diagnosing.work import Account, SecondReading, Work
+from symgrad.frontends.trace.data import Trace
+
+#: In this order: first what is differentiated, then the words, then what is still open.
+SECOND_READINGS: tuple[SecondReading, ...] = (
+    of_an_objective, without_epsilons, named_softmax, in_imported, of_further_results,
+)  # fmt: skip
+
+
+def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
+    """What is differentiated in a run, and what of the derivation is right and wrong.
+
+    Args:
+        brief: only whether there are mistakes is asked.
+
+    Raises:
+        SymgradError: nothing is a function of anything; with the place where the script stopped, if it did.
+    """
+    subject = work.subject(trace)
+    found = diagnose(subject, brief=brief)
+    taken = Account(work, trace, brief, found.subject or subject, found)
+    for reading in SECOND_READINGS:
+        taken = reading(taken)
+    return taken

@@ -1,0 +1,186 @@
+"""Scripts, and other code that runs: a Report out that names the wrong factors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.objectives import trained
+from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
+from symgrad.diagnosing.verifying import verified_fixes
+from symgrad.diagnosing.work import Work
+from symgrad.errors import SymgradError, did_you_mean
+from symgrad.frontends.trace.data import Trace
+from symgrad.report.model import Finding, Report
+from symgrad.subjects import choose
+
+
+def check_source(
+    source: str,
+    filename: str = "script.py",
+    *,
+    loss: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    sandbox: bool = True,
+    timeout: float = 20.0,
+    strict: bool = False,
+    witnesses: bool = False,
+    original: str = "",
+    run: Callable[[str], Trace] | None = None,
+    trace: Trace | None = None,
+    verify: bool = True,
+) -> Report:
+    """Check the derivative that a Python script works out by hand.
+
+    Args:
+        source: the script's text.
+        filename: the name to use in messages.
+        loss: name of the variable that is differentiated; found out if not given.
+        mapping: name -> the step whose cotangent it holds, where names and values do not tell.
+        sandbox: run the code in a locked-down child process. ``False`` runs it in this process: for trusted code only.
+        timeout: seconds that the child may take.
+        strict: conventions (a negative gradient, a deferred factor) count as findings.
+        witnesses: also hold every gradient against the proven value, autograd and symgrad's own pass (imports torch).
+        original: the text as it is in its file, where that has other line ends.
+        run: what runs a text in place of the sandbox; ``trace``: the run of ``source``, where it has been run.
+        verify: run the script again with the fixes made; without it none counts as verified.
+
+    Raises:
+        SymgradError: the script cannot be used: it does not parse, is refused by the sandbox, or holds no function, or
+            no derivative of one.
+    """
+
+    def ours(text: str) -> Trace:
+        return _run(text, filename, sandbox=sandbox, timeout=timeout)
+
+    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original, guesses=not loss)
+    trace = work.run(source) if trace is None else trace
+    _refuse_unknown(trace, mapping or {})
+    return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
+
+
+def check_work(
+    work: Work, trace: Trace, *, strict: bool = False, witnesses: bool = False, found: Sequence[Finding] = (),
+    verify: bool = True,
+) -> Report:  # fmt: skip
+    """Diagnose a run of somebody's work.
+
+    Args:
+        work: what ran.
+        trace: of ``work.source``.
+        strict, witnesses, verify: as for :func:`check_source`.
+        found: mistakes that are known already.
+
+    Raises:
+        SymgradError: as for :func:`check_source`.
+    """
+    source = work.source
+    if trace.error is not None and (trace.error.fatal or not trace.bindings):
+        raise trace.error.exception(source)
+    taken = account(work, trace)
+    subject, diagnosis = taken.subject, taken.diagnosis
+    findings = [finding_of(b, True) for b in diagnosis.blames]
+    # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
+    guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
+    verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
+    if guessed and len(verified) < len(findings):
+        units = {(u.name, u.line): u for u in subject.units}
+        left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]
+        diagnosis = replace(diagnosis, blames=(), unchecked=(*diagnosis.unchecked, *left))
+        findings, verified = [], set()
+    findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
+    findings += [*found, *conventions(diagnosis, strict)]
+    findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
+    if trace.error is not None:
+        e = trace.error
+        findings.append(
+            Finding(
+                "stopped",
+                f"the {work.what} stopped here: {e.message}; what ran before it was checked",
+                e.span,
+                hint=e.hint,
+            )
+        )
+    if not diagnosis.understood and not diagnosis.conventions and not found:
+        findings.append(_nothing_found(trace, subject, diagnosis))
+    report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
+    return replace(report, original=work.original)
+
+
+def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
+    """What is said of a script in which no derivative is recognised: silence would be taken for praise.
+
+    Raises:
+        SymgradError: unless the script leaves its derivatives to autograd, and so has none of its own.
+    """
+    if (trace.grad_reads or trace.backward_calls) and trace.error is None:
+        message = "no line was recognised as a derivative by hand: the derivatives here are autograd's own"
+        return Finding("note", message)
+    source = subject.source
+    if trace.error is not None:
+        e = trace.error
+        message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
+        raise SymgradError(message, e.span, source=source, hint=e.hint)
+    if diagnosis.notes:
+        raise _not_finite(subject) or SymgradError(diagnosis.notes[0])
+    result = subject.names.get(subject.loss, "f")
+    inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
+    tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
+    last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    moved = result in inputs and last is not None and not trace.graph.steps[last.step].is_input
+    if moved or (subject.made_up and trained(trace)):
+        # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
+        raise SymgradError(
+            "the script trains its parameters, and never computes what its derivatives are derivatives of",
+            hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
+        )
+    raise SymgradError(
+        f"no line was recognised as a derivative of anything; looked for {tried}",
+        hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
+        f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
+    )
+
+
+def _not_finite(subject: Subject) -> SymgradError | None:
+    """Where the forward pass becomes infinite or no number at all, at the user's point."""
+    import numpy as np
+
+    from symgrad.arrays import evaluate
+
+    graph = subject.graph
+    needed = [i for i, used in enumerate(graph.ancestors(subject.loss)) if used]
+    try:
+        values = dict(zip(needed, evaluate(graph, as_numbers(subject), needed), strict=True))
+    except SymgradError:
+        return None
+    for i in needed:
+        entries = np.asarray(values[i], dtype=np.float64).ravel()
+        wrong = entries[~np.isfinite(entries)]
+        if not len(wrong) or graph.steps[i].is_leaf:
+            continue
+        name = subject.names.get(i, "this")
+        found = "nan" if np.isnan(wrong).any() else "infinite"
+        count = f" in {len(wrong)} of {entries.size} entries" if entries.size > 1 else ""
+        message = f"{name} is {found}{count}: the forward pass has no finite value, so nothing was judged"
+        return SymgradError(message, graph.steps[i].span, source=subject.source)
+    return None
+
+
+def _refuse_unknown(trace: Trace, mapping: Mapping[str, str]) -> None:
+    names = list(dict.fromkeys(b.name for b in trace.bindings))
+    for name in mapping:
+        if names and name not in names:
+            raise SymgradError(f"--map: the script has no variable '{name}'{did_you_mean(name, names)}")
+
+
+def _run(source: str, filename: str, *, sandbox: bool, timeout: float) -> Trace:
+    if sandbox:
+        from symgrad.frontends.sandbox import run_source
+
+        return run_source(source, filename, timeout=timeout)
+    from symgrad.frontends.tracing import trace_source
+
+    return trace_source(source, filename)

@@ -1,0 +1,61 @@
+"""Whether the fixes make it right: they are put into the text, which is run and diagnosed again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from symgrad.diagnose.engine import Diagnosis, is_settled
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.work import Work
+from symgrad.errors import Span, SymgradError
+from symgrad.frontends.trace.data import Trace
+
+#: In a run of more assignments than this, fixes count as verified if they make every result right.
+MANY = 1000
+
+
+def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
+    """Which findings are gone once all fixes are put into the text and the whole script is run and diagnosed again."""
+    blames = diagnosis.blames
+    fixed = patched(work.source, [edit for b in blames for edit in b.edits]) if blames else None
+    if fixed is None:
+        return set()
+    try:
+        trace = work.run(fixed)
+        if _stops_earlier(trace, fixed, before, work.source):
+            return set()
+        if len(before.bindings) > MANY and is_settled(work.choose(trace)):
+            return {n for n, b in enumerate(blames) if b.edits}
+        again = account(work, trace, brief=True).diagnosis
+    except SymgradError:
+        return set()
+    still = {b.span.line for b in again.blames}
+    return {n for n, b in enumerate(blames) if b.edits and b.span.line not in still and not still}
+
+
+def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:
+    """With the fixes in it the script ends where it did not end without them.
+
+    What stopped before may stop again: that is another trouble than a wrong derivative, and what ran is checked. Lines
+    are counted from the end, since a fix may join some.
+    """
+    if after.error is None:
+        return False
+    if before.error is None or after.error.span is None or before.error.span is None:
+        return True
+    return fixed.count("\n") - after.error.span.line > source.count("\n") - before.error.span.line
+
+
+def patched(source: str, edits: Sequence[tuple[Span, str]]) -> str | None:
+    """The text with all edits made, last first; ``None`` if there are none or two overlap."""
+    if not edits:
+        return None
+    ordered = sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True)
+    for later, earlier in pairwise(ordered):
+        if (earlier[0].end_line, earlier[0].end_column) > (later[0].line, later[0].column):
+            return None
+    for span, text in ordered:
+        source = SourceMap(source).replaced(span, text)
+    return source
