@@ -23,7 +23,7 @@ import numpy as np
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
 from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, shape_of, unwarned
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.graph import Step
@@ -122,7 +122,7 @@ class Region:
         where = dict(sites)
         changed: dict[int, Any] = {}
         try:
-            with np.errstate(all="ignore"):
+            with unwarned():
                 for i, run, inputs, params in self._cone(tuple(where)):
                     slot = where.get(i)
                     self.left -= 1
