@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
 from symgrad.diagnose.vectors import Vec, apply
@@ -27,6 +27,7 @@ class Board:
 
     Attributes:
         left: how many steps may still be computed.
+        within: the steps that a run goes through; ``None``: all.
     """
 
     def __init__(self, layout: Layout, steps: Sequence[int], left: int) -> None:
@@ -45,6 +46,7 @@ class Board:
         self._running: Mapping[int, Any] | None = None
         self._full: Mapping[int, Vec] = {}
         self._cones: dict[tuple[int, ...], list[int]] = {}
+        self.within: frozenset[int] | None = None
 
     def array(self, i: int) -> Any:
         """A step's value at the one point, with the changes that are settled."""
@@ -89,6 +91,8 @@ class Board:
         try:
             with unwarned():
                 for i in self.cone([i for i, _ in sites]):
+                    if self.within is not None and i not in self.within:
+                        continue
                     self.left -= 1
                     run, inputs, params = self._ops[i]
                     args = [changed[j] if j in changed else self.array(j) for j in inputs]

@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from symgrad.diagnose.blame import Root, Walk, handed
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
-from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.places import Repair
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec
+from symgrad.diagnose.verdicts import Root, handed
 from symgrad.diagnose.wording import Wording, number
 from symgrad.errors import Span
 from symgrad.graph import Step

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 
-from symgrad.diagnose.changes import SERIES
+from symgrad.diagnose.offers import SERIES
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.source import SourceMap
 from symgrad.errors import Span

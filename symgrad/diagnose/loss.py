@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
-from symgrad.diagnose.blame import DERIVATIVES, Verdicts, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.engine import Prepared, forget, prepare
 from symgrad.diagnose.evidence import is_negative, scaled, stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
@@ -16,6 +16,7 @@ from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.unchecked import not_checked
+from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts
 from symgrad.enclosure import precision
 
 #: What speaks for a reading under which every line is right.

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.changes import Make, Offer, Site, slimmed, ways
+from symgrad.diagnose.changes import ways
 from symgrad.diagnose.lapses import lapses
+from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reader import Reader
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.region import Make, Offer, Site, slimmed
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import FORMS, Number

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import SERIES, Offer, Region, Site
 from symgrad.diagnose.lines import Listed, Text
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.repair import Context, Line
+from symgrad.diagnose.offers import SERIES
+from symgrad.diagnose.places import Context, Line
+from symgrad.diagnose.region import Offer, Region, Site
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import Unit
@@ -230,14 +231,23 @@ class Reader(Region):
                 return
 
     def flowing(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
-        """What flows along one path of the forward pass in every round of its loop, in both orders."""
+        """What flows along one path of the forward pass in every round of its loop, in both orders; or just once."""
         truth = self.context.known.truth
         steps = self.graph.steps
+        if rounds == 1:
+            for bottom, flows in sorted(truth.into.items()):
+                for top, flow in flows if len(flows) > 1 else ():
+                    yield Quantity("contribution", top, bottom, flow), [flow]
+            return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
-        for bottom, flows in truth.into.items():
-            for top, flow in flows if len(flows) > 1 else ():
-                key = (steps[top].span, steps[bottom].span, flow.shape)
-                groups.setdefault(key, []).append((top, bottom, flow))
+        count: Counter[int] = Counter()
+        for bottom, flows in sorted(truth.into.items()):
+            for top, flow in flows:
+                # The first state is given, and the others are worked out: what tells them apart is their place in what
+                # is made of them.
+                rank, count[top] = count[top], count[top] + 1
+                if len(flows) > 1:
+                    groups.setdefault((steps[top].span, rank, flow.shape), []).append((top, bottom, flow))
         for found in groups.values():
             for order in (found[::-1], found) if len(found) in (rounds, rounds - 1) else ():
                 vecs = [flow for _, _, flow in order]
@@ -246,20 +256,6 @@ class Reader(Region):
                 yield first, vecs if len(vecs) == rounds else [zero, *vecs]
                 if len(vecs) < rounds:
                     yield first, [*vecs, zero]
-
-    def cotangents(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
-        """The cotangents of the forward pass, one for every round of the line's loop, in both orders."""
-        truth = self.context.known.truth
-        groups: dict[object, list[tuple[int, Vec]]] = {}
-        for bottom, vec in sorted(truth.cotangents.items()):
-            key: object = bottom if rounds == 1 else (self.graph.steps[bottom].span, vec.shape)
-            if vec.usable and not vec.is_zero:
-                groups.setdefault(key, []).append((bottom, vec))
-        for found in groups.values():
-            if len(found) == rounds:
-                for order in (found[::-1], found) if rounds > 1 else (found,):
-                    loss = self.layout.subject.loss
-                    yield Quantity("cotangent", loss, order[0][0], order[0][1]), [vec for _, vec in order]
 
     def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
         return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]

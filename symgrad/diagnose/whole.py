@@ -21,17 +21,17 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.board import Board, Change
-from symgrad.diagnose.changes import Make, Site
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
-from symgrad.diagnose.lapses import in_place_of_all
 from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.outright import Outright, is_whole
 from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import MANY, Reading
-from symgrad.diagnose.repair import Repair
+from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import Shaped, lifted, signature
 from symgrad.diagnose.source import SourceMap
@@ -44,6 +44,9 @@ from symgrad.errors import Span
 #: Steps that are computed again, at most: for one mistake, and for each further one.
 WORK = 250_000
 WORK_MORE = 90_000
+#: ... to find the line that is wrong, however it is; all in all.
+WORK_OUTRIGHT = 40_000
+WORK_IN_ALL = 700_000
 #: How many mistakes are looked for, and how many first ones are followed up.
 MOST = 3
 WIDTH = (5, 2)
@@ -60,6 +63,9 @@ MISNAMED = 0.3
 DEAREST = 1.65
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
+#: What any change costs; and one that is believed without others being held against it.
+LEAST, PLAIN = 0.2, 1.0
+PLAIN_OF_TWO = 1.2
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
 IDLE = 0.4
 #: What flows back.
@@ -120,6 +126,7 @@ class _Tried:
     full: bool
     cost: float
     meant: int = -1
+    scaled: int = 0
 
 
 class Whole:
@@ -131,16 +138,27 @@ class Whole:
 
     def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
         self.layout, self.known, self.reading = layout, known, reading
-        self.results = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
+        firm = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
+        #: Results that no change to a line reaches: gradients that are zeros to the end.
+        self.lost = [r for r in firm if not r.is_right(r.actual) and self._is_given(r.unit.step)]
+        self.results = [r for r in firm if r not in self.lost]
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
+        self._whole_lines = Outright(layout)
         self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
+        self._named = self.checks
         self._unmeant: dict[int, bool] = {}
-        self._desperate = False
+        #: Which results are right but for a constant factor as it is.
+        self._off: dict[int, bool] = {}
+        #: How many steps may still be computed, all in all.
+        self._left = WORK_IN_ALL
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
+
+    def _is_given(self, i: int) -> bool:
+        return self.layout.graph.steps[i].is_leaf or i in self.layout.subject.autograd
 
     def _is_firm(self, name: str) -> bool:
         """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""
@@ -216,72 +234,212 @@ class Whole:
         wrong = [r for r in self.results if not r.is_right(r.actual)]
         if all(any(r.actual.alike(v) for v in r.rights) for r in wrong):
             return None  # the entries are right: whether the shape matters is not for this to say
-        open_ones = [c.step for c, ok in zip(self.checks, right, strict=True) if c.is_result and not ok]
-        if not all(map(self.board.moves, open_ones)):
-            return None  # no change to a line reaches it: gradients that are zeros to the end
-        found = self._search(right, (), WORK)
-        if not found and self._may_be_desperate(right):
-            # No change of the text does it: which line is it that is wrong, however it is?
-            self._desperate = True
-            found = self._search(right, (), WORK_MORE)
+        if not wrong:
+            return None
+        found = self._refined(right, self._search(right, (), WORK))
         return self._explained(found) if found else None
+
+    def _refined(self, right: Sequence[bool], edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Of lines that are wrong as wholes it is looked for what is wrong in them, once the others are right."""
+        for n, edit in enumerate(edits if len(edits) > 1 else ()):
+            if not is_whole(edit.repair):
+                continue
+            others = (*edits[:n], *edits[n + 1 :])
+            state = self.board.state()
+            for other in others:
+                values = self.board.run(other.change, lambda i, value: False)
+                if values is not None:
+                    self.board.settle(other.change, values)
+            now = [ok or c.is_right(self.board.array(c.step)) for c, ok in zip(self.checks, right, strict=True)]
+            self.board.left = WORK_MORE
+            tried = self._level(now, others, {i for i, _ in edit.sites} | set(edit.passage.steps))
+            self.board.restore(state)
+            if whole := [t for t in tried if t.full]:
+                edits = (*edits[:n], min(whole, key=lambda t: t.cost).edit, *edits[n + 1 :])
+        return edits
 
     # --- looking ------------------------------------------------------------------------------------------------
 
     def _search(self, right: Sequence[bool], before: tuple[Edit, ...], work: int) -> tuple[Edit, ...]:
         """The changes that are needed, those made before included; empty where there are none."""
-        self.board.left = work
+        placed = self._outright(right, before)
+        first = min((t for t in placed if t.full), key=self._place, default=None)
+        if first is not None and first.edit.passage.units and (near := self._upto(first, placed, before)):
+            return (*before, *near)
+        if first is not None and before:
+            return (*before, first.edit)  # what is wrong in it is looked for once the others are known
+        self.board.left = min(work, self._left)
         tried = self._level(right, before)
+        self._left -= min(work, self._left) - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
             return (*before, min(whole, key=lambda t: t.cost).edit)
-        if len(before) + 2 <= MOST and (two := self._together(right, before)):
+        two = self._together(right, before) if len(before) + 2 <= MOST else ()
+        if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
-        if len(before) + 1 >= MOST:
+        best: tuple[Edit, ...] = ()
+        if len(before) + 1 < MOST:
+            best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
+        if two and (not best or _cost(two) <= _cost(best[len(before) :])):
+            return (*before, *two)
+        if first is not None and not best and self._tells(first, right):
+            # No change of the text does it, but it is known which line is wrong, however it is.
+            best = (*before, first.edit)
+        return best
+
+    def _place(self, tried: _Tried) -> tuple[int, bool]:
+        """The first step that is not what it must be; what is read there comes before it."""
+        sites = sorted({i for i, _ in tried.edit.sites})
+        wrong = (i for i in sites if not _near(tried.values[i], self.board.array(i)))
+        return next(wrong, sites[0]), bool(tried.edit.passage.units)
+
+    def _tells(self, first: _Tried, right: Sequence[bool]) -> bool:
+        """One line that explains one result may be any on the way to it; one that explains several is not."""
+        cone = set(self.board.cone([i for i, _ in first.edit.sites]))
+        return len([r for r in self.results if r.unit.step in cone & self._open(right)]) > 1
+
+    def _upto(self, first: _Tried, placed: Sequence[_Tried], before: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """The changes under which a line is what it must be as a whole: what follows it need not be computed."""
+        among = self._leading_to(placed)
+        ends = sorted(i for i, _ in first.edit.sites)
+        checks = [_Check(i, (first.values[i],), True) for i in ends]
+        right = [c.is_right(self.board.array(c.step)) for c in checks]
+        if among is None or len(before) >= MOST:
             return ()
+        kept, self.checks, self.board.within = self.checks, checks, frozenset(self.layout.feeding(ends))
+        self._at = {c.step: n for n, c in enumerate(self.checks)}
+        try:
+            self.board.left = min(WORK_MORE, self._left)
+            given = self.board.left
+            tried = self._level(right, before, among)
+            self._left -= given - max(self.board.left, 0)
+            whole = [t for t in tried if t.full]
+            if whole:
+                return (min(whole, key=lambda t: t.cost).edit,)
+            if len(before) + 2 > MOST:
+                return ()
+            return self._together(right, before) or self._one_by_one(right, before, tried, among)
+        finally:
+            self.checks, self.board.within = kept, None
+            self._at = {c.step: n for n, c in enumerate(self.checks)}
+
+    def _one_by_one(
+        self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[_Tried], among: set[int]
+    ) -> tuple[Edit, ...]:
+        """Two changes, of which the first makes some of it right, or right but for a constant factor."""
+        best: tuple[Edit, ...] = ()
+        ranked = sorted(tried, key=lambda t: (-self._weight(t), t.cost))
+        places = {(t.fixed, t.meant, t.scaled, t.edit.passage.number): t for t in reversed(ranked)}
+        for t in [t for t in ranked if t in places.values()][: WIDTH[0]]:
+            if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= _cost(best)):
+                continue
+            state = self.board.state()
+            self.board.settle(t.edit.change, t.values)
+            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            self.board.left = given = min(WORK_MORE, self._left)
+            more = [m for m in self._level(now, (*before, t.edit), among) if m.full]
+            self._left -= given - max(self.board.left, 0)
+            self.board.restore(state)
+            if more:
+                found = (t.edit, min(more, key=lambda m: m.cost).edit)
+                best = found if not best or _cost(found) < _cost(best) else best
+                if max(e.repair.cost for e in found) <= PLAIN:
+                    break
+        return best
+
+    def _followed(
+        self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[_Tried], *, plain: bool
+    ) -> tuple[Edit, ...]:
+        """The cheapest changes that begin with one that makes something right.
+
+        ``plain``: only such as are believed without others being held against them.
+        """
         followed: list[_Tried] = []
-        partial = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
-        for t in partial:
-            if before and not t.fixed:
+        for t in sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost)):
+            if (before and not t.fixed) or (plain and t.edit.repair.cost > PLAIN):
                 continue
             place = (t.fixed, t.meant, t.edit.passage.number)
             if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
                 followed.append(t)
+        best: tuple[Edit, ...] = ()
         for t in followed[: WIDTH[len(before)]]:
+            if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= _cost(best[len(before) :])):
+                continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
             now = [ok or n in t.fixed for n, ok in enumerate(right)]
             found = self._search(now, (*before, t.edit), WORK_MORE)
             self.board.restore(state)
-            if found:
-                return found
-        return ()
+            more = found[len(before) :]
+            if not more or (plain and max(e.repair.cost for e in more) > PLAIN):
+                continue
+            if not best or _cost(found) < _cost(best):
+                best = found
+            if max(e.repair.cost for e in more) <= PLAIN:
+                break
+        return best
 
-    def _level(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
-        """All changes that make something right and nothing wrong, the cheapest first."""
+    def _open(self, right: Sequence[bool]) -> set[int]:
+        """What is still wrong."""
+        return {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+
+    def _outright(self, right: Sequence[bool], before: Sequence[Edit]) -> list[_Tried]:
+        """Lines that are wrong as wholes, however they are: with what they should be, some or all results are right."""
+        taken, wrong = {e.passage.number for e in before}, self._open(right)
+        self.board.left = min(WORK_OUTRIGHT, self._left)
+        given = self.board.left
+        out = []
+        options = [
+            Edit(passage, sites, make, repair)
+            for passage in self.passages
+            if passage.number not in taken and self._results_of(passage, wrong)
+            for sites, make, repair in self._whole_lines.lines(passage)
+        ]
+        for line, (sites, make, repair) in self._whole_lines.left_at_zero(self.board, self._text):
+            if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
+                options.append(Edit(line, sites, make, repair))
+        for edit in options:
+            if self.board.left <= 0:
+                break
+            t = self._try(edit, right)
+            if t is not None and t.full:
+                t = self._weighed(t, before)
+            if t is not None and t.fixed:
+                out.append(t)
+        self._left -= given - max(self.board.left, 0)
+        return out
+
+    def _leading_to(self, placed: Sequence[_Tried]) -> set[int] | None:
+        """The steps among which one mistake is: where a line as a whole makes all right, what follows it is right."""
+        if any(t.full and not t.edit.passage.units for t in placed):
+            return None  # left at zeros: nothing leads there, and what is read instead is a change elsewhere
+        ways = [self.layout.feeding(i for i, _ in t.edit.sites) for t in placed if t.full]
+        return set.intersection(*ways) if ways else None
+
+    def _level(
+        self, right: Sequence[bool], before: Sequence[Edit], among: set[int] | None = None
+    ) -> list[_Tried]:
+        """All changes that make something right and nothing wrong, the cheapest first; to some steps or to all."""
         taken = {e.passage.number for e in before}
         options: list[tuple[float, int, Edit]] = []
-        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+        wrong = self._open(right)
         for passage in self.passages:
             if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
                 continue
+            if among is not None and among.isdisjoint(passage.steps):
+                continue
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
-                idle = does and passage.is_idle(sites[0])
+                idle = does and passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 told = replace(repair, cost=repair.cost - IDLE) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
-        for passage in self.passages if self._desperate else ():
-            mine = not wrong.isdisjoint(self.board.cone(passage.steps)) and passage.number not in taken
-            # One line that explains one result may be any on the way to it; one that explains several is not.
-            if mine and len(self._results_of(passage, wrong)) > 1:
-                for sites, depth, make, repair in in_place_of_all(passage):
-                    options.append((repair.cost, depth, Edit(passage, sites, make, repair)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
         options.sort(key=lambda o: o[:2])
         out: list[_Tried] = []
         self._moved = []
+        self._off = {}
         least = float("inf")
         for cost, _, edit in options:
             if self.board.left <= 0 or cost > least:
@@ -294,10 +452,10 @@ class Whole:
                 out.append(t)
         return out
 
-    def _may_be_desperate(self, right: Sequence[bool]) -> bool:
-        """There is a line of which it may be told that it is wrong, however it is; what is wrong becomes only less."""
-        wrong = {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
-        return any(len(self._results_of(passage, wrong)) > 1 for passage in self.passages)
+    def _is_summed(self, i: int) -> bool:
+        """What a line renames was added up: what lacks there is a matter of those lines."""
+        units = self.layout.units_at.get(self.layout.original(i), ())
+        return any(u.augmented for u in units)
 
     def _results_of(self, passage: Passage, wrong: set[int]) -> set[int]:
         """The wrong results that a line has a part in, and does not work out itself."""
@@ -344,7 +502,7 @@ class Whole:
 
     def _weight(self, tried: _Tried) -> int:
         """How much speaks for a change that does not make everything right."""
-        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0)
+        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0) + 2 * tried.scaled
 
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
         """The first assignment of the line if it now is something true, and was not; else -1."""
@@ -372,6 +530,9 @@ class Whole:
         if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
             return None
         untrue = 0.0
+        if self.board.within is not None:
+            left = [c for c in self._named if not c.is_result and not c.is_right(self._at_one(c.step, values))]
+            tried = replace(tried, cost=tried.cost + PER_NAME * len(left))
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if _is_meant(q)]
@@ -381,6 +542,9 @@ class Whole:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 untrue += MISNAMED
         return replace(tried, cost=tried.cost + PER_UNTRUE * untrue)
+
+    def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
+        return lifted(values.get(i) or self.layout.actual(i)).arrays[1]
 
     @cached_property
     def _between(self) -> list[int]:
@@ -412,13 +576,28 @@ class Whole:
                 if not right[n] and c.is_result and c.step in values
                 and values[c.step].shape == self.board.array(c.step).shape
             }  # fmt: skip
-            if moved and edit.repair.cost <= DEAREST:
+            # What is no number has no place in an order.
+            if moved and edit.repair.cost <= DEAREST and all(map(math.isfinite, moved.values())):
                 self._moved.append((edit, moved))
-            meant = self._meant(edit, values)
-            return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant) if meant >= 0 else None
+            meant, scaled = self._meant(edit, values), self._scaled(values, right)
+            if meant < 0 and not scaled:
+                return None
+            return _Tried(edit, values, frozenset(), False, edit.repair.cost, meant, scaled)
         left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
         full = not any(c.is_result for c in left)
         return _Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
+
+    def _scaled(self, values: Mapping[int, Any], right: Sequence[bool]) -> int:
+        """How many results become right but for a constant factor, and were not."""
+        count = 0
+        for n, c in enumerate(self.checks):
+            if right[n] or not c.is_result or c.step not in values:
+                continue
+            if n not in self._off:
+                self._off[n] = any(_is_multiple(self.board.array(c.step), r) for r in c.rights)
+            if not self._off[n] and any(_is_multiple(values[c.step], r) for r in c.rights):
+                count += 1
+        return count
 
     # --- telling ------------------------------------------------------------------------------------------------
 
@@ -432,7 +611,7 @@ class Whole:
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
-            known = e.repair.span is not None and e.repair.text
+            known = e.repair.span is not None and (e.repair.text or not e.passage.units)
             repair = replace(
                 e.repair,
                 place=place,
@@ -460,9 +639,28 @@ class Whole:
         return SourceMap(self.layout.subject.source)
 
 
+def _cost(edits: Sequence[Edit]) -> float:
+    return sum(e.repair.cost for e in edits)
+
+
 def _is_meant(q: Quantity) -> bool:
     """What an assignment on the way to a gradient may hold."""
     return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
+
+
+def _is_multiple(a: Any, b: Any) -> bool:
+    """An array is another one, of several entries, times a number that is neither 0 nor 1."""
+    if a.shape != b.shape or a.size < 2:
+        return False
+    n = int(np.abs(b).argmax())
+    x, y = float(a.flat[n]), float(b.flat[n])
+    if not y or not x or not math.isfinite(x):
+        return False
+    # Most are told apart by one more entry.
+    k = n - 1 if n else 1
+    if abs(float(a.flat[k]) * y - float(b.flat[k]) * x) > TOLERANCE * abs(x * y):
+        return False
+    return _near(a * (y / x), b)
 
 
 def _near(a: Any, b: Any) -> bool:

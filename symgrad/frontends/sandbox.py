@@ -107,6 +107,7 @@ class Sandbox:
         plan: Plan | None = None,
         beside: str | Siblings = "",
         given: Mapping[str, Any] | None = None,
+        patient: bool = False,
     ) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
@@ -114,6 +115,7 @@ class Sandbox:
         ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there; or
         these files themselves.
         ``given`` are values of top-level names in place of what the script would assign; see ``plan.given_values``.
+        ``patient``: loops that train have all their rounds, as far as these are not too many for anybody.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
@@ -122,7 +124,7 @@ class Sandbox:
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
-            "given": dict(given or {}), "siblings": others.to_json(),
+            "given": dict(given or {}), "siblings": others.to_json(), "patient": patient,
         }  # fmt: skip
         data = json.dumps(request).encode()
         try:
@@ -223,12 +225,22 @@ def run_source(
     timeout: float = 20.0,
     memory_mb: int = DEFAULT_MEMORY_MB,
     plan: Plan | None = None,
-    beside: str = "",
+    beside: str | Siblings = "",
     given: Mapping[str, Any] | None = None,
 ) -> Trace:
-    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`."""
+    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`.
+
+    Of a loop that trains few rounds are traced. What fails after it is run once more, with all of them.
+    """
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
-        return sandbox.run(source, filename, plan, beside, given)
+        trace = sandbox.run(source, filename, plan, beside, given)
+    if trace.error is None or not trace.hurried:
+        return trace
+    try:
+        with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
+            return sandbox.run(source, filename, plan, beside, given, patient=True)
+    except SymgradError:
+        return trace
 
 
 def read_source(path: str | os.PathLike[str]) -> str:

@@ -281,7 +281,8 @@ def main() -> None:
     document: dict[str, Any]
     try:
         if request["plan"] is None:
-            document = traced(source, filename, siblings, wall, request["given"]).to_json()
+            made = traced(source, filename, siblings, wall, request["given"], patient=request["patient"])
+            document = made.to_json()
         else:
             document = called(source, filename, siblings, wall, request["plan"]).to_json()
     except MemoryError:
@@ -290,7 +291,9 @@ def main() -> None:
     answer(out, document)
 
 
-def traced(source: str, filename: str, siblings: Any, wall: Wall, given: dict[str, Any]) -> Any:
+def traced(
+    source: str, filename: str, siblings: Any, wall: Wall, given: dict[str, Any], *, patient: bool = False
+) -> Any:
     """The trace of a script; of ``given`` names the values come from outside."""
     from symgrad.frontends.plan import given_values
     from symgrad.frontends.trace.run import Run
@@ -298,6 +301,7 @@ def traced(source: str, filename: str, siblings: Any, wall: Wall, given: dict[st
 
     run = Run(source, filename, siblings)
     run.given = given_values(given)
+    run.patient = patient
     # What comes after the script's end is ours.
     run.ended = unwatch
     wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
