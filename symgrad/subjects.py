@@ -30,8 +30,13 @@ from symgrad.returned import with_returns
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
-def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+def choose(
+    trace: Trace, loss: str | None, mapping: Mapping[str, str], like: Subject | None = None
+) -> Subject:
     """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    ``like`` is what was differentiated in another run of the same text, with mistakes in it: if just one of what may be
+    differentiated is called the same, that is it.
 
     Raises:
         SymgradError: nothing is a function of anything.
@@ -54,7 +59,8 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
-    subject = found[0] if len(found) == 1 else best_subject(found)
+    same = [s for s in found if like is not None and _is_called(s, like)]
+    subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
@@ -62,6 +68,15 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_called(subject: Subject, other: Subject) -> bool:
+    """What is differentiated has one name in two runs of a text, and that was given as often before."""
+    name = subject.names.get(subject.loss, "")
+    if not name or name != other.names.get(other.loss, ""):
+        return False
+    times = [sum(n == name for n, _ in s.aliases) for s in (subject, other)]
+    return times[0] == times[1]
 
 
 def _prepared(trace: Trace) -> Trace:
