@@ -215,8 +215,6 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    if subject.is_shaped:
-        return []
     trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
@@ -228,14 +226,18 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     for u in unchecked:
         stems = [c.top for c in claims(u.name) if c.top] + primitives(u.name)
         wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
-    first = [u.step for u in right if not steps[u.step].is_leaf]
-    wanted.update((i, None) for i in first[-MOST_FURTHER:])
-    forward = trace.graph.ancestors(subject.loss)
-    wanted.update(
-        (b.step, None)
-        for b in trace.bindings
-        if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
-    )
+    if subject.is_shaped:
+        # Only what names ask for, and of these numbers: an array has no one upstream gradient.
+        wanted = {i: None for i in wanted if not steps[i].shape}
+    elif subject.loss < len(steps):
+        first = [u.step for u in right if not steps[u.step].is_leaf]
+        wanted.update((i, None) for i in first[-MOST_FURTHER:])
+        forward = trace.graph.ancestors(subject.loss)
+        wanted.update(
+            (b.step, None)
+            for b in trace.bindings
+            if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+        )
     found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
     return [s for s in found if s is not None]
 

@@ -442,8 +442,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
 
 
-def scaled(layout: Layout) -> list[Unit]:
-    """What moves a parameter and is its gradient up to a constant factor: a learning rate, a deferred mean, a sign."""
+def scaled(layout: Layout) -> list[tuple[Unit, float]]:
+    """What moves a parameter and is its gradient up to a constant factor (a learning rate, a deferred mean, a sign),
+    and that factor."""
     made = {u.step: u for u in layout.subject.units}
     out = []
     with precision(BITS):
@@ -452,7 +453,7 @@ def scaled(layout: Layout) -> list[Unit]:
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
             if _is_constant(layout.actual(m.source), right):
-                out.append(unit)
+                out.append((unit, (layout.actual(m.source) / right).floats[0]))
     return out
 
 
