@@ -63,6 +63,8 @@ _JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
 #: What functions with a number are called.
 _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 
+#: A dictionary of the derivatives of one thing.
+_KEPT = re.compile(r'^d_?(\w+)\["(\w+)"\]$')
 #: An attribute of something else than self; not those that say themselves that they are a gradient.
 _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 _READ = ("grad", "g", "gradient", "data", "item", "T")
@@ -102,6 +104,9 @@ def _claims(name: str) -> Iterator[Claim]:
         yield from _claims(inner)
         yield Claim("", normal(inner))
         return
+    if (kept := _KEPT.match(base)) is not None:
+        # dE["x"] is dE/dx
+        yield Claim(normal(kept[1]), normal(kept[2]))
     if (owned := _OWNED.match(base)) is not None and owned[2] not in _READ:
         # net.dw beside net.w, or beside what the class calls self.w
         for claim in _claims(owned[2]):
