@@ -30,8 +30,13 @@ from symgrad.returned import with_returns
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
-def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+def choose(
+    trace: Trace, loss: str | None, mapping: Mapping[str, str], like: Subject | None = None
+) -> Subject:
     """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    ``like`` is what was differentiated in another run of the same text, with mistakes in it: if just one of what may be
+    differentiated is called the same, that is it.
 
     Raises:
         SymgradError: nothing is a function of anything.
@@ -54,7 +59,8 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
-    subject = found[0] if len(found) == 1 else best_subject(found)
+    same = [s for s in found if like is not None and _is_called(s, like)]
+    subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
@@ -62,6 +68,15 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_called(subject: Subject, other: Subject) -> bool:
+    """What is differentiated has one name in two runs of a text, and that was given as often before."""
+    name = subject.names.get(subject.loss, "")
+    if not name or name != other.names.get(other.loss, ""):
+        return False
+    times = [sum(n == name for n, _ in s.aliases) for s in (subject, other)]
+    return times[0] == times[1]
 
 
 def _prepared(trace: Trace) -> Trace:
@@ -270,6 +285,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     had: dict[str, set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
+    elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
         if epoch is not None and b.step < epoch.start and not is_forward:
@@ -279,7 +295,12 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
-        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
+        apart = not is_forward and elsewhere is not None and elsewhere[b.step]
+        if apart and b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
+            # The zeros that it is added up in are of the other cell as well.
+            units = [u for u in units if (u.name, u.step) != (b.name, held)]
+            latest.pop(b.name)
+        if apart or any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:
                 left_out.append((b.name, b.step))
@@ -327,6 +348,26 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
+    """For each step, whether it is made of other arrays than the loss, and of none of its own: what another cell of a
+    notebook tries out, under the same names. ``None`` without arrays."""
+    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i]]
+    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i]]
+    # Zeros that something is added up in are no data.
+    others = [i for i in others if len(set(_flat(trace.values[i]))) > 1]
+    if not mine or not others:
+        return None
+    near, far = graph.dependents(*mine), graph.dependents(*others)
+    return [far[i] and not near[i] and not s.is_leaf for i, s in enumerate(graph.steps)]
+
+
+def _flat(value: Any) -> list[float]:
+    import numpy as np
+
+    found: list[float] = np.asarray(value, dtype=np.float64).ravel()[:200].tolist()
+    return found
 
 
 def _hash(value: Any) -> int:

@@ -20,6 +20,7 @@ from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Link, Quantity
 from symgrad.diagnose.typed import shifted
 from symgrad.diagnose.vectors import Vec
+from symgrad.ops.writing import is_united
 
 #: Factors that are offered, the nearest first.
 MOST_FACTORS = 40
@@ -84,7 +85,8 @@ class Reader(Region):
                     seen = set()
                 seen.add(key)
                 last = i
-        if last >= 0:
+        # Of writes that were made one only the last has a name.
+        if last >= 0 and not any(is_united(self.graph.steps[i]) for i in self.steps):
             return {i: bisect_left(ends, i) for i in self.steps}
         count: Counter[object] = Counter()
         out = {}
@@ -107,7 +109,7 @@ class Reader(Region):
         out: dict[int, int] = {}
         for i in self.steps:
             out.setdefault(self._rounds[i], i)
-        return [out[n] for n in range(len(self.ends))]
+        return [out.get(n, self.steps[-1]) for n in range(len(self.ends))]
 
     def offers(self) -> list[Offer]:
         """Variables and factors, in each round what they are then."""

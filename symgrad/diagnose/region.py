@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.places import Context, Line, Place
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops import OPS
@@ -97,7 +97,7 @@ class Region:
         where = dict(sites)
         changed: dict[int, Any] = {}
         try:
-            with np.errstate(all="ignore"):
+            with unwarned():
                 for i, run, inputs, params in self._cone(tuple(where)):
                     slot = where.get(i)
                     self.left -= 1

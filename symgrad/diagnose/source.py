@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from symgrad.diagnose.spelling import Spelling
 from symgrad.errors import Span, SymgradError
@@ -15,6 +15,15 @@ from symgrad.graph import Graph
 
 #: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
 FORMULA = "--manual "
+
+
+@lru_cache(maxsize=4)
+def _nodes(source: str) -> tuple[ast.AST, ...]:
+    """All that a Python text is made of, read once; nothing where it does not parse. Nobody changes it."""
+    try:
+        return tuple(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
 
 
 class SourceMap:
@@ -26,23 +35,15 @@ class SourceMap:
 
     @cached_property
     def _nodes(self) -> dict[tuple[int, int, int, int], ast.expr]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
         out: dict[tuple[int, int, int, int], ast.expr] = {}
-        for node in ast.walk(tree):
+        for node in _nodes(self.source):
             if isinstance(node, ast.expr) and node.end_lineno is not None and node.end_col_offset is not None:
                 out.setdefault((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset), node)
         return out
 
     @cached_property
     def _statements(self) -> dict[int, ast.AugAssign]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
+        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.AugAssign)}
 
     @cached_property
     def _formula(self) -> dict[Span, tuple[Span, ...]]:
@@ -53,11 +54,7 @@ class SourceMap:
 
     @cached_property
     def _assignments(self) -> dict[int, ast.Assign]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.Assign) and len(n.targets) == 1}
+        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
 
     def target(self, line: int) -> str:
         """What the assignment that begins on a line assigns to, as it is written; empty if there is none."""
@@ -72,11 +69,7 @@ class SourceMap:
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
         inner: ast.AST | None = None
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
-        for node in ast.walk(tree):
+        for node in _nodes(self.source):
             around = isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line)
             if around and (inner is None or getattr(node, "lineno", 0) >= getattr(inner, "lineno", 0)):
                 inner = node
