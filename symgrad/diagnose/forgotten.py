@@ -43,7 +43,8 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
     """The line that is missing, where a root is a name that lacks something in the end; ``None`` if there is none."""
     unit, target, layout = root.unit, root.target, walk.layout
     made: Statement | None = layout.missing.get(layout.original(unit.step)) if root.found.is_zero else None
-    if made is not None and not wording.expected(target, unit.step):
+    tops = [t for t, _ in walk.truth.into.get(target.bottom, ())]
+    if made is not None and not wording.paths(tops, target.bottom, unit.step):
         return made
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
