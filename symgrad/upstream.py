@@ -28,6 +28,9 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
         arrays[i] = bool(step.shape) or any(arrays[j] for j in step.inputs)
     plain = [i for i in candidates if not steps[i].shape and arrays[i]]
     given = next(_given(trace), None)
+    # dp[y] = -1/p[y] is an entry of a gradient.
+    derived = {b.step for b in trace.bindings if "[" in b.name and any(claims(b.name))}
+    plain = [i for i in plain if i not in derived] or plain
     # A[i, h, w, c] = ... in a loop is an entry of a result, and no loss; losses.append(loss) makes none of a loss.
     plainly = {b.step for b in trace.bindings if "[" not in b.name or is_loss(b.name)}
     entries = {b.step for b in trace.bindings} - plainly
