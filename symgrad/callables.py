@@ -72,7 +72,7 @@ def check_backward(
         called.append(calling.call(pair, inputs, upstream, returns, text, filename))
         return called[-1].trace
 
-    def chosen(trace: Trace) -> Subject:
+    def chosen(trace: Trace, _like: Subject | None) -> Subject:
         return call_subject(trace, called[-1].loss, called[-1].gradients)
 
     trace = run(source)
@@ -169,7 +169,7 @@ def check_function(
         extra = {k: options.pop(k) for k in ("strict", "witnesses") if k in options}
         if options:
             raise SymgradError(f"'{next(iter(options))}' is for expressions, and the function holds a derivation")
-        work = Work(source, _shown(filename), run, lambda t: choose(t, None, {}), what="function")
+        work = Work(source, _shown(filename), run, lambda t, like: choose(t, None, {}, like), what="function")
         return check_work(work, trace, **extra)
     graph, point = _pruned(trace)
     if manual is not None:

@@ -7,16 +7,12 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.diagnose.naming import claims, is_bare, normal
+from symgrad.diagnose.naming import claims, is_bare, is_plain, normal
 from symgrad.diagnose.source import SourceMap
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import Graph, Step
+from symgrad.graph import Step
 from symgrad.ops.base import COPY
-
-#: What nobody calls anything but a derivative, whatever of.
-_PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
-
 
 _NAME = re.compile(r"^[A-Za-z_][\w.]*$")
 
@@ -65,17 +61,9 @@ def told_apart(trace: Trace) -> Trace:
             held[b.name] = (b.step, len(steps) - 1)
             own[b.order] = len(steps) - 1
             made.append(len(steps) - 1)
-    return replace(
-        trace,
-        graph=Graph(tuple(steps), moved(trace.graph.output), trace.graph.source),
-        values=tuple(values),
-        bindings=tuple(_rebound(b, own.get(b.order, moved(b.step))) for b in trace.bindings),
-        leaves=tuple(replace(f, step=moved(f.step)) for f in trace.leaves),
-        backward_calls=tuple(replace(c, step=moved(c.step)) for c in trace.backward_calls),
-        grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in trace.grad_reads),
-        callers={moved(i): s for i, s in trace.callers.items()},
-        cuts=tuple(moved(i) for i in trace.cuts),
-    )
+    made_of = trace.relocated(steps, values, moved)
+    bindings = (_rebound(b, own.get(b.order, b.step)) for b in made_of.bindings)
+    return replace(made_of, bindings=tuple(bindings))
 
 
 def _rebound(b: Binding, step: int) -> Binding:
@@ -99,7 +87,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     for b in trace.bindings:
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
-        named = any(c.bottom in known for c in claims(b.name)) or _PLAIN.match(b.name) is not None
+        named = any(c.bottom in known for c in claims(b.name)) or is_plain(b.name)
         begun = begun or (named and not steps[b.step].is_leaf)
         reads = named or is_bare(b.name)
         # mean1 = dnorm: a line that does nothing to a derivative.
@@ -110,6 +98,8 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
             # grad_z = grad_output, where that is a parameter, and so not bound by a line.
             text = source.text(b.span).strip()
             second = _NAME.match(text) is not None and text != b.name
+        if step.op == COPY and step.span == b.span:
+            second = False  # it has a step of its own as it is
         if step.is_const:
             second = step.value != 0
         if second and reads and not b.augmented and (_NAME.match(b.name) or _is_collected(b, trace)):

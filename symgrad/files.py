@@ -307,7 +307,7 @@ def _after(trace: Trace) -> bool:
     return any(b.order > loss.order and b.step > loss.step for b in trace.bindings)
 
 
-def _chosen(trace: Trace) -> Any:
+def _chosen(trace: Trace, _like: Any) -> Any:
     call = trace.call
     if call is None or not call.loss:
         raise SymgradError("forward could not be called")

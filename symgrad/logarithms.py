@@ -12,7 +12,7 @@ from typing import Any
 
 from symgrad.diagnose.naming import claims, normal
 from symgrad.frontends.trace.data import Leaf, Trace
-from symgrad.graph import INPUT, Graph, Step
+from symgrad.graph import INPUT, Step
 from symgrad.ops.base import EXPONENTIAL
 
 #: How a logarithm begins, as names are normalised.
@@ -44,17 +44,7 @@ def by_logarithms(trace: Trace) -> Trace:
         else:
             steps.append(replace(step, inputs=tuple(map(moved, step.inputs))))
         values.append(value)
-    return replace(
-        trace,
-        graph=Graph(tuple(steps), moved(trace.graph.output), trace.graph.source),
-        values=tuple(values),
-        bindings=tuple(replace(b, step=moved(b.step)) for b in trace.bindings),
-        leaves=tuple(leaves),
-        backward_calls=tuple(replace(c, step=moved(c.step)) for c in trace.backward_calls),
-        grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in trace.grad_reads),
-        callers={moved(i): s for i, s in trace.callers.items()},
-        cuts=tuple(moved(i) for i in trace.cuts),
-    )
+    return replace(trace.relocated(steps, values, moved), leaves=tuple(leaves))
 
 
 def _wanted(trace: Trace) -> dict[int, str]:

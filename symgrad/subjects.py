@@ -17,24 +17,31 @@ from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Move, Subject, Unit
+from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.ops.base import COPY
+from symgrad.returned import with_returns
 
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
-def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+def choose(
+    trace: Trace, loss: str | None, mapping: Mapping[str, str], like: Subject | None = None
+) -> Subject:
     """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    ``like`` is what was differentiated in another run of the same text, with mistakes in it: if just one of what may be
+    differentiated is called the same, that is it.
 
     Raises:
         SymgradError: nothing is a function of anything.
     """
-    trace = told_apart(by_logarithms(trace))
+    trace = _prepared(trace)
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
@@ -52,7 +59,8 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
-    subject = found[0] if len(found) == 1 else best_subject(found)
+    same = [s for s in found if like is not None and _is_called(s, like)]
+    subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
@@ -60,6 +68,20 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_called(subject: Subject, other: Subject) -> bool:
+    """What is differentiated has one name in two runs of a text, and that was given as often before."""
+    name = subject.names.get(subject.loss, "")
+    if not name or name != other.names.get(other.loss, ""):
+        return False
+    times = [sum(n == name for n, _ in s.aliases) for s in (subject, other)]
+    return times[0] == times[1]
+
+
+def _prepared(trace: Trace) -> Trace:
+    """The run with a step of its own for whatever can be wrong by itself."""
+    return told_apart(with_returns(by_logarithms(trace)))
 
 
 def _refuse_lost(trace: Trace) -> None:
@@ -195,7 +217,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     dx_dt, and first derivatives that are right, for the second ones."""
     if subject.is_shaped:
         return []
-    trace = evidence.with_results(evidence.tied(told_apart(by_logarithms(trace))))  # as the subject was made of it
+    trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
@@ -218,9 +240,11 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     return [s for s in found if s is not None]
 
 
-def _cut(trace: Trace, loss: int) -> Graph:
+def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
     """The graph in which what was detached, and is a part of the loss, is a number of its own."""
     graph = Graph(trace.graph.steps, loss, trace.graph.source)
+    if epoch is not None:
+        graph = cut_at(graph, epoch)
     needed = graph.ancestors(loss)
     cuts = {i for i in trace.cuts if needed[i]}
     steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
@@ -237,7 +261,8 @@ def _cut(trace: Trace, loss: int) -> Graph:
 
 
 def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
-    base = _cut(trace, loss)
+    epoch = last_epoch(trace, loss)
+    base = _cut(trace, loss, epoch)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
     h = evidence.step_size(trace, loss)
@@ -256,11 +281,16 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     ends: set[int] = set()
     #: A name and its line, or what is assigned to it -> the values that this had in the forward pass.
     written: dict[tuple[str, int | str], set[int]] = {}
+    #: The values that a name had in the forward pass, on whatever line.
+    had: dict[str, set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
     elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
+        if epoch is not None and b.step < epoch.start and not is_forward:
+            latest[b.name] = b.step
+            continue  # of an earlier round
         if quotients is not None and quotients[b.step] and not is_forward:
             continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
@@ -280,6 +310,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             names.setdefault(b.step, b.name)
             aliases.append((b.name, b.step))
             held = _hash(trace.values[b.step])
+            had.setdefault(b.name, set()).add(held)
             written.setdefault((b.name, b.line), set()).add(held)
             if not graph.steps[b.step].is_leaf:
                 written.setdefault((b.name, _text(b, trace)), set()).add(held)
@@ -288,7 +319,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
             ends.add(b.step)
             before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
-            again = before and _hash(trace.values[b.step]) not in before
+            # What is taken out of a cache once more is what was put there, in whatever epoch.
+            again = before and _hash(trace.values[b.step]) not in before | had.get(b.name, set())
             if again and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss. (A backward pass may well work out once more

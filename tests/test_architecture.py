@@ -26,7 +26,7 @@ LAYERS = [
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"steps", "copies", "logarithms", "ranges"},
+    {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
     {"upstream", "picturing"},
     {"derivation"},
     {"subjects"},

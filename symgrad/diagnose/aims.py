@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import index_of, is_bare
+from symgrad.diagnose.places import Line
 from symgrad.diagnose.reading import MANY, Pair, Reading
-from symgrad.diagnose.repair import Line
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity, Truth

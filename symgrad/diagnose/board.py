@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.changes import Make, Site
+from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops.values import function
 
@@ -27,6 +27,7 @@ class Board:
 
     Attributes:
         left: how many steps may still be computed.
+        within: the steps that a run goes through; ``None``: all.
     """
 
     def __init__(self, layout: Layout, steps: Sequence[int], left: int) -> None:
@@ -45,6 +46,7 @@ class Board:
         self._running: Mapping[int, Any] | None = None
         self._full: Mapping[int, Vec] = {}
         self._cones: dict[tuple[int, ...], list[int]] = {}
+        self.within: frozenset[int] | None = None
 
     def array(self, i: int) -> Any:
         """A step's value at the one point, with the changes that are settled."""
@@ -52,6 +54,10 @@ class Board:
         if found is None:
             found = self._base[i] = lifted(self.layout.actual(i)).arrays[1]
         return found
+
+    def moves(self, i: int) -> bool:
+        """A step is computed again where something before it changes; of any other no change makes anything else."""
+        return i in self._ops
 
     def now(self, i: int) -> Vec:
         """A step's value in the run that is going on, at the one point or at all; else what the user's code gives."""
@@ -83,8 +89,10 @@ class Board:
         changed: dict[int, Any] = {}
         self._running = changed
         try:
-            with np.errstate(all="ignore"):
+            with unwarned():
                 for i in self.cone([i for i, _ in sites]):
+                    if self.within is not None and i not in self.within:
+                        continue
                     self.left -= 1
                     run, inputs, params = self._ops[i]
                     args = [changed[j] if j in changed else self.array(j) for j in inputs]

@@ -9,224 +9,30 @@ every round alike, as an editor would.
 from __future__ import annotations
 
 import math
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from operator import add, itemgetter, mul, sub, truediv
-from typing import Any
 
-import numpy as np
-
+from symgrad.diagnose.confusions import alternatives, differ_by_sign, swapped
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.repair import Context, Line, Place, Repair, alternatives, differ_by_sign, swapped
+from symgrad.diagnose.offers import offers as offers_of
+from symgrad.diagnose.places import Context, Line, Place, Repair
+from symgrad.diagnose.region import Make, Offer, Region, Site, is_slim, slim, slimmed
 from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import Shape, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.slips import Slip, around, is_place, is_same_place, repeating, slips, written
 from symgrad.ops.tensor import typed
-from symgrad.ops.values import function
 
-#: So many steps are computed again for one line, all changes taken together.
-WORK = 20_000
-#: In a line of more steps (many rounds of a loop) factors and terms that are not written are not looked for.
-LONG = 150
-#: Factors and terms that are tried, the nearest first.
-MOST_OFFERS = 60
 #: Changes that cost so little more than the cheapest are found as well.
 TIE = 0.1
 #: What a change of sign or scale costs at least.
 SCALES = 0.9
-#: The name of an entry of a list.
-SERIES = re.compile(r"^(.*)\[(-?\d+)\]$")
-
-#: (step, operand); -1 for the step's own value.
-Site = tuple[int, int]
-#: (step, what stands there, the step's inputs) -> what may have been meant.
-Make = Callable[[int, Vec, Sequence[Vec]], Vec]
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """Something that may be missing, or stand in the place of something else.
-
-    Attributes:
-        quantity: what it is, in the first round.
-        value: step -> its value in the round of that step.
-        series: (stem, offset) of an entry of a series, such as ``hs[t - 1]``.
-        text: how it is written, where that is known.
-    """
-
-    quantity: Quantity
-    value: Callable[[int], Vec]
-    series: tuple[str, int] | None = None
-    text: str = ""
-
-
-class Region:
-    """One line with all its rounds, made ready for being computed again and again.
-
-    Args:
-        ends: the steps at which the rounds of a loop end; empty where the line ran once.
-    """
-
-    def __init__(self, line: Line, context: Context, ends: Sequence[int] = ()) -> None:
-        self.line, self.context, self.graph = line, context, line.graph
-        self.steps = sorted(line.inside())
-        self.ends = sorted({*ends, line.root})
-        self.left = WORK
-        self._full: dict[int, Vec] = {}
-        self._slim: dict[int, Any] = {}
-        self._cones: dict[
-            tuple[int, ...], list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]
-        ] = {}
-        for i in self.steps:
-            step = self.graph.steps[i]
-            self._full[i] = apply(step.op, [self.value(j) for j in step.inputs], step.params)
-        self.goal = lifted(context.goal.vec)
-        self.slim_goal = _slim(context.goal.vec)
-        #: Who in the line uses a step.
-        self.users: dict[int, list[Site]] = {}
-        for i in self.steps:
-            for slot, j in enumerate(self.graph.steps[i].inputs):
-                self.users.setdefault(j, []).append((i, slot))
-
-    def value(self, i: int) -> Vec:
-        return self._full.get(i) or self.line.values(i)
-
-    def attempt(self, sites: Sequence[Site], make: Make) -> Vec:
-        """The line's value with something else at some sites."""
-        where = dict(sites)
-        changed: dict[int, Vec] = {}
-        first = min(where)
-        for i in self.steps:
-            slot = where.get(i)
-            if i < first or (slot is None and not any(j in changed for j in self.graph.steps[i].inputs)):
-                continue
-            self.left -= 1
-            step = self.graph.steps[i]
-            args = [changed[j] if j in changed else self.value(j) for j in step.inputs]
-            if slot is not None and slot >= 0:
-                args[slot] = make(i, args[slot], args)
-            value = apply(step.op, args, step.params)
-            changed[i] = make(i, value, args) if slot == -1 else value
-        return changed.get(self.line.root) or self.value(self.line.root)
-
-    def glimpse(self, sites: Sequence[Site], make: Make) -> Shaped | None:
-        """The same at one random point, and quickly; ``None`` where the arrays do not fit."""
-        where = dict(sites)
-        changed: dict[int, Any] = {}
-        try:
-            with np.errstate(all="ignore"):
-                for i, run, inputs, params in self._cone(tuple(where)):
-                    slot = where.get(i)
-                    self.left -= 1
-                    args = [changed[j] if j in changed else self._slim_array(j) for j in inputs]
-                    if slot is not None:
-                        vecs: list[Vec] = [Shaped([a]) for a in args]
-                        if slot < 0:
-                            changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
-                            continue
-                        (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
-                    try:
-                        changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
-                    except MISFITS:
-                        if slot is None:
-                            raise
-                        changed[i] = NOWHERE
-        except MISFITS:
-            return None
-        return Shaped([changed[self.line.root]]) if self.line.root in changed else None
-
-    def _cone(self, sites: tuple[int, ...]) -> list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]:
-        """The steps of the line that are computed from some, themselves included, and how."""
-        found = self._cones.get(sites)
-        if found is None:
-            seen = set(sites)
-            found = self._cones[sites] = []
-            for i in self.steps:
-                step = self.graph.steps[i]
-                if i in seen or any(j in seen for j in step.inputs):
-                    seen.add(i)
-                    found.append((i, function(step.op), step.inputs, dict(step.params)))
-        return found
-
-    def _slim_array(self, j: int) -> Any:
-        if j not in self._slim:
-            self._slim[j] = lifted(self.value(j)).arrays[1]
-        return self._slim[j]
-
-    def works(self, sites: Sequence[Site], make: Make) -> bool:
-        """The line is right with this change."""
-        if self.left <= 0:
-            return False
-        found = self.glimpse(sites, make)
-        if found is None or found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
-            return False
-        return lifted(self.attempt(sites, make)).same(self.goal)
-
-    def place(self, sites: Sequence[Site], make: Make) -> Place:
-        """Where the first of some sites is."""
-        i, slot = min(sites)
-        args = [self.value(j) for j in self.graph.steps[i].inputs]
-        wanted = make(i, args[slot] if slot >= 0 else self.value(i), args)
-        if slot >= 0:
-            return Place(self.graph.steps[i].inputs[slot], i, slot, wanted, (*self._path(i), (i, slot)))
-        path = self._path(i)
-        parent, at = path[-1] if path else (-1, -1)
-        return Place(i, parent, at, wanted, path)
-
-    def _path(self, i: int) -> tuple[Site, ...]:
-        """The way from the line down to a step."""
-        out: list[Site] = []
-        while i != self.line.root and i in self.users:
-            user = self.users[i][-1]
-            out.append(user)
-            i = user[0]
-        return tuple(reversed(out))
-
-    def groups(self) -> Iterator[tuple[Site, ...]]:
-        """The places that can be changed, the line as a whole first; what the same characters made goes together."""
-        held: dict[object, list[Site]] = {}
-        for i in reversed(self.steps):
-            step = self.graph.steps[i]
-            if OPS[step.op].renames and i != self.line.root:
-                continue
-            key = (step.span, step.op, len(step.inputs)) if len(self.ends) > 1 and step.span is not None else i
-            held.setdefault((key, -1), []).append((i, -1))
-            if OPS[step.op].renames:
-                continue
-            for slot, j in enumerate(step.inputs):
-                if j not in self._full and not self._is_start(j):
-                    held.setdefault((key, slot), []).append((i, slot))
-        for sites in held.values():
-            yield tuple(sites)
-
-    def _is_start(self, j: int) -> bool:
-        """Zeros that something is added to."""
-        step = self.graph.steps[j]
-        return step.is_const and not step.shape and step.value == 0
-
-    def takes(self, sites: Sequence[Site]) -> tuple[bool, bool]:  # noqa: ARG002
-        """Whether a factor, and whether a term, may be missing at some sites."""
-        return (len(self.steps) <= LONG,) * 2
-
-    def wraps(self, sites: Sequence[Site], slip: Slip) -> bool:  # noqa: ARG002
-        """Something may have been left out around what stands at some sites."""
-        return True
-
-    def fits(self, offer: Offer, have: Vec) -> bool:
-        """Something may stand in the place of a value."""
-        return offer.quantity.vec.shape == have.shape
-
-    def round_of(self, i: int) -> int:
-        """In which round of the loop a step was made."""
-        return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
 
 
 def changes(
@@ -242,7 +48,7 @@ def changes(
     region = Region(line, context, ends)
     budget = budget or Budget()
     given = region.left = min(region.left, budget.left)
-    offers = _offers(region)
+    offers = offers_of(region)
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
     places = list(region.groups())
     for depth, sites in enumerate(places):
@@ -264,20 +70,6 @@ def changes(
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
-def _is_slim(vec: Vec) -> bool:
-    return isinstance(vec, Shaped) and len(vec.arrays) == 1
-
-
-def _slim(vec: Vec) -> Vec:
-    """One random point of several."""
-    return vec if _is_slim(vec) else Shaped(lifted(vec).arrays[1:2])
-
-
-def slimmed(vec: Vec, like: Vec) -> Vec:
-    """At as many points as another value: at one, or at all."""
-    return _slim(vec) if _is_slim(like) else vec
-
-
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
 
 
@@ -292,7 +84,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     node = step.inputs[slot] if slot >= 0 else i
     have = region.value(node)
     is_root = node == region.line.root
-    yield from _as_known(region, have, node)
+    if not region.graph.steps[node].is_const:
+        yield from _as_known(region, have, node)  # of a number that is written down it says nothing
     if slot < 0:
         yield from _other_op(region, i)
         if is_place(step.op) and len({region.graph.steps[k].params for k, _ in sites}) == 1:
@@ -312,7 +105,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
         yield _reshaped(region.goal)
     factors, terms = region.takes(sites)
     if factors or terms:
-        yield from _combined(have, offers, is_variable=slot >= 0, factors=factors, terms=terms)
+        goal = region.goal.shape
+        yield from _combined(have, offers, goal, is_variable=slot >= 0, factors=factors, terms=terms)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -376,10 +170,10 @@ def _as_known(region: Region, have: Vec, node: int) -> Iterator[tuple[Make, Repa
 
 
 def _constantly(vec: Vec) -> Make:
-    slim = _slim(vec)
+    thin = slim(vec)
 
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        return slim if _is_slim(value) else vec
+        return thin if is_slim(value) else vec
 
     return make
 
@@ -518,7 +312,7 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     """A number in place of another one."""
     i, slot = sites[0]
     have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
-    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1), Fraction(0)]
+    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1)]
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2, *([1 / have] if have else [])]
         tried += [Fraction(n) for n in _lengths(region)]
@@ -586,7 +380,7 @@ def _scaled(
         return
     extra = (0.0 if is_root else 0.1) + (0.2 if is_variable else 0.0)
     number = constant(factor, len(region.goal.arrays))
-    make: Make = lambda i, v, args: v * (_slim(number) if _is_slim(v) else number)  # noqa: E731
+    make: Make = lambda i, v, args: v * (slim(number) if is_slim(v) else number)  # noqa: E731
     if factor == -1:
         yield make, _repair("sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
     else:
@@ -602,7 +396,7 @@ def _powers() -> Iterator[tuple[Make, Repair]]:
 
 
 def _combined(
-    have: Vec, offers: Sequence[Offer], *, is_variable: bool, factors: bool = True, terms: bool = True
+    have: Vec, offers: Sequence[Offer], goal: Shape, *, is_variable: bool, factors: bool = True, terms: bool = True
 ) -> Iterator[tuple[Make, Repair]]:
     """A factor or a term that is missing, or one too many that is not written as an operand of its own."""
     extra = 0.15 if is_variable else 0.0
@@ -614,87 +408,13 @@ def _combined(
         given = _given(offer)
         more = {"quantity": q, "series": offer.series, "spelling": offer.text}
         if q.kind != "sum" and factors:
-            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra
+            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + (0.3 if whole != have.shape else 0.0)
             yield _joined(mul, given), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
             yield _joined(truediv, given), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
-        if q.kind == "local" or whole != have.shape or q.vec.same(have) or not terms:
+        wide = whole == have.shape or (q.vec.shape == goal and q.kind not in ("forward", "local"))
+        if q.kind == "local" or not wide or q.vec.same(have) or not terms:
             continue
         far = 0.5 if q.kind == "forward" else 0.0
         cost = 1.5 + far + extra
         yield _joined(add, given), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
         yield _joined(sub, given), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
-
-
-def _offers(region: Region) -> list[Offer]:
-    """What can be written in the line: variables of the forward pass, derivatives that are held, local derivatives."""
-    context, root = region.context, region.line.root
-    truth = context.known.truth
-    out: list[Offer] = []
-    loops = len(region.ends) > 1
-    seen: set[object] = set()
-
-    def offer(q: Quantity, value: Callable[[int], Vec] | None = None, series: tuple[str, int] | None = None) -> None:
-        key = (q.kind, series, q.vec.shape, q.vec.floats)
-        itself = q.kind != "forward" and q.vec.same(region.goal)  # to write down the answer is no repair
-        if key not in seen and not itself:
-            seen.add(key)
-            out.append(Offer(q, value or (lambda i, vec=q.vec: vec), series))  # type: ignore[misc]
-
-    names = dict(truth.subject.names)
-    stems = Counter(m.group(1) for name in names.values() if (m := SERIES.match(name)))
-    for i, name in sorted(names.items(), key=lambda item: abs(item[0] - context.goal.bottom)):
-        vec = truth.values[i]
-        match = SERIES.match(name)
-        if vec is not None and not (loops and match and stems[match.group(1)] > 1):
-            offer(Quantity("forward", -1, i, vec))
-    if loops:
-        for q, value, series in _series(region):
-            offer(q, value, series)
-    for q, vec in context.derivatives(root):
-        if q.kind in ("cotangent", "contribution", "sum"):
-            offer(Quantity(q.kind, q.top, q.bottom, vec))
-    for top, bottom in sorted(
-        ((link.top, link.bottom) for links in (*truth.links.values(), *truth.elementary.values()) for link in links),
-        key=lambda pair: abs(pair[1] - context.goal.bottom),
-    ):
-        for link in (*truth.links.get(top, ()), *truth.elementary.get(top, ())):
-            if link.bottom == bottom and link.local is not None and link.local.constant() is None:
-                offer(Quantity("local", top, bottom, link.local))
-        if len(out) > MOST_OFFERS:
-            break  # what lies farther off in the forward pass
-    for top, flow in truth.into.get(context.goal.bottom, ()):
-        offer(Quantity("contribution", top, context.goal.bottom, flow))
-    return out
-
-
-def _series(region: Region) -> Iterator[tuple[Quantity, Callable[[int], Vec], tuple[str, int]]]:
-    """Entries of lists, by how far they lie from the entry that a round of the loop is about."""
-    context = region.context
-    truth = context.known.truth
-    entries: dict[str, dict[int, int]] = {}
-    for i, name in truth.subject.names.items():
-        match = SERIES.match(name)
-        if match and truth.values[i] is not None:
-            entries.setdefault(match.group(1), {})[int(match.group(2))] = i
-    about: list[Counter[int]] = [Counter() for _ in region.ends]
-    for i in region.steps:
-        for j in region.graph.steps[i].inputs:
-            match = SERIES.match(context.variable(j))
-            if match:
-                about[region.round_of(i)][int(match.group(2))] += 1
-    rounds = [c.most_common(1)[0][0] if c else None for c in about]
-    for stem, held in entries.items():
-        for offset in (0, -1, 1):
-            places = [None if t is None else held.get(t + offset) for t in rounds]
-            known = [p for p in places if p is not None]
-            if len(known) < max(1, len(rounds) - 1):
-                continue
-            first = truth.values[known[0]]
-            assert first is not None  # only entries with values are kept
-
-            def value(i: int, places: Sequence[int | None] = places, first: Vec = first) -> Vec:
-                place = places[region.round_of(i)]
-                vec = truth.values[place] if place is not None else None
-                return vec if vec is not None else first - first
-
-            yield Quantity("forward", -1, known[0], first), value, (stem, offset)

@@ -8,24 +8,27 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
-from symgrad.diagnose.blame import Root, Verdicts, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import guesses, is_strong
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
+from symgrad.diagnose.outcomes import results
+from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
-from symgrad.diagnose.repair import Repair
 from symgrad.diagnose.replay import Budget, Layout, Result
-from symgrad.diagnose.search import Search, results
+from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.unfinished import Unfinished
 from symgrad.diagnose.updates import updates
 from symgrad.diagnose.vectors import Vec, constant
+from symgrad.diagnose.verdicts import Root, Verdicts
 from symgrad.diagnose.wording import Wording
 from symgrad.enclosure import precision
 
@@ -151,6 +154,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
+    steps, told = stepping(walk, source)
+    verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
@@ -158,7 +163,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
-    notes += truncated
+    notes += [*truncated, *told]
     notes += _seed_note(subject, truth, layout)
     notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
     return Diagnosis(
@@ -203,7 +208,7 @@ def _believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[
     layout = walk.layout
     if walk.subject.is_shaped:
         # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
-        roots = [r for r in roots if not _is_as_named(r, walk)]
+        roots = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
     if not finals or not roots:
         return roots, ""
     wrong = [r for r in finals if not r.is_right(r.actual)]
@@ -350,9 +355,14 @@ def _is_filled(unit: Unit, layout: Layout) -> bool:
     """An array of zeros that gets its entries later: ``dC = zeros_like(C)``, and then ``dC[i] += ...``."""
     if not layout.actual(unit.step).is_zero:
         return False
-    stem = unit.name.split("[", maxsplit=1)[0]
-    later = (u for u in layout.subject.units if u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem)
+    stem = _array_of(unit.name)
+    later = (u for u in layout.subject.units if u.step > unit.step and _array_of(u.name) == stem)
     return any(not layout.actual(u.step).is_zero for u in later)
+
+
+def _array_of(name: str) -> str:
+    """The array that an entry is of; an entry of a dictionary is an array of its own."""
+    return name if '["' in name else name.split("[", maxsplit=1)[0]
 
 
 def _is_as_named(root: Root, walk: Walk) -> bool:

@@ -13,10 +13,10 @@ from itertools import combinations, permutations
 import numpy as np
 
 from symgrad.diagnose.board import Board
-from symgrad.diagnose.changes import Make, Site, slimmed
 from symgrad.diagnose.lines import Text
 from symgrad.diagnose.passage import Passage
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
+from symgrad.diagnose.region import Make, Site, slimmed
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import Unit
@@ -51,7 +51,7 @@ def exchanges(
         tree = ast.parse(layout.subject.source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    reads = _reads(board, text)
+    reads = readers(board, text)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             for node in ast.walk(function):
@@ -79,7 +79,7 @@ def _unpacked(node: ast.AST) -> ast.Tuple | None:
     return target
 
 
-def _reads(board: Board, text: Text) -> dict[str, list[Site]]:
+def readers(board: Board, text: Text) -> dict[str, list[Site]]:
     """Where each name is read as an operand."""
     out: dict[str, list[Site]] = {}
     for i in board.steps:
@@ -100,7 +100,7 @@ def _unpackings(
     names = [ast.unparse(e) for e in target.elts]
     for a, b in combinations(names, 2):
         sites: dict[Site, int] = {}
-        crossed = True
+        crossed = straight = True
         for here, other in ((a, b), (b, a)):
             for i, slot in reads.get(here, ()):
                 span = board.graph.steps[i].span
@@ -112,8 +112,9 @@ def _unpackings(
                     continue
                 sites[i, slot] = instead
                 crossed = crossed and other in called.get(mine, ()) and here in called.get(instead, ())
-        if not sites:
-            continue
+                straight = straight and here in called.get(mine, ()) and other in called.get(instead, ())
+        if not sites or straight:
+            continue  # each is what the forward pass calls so: the order is right
         swapped = [b if n == a else a if n == b else n for n in names]
         span = Span("", target.lineno, target.col_offset + 1, target.lineno, (target.end_col_offset or 0) + 1)
         words = f"has {a} and {b} the wrong way round"

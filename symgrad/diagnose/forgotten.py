@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.roles import Roles
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.verdicts import Root
 from symgrad.diagnose.wording import Wording, names_in, number
 from symgrad.enclosure import precision
 from symgrad.errors import Span

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from symgrad.diagnose.changes import Make, Offer, Site, slimmed
-from symgrad.diagnose.repair import Place, Repair
+from symgrad.diagnose.places import Place, Repair
+from symgrad.diagnose.region import Make, Offer, Site, slimmed
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
@@ -19,9 +19,6 @@ from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
     from symgrad.diagnose.passage import Passage
-
-#: What it costs that a line is wrong, and nothing is known of how.
-UNEXPLAINED = 2.6
 
 Try = tuple[tuple[Site, ...], int, Make, Repair]
 
@@ -39,7 +36,7 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _rests(passage, sites, depth, offers)
         if slot >= 0 and OPS[step.op].infix is not None:
             yield from _differences(passage, sites, depth, offers)
-        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf and step.shape:
+        if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
     yield from _too_early(passage)
@@ -139,11 +136,13 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
     if operand is None or not passage.text.source.text(operand).isidentifier():
         return
     shapes = [passage.graph.steps[j].shape for j in step.inputs]
+    ends = {passage.graph.steps[u.step].shape for u in passage.units}
     for offer in offers:
         q = offer.quantity
         if q.kind != "forward" or not offer.text or not q.vec.shape:
             continue
-        if shape_of(OPS[step.op], [*shapes[:slot], q.vec.shape, *shapes[slot + 1 :]], dict(step.params)) != step.shape:
+        made = shape_of(OPS[step.op], [*shapes[:slot], q.vec.shape, *shapes[slot + 1 :]], dict(step.params))
+        if made != step.shape and (made is None or not any(is_within(end, made) for end in ends)):
             continue
 
         def make(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
@@ -185,10 +184,10 @@ def _too_early(passage: Passage) -> Iterator[Try]:
 
 
 def _flows(passage: Passage) -> Iterator[Try]:
-    """In a loop: what flows along another path is left out in every round."""
+    """What flows along another path is left out, in every round of a loop."""
     rounds = len(passage.ends)
     ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
-    if rounds < 2 or len(ends) != rounds:
+    if len(ends) != rounds:
         return
     shape = passage.graph.steps[ends[0][0]].shape
     for q, vecs in passage.flowing(rounds):
@@ -197,27 +196,8 @@ def _flows(passage: Passage) -> Iterator[Try]:
             def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
                 return value + slimmed(vecs[passage.round_of(i)], value)
 
-            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.5, q, "+")
-
-
-def in_place_of_all(passage: Passage) -> Iterator[Try]:
-    """The line as a whole is what it should be, however it is written: a cotangent of the forward pass, in every round.
-
-    That says where a mistake is, and not what it is. Of a line that works out a result it says nothing new.
-    """
-    rounds = len(passage.ends)
-    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
-    if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
-        return
-    shapes = {passage.graph.steps[i].shape for i, _ in ends}
-    for q, vecs in passage.cotangents(rounds):
-        if vecs[0].shape and (vecs[0].shape in shapes or vecs[0].shape in passage.wanted):
-
-            def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
-                return slimmed(vecs[passage.round_of(i)], value)
-
-            words = "is not the derivative that belongs here"
-            yield ends, 0, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
+            cost = 1.5 if rounds > 1 else 1.9  # whatever the line is
+            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", cost, q, "+")
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_generic, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_generic, normal, singulars
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 
@@ -29,6 +29,7 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
     steps = layout.graph.steps
     # d_i is of i_gate then, and not of inputs.
     computed = {normal(name) for name, i in subject.aliases if steps[i].shape and not steps[i].is_input}
+    stems = {stem for name in called for stem, bracket, _ in [name.partition("[")] if bracket}
     taken = _taken(layout, known)
     out: dict[str, tuple[tuple[int, int], ...]] = {}
     for unit in layout.last.values():
@@ -37,6 +38,8 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         kinds = {q.kind for q in known.right(layout.actual(unit.step))}
         if "forward" in kinds and kinds <= {"forward", "local"}:
             continue  # a part of the forward pass, read once more: g_i, the input gate
+        if any(stem in stems for c in claims(unit.name) for stem in singulars(c.bottom)):
+            continue  # dh, of the entries of hs
         free = [i for i in leaves if i not in taken]
         found = abbreviated(unit.name, leaves, subject.names, computed)
         if found < 0 and not layout.dependents(unit.step):

@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import combinations
 
 from symgrad.diagnose.naming import claims, is_bare
-from symgrad.diagnose.repair import Line, Repair
+from symgrad.diagnose.places import Line, Repair
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity

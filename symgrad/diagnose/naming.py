@@ -130,6 +130,15 @@ def _claims(name: str) -> Iterator[Claim]:
             yield Claim("", normal(low[: -len(suffix)]) + index)
 
 
+#: What nobody calls anything but a derivative, whatever of.
+_PLAIN = re.compile(r"^(grad|delta|nabla)_?\w+$|^\w+_(grad|gradient|delta)$")
+
+
+def is_plain(name: str) -> bool:
+    """A name that stands for a derivative wherever it is used: ``delta3``, ``grad_h``, ``h_grad``."""
+    return _PLAIN.match(name) is not None
+
+
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
     # D and G are matrices.

@@ -6,246 +6,25 @@ inverting the ops between the line and the sub-expression, and looked up among a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import stem_of
+from symgrad.diagnose.confusions import alternatives, differ_by_sign, swapped
+from symgrad.diagnose.places import Context, Line, Place, Repair
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply, differ, difference, inverses, is_other, quotient
+from symgrad.diagnose.vectors import Vec, apply, differ, difference, is_other, quotient
 from symgrad.enclosure import precision
-from symgrad.errors import Span
-from symgrad.graph import Graph
 from symgrad.ops import OPS
 
 #: What it costs to divide or subtract something that is nowhere written: what is too many stands there, as a rule.
 UNWRITTEN = 1.9
-
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
-
 #: A missing product is looked for so deep in a line, and made of so many derivatives, the latest first.
 DEEPEST, NEAREST = 3, 8
-
 #: A line of arrays with more steps than this is not searched for changes of two places.
 ROUNDS = 12
-
-#: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
-MOST_PLACES = 300
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """One occurrence of a sub-expression: input ``slot`` of the step ``parent`` (-1: the line itself).
-
-    ``path`` is the chain of (step, slot) from the line down to it.
-    """
-
-    node: int
-    parent: int
-    slot: int
-    wanted: Vec
-    path: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One change that makes the line right.
-
-    Attributes:
-        place: what to change.
-        mistake: the kind, as findings name it.
-        words: what is wrong with it.
-        cost: how far-fetched the change is; the cheapest wins.
-        quantity: what belongs there, if it is something with a name.
-        combine: how ``quantity`` goes with what stands there: ``"*"``, ``"/"``, ``"+"``, ``"-"``, or in its place.
-        number: a rational that belongs there (or goes with it), if it is one.
-        op: another op that belongs there.
-        keep: the one operand that belongs there.
-        regain: the name whose earlier value is to be kept: ``=`` should be ``+=``.
-        template: the right text, with ``{0}`` for what is written.
-        respell: (pattern, replacement) pairs that make the right text; the first that is found counts.
-        operand: the right text, with ``{0}`` for the first operand as it is written.
-        series: (stem, offset) where an entry of a list belongs, counted from the round of the loop.
-        spelling: how ``quantity`` is written, where that is known.
-        renamed: (as it is called in one round, in all): entries of lists in what is shown.
-        text: what belongs at ``span``, where the change was found in the text itself.
-        negated: it is the negative of ``quantity``.
-        everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
-    """
-
-    place: Place
-    mistake: str
-    words: str
-    cost: float
-    quantity: Quantity | None = None
-    combine: str = ""
-    number: object = None
-    op: str = ""
-    keep: int = -1
-    regain: str = ""
-    template: str = ""
-    respell: tuple[tuple[str, str], ...] = ()
-    operand: str = ""
-    series: tuple[str, int] | None = None
-    everywhere: tuple[tuple[int, int], ...] = ()
-    text: str = ""
-    renamed: tuple[tuple[str, str], ...] = ()
-    span: Span | None = None
-    spelling: str = ""
-    negated: bool = False
-
-
-class Line:
-    """One manual assignment under repair.
-
-    Args:
-        graph: the subject's.
-        root: the assignment's step.
-        values: the corrected value of every step that it uses.
-        is_stop: steps that are not looked into: they are right, or judged on their own.
-        is_lent: of these, the ones that a function shared with the forward pass makes for this line: sigmoid(x).
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        root: int,
-        values: Callable[[int], Vec],
-        is_stop: Callable[[int], bool],
-        is_lent: Callable[[int], bool] = lambda i: False,
-    ) -> None:
-        self.graph = graph
-        self.root = root
-        self.values = values
-        self.is_stop = is_stop
-        self.is_lent = is_lent
-
-    def everything(self) -> list[int]:
-        """All steps that are made for the line, by itself and by functions it calls; the root first."""
-        seen: set[int] = set()
-        order: list[int] = []
-        stack = [self.root]
-        while stack:
-            i = stack.pop()
-            if i not in seen and not self.graph.steps[i].is_leaf:
-                seen.add(i)
-                if i == self.root or not self.is_stop(i) or self.is_lent(i):
-                    order.append(i)
-                    stack.extend(self.graph.steps[i].inputs)
-        return order
-
-    def respelled(self, places: Collection[tuple[int, int]], value: Vec) -> Vec:
-        """The line's value with another one read at some (step, slot)."""
-        memo: dict[int, Vec] = {}
-        with precision(BITS):
-            for i in sorted(self.everything()):
-                step = self.graph.steps[i]
-                inputs = [
-                    value if (i, slot) in places else memo.get(j) or self.values(j)
-                    for slot, j in enumerate(step.inputs)
-                ]
-                memo[i] = apply(step.op, inputs, step.params)
-        return memo[self.root]
-
-    def places(self, wanted: Vec) -> Iterator[Place]:
-        """Every occurrence of every sub-expression with the value that it would need, outermost first."""
-        queue = [Place(self.root, -1, -1, wanted, ())]
-        count = 0
-        while queue and count < MOST_PLACES:
-            place = queue.pop(0)
-            count += 1
-            yield place
-            step = self.graph.steps[place.node]
-            if step.is_leaf or (place.node != self.root and self.is_stop(place.node)):
-                continue
-            args = [self.values(j) for j in step.inputs]
-            for slot, j in enumerate(step.inputs):
-                for needed in inverses(OPS[step.op], args, slot, place.wanted):
-                    queue.append(Place(j, place.node, slot, needed, (*place.path, (place.node, slot))))
-
-    def used(self) -> list[int]:
-        """The steps at which the line ends: forward steps, settled manual steps, leaves."""
-        seen: set[int] = set()
-        out: list[int] = []
-        stack = [self.root]
-        while stack:
-            i = stack.pop()
-            if i in seen:
-                continue
-            seen.add(i)
-            step = self.graph.steps[i]
-            if step.is_leaf or (i != self.root and self.is_stop(i)):
-                out.append(i)
-            else:
-                stack.extend(step.inputs)
-        return out
-
-    def inside(self) -> list[int]:
-        """The steps that the line computes itself, the root first."""
-        seen: set[int] = set()
-        order: list[int] = []
-        stack = [self.root]
-        while stack:
-            i = stack.pop()
-            if i in seen:
-                continue
-            seen.add(i)
-            if not self.graph.steps[i].is_leaf and (i == self.root or not self.is_stop(i)):
-                order.append(i)
-                stack.extend(self.graph.steps[i].inputs)
-        return order
-
-    def recompute(self, replaced: Mapping[int, Vec]) -> Vec:
-        """The line's value with some of its steps replaced."""
-        memo: dict[int, Vec] = dict(replaced)
-        with precision(BITS):
-            for i in sorted(self.inside()):
-                if i not in memo:
-                    inputs = [memo.get(j) or self.values(j) for j in self.graph.steps[i].inputs]
-                    memo[i] = apply(self.graph.steps[i].op, inputs, self.graph.steps[i].params)
-        return memo[self.root]
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a repair may draw upon.
-
-    Attributes:
-        known: everything true, and the known wrong factors.
-        variable: the user's name of a step, or an empty string.
-        held: whether an earlier assignment holds a derivative, so that its name could have been written.
-        origin: the forward step that a step only renames, or itself.
-        derivatives: what the assignments before a step hold, with the values.
-        flows: whether a step holds a cotangent, or a part of one.
-        seeded: the user holds dL/dL = 1, so that every line has a gradient to start from.
-        goal: what the line should be; offering it as its own repair would say nothing.
-    """
-
-    known: Known
-    variable: Callable[[int], str]
-    held: Callable[[Quantity], bool]
-    origin: Callable[[int], int]
-    flows: Callable[[int], bool]
-    seeded: bool
-    goal: Quantity
-    derivatives: Callable[[int], Sequence[tuple[Quantity, Vec]]] = lambda before: ()
-
-    def forward(self) -> Iterator[Quantity]:
-        """The values of all variables of the forward pass."""
-        truth = self.known.truth
-        for i in truth.subject.names:
-            vec = truth.values[i]
-            if vec is not None:
-                yield Quantity("forward", -1, i, vec)
-
-    def offers(self, vec: Vec) -> list[Quantity]:
-        """The true quantities of this value, without the line's own goal."""
-        goal = self.goal
-        same = (goal.kind, goal.top, goal.bottom)
-        return [q for q in self.known.right(vec) if (q.kind, q.top, q.bottom) != same]
 
 
 def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) -> list[Repair]:
@@ -262,7 +41,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
             if have.same(place.wanted) or not place.wanted.usable:
                 continue
             found.extend(_candidates(line, place, have, context))
-        if slots is None and not _is_dear(line, context):
+        if slots is None and not is_dear(line, context):
             found.extend(_everywhere(line, context))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
@@ -270,7 +49,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
     return sorted(found, key=lambda r: (r.cost, len(r.place.path)))
 
 
-def _is_dear(line: Line, context: Context) -> bool:
+def is_dear(line: Line, context: Context) -> bool:
     """Many rounds of a loop over arrays: there :mod:`changes` looks at all rounds at once."""
     return context.known.truth.subject.is_shaped and len(line.inside()) > ROUNDS
 
@@ -586,110 +365,3 @@ def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
             if any(q.kind == "forward" for q in context.known.right(ratio)):
                 q = Quantity("helper", -1, -1, -gap if negated else gap)
                 yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
-
-
-def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int], str]) -> tuple[str, str]:
-    """Names the mistake of writing one variable for another."""
-    a, b = found, wanted.bottom
-    first, second = variables(a), variables(b)
-    if "[" in first and "[" in second and stem_of(first) == stem_of(second):
-        return "wrong-time-step", "is the value of another step in time"
-    # h = Value(tanh(z)): what holds the output is another name of it.
-    real = known.truth.original
-    ends = {real(a), real(b)}
-    for links in (known.truth.links.get(i, ()) for i in (a, b, *ends)):
-        for link in links:
-            if {real(link.top), real(link.bottom)} == ends:
-                if real(link.top) == real(b):
-                    return "input-for-output", "uses the input where the output belongs"
-                return "input-for-output", "uses the output where the input belongs"
-    steps = known.truth.subject.graph.steps
-    if stem_of(first) and stem_of(first) == stem_of(second) and not (steps[a].is_input and steps[b].is_input):
-        return "wrong-time-step", "is the value of another step in time"
-    return "wrong-variable", "is another variable than belongs here"
-
-
-@cache
-def alternatives(name: str) -> Sequence[str]:
-    """Ops that are confused with this one: of the same precedence if infix, else of the same arity."""
-    op = OPS[name]
-    out = []
-    for other in OPS.values():
-        if other.name == name or other.arity != op.arity or other.hidden or (op.infix is None) != (other.infix is None):
-            continue
-        if op.infix is None or (other.infix is not None and other.infix.precedence == op.infix.precedence):
-            out.append(other.name)
-    return out
-
-
-def differ_by_sign(a: str, b: str) -> bool:
-    """Two ops between the same operands that differ by the sign of one: sum and difference."""
-    first, second = OPS[a].infix, OPS[b].infix
-    return first is not None and second is not None and {first.symbol, second.symbol} == {"+", "-"}
-
-
-def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
-    """Changes of two sub-expressions, of which the first is a factor known to be written wrongly."""
-    out: list[tuple[Repair, ...]] = []
-    if _is_dear(line, context):
-        return out
-    known, wanted = context.known, context.goal.vec
-    with precision(BITS):
-        suspects: list[tuple[int, Repair]] = []
-        for node in line.inside():
-            have = line.values(node)
-            for wrong in known.wrong(have):
-                right = next((q.vec for q in _local(known, wrong.top, wrong.bottom)), None)
-                if right is None:
-                    continue
-                place = Place(node, _parent(line, node), 0, right, ())
-                quantity = Quantity("local", wrong.top, wrong.bottom, right)
-                suspects.append((node, Repair(place, wrong.mistake, wrong.words, wrong.cost, quantity)))
-        # All suspects at once, then each one with a single repair of the rest.
-        chosen: dict[int, Repair] = {}
-        for node, repair in suspects:
-            if node not in chosen or repair.cost < chosen[node].cost:
-                chosen[node] = repair
-        if len(chosen) > 1:
-            replaced = {n: r.place.wanted for n, r in chosen.items()}
-            if line.recompute(replaced).same(wanted):
-                out.append(tuple(chosen.values()))
-        for node, repair in suspects:
-            fixed = _with_value(line, node, repair.place.wanted)
-            rest = repairs(fixed, context)
-            if rest and rest[0].cost < 2.0 and rest[0].place.parent >= 0:
-                out.append((repair, rest[0]))
-    return sorted(out, key=lambda rs: sum(r.cost for r in rs))
-
-
-def _with_value(line: Line, node: int, value: Vec) -> Line:
-    """The same line with one of its steps put right."""
-    values = _recomputed(line, node, value)
-
-    def read(i: int) -> Vec:
-        return values.get(i) or line.values(i)
-
-    def is_stop(i: int) -> bool:
-        return i == node or line.is_stop(i)
-
-    return Line(line.graph, line.root, read, is_stop)
-
-
-def _local(known: Known, top: int, bottom: int) -> Iterator[Quantity]:
-    for links in (known.truth.links.get(top, ()), known.truth.elementary.get(top, ())):
-        for link in links:
-            if link.bottom == bottom and link.local is not None:
-                yield Quantity("local", top, bottom, link.local)
-
-
-def _parent(line: Line, node: int) -> int:
-    return next((i for i in line.inside() if node in line.graph.steps[i].inputs), -1)
-
-
-def _recomputed(line: Line, node: int, value: Vec) -> dict[int, Vec]:
-    memo = {node: value}
-    for i in sorted(line.inside()):
-        if i not in memo:
-            step = line.graph.steps[i]
-            memo[i] = apply(step.op, [memo.get(j) or line.values(j) for j in step.inputs], step.params)
-    return memo

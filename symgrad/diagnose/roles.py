@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
 
+from symgrad.diagnose.callees import Callee, Calls
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
@@ -46,6 +47,7 @@ class Roles:
         self.layout, self._base = layout, base
         self.graph, self.subject = layout.graph, layout.subject
         self.source = SourceMap(self.subject.source)
+        self.calls = Calls(self.graph, self.source)
         self.names: dict[int, list[str]] = {}
         self.entries: dict[tuple[str, int], int] = {}
         # The loss itself may be put into a list once it is there.
@@ -108,6 +110,8 @@ class Roles:
         for at, found in operands.items():
             if (not units[0].name or units[0].written) and at[0] != units[0].line:
                 continue  # a function sees its own names
+            if any(c.place[0] == at[0] != units[0].line for c in self.calls.callees.values()):
+                continue  # ... and nobody else does
             for _, _, role in found:
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
@@ -116,6 +120,8 @@ class Roles:
         for text in dict.fromkeys(text for u in units for text, _ in u.near):
             out.setdefault(text, Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
         if not units[0].name or units[0].written:
+            for text, steps_of in self._parameters(units).items():
+                out.setdefault(text, Role(text, steps_of))
             return list(out.values())
         for text, role in self._compound(units, list(out.values())).items():
             out.setdefault(text, role)
@@ -139,6 +145,39 @@ class Roles:
             if held[-1] >= 0:
                 out[name] = Role(name, held)
         return list(out.values())
+
+    def _parameters(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
+        """What a function of one expression was given in each of its calls, and what others make of that."""
+        callee = self.calls.at(units[0].span)
+        if callee is None:
+            return {}
+        given = [self._given(u.step, callee) for u in units]
+        out = {p: tuple(g.get(p, -1) for g in given) for p in callee.parameters if any(p in g for g in given)}
+        for name, other in self.calls.callees.items():
+            if name == callee.name or len(other.parameters) != 1:
+                continue
+            for p in callee.parameters:
+                found = [self._made(name, g.get(p, -1), u.step) for g, u in zip(given, units, strict=True)]
+                if min(found) >= 0:
+                    out[f"{name}({p})"] = tuple(found)
+        return out
+
+    def _given(self, i: int, callee: Callee) -> dict[str, int]:
+        """What a call that made a step was given: as its steps read it, else as the call is written."""
+        out = self.calls.given(i, callee)
+        for parameter, name in self.calls.arguments(self.subject.callers.get(i), callee).items():
+            if parameter not in out and name.isidentifier() and (step := self._held(name, i)) >= 0:
+                out[parameter] = step
+        return out
+
+    def _held(self, name: str, before: int) -> int:
+        """The step that a name stands for where another one is made; -1 if there is none."""
+        mine = [u.step for u in self.layout.by_name.get(name, ()) if u.step < before]
+        return max(mine[-1] if mine else -1, self._latest(name, before) if name in self._by_alias else -1)
+
+    def _made(self, name: str, given: int, before: int) -> int:
+        """What a function made of something, the last time before a step; -1 if it did not."""
+        return max((i for i in self.calls.results.get((name, given), ()) if i < before), default=-1)
 
     def _is_later(self, name: str, before: int) -> bool:
         """The name was given to something of the derivation by then: in a second epoch, say."""

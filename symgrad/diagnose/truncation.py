@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symgrad.diagnose.blame import Root, Walk
+from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.verdicts import Root
 from symgrad.enclosure import precision
 
 #: What is told apart by the steps that are there needs some of them.

@@ -26,6 +26,10 @@ FORMS: tuple[tuple[str, Callable[[Any, Number], Any]], ...] = (
 )
 
 
+#: ... and what is left of the second one where its first factor is there.
+ONE_LESS: tuple[str, Callable[[Any, Number], Any]] = ("(1 - {0})", lambda x, one: one(Fraction(1)) - x)
+
+
 def itself(step: Any, get: Get, run: Run) -> Any:
     return run(step.op, [get(j) for j in step.inputs])
 
@@ -117,6 +121,16 @@ def with_joined(step: Any, slot: int, want: int, make: Callable[[Any, Number], A
     return change
 
 
+def with_scaled(step: Any, slot: int, have: int, want: int, how: str) -> Change:
+    """One operand is multiplied by another step, or divided by it."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
+        made = get(have) * get(want) if how == "*" else get(have) / get(want)
+        return run(step.op, [made if n == slot else get(j) for n, j in enumerate(step.inputs)])
+
+    return change
+
+
 def with_factor(step: Any, value: Callable[..., Any], want: int) -> Change:
     return lambda get, run, one: finish(step, value, value(step, get, run) * get(want), get, run)
 
@@ -133,6 +147,19 @@ def with_term(step: Any, value: Callable[..., Any], want: int, sign: str) -> Cha
     def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
         have = value(step, get, run)
         return finish(step, value, have + get(want) if sign == "+" else have - get(want), get, run)
+
+    return change
+
+
+def plain(x: Any, one: Number) -> Any:  # noqa: ARG001
+    return x
+
+
+def with_product(step: Any, first: int, other: int, make: Callable[[Any, Number], Any]) -> Change:
+    """A term more: one step times a function of another one."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        return itself(step, get, run) + get(first) * make(get(other), one)
 
     return change
 

@@ -31,14 +31,17 @@ def trace_source(source: str, filename: str = "<script>") -> Trace:
             own, or something that cannot be traced yet, is the trace's ``error`` instead: what ran before it is kept.
     """
     trace = trace_unchecked(source, filename)
+    if trace.error is not None and trace.hurried:
+        trace = trace_unchecked(source, filename, patient=True)  # it may want all rounds of its loops
     if trace.error is not None and trace.error.fatal:
         raise trace.error.exception(source)
     return whole(trace)
 
 
-def trace_unchecked(source: str, filename: str) -> Trace:
+def trace_unchecked(source: str, filename: str, *, patient: bool = False) -> Trace:
     """As :func:`trace_source`, but every error is returned in the trace: what the sandbox's child sends back."""
     run = Run(source, filename)
+    run.patient = patient
     try:
         code = run.compile()
     except Stop as e:

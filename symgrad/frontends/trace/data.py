@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError, Unsupported
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 
 TRACE_SCHEMA = 1
 
@@ -114,6 +114,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """A round of a loop that trains: its steps begin at ``start``, those of the loop at ``begun``."""
+
+    begun: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class TraceError:
     """Why the run stopped.
 
@@ -163,6 +171,8 @@ class Trace:
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
         offered: all such passes, whether the file runs anything or not.
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
+        rounds: of the loops that train, in the order in which they began.
+        hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
 
     graph: Graph
@@ -180,6 +190,31 @@ class Trace:
     passes: tuple[tuple[str, str], ...] = ()
     offered: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
+    rounds: tuple[Round, ...] = ()
+    hurried: bool = False
+
+    def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
+        """The same run with more steps, or fewer. ``moved``: where a step stands now, or the next one that is left."""
+
+        def begins(i: int) -> int:
+            return moved(i) if i < len(self.graph) else len(steps)
+
+        return replace(
+            self,
+            graph=Graph(tuple(steps), moved(self.graph.output), self.graph.source),
+            values=tuple(values),
+            bindings=tuple(
+                replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
+                for b in self.bindings
+            ),
+            leaves=tuple(replace(f, step=moved(f.step)) for f in self.leaves),
+            backward_calls=tuple(replace(c, step=moved(c.step)) for c in self.backward_calls),
+            rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in self.rounds),
+            grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in self.grad_reads),
+            callers={moved(i): s for i, s in self.callers.items()},
+            cuts=tuple(moved(i) for i in self.cuts),
+            elsewhere={moved(i): place for i, place in self.elsewhere.items()},
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
@@ -212,6 +247,8 @@ class Trace:
             "passes": [list(p) for p in self.passes],
             "offered": [list(p) for p in self.offered],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
+            "rounds": [[r.begun, r.start] for r in self.rounds],
+            "hurried": self.hurried,
         }
         if self.call is not None:
             c = self.call
@@ -296,6 +333,8 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
         offered=tuple((str(f), str(b)) for f, b in data["offered"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
+        rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
+        hurried=bool(data["hurried"]),
     )
 
 

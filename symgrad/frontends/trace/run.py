@@ -16,7 +16,7 @@ from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.cells import Cells
-from symgrad.frontends.trace.data import Note, Trace, TraceError
+from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.library import Library, Package, SourceModule
@@ -30,6 +30,8 @@ from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact,
 
 #: A loop that trains is ended when it has recorded so much.
 ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
+#: So many rounds that do the same as the one before are enough, where it is certain that a loop trains.
+ALIKE = 4
 
 
 class Run:
@@ -40,13 +42,16 @@ class Run:
         self.tracer = Tracer(source, filename)
         self.guard = Guard(self.tracer)
         self.cells = Cells(self.tracer)
-        self.spans: dict[int, Span] = {}
+        #: With the node, which must not go away: another one could get its id, and its place.
+        self.spans: dict[int, tuple[ast.AST, Span]] = {}
         self.made = Instrumented()
         self.library = Library(self, siblings or Siblings())
         self.tracer.of_torch = self.library.of_torch
         self.globals: dict[str, Any] = {}
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}
+        #: Every loop is to have as many rounds as can be.
+        self.patient = False
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
         #: The forward and backward passes that the text holds.
@@ -102,8 +107,9 @@ class Run:
             end_line = getattr(node, "end_lineno", None) or line
             start, end = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", None) or 0
             column = self.tracer.column
-            self.spans[key] = Span(self.tracer.filename, line, column(line, start), end_line, column(end_line, end))
-        return self.spans[key]
+            span = Span(self.tracer.filename, line, column(line, start), end_line, column(end_line, end))
+            self.spans[key] = (node, span)
+        return self.spans[key][1]
 
     # --- during -------------------------------------------------------------------------------------------------
 
@@ -265,13 +271,20 @@ class Run:
         site.rounds += 1
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
-            site.begun = size
+            site.begun, site.since, site.alike = size, size[0], 0
+        tr.rounds.append(Round(site.begun[0], size[0]))
+        if site.rounds == 1:
             return False
         done = site.rounds - 1
+        ops = hash(tuple(step.op for step in tr.builder.steps[site.since :]))
+        site.alike = site.alike + 1 if ops == site.ops else 0
+        site.ops, site.since = ops, size[0]
         steps, numbers = size[0] - site.begun[0], size[1] - site.begun[1]
         enough = (done >= 3 and steps >= ENOUGH_STEPS and steps >= 60 * done) or steps >= MOST_LOOPED
-        if not (enough or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
+        soon = site.surely and site.alike >= ALIKE and not self.patient
+        if not (enough or soon or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
             return False
+        tr.hurried |= soon
         span = self.span(site.node)
         head = Span(span.file, span.line, span.column, span.line, span.column + 5)
         message = f"the loop was ended after {done} rounds, since they are alike"

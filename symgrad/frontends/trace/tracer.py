@@ -25,6 +25,7 @@ from symgrad.frontends.trace.data import (
     Leaf,
     Note,
     Number,
+    Round,
     Trace,
     TraceError,
 )
@@ -65,6 +66,8 @@ class Tracer:
         self.bindings: list[Binding] = []
         self.leaves: list[Leaf] = []
         self.backward_calls: list[BackwardCall] = []
+        self.rounds: list[Round] = []
+        self.hurried = False
         self.grad_reads: list[GradRead] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
@@ -405,6 +408,8 @@ class Tracer:
             elsewhere=self._elsewhere(),
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
+            rounds=tuple(self.rounds),
+            hurried=self.hurried,
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
             cuts=tuple(self.cuts),

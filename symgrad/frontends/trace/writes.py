@@ -9,6 +9,7 @@ Nothing is done to a small trace.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.trace import numeric
-from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.data import Round, Trace
 from symgrad.frontends.trace.tracer import CHANGED, plain
 from symgrad.graph import Graph, Step
 from symgrad.ops.writing import Write, places, read_at, repeats, united, write_at
@@ -222,6 +223,12 @@ def _size(shape: tuple[int, ...]) -> int:
 
 def _moved(trace: Trace, steps: list[Step], values: list[Any], place: dict[int, int]) -> Trace:
     """Everything that a trace says of its steps, where some of them are no more."""
+    left = sorted(place)
+
+    def begins(i: int) -> int:
+        at = bisect_left(left, i)
+        return place[left[at]] if at < len(left) else len(steps)
+
     return replace(
         trace,
         graph=Graph(tuple(steps), place[trace.graph.output], trace.graph.source),
@@ -233,6 +240,7 @@ def _moved(trace: Trace, steps: list[Step], values: list[Any], place: dict[int, 
         ),
         leaves=tuple(replace(f, step=place[f.step]) for f in trace.leaves),
         backward_calls=tuple(replace(c, step=place[c.step]) for c in trace.backward_calls),
+        rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in trace.rounds),
         grad_reads=tuple(replace(g, step=place[g.step], target=place[g.target]) for g in trace.grad_reads),
         callers={place[i]: s for i, s in trace.callers.items() if i in place},
         cuts=tuple(place[i] for i in trace.cuts),

@@ -1,0 +1,81 @@
+"""The results of a derivation, and what a step would have to be for them to be right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from symgrad.diagnose.reading import MANY, Reading, is_shaped_later
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.subject import BITS, Unit, broadcasts
+from symgrad.diagnose.vectors import Vec, constant
+from symgrad.enclosure import precision
+
+
+def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> list[Result]:
+    """The results of the derivation: the last values of names that stand for derivatives by an input, or that nothing
+    uses further."""
+    out = []
+    last = {u.name: u for u in layout.subject.units if u not in moves} if moves else layout.last
+    for unit in last.values():
+        if not reading.pairs(unit.name):
+            continue
+        if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
+            continue
+        actual = layout.actual(unit.step)
+        # That dx/dx is 1 makes no other dx right, nor one that is worked out.
+        given = layout.graph.steps[layout.original(unit.step)].is_leaf
+        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
+        rights = rights or reading.rights(unit.name)
+        steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
+        if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
+            rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
+        turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
+        if turned and is_shaped_later(unit, layout, reading):
+            continue
+        out.append(Result(unit, actual, tuple(rights)))
+    if not out:
+        out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
+    # What a parameter is moved by says no more than the gradient that it is made of.
+    named = {b for r in out if " " not in r.unit.name for _, b in reading.pairs(r.unit.name)}
+    return [r for r in out if " " not in r.unit.name or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
+    """dy, carried forward to the end: d y/d (a variable that goes without saying), of the loss y."""
+    loss = layout.subject.loss
+    claimed = reading.is_topless(unit.name) and any(b == loss for _, b in reading.pairs(unit.name))
+    if not claimed or layout.dependents(unit.step) or layout.subject.is_shaped:
+        return None
+    actual = layout.actual(unit.step)
+    found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)
+    rights = [v for v in found if v is not None and not v.is_zero]
+    return Result(unit, actual, tuple(rights)) if rights and actual.constant() != 1 else None
+
+
+def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:
+    """The value of one step for which all results are right, all else being as it is; ``None`` if there is none.
+
+    Results depend linearly on a cotangent or a tangent, so two runs tell which value is needed, and a third confirms.
+    """
+    last = max((r.unit.step for r in wanted), default=-1)
+    if last < step:
+        return None
+    have = layout.actual(step)
+    with precision(BITS):
+        other = have + constant(1, layout.truth.points)
+        moved = layout.with_value(step, other, last)
+        for r in wanted:
+            if r.unit.step not in moved or len(r.rights) > MANY:
+                continue
+            slope = moved[r.unit.step] - r.actual
+            if slope.is_zero:
+                continue
+            for right in r.rights:
+                needed = have + (right - r.actual) / slope
+                if needed.usable and not needed.same(have):
+                    after = layout.with_value(step, needed, last)
+                    if all(s.is_right(after.get(s.unit.step) or s.actual) for s in wanted):
+                        return needed
+            return None
+    return None

@@ -1,0 +1,59 @@
+"""Training in rounds: of a script that trains, its last round is judged, from the parameters that this began with.
+
+Without that, the parameters are what all earlier rounds made of them, each with a whole derivation in it: what is
+differentiated would be a hundred epochs deep, and a point near the user's one a hundred epochs away from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from symgrad.frontends.trace.data import Trace
+from symgrad.graph import INPUT, Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The round in which a loss is computed.
+
+    Attributes:
+        start: the step with which it begins.
+        entering: the steps of earlier rounds that it uses: parameters, and what is carried along.
+    """
+
+    start: int
+    entering: frozenset[int]
+
+
+def last_epoch(trace: Trace, loss: int) -> Epoch | None:
+    """The round that computes a loss, where earlier rounds computed theirs at the same place, and led to the values
+    that this one begins with; ``None`` where it is no loss of that kind."""
+    if not trace.rounds:
+        return None
+    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(loss)
+    places = {(b.name, b.line) for b in trace.bindings if b.step == loss}
+    earlier = [b.step for b in trace.bindings if (b.name, b.line) in places and not needed[b.step]]
+    # The innermost first: of two loops the inner one's round began later.
+    for r in sorted(trace.rounds, key=lambda r: -r.start):
+        if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
+            entering = _entering(trace.graph, needed, r.begun, r.start, loss)
+            if entering:
+                return Epoch(r.start, entering)
+    return None
+
+
+def _entering(graph: Graph, needed: list[bool], begun: int, start: int, loss: int) -> frozenset[int]:
+    found: set[int] = set()
+    for i in range(start, loss + 1):
+        if needed[i]:
+            found.update(j for j in graph.steps[i].inputs if begun <= j < start and not graph.steps[j].is_leaf)
+    return frozenset(found)
+
+
+def cut_at(graph: Graph, epoch: Epoch) -> Graph:
+    """The graph in which what enters a round is given."""
+    steps = [replace(s, op=INPUT, inputs=()) if i in epoch.entering else s for i, s in enumerate(graph.steps)]
+    return Graph(tuple(steps), graph.output, graph.source)
+
+
+__all__ = ["Epoch", "cut_at", "last_epoch"]
