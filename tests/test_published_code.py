@@ -296,6 +296,26 @@ def test_softmax_with_labels_and_a_penalty(right: str, wrong: str, line: int) ->
     assert "the cross-entropy with a softmax" in report.explain()
 
 
+DECAY = """
+import numpy as np
+rng = np.random.RandomState(0)
+X, Y, w = rng.randn(20, 3), rng.randn(20), rng.randn(3)
+lam = 0.3
+for t in range(3):
+    delta = X.dot(w) - Y
+    mse = delta.dot(delta) / 20
+    dw = 2 * X.T.dot(delta) / 20 + {term}
+    w = w - 0.01 * dw
+"""
+
+
+@pytest.mark.parametrize(("term", "right"), [("lam*w", True), ("lam*np.sign(w)", True), ("lam*X[0]", False)])
+def test_weight_decay_that_the_loss_knows_nothing_of(term: str, right: bool) -> None:
+    report = symgrad.check(DECAY.format(term=term), sandbox=False)
+    assert report.ok is right, report.explain()
+    assert ("right as weight decay" in report.explain()) is right
+
+
 # --- a function and its derivative ------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from symgrad.diagnose.engine import diagnose
 from symgrad.diagnosing.epsilons import without_epsilons
 from symgrad.diagnosing.imported import in_imported
 from symgrad.diagnosing.objectives import of_an_objective
+from symgrad.diagnosing.penalties import with_penalties
 from symgrad.diagnosing.results import of_further_results
 from symgrad.diagnosing.softmaxes import named_softmax
 from symgrad.diagnosing.work import Account, SecondReading, Work
@@ -19,7 +20,7 @@ from symgrad.frontends.trace.data import Trace
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_an_objective, without_epsilons, named_softmax, in_imported, of_further_results,
+    of_an_objective, with_penalties, without_epsilons, named_softmax, in_imported, of_further_results,
 )  # fmt: skip
 
 
