@@ -18,6 +18,7 @@ from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
+from symgrad.frontends.trace.writes import whole
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose, subject_of
@@ -159,7 +160,7 @@ def check_function(
     first = next(iter(target.__code__.co_varnames), "") if owner is not None else ""
 
     def run(text: str) -> Trace:
-        return Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs)
+        return whole(Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs))
 
     trace = run(source)
     if trace.error is not None:

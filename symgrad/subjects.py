@@ -285,6 +285,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     had: dict[str, set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
+    elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
         if epoch is not None and b.step < epoch.start and not is_forward:
@@ -294,7 +295,12 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
-        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
+        apart = not is_forward and elsewhere is not None and elsewhere[b.step]
+        if apart and b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
+            # The zeros that it is added up in are of the other cell as well.
+            units = [u for u in units if (u.name, u.step) != (b.name, held)]
+            latest.pop(b.name)
+        if apart or any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:
                 left_out.append((b.name, b.step))
@@ -342,6 +348,26 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
+    """For each step, whether it is made of other arrays than the loss, and of none of its own: what another cell of a
+    notebook tries out, under the same names. ``None`` without arrays."""
+    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i]]
+    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i]]
+    # Zeros that something is added up in are no data.
+    others = [i for i in others if len(set(_flat(trace.values[i]))) > 1]
+    if not mine or not others:
+        return None
+    near, far = graph.dependents(*mine), graph.dependents(*others)
+    return [far[i] and not near[i] and not s.is_leaf for i, s in enumerate(graph.steps)]
+
+
+def _flat(value: Any) -> list[float]:
+    import numpy as np
+
+    found: list[float] = np.asarray(value, dtype=np.float64).ravel()[:200].tolist()
+    return found
 
 
 def _hash(value: Any) -> int:

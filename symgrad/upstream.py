@@ -27,9 +27,11 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
     for i, step in enumerate(steps):
         arrays[i] = bool(step.shape) or any(arrays[j] for j in step.inputs)
     plain = [i for i in candidates if not steps[i].shape and arrays[i]]
-    if plain:
-        return trace, plain
     given = next(_given(trace), None)
+    # A[i, h, w, c] = ... in a loop is an entry of a result, and no loss.
+    entries = {b.step for b in trace.bindings if "[" in b.name}
+    if plain and (given is None or not all(i in entries for i in plain)):
+        return trace, plain
     if given is not None:
         top, start = given
         trace, product = extended(trace, "mul", (top, start.step))

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from symgrad.diagnose.choosing import RANK, Choosing
 from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.places import Line, Place, Repair
-from symgrad.diagnose.reading import MANY
+from symgrad.diagnose.reading import MANY, is_shaped_later
 from symgrad.diagnose.repair import repairs
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.vectors import Vec, apply
+from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.diagnose.verdicts import DERIVATIVES, Root, Verdicts
 from symgrad.enclosure import precision
 
@@ -74,7 +75,8 @@ class Walk(Choosing):
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
-            if ends and self.reading.is_parameter(unit):
+            ends = ends and not self._moves_all_the_same(unit, turned)
+            if ends and self.reading.is_parameter(unit) and not is_shaped_later(unit, self.layout, self.reading):
                 self._root(unit, [turned])
             else:
                 self._settle(unit, replace(turned, vec=vec))
@@ -163,7 +165,9 @@ class Walk(Choosing):
             if self._score(unit.step, target.vec, used_later) > accepted:
                 self._root(unit)
                 return
-        if final and self.reading.by_inputs(unit.name) and not partly:
+        # dA, where the forward pass keeps a list A, may be of an entry that nothing else names.
+        sure = self.reading.by_inputs(unit.name) and not self.reading.is_loose(unit.name)
+        if final and sure and not partly:
             self._root(unit)
             return
         plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit
@@ -273,13 +277,38 @@ class Walk(Choosing):
             q = first.quantity
             # A derivative that nobody wrote down is another one in each round.
             unwritten = first.mistake == "wrong-formula" and q is not None and q.kind not in ("forward", "local")
-            astray = int(told and (found is None or unwritten))
+            astray = int(told and (unwritten or (found is None and not self._does(first, line))))
             target = found or target
         if target is None:
             return False
         self.out.roots[n] = replace(old, again=old.again + 1, astray=old.astray + astray)
         self._put_right(unit, target)
         return True
+
+    def _does(self, repair: Repair, line: Line) -> bool:
+        """The change of another round makes something true of the line, though not what was looked for: there may be
+        many things that a name is given in a loop."""
+        node = line.root
+        for _, slot in repair.place.path:
+            inputs = self.graph.steps[node].inputs
+            if (node != line.root and line.is_stop(node)) or slot >= len(inputs):
+                return False
+            node = inputs[slot]
+        step, value = self.graph.steps[node], line.values(node)
+        with precision(BITS):
+            if repair.quantity is not None or repair.everywhere or step.is_leaf:
+                return False
+            if repair.op:
+                made = apply(repair.op, [line.values(j) for j in step.inputs])
+            elif repair.keep >= 0 and repair.keep < len(step.inputs):
+                made = line.values(step.inputs[repair.keep])
+            elif isinstance(repair.number, Fraction) and repair.combine in ("*", "+"):
+                number = constant(repair.number, self.truth.points)
+                made = value * number if repair.combine == "*" else value + number
+            else:
+                return False
+            found = line.recompute({node: made})
+        return any(q.kind in DERIVATIVES for q in self.known.right(found))
 
     def _put_right(self, unit: Unit, target: Quantity) -> None:
         """What follows is judged as if this assignment had its true value."""

@@ -20,7 +20,7 @@ from symgrad.diagnose.likely import likely
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
-from symgrad.diagnose.subject import BITS, Move, Subject, Unit
+from symgrad.diagnose.subject import BITS, Move, Subject, Unit, broadcasts
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
 from symgrad.errors import Span
@@ -259,8 +259,13 @@ def _move(
     if free[at] or graph.steps[at].is_leaf:
         return None
     source = _source(graph, at, inner, bound)
-    if source >= 0 and graph.steps[source].shape != graph.steps[before].shape:
-        source = at if at in bound and graph.steps[at].shape == graph.steps[before].shape else -1
+
+    def fits(i: int) -> bool:
+        have, held = graph.steps[i].shape, graph.steps[before].shape
+        return have == held or broadcasts(have, held)
+
+    if source >= 0 and not fits(source):
+        source = at if at in bound and fits(at) else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
 
 

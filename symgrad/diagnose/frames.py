@@ -13,6 +13,7 @@ from symgrad.diagnose.entries import difference, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.source import SourceMap, number_names
+from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec
@@ -171,6 +172,9 @@ def _one(
         expected = _respelled(repair, span, text, subject, source)
         if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
             span, text = whole, source.text(whole)  # a call stands for the whole statement
+    elif repair.op and place.parent < 0 and (made := _with_other_sign(root.unit, repair, source)) is not None:
+        span, expected = made
+        text = source.text(span)
     elif repair.op:
         expected = _with_op(repair, subject, walk, source, span)
     elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
@@ -345,6 +349,17 @@ def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: 
     return source.added_at(span, repair.template) if repair.template else ""
 
 
+def _with_other_sign(unit: Unit, repair: Repair, source: SourceMap) -> tuple[Span, str] | None:
+    """``grad *= k`` for ``grad /= k``: the statement, and how it should be."""
+    from symgrad.ops import OPS
+
+    infix = OPS[repair.op].infix
+    target, value = source.operand(unit.span, 0), source.operand(unit.span, 1)
+    if not unit.augmented or infix is None or target is None or value is None or len(infix.symbol) != 1:
+        return None
+    return unit.span, f"{source.text(target)} {infix.symbol}= {source.text(value)}"
+
+
 def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
     """The same operands under another op."""
     from symgrad.ops import OPS
@@ -468,7 +483,9 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
-    expected, fix = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
+    own = Owner(source.source, subject.names.values())
+    texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
+    expected, fix = (own.spelled(text, span.line) for text in texts)
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

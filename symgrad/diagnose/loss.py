@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -148,7 +148,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     asked = {c.top for s in candidates for u in s.units for c in claims(u.name)}
     asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
     asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
-    asked &= set(named)
+    begun = {stem for s in candidates for stem in _begun(s)} & set(named)
+    asked = (asked & set(named)) | begun
     for name, subject in zip(named, candidates, strict=True):
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
@@ -162,7 +163,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     def prior(n: int) -> float:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        return 3 * (named[n] in LOSS_NAMES) + 3 * (named[n] in asked) - late * n
+        return 3 * (named[n] in LOSS_NAMES) + 3 * (named[n] in asked) + 3 * (named[n] in begun) - late * n
 
     def walk(n: int) -> None:
         scored = _scored(candidates, n, everything, prior(n))
@@ -193,6 +194,17 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _begun(subject: Subject) -> Iterator[str]:
+    """What a pass plainly begins with: ``dout = 1.0``, where there is an ``out``."""
+    steps = subject.graph.steps
+    for unit in subject.units:
+        step = steps[unit.step]
+        plain = step.is_input and not step.shape
+        value = step.value if step.is_const else subject.point.get(unit.step) if plain else None
+        if isinstance(value, Fraction) and value == 1 and not unit.augmented:
+            yield from (c.bottom for c in claims(unit.name) if not c.top)
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,13 @@ _GENERIC = re.compile(
     r"(grad|gradient|derivative|deriv|slope|result|value)?$|^(grad|gradient|derivative|deriv)(analytic(al)?|manual|exact)$"
 )
 _OF = re.compile(r"^(?P<a>\w+?)_?(?:prime|dash|deriv|derivative)$|^(?:deriv|derivative)(?:_?of)?_?(?P<b>\w+)$")
+_RATE = re.compile(r"^(lr|eta|(learn(ing)?)?rate|learnrate|stepsize|lr\d?)$")
 _WORDS = ("grad", "prime", "deriv", "backward", "backprop", "jac")
+
+
+def is_rate(name: str) -> bool:
+    """How far the parameters are moved: nothing that anybody differentiates by."""
+    return bool(_RATE.match(normal(name.rpartition(".")[2])))
 
 
 def is_generic(name: str) -> bool:

@@ -17,6 +17,7 @@ from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reader import Reader
 from symgrad.diagnose.region import Make, Offer, Site, slimmed
+from symgrad.diagnose.remnants import remnants
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import FORMS, Number
@@ -146,6 +147,7 @@ class Passage(Reader):
         yield from self._regained()
         yield from self._overwritten()
         yield from lapses(self, offers)
+        yield from remnants(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
@@ -235,7 +237,9 @@ class Passage(Reader):
             mine = self.layout.by_name[name]
             before: dict[int, int] = {}
             for n, unit in enumerate(mine):
-                starts = self.layout.actual(unit.step).is_zero  # of an accumulation, in another epoch
+                # Zeros that are written down begin an accumulation, in another epoch.
+                begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
+                starts = begins and self.layout.actual(unit.step).is_zero
                 if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
                     before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)

@@ -50,12 +50,14 @@ class Search(Weighing):
         if self.layout.subject.is_shaped and (walk := self._on_the_whole()) is not None:
             return walk
         wrong = [r for r in self.results if not r.is_right(r.actual)]
-        explain = None
+        explain, found = None, list[Explanation]()
         if wrong and not self.layout.subject.is_shaped:
             explain = Explain(self.layout, self.known, self.reading, self.results)
             if explain.has_loop and (found := explain.alone()):
                 # A change in the text is a change in all rounds, which a walk has to find out round by round.
-                return min((self._answer(self._told(e)) for e in found), key=rank).walk
+                one = min((self._answer(self._told(e)) for e in found), key=rank)
+                if explain.is_long or not one.walk.out.doubts:
+                    return one.walk
         if not wrong and self.results and not self.layout.subject.is_shaped:
             # Every result is right: if every line then is what its name says, nothing has to be looked for.
             plain = Walk(self.layout, self.known, self.reading, (), moves=self.moves)
@@ -75,8 +77,10 @@ class Search(Weighing):
             return first  # every difference is deliberate
         if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
             return first
-        told = [self._answer(self._told(e)) for e in explain.alone()] if explain and not explain.is_long else []
-        answers = [*told, answer]  # of two that are as good, the one that can be written down
+        told = []
+        if explain is not None and (found or not explain.is_long):
+            told = [self._answer(self._told(e)) for e in found or explain.alone()]
+        answers = [answer, *told]
         best = best_of(answers)
         if told and not best.left and best.cost <= PER_LINE + TYPED:
             return best.walk
@@ -90,7 +94,7 @@ class Search(Weighing):
         answers += [a for _, a in singles]
         best = best_of(answers)
         if best.left or best.cost > DEAR:
-            if explain is not None and not told and not explain.is_long:
+            if explain is not None and not explain.is_long:
                 answers += [self._answer(self._told(e)) for e in explain.together()]
                 best = best_of(answers)
             if best.left or best.cost > DEAR + PER_LINE * (len(lines_of(best.walk)) - 1):

@@ -164,6 +164,10 @@ class SourceMap:
             at = next((n for n, s in enumerate(block) if _begins(s) == (span.line, span.column)), -1)
             if at < 0:
                 continue
+            loop = self._loop(block[at], name)
+            if loop is not None and at + 1 < len(block):
+                # In the next round it would be read again.
+                return self._behind(block[at], block[at + 1], loop, span.file)
             again = next((n for n in range(at + 1, len(block)) if _uses(block[n], name, ast.Store)), len(block))
             readers = [n for n in range(at + 1, len(block)) if n <= again and _uses(block[n], name, ast.Load)]
             if not readers:
@@ -173,15 +177,42 @@ class SourceMap:
                 return None
             begin, end = _begins(block[at + 1]), _ends(last)
             own = self.text(Span(span.file, *_begins(first), *_ends(first)))
-            lines = self.lines[begin[0] - 1 : end[0]]
-            lines[-1] = lines[-1][: end[1] - 1]
-            lines[0] = lines[0][begin[1] - 1 :]
             joint = "; " if first.lineno == last.end_lineno else "\n" + " " * (span.column - 1)
-            text = "\n".join(lines) + joint + own
+            text = self._as_it_is(begin, end) + joint + own
             if isinstance(last, ast.Return) and last.value is not None:
                 text = joint.join((f"result = {self.text(_span(span.file, last.value))}", own, "return result"))
             return Span(span.file, *_begins(first), *end), text
         return None
+
+    def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
+        """The outermost loop around a statement that reads a name; none beyond a function."""
+        inside = [f for f in self._compound if isinstance(f, ast.FunctionDef) and _holds(f, statement)]
+        loops = [n for n in self._compound if isinstance(n, ast.For | ast.While) and _holds(n, statement)]
+        inner = max(inside, key=lambda f: f.lineno, default=None)
+        mine = (n for n in loops if (inner is None or _holds(inner, n)) and _uses(n, name, ast.Load))
+        return min(mine, key=lambda n: n.lineno, default=None)
+
+    def _behind(self, first: ast.stmt, following: ast.stmt, loop: ast.stmt, file: str) -> tuple[Span, str]:
+        """A statement moved behind a loop."""
+        own = self.text(Span(file, *_begins(first), *_ends(first)))
+        rest = self._as_it_is(_begins(following), _ends(loop))
+        text = rest + "\n" + " " * loop.col_offset + own
+        return Span(file, *_begins(first), *_ends(loop)), text
+
+    def _as_it_is(self, begin: tuple[int, int], end: tuple[int, int]) -> str:
+        """The characters between two places, on as many lines as they are."""
+        lines = self.lines[begin[0] - 1 : end[0]]
+        lines[-1] = lines[-1][: end[1] - 1]
+        lines[0] = lines[0][begin[1] - 1 :]
+        return "\n".join(lines)
+
+    @cached_property
+    def _compound(self) -> list[ast.stmt]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return []
+        return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.For | ast.While)]
 
     def moved_behind(self, span: Span | None, name: str) -> tuple[Span, str] | None:
         """A statement moved behind the next one that gives a name its value: the place of both, and their text."""
@@ -347,6 +378,10 @@ def _begins(node: ast.stmt) -> tuple[int, int]:
 
 def _ends(node: ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, (node.end_col_offset or 0) + 1
+
+
+def _holds(outer: ast.stmt, inner: ast.stmt) -> bool:
+    return outer is not inner and outer.lineno <= inner.lineno and (inner.end_lineno or 0) <= (outer.end_lineno or 0)
 
 
 def _uses(node: ast.stmt, name: str, how: type[ast.expr_context]) -> bool:

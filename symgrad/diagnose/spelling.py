@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from symgrad.ops import OPS
 from symgrad.ops.slips import PLAINLY
@@ -62,6 +63,44 @@ class Spelling:
             if module in self._modules and isinstance(path, str) and path.startswith(module + "."):
                 return self._modules[module] + path.removeprefix(module)
         return name
+
+
+class Owner:
+    """What an object is called where it is not ``self``: in a function of its own, ``net.z`` for ``self.z``.
+
+    Args:
+        names: of the forward pass, as the classes have them.
+    """
+
+    def __init__(self, source: str, names: Iterable[str]) -> None:
+        self.source = source
+        self.attributes = {n.removeprefix("self.").partition("[")[0] for n in names if n.startswith("self.")}
+
+    def spelled(self, text: str, line: int) -> str:
+        """A formula as a line can say it."""
+        if "self." not in text or not self.attributes:
+            return text
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return text
+        around: ast.FunctionDef | None = None
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or node.lineno):
+                around = node if around is None or node.lineno > around.lineno else around
+        if around is not None and any(a.arg == "self" for a in around.args.args):
+            return text
+        reads = Counter(
+            node.value.id
+            for node in ast.walk(around if around is not None else tree)
+            if isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id != "self"
+            and node.attr in self.attributes
+        )
+        if len(reads) != 1:
+            return text  # of several objects nobody knows which
+        return re.sub(r"(?<![\w.])self\.", f"{next(iter(reads))}.", text)
 
 
 def _closing(text: str, begin: int) -> int:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -64,6 +65,9 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
             continue
         rate = like[0] if like else others[0].rate
         text = source.text(s.unit.span) if (whole := source.statement(s.unit.span)) is None else source.text(whole)
+        if abs(s.rate / rate + 1) <= SAME and (turned := _negative(s, walk)) is not None:
+            roots.append(turned)
+            continue
         told = _told(s, rate, text, others, source)
         if told is not None and whole is not None:
             words, mistake, new = told
@@ -77,6 +81,22 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
             factor = f"{s.rate / rate:.6g}"
             notes.append(f"line {s.unit.line}: {s.unit.name} is moved by {factor} times the step that the others take")
     return roots, notes
+
+
+def _negative(step: _Step, walk: Walk) -> Root | None:
+    """The assignment that should be the gradient by its name, and is its negative: the move itself is right."""
+    layout, target = walk.layout, walk.truth.cotangents[step.bottom]
+    for unit in layout.subject.units:
+        pairs = walk.reading.pairs(unit.name)
+        if not walk.reading.is_exact(unit.name) or [layout.original(b) for _, b in pairs] != [step.bottom]:
+            continue
+        have = layout.actual(unit.step)
+        if (-have).same(target) and not layout.is_forward(unit.step) and layout.feeds(unit.step, {step.unit.step}):
+            place = Place(unit.step, -1, -1, target, ())
+            repair = Repair(place, "sign", "has the wrong sign", 0.9, None, "*", Fraction(-1))
+            meant = Quantity("cotangent", walk.subject.loss, step.bottom, target)
+            return Root(unit, meant, have, (repair,), frozenset((unit.line,)), 0.9)
+    return None
 
 
 def _told(

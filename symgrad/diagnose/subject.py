@@ -55,6 +55,11 @@ class Unit:
         return (self.span.line, self.span.column, self.span.end_column, name)
 
 
+def broadcasts(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
+    """``b -= lr*db`` with db of shape (3,) and b of shape (1, 3): every entry gets what belongs to it."""
+    return len(have) < len(want) and want == (1,) * (len(want) - len(have)) + have
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """A parameter is moved by something: ``w -= lr*g``.

@@ -106,7 +106,6 @@ class Trials:
         if wanted is not None:
             return close(value, wanted)
         truths, value = self._truths, np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
-        truths, value = self._truths, np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
         n = np.minimum(np.searchsorted(truths, value - np.abs(value) * TOLERANCE), len(truths) - 1)
         near = np.abs(truths[n] - value) <= np.abs(value) * TOLERANCE
         return np.asarray(near & (value != 0))
@@ -122,7 +121,7 @@ class Trials:
                 continue
             rights = self.reading.rights(unit.name)
             if self.layout.last[unit.name] is not unit:
-                if any(top != loss for top, _ in pairs) or (self.reading.is_topless(unit.name) and len(pairs) > 1):
+                if any(top != loss for top, _ in pairs):
                     continue
                 if any(len(truth.into.get(bottom, ())) > MANY for _, bottom in pairs):
                     continue  # of the sums in a long loop, any true value will do

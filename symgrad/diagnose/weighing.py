@@ -26,6 +26,8 @@ PER_DOUBT = 1.3
 #: ... whose name says exactly what it should be.
 PER_PLAIN_DOUBT = 3.0
 PER_RESULT = 3.0
+#: ... whose name says that it is one of a few.
+PER_NAMED_DOUBT = 2.0
 #: ... for each that is true of something, and not what its name says.
 MISNAMED = 2.0
 #: ... for each blamed assignment whose name says nothing, and which holds something true.
@@ -38,6 +40,8 @@ SHARED = 1.5
 ASTRAY = 2.0
 #: ... for each that is what its name says before the change.
 RIGHT = 1.0
+#: ... for each that is a gradient up to a factor that may come later.
+DEFERRED = 1.0
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: A function that is called so often works out one part after the other.
@@ -97,9 +101,10 @@ class Weighing:
         cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
+            cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
-        doubted = {u.line: self._is_plain(u) for u in out.doubts if not self._is_deferred(u, walk)}
-        doubts = sum(PER_PLAIN_DOUBT if plain else PER_DOUBT for plain in doubted.values())
+        doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
+        doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
         blamed = lines(walk)
         doubts += PER_DOUBT * len({u.line for u in out.misnamed if u.line in blamed})
@@ -110,17 +115,25 @@ class Weighing:
             PER_LINE * len(lines(walk)) + cost + doubts + PER_RESULT * left,
         )
 
+    def _is_put_off(self, root: Root, walk: Walk) -> bool:
+        """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""
+        return root.target.kind == "helper" and self._is_deferred(root.unit, root.found, walk)
+
     def _is_flow(self, vec: Vec) -> bool:
         """A gradient on its way: a weight is the local derivative of something, always."""
-        held = ("cotangent", "contribution", "sum", "tangent")
-        return any(q.kind in held for q in self.known.right(vec))
+        return any(q.kind in ("cotangent", "contribution", "sum") for q in self.known.right(vec))
 
-    def _is_plain(self, unit: Unit) -> bool:
-        """What it should be is plain: its name says so, or it is the last that a name is given."""
+    def _doubt(self, unit: Unit) -> float:
+        """How much it speaks against an answer that an assignment is not what it should be: the more, the plainer
+        that is, because its name says so, or because it is the last that a name is given."""
         if self.reading.is_exact(unit.name):
-            return True
-        ends = self.layout.last[unit.name] is unit and not self.layout.dependents(unit.step)
-        return ends and is_bare(unit.name) and not self.layout.subject.is_shaped
+            return PER_PLAIN_DOUBT
+        if self.layout.subject.is_shaped:
+            return PER_DOUBT
+        if is_bare(unit.name):
+            ends = self.layout.last[unit.name] is unit and not self.layout.dependents(unit.step)
+            return PER_PLAIN_DOUBT if ends else PER_DOUBT
+        return PER_DOUBT if self.reading.is_loose(unit.name) else PER_NAMED_DOUBT
 
     def _is_called(self, unit: Unit) -> bool:
         """A name of its own for what is another derivative: dsigx, where that is 1."""
@@ -148,14 +161,14 @@ class Weighing:
                 if reads and walk.corrected(after.step).same(walk.corrected(before.step)):
                     yield after
 
-    def _is_deferred(self, unit: Unit, walk: Walk) -> bool:
+    def _is_deferred(self, unit: Unit, vec: Vec, walk: Walk) -> bool:
         """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""
         if self.layout.subject.is_shaped or not is_bare(unit.name):
             return False
         later = {u.step for n in lines(walk) for u in self._at_line.get(n, ()) if u.name == unit.name}
         if self.layout.feeds(unit.step, {i for i in later if i > unit.step}):
             return False  # g in a loop: what is left over shows in the next round
-        vec, points = walk.corrected(unit.step), self.layout.truth.points
+        points = self.layout.truth.points
         with precision(BITS):
             scaled = (vec * constant(c, points) for c in self._factors)
             return any(q.kind == "cotangent" for v in scaled for q in self.known.right(v))
@@ -230,9 +243,12 @@ def best(answers: Sequence[Answer]) -> Answer:
     return min(liked(answers), key=rank)
 
 
-def rank(answer: Answer) -> tuple[int, bool, float]:
-    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing."""
-    return answer.left, bool(answer.left and not answer.walk.out.roots), answer.cost
+def rank(answer: Answer) -> tuple[int, bool, float, float]:
+    """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing. Of two that are
+    as good, the one after which the lines look more like what is taught."""
+    roots = answer.walk.out.roots
+    unlike = sum(r.unlike or 0.0 for r in roots)
+    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), unlike
 
 
 def lines(walk: Walk) -> set[int]:

@@ -21,11 +21,17 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Graph, Step
 from symgrad.ops import OPS
+from symgrad.ops.recognise import softmaxes
+from symgrad.ops.writing import write_at
 from symgrad.subjects import choose
 from symgrad.upstream import extended
 
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
+
+
+#: What is made of a difference, by what it is multiplied when all are added up, and what that is in words.
+Way = tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,25 @@ def of_an_objective(taken: Account) -> Account:
             other = replace(other, made_up=True)
             again = replace(diagnose(other), notes=(*again.notes, note))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
+    if best is taken and not taken.brief:
+        best = _explained_by_fixes(taken)
     if best is taken and found.blames:
         return replace(taken, diagnosis=replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=()))
+    return best
+
+
+def _explained_by_fixes(taken: Account) -> Account:
+    """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
+    whether they do is found out by running the script with them."""
+    best = taken
+    for objective in objectives(taken.trace):
+        other = replace(choose(objective.trace, objective.name, {}), made_up=True)
+        again = diagnose(other)
+        fixable = again.blames and all(b.edits for b in again.blames)
+        if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
+            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            again = replace(again, notes=(*again.notes, note))
+            best = replace(taken, subject=again.subject or other, diagnosis=again)
     return best
 
 
@@ -80,18 +103,24 @@ def _is_made_for(trace: Trace, subject: Subject) -> bool:
 def objectives(trace: Trace) -> Iterator[Objective]:
     """What the script may be making smaller, the likeliest first; nothing where no parameter is being trained."""
     differences = _differences(trace)
+    picked = _picked(trace)
     trace = _first_epoch(trace)
     names = {b.name for b in trace.bindings}
     name = next((n for n in NAMES if n not in names), None)
-    if not differences or name is None:
+    if name is None:
         return
-    span = trace.graph.steps[differences[0]].span
+    if picked:
+        count = sum(int(np.size(trace.values[i])) for i in picked)
+        words = "the cross-entropy with a softmax"
+        chosen: list[Way] = [(_of_labels, Fraction(1), words), (_of_labels, Fraction(1, count), f"the mean of {words}")]
+        yield from _made(trace, picked, chosen, name)
+    span = trace.graph.steps[differences[0]].span if differences else None
     text = _text(trace.graph.source, span)
     if span is None or not text:
         return
     count = sum(int(np.size(trace.values[i])) for i in differences)
     squares = f"({text})**2"
-    ways: list[tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]] = [
+    ways: list[Way] = [
         (_square, Fraction(1, count), f"mean({squares})"),
         (_square, Fraction(1, 2 * count), f"mean({squares})/2"),
         (_square, Fraction(1), f"sum({squares})"),
@@ -100,17 +129,64 @@ def objectives(trace: Trace) -> Iterator[Objective]:
     if all(_sigmoid(trace, i) is not None for i in differences):
         ways.append((_cross_entropy, Fraction(1, count), f"the mean cross-entropy, of which {text} is the gradient"))
         ways.append((_cross_entropy, Fraction(1), f"the cross-entropy, of which {text} is the gradient"))
-    for make, factor, words in ways:
-        made, total = _added(trace, differences, make)
-        made, number = _number(made, factor)
-        made, step = extended(made, "mul", (total, number))
-        # It is known as soon as the last difference is: what follows is derivation.
-        after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
-        bound = Binding(name, step, span, span.line, "", after)
-        bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
-        numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
-        shown = words if count > 1 or make is not _square else _single(words)
-        yield Objective(replace(made, bindings=numbered), name, shown)
+    if count == 1:
+        ways = [(make, factor, words if make is not _square else _single(words)) for make, factor, words in ways]
+    yield from _made(trace, differences, ways, name)
+
+
+def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) -> Iterator[Objective]:
+    """The run with each of these objectives: where weights are added to their gradients, with the penalty whose
+    gradient that is, and without."""
+    span = trace.graph.steps[differences[0]].span
+    assert span is not None  # what is found in the text has a place there
+    penalties = _penalties(trace)
+    for with_penalty in (True, False) if penalties else (False,):
+        for make, factor, words in ways:
+            made, total = _added(trace, differences, make)
+            made, number = _number(made, factor)
+            made, step = extended(made, "mul", (total, number))
+            shown = words
+            if with_penalty:
+                made, step = _penalised(made, step, penalties)
+                shown = f"{words} and a penalty of the weights' squares"
+            # It is known as soon as the last difference is: what follows is derivation.
+            after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
+            bound = Binding(name, step, span, span.line, "", after)
+            bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
+            numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
+            yield Objective(replace(made, bindings=numbered), name, shown)
+
+
+def _penalties(trace: Trace) -> list[tuple[int, int]]:
+    """(number, parameter) of every ``reg*W`` that is added to something: part of a gradient that is to keep W small."""
+    steps = trace.graph.steps
+    weights = set(_moved(trace))
+    depends = trace.graph.dependents(*weights)
+    end = max((b.step for b in trace.bindings), default=-1)
+    found: dict[int, tuple[int, int]] = {}
+    for step in steps[: end + 1]:
+        if sign_of(step.op) != "+" or not step.shape:
+            continue
+        for j in step.inputs:
+            part = steps[j]
+            if sign_of(part.op) != "*" or len(part.inputs) != 2:
+                continue
+            for number, weight in (part.inputs, part.inputs[::-1]):
+                if weight in weights and not steps[number].shape and not depends[number]:
+                    found.setdefault(weight, (number, weight))
+    return list(found.values())
+
+
+def _penalised(trace: Trace, total: int, penalties: Sequence[tuple[int, int]]) -> tuple[Trace, int]:
+    """``total + sum(number*sum(weight**2)/2)``."""
+    for number, weight in penalties:
+        trace, square = extended(trace, "mul", (weight, weight))
+        trace, amount = extended(trace, "sum", (square,)) if trace.graph.steps[square].shape else (trace, square)
+        trace, half = _number(trace, Fraction(1, 2))
+        for factor in (number, half):
+            trace, amount = extended(trace, "mul", (amount, factor))
+        trace, total = extended(trace, "add", (total, amount))
+    return trace, total
 
 
 def trained(trace: Trace) -> set[str]:
@@ -156,6 +232,31 @@ def _differences(trace: Trace) -> list[int]:
     needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
     end = min(step for leaf, step in moved.items() if needed[leaf])
     return [i for i in found if i < end and steps[i].span == steps[found[0]].span]
+
+
+def _picked(trace: Trace) -> list[int]:
+    """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
+    all rounds before the first parameter is moved."""
+    steps = trace.graph.steps
+    moved = _moved(trace)
+    given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
+    end = min(moved.values(), default=-1)
+    found = []
+    for i, step in enumerate(steps):
+        write = write_at(steps, i, step.inputs) if step.span is not None and i < end else None
+        value = steps[write.value] if write is not None else step
+        if write is None or write.adds or sign_of(value.op) != "-" or write.array not in given:
+            continue
+        read, one = value.inputs
+        if steps[read].inputs[:1] == (write.array,) and steps[one].is_const and steps[one].value == 1:
+            found.append(write.value)
+    return [i for i in found if steps[i].span == steps[found[0]].span]
+
+
+def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
+    """``-log(p)`` of what a softmax gives for the labels."""
+    trace, logarithm = extended(trace, "log", (trace.graph.steps[i].inputs[0],))
+    return extended(trace, "neg", (logarithm,))
 
 
 def _first_epoch(trace: Trace) -> Trace:

@@ -33,8 +33,9 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         again = account(repaired, trace, brief=True).diagnosis
     except SymgradError:
         return set()
-    still = {b.span.line for b in again.blames}
-    return {n for n, b in enumerate(blames) if b.edits and b.span.line not in still and not still}
+    if again.blames or not (again.right or again.conventions):
+        return set()
+    return {n for n, b in enumerate(blames) if b.edits}
 
 
 def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: What is given and compared with, and has no gradient though it is a number.
-LABELS = re.compile(r"(?:y|t|ts|y_?true|labels?|targets?|ground_truth|Y|mask|lengths?)$")
+LABELS = re.compile(
+    r"(?:y|t|ts|y_?true|labels?|targets?|ground_?truth|Y|mask|lengths?|actual|expected|desired|gold|truth|onehot|"
+    r"one_hot|target_?\w*|true_?\w*)$"
+)
 
 
 class Returned:
@@ -136,6 +139,7 @@ class Returned:
         for wanted in (
             told, inputs, real, [n for n in real if "[" not in n],
             [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
+            [n for n in told if not LABELS.match(n)],
             [n for n in names if n not in whole_numbers],
         ):  # fmt: skip
             if len(answer) == len(wanted):
@@ -191,8 +195,10 @@ def _plain(name: str) -> str:
 
 
 def _readings(name: str) -> Iterator[str]:
-    for prefix in ("dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "grad_", "gradient_", "delta_", "nabla_", "g_", "d_",
-                   "grad", "delta", "g", "d"):  # fmt: skip
+    for prefix in (
+        "dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "dJ_d", "dJd", "dE_d", "dEd", "dC_d", "dCd", "d_L_d_", "grad_",
+        "gradient_", "delta_", "nabla_", "g_", "d_", "grad", "delta", "g", "d",
+    ):  # fmt: skip
         if name.startswith(prefix) and len(name) > len(prefix):
             yield name[len(prefix) :]
     for suffix in ("_gradient", "_grad", "_bar", "_g", "_d", "grad", "bar"):

@@ -38,6 +38,7 @@ from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CODE_NAME
+from symgrad.frontends.trace.writes import whole
 
 #: More than this from the child is not a trace.
 MAX_ANSWER = 256 << 20
@@ -139,7 +140,7 @@ class Sandbox:
         trace = _read(answer, source, filename, self.timeout)
         if trace.error is not None and trace.error.fatal:
             raise trace.error.exception(source)
-        return trace
+        return whole(trace)
 
     def _exchange(self, request: bytes) -> Answer:
         """Send the request and collect the answer, within the time and the size."""

@@ -7,24 +7,35 @@ Left out are
 * mutants that raise or give infinities, for no derivation came out, and idle lines (``x = x``);
 * mutants after which every declared gradient is exactly the negative of the true one: that is the negative-gradient
   convention of MISTAKES.md section 2, a note and no mistake;
-* pairs in which one edit hides the other: both must still make a difference beside each other.
+* mutants that begin with another number than the correct script's 1, and after which every declared gradient is just
+  that many times the true one: an upstream gradient, which symgrad takes as given and says so in a note;
+* pairs in which one edit hides the other: both must still make a difference beside each other;
+* pairs that nothing tells from a single edit: every number that the finished script holds under some name is, at every
+  point, what it is after one edit of one line. Whoever looks for the fewest mistakes finds that one.
 
 Which line is the mutated one: the edited line. A statement that was dropped leaves ``pass`` behind; then the right
-line is this one or, as good, the last remaining line that binds the same target, where the term is now missing.
+line is this one or, as good, the last remaining line that binds the same target, where the term is now missing. And
+where nothing tells a single edit from another one of its kind, in another line (``g = 0.5/d; g *= 0.5/d``: a half too
+many in the first or in the second), either line is right: again every number that the script and its functions hold
+in the end is the same, at every point.
 """
 
 from __future__ import annotations
 
 import ast
+import math
 import random
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
+from types import FrameType
 
-from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, Unusable, close, corpus, expected, program, values
-from tests.benchmarks.mutation import Edit, edits, places
+from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, Unusable, close, corpus, expected, program, run, values
+from tests.benchmarks.mutation import Edit, edits, numeric, places
 from tests.benchmarks.rewriting import rewrites
 
 SEED = 3
@@ -32,6 +43,8 @@ SEED = 3
 SINGLES, PAIRS, REWRITES = 30, 11, 18
 
 Outcome = tuple[tuple[float, ...], ...]
+#: The names of a finished script, and what stands under them; then the declared derivatives.
+Held = tuple[tuple[str, ...], tuple[float, ...]]
 
 
 @dataclass(frozen=True)
@@ -57,7 +70,7 @@ class Mutant:
     @property
     def accepted(self) -> tuple[frozenset[int], ...]:
         """For each edit the lines of which exactly one must be reported."""
-        return tuple(frozenset((e.line, *e.instead)) for e in self.edits)
+        return tuple(frozenset((e.line, *e.instead, *(t.line for t in e.twins))) for e in self.edits)
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,51 @@ def outcome(case: Derivation, source: str, declared: Sequence[str] | None = None
         return None
 
 
+@contextmanager
+def _locals() -> Iterator[dict[str, float]]:
+    """The numbers that a script's functions hold when they return."""
+    out: dict[str, float] = {}
+    calls: dict[str, int] = defaultdict(int)
+
+    def look(frame: FrameType, event: str, arg: object) -> None:
+        if event == "return" and frame.f_code.co_filename == "derivation.py" and frame.f_code.co_name != "<module>":
+            name = f"{frame.f_code.co_qualname}#{calls[frame.f_code.co_qualname]}"
+            calls[frame.f_code.co_qualname] += 1
+            own = dict(frame.f_locals)
+            out.update((f"{name}.{n}", float(own[n])) for n in numeric(own))
+
+    sys.setprofile(look)
+    try:
+        yield out
+    finally:
+        sys.setprofile(None)
+
+
+@cache
+def everything_held(case: Derivation, source: str) -> tuple[Held, ...] | None:
+    """Every number that the finished script holds under some name, at every point; None where it cannot be used."""
+    try:
+        code = program(source, case.first)
+        out = []
+        for at in case.points():
+            with _locals() as inside:
+                scope = run(code, at)
+            held = {n: float(scope[n]) for n in numeric(scope)} | inside
+            declared = values(code, at, case.declared)
+            out.append((tuple(sorted(held)), tuple(held[n] for n in sorted(held)) + declared))
+        return tuple(out)
+    except (Unusable, SyntaxError):
+        return None
+
+
+def indistinct(a: tuple[Held, ...], b: tuple[Held, ...]) -> bool:
+    """Whether two finished scripts hold the same numbers under the same names, at every point."""
+    return all(
+        m == n and all(map(math.isfinite, (*x, *y))) and close(x, y, CHANGED)
+        for (m, x), (n, y) in zip(a, b, strict=True)
+    )
+
+
 def differs(a: Outcome, b: Outcome) -> bool:
     """Whether they differ at one of the random points."""
     return not all(close(x, y, CHANGED) for x, y in zip(a[1:], b[1:], strict=True))
@@ -98,6 +156,45 @@ def is_negative(case: Derivation, found: Outcome) -> bool:
         close([-v for v in f[:n]], t[:n], CHANGED) and close(f[n:], t[n:], CHANGED)
         for f, t in zip(found, expected(case), strict=True)
     )
+
+
+def is_seeded(case: Derivation, edit: Edit, found: Outcome) -> bool:
+    """Whether the pass only begins with another number than 1, and every gradient is that many times the true one."""
+    (stmt,) = ast.parse(case.source.split("\n")[edit.line - 1].strip() or "pass").body
+    if not isinstance(stmt, ast.Assign) or not isinstance(stmt.value, ast.Constant) or stmt.value.value != 1:
+        return False
+    n = len(case.gradients)
+    both = zip(found, expected(case), strict=True)
+    ratios = [f / t for got, true in both for f, t in zip(got[:n], true[:n], strict=True) if t]
+    return bool(ratios) and close(ratios, [ratios[0]] * len(ratios), CHANGED)
+
+
+@cache
+def _by_value(case: Derivation) -> dict[tuple[str, ...], list[tuple[Edit, Outcome, str]]]:
+    """Every single edit of a file by the derivatives that come of it, roughly."""
+    out: dict[tuple[str, ...], list[tuple[Edit, Outcome, str]]] = defaultdict(list)
+    for edit, source in candidates(case):
+        found = outcome(case, source)
+        if found is not None:
+            out[_roughly(found)].append((edit, found, source))
+    return out
+
+
+def _roughly(found: Outcome) -> tuple[str, ...]:
+    """The derivatives at one random point; two that agree may still fall on two sides of a rounding, seldom."""
+    return tuple(f"{v + 0.0:.6g}" for v in found[1])
+
+
+def alike(case: Derivation, source: str, found: Outcome, like: Edit | None = None) -> Iterator[Edit]:
+    """The single edits that nothing tells from a mutant; with ``like``, those in other lines by the same operator."""
+    for edit, other, text in _by_value(case).get(_roughly(found), ()):
+        if text == source or differs(found, other):
+            continue
+        if like is not None and (edit.operator != like.operator or edit.line in (like.line, *like.instead)):
+            continue
+        a, b = everything_held(case, source), everything_held(case, text)
+        if a is not None and b is not None and indistinct(a, b):
+            yield edit
 
 
 def applied(source: str, changes: Iterable[Edit]) -> str:
@@ -135,10 +232,11 @@ def _idles(line: str) -> bool:
 def single(case: Derivation, edit: Edit, source: str) -> tuple[Mutant, Outcome] | None:
     """The mutant, if it counts."""
     found = outcome(case, source)
-    if found is None or not _counts(case, found):
+    if found is None or not _counts(case, found) or is_seeded(case, edit, found):
         return None
     if edit.operator == "dropped-line":
         edit = replace(edit, instead=_binders(case, edit))
+    edit = replace(edit, twins=tuple(alike(case, source, found, edit)))
     return Mutant(case, (edit,), source, close(found[0], expected(case)[0], CHANGED)), found
 
 
@@ -196,6 +294,8 @@ def pairs(case: Derivation, seed: int = SEED, n: int = PAIRS) -> list[Mutant]:
         source = applied(case.source, changes)
         found = outcome(case, source)
         if found and _counts(case, found) and differs(found, alone) and differs(found, other):
+            if any(alike(case, source, found)):
+                continue
             hidden = close(found[0], expected(case)[0], CHANGED)
             out.append(Mutant(case, changes, source, hidden))
     return out

@@ -127,7 +127,12 @@ def judge(case: Case, findings: Sequence[Finding], error: str = "", seconds: flo
     line = len(lines) == len(case.edits) and any(set(choice) == lines for choice in product(*taken))
     if not line:
         return Result(case, tuple(findings), error, seconds, found=all(taken))
-    at = [(edit, [f for f in roots if f.line in ok]) for edit, ok in zip(case.edits, case.accepted, strict=True)]
+    at = [
+        (meant(edit, f.line), [f])
+        for edit, ok in zip(case.edits, case.accepted, strict=True)
+        for f in roots
+        if f.line in ok
+    ]
     return Result(
         case, tuple(findings), error, seconds,
         line=True,
@@ -138,6 +143,13 @@ def judge(case: Case, findings: Sequence[Finding], error: str = "", seconds: flo
         fix=all(f.fix and f.fix_verified for f in roots),
         confirmed=confirms(case, roots),
     )  # fmt: skip
+
+
+def meant(edit: Edit, line: int) -> Edit:
+    """The edit that a finding in some line is held against: its twin, where that is the one in this line."""
+    if line in (edit.line, *edit.instead):
+        return edit
+    return next((t for t in edit.twins if t.line == line), edit)
 
 
 def names_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:

@@ -41,6 +41,8 @@ class Edit:
     dropped: str = ""
     #: Lines of which any is as good as `line`: only for a dropped statement.
     instead: tuple[int, ...] = ()
+    #: Edits of other lines after which nothing that the script holds is different: any of these lines is as good.
+    twins: tuple[Edit, ...] = ()
     #: Other lines that it replaces as a whole, with their new text: for two lines that change places.
     others: tuple[tuple[int, str], ...] = ()
 
@@ -344,7 +346,7 @@ def function(place: Place, node: ast.Call, func: ast.expr, argument: ast.expr) -
         yield from place.edit(node, place.text(argument), "input-for-output", kinds, f"the argument for {name} of it")
 
 
-def _numeric(scope: dict[str, Any]) -> set[str]:
+def numeric(scope: dict[str, Any]) -> set[str]:
     out = set()
     for name, value in scope.items():
         if name.startswith("__") or type(value) in (bool, int):
@@ -360,7 +362,7 @@ def places(case: Derivation) -> Iterator[Place]:
     """The one-line statements of the manual part."""
     tree, lines = ast.parse(case.source), case.source.split("\n")
     try:
-        module_names = _numeric(run(program(case.source, case.first), case.points()[0]))
+        module_names = numeric(run(program(case.source, case.first), case.points()[0]))
     except Unusable as e:
         raise AssertionError(f"{case.name} does not run: {e}") from e
     inputs = _forward_inputs(tree)

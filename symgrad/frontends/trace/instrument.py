@@ -33,8 +33,10 @@ _TRAINS = re.compile(
 #: The same of a loop inside another one: over the samples of an epoch.
 _STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
 
-#: What counts the rounds of training, and nothing else; what is made smaller in them.
+#: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
 _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
+_FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
+_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -62,21 +64,20 @@ def _text(node: ast.AST) -> str:
 
 
 def _surely_trains(loop: ast.For | ast.While) -> bool:
-    """Its variable counts epochs, or it computes a loss anew in each round; and it moves something."""
+    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
     own = [node for statement in loop.body for node in ast.walk(statement)]
     counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
     targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
     names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
-    return bool(counts or any(_LOSS.search(name) for name in names)) and any(_moves(node) for node in own)
+    calls = [_text(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
+    rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
+    return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
 
 
 def _moves(node: ast.AST) -> bool:
-    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``, ``optimizer.step()``, ``update(params)``."""
+    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
     if isinstance(node, ast.AugAssign):
         return isinstance(node.op, ast.Sub)
-    if isinstance(node, ast.Call):
-        name = _text(node.func).rsplit(".", maxsplit=1)[-1].lower()
-        return name in ("step", "backward", "backprop") or "update" in name
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
         target = ast.unparse(node.targets[0])
         return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))
@@ -229,6 +230,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
         symbol = OPERATORS[type(node.op)]
         target = node.target
+        # Before it is rewritten.
+        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         out: list[ast.stmt] = []
         if isinstance(target, ast.Name):
             old: ast.expr = self.load(target.id, target)
@@ -250,7 +253,6 @@ class _Rewriter(ast.NodeTransformer):
                 again = ast.copy_location(
                     ast.Subscript(self.load(owner, target), self.load(index, target), ast.Store()), target
                 )
-        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         result = self.call(INPLACE, node, self.constant(symbol, node), old, self.expr(node.value))
         stores = self.assign(again, result, None, node, symbol + "=")
         if text:

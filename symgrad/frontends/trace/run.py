@@ -175,7 +175,7 @@ class Run:
         trace = self.guarded(lambda: exec(code, self.namespace()))
         computed = any(v and not s.is_leaf for v, s in zip(self.tracer.varies, trace.graph.steps, strict=False))
         fatal = trace.error is not None and trace.error.fatal
-        return trace if computed or fatal else replace(trace, passes=self.passes)
+        return trace if fatal else replace(trace, offered=self.passes, passes=() if computed else self.passes)
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
