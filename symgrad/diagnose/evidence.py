@@ -110,7 +110,7 @@ def called(trace: Trace) -> dict[str, str]:
     """What is bound to the result of a function called as a derivative -> the function: ``analytic = df(x)``."""
     places = _returns(trace.graph.source)
     out: dict[str, str] = {}
-    for b in trace.bindings:
+    for b in trace.bindings if places else ():
         span = trace.graph.steps[b.step].span
         name = places.get(_key(span)) if span is not None else None
         if name and name != b.name and is_derivation(name):
@@ -199,6 +199,9 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     return needed
 
 
+_NEXT = re.compile(r"_?(new|next|updated)$")
+
+
 def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ...]:
     """How the parameters of a forward pass are moved after it.
 
@@ -213,7 +216,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     out: list[Move] = []
     for b in trace.bindings:
         if not forward[b.step]:
-            for name in (b.name, re.sub(r"_?(new|next|updated)$", "", b.name)):
+            for name in (b.name, _NEXT.sub("", b.name)):
                 before = _original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
                     made = _move(graph, name, b.step, before, free, inner, bound)
