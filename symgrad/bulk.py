@@ -162,7 +162,7 @@ class Bulk:
     def __init__(self, graph: Graph, inputs: Sequence[int], targets: Sequence[int], compile: bool | None) -> None:
         self._graph, self._inputs, self._targets, self._compile = graph, tuple(inputs), tuple(targets), compile
         self._loops: dict[tuple[str, tuple[bool, ...]], native.Loop | None] = {}
-        self._kernels: dict[tuple[str, tuple[bool, ...]], Callable[..., Any]] = {}
+        self._kernels: dict[tuple[str, str, tuple[bool, ...]], Callable[..., Any]] = {}
         self._spent = 0.0
         self._lock = threading.Lock()
 
@@ -297,7 +297,8 @@ class Bulk:
         import torch
         from torch.fx.experimental.proxy_tensor import make_fx
 
-        key = str(dtype), tuple(v.numel() == 1 for v in given)
+        # Its constants lie on one device: another one needs a kernel of its own.
+        key = str(dtype), str(given[0].device if given else device), tuple(v.numel() == 1 for v in given)
         if key not in self._kernels:
             traced = make_fx(self._rounded(dtype, device), tracing_mode="symbolic")(*given)
             self._kernels[key] = torch.compile(traced, dynamic=True)

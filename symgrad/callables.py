@@ -18,6 +18,7 @@ from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
+from symgrad.frontends.trace.writes import whole
 from symgrad.graph import Graph
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose, subject_of
@@ -71,7 +72,7 @@ def check_backward(
         called.append(calling.call(pair, inputs, upstream, returns, text, filename))
         return called[-1].trace
 
-    def chosen(trace: Trace) -> Subject:
+    def chosen(trace: Trace, _like: Subject | None) -> Subject:
         return call_subject(trace, called[-1].loss, called[-1].gradients)
 
     trace = run(source)
@@ -159,7 +160,7 @@ def check_function(
     first = next(iter(target.__code__.co_varnames), "") if owner is not None else ""
 
     def run(text: str) -> Trace:
-        return Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs)
+        return whole(Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs))
 
     trace = run(source)
     if trace.error is not None:
@@ -168,7 +169,7 @@ def check_function(
         extra = {k: options.pop(k) for k in ("strict", "witnesses") if k in options}
         if options:
             raise SymgradError(f"'{next(iter(options))}' is for expressions, and the function holds a derivation")
-        work = Work(source, _shown(filename), run, lambda t: choose(t, None, {}), what="function")
+        work = Work(source, _shown(filename), run, lambda t, like: choose(t, None, {}, like), what="function")
         return check_work(work, trace, **extra)
     graph, point = _pruned(trace)
     if manual is not None:

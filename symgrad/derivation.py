@@ -215,7 +215,7 @@ class Derivation:
 
         Args:
             dtype: float64, float32, bfloat16 or float16; by default that of the tensors given.
-            device: ``"cpu"`` or ``"cuda"``; by default that of the tensors given.
+            device: ``"cpu"`` or ``"cuda"``; by default that of the tensors given, an accelerator before the CPU.
             value: give the function's value too, before its derivatives.
             compile: whether a loop may be compiled: where so many points were evaluated that it pays (``None``), at
                 once (``True``; on CUDA one kernel by torch.compile, which takes seconds), or never (``False``).
@@ -280,7 +280,9 @@ class TorchDerivative:
             dtype = floating[0] if floating else torch.float64
             formats.get_format(str(dtype))
         if device is None:
-            device = tensors[0].device if tensors else torch.device("cpu")
+            # As in torch, a number that lies on the CPU goes to where the others are.
+            there = [t.device for t in tensors if t.dim()] or [t.device for t in tensors] or [torch.device("cpu")]
+            device = next((d for d in there if d.type != "cpu"), there[0])
         values = [torch.as_tensor(given[n]).detach().to(device=device, dtype=dtype) for n in self.variables]
         shape = torch.broadcast_shapes(*(v.shape for v in values))  # type: ignore[no-untyped-call]
         out = [found for plan in self._plans for found in plan(values, shape, dtype, device)]

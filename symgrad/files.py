@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symgrad.callables import call_subject, missing_finding
+from symgrad.diagnose.naming import claims
 from symgrad.diagnosing import Work, check_source, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends import sandbox
@@ -176,7 +177,30 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     if wanted:
         code = replace(code, given=given)
     known = {**options, "timeout": code.timeout, "original": code.original}
-    return check_source(code.source, code.name, run=code.run, trace=trace, **known)
+    asked = options.get("loss") or options.get("mapping") or wanted
+    try:
+        report = check_source(code.source, code.name, run=code.run, trace=trace, **known)
+    except SymgradError:
+        if asked or not trace.offered:
+            raise
+        found = _of_functions(code, plan, trace, options)
+        if found is None:
+            raise
+        return found
+    if asked or not trace.offered or report.verdict == "disagree" or any(claims(n) for n in report.confirmed):
+        return report
+    found = _of_functions(code, plan, trace, options)
+    return report if found is None or len(found.confirmed) <= len(report.confirmed) else found
+
+
+def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:
+    """What a script runs tells nothing of its derivatives: ``x -= lr*df(x)`` without ``f`` ever being called. So the
+    functions are called by themselves; ``None`` where that tells nothing either."""
+    try:
+        report = _check_passes(code, _as_called(plan, trace), replace(trace, passes=trace.offered), options)
+    except SymgradError:
+        return None
+    return report if report.confirmed or report.verdict == "disagree" else None
 
 
 def called(code: Code, plan: Plan) -> tuple[Trace, Call]:
@@ -214,10 +238,19 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
-        again = check_pass(code, replace(plan, of_output=True), options)
-        if again.ok:
+        again = _attempt(code, replace(plan, of_output=True), options)
+        if again is not None and again.ok:
             message = f"{call.backward} takes the output of {call.forward}, not its input"
             return replace(again, findings=(*again.findings, Finding("note", message)))
+    if report.exit_code == 1 and not plan.shapes and not plan.values:
+        for given in _one_hot(call.inputs):
+            # Labels that are multiplied with logarithms of probabilities: one row for each sample.
+            again = _attempt(code, replace(plan, values=given, lenient=True), options)
+            if again is None:
+                continue
+            roots = [f for f in again.findings if f.root]
+            if again.confirmed if not roots else all(f.fix_verified for f in roots):
+                return again
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
@@ -226,6 +259,37 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     said = Finding("note", f"{names}: called with {', '.join(call.inputs)}")
     notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]
     return replace(report, findings=(*report.findings, *notes, said))
+
+
+def _as_called(plan: Plan, trace: Trace) -> Plan:
+    """With the shapes that the script's own variables have, for the parameters that are called as these are."""
+    whole = {leaf.step for leaf in trace.leaves if not leaf.dtype.startswith("float")}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for b in trace.bindings:
+        if not b.scope and b.name.isidentifier() and b.step not in whole:
+            shapes.setdefault(b.name, trace.graph.steps[b.step].shape)
+    return replace(plan, shapes={**shapes, **plan.shapes}, lenient=True)
+
+
+def _attempt(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | None:
+    """:func:`check_pass`; ``None`` where the functions cannot be called so."""
+    try:
+        return check_pass(code, plan, options)
+    except SymgradError:
+        return None
+
+
+_TRIED = re.compile(r"(\w+): (\d+(?:x\d+)*)( whole numbers)?$")
+
+
+def _one_hot(inputs: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """For labels that were whole numbers, labels as rows with a single 1, of the shape of another input."""
+    found = [m for text in inputs if (m := _TRIED.fullmatch(text)) is not None]
+    arrays = [[int(n) for n in m[2].split("x")] for m in found if not m[3]]
+    rows = next((s for s in arrays if len(s) == 2), None)
+    for m in found:
+        if m[3] and rows is not None and len(m[2].split("x")) == 1:
+            yield {m[1]: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
 
 
 def _if_it_was_called_so(finding: Finding) -> Finding:
@@ -244,7 +308,7 @@ def _after(trace: Trace) -> bool:
     return any(b.order > loss.order and b.step > loss.step for b in trace.bindings)
 
 
-def _chosen(trace: Trace) -> Any:
+def _chosen(trace: Trace, _like: Any) -> Any:
     call = trace.call
     if call is None or not call.loss:
         raise SymgradError("forward could not be called")

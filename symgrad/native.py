@@ -35,6 +35,11 @@ PATIENCE = 20.0
 _FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
           "-fno-builtin-sin", "-fno-builtin-cos", "-w")  # fmt: skip
 _VECTORS = "-mprefer-vector-width=512"
+#: Loops of at most so many assignments are unrolled, and the rounds run interleaved: what one tanh waits for is shorter
+#: than what a processor looks ahead, but not than that of the next round.
+SHORT = 48
+_UNROLLED = ("-funroll-loops", "--param", "max-unroll-times=4", "--param", "max-unrolled-insns=2000",
+             "--param", "max-average-unrolled-insns=2000", "-fschedule-insns")  # fmt: skip
 
 #: pi and e to 60 digits, for what a double leaves of them.
 _DIGITS = {
@@ -318,16 +323,20 @@ def build(
     source = write(graph, inputs, targets, get_format(dtype), single)
     # Contracted, the error of a compensated sum would not be what was computed.
     contract = "fast" if dtype == "float32" else "off"
-    return None if source is None else _compiled(source, f"-ffp-contract={contract}")
+    if source is None:
+        return None
+    short = dtype == "float32" and source.count("const double v") <= SHORT
+    return _compiled(source, [f"-ffp-contract={contract}"], _UNROLLED if short else ())
 
 
-def _compiled(source: str, contract: str) -> Loop | None:
+def _compiled(source: str, contract: Sequence[str], unrolled: Sequence[str]) -> Loop | None:
     with tempfile.TemporaryDirectory(prefix="symgrad-") as folder:
         path, library = Path(folder) / "loop.c", Path(folder) / "loop.so"
         path.write_text(source, encoding="ascii")
-        # Not every compiler knows the width, and not every C library has vectors.
-        for extra in ([_VECTORS, "-lmvec"], ["-lmvec"], []):
-            flags = [*_FLAGS, contract, *(f for f in extra if not f.startswith("-l"))]
+        # Not every compiler knows the width, or how to unroll, and not every C library has vectors.
+        first = [[*unrolled, _VECTORS, "-lmvec"]] if unrolled else []
+        for extra in (*first, [_VECTORS, "-lmvec"], ["-lmvec"], []):
+            flags = [*_FLAGS, *contract, *(f for f in extra if not f.startswith("-l"))]
             libraries = [f for f in extra if f.startswith("-l")]
             command = [str(compiler()), *flags, "-o", str(library), str(path), *libraries, "-lm"]
             try:

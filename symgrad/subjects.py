@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from symgrad import upstream
@@ -30,8 +31,13 @@ from symgrad.returned import with_returns
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
-def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subject:
+def choose(
+    trace: Trace, loss: str | None, mapping: Mapping[str, str], like: Subject | None = None
+) -> Subject:
     """What of a run is the forward pass and what the derivation; see :func:`check_source` for the arguments.
+
+    ``like`` is what was differentiated in another run of the same text, with mistakes in it: if just one of what may be
+    differentiated is called the same, that is it.
 
     Raises:
         SymgradError: nothing is a function of anything.
@@ -54,7 +60,8 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
-    subject = found[0] if len(found) == 1 else best_subject(found)
+    same = [s for s in found if like is not None and _is_called(s, like)]
+    subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
@@ -62,6 +69,15 @@ def choose(trace: Trace, loss: str | None, mapping: Mapping[str, str]) -> Subjec
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_called(subject: Subject, other: Subject) -> bool:
+    """What is differentiated has one name in two runs of a text, and that was given as often before."""
+    name = subject.names.get(subject.loss, "")
+    if not name or name != other.names.get(other.loss, ""):
+        return False
+    times = [sum(n == name for n, _ in s.aliases) for s in (subject, other)]
+    return times[0] == times[1]
 
 
 def _prepared(trace: Trace) -> Trace:
@@ -112,7 +128,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     leaves = {leaf.step for leaf in trace.leaves}
 
     def is_claim(b: Binding) -> bool:
-        held = [c.bottom for c in claims(b.name)] + primitives(b.name)
+        held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
         return any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
@@ -200,8 +216,6 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    if subject.is_shaped:
-        return []
     trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
@@ -211,16 +225,20 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             named[normal(b.name)] = b.step
     wanted: dict[int, None] = {}
     for u in unchecked:
-        stems = [c.top for c in claims(u.name) if c.top] + primitives(u.name)
+        stems = [*(c.top for c in claims(u.name) if c.top), *primitives(u.name)]
         wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
-    first = [u.step for u in right if not steps[u.step].is_leaf]
-    wanted.update((i, None) for i in first[-MOST_FURTHER:])
-    forward = trace.graph.ancestors(subject.loss)
-    wanted.update(
-        (b.step, None)
-        for b in trace.bindings
-        if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
-    )
+    if subject.is_shaped:
+        # Only what names ask for, and of these numbers: an array has no one upstream gradient.
+        wanted = {i: None for i in wanted if not steps[i].shape}
+    elif subject.loss < len(steps):
+        first = [u.step for u in right if not steps[u.step].is_leaf]
+        wanted.update((i, None) for i in first[-MOST_FURTHER:])
+        forward = trace.graph.ancestors(subject.loss)
+        wanted.update(
+            (b.step, None)
+            for b in trace.bindings
+            if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+        )
     found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
     return [s for s in found if s is not None]
 
@@ -270,6 +288,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     had: dict[str, set[int]] = {}
     derived = {n for name in {b.name for b in trace.bindings} for c in claims(name) for n in (c.top, c.bottom)}
     begins = loss if len(trace.backward_calls) > 1 else -1
+    elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
         if epoch is not None and b.step < epoch.start and not is_forward:
@@ -279,7 +298,13 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
-        if any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
+        apart = not is_forward and elsewhere is not None and elsewhere[b.step]
+        if apart and b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
+            # The zeros that it is added up in are of the other cell as well.
+            units = [u for u in units if (u.name, u.step) != (b.name, held)]
+            latest.pop(b.name)
+        lost = bool(dead) and any(dead & {c.top, c.bottom} for c in claims(b.name))
+        if apart or lost or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:
                 left_out.append((b.name, b.step))
@@ -327,6 +352,26 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
+    """For each step, whether it is made of other arrays than the loss, and of none of its own: what another cell of a
+    notebook tries out, under the same names. ``None`` without arrays."""
+    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i]]
+    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i]]
+    # Zeros that something is added up in are no data.
+    others = [i for i in others if len(set(_flat(trace.values[i]))) > 1]
+    if not mine or not others:
+        return None
+    near, far = graph.dependents(*mine), graph.dependents(*others)
+    return [far[i] and not near[i] and not s.is_leaf for i, s in enumerate(graph.steps)]
+
+
+def _flat(value: Any) -> list[float]:
+    import numpy as np
+
+    found: list[float] = np.asarray(value, dtype=np.float64).ravel()[:200].tolist()
+    return found
 
 
 def _hash(value: Any) -> int:
@@ -430,9 +475,14 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
     return out
 
 
+@lru_cache(maxsize=4)
+def _lines(source: str) -> list[str]:
+    return source.split("\n")
+
+
 def _text(b: Binding, trace: Trace) -> str:
     """The right-hand side as it is written."""
-    lines = trace.graph.source.split("\n")
+    lines = _lines(trace.graph.source)
     if b.span.line != b.span.end_line or b.span.line > len(lines):
         return f"line {b.span.line}"
     return lines[b.span.line - 1][b.span.column - 1 : b.span.end_column - 1]

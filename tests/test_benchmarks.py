@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.benchmarks import checks
 from tests.benchmarks.__main__ import BUDGET, PATIENCE, SUITE, allotted, met, plot, present, table
 from tests.benchmarks.bulk import CASES, eager, equal, lambdified
 from tests.benchmarks.symbolic_scale import TOOLS, Worker, one
@@ -103,3 +104,10 @@ def test_the_plot(tmp_path: Path) -> None:
     scale = [{**nested, "what": f"nested {n}: sympy / symgrad", "mine": n / 1e4} for n in (10, 40)]
     assert plot([ROW, *scale], tmp_path / "p.svg")
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
+
+
+def test_where_the_time_of_a_check_goes_adds_up() -> None:
+    found = checks.parts(checks.EXAMPLES / "recurrent_tanh.py")
+    assert len(found) >= 5
+    assert all(milliseconds >= 0 for milliseconds in found.values())
+    assert found["the rest"] < sum(found.values()) / 2

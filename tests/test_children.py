@@ -138,3 +138,42 @@ def test_a_forked_caller_has_a_nursery_of_its_own() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert len(run_source(SCRIPT, "s.py").graph) == 3
     assert children._nursery is before
+
+
+def waiting() -> int:
+    """The child that the nursery has made before it is asked for one; it may take a moment."""
+    assert children._nursery is not None
+    number = children._nursery.process.pid
+    found: list[int] = []
+    until = time.monotonic() + 20
+    while len(found) != 1 and time.monotonic() < until:
+        time.sleep(0.01)
+        with Path(f"/proc/{number}/task/{number}/children").open() as listed:
+            found = [int(n) for n in listed.read().split()]
+    return found[0]
+
+
+def test_a_child_waits_for_the_next_script_and_is_used_for_it() -> None:
+    run_source(SCRIPT, "s.py")
+    pid = waiting()
+    with Sandbox() as one:
+        assert one.process.pid == pid
+        assert os.getsid(pid) == pid
+        assert len(one.run(SCRIPT, "s.py").graph) == 3
+    assert waiting() != pid
+
+
+def test_a_child_that_died_while_it_waited_is_not_missed() -> None:
+    run_source(SCRIPT, "s.py")
+    nursery = children._nursery
+    os.kill(waiting(), signal.SIGKILL)
+    for _ in range(3):
+        assert len(run_source(SCRIPT, "s.py").graph) == 3
+    assert children._nursery is nursery
+
+
+def test_what_a_child_rehearses_runs_to_its_end() -> None:
+    from symgrad.frontends.trace.child import REHEARSAL
+    from symgrad.frontends.tracing import trace_source
+
+    assert trace_source(REHEARSAL).error is None

@@ -40,7 +40,7 @@ from symgrad.symbolic import (
 )
 from tests.work import at_most
 
-UNITS_PER_SECOND: int = sys.modules["symgrad.symbolic.simplify"].UNITS_PER_SECOND
+UNITS_PER_SECOND: int = sys.modules["symgrad.symbolic.shortening"].UNITS_PER_SECOND
 BITS = 300
 x, y, z, w, c = sp.symbols("x y z w c", real=True)
 sigmoid = named_function("sigmoid")
@@ -617,7 +617,7 @@ def test_zero_is_verified_as_zero() -> None:
 
 def test_a_refuted_simplification_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from symgrad.symbolic import closed
-    from symgrad.symbolic.simplify import Simplified
+    from symgrad.symbolic.shortening import Simplified
 
     monkeypatch.setattr(closed, "simplify", lambda expr, seconds: Simplified(sp.S.One, True, 1))
     graph, (index,) = gradient(flagship, "w")

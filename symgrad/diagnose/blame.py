@@ -16,7 +16,7 @@ from fractions import Fraction
 from symgrad.diagnose.choosing import RANK, Choosing
 from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.places import Line, Place, Repair
-from symgrad.diagnose.reading import MANY
+from symgrad.diagnose.reading import MANY, is_shaped_later
 from symgrad.diagnose.repair import repairs
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
@@ -75,7 +75,8 @@ class Walk(Choosing):
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
-            if ends and self.reading.is_parameter(unit):
+            ends = ends and not self._moves_all_the_same(unit, turned)
+            if ends and self.reading.is_parameter(unit) and not is_shaped_later(unit, self.layout, self.reading):
                 self._root(unit, [turned])
             else:
                 self._settle(unit, replace(turned, vec=vec))
@@ -164,7 +165,9 @@ class Walk(Choosing):
             if self._score(unit.step, target.vec, used_later) > accepted:
                 self._root(unit)
                 return
-        if final and self.reading.by_inputs(unit.name) and not partly:
+        # dA, where the forward pass keeps a list A, may be of an entry that nothing else names.
+        sure = self.reading.by_inputs(unit.name) and not self.reading.is_loose(unit.name)
+        if final and sure and not partly:
             self._root(unit)
             return
         plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit

@@ -9,7 +9,7 @@ import numpy as np
 
 from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops.values import function
 
@@ -89,7 +89,7 @@ class Board:
         changed: dict[int, Any] = {}
         self._running = changed
         try:
-            with np.errstate(all="ignore"):
+            with unwarned():
                 for i in self.cone([i for i, _ in sites]):
                     if self.within is not None and i not in self.within:
                         continue

@@ -21,7 +21,7 @@ from symgrad.diagnose.offers import offers as offers_of
 from symgrad.diagnose.places import Context, Line, Place, Repair
 from symgrad.diagnose.region import Make, Offer, Region, Site, is_slim, slim, slimmed
 from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.shaped import Shaped, lifted, shape_of
+from symgrad.diagnose.shaped import Shape, Shaped, lifted, shape_of
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.graph import Step
@@ -50,8 +50,8 @@ def changes(
     given = region.left = min(region.left, budget.left)
     offers = offers_of(region)
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
-    places = list(region.groups())
-    for depth, sites in enumerate(places):
+    places = [(depth, sites) for depth, sites in enumerate(region.groups()) if region.may_fit(sites)]
+    for depth, sites in places:
         tried += [(r.cost, depth, sites, make, r) for make, r in ways(region, sites, offers) if r.cost < bound]
     tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
@@ -61,7 +61,7 @@ def changes(
         if region.works(sites, make):
             found.append(replace(repair, place=region.place(sites, make)))
     least = found[0].cost if found else bound
-    for depth, sites in enumerate(places):
+    for depth, sites in places:
         if least > SCALES:
             for make, repair in _scaled(region, sites, is_root=depth == 0, is_variable=sites[0][1] >= 0):
                 if repair.cost < least and region.works(sites, make):
@@ -84,7 +84,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     node = step.inputs[slot] if slot >= 0 else i
     have = region.value(node)
     is_root = node == region.line.root
-    yield from _as_known(region, have, node)
+    if not region.graph.steps[node].is_const:
+        yield from _as_known(region, have, node)  # of a number that is written down it says nothing
     if slot < 0:
         yield from _other_op(region, i)
         if is_place(step.op) and len({region.graph.steps[k].params for k, _ in sites}) == 1:
@@ -104,7 +105,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
         yield _reshaped(region.goal)
     factors, terms = region.takes(sites)
     if factors or terms:
-        yield from _combined(have, offers, is_variable=slot >= 0, factors=factors, terms=terms)
+        goal = region.goal.shape
+        yield from _combined(have, offers, goal, is_variable=slot >= 0, factors=factors, terms=terms)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -310,7 +312,7 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     """A number in place of another one."""
     i, slot = sites[0]
     have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
-    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1), Fraction(0)]
+    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1)]
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2, *([1 / have] if have else [])]
         tried += [Fraction(n) for n in _lengths(region)]
@@ -394,7 +396,7 @@ def _powers() -> Iterator[tuple[Make, Repair]]:
 
 
 def _combined(
-    have: Vec, offers: Sequence[Offer], *, is_variable: bool, factors: bool = True, terms: bool = True
+    have: Vec, offers: Sequence[Offer], goal: Shape, *, is_variable: bool, factors: bool = True, terms: bool = True
 ) -> Iterator[tuple[Make, Repair]]:
     """A factor or a term that is missing, or one too many that is not written as an operand of its own."""
     extra = 0.15 if is_variable else 0.0
@@ -406,10 +408,11 @@ def _combined(
         given = _given(offer)
         more = {"quantity": q, "series": offer.series, "spelling": offer.text}
         if q.kind != "sum" and factors:
-            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra
+            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + (0.3 if whole != have.shape else 0.0)
             yield _joined(mul, given), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
             yield _joined(truediv, given), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
-        if q.kind == "local" or whole != have.shape or q.vec.same(have) or not terms:
+        wide = whole == have.shape or (q.vec.shape == goal and q.kind not in ("forward", "local"))
+        if q.kind == "local" or not wide or q.vec.same(have) or not terms:
             continue
         far = 0.5 if q.kind == "forward" else 0.0
         cost = 1.5 + far + extra

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.evidence import guesses, is_strong
+from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
@@ -150,7 +150,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
-    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, bool(walk.given))
+    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     source = SourceMap(subject.source)
@@ -160,6 +160,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
+    if not remark and not verdicts.roots and not verdicts.right:
+        remark = _scaled_remark(layout)
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
@@ -272,13 +274,14 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
 
 
 def _explained(
-    roots: Sequence[Root], layout: Layout, reading: Reading, given: bool = False
+    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool = False
 ) -> tuple[list[Root], list[Unit]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
     change makes that: they were not understood."""
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
+    right = {unit.name: unit.step for unit in reversed(fine)}
     for told in roots:
         root = told
         if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
@@ -286,6 +289,13 @@ def _explained(
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
         name = root.unit.name
+        if _is_data(root.unit, layout):
+            doubtful.append(root.unit)
+            continue
+        if layout.subject.is_shaped and not root.repairs and right.get(name, root.unit.step) < root.unit.step:
+            # What is under this name once more, made in another way, and no slip away from right: of something else.
+            doubtful.append(root.unit)
+            continue
         found = root.repairs and given  # the change makes all wrong results right
         passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
         if layout.subject.is_shaped and passing and not found:
@@ -310,6 +320,13 @@ def _explained(
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _is_data(unit: Unit, layout: Layout) -> bool:
+    """An array of given numbers: no derivative that was worked out wrongly, whatever it is called."""
+    step = layout.graph.steps[unit.step]
+    value = layout.subject.point.get(unit.step)
+    return step.is_input and bool(step.shape) and value is not None and bool((value != value.flat[0]).any())
 
 
 def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
@@ -350,9 +367,14 @@ def _is_filled(unit: Unit, layout: Layout) -> bool:
     """An array of zeros that gets its entries later: ``dC = zeros_like(C)``, and then ``dC[i] += ...``."""
     if not layout.actual(unit.step).is_zero:
         return False
-    stem = unit.name.split("[", maxsplit=1)[0]
-    later = (u for u in layout.subject.units if u.step > unit.step and u.name.split("[", maxsplit=1)[0] == stem)
+    stem = _array_of(unit.name)
+    later = (u for u in layout.subject.units if u.step > unit.step and _array_of(u.name) == stem)
     return any(not layout.actual(u.step).is_zero for u in later)
+
+
+def _array_of(name: str) -> str:
+    """The array that an entry is of; an entry of a dictionary is an array of its own."""
+    return name if '["' in name else name.split("[", maxsplit=1)[0]
 
 
 def _is_as_named(root: Root, walk: Walk) -> bool:
@@ -364,6 +386,13 @@ def _ascends(subject: Subject) -> bool:
     """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
     parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
     return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
+
+
+def _scaled_remark(layout: Layout) -> str:
+    """Where nothing else is said of a derivation, that what moves the parameters is their gradient but for a factor."""
+    found = {u.line: (u.name, f) for u, f in scaled(layout) if f not in (1.0, -1.0)}
+    said = [f"line {line}: {name} is the gradient times {f:.6g}" for line, (name, f) in found.items()]
+    return "; ".join(said) + ": a constant factor, which a learning rate makes up for" if said else ""
 
 
 def _seed_note(subject: Subject, truth: Truth, layout: Layout) -> list[str]:

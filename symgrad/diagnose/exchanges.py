@@ -51,7 +51,7 @@ def exchanges(
         tree = ast.parse(layout.subject.source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
-    reads = _reads(board, text)
+    reads = readers(board, text)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             for node in ast.walk(function):
@@ -79,7 +79,7 @@ def _unpacked(node: ast.AST) -> ast.Tuple | None:
     return target
 
 
-def _reads(board: Board, text: Text) -> dict[str, list[Site]]:
+def readers(board: Board, text: Text) -> dict[str, list[Site]]:
     """Where each name is read as an operand."""
     out: dict[str, list[Site]] = {}
     for i in board.steps:

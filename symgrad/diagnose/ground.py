@@ -9,7 +9,7 @@ from symgrad.diagnose.match import Known
 from symgrad.diagnose.places import Line, Repair
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.subject import BITS, Unit, broadcasts
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts, handed
@@ -106,6 +106,13 @@ class Ground:
     def _is_changed_next(self, unit: Unit) -> bool:
         """An array that is changed in place next: what it holds by then says nothing."""
         return self.subject.is_shaped and (unit.name, unit.step) in self.layout.continued
+
+    def _moves_all_the_same(self, unit: Unit, meant: Quantity) -> bool:
+        """It is right as what the parameter is moved by."""
+        have, want = self.graph.steps[unit.step].shape, self.graph.steps[meant.bottom].shape
+        return broadcasts(have, want) and any(
+            m.source == unit.step and m.bottom == meant.bottom for m in self.subject.moves
+        )
 
     def _is_under_way(self, unit: Unit, vec: Vec) -> bool:
         """An array that is not done: changed in place by what comes next (``d[i, y] -= 1``, ``d /= n``, ``dW += ...``),

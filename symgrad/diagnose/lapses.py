@@ -196,7 +196,8 @@ def _flows(passage: Passage) -> Iterator[Try]:
             def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
                 return value + slimmed(vecs[passage.round_of(i)], value)
 
-            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.5, q, "+")
+            cost = 1.5 if rounds > 1 else 1.9  # whatever the line is
+            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", cost, q, "+")
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:

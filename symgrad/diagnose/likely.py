@@ -7,10 +7,10 @@ parameters have one shape. Nothing here decides what is right; it says what a wr
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.diagnose.match import Known
-from symgrad.diagnose.naming import claims, is_bare, is_generic, normal
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_generic, normal, singulars
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 
@@ -21,15 +21,27 @@ _BEGINNINGS = ("d", "g", "delta", "nabla")
 def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...]]:
     """Names that no step of the forward pass answers to -> the derivative they are likely to hold."""
     subject, truth = layout.subject, layout.truth
-    leaves = [i for i in truth.leaves if i in truth.cotangents and i in subject.names and i not in subject.frozen]
+    leaves = [
+        i for i in truth.leaves
+        if i in truth.cotangents and i in subject.names and i not in subject.frozen and not _arrives(subject.names[i])
+    ]  # fmt: skip
     called = {normal(name) for name, _ in subject.aliases}
+    steps = layout.graph.steps
+    # d_i is of i_gate then, and not of inputs.
+    computed = {normal(name) for name, i in subject.aliases if steps[i].shape and not steps[i].is_input}
+    stems = {stem for name in called for stem, bracket, _ in [name.partition("[")] if bracket}
     taken = _taken(layout, known)
     out: dict[str, tuple[tuple[int, int], ...]] = {}
     for unit in layout.last.values():
         if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
             continue
+        kinds = {q.kind for q in known.right(layout.actual(unit.step))}
+        if "forward" in kinds and kinds <= {"forward", "local"}:
+            continue  # a part of the forward pass, read once more: g_i, the input gate
+        if any(stem in stems for c in claims(unit.name) for stem in singulars(c.bottom)):
+            continue  # dh, of the entries of hs
         free = [i for i in leaves if i not in taken]
-        found = abbreviated(unit.name, leaves, subject.names)
+        found = abbreviated(unit.name, leaves, subject.names, computed)
         if found < 0 and not layout.dependents(unit.step):
             found = numbered(unit.name, leaves, subject.names)
         if found < 0:
@@ -37,6 +49,11 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         if found >= 0:
             out[unit.name] = ((subject.loss, found),)
     return out
+
+
+def _arrives(name: str) -> bool:
+    """The gradient that a pass starts with: nobody differentiates by that."""
+    return is_bare(name) or any(c.top in LOSS_NAMES for c in claims(name))
 
 
 def _taken(layout: Layout, known: Known) -> set[int]:
@@ -48,12 +65,13 @@ def _taken(layout: Layout, known: Known) -> set[int]:
     return out
 
 
-def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:
-    """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none."""
+def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str], others: Collection[str] = ()) -> int:
+    """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none, or
+    if one of the other names begins so too."""
     for claim in claims(name):
         base, bracket, index = claim.bottom.partition("[")
         for short in dict.fromkeys((base, base.removesuffix("s"))):
-            if not short:
+            if not short or any(other.startswith(short) for other in others):
                 continue
             found = []
             for i in leaves:

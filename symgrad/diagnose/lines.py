@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
 
@@ -11,6 +12,8 @@ from symgrad.diagnose.offers import SERIES
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.source import SourceMap
 from symgrad.errors import Span
+
+_NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 #: stem -> index -> step, and step -> its (stem, index).
 Listed = tuple[Mapping[str, Mapping[int, int]], Mapping[int, Sequence[tuple[str, int]]]]
@@ -36,16 +39,19 @@ class Text:
         brackets: line -> the items of lists in it, as (list, index).
         added: the places of augmented assignments.
         loops: line -> the variables of the loops around it, the innermost first.
+        loop_at: line -> the line in which the innermost loop around it begins.
         bound: name -> (after which step, what it then is), in order.
     """
 
     def __init__(self, layout: Layout) -> None:
         source = layout.subject.source
         self.bound = _bindings(layout)
+        self._words: dict[int, set[str]] = {}
         self.source = SourceMap(source)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}
+        self.loop_at: dict[int, int] = {}
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -58,6 +64,14 @@ class Text:
             elif isinstance(node, ast.For) and isinstance(node.target, ast.Name):
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                     self.loops.setdefault(line, []).insert(0, node.target.id)
+                    self.loop_at[line] = node.lineno
+
+    def words(self, line: int) -> Set[str]:
+        """The names that stand in a line, those of attributes with their objects."""
+        if line not in self._words:
+            text = self.source.lines[line - 1] if 0 < line <= len(self.source.lines) else ""
+            self._words[line] = set(_NAME.findall(text))
+        return self._words[line]
 
     def is_added(self, span: Span | None) -> bool:
         """``+=`` and its like stand there."""

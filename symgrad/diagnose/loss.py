@@ -12,6 +12,7 @@ from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.engine import Prepared, forget, prepare
 from symgrad.diagnose.evidence import is_negative, scaled, stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
+from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.unchecked import not_checked
@@ -20,6 +21,8 @@ from symgrad.enclosure import precision
 
 #: What speaks for a reading under which every line is right.
 FLAWLESS = 6.0
+#: What speaks against one under which a name claims to be the derivative by something that it does not know.
+BEYOND = 6
 
 
 def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
@@ -47,15 +50,18 @@ def _walked(subject: Subject) -> Walk | None:
 class _Hope:
     """How high the score of a reading may still come to be, at any place of the walk over it.
 
-    What is right holds something true, or zero; any other assignment is inherited at best.
+    What is right holds something true, or zero. Any other assignment is inherited at best, and that only where it is
+    made of an assignment before it, or of something that another line uses as well.
 
     Args:
         prior: what counts beside the assignments, at most.
+        everything: what has a name in the forward pass of any reading.
     """
 
-    def __init__(self, prepared: Prepared, prior: float) -> None:
+    def __init__(self, prepared: Prepared, prior: float, everything: set[str]) -> None:
         layout, known, reading = prepared.layout, prepared.known, prepared.reading
         may_be_right: list[bool] = []
+        handed_on = _handed_on(layout)
         with precision(BITS):
             for unit in layout.subject.units:
                 vec = layout.actual(unit.step)
@@ -68,8 +74,14 @@ class _Hope:
                     )
                 )
         self.prior = prior + 2 * len(prepared.moves) + 2 * len(layout.subject.moves)
+        hopeful = {unit.name for unit, right in zip(layout.subject.units, may_be_right, strict=True) if right}
+        self.prior -= BEYOND * _beyond(layout.subject, everything, hopeful)
         #: What the assignments from one on add to the score at most.
-        self._rest = [0, *accumulate(2 if right else 1 for right in reversed(may_be_right))][::-1]
+        worth = [
+            2 if right else int(handed_on[unit.step] and unit not in prepared.moves)
+            for unit, right in zip(layout.subject.units, may_be_right, strict=True)
+        ]
+        self._rest = [0, *accumulate(reversed(worth))][::-1]
         self._flawless = 2 * sum(may_be_right) + FLAWLESS
 
     def score(self, n: int, out: Verdicts) -> float:
@@ -80,6 +92,20 @@ class _Hope:
         return whole + self.prior
 
 
+def _handed_on(layout: Layout) -> list[bool]:
+    """For each step, whether what is put right in one assignment may change it."""
+    out: list[bool] = []
+    for i, step in enumerate(layout.graph.steps):
+        out.append(
+            not layout.is_forward(i)
+            and any(
+                out[j] or (not layout.is_forward(j) and (j in layout.units_at or len(layout.children[j]) > 1))
+                for j in step.inputs
+            )
+        )
+    return out
+
+
 @quiet()
 def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     """A subject with another upstream gradient than one, if more lines are right with it."""
@@ -87,7 +113,7 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
     plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
     for seed in () if plain else others:
-        tried = replace(subject, seed=seed, convention=_convention(seed))
+        tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
         if walk is None or not walk.out.right:
             continue
@@ -107,7 +133,7 @@ def _explained(out: Verdicts) -> float:
     return _score(out) - 0.5 * sum(min(r.cost, 3.0) for r in out.roots)
 
 
-def _convention(seed: Fraction) -> str:
+def convention(seed: Fraction) -> str:
     if seed == -1:
         return "every result is the negative of the gradient: a convention of descent directions, and right as that"
     words = "the negative of the gradient times" if seed < 0 else "the gradient times"
@@ -146,7 +172,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
 
     for n, subject in enumerate(candidates):
         least = max((s.score for s in found.values()), default=-math.inf)
-        if found and not _may_reach(subject, prior(n), least):
+        if found and not _may_reach(subject, prior(n), everything, least):
             passed.append(n)
             forget(subject)
             continue
@@ -204,19 +230,20 @@ def _chosen(found: Mapping[int, _Scored]) -> int | None:
     return max(found, key=lambda n: (score(n), -n))
 
 
-def _may_reach(subject: Subject, prior: float, least: float) -> bool:
-    """The score of a reading may be as high as this, for all that a walk over it tells; the walk is done then."""
+def _may_reach(subject: Subject, prior: float, everything: set[str], least: float) -> bool:
+    """The score of a reading may be higher than this, for all that a walk over it tells; the walk is done then."""
     prepared = prepare(subject)
     if subject.is_shaped or prepared is None:
         return True  # what has another shape may be right as well
-    hope = _Hope(prepared, prior)
+    hope = _Hope(prepared, prior, everything)
     p = prepared
     walk = Walk(p.layout, p.known, p.reading, moves=p.moves, brief=True)
     low = False
 
     def ends(n: int, out: Verdicts) -> bool:
         nonlocal low
-        low = hope.score(n, out) < least
+        # Of two that are as good, the first is chosen; and others have been before.
+        low = hope.score(n, out) <= least
         return low
 
     walk.run(ends)
@@ -232,8 +259,8 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     walk = _walked(subject)
     if walk is None:
         return None
-    out, moves, steps = walk.out, walk.moves, scaled(walk.layout)
-    prior += 2 * len(moves) - 6 * _beyond(subject, everything, {u.name for u in out.right})
+    out, moves, steps = walk.out, walk.moves, [u for u, _ in scaled(walk.layout)]
+    prior += 2 * len(moves) - BEYOND * _beyond(subject, everything, {u.name for u in out.right})
     if not (out.right or out.inherited or out.roots or steps):
         prior -= 1000  # nothing in the script is about this step
     prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from functools import cached_property
 from typing import Generic, TypeVar
 
-from symgrad.diagnose.truth import Quantity, Truth, WrongFactor, wrong_factors
+from symgrad.diagnose.subject import BITS
+from symgrad.diagnose.truth import Link, Quantity, Truth, WrongFactor, wrong_factors
 from symgrad.diagnose.vectors import TOLERANCE, Vec
+from symgrad.enclosure import precision
 
 #: An index of more values than this is not searched from end to end, for what has no value at some point.
 SCANNED = 500
@@ -116,7 +119,7 @@ class Known:
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
         self._right: Index[Quantity] = Index()
-        self._wrong: Index[WrongFactor] = Index()
+        self._links: list[Link] = []
         for bottom, vec in truth.cotangents.items():
             self.add(Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
@@ -129,8 +132,7 @@ class Known:
                     self.add(Quantity("local", link.top, link.bottom, link.local))
                 if link.top in truth.cotangents:
                     self.add(Quantity("contribution", link.top, link.bottom, link.flow))
-                for wrong in wrong_factors(truth, link):
-                    self._wrong.add(wrong.vec, wrong, (wrong.top, wrong.bottom, wrong.words))
+                self._links.append(link)
         for bottom in truth.into:
             for vec in truth.sums(bottom):
                 self.add(Quantity("sum", -1, bottom, vec))
@@ -151,6 +153,16 @@ class Known:
 
     def add(self, quantity: Quantity) -> None:
         self._right.add(quantity.vec, quantity, (quantity.kind, quantity.top, quantity.bottom))
+
+    @cached_property
+    def _wrong(self) -> Index[WrongFactor]:
+        """What is known to be written in place of the local factors: only a mistake is looked up there."""
+        out: Index[WrongFactor] = Index()
+        with precision(BITS):
+            for link in self._links:
+                for wrong in wrong_factors(self.truth, link):
+                    out.add(wrong.vec, wrong, (wrong.top, wrong.bottom, wrong.words))
+        return out
 
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""

@@ -85,6 +85,7 @@ class Claim:
     bottom: str
 
 
+@lru_cache(maxsize=100_000)
 def normal(name: str) -> str:
     """A name without what people drop when they prefix it: case, underscores, ``self.``."""
     return name.removeprefix("self.").replace("_", "").replace('"', "").lower()
@@ -144,6 +145,7 @@ def is_plain(name: str) -> bool:
     return _PLAIN.match(name) is not None
 
 
+@lru_cache(maxsize=100_000)
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
     # D and G are matrices.
@@ -156,12 +158,14 @@ def key_of(name: str) -> str:
     return match.group(1) if match else name
 
 
-def singulars(bottom: str) -> Iterator[str]:
+@lru_cache(maxsize=100_000)
+def singulars(bottom: str) -> tuple[str, ...]:
     """The lists that a normalised name may be one entry of: ``h`` is one of ``hs``; ``hnext`` is as well."""
+    out: list[str] = []
     for stem in dict.fromkeys((bottom, *(bottom.removesuffix(end) for end in _MOMENTS))):
         if stem:
-            yield stem
-            yield from (stem + end for end in _LISTS)
+            out += (stem, *(stem + end for end in _LISTS))
+    return tuple(out)
 
 
 def stem_of(name: str) -> str:
@@ -175,7 +179,13 @@ _GENERIC = re.compile(
     r"(grad|gradient|derivative|deriv|slope|result|value)?$|^(grad|gradient|derivative|deriv)(analytic(al)?|manual|exact)$"
 )
 _OF = re.compile(r"^(?P<a>\w+?)_?(?:prime|dash|deriv|derivative)$|^(?:deriv|derivative)(?:_?of)?_?(?P<b>\w+)$")
+_RATE = re.compile(r"^(lr|eta|(learn(ing)?)?rate|learnrate|stepsize|lr\d?)$")
 _WORDS = ("grad", "prime", "deriv", "backward", "backprop", "jac")
+
+
+def is_rate(name: str) -> bool:
+    """How far the parameters are moved: nothing that anybody differentiates by."""
+    return bool(_RATE.match(normal(name.rpartition(".")[2])))
 
 
 def is_generic(name: str) -> bool:
@@ -183,7 +193,8 @@ def is_generic(name: str) -> bool:
     return bool(_GENERIC.match(normal(name)))
 
 
-def primitives(name: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def primitives(name: str) -> tuple[str, ...]:
     """What a name such as ``f_prime``, ``deriv_f`` or ``fp`` may be the derivative of, normalised."""
     low = name.removeprefix("self.").lower()
     out: list[str] = []
@@ -192,7 +203,7 @@ def primitives(name: str) -> list[str]:
         out.append(normal(match["a"] or match["b"]))
     if low in ("fp", "gp", "fpp", "gpp"):
         out = [low[:-1]]
-    return [stem for stem in out if stem and stem != normal(name)]
+    return tuple(stem for stem in out if stem and stem != normal(name))
 
 
 def is_derivation(name: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.subject import BITS, Unit, broadcasts
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
 
@@ -25,7 +26,14 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         # That dx/dx is 1 makes no other dx right, nor one that is worked out.
         given = layout.graph.steps[layout.original(unit.step)].is_leaf
         rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
-        out.append(Result(unit, actual, tuple(rights or reading.rights(unit.name))))
+        rights = rights or reading.rights(unit.name)
+        steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
+        if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
+            rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
+        turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
+        if turned and is_shaped_later(unit, layout, reading):
+            continue
+        out.append(Result(unit, actual, tuple(rights)))
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
     # What a parameter is moved by says no more than the gradient that it is made of.

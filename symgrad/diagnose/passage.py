@@ -17,6 +17,7 @@ from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reader import Reader
 from symgrad.diagnose.region import Make, Offer, Site, slimmed
+from symgrad.diagnose.remnants import remnants
 from symgrad.diagnose.shaped import lifted, shape_of
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import FORMS, Number
@@ -146,6 +147,7 @@ class Passage(Reader):
         yield from self._regained()
         yield from self._overwritten()
         yield from lapses(self, offers)
+        yield from remnants(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
@@ -191,12 +193,31 @@ class Passage(Reader):
         have = self.value(node)
         if (node in self._ends and node in self._own) or self.graph.steps[node].is_const:
             return
+        made_of = self._made_of(node)
         for offer in offers:
             q = offer.quantity
             if q.kind == "local" and have.shape and q.vec.shape == have.shape and not q.vec.same(have):
                 cost = 1.7 if slot >= 0 else 1.9
+                if made_of and made_of <= {q.top, q.bottom}:
+                    cost = 0.95  # a function of the same value: the slope of another one
                 words = "is not the derivative that belongs here"
                 yield _in_place(offer), Repair(_NOWHERE, "wrong-formula", words, cost, q)
+
+    def _made_of(self, node: int) -> set[int]:
+        """The values of the forward pass that a piece of the line is made of; empty where there are others."""
+        out: set[int] = set()
+        stack = [node]
+        while stack:
+            i = stack.pop()
+            origin = self.layout.origin(i)
+            if self.layout.is_forward(origin):
+                if not self.graph.steps[origin].is_const:
+                    out.add(origin)
+            elif i in self._own:
+                stack.extend(self.graph.steps[i].inputs)
+            elif not self.graph.steps[i].is_const:
+                return set()
+        return out
 
     def _matrices(self, offer: Offer, have: Vec) -> Iterator[tuple[Make, Repair]]:
         """``x.T @ dz`` where only ``dz`` is written."""
@@ -235,7 +256,9 @@ class Passage(Reader):
             mine = self.layout.by_name[name]
             before: dict[int, int] = {}
             for n, unit in enumerate(mine):
-                starts = self.layout.actual(unit.step).is_zero  # of an accumulation, in another epoch
+                # Zeros that are written down begin an accumulation, in another epoch.
+                begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
+                starts = begins and self.layout.actual(unit.step).is_zero
                 if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
                     before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)

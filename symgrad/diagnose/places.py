@@ -125,6 +125,9 @@ class Line:
         with precision(BITS):
             for i in sorted(self.everything()):
                 step = self.graph.steps[i]
+                changes = any((i, slot) in places or j in memo for slot, j in enumerate(step.inputs))
+                if not changes and i != self.root and not self.is_lent(i):
+                    continue  # it is what it was
                 inputs = [
                     value if (i, slot) in places else memo.get(j) or self.values(j)
                     for slot, j in enumerate(step.inputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 
 from symgrad.diagnose.board import Board
@@ -20,6 +20,7 @@ from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Link, Quantity
 from symgrad.diagnose.typed import shifted
 from symgrad.diagnose.vectors import Vec
+from symgrad.ops.writing import is_united
 
 #: Factors that are offered, the nearest first.
 MOST_FACTORS = 40
@@ -59,6 +60,10 @@ class Reader(Region):
         #: What adds up to the gradient that the line is the last to work out.
         self.parts: list[Quantity] = []
         self.left = 1
+        #: Names of what is worked out and used nowhere.
+        self.idle: Set[str] = frozenset()
+        #: Other lines of the same loop.
+        self.beside: Sequence[Reader] = ()
         #: The assignments of the line.
         self.units: list[Unit] = [u for i in self.steps for u in layout.units_at.get(i, ())]
         self._ends = {u.step for u in self.units}
@@ -80,7 +85,8 @@ class Reader(Region):
                     seen = set()
                 seen.add(key)
                 last = i
-        if last >= 0:
+        # Of writes that were made one only the last has a name.
+        if last >= 0 and not any(is_united(self.graph.steps[i]) for i in self.steps):
             return {i: bisect_left(ends, i) for i in self.steps}
         count: Counter[object] = Counter()
         out = {}
@@ -103,7 +109,7 @@ class Reader(Region):
         out: dict[int, int] = {}
         for i in self.steps:
             out.setdefault(self._rounds[i], i)
-        return [out[n] for n in range(len(self.ends))]
+        return [out.get(n, self.steps[-1]) for n in range(len(self.ends))]
 
     def offers(self) -> list[Offer]:
         """Variables and factors, in each round what they are then."""
@@ -121,7 +127,13 @@ class Reader(Region):
         seen: set[tuple[int, ...]] = set()
         bound = self.text.bound
         loops = len(self.ends) > 1
-        for name, times in sorted(bound.items(), key=lambda item: (not item[0].isidentifier(), -item[1][-1][1])):
+        own = self.text.words(self.number)
+
+        def order(item: tuple[str, Sequence[tuple[int, int]]]) -> tuple[bool, bool, int]:
+            name, times = item
+            return name not in own, not name.isidentifier(), -times[-1][1]  # as the line itself calls it
+
+        for name, times in sorted(bound.items(), key=order):
             entry = SERIES.match(name)
             if " " in name or (entry and (loops or len(bound) > 20 * MOST_ENTRIES)):
                 continue
@@ -149,7 +161,10 @@ class Reader(Region):
             for stem, held in entries.items():
                 called = self._called.get(stem, stem)
                 for offset in (0, -1, 1):
-                    places = tuple(-1 if t is None else held.get(t + offset, -1) for t in rounds)
+                    # x[i - 1] is the last one in the first round.
+                    around = {len(held): 0} if offset > 0 and min(held) == 0 else {}
+                    at = [None if t is None else around.get(t + offset, t + offset) for t in rounds]
+                    places = tuple(-1 if t is None else held.get(t, -1) for t in at)
                     late = any(p >= a for p, a in zip(places, self._anchors, strict=True))
                     if (stem, places) in seen or late or sum(p < 0 for p in places) > 1 or all(p < 0 for p in places):
                         continue
@@ -186,17 +201,39 @@ class Reader(Region):
         return tuple(out.items())
 
     def _indices(self, named: Mapping[int, Sequence[tuple[str, int]]]) -> Iterator[tuple[ast.expr, list[int | None]]]:
-        """What stands between brackets in the line, and its value in each round."""
+        """What stands between brackets in the line, and its value in each round; the variable of the loop besides."""
+        seen = set()
+        for index, rounds in self._own_indices(named):
+            seen.add(ast.unparse(index))
+            yield index, rounds
+        for other in self.beside if len(self.ends) > 1 else ():
+            for index, rounds in other._own_indices(named) if len(other.ends) == len(self.ends) else ():
+                text = ast.unparse(index)
+                if text in self.text.loops.get(self.number, ()) and text not in seen:
+                    seen.add(text)
+                    yield index, rounds
+
+    def _own_indices(
+        self, named: Mapping[int, Sequence[tuple[str, int]]]
+    ) -> Iterator[tuple[ast.expr, list[int | None]]]:
         for stem, index in self.text.brackets.get(self.number, ()):
             about: list[int | None] = [None] * len(self.ends)
+            item = f"{stem}[{ast.unparse(index)}]".replace(" ", "")
+            alone = len({ast.unparse(k) for s, k in self.text.brackets.get(self.number, ()) if s == stem}) == 1
             for i in self.steps:
-                used = [i, *self.graph.steps[i].inputs]
+                inputs = self.graph.steps[i].inputs
+                # Of hs[t] and hs[t - 1] in one line each is told by its own characters.
+                used = [i, *inputs] if alone else [j for k, j in enumerate(inputs) if self._is_written(i, k, item)]
                 for j in (k for u in used for k in (u, self.layout.original(u))):
                     for other, n in named.get(j, ()):
                         if self._called.get(other, other) == stem:
                             about[self._rounds[i]] = n
             if sum(n is None for n in about) <= 1 and len(set(about)) > 1:
                 yield index, about
+
+    def _is_written(self, i: int, slot: int, item: str) -> bool:
+        where = self.text.source.operand(self.graph.steps[i].span, slot)
+        return where is not None and self.text.source.text(where).replace(" ", "").startswith(item)
 
     def _factors(self) -> Iterator[Offer]:
         """Local derivatives of the forward pass."""

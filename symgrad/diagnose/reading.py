@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, key_of, normal, singulars
+from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_rate, key_of, normal, singulars
+from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, constant
@@ -19,6 +20,18 @@ MANY = 12
 TANGENT_WORK = 5000
 
 Pair = tuple[int, int]
+
+
+def is_shaped_later(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """The right entries in another shape, of which a later line makes the gradient as it belongs:
+    ``squeeze(dW, axis=0)``."""
+    mine = set(reading.pairs(unit.name))
+    for other in layout.last.values():
+        same = other.step > unit.step and bool(mine & set(reading.pairs(other.name)))
+        later = same and layout.feeds(unit.step, {other.step})
+        if later and any(layout.actual(other.step).same(reading.vec(p)) for p in mine):
+            return True
+    return False
 
 
 class Reading:
@@ -48,7 +61,7 @@ class Reading:
         }
         if len(leaves) * len(subject.graph) <= TANGENT_WORK:
             # A bare dy may be carried forward: d y/d (the one variable that is meant).
-            wanted.update(leaves)
+            wanted.update(i for i in leaves if not is_rate(subject.names.get(i, "")))
         self.carried = sorted(wanted)
 
     def _forward_names(self) -> dict[str, list[int]]:

@@ -38,6 +38,7 @@ _FLOAT = np.dtype(np.float64)
 NOWHERE = np.asarray(math.nan)
 #: A block of many steps is under way, in which NumPy does not warn.
 _QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
+_NOTHING = contextlib.nullcontext()
 
 
 class Shaped(Vec):
@@ -186,11 +187,14 @@ def quiet() -> Iterator[None]:
         _QUIET.reset(before)
 
 
+def unwarned() -> contextlib.AbstractContextManager[object]:
+    """No warnings of NumPy in a block, which costs nothing inside of :func:`quiet`."""
+    return _NOTHING if _QUIET.get() else np.errstate(all="ignore")
+
+
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
-    if _QUIET.get():
-        return _run(op, args, params)
-    with np.errstate(all="ignore"):
+    with unwarned():
         return _run(op, args, params)
 
 
@@ -218,7 +222,7 @@ def shape_of(op: Op, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Shap
 
 
 def _attempt(compute: Callable[..., Any], arrays: Sequence[Any]) -> Any:
-    with np.errstate(all="ignore"):
+    with unwarned():
         try:
             return np.asarray(compute(*arrays), dtype=np.float64)
         except MISFITS:
@@ -301,5 +305,5 @@ def signature(a: Any) -> float:
         return float(a)
     if not a.size:
         return 0.0
-    with np.errstate(all="ignore"):
+    with unwarned():
         return float(a.ravel() @ _weights(a.size))

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from symgrad.diagnose.spelling import Spelling
 from symgrad.errors import Span, SymgradError
@@ -15,6 +15,15 @@ from symgrad.graph import Graph
 
 #: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
 FORMULA = "--manual "
+
+
+@lru_cache(maxsize=4)
+def _nodes(source: str) -> tuple[ast.AST, ...]:
+    """All that a Python text is made of, read once; nothing where it does not parse. Nobody changes it."""
+    try:
+        return tuple(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
 
 
 class SourceMap:
@@ -26,23 +35,15 @@ class SourceMap:
 
     @cached_property
     def _nodes(self) -> dict[tuple[int, int, int, int], ast.expr]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
         out: dict[tuple[int, int, int, int], ast.expr] = {}
-        for node in ast.walk(tree):
+        for node in _nodes(self.source):
             if isinstance(node, ast.expr) and node.end_lineno is not None and node.end_col_offset is not None:
                 out.setdefault((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset), node)
         return out
 
     @cached_property
     def _statements(self) -> dict[int, ast.AugAssign]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.AugAssign)}
+        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.AugAssign)}
 
     @cached_property
     def _formula(self) -> dict[Span, tuple[Span, ...]]:
@@ -53,11 +54,7 @@ class SourceMap:
 
     @cached_property
     def _assignments(self) -> dict[int, ast.Assign]:
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return {}
-        return {n.lineno: n for n in ast.walk(tree) if isinstance(n, ast.Assign) and len(n.targets) == 1}
+        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
 
     def target(self, line: int) -> str:
         """What the assignment that begins on a line assigns to, as it is written; empty if there is none."""
@@ -72,11 +69,7 @@ class SourceMap:
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
         inner: ast.AST | None = None
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return False
-        for node in ast.walk(tree):
+        for node in _nodes(self.source):
             around = isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line)
             if around and (inner is None or getattr(node, "lineno", 0) >= getattr(inner, "lineno", 0)):
                 inner = node
@@ -171,6 +164,10 @@ class SourceMap:
             at = next((n for n, s in enumerate(block) if _begins(s) == (span.line, span.column)), -1)
             if at < 0:
                 continue
+            loop = self._loop(block[at], name)
+            if loop is not None and at + 1 < len(block):
+                # In the next round it would be read again.
+                return self._behind(block[at], block[at + 1], loop, span.file)
             again = next((n for n in range(at + 1, len(block)) if _uses(block[n], name, ast.Store)), len(block))
             readers = [n for n in range(at + 1, len(block)) if n <= again and _uses(block[n], name, ast.Load)]
             if not readers:
@@ -180,15 +177,42 @@ class SourceMap:
                 return None
             begin, end = _begins(block[at + 1]), _ends(last)
             own = self.text(Span(span.file, *_begins(first), *_ends(first)))
-            lines = self.lines[begin[0] - 1 : end[0]]
-            lines[-1] = lines[-1][: end[1] - 1]
-            lines[0] = lines[0][begin[1] - 1 :]
             joint = "; " if first.lineno == last.end_lineno else "\n" + " " * (span.column - 1)
-            text = "\n".join(lines) + joint + own
+            text = self._as_it_is(begin, end) + joint + own
             if isinstance(last, ast.Return) and last.value is not None:
                 text = joint.join((f"result = {self.text(_span(span.file, last.value))}", own, "return result"))
             return Span(span.file, *_begins(first), *end), text
         return None
+
+    def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
+        """The outermost loop around a statement that reads a name; none beyond a function."""
+        inside = [f for f in self._compound if isinstance(f, ast.FunctionDef) and _holds(f, statement)]
+        loops = [n for n in self._compound if isinstance(n, ast.For | ast.While) and _holds(n, statement)]
+        inner = max(inside, key=lambda f: f.lineno, default=None)
+        mine = (n for n in loops if (inner is None or _holds(inner, n)) and _uses(n, name, ast.Load))
+        return min(mine, key=lambda n: n.lineno, default=None)
+
+    def _behind(self, first: ast.stmt, following: ast.stmt, loop: ast.stmt, file: str) -> tuple[Span, str]:
+        """A statement moved behind a loop."""
+        own = self.text(Span(file, *_begins(first), *_ends(first)))
+        rest = self._as_it_is(_begins(following), _ends(loop))
+        text = rest + "\n" + " " * loop.col_offset + own
+        return Span(file, *_begins(first), *_ends(loop)), text
+
+    def _as_it_is(self, begin: tuple[int, int], end: tuple[int, int]) -> str:
+        """The characters between two places, on as many lines as they are."""
+        lines = self.lines[begin[0] - 1 : end[0]]
+        lines[-1] = lines[-1][: end[1] - 1]
+        lines[0] = lines[0][begin[1] - 1 :]
+        return "\n".join(lines)
+
+    @cached_property
+    def _compound(self) -> list[ast.stmt]:
+        try:
+            tree = ast.parse(self.source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return []
+        return [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.For | ast.While)]
 
     def moved_behind(self, span: Span | None, name: str) -> tuple[Span, str] | None:
         """A statement moved behind the next one that gives a name its value: the place of both, and their text."""
@@ -354,6 +378,10 @@ def _begins(node: ast.stmt) -> tuple[int, int]:
 
 def _ends(node: ast.stmt) -> tuple[int, int]:
     return node.end_lineno or node.lineno, (node.end_col_offset or 0) + 1
+
+
+def _holds(outer: ast.stmt, inner: ast.stmt) -> bool:
+    return outer is not inner and outer.lineno <= inner.lineno and (inner.end_lineno or 0) <= (outer.end_lineno or 0)
 
 
 def _uses(node: ast.stmt, name: str, how: type[ast.expr_context]) -> bool:

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -64,6 +65,9 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
             continue
         rate = like[0] if like else others[0].rate
         text = source.text(s.unit.span) if (whole := source.statement(s.unit.span)) is None else source.text(whole)
+        if abs(s.rate / rate + 1) <= SAME and (turned := _negative(s, walk)) is not None:
+            roots.append(turned)
+            continue
         told = _told(s, rate, text, others, source)
         if told is not None and whole is not None:
             words, mistake, new = told
@@ -77,6 +81,22 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
             factor = f"{s.rate / rate:.6g}"
             notes.append(f"line {s.unit.line}: {s.unit.name} is moved by {factor} times the step that the others take")
     return roots, notes
+
+
+def _negative(step: _Step, walk: Walk) -> Root | None:
+    """The assignment that should be the gradient by its name, and is its negative: the move itself is right."""
+    layout, target = walk.layout, walk.truth.cotangents[step.bottom]
+    for unit in layout.subject.units:
+        pairs = walk.reading.pairs(unit.name)
+        if not walk.reading.is_exact(unit.name) or [layout.original(b) for _, b in pairs] != [step.bottom]:
+            continue
+        have = layout.actual(unit.step)
+        if (-have).same(target) and not layout.is_forward(unit.step) and layout.feeds(unit.step, {step.unit.step}):
+            place = Place(unit.step, -1, -1, target, ())
+            repair = Repair(place, "sign", "has the wrong sign", 0.9, None, "*", Fraction(-1))
+            meant = Quantity("cotangent", walk.subject.loss, step.bottom, target)
+            return Root(unit, meant, have, (repair,), frozenset((unit.line,)), 0.9)
+    return None
 
 
 def _told(
@@ -136,7 +156,32 @@ def _steps(walk: Walk) -> Iterator[_Step]:
         value = walk.corrected(units[0].step)
         if value.shape != vec.shape or not _uses(walk, units[0].step, bottom):
             continue
-        yield _Step(units[0], bottom, value, _ratio(vec - value, gradient), _ratio(value, gradient))
+        rate, instead = _ratio(vec - value, gradient), _ratio(value, gradient)
+        if math.isnan(rate) and math.isnan(instead) and not _climbs(walk, units[0].step, bottom, vec - value):
+            continue  # clipped, scaled entry by entry, with a decay
+        yield _Step(units[0], bottom, value, rate, instead)
+
+
+def _climbs(walk: Walk, step: int, bottom: int, taken: Vec) -> bool:
+    """Nothing but the gradient and numbers is in what is taken off, and some entries go up the slope by it."""
+    layout, steps = walk.layout, walk.layout.graph.steps
+    seen, stack, reads = {step}, [step], 0
+    while stack:
+        i = stack.pop()
+        for j in steps[i].inputs:
+            meaning = walk.out.meaning.get(j)
+            if layout.original(j) == bottom:
+                reads += 1
+            elif meaning is not None and layout.original(meaning.bottom) == bottom:
+                continue
+            elif layout.is_forward(j) and not steps[j].is_const:
+                return False
+            elif j not in seen:
+                seen.add(j)
+                stack.append(j)
+    gradient = lifted(walk.truth.cotangents[bottom])
+    pairs = zip(lifted(taken).arrays, gradient.arrays, strict=True)
+    return reads == 1 and any(bool((a * g < -SAME * np.abs(a * g).max()).any()) for a, g in pairs)
 
 
 def _uses(walk: Walk, step: int, bottom: int) -> bool:

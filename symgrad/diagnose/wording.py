@@ -15,6 +15,7 @@ from symgrad.diagnose.vectors import Vec
 from symgrad.errors import SymgradError
 from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
+from symgrad.ops.tidy import Tidied, tidy
 from symgrad.printing import expression_text, number_text
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
@@ -39,6 +40,7 @@ class Wording:
         self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
         self._taught: Backward | None = None
+        self._tidied: Tidied | None = None
         #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
         self._formulas = {} if formulas is None else formulas
         #: (top, bottom) -> what the user calls d top/d bottom, with its value.
@@ -155,7 +157,12 @@ class Wording:
         if position is None:
             return ""
         names = {i: self.symbol(i) for i in (*self.truth.leaves, *self.subject.names)}
-        return expression_text(self._taught.graph, position, set(names), names=names, limit=LONGEST)
+        if not self.subject.is_shaped:
+            return expression_text(self._taught.graph, position, set(names), names=names, limit=LONGEST)
+        if self._tidied is None:
+            self._tidied = tidy(self._taught.graph, len(self.subject.graph))
+        tidied = self._tidied
+        return expression_text(tidied.graph, tidied.place[position], set(names), names=names, limit=LONGEST)
 
     def paths(self, tops: list[int], bottom: int, before: int) -> str:
         """What flows to a step along some paths, in terms of the gradients that are held; empty if one is not."""
@@ -251,8 +258,9 @@ class Wording:
             reverse = backward(builder.build(place[tops[0]]), [place[bottom]], seeds=seeds)
         except SymgradError:
             return ""
-        names: Mapping[int, str] = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
-        text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
+        tidied = tidy(reverse.graph, len(region) + len(seeds))
+        names: Mapping[int, str] = {i: s.name for i, s in enumerate(tidied.graph.steps) if s.is_input}
+        text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
         return "" if "#" in text else text
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symgrad.diagnose.engine import diagnose
+from symgrad.diagnosing.callees import in_parameters
 from symgrad.diagnosing.epsilons import without_epsilons
 from symgrad.diagnosing.imported import in_imported
+from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.objectives import of_an_objective
+from symgrad.diagnosing.penalties import with_penalties
 from symgrad.diagnosing.results import of_further_results
 from symgrad.diagnosing.roundings import passed_straight, straightened
 from symgrad.diagnosing.softmaxes import named_softmax
@@ -23,7 +26,8 @@ from symgrad.frontends.trace.data import Trace
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_an_objective, passed_straight, without_epsilons, named_softmax, in_imported, of_further_results,
+    of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
+    in_imported, of_further_results,
 )  # fmt: skip
 
 

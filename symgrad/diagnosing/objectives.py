@@ -16,16 +16,24 @@ from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.negatives import of_the_negative
+from symgrad.diagnosing.penalties import Penalty, penalties
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Graph, Step
 from symgrad.ops import OPS
+from symgrad.ops.recognise import softmaxes
+from symgrad.ops.writing import write_at
 from symgrad.subjects import choose
 from symgrad.upstream import extended
 
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
+
+
+#: What is made of a difference, by what it is multiplied when all are added up, and what that is in words.
+Way = tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,26 @@ def of_an_objective(taken: Account) -> Account:
             other = replace(other, made_up=True)
             again = replace(diagnose(other), notes=(*again.notes, note))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
+    if best is taken and not taken.brief:
+        best = _explained_by_fixes(taken)
     if best is taken and found.blames:
         return replace(taken, diagnosis=replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=()))
+    return best
+
+
+def _explained_by_fixes(taken: Account) -> Account:
+    """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
+    whether they do is found out by running the script with them."""
+    best = taken
+    for objective in objectives(taken.trace):
+        other = replace(choose(objective.trace, objective.name, {}), made_up=True)
+        candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
+        again = candidate.diagnosis
+        fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
+        if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
+            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            again = replace(again, notes=(*again.notes, note))
+            best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
 
 
@@ -80,18 +106,24 @@ def _is_made_for(trace: Trace, subject: Subject) -> bool:
 def objectives(trace: Trace) -> Iterator[Objective]:
     """What the script may be making smaller, the likeliest first; nothing where no parameter is being trained."""
     differences = _differences(trace)
+    picked = _picked(trace)
     trace = _first_epoch(trace)
     names = {b.name for b in trace.bindings}
     name = next((n for n in NAMES if n not in names), None)
-    if not differences or name is None:
+    if name is None:
         return
-    span = trace.graph.steps[differences[0]].span
+    if picked:
+        count = sum(int(np.size(trace.values[i])) for i in picked)
+        words = "the cross-entropy with a softmax"
+        chosen: list[Way] = [(_of_labels, Fraction(1), words), (_of_labels, Fraction(1, count), f"the mean of {words}")]
+        yield from _made(trace, picked, chosen, name)
+    span = trace.graph.steps[differences[0]].span if differences else None
     text = _text(trace.graph.source, span)
     if span is None or not text:
         return
     count = sum(int(np.size(trace.values[i])) for i in differences)
     squares = f"({text})**2"
-    ways: list[tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]] = [
+    ways: list[Way] = [
         (_square, Fraction(1, count), f"mean({squares})"),
         (_square, Fraction(1, 2 * count), f"mean({squares})/2"),
         (_square, Fraction(1), f"sum({squares})"),
@@ -100,17 +132,46 @@ def objectives(trace: Trace) -> Iterator[Objective]:
     if all(_sigmoid(trace, i) is not None for i in differences):
         ways.append((_cross_entropy, Fraction(1, count), f"the mean cross-entropy, of which {text} is the gradient"))
         ways.append((_cross_entropy, Fraction(1), f"the cross-entropy, of which {text} is the gradient"))
-    for make, factor, words in ways:
-        made, total = _added(trace, differences, make)
-        made, number = _number(made, factor)
-        made, step = extended(made, "mul", (total, number))
-        # It is known as soon as the last difference is: what follows is derivation.
-        after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
-        bound = Binding(name, step, span, span.line, "", after)
-        bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
-        numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
-        shown = words if count > 1 or make is not _square else _single(words)
-        yield Objective(replace(made, bindings=numbered), name, shown)
+    if count == 1:
+        ways = [(make, factor, words if make is not _square else _single(words)) for make, factor, words in ways]
+    yield from _made(trace, differences, ways, name)
+
+
+def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) -> Iterator[Objective]:
+    """The run with each of these objectives: where weights are added to their gradients, with the penalty whose
+    gradient that is, and without."""
+    span = trace.graph.steps[differences[0]].span
+    assert span is not None  # what is found in the text has a place there
+    weights = set(_moved(trace))
+    end = max((b.step for b in trace.bindings), default=-1)
+    added = penalties(trace.graph.steps[: end + 1], weights, trace.graph.dependents(*weights))
+    for with_penalty in (True, False) if added else (False,):
+        for make, factor, words in ways:
+            made, total = _added(trace, differences, make)
+            made, number = _number(made, factor)
+            made, step = extended(made, "mul", (total, number))
+            shown = words
+            if with_penalty:
+                made, step = _penalised(made, step, added)
+                shown = f"{words} and a penalty of the weights' squares"
+            # It is known as soon as the last difference is: what follows is derivation.
+            after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
+            bound = Binding(name, step, span, span.line, "", after)
+            bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
+            numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
+            yield Objective(replace(made, bindings=numbered), name, shown)
+
+
+def _penalised(trace: Trace, total: int, added: Sequence[Penalty]) -> tuple[Trace, int]:
+    """``total + sum(number*sum(weight**2)/2)``; of a weight that is not squared ``number*sum(abs(weight))``."""
+    for number, weight, squared in added:
+        trace, size = extended(trace, "mul", (weight, weight)) if squared else extended(trace, "abs", (weight,))
+        trace, amount = extended(trace, "sum", (size,)) if trace.graph.steps[size].shape else (trace, size)
+        trace, half = _number(trace, Fraction(1, 2) if squared else Fraction(1))
+        for factor in (number, half):
+            trace, amount = extended(trace, "mul", (amount, factor))
+        trace, total = extended(trace, "add", (total, amount))
+    return trace, total
 
 
 def trained(trace: Trace) -> set[str]:
@@ -152,10 +213,48 @@ def _differences(trace: Trace) -> list[int]:
                 found.append(i)
     if not found:
         return []
+    found = [_whole_sum(i, steps) for i in found]
     # What is added up from zero is moved as well, and no difference knows of it.
     needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
     end = min(step for leaf, step in moved.items() if needed[leaf])
     return [i for i in found if i < end and steps[i].span == steps[found[0]].span]
+
+
+def _picked(trace: Trace) -> list[int]:
+    """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
+    all rounds before the first parameter is moved."""
+    steps = trace.graph.steps
+    moved = _moved(trace)
+    given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
+    end = min(moved.values(), default=-1)
+    found = []
+    for i, step in enumerate(steps):
+        write = write_at(steps, i, step.inputs) if step.span is not None and i < end else None
+        value = steps[write.value] if write is not None else step
+        if write is None or write.adds or sign_of(value.op) != "-" or write.array not in given:
+            continue
+        read, one = value.inputs
+        if steps[read].inputs[:1] == (write.array,) and steps[one].is_const and steps[one].value == 1:
+            found.append(write.value)
+    return [i for i in found if steps[i].span == steps[found[0]].span]
+
+
+def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
+    """``-log(p)`` of what a softmax gives for the labels."""
+    trace, logarithm = extended(trace, "log", (trace.graph.steps[i].inputs[0],))
+    return extended(trace, "neg", (logarithm,))
+
+
+def _whole_sum(i: int, steps: Sequence[Step]) -> int:
+    """``y - m*x - c`` where ``y - m*x`` is a part of it, written in one."""
+    while True:
+        users = [k for k, s in enumerate(steps) if i in s.inputs]
+        span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
+        if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
+            return i
+        if outer.line != span.line or not outer.column <= span.column or not span.end_column <= outer.end_column:
+            return i
+        i = users[0]
 
 
 def _first_epoch(trace: Trace) -> Trace:

@@ -56,7 +56,10 @@ def check_source(
     def ours(text: str) -> Trace:
         return _run(text, filename, sandbox=sandbox, timeout=timeout)
 
-    work = Work(source, filename, run or ours, lambda t: choose(t, loss, mapping or {}), original, guesses=not loss)
+    def chosen(trace: Trace, like: Subject | None) -> Subject:
+        return choose(trace, loss, mapping or {}, like)
+
+    work = Work(source, filename, run or ours, chosen, original, guesses=not loss)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
     return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)

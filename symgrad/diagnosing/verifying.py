@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from symgrad.diagnose.engine import Diagnosis, is_settled
@@ -26,13 +27,15 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         trace = work.run(fixed)
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
-        if len(before.bindings) > MANY and is_settled(work.choose(trace)):
+        repaired = replace(work, like=diagnosis.subject)
+        if len(before.bindings) > MANY and is_settled(repaired.choose(trace, repaired.like)):
             return {n for n, b in enumerate(blames) if b.edits}
-        again = account(work, trace, brief=True).diagnosis
+        again = account(repaired, trace, brief=True).diagnosis
     except SymgradError:
         return set()
-    still = {b.span.line for b in again.blames}
-    return {n for n, b in enumerate(blames) if b.edits and b.span.line not in still and not still}
+    if again.blames or not (again.right or again.conventions):
+        return set()
+    return {n for n, b in enumerate(blames) if b.edits}
 
 
 def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:

@@ -18,19 +18,22 @@ class Work:
     Attributes:
         source: the text; ``filename``: its name in messages.
         run: a text -> what happens when it runs in place of ``source``.
-        choose: a run -> what of it is the forward pass, and what the derivation.
+        choose: a run, and perhaps what was differentiated in another run of the text -> what of it is the forward pass,
+            and what the derivation.
         original: the text with the line ends of the file, where they are not all ``\\n``.
         what: what it is.
         guesses: the loss may be one that the script does not compute.
+        like: what was differentiated where the text ran without the repairs: with them it is the same.
     """
 
     source: str
     filename: str
     run: Callable[[str], Trace]
-    choose: Callable[[Trace], Subject]
+    choose: Callable[[Trace, Subject | None], Subject]
     original: str = ""
     what: str = "script"
     guesses: bool = False
+    like: Subject | None = None
 
     def subject(self, trace: Trace) -> Subject:
         """What of a run is the forward pass, and what the derivation, with where it stopped if it did.
@@ -39,9 +42,9 @@ class Work:
             SymgradError: nothing is a function of anything; that the script stopped first, where it did.
         """
         if trace.error is None:
-            return self.choose(trace)
+            return self.choose(trace, self.like)
         try:
-            chosen = self.choose(trace)
+            chosen = self.choose(trace, self.like)
         except SymgradError:
             raise trace.error.exception(self.source) from None
         return replace(chosen, stopped=True, frames=tuple(f.line for f in trace.error.frames))

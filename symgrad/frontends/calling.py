@@ -21,6 +21,7 @@ from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
+from symgrad.frontends.trace.writes import valued
 from symgrad.graph import Graph
 
 #: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.
@@ -49,6 +50,8 @@ class Called:
     notes: list[tuple[str, Span]] = field(default_factory=list)
 
 
+#: How far backward moves parameters that it updates at once.
+RATE = 0.1
 EMPTY = Trace(Graph((), 0), ())
 
 
@@ -86,7 +89,9 @@ def call(
     count = len(inputs) if isinstance(inputs, Mapping | tuple | list) else 1
     runner.defaults = given.keys() - set(inputs if isinstance(inputs, Mapping) else list(given)[:count])
     try:
-        return runner.run(given)
+        called = runner.run(given)
+        called.trace = valued(called.trace)
+        return called
     finally:
         runner.run_.restore()
 
@@ -404,7 +409,8 @@ class Caller:
             elif role == "upstream":
                 out[p.name] = left.pop(0)
             else:
-                out[p.name] = {"saved": store, "output": outputs[0], "input": arguments.get(p.name)}[role]
+                known = {"saved": store, "output": outputs[0], "input": arguments.get(p.name), "rate": RATE}
+                out[p.name] = known[role]
         return out
 
     def backward(self, values: Mapping[str, Any], context: tuple[Any, ...]) -> Any:

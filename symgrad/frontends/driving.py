@@ -21,7 +21,7 @@ from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
-from symgrad.frontends.trace.passes import Pass, is_function, passes
+from symgrad.frontends.trace.passes import PARTIAL, Pass, is_function, passes
 from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
 from symgrad.ops.fitting import misfits
@@ -364,7 +364,11 @@ class Driver:
                 raise _Ended(error)
             first = (held[0],)
         pair = self.pair(run, target, owner, first)
-        caller = Caller(pair, run, self.plan.upstream, self.plan.returns, tensors=tensors)
+        returns = self.plan.returns
+        partial = PARTIAL.match(target.backward.rpartition(".")[2])
+        if returns is None and partial is not None and partial["x"] in wanted:
+            returns = (f"d{partial['x']}",)
+        caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
         if _is_helper(target):
             caller.helper = "output" if self.plan.of_output else "input"
         given = {n: v for n, v in values.items() if n in wanted}

@@ -24,6 +24,8 @@ Dim = int | str | tuple[str, ...]
 ARRAY, LABELS, VALUE, DICT, DEFAULT = "array", "labels", "value", "dict", "default"
 #: Whole numbers that are lengths themselves: one of them, or a list.
 COUNT, COUNTS = "count", "counts"
+#: Several arrays of one shape in a list.
+LIST = "list"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +73,25 @@ _SHAPE = re.compile(
 _WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", re.I)
 _BIAS = re.compile(r"(?:b|bias|beta|gamma|mu|mean|scale|shift|theta0?|b[a-z0-9]{1,3}|\w+_b|bias\w*|\w+_bias)$")
 _WEIGHT = re.compile(r"(?:[WUV]\w*|w|w\d|w_\w+|weights?\w*|kernel\w*|theta\d?|Theta\d?|k[xhqv]?|embed\w*|filters?)$")
-_LABELS = re.compile(r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts)$")
+_LABELS = re.compile(
+    r"(?:y|t|labels?|targets?|y_true|ground_truth|idx|indices|ids?|classes|y_batch|ts|actual"
+    r"|\w+_(?:idx|indices|ids?)|\w+(?:Idx|Indices|Ids?))$"
+)
 _STATE = re.compile(r"(?:h|c|h0|c0|h_?prev\w*|prev_\w+|c_?prev\w*|\w+_prev|a0|hprev|h_t\w*|state)$")
 _NUMBER = re.compile(r"(?:reg\w*|eps\w*|lr|lambd?a?\w*|alpha|momentum|learning_rate|decay\w*|p|ratio|temperature|C)$")
 _POSITIVE = re.compile(
     r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|ps?|preds?|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$"
 )
 _COUNT = re.compile(
-    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|classes|features|channels|filters)|n_\w+|num_\w+"
+    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|len|classes|features|channels|filters)|n_\w+|num_\w+"
     r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"
 )
 _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
 #: Settings of which the default hides something: weights so small that all is linear.
 _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
 _SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
+#: Methods that take the new lengths.
+_RESHAPING = frozenset({"reshape", "view"})
 #: Sizes of lengths in the order in which they are met.
 _SIZES = (4, 3, 5, 2, 6, 7, 8, 9, 10, 11, 12, 13)
 
@@ -168,6 +175,15 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
             known = out.get(name)
             if known is None or len(known.dims) != len(dims):
                 out[name] = Kind(known.what if known and known.what == LABELS else ARRAY, dims)
+        elif (
+            isinstance(target, ast.Tuple) and isinstance(value, ast.Name) and value.id in names
+            and re.search(r"(?:dims?|shape|size)$", value.id)
+        ):  # fmt: skip
+            # self.d_X, self.h_X, self.w_X = X_dim
+            dims = tuple(f"{value.id}.{n}" for n in range(len(target.elts)))
+            out.setdefault(value.id, Kind(COUNTS, dims))
+    elif (reshaped := _reshape_of(part, names)) is not None:
+        out.setdefault(*reshaped)
     elif isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id in names:
         key = part.slice
         if not isinstance(part.ctx, ast.Load):
@@ -190,6 +206,21 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
             out.setdefault(part.left.id, Kind(VALUE, value=other.value))
 
 
+def _reshape_of(part: ast.AST, names: Sequence[str]) -> tuple[str, Kind] | None:
+    """``a.reshape(N, T, 1)``: what else it is than these lengths, it cannot be told better."""
+    if not (
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr in _RESHAPING
+        and isinstance(part.func.value, ast.Name) and part.func.value.id in names
+    ):  # fmt: skip
+        return None
+    lengths = part.args[0].elts if len(part.args) == 1 and isinstance(part.args[0], ast.Tuple) else part.args
+    dims = [e.id for e in lengths if isinstance(e, ast.Name)]
+    ones = [e for e in lengths if isinstance(e, ast.Constant) and e.value == 1]
+    if not ones or len(dims) + len(ones) != len(lengths) or not dims:
+        return None
+    return part.func.value.id, Kind(ARRAY, tuple(dims))
+
+
 def _add_key(out: dict[str, Kind], name: str, key: str) -> None:
     known = out.get(name)
     items = dict(known.items) if known is not None and known.what == DICT else {}
@@ -210,6 +241,11 @@ def _documented(document: str, name: str, names: Sequence[str]) -> Kind | None:
     others = "|".join(re.escape(n) for n in names if n != name)
     end = re.search(rf"(?m)\n[ \t]*(?:[-*:]*[ \t]*(?:{others})\b[ \t]*(?:--|:|-)|Returns?\b|Output)", rest[1:])
     chunk = rest[: end.start() + 1] if end else rest[:400]
+    said = chunk[chunk.find(name) + len(name) :][:60]
+    if re.match(r"\s*(?:--|:|-|=|\()\s*`*(?:int|float|bool|str|integer|boolean|string)\b(?! *(?:array|nd))", said):
+        return None  # a number: what comes behind is no shape of it
+    if re.match(r"\s*(?:--|:|-)\s*`*list of (?:length|n|arrays|inputs|tensors|matrices)\b", said):
+        return Kind(LIST, (f"{name}.0", f"{name}.1"))
     if re.search(r"\bdict", chunk[: len(name) + 60], re.I):
         return Kind(DICT)
     found = _SHAPE.search(chunk)
@@ -275,6 +311,10 @@ def _by_name(name: str) -> list[Kind]:
     if re.search(r"(?:param|config|option|conf)s?$", name) and name not in ("params", "parameters"):
         return [Kind(DICT, items=_SETTINGS)]
     if re.match(r"(?:G|groups?|step|lag|window_size|sample_size)$", name):
+        return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
+    if re.match(r"(?:\w*[wW]ord_?(?:[iI]dx|[iI]ndex)|\w*(?:target|center|context|true)_?(?:[iI]dx|[iI]ndex))$", name):
+        return [Kind(VALUE, value=1), Kind(LABELS, (f"{name}.0",))]
+    if re.match(r"[hw]_(?:filter|kernel|pool)$|(?:filter|kernel|pool)_[hw]$", name):
         return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
     if _COUNTS.match(name):
         return [Kind(COUNTS, (f"{name}.0", f"{name}.1", f"{name}.2")), *_arrays(name, (2, 1))]
@@ -425,6 +465,8 @@ def make(name: str, kind: Kind, lengths: Lengths, source: np.random.Generator, *
         return {k: make(k, v, lengths, source, positive=positive, classes=classes) for k, v in kind.items.items()}
     if kind.what == COUNT:
         return lengths.size(kind.dims[0])
+    if kind.what == LIST:
+        return [random(tuple(lengths.size(d) for d in kind.dims), source, positive=positive) for _ in range(2)]
     if kind.what == COUNTS:
         return [lengths.size(d) for d in kind.dims]
     small = len(kind.dims) > 3

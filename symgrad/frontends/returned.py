@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 #: What is given and compared with, and has no gradient though it is a number.
-LABELS = re.compile(r"(?:y|t|ts|y_?true|labels?|targets?|ground_truth|Y|mask|lengths?)$")
+LABELS = re.compile(
+    r"(?:y|t|ts|y_?true|labels?|targets?|ground_?truth|Y|mask|lengths?|actual|expected|desired|gold|truth|onehot|"
+    r"one_hot|target_?\w*|true_?\w*)$"
+)
 
 
 class Returned:
@@ -38,6 +41,8 @@ class Returned:
         loss = next(b.step for b in reversed(self.tr.bindings) if b.name == called.loss)
         needed = self.tr.builder.build(loss).ancestors(loss)
         self.names = [n for n, i in leaves.items() if needed[i] or n.partition("[")[0] in caller.given]
+        #: The inputs that the loss depends on: a data set to draw from is none.
+        self.needed = {n for n, i in leaves.items() if needed[i]}
         which = "forward" if first else "backward"
         node = caller.run_.returned_at.get(which)
         whole: ast.AST = node.value if node is not None and node.value is not None else caller.place(which)
@@ -136,6 +141,8 @@ class Returned:
         for wanted in (
             told, inputs, real, [n for n in real if "[" not in n],
             [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
+            [n for n in told if not LABELS.match(n)],
+            [n for n in inputs if n in self.needed and n not in whole_numbers],
             [n for n in names if n not in whole_numbers],
         ):  # fmt: skip
             if len(answer) == len(wanted):
@@ -191,8 +198,10 @@ def _plain(name: str) -> str:
 
 
 def _readings(name: str) -> Iterator[str]:
-    for prefix in ("dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "grad_", "gradient_", "delta_", "nabla_", "g_", "d_",
-                   "grad", "delta", "g", "d"):  # fmt: skip
+    for prefix in (
+        "dloss_d", "dloss_", "dL_d", "dl_d", "dLd", "dJ_d", "dJd", "dE_d", "dEd", "dC_d", "dCd", "d_L_d_", "grad_",
+        "gradient_", "delta_", "nabla_", "g_", "d_", "grad", "delta", "g", "d",
+    ):  # fmt: skip
         if name.startswith(prefix) and len(name) > len(prefix):
             yield name[len(prefix) :]
     for suffix in ("_gradient", "_grad", "_bar", "_g", "_d", "grad", "bar"):

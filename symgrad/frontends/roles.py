@@ -18,6 +18,8 @@ _CONTEXT = re.compile(r"_?(?:ctx|context)$")
 _SAVED = re.compile(
     r"_?(?:cache[sd]?|ctx|context|saved|tape|state|mem|memory|intermediates|aux|residuals?|res|stash|store)$"
 )
+#: What backward takes to update its parameters at once.
+_RATE = re.compile(r"_?(?:lr|learn(?:ing)?_?rate|eta|step_?size|epsilon|eps|momentum|alpha|rate)$", re.IGNORECASE)
 _UPSTREAM = re.compile(r"_?(?:d\w+|g\d*|g[yz]|grad\w*|\w+_grad|upstream\w*|delta\w*|nabla\w*|v|cotangent)$")
 
 
@@ -191,7 +193,7 @@ class Roles:
     """What each parameter of backward is.
 
     Attributes:
-        roles: (parameter, ``"input"``, ``"saved"``, ``"output"`` or ``"upstream"``), in order.
+        roles: (parameter, ``"input"``, ``"saved"``, ``"output"``, ``"rate"`` or ``"upstream"``), in order.
     """
 
     roles: tuple[tuple[inspect.Parameter, str], ...]
@@ -239,6 +241,8 @@ def roles(part: Part, inputs: Sequence[str], *, saved: bool, output: str, is_tor
             out[p.name] = "upstream"
         elif p.name in _OUTPUTS and "output" not in out.values():
             out[p.name] = "output"
+        elif _RATE.match(p.name):
+            out[p.name] = "rate"
         else:
             raise SymgradError(
                 f"what is backward's parameter '{p.name}'?",

@@ -27,6 +27,7 @@ import time
 import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CODE_NAME
+from symgrad.frontends.trace.writes import whole
 
 #: More than this from the child is not a trace.
 MAX_ANSWER = 256 << 20
@@ -106,6 +108,7 @@ class Sandbox:
         plan: Plan | None = None,
         beside: str | Siblings = "",
         given: Mapping[str, Any] | None = None,
+        patient: bool = False,
     ) -> Trace:
         """Trace one script. A sandbox runs one, and is closed after it.
 
@@ -113,6 +116,7 @@ class Sandbox:
         ``beside`` is the path of the script, where its name is not: the files that it imports are looked for there; or
         these files themselves.
         ``given`` are values of top-level names in place of what the script would assign; see ``plan.given_values``.
+        ``patient``: loops that train have all their rounds, as far as these are not too many for anybody.
 
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
@@ -121,7 +125,7 @@ class Sandbox:
         request = {
             "source": source, "filename": filename, "timeout": self.timeout, "memory": self.memory,
             "plan": None if plan is None else plan.to_json(),
-            "given": dict(given or {}), "siblings": others.to_json(),
+            "given": dict(given or {}), "siblings": others.to_json(), "patient": patient,
         }  # fmt: skip
         data = json.dumps(request).encode()
         try:
@@ -136,7 +140,7 @@ class Sandbox:
         trace = _read(answer, source, filename, self.timeout)
         if trace.error is not None and trace.error.fatal:
             raise trace.error.exception(source)
-        return trace
+        return whole(trace)
 
     def _exchange(self, request: bytes) -> Answer:
         """Send the request and collect the answer, within the time and the size."""
@@ -222,12 +226,22 @@ def run_source(
     timeout: float = 20.0,
     memory_mb: int = DEFAULT_MEMORY_MB,
     plan: Plan | None = None,
-    beside: str = "",
+    beside: str | Siblings = "",
     given: Mapping[str, Any] | None = None,
 ) -> Trace:
-    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`."""
+    """Trace a script's text in the sandbox; see :func:`run_file`, and :meth:`Sandbox.run`.
+
+    Of a loop that trains few rounds are traced. What fails after it is run once more, with all of them.
+    """
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
-        return sandbox.run(source, filename, plan, beside, given)
+        trace = sandbox.run(source, filename, plan, beside, given)
+    if trace.error is None or not trace.hurried:
+        return trace
+    try:
+        with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
+            return sandbox.run(source, filename, plan, beside, given, patient=True)
+    except SymgradError:
+        return trace
 
 
 def read_source(path: str | os.PathLike[str]) -> str:
@@ -291,13 +305,15 @@ def _path() -> list[str]:
     It is started without ``site``, so that neither ``.pth`` files nor the environment nor the working directory can add
     anything to it.
     """
-    standard = [p for p in (os.path.dirname(os.__file__), _folder("_json")) if p]
-    wanted = [_folder(name) for name in ("numpy", "flint", "sympy", "mpmath", "symgrad")]
+    standard = [p for p in (os.path.dirname(os.__file__), _folder("_json", tuple(sys.path))) if p]
+    wanted = [_folder(name, tuple(sys.path)) for name in ("numpy", "flint", "sympy", "mpmath", "symgrad")]
     paths = [*standard, *(p for p in wanted if p)]
     return list(dict.fromkeys(paths))
 
 
-def _folder(package: str) -> str:
+@lru_cache(maxsize=64)
+def _folder(package: str, _among: tuple[str, ...]) -> str:
+    """Looked up once for what the caller imports from: for all of them it takes half a millisecond."""
     found = importlib.util.find_spec(package)
     if found is None:
         return ""

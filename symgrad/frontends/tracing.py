@@ -19,6 +19,7 @@ from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.trusted import Trusted
+from symgrad.frontends.trace.writes import whole
 
 
 def trace_source(source: str, filename: str = "<script>") -> Trace:
@@ -30,14 +31,17 @@ def trace_source(source: str, filename: str = "<script>") -> Trace:
             own, or something that cannot be traced yet, is the trace's ``error`` instead: what ran before it is kept.
     """
     trace = trace_unchecked(source, filename)
+    if trace.error is not None and trace.hurried:
+        trace = trace_unchecked(source, filename, patient=True)  # it may want all rounds of its loops
     if trace.error is not None and trace.error.fatal:
         raise trace.error.exception(source)
-    return trace
+    return whole(trace)
 
 
-def trace_unchecked(source: str, filename: str) -> Trace:
+def trace_unchecked(source: str, filename: str, *, patient: bool = False) -> Trace:
     """As :func:`trace_source`, but every error is returned in the trace: what the sandbox's child sends back."""
     run = Run(source, filename)
+    run.patient = patient
     try:
         code = run.compile()
     except Stop as e:
@@ -56,7 +60,7 @@ def trace_callable(function: Callable[..., Any], inputs: Mapping[str, Any]) -> T
     target, owner = plain_function(function)
     if owner is not None:
         inputs = {next(iter(inspect.signature(target).parameters)): owner, **inputs}
-    return Trusted(*source_of(target)).trace(target, inputs)
+    return whole(Trusted(*source_of(target)).trace(target, inputs))
 
 
 __all__ = [

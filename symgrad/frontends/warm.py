@@ -32,8 +32,9 @@ class Nursery:
         Raises:
             SymgradError: it does not parse, does something that is refused, or passes a limit; with its line.
         """
-        with sandbox.Sandbox(timeout=timeout, memory_mb=memory_mb) as started:
-            return started.run(source, filename, plan, beside or Siblings(), given)
+        return sandbox.run_source(
+            source, filename, timeout=timeout, memory_mb=memory_mb, plan=plan, beside=beside or Siblings(), given=given
+        )
 
     def renew(self) -> None:
         """End whatever may still run, and begin anew."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import sympy as sp
 from flint import arb
 
 from symgrad.ops.arithmetic import estimate
 from symgrad.ops.base import Condition, Kink, Op, Pitfall, register
 from symgrad.ops.elementary import REALS
+from symgrad.ops.late import later, sp
 from symgrad.ops.special import (
     digamma_cancels,
     digamma_kernel,
@@ -252,15 +252,15 @@ def _erf_residual(t: Any, y: Any, x: Any) -> Any:
 register(
     Op(
         "erf", 1, (lambda m, y, x: 2 / m.sqrt(m.constant("pi")) * m.exp(-(x**2)),),
-        sympy=sp.erf, enclose=lambda x: x.erf(), torch="torch.erf", math="math.erf", latex=_call("erf"), points=REALS,
-        residual=_erf_residual,
+        sympy=later.erf, enclose=lambda x: x.erf(), torch="torch.erf", math="math.erf", latex=_call("erf"),
+        points=REALS, residual=_erf_residual,
         pitfalls=(Pitfall(lambda m, y, x: m.exp(-(x**2)), "leaves out 2/sqrt(pi)", "scale"),),
     )
 )  # fmt: skip
 register(
     Op(
         "erfc", 1, (lambda m, y, x: -2 / m.sqrt(m.constant("pi")) * m.exp(-(x**2)),),
-        sympy=sp.erfc, enclose=lambda x: x.erfc(), torch="torch.erfc", math="math.erfc", latex=_call("erfc"),
+        sympy=later.erfc, enclose=lambda x: x.erfc(), torch="torch.erfc", math="math.erfc", latex=_call("erfc"),
         points=REALS, ulp=8.0,
     )
 )  # fmt: skip
@@ -286,7 +286,7 @@ _cancels = (digamma_cancels, "left of 0, near a zero of digamma")
 register(
     Op(
         "gamma", 1, (lambda m, y, x: y * m.digamma(x),),
-        sympy=sp.gamma, enclose=lambda x: x.gamma(), torch=gamma_kernel, math="math.gamma",
+        sympy=later.gamma, enclose=lambda x: x.gamma(), torch=gamma_kernel, math="math.gamma",
         latex="\\Gamma\\left({0}\\right)", domain=_no_pole, points=_GAMMA_POINTS, ulp=8.0, lossy=_cancels,
         pitfalls=(Pitfall(lambda m, y, x: m.digamma(x), "leaves out the factor {y}", "missing-factor"),),
     )
@@ -302,7 +302,7 @@ register(
 register(
     Op(
         "digamma", 1, (lambda m, y, x: m.trigamma(x),),
-        sympy=sp.digamma, enclose=lambda x: x.digamma(), torch=digamma_kernel,
+        sympy=later.digamma, enclose=lambda x: x.digamma(), torch=digamma_kernel,
         latex="\\psi\\left({0}\\right)", domain=_no_pole, points=_GAMMA_POINTS, aliases=("psi",),
         # Left of 0 two terms of up to log|x| cancel: an error relative to them, not to the result.
         ulp=8.0, ulp_absolute=64.0,
@@ -332,7 +332,7 @@ register(
     Op(
         # The order n is an integer, so nothing varies with it.
         "polygamma", 2, (None, lambda m, y, n, x: m.polygamma(n + 1, x)),
-        sympy=sp.polygamma, enclose=_enclose_polygamma, torch=polygamma_of_orders,
+        sympy=later.polygamma, enclose=_enclose_polygamma, torch=polygamma_of_orders,
         latex="\\psi^{{({0})}}\\left({1}\\right)", points=((2.0, 0.3), (2.0, 1.8), (3.0, 5.5), (2.0, -1.3)),
         # Left of 0, for even orders, two terms cancel midway between poles.
         ulp=16.0, ulp_absolute=64.0, lossy=(lambda n, x: x < 0, "left of 0"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import sympy as sp
 from flint import arb
 
 from symgrad.ops.base import Condition, Infix, Kink, Op, Pitfall, register
+from symgrad.ops.late import later, sp
 
 SUM, PRODUCT, UNARY, POWER, ATOM = 1, 2, 3, 4, 5
 
@@ -294,7 +294,7 @@ register(
 register(
     Op(
         "max", 2, (lambda m, y, a, b: m.heaviside(a - b), lambda m, y, a, b: m.heaviside(b - a)),
-        sympy=sp.Max, enclose=lambda a, b: a.max(b),
+        sympy=later.Max, enclose=lambda a, b: a.max(b),
         torch=lambda t, a, b: t.maximum(*as_tensors(t, a, b)), numpy="numpy.maximum", aliases=("maximum",), ulp=0.0,
         limits=True,
         latex="\\max\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
@@ -305,7 +305,7 @@ register(
 register(
     Op(
         "min", 2, (lambda m, y, a, b: m.heaviside(b - a), lambda m, y, a, b: m.heaviside(a - b)),
-        sympy=sp.Min, enclose=lambda a, b: a.min(b),
+        sympy=later.Min, enclose=lambda a, b: a.min(b),
         torch=lambda t, a, b: t.minimum(*as_tensors(t, a, b)), numpy="numpy.minimum", aliases=("minimum",), ulp=0.0,
         limits=True,
         latex="\\min\\left({0}, {1}\\right)", kinks=(Kink(lambda m, a, b: a - b),),
@@ -316,7 +316,7 @@ register(
 register(
     Op(
         "abs", 1, (lambda m, y, x: m.sign(x),),
-        sympy=sp.Abs, enclose=abs, torch="torch.abs", numpy="numpy.abs", math="math.fabs", ulp=0.0,
+        sympy=later.Abs, enclose=abs, torch="torch.abs", numpy="numpy.abs", math="math.fabs", ulp=0.0,
         latex="\\left|{0}\\right|", kinks=(Kink(lambda m, x: x),), points=((1.5,), (-2.0,)),
         residual=lambda t, y, x: t.zeros_like(y), aliases=("fabs",),
     )
@@ -325,7 +325,7 @@ register(
 register(
     Op(
         "sign", 1, (None,),
-        sympy=sp.sign, enclose=lambda x: x.sgn(), torch="torch.sign", numpy="numpy.sign", ulp=0.0,
+        sympy=later.sign, enclose=lambda x: x.sgn(), torch="torch.sign", numpy="numpy.sign", ulp=0.0,
         latex="\\operatorname{{sign}}\\left({0}\\right)", kinks=(Kink(lambda m, x: x, jump=True),),
         points=((1.5,), (-2.0,)), aliases=("sgn",),
     )
@@ -346,7 +346,7 @@ def _step_function(x: Any, at_zero: Any) -> Any:
 register(
     Op(
         "heaviside", 2, (None, lambda m, y, x, h: m.eq(x, 0)),
-        sympy=sp.Heaviside, enclose=_step_function, torch=_tensor_step,
+        sympy=later.Heaviside, enclose=_step_function, torch=_tensor_step,
         numpy="numpy.heaviside", defaults=(Fraction(1, 2),), ulp=0.0,
         latex="H\\left({0}\\right)", kinks=(Kink(lambda m, x, h: x, jump=True),),
         points=((1.5, 0.5), (-2.0, 0.5)),

@@ -31,29 +31,47 @@ SIMD double hypot(double, double);
 SIMD double pow(double, double);
 #define K static inline __attribute__((always_inline)) double
 
-/* 2**k for whole k from -1022 to 1023: k moves into the exponent's bits by an addition. */
-K k_power2(double k) {
-  double shifted = k + 0x1.8p52;
+/* The last bits of a double as those of an exponent. */
+K k_shifted(double x, long long more) {
   long long bits;
-  memcpy(&bits, &shifted, 8);
-  bits = (long long)((unsigned long long)bits << 52) + (1023LL << 52);
-  memcpy(&shifted, &bits, 8);
-  return shifted;
+  memcpy(&bits, &x, 8);
+  bits = (long long)((unsigned long long)bits << 52) + more;
+  memcpy(&x, &bits, 8);
+  return x;
 }
-
-K k_whole(double z) { return __builtin_rint(z * 0x1.71547652b82fep+0); }
 #ifdef SINGLE
 /* z = (n + f) ln 2, |f| <= 0.5; 2**f - 1 by a polynomial through Chebyshev's points: within 5.2e-12 of it, which for what
-   is rounded to float in the end is nothing. */
-K k_small(double z, double n) {
-  double f = FMA(z, 0x1.71547652b82fep+0, -n), g = f * f;
-  double a = FMA(0x1.ebfbdff82a734p-3, f, 0x1.62e42fef9cc69p-1);
-  double b = FMA(0x1.3b2ab70ad2565p-7, f, 0x1.c6b08da70cce3p-5);
-  double c = FMA(0x1.4308c7183d6a2p-13, f, 0x1.5d877598350dep-10);
-  double d = FMA(0x1.63b2d7971923fp-20, f, 0x1.00c0e4e15189cp-16);
-  return f * FMA(FMA(d, g, c), g * g, FMA(b, g, a));
+   is rounded to float in the end is nothing. n + 1023 stands in the last bits of t, which is far larger. Far beyond the
+   range of float z is clamped; within it, one scaling by 2**n does. */
+#define FAR (0x1.8p52 + 1023.0)
+K k_above(double z) { return z < -700.0 ? -700.0 : z; }
+K k_clamp(double z) { return z > 700.0 ? 700.0 : k_above(z); }
+K k_whole(double z) { return FMA(z, 0x1.71547652b82fep+0, FAR); }
+K k_scale(double t) { return k_shifted(t, 0); }
+K k_small(double z, double t) {
+  double f = FMA(z, 0x1.71547652b82fep+0, -(t - FAR)), p = 0x1.63b2d7971923fp-20;
+  p = FMA(p, f, 0x1.00c0e4e15189cp-16);
+  p = FMA(p, f, 0x1.4308c7183d6a2p-13);
+  p = FMA(p, f, 0x1.5d877598350dep-10);
+  p = FMA(p, f, 0x1.3b2ab70ad2565p-7);
+  p = FMA(p, f, 0x1.c6b08da70cce3p-5);
+  p = FMA(p, f, 0x1.ebfbdff82a734p-3);
+  p = FMA(p, f, 0x1.62e42fef9cc69p-1);
+  return f * p;
+}
+K k_scaled(double p, double t) { return FMA(p, k_scale(t), k_scale(t)); }
+/* 1/d for d from 1 to 2: a parabola within 1 %, a step of third order and one of second: to 1.1e-12. A division cannot
+   overlap with the next one. */
+K k_inverse(double d) {
+  double r = FMA(FMA(0x1.4afd6a052bf5bp-2, d, -0x1.745d1745d1746p+0), d, 0x1.0f83e0f83e0f9p+1);
+  double h = FMA(-d, r, 1.0);
+  r = FMA(r, FMA(h, h, h), r);
+  return FMA(r, FMA(-d, r, 1.0), r);
 }
 #else
+/* 2**k for whole k from -1022 to 1023: k moves into the exponent's bits by an addition. */
+K k_power2(double k) { return k_shifted(k + 0x1.8p52, 1023LL << 52); }
+K k_whole(double z) { return __builtin_rint(z * 0x1.71547652b82fep+0); }
 /* z = n ln 2 + r, |r| < 0.347; exp(r) - 1 by Taylor. The first term left out is below 1e-17 of 1. */
 K k_small(double z, double n) {
   double r = FMA(-n, 0x1.62e42fefa39efp-1, z);
@@ -73,14 +91,6 @@ K k_small(double z, double n) {
   p = FMA(p, r, 0.5);
   return FMA(r * r, p, r);
 }
-#endif
-#ifdef SINGLE
-/* Far beyond the range of float; within it, one scaling does. */
-K k_above(double z) { return z < -700.0 ? -700.0 : z; }
-K k_clamp(double z) { return z > 700.0 ? 700.0 : k_above(z); }
-K k_scaled(double p, double n) { return FMA(p, k_power2(n), k_power2(n)); }
-K k_scale(double n) { return k_power2(n); }
-#else
 /* In two halves, so that neither a subnormal result nor the largest one leaves the range on the way. */
 K k_above(double z) { return z < -760.0 ? -760.0 : z; }
 K k_clamp(double z) { return z > 720.0 ? 720.0 : k_above(z); }
@@ -88,6 +98,7 @@ K k_low(double n) { return k_power2(__builtin_floor(n * 0.5)); }
 K k_high(double n) { return k_power2(n - __builtin_floor(n * 0.5)); }
 K k_scaled(double p, double n) { return FMA(p, k_low(n), k_low(n)) * k_high(n); }
 K k_scale(double n) { return k_low(n) * k_high(n); }
+K k_inverse(double d) { return 1.0 / d; }
 #endif
 K k_exp(double x) {
   double z = k_clamp(x), n = k_whole(z);
@@ -95,7 +106,7 @@ K k_exp(double x) {
 }
 K k_expm1(double x) {
   double z = k_clamp(x), n = k_whole(z), p = k_small(z, n), s = k_scale(n);
-  return n > 1000.0 ? k_exp(x) : x == 0.0 ? x : FMA(p, s, s - 1.0);
+  return z > 693.0 ? k_exp(x) : x == 0.0 ? x : FMA(p, s, s - 1.0);
 }
 /* exp(x) and exp(x) - 1 for x <= 0. */
 K k_falling(double x) {
@@ -109,16 +120,16 @@ K k_decay(double x) {
 K k_abs(double x) { return __builtin_fabs(x); }
 K k_tanh(double x) {
   double e = k_falling(-2.0 * k_abs(x));
-  double y = -k_decay(-2.0 * k_abs(x)) * (1.0 / (1.0 + e));
+  double y = -k_decay(-2.0 * k_abs(x)) * k_inverse(1.0 + e);
   return __builtin_copysign(y, x);
 }
 K k_sech_squared(double x) {
-  double e = k_falling(-2.0 * k_abs(x)), q = (1.0 / (1.0 + e));
+  double e = k_falling(-2.0 * k_abs(x)), q = k_inverse(1.0 + e);
   return 4.0 * e * q * q;
 }
 K k_sech(double x) {
   double e = k_falling(-k_abs(x));
-  return 2.0 * e / FMA(e, e, 1.0);
+  return 2.0 * e * k_inverse(FMA(e, e, 1.0));
 }
 K k_csch(double x) {
   double e = k_falling(-k_abs(x)), y = -2.0 * e / k_expm1(-2.0 * k_abs(x));
@@ -134,7 +145,7 @@ K k_cosh(double x) {
   return a > 40.0 ? 0.5 * half * half : 0.5 * (e + 1.0 / e);
 }
 K k_sigmoid(double x) {
-  double e = k_falling(-k_abs(x)), q = (1.0 / (1.0 + e));
+  double e = k_falling(-k_abs(x)), q = k_inverse(1.0 + e);
   return x < 0.0 ? e * q : q;
 }
 K k_max(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }

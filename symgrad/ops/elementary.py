@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy as sp
 from flint import arb
 
 from symgrad.ops.arithmetic import as_tensor, as_tensors, estimate, exact_product
 from symgrad.ops.base import Condition, Op, Pitfall, Rule, register
+from symgrad.ops.late import later, sp
 from symgrad.ops.special import cbrt_kernel
 
 REALS = ((-3.0,), (-0.7,), (0.3,), (1.2,), (4.0,))
@@ -41,7 +41,7 @@ def _input_for_output(factor: Rule) -> Pitfall:
 register(
     Op(
         "exp", 1, (lambda m, y, x: y,),
-        sympy=sp.exp, enclose=lambda x: x.exp(), torch="torch.exp", numpy="numpy.exp", math="math.exp",
+        sympy=later.exp, enclose=lambda x: x.exp(), torch="torch.exp", numpy="numpy.exp", math="math.exp",
         latex="e^{{{0}}}", points=REALS,
         pitfalls=(_input_for_output(lambda m, y, x: x),
                   Pitfall(lambda m, y, x: 1, "leaves out the factor {y}", "missing-factor")),
@@ -57,7 +57,7 @@ register(
 register(
     Op(
         "log", 1, (lambda m, y, x: 1 / x,),
-        sympy=sp.log, enclose=lambda x: x.log(), torch="torch.log", numpy="numpy.log", math="math.log",
+        sympy=later.log, enclose=lambda x: x.log(), torch="torch.log", numpy="numpy.log", math="math.log",
         latex=_fn("log"), domain=_positive, points=POSITIVE, aliases=("ln",),
     )
 )  # fmt: skip
@@ -98,7 +98,7 @@ def _sqrt_residual(t: Any, y: Any, x: Any) -> Any:
 register(
     Op(
         "sqrt", 1, (lambda m, y, x: 1 / (2 * y),),
-        sympy=sp.sqrt, enclose=lambda x: x.sqrt(), torch="torch.sqrt", numpy="numpy.sqrt", math="math.sqrt",
+        sympy=later.sqrt, enclose=lambda x: x.sqrt(), torch="torch.sqrt", numpy="numpy.sqrt", math="math.sqrt",
         latex="\\sqrt{{{0}}}", ulp=1.0, residual=_sqrt_residual,
         domain=(Condition(lambda m, x: x, ">=", "an argument that is not negative"),), points=POSITIVE,
         pitfalls=(_input_for_output(lambda m, y, x: 1 / (2 * x)),
@@ -130,7 +130,7 @@ register(
 register(
     Op(
         "sin", 1, (lambda m, y, x: m.cos(x),),
-        sympy=sp.sin, enclose=lambda x: x.sin(), torch="torch.sin", numpy="numpy.sin", math="math.sin",
+        sympy=later.sin, enclose=lambda x: x.sin(), torch="torch.sin", numpy="numpy.sin", math="math.sin",
         latex=_fn("sin"), points=REALS,
         pitfalls=(Pitfall(lambda m, y, x: -m.cos(x), "has a minus sign too many", "sign"),
                   Pitfall(lambda m, y, x: m.cos(y), "takes the cosine of its output", "wrong-variable")),
@@ -139,7 +139,7 @@ register(
 register(
     Op(
         "cos", 1, (lambda m, y, x: -m.sin(x),),
-        sympy=sp.cos, enclose=lambda x: x.cos(), torch="torch.cos", numpy="numpy.cos", math="math.cos",
+        sympy=later.cos, enclose=lambda x: x.cos(), torch="torch.cos", numpy="numpy.cos", math="math.cos",
         latex=_fn("cos"), points=REALS,
         pitfalls=(Pitfall(lambda m, y, x: m.sin(x), "loses the minus sign of the cosine", "sign"),),
     )
@@ -147,7 +147,7 @@ register(
 register(
     Op(
         "tan", 1, (lambda m, y, x: 1 + y**2,),
-        sympy=sp.tan, enclose=lambda x: x.tan(), torch="torch.tan", numpy="numpy.tan", math="math.tan",
+        sympy=later.tan, enclose=lambda x: x.tan(), torch="torch.tan", numpy="numpy.tan", math="math.tan",
         latex=_fn("tan"), points=REALS, domain=(Condition(lambda m, x: m.cos(x), "!=", "a cosine other than zero"),),
         pitfalls=(_input_for_output(lambda m, y, x: 1 + x**2),
                   Pitfall(lambda m, y, x: 1 - y**2, "has the sign of tanh's derivative", "sign")),
@@ -156,21 +156,21 @@ register(
 register(
     Op(
         "sec", 1, (lambda m, y, x: y * m.tan(x),),
-        sympy=sp.sec, enclose=lambda x: x.sec(), lower=lambda m, x: 1 / m.cos(x), latex=_fn("sec"), points=REALS,
+        sympy=later.sec, enclose=lambda x: x.sec(), lower=lambda m, x: 1 / m.cos(x), latex=_fn("sec"), points=REALS,
         domain=(Condition(lambda m, x: m.cos(x), "!=", "a cosine other than zero"),),
     )
 )  # fmt: skip
 register(
     Op(
         "csc", 1, (lambda m, y, x: -y * m.cot(x),),
-        sympy=sp.csc, enclose=lambda x: x.csc(), lower=lambda m, x: 1 / m.sin(x), latex=_fn("csc"), points=REALS,
+        sympy=later.csc, enclose=lambda x: x.csc(), lower=lambda m, x: 1 / m.sin(x), latex=_fn("csc"), points=REALS,
         domain=(Condition(lambda m, x: m.sin(x), "!=", "a sine other than zero"),),
     )
 )  # fmt: skip
 register(
     Op(
         "cot", 1, (lambda m, y, x: -(1 + y**2),),
-        sympy=sp.cot, enclose=lambda x: x.cot(), lower=lambda m, x: m.cos(x) / m.sin(x), latex=_fn("cot"),
+        sympy=later.cot, enclose=lambda x: x.cot(), lower=lambda m, x: m.cos(x) / m.sin(x), latex=_fn("cot"),
         points=REALS, domain=(Condition(lambda m, x: m.sin(x), "!=", "a sine other than zero"),),
     )
 )  # fmt: skip
@@ -182,7 +182,7 @@ register(
     Op(
         "asin", 1, (lambda m, y, x: 1 / m.sqrt(1 - x**2),),
         accurate=(lambda m, y, x: 1 / m.sqrt((1 - x) * (1 + x)),),
-        sympy=sp.asin, enclose=lambda x: x.asin(), torch="torch.asin", numpy="numpy.arcsin", math="math.asin",
+        sympy=later.asin, enclose=lambda x: x.asin(), torch="torch.asin", numpy="numpy.arcsin", math="math.asin",
         latex=_fn("arcsin"), points=_INSIDE, domain=_inside, aliases=("arcsin",),
     )
 )  # fmt: skip
@@ -190,14 +190,14 @@ register(
     Op(
         "acos", 1, (lambda m, y, x: -1 / m.sqrt(1 - x**2),),
         accurate=(lambda m, y, x: -1 / m.sqrt((1 - x) * (1 + x)),),
-        sympy=sp.acos, enclose=lambda x: x.acos(), torch="torch.acos", numpy="numpy.arccos", math="math.acos",
+        sympy=later.acos, enclose=lambda x: x.acos(), torch="torch.acos", numpy="numpy.arccos", math="math.acos",
         latex=_fn("arccos"), points=_INSIDE, domain=_inside, aliases=("arccos",),
     )
 )  # fmt: skip
 register(
     Op(
         "atan", 1, (lambda m, y, x: 1 / (1 + x**2),),
-        sympy=sp.atan, enclose=lambda x: x.atan(), torch="torch.atan", numpy="numpy.arctan", math="math.atan",
+        sympy=later.atan, enclose=lambda x: x.atan(), torch="torch.atan", numpy="numpy.arctan", math="math.atan",
         latex=_fn("arctan"), points=REALS, aliases=("arctan",),
     )
 )  # fmt: skip
@@ -211,7 +211,7 @@ register(
     Op(
         "asec", 1, (lambda m, y, x: 1 / (m.abs(x) * m.sqrt(x**2 - 1)),),
         accurate=(lambda m, y, x: 1 / (m.abs(x) * m.sqrt((x - 1) * (x + 1))),),
-        sympy=sp.asec, enclose=lambda x: (1 / x).acos(), lower=lambda m, x: m.atan2(_leg(m, x), m.sign(x)),
+        sympy=later.asec, enclose=lambda x: (1 / x).acos(), lower=lambda m, x: m.atan2(_leg(m, x), m.sign(x)),
         latex=_operator("arcsec"), points=_OUTSIDE, domain=_outside, aliases=("arcsec",),
     )
 )  # fmt: skip
@@ -219,14 +219,14 @@ register(
     Op(
         "acsc", 1, (lambda m, y, x: -1 / (m.abs(x) * m.sqrt(x**2 - 1)),),
         accurate=(lambda m, y, x: -1 / (m.abs(x) * m.sqrt((x - 1) * (x + 1))),),
-        sympy=sp.acsc, enclose=lambda x: (1 / x).asin(), lower=lambda m, x: m.atan2(m.sign(x), _leg(m, x)),
+        sympy=later.acsc, enclose=lambda x: (1 / x).asin(), lower=lambda m, x: m.atan2(m.sign(x), _leg(m, x)),
         latex=_operator("arccsc"), points=_OUTSIDE, domain=_outside, aliases=("arccsc",),
     )
 )  # fmt: skip
 register(
     Op(
         "acot", 1, (lambda m, y, x: -1 / (1 + x**2),),
-        sympy=sp.acot, enclose=lambda x: (1 / x).atan(), lower=lambda m, x: m.atan(1 / x),
+        sympy=later.acot, enclose=lambda x: (1 / x).atan(), lower=lambda m, x: m.atan(1 / x),
         latex=_operator("arccot"), points=REALS, domain=_nonzero, aliases=("arccot",),
     )
 )  # fmt: skip
@@ -237,8 +237,8 @@ register(
         "atan2", 2, (lambda m, y, a, b: b / (a**2 + b**2), lambda m, y, a, b: -a / (a**2 + b**2)),
         accurate=(lambda m, y, a, b: b / (h := m.hypot(a, b)) / h, lambda m, y, a, b: -a / (h := m.hypot(a, b)) / h),
         autograd=(lambda m, y, a, b: b * (1 / (a * a + b * b)), lambda m, y, a, b: -a * (1 / (a * a + b * b))),
-        sympy=sp.atan2, enclose=arb.atan2, torch=lambda t, a, b: t.atan2(*as_tensors(t, a, b)), numpy="numpy.arctan2",
-        math="math.atan2", latex="\\operatorname{{atan2}}\\left({0}, {1}\\right)", points=_PLANE,
+        sympy=later.atan2, enclose=arb.atan2, torch=lambda t, a, b: t.atan2(*as_tensors(t, a, b)),
+        numpy="numpy.arctan2", math="math.atan2", latex="\\operatorname{{atan2}}\\left({0}, {1}\\right)", points=_PLANE,
         aliases=("arctan2",),
         domain=(Condition(lambda m, a, b: abs(a) + abs(b), ">", "arguments that are not both zero"),),
     )
@@ -249,14 +249,14 @@ register(
 register(
     Op(
         "sinh", 1, (lambda m, y, x: m.cosh(x),),
-        sympy=sp.sinh, enclose=lambda x: x.sinh(), torch="torch.sinh", numpy="numpy.sinh", math="math.sinh",
+        sympy=later.sinh, enclose=lambda x: x.sinh(), torch="torch.sinh", numpy="numpy.sinh", math="math.sinh",
         latex=_fn("sinh"), points=REALS,
     )
 )  # fmt: skip
 register(
     Op(
         "cosh", 1, (lambda m, y, x: m.sinh(x),),
-        sympy=sp.cosh, enclose=lambda x: x.cosh(), torch="torch.cosh", numpy="numpy.cosh", math="math.cosh",
+        sympy=later.cosh, enclose=lambda x: x.cosh(), torch="torch.cosh", numpy="numpy.cosh", math="math.cosh",
         latex=_fn("cosh"), points=REALS,
         pitfalls=(Pitfall(lambda m, y, x: -m.sinh(x), "has the sign of the cosine's derivative", "sign"),),
     )
@@ -273,7 +273,7 @@ def _tanh_residual(t: Any, y: Any, x: Any) -> Any:
 register(
     Op(
         "tanh", 1, (lambda m, y, x: 1 - y**2,), accurate=(lambda m, y, x: m.sech(x) ** 2,),
-        sympy=sp.tanh, enclose=lambda x: x.tanh(), torch="torch.tanh", numpy="numpy.tanh", math="math.tanh",
+        sympy=later.tanh, enclose=lambda x: x.tanh(), torch="torch.tanh", numpy="numpy.tanh", math="math.tanh",
         latex=_fn("tanh"), points=(*REALS, (20.0,), (-60.0,)), residual=_tanh_residual,
         pitfalls=(_input_for_output(lambda m, y, x: 1 - x**2),
                   Pitfall(lambda m, y, x: 1 - y, "does not square the output {y}", "wrong-formula"),
@@ -297,7 +297,7 @@ register(
     Op(
         "sech", 1, (lambda m, y, x: -y * m.tanh(x),),
         autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.sinh(x), -y * m.tanh(x)),),
-        sympy=sp.sech, enclose=lambda x: x.sech(), torch=_tensor_sech,
+        sympy=later.sech, enclose=lambda x: x.sech(), torch=_tensor_sech,
         latex=_operator("sech"), points=(*REALS, (25.0,), (-60.0,)), ulp=3.0,
     )
 )  # fmt: skip
@@ -305,21 +305,21 @@ register(
     Op(
         "csch", 1, (lambda m, y, x: -y * m.coth(x),),
         autograd=(lambda m, y, x: m.where(m.lt(m.abs(x), 20), -(y * y) * m.cosh(x), -y * m.coth(x)),),
-        sympy=sp.csch, enclose=lambda x: x.csch(), torch=_tensor_csch,
+        sympy=later.csch, enclose=lambda x: x.csch(), torch=_tensor_csch,
         latex=_operator("csch"), points=(*REALS, (25.0,), (-60.0,)), domain=_nonzero, ulp=3.0,
     )
 )  # fmt: skip
 register(
     Op(
         "coth", 1, (lambda m, y, x: 1 - y**2,), accurate=(lambda m, y, x: -(m.csch(x) ** 2),),
-        sympy=sp.coth, enclose=lambda x: x.coth(), lower=lambda m, x: 1 / m.tanh(x),
+        sympy=later.coth, enclose=lambda x: x.coth(), lower=lambda m, x: 1 / m.tanh(x),
         latex=_fn("coth"), points=REALS, domain=_nonzero,
     )
 )  # fmt: skip
 register(
     Op(
         "asinh", 1, (lambda m, y, x: 1 / m.sqrt(1 + x**2),), accurate=(lambda m, y, x: 1 / m.hypot(1, x),),
-        sympy=sp.asinh, enclose=lambda x: x.asinh(), torch="torch.asinh", numpy="numpy.arcsinh", math="math.asinh",
+        sympy=later.asinh, enclose=lambda x: x.asinh(), torch="torch.asinh", numpy="numpy.arcsinh", math="math.asinh",
         latex=_operator("arsinh"), points=REALS, aliases=("arcsinh", "arsinh"),
     )
 )  # fmt: skip
@@ -327,7 +327,7 @@ register(
     Op(
         "acosh", 1, (lambda m, y, x: 1 / m.sqrt(x**2 - 1),),
         accurate=(lambda m, y, x: 1 / (m.sqrt(x - 1) * m.sqrt(x + 1)),),
-        sympy=sp.acosh, enclose=lambda x: x.acosh(), torch="torch.acosh", numpy="numpy.arccosh", math="math.acosh",
+        sympy=later.acosh, enclose=lambda x: x.acosh(), torch="torch.acosh", numpy="numpy.arccosh", math="math.acosh",
         latex=_operator("arcosh"), points=((1.05,), (1.7,), (9.0,)), aliases=("arccosh", "arcosh"),
         domain=(Condition(lambda m, x: x - 1, ">=", "an argument of at least 1"),),
     )
@@ -335,7 +335,7 @@ register(
 register(
     Op(
         "atanh", 1, (lambda m, y, x: 1 / (1 - x**2),), accurate=(lambda m, y, x: 1 / ((1 - x) * (1 + x)),),
-        sympy=sp.atanh, enclose=lambda x: x.atanh(), torch="torch.atanh", numpy="numpy.arctanh", math="math.atanh",
+        sympy=later.atanh, enclose=lambda x: x.atanh(), torch="torch.atanh", numpy="numpy.arctanh", math="math.atanh",
         latex=_operator("artanh"), points=_INSIDE, aliases=("arctanh", "artanh"),
         domain=(Condition(lambda m, x: 1 - x, ">", "an argument strictly between -1 and 1"),
                 Condition(lambda m, x: 1 + x, ">", "an argument strictly between -1 and 1")),
@@ -345,7 +345,7 @@ register(
     Op(
         "asech", 1, (lambda m, y, x: -1 / (x * m.sqrt(1 - x**2)),),
         accurate=(lambda m, y, x: -1 / (x * m.sqrt((1 - x) * (1 + x))),),
-        sympy=sp.asech, enclose=lambda x: (1 / x).acosh(),
+        sympy=later.asech, enclose=lambda x: (1 / x).acosh(),
         lower=lambda m, x: 2 * m.asinh(m.sqrt(1 - x) / m.sqrt(2 * x)),
         latex=_operator("arsech"), points=((0.05,), (0.3,), (0.95,)), aliases=("arcsech", "arsech"),
         domain=(Condition(lambda m, x: x, ">", "an argument between 0 and 1"),
@@ -356,14 +356,14 @@ register(
     Op(
         "acsch", 1, (lambda m, y, x: -1 / (m.abs(x) * m.sqrt(1 + x**2)),),
         accurate=(lambda m, y, x: -1 / (m.abs(x) * m.hypot(1, x)),),
-        sympy=sp.acsch, enclose=lambda x: (1 / x).asinh(), lower=lambda m, x: m.asinh(1 / x),
+        sympy=later.acsch, enclose=lambda x: (1 / x).asinh(), lower=lambda m, x: m.asinh(1 / x),
         latex=_operator("arcsch"), points=REALS, domain=_nonzero, aliases=("arccsch", "arcsch"),
     )
 )  # fmt: skip
 register(
     Op(
         "acoth", 1, (lambda m, y, x: 1 / (1 - x**2),), accurate=(lambda m, y, x: 1 / ((1 - x) * (1 + x)),),
-        sympy=sp.acoth, enclose=lambda x: (1 / x).atanh(),
+        sympy=later.acoth, enclose=lambda x: (1 / x).atanh(),
         lower=lambda m, x: m.sign(x) * m.log1p(2 / (m.abs(x) - 1)) / 2,
         latex=_operator("arcoth"), points=_OUTSIDE, aliases=("arccoth", "arcoth"),
         domain=(Condition(lambda m, x: abs(x) - 1, ">", "an argument outside [-1, 1]"),),

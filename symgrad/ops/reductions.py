@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import sympy as sp
 from flint import arb
 
 from symgrad.graph import Param
+from symgrad.ops.late import later
 from symgrad.ops.shapes import WHOLE, one_axis, some_axes
 from symgrad.ops.tensor import Example, Shape, ShapeError, declare, objects, shape_of
 
@@ -129,7 +129,7 @@ def fold(x: Any, axis: Axes, keepdims: bool, join: Callable[[Any, Any], Any]) ->
     return objects(found.reshape(reduced(array.shape, axis, keepdims)))
 
 
-for _name, _numpy, _enclose, _sympy in (("amax", "max", arb.max, sp.Max), ("amin", "min", arb.min, sp.Min)):
+for _name, _numpy, _enclose, _sympy in (("amax", "max", arb.max, later.Max), ("amin", "min", arb.min, later.Min)):
     _reduction(
         _name, _shared,
         lambda np, x, axis, keepdims, name=_name: getattr(np, name)(x, axis=axis, keepdims=keepdims),

@@ -171,6 +171,12 @@ def _join_axis(*shapes: Shape, axis: Any = 0) -> dict[str, Any]:
     return {"axis": n}
 
 
+def _alike(*shapes: Shape) -> dict[str, Any]:
+    if any(s != shapes[0] for s in shapes):
+        raise ShapeError(f"stack of shapes {', '.join(str(s) for s in shapes)}: they differ")
+    return {}
+
+
 def _cut(m: Any, g: Any, y: Any, *x: Any, index: int, axis: int) -> Any:
     """The part of the cotangent that belongs to input ``index``."""
     start = sum(shape_of(v)[axis] for v in x[:index])
@@ -186,6 +192,15 @@ declare(
     text=lambda p, s: f"concatenate([{', '.join(f'{{{i}}}' for i in range(len(s)))}], axis={p['axis']})",
     typeset=lambda x, p: "\\left[" + " \\mid ".join(x) + f"\\right]_{{{p['axis']}}}",
     examples=((((2, 3), (2, 1), (2, 3)), {"axis": 1}), (((3,),), {}), (((1, 2), (2, 2)), {"axis": -2})),
+)  # fmt: skip
+
+# Many values of one shape, one behind the other along a new first axis: what many writes into an array write.
+declare(
+    "stack", 1, variadic=True, vjp=(lambda m, g, y, *x, index: m.index(g, spec=(index,)),), settle=_alike,
+    shape=lambda *shapes: (len(shapes), *shapes[0]), run=lambda np, *x: np.stack(x), torch=lambda t, *x: t.stack(x),
+    numpy="numpy.stack", text=lambda p, s: f"stack([{', '.join(f'{{{i}}}' for i in range(len(s)))}])",
+    typeset=lambda x, p: "\\left[" + ";\\ ".join(x) + "\\right]",
+    examples=((((), (), ()), {}), (((2, 3), (2, 3)), {}), (((0,),), {})),
 )  # fmt: skip
 
 # --- padding with zeros ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from symgrad.graph import Graph
 from symgrad.symbolic.census import operations
 from symgrad.symbolic.convert import to_sympy
 from symgrad.symbolic.guard import BUILD_LIMIT, READABLE
-from symgrad.symbolic.simplify import simplify
+from symgrad.symbolic.shortening import simplify
 from symgrad.symbolic.verify import verified
 
 

@@ -43,7 +43,7 @@ SUITE: dict[str, tuple[tuple[str, ...], int]] = {
 PATIENCE = 3
 #: Seconds for all of them together.
 BUDGET = 590.0
-PEERS = ("torch", "jax", "jaxlib", "sympy", "symengine", "casadi", "numpy", "python-flint")
+PEERS = ("torch", "jax", "jaxlib", "sympy", "sympytorch", "symengine", "casadi", "numpy", "python-flint")
 
 
 def present() -> list[str]:

@@ -37,7 +37,7 @@ def used() -> float:
 def parts(path: Path) -> dict[str, float]:
     """Where the time of one check goes, in milliseconds: the least of several."""
     import symgrad
-    import symgrad.diagnosing as check
+    from symgrad.diagnosing import accounts, scripts, work
     from symgrad.frontends import sandbox
 
     spent: dict[str, float] = {}
@@ -57,9 +57,10 @@ def parts(path: Path) -> dict[str, float]:
 
     patched: list[tuple[Any, str, Any]] = []
     timed(sandbox, "run_source", "runs in the sandbox, the second with the fixes")
-    timed(check, "choose", "which step is differentiated, in both runs")
-    timed(check, "diagnose", "diagnosis of both runs")
-    timed(check, "_script_report", "report and picture")
+    timed(scripts, "choose", "which step is differentiated, in both runs")
+    timed(accounts, "diagnose", "diagnosis of both runs")
+    timed(work, "diagnose", "diagnosis of other readings")
+    timed(scripts, "script_report", "report and picture")
     best: dict[str, float] = {}
     try:
         for _ in range(5):

@@ -142,7 +142,8 @@ def _binders(case: TensorCase, edit: Edit) -> tuple[int, ...]:
                 name = ast.unparse(t)
             elif case.manual(node.lineno):
                 lines[ast.unparse(t)].append(node.lineno)
-                lines[ast.unparse(t).split("[", 1)[0]].append(node.lineno)
+                if "['" not in ast.unparse(t):  # an entry of a dictionary is an array of its own
+                    lines[ast.unparse(t).split("[", 1)[0]].append(node.lineno)
     bound = lines[name] or lines[name.split("[", 1)[0]]
     return (max(bound),) if bound else ()
 

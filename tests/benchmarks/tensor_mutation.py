@@ -216,7 +216,9 @@ def _reduction(place: TensorPlace, node: ast.Call, args: Sequence[ast.expr], nam
     keywords = {k.arg: k for k in node.keywords}
     axis = next((keywords[a].value for a in ("axis", "dim") if a in keywords), args[1] if len(args) > 1 else None)
     if shape:
-        yield from place.edit(node, inner, "no-sum", REDUCED, f"{inner} is not summed", scope=WHOLE)
+        # s*(g - s*g) is a softmax taken entry by entry.
+        kinds = (*REDUCED, "softmax-elementwise")
+        yield from place.edit(node, inner, "no-sum", kinds, f"{inner} is not summed", scope=WHOLE)
     if axis is not None and isinstance(axis, ast.Constant) and isinstance(axis.value, int):
         for k in range(len(shape)):
             if k != axis.value % len(shape):
@@ -238,7 +240,7 @@ def _reduction(place: TensorPlace, node: ast.Call, args: Sequence[ast.expr], nam
 
 def _softmax(place: TensorPlace, node: ast.BinOp) -> Iterator[Edit]:
     """s*(g - sum(g*s)) taken elementwise, s*(1 - s)*g; diag(p) - outer(p, p) likewise."""
-    kinds = ("wrong-formula", "missing-term", "extra-factor", "missing-factor")
+    kinds = ("softmax-elementwise", "wrong-formula", "missing-term", "extra-factor", "missing-factor")
     match node:
         case ast.BinOp(s, ast.Mult(), ast.BinOp(g, ast.Sub(), ast.Call(func=ast.Attribute(attr="sum")))):
             s_, g_ = place.text(s), place.text(g)

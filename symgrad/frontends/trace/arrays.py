@@ -190,6 +190,7 @@ class Array(Value):
         if self._step is None and self.tr.has_names(old):
             self.materialise()  # dW.fill(0): its names hold other numbers from here on
         self.tr.rebind(old, self._step)
+        self.tr.drop(old)
         if self.origin is not None:
             from symgrad.frontends.trace.shaped import write_back
 

@@ -111,7 +111,7 @@ class Cells:
             if steps[before.step].name.partition("#")[0] == before.name:
                 tr.builder.rename(before.step, full)
             tr.bindings[w.place] = replace(before, name=full, scope="", written=before.name, near=tuple(near))
-            if steps[before.step].is_input and np.all(np.equal(tr.values[before.step], 1)) and id(w.owner) in numbers:
+            if steps[before.step].is_input and np.all(np.equal(tr.value(before.step), 1)) and id(w.owner) in numbers:
                 top = numbers[id(w.owner)]  # the pass begins here: this is what is differentiated
                 if not tr.backward_calls or tr.backward_calls[-1].step != top:
                     tr.backward_calls.append(BackwardCall(top, before.span))
@@ -139,7 +139,7 @@ class Cells:
         reached = bytearray(len(steps))
         for w in mine:
             step = tr.bindings[w.place].step
-            if steps[step].is_input and np.any(tr.values[step]) and not np.all(np.equal(tr.values[step], 1)):
+            if steps[step].is_input and np.any(tr.value(step)) and not np.all(np.equal(tr.value(step), 1)):
                 reached[step] = 1
         if not any(reached):
             return set()
@@ -165,7 +165,7 @@ class Cells:
                 continue
             full.discard(id(w.owner))
             stale.discard(id(w.owner))
-            if np.any(tr.values[step]):  # the seed of a pass
+            if np.any(tr.value(step)):  # the seed of a pass
                 stale |= full
         return out
 

@@ -156,7 +156,8 @@ class Trace:
 
     Attributes:
         graph: every number that flowed; its output is the last ``.backward()``'s step, else the last step.
-        values: float64 value of each step at the user's point.
+        values: float64 value of each step at the user's point. As it comes out of the sandbox those of arrays that were
+            written into are missing: see ``writes.whole``.
         bindings: every assignment of a traced value to a name, in order.
         leaves: the numbers that the user named.
         backward_calls: where torch's autograd was started.
@@ -168,8 +169,10 @@ class Trace:
         error: why the run stopped before its end; what was traced before it is kept.
         call: of functions that were called, what became of that.
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
+        offered: all such passes, whether the file runs anything or not.
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
         rounds: of the loops that train, in the order in which they began.
+        hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
 
     graph: Graph
@@ -185,8 +188,10 @@ class Trace:
     error: TraceError | None = None
     call: Call | None = None
     passes: tuple[tuple[str, str], ...] = ()
+    offered: tuple[tuple[str, str], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()
+    hurried: bool = False
 
     def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
         """The same run with more steps, or fewer. ``moved``: where a step stands now, or the next one that is left."""
@@ -240,8 +245,10 @@ class Trace:
             "error": None,
             "call": None,
             "passes": [list(p) for p in self.passes],
+            "offered": [list(p) for p in self.offered],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
             "rounds": [[r.begun, r.start] for r in self.rounds],
+            "hurried": self.hurried,
         }
         if self.call is not None:
             c = self.call
@@ -324,13 +331,17 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         error=error,
         call=call,
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
+        offered=tuple((str(f), str(b)) for f, b in data["offered"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
         rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
+        hurried=bool(data["hurried"]),
     )
 
 
-def _value_to_json(value: Number) -> Any:
+def _value_to_json(value: Number | None) -> Any:
     """An array as its bytes: a million numbers in decimal take seconds to write and to read."""
+    if value is None:
+        return None
     if isinstance(value, list):
         import numpy as np
 
@@ -339,7 +350,10 @@ def _value_to_json(value: Number) -> Any:
     return value if math.isfinite(value) else repr(value)
 
 
-def _value_from_json(value: Any) -> Number:
+def _value_from_json(value: Any) -> Any:
+    """A number, nested lists of numbers, or ``None`` for what was not kept."""
+    if value is None:
+        return None
     if isinstance(value, dict):
         import numpy as np
 

@@ -21,12 +21,12 @@ from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.drawn import BATCHES
-from symgrad.frontends.trace.inert import NOTHING, Inert, Written, is_inert
+from symgrad.frontends.trace.inert import NOTHING, PROGRESS_METHODS, Inert, Progress, Written, is_inert
 from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
-from symgrad.frontends.trace.standins import TEXT_METHODS, TextFile, opened
+from symgrad.frontends.trace.standins import SINK_METHODS, TEXT_METHODS, Sink, TextFile, opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
 
@@ -84,6 +84,14 @@ REFUSED = {
     "get_ipython": "runs commands",
 }
 
+#: Abstract types of NumPy -> the names of the types below them, without their sizes.
+KINDS = {
+    "integer": ("int", "uint"), "signedinteger": ("int",), "floating": ("float",), "inexact": ("float",),
+    "number": ("int", "uint", "float"), "generic": ("int", "uint", "float", "bool"),
+}  # fmt: skip
+#: Methods of our own objects that stand for files.
+OPEN: dict[type, frozenset[str]] = {TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"})}
+
 
 class Guard(Numbers):
     """The guards and the built-in functions of one run."""
@@ -120,8 +128,10 @@ class Guard(Numbers):
             if not name.startswith("__") and name in obj.table:
                 return obj.table[name]
             raise AttributeError(f"module '{obj.name}' has no attribute '{name}'")
-        elif (kind is TextFile and name in TEXT_METHODS) or (kind is Written and name in ("write", "flush")):
+        elif name in OPEN.get(kind, ()):
             return getattr(obj, name)
+        elif kind is Progress and name in PROGRESS_METHODS:
+            return obj.nothing
         elif kind in self.classes:
             if self._own(name):
                 found = getattr(obj, name)
@@ -162,8 +172,10 @@ class Guard(Numbers):
             return (obj.args,)
         elif isinstance(obj, Record) and name in obj.fields:
             return (obj[obj.fields.index(name)],)
-        elif kind is Marker and name == "__name__":
+        elif kind is Marker and name in ("__name__", "name"):
             return (obj.short,)
+        elif kind is Marker and name == "type":  # x.dtype.type
+            return (obj,)
         return None
 
     def _no_attribute(self, obj: Any, kind: type, name: str) -> Any:
@@ -363,6 +375,10 @@ class Guard(Numbers):
         return isinstance(value, kinds)
 
     def issubclass(self, kind: Any, kinds: Any) -> builtins.bool:
+        if isinstance(kind, Marker):
+            wanted = kinds if isinstance(kinds, tuple) else (kinds,)
+            plain = kind.short.rstrip("0123456789")
+            return any(kind == k or plain in KINDS.get(getattr(k, "short", ""), ()) for k in wanted)
         return issubclass(kind, kinds)
 
     # --- the table ----------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ INERT = frozenset({
 })  # fmt: skip
 
 #: The same of modules whose neighbours are not: models that are trained beside a net, for a picture to compare with.
-PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "sklearn.neural_network")
+PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "sklearn.neural_network", "numpy.typing")
 
 
 class Inert:
@@ -153,14 +153,47 @@ def _cwd(tr: Tracer) -> str:
     return "/"
 
 
+@traced("os.makedirs", "os.mkdir")
+def _made_folder(tr: Tracer, path: Any, *args: Any, **kwargs: Any) -> None:
+    """No folder is made."""
+
+
+class Progress:
+    """A progress bar: what goes round, also as ``with trange(n) as t``."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+    def nothing(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing is shown."""
+
+
+#: What a script may do with one besides going through it.
+PROGRESS_METHODS = frozenset({
+    "set_description", "set_postfix", "set_postfix_str", "set_description_str", "update", "close", "write", "refresh",
+})  # fmt: skip
+
+
 @traced("tqdm.tqdm", "tqdm.notebook.tqdm", "tqdm.auto.tqdm")
 def _tqdm(tr: Tracer, items: Any = (), *args: Any, **kwargs: Any) -> Any:
-    return items
+    return Progress(items)
 
 
 @traced("tqdm.trange", "tqdm.notebook.trange", "tqdm.auto.trange")
 def _trange(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
-    return range(*(a for a in args if isinstance(a, int)))
+    return Progress(range(*(int(a) for a in args if isinstance(a, int))))
 
 
 @constant("abc.ABC", "abc.ABCMeta")

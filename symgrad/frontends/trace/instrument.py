@@ -33,6 +33,12 @@ _TRAINS = re.compile(
 #: The same of a loop inside another one: over the samples of an epoch.
 _STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
 
+#: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
+_EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
+_FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
+_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
+_LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
+
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
     ast.MatMult: "@", ast.LShift: "<<", ast.RShift: ">>", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
@@ -55,6 +61,30 @@ def _text(node: ast.AST) -> str:
     """How the user would write an expression."""
     text = ast.unparse(node)
     return text if len(text) <= 60 and text.isprintable() else "..."
+
+
+def _surely_trains(loop: ast.For | ast.While) -> bool:
+    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
+    own = [node for statement in loop.body for node in ast.walk(statement)]
+    counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
+    targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
+    names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
+    if isinstance(loop, ast.For) and not counts and "range(" not in ast.unparse(loop.iter):
+        return False  # over parameters, or data
+    calls = [_text(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
+    rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
+    return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
+
+
+def _moves(node: ast.AST) -> bool:
+    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
+    if isinstance(node, ast.AugAssign):
+        # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
+        return isinstance(node.op, ast.Sub) and len({n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}) > 1
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
+        target = ast.unparse(node.targets[0])
+        return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))
+    return False
 
 
 def _is_own(node: ast.expr) -> bool:
@@ -203,6 +233,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
         symbol = OPERATORS[type(node.op)]
         target = node.target
+        # Before it is rewritten.
+        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         out: list[ast.stmt] = []
         if isinstance(target, ast.Name):
             old: ast.expr = self.load(target.id, target)
@@ -224,7 +256,6 @@ class _Rewriter(ast.NodeTransformer):
                 again = ast.copy_location(
                     ast.Subscript(self.load(owner, target), self.load(index, target), ast.Store()), target
                 )
-        text = _text(target.value) if isinstance(target, ast.Attribute | ast.Subscript) else ""
         result = self.call(INPLACE, node, self.constant(symbol, node), old, self.expr(node.value))
         stores = self.assign(again, result, None, node, symbol + "=")
         if text:
@@ -261,9 +292,11 @@ class _Rewriter(ast.NodeTransformer):
         Returns:
             What stands before the loop (it begins anew whenever its function is called), and in it.
         """
-        if self.loops > 2 or not (_STEPS if self.loops else _TRAINS).search(ast.unparse(node)):
+        surely = _surely_trains(node)
+        text = "" if surely else ast.unparse(node)
+        if self.loops > 2 or not (surely or (_STEPS if self.loops else _TRAINS).search(text)):
             return [], []
-        self.out.loops.append(Loop(node))
+        self.out.loops.append(Loop(node, surely))
         number = self.constant(len(self.out.loops) - 1, node)
         begin = ast.copy_location(ast.Expr(self.call(LOOP, node, number)), node)
         leave = ast.copy_location(ast.Break(), node)

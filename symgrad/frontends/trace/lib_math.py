@@ -287,6 +287,11 @@ for _name in (
     CONSTANTS[f"typing.{_name}"] = lambda tr: Anything()
 
 
+@constant("typing.TypeVar", "typing.NewType", "typing.NamedTuple", "typing.Protocol")
+def _type_variable(tr: Tracer) -> Any:
+    return lambda *args, **kwargs: Anything()
+
+
 @constant("numbers.Number", "numbers.Real")
 def _number(tr: Tracer) -> Any:
     return Marker("numbers.Number", lambda x: isinstance(x, int | float) and not isinstance(x, Array))

@@ -116,9 +116,14 @@ def _ndarray(tr: Tracer) -> Any:
     return Marker("numpy.ndarray", lambda x: isinstance(x, Array) and not isinstance(x, Tensor))
 
 
-@constant("numpy.number", "numpy.generic", "numpy.floating", "numpy.inexact")
-def _generic(tr: Tracer) -> Any:
-    return Marker("numpy.floating", lambda x: isinstance(x, NumpyFloat))
+def _abstract(name: str) -> Callable[[Tracer], Any]:
+    return lambda tr: kind(name)
+
+
+for _name in ("number", "generic", "floating", "inexact"):
+    CONSTANTS[f"numpy.{_name}"] = _abstract(_name)
+for _name in ("integer", "signedinteger"):
+    CONSTANTS[f"numpy.{_name}"] = lambda tr, name=_name: kind(name, whole=True)  # type: ignore[misc]
 
 
 @constant("numpy.newaxis")
@@ -373,6 +378,23 @@ def as_constant(name: str) -> Callable[..., Any]:
 
 for _name in ("round", "floor", "ceil", "trunc", "rint"):
     HANDLERS[f"numpy.{_name}"] = HANDLERS[f"torch.{_name}"] = as_constant(_name)
+HANDLERS["numpy.around"] = HANDLERS["numpy.round"]
+
+
+@traced("numpy.vectorize")
+def _vectorize(tr: Tracer, function: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function that is called for each entry; several arrays are broadcast first."""
+
+    def call(*values: Any) -> Any:
+        arrays = [as_array(tr, v) for v in values]
+        shape = np.broadcast_shapes(*(np.shape(raw(a)) for a in arrays))
+        if not shape:
+            return function(*values)
+        wide = [library(tr, "numpy.broadcast_to", a, shape) for a in arrays]
+        found = [function(*(a[place] for a in wide)) for place in np.ndindex(*shape)]
+        return library(tr, "numpy.reshape", as_array(tr, found), shape)
+
+    return call
 
 
 @traced("numpy.shape")

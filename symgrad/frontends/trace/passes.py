@@ -14,7 +14,12 @@ _BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "bac
              "backpropagation", "back_propagate", "back_prop", "backward_prop", "backward", "Backward", "bprop", "bwd",
              "back")  # fmt: skip
 _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
-             "{}_derivative", "{}_prime", "{}_deriv")  # fmt: skip
+             "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
+             "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx",
+             "{}_dash")  # fmt: skip
+#: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
+PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
+_GENERIC = re.compile(r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope)(?:_at|_fn|_func|_function)?$")
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
@@ -42,6 +47,12 @@ def passes(tree: ast.Module) -> list[Pass]:
             if forward in functions and forward != name:
                 found[name] = Pass(forward, name)
                 break
+    for name, node in functions.items():
+        if name not in found and _GENERIC.match(name):
+            # "gradient" beside one other function of the same parameters
+            same = [n for n, f in functions.items() if n != name and _named(f) == _named(node) and n not in found]
+            if len(same) == 1 and _named(node):
+                found[name] = Pass(same[0], name)
     used = {p.forward for p in found.values()} | set(found)
     for name, node in functions.items():
         if name not in used and _does_both(node):
@@ -56,6 +67,10 @@ def passes(tree: ast.Module) -> list[Pass]:
     return sorted(found.values(), key=lambda p: order[(p.backward or p.forward).partition(".")[0]])
 
 
+def _named(node: ast.FunctionDef) -> list[str]:
+    return [a.arg for a in node.args.args]
+
+
 def _forward_names(backward: str) -> Iterator[str]:
     """What the forward function may be called that a backward function belongs to."""
     for word in _BACKWARD:
@@ -68,6 +83,8 @@ def _forward_names(backward: str) -> Iterator[str]:
                 for other in _FORWARD:
                     yield f"{before}{other}{after}"
             break
+    if (found := PARTIAL.match(backward)) is not None:
+        yield found["f"]
     for pattern in _GRADIENT:
         start, _, end = pattern.partition("{}")
         if backward.startswith(start) and backward.endswith(end) and len(backward) > len(start) + len(end):
@@ -93,6 +110,11 @@ def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterat
         if name in methods and "loss" in methods and not _does_both(methods["loss"]):
             yield "loss", name
             return
+    for name in methods:
+        for forward in _forward_names(name):
+            if forward in methods and forward != name and not name.startswith("_"):
+                yield forward, name
+                break
     for name in ("loss", "lossFun", "cost", "loss_and_grad"):
         if name in methods and _does_both(methods[name]):
             yield name, ""

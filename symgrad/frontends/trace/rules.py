@@ -183,13 +183,20 @@ def _hidden_names(node: ast.AST) -> Iterator[Refused]:
             yield Refused(f"the name {name} leads into Python's internals", node)
 
 
+def _is_beside(node: ast.Import | ast.ImportFrom) -> bool:
+    """``from ._base import Module``: a file beside this one, and none of Python's own."""
+    return isinstance(node, ast.ImportFrom) and node.level > 0
+
+
 def _import_problems(node: ast.Import | ast.ImportFrom) -> Iterator[Refused]:
     for alias in node.names:
-        hidden = [part for part in alias.name.split(".") if part.startswith("_")]
+        hidden = [part for part in alias.name.split(".") if part.startswith("__" if _is_beside(node) else "_")]
         hidden += [n for n in (alias.asname or "",) if n.startswith("__")]
         if hidden:
             yield Refused(f"importing {hidden[0]} leads into Python's internals", node)
-    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("_") and node.module != "__future__":
+    module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+    hidden_name = module.startswith("__" if _is_beside(node) else "_") and module != "__future__"
+    if isinstance(node, ast.ImportFrom) and hidden_name:
         yield Refused(f"the module {node.module} leads into Python's internals", node)
 
 

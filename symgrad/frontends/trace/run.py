@@ -30,6 +30,8 @@ from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact,
 
 #: A loop that trains is ended when it has recorded so much.
 ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
+#: So many rounds that do the same as the one before are enough, where it is certain that a loop trains.
+ALIKE = 4
 
 
 class Run:
@@ -48,6 +50,8 @@ class Run:
         self.globals: dict[str, Any] = {}
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}
+        #: Every loop is to have as many rounds as can be.
+        self.patient = False
         #: Called when the script has ended, and what it left is still to be put together.
         self.ended: Callable[[], None] = lambda: None
         #: The forward and backward passes that the text holds.
@@ -171,7 +175,7 @@ class Run:
         trace = self.guarded(lambda: exec(code, self.namespace()))
         computed = any(v and not s.is_leaf for v, s in zip(self.tracer.varies, trace.graph.steps, strict=False))
         fatal = trace.error is not None and trace.error.fatal
-        return trace if computed or fatal else replace(trace, passes=self.passes)
+        return trace if fatal else replace(trace, offered=self.passes, passes=() if computed else self.passes)
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
@@ -267,15 +271,20 @@ class Run:
         site.rounds += 1
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
-            site.begun = size
+            site.begun, site.since, site.alike = size, size[0], 0
         tr.rounds.append(Round(site.begun[0], size[0]))
         if site.rounds == 1:
             return False
         done = site.rounds - 1
+        ops = hash(tuple(step.op for step in tr.builder.steps[site.since :]))
+        site.alike = site.alike + 1 if ops == site.ops else 0
+        site.ops, site.since = ops, size[0]
         steps, numbers = size[0] - site.begun[0], size[1] - site.begun[1]
         enough = (done >= 3 and steps >= ENOUGH_STEPS and steps >= 60 * done) or steps >= MOST_LOOPED
-        if not (enough or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
+        soon = site.surely and site.alike >= ALIKE and not self.patient
+        if not (enough or soon or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
             return False
+        tr.hurried |= soon
         span = self.span(site.node)
         head = Span(span.file, span.line, span.column, span.line, span.column + 5)
         message = f"the loop was ended after {done} rounds, since they are alike"

@@ -217,13 +217,13 @@ def _unmasked(tr: Tracer, value: Any, mask: Array) -> Any:
             if all(p is not None for p in parts):
                 places = [p for p in parts if p is not None]
                 with np.errstate(all="ignore"):
-                    data = np.asarray(numeric.function(node.op)(*(tr.values[p] for p in places)))
+                    data = np.asarray(numeric.function(node.op)(*(tr.value(p) for p in places)))
                 made = tr.emit(node.op, places, data if data.ndim else float(data), span=node.span)
         found[step] = made
         return made
 
     whole = expand(value.step, 4)
-    return None if whole is None else type(value)(tr, np.asarray(tr.values[whole]), whole, value.dtype)
+    return None if whole is None else type(value)(tr, np.asarray(tr.value(whole)), whole, value.dtype)
 
 
 def entries(x: Array) -> Iterator[Any]:

@@ -42,11 +42,19 @@ class Function:
 
 @dataclass(slots=True)
 class Loop:
-    """A loop that trains: how often it has gone round, and what there was before."""
+    """A loop that trains: how often it has gone round, and what there was before.
+
+    ``surely``: that it trains is certain, and few rounds of it are enough.
+    """
 
     node: ast.AST
+    surely: bool = False
     rounds: int = 0
     begun: tuple[int, int] = (0, 0)
+    #: Where the last round began, what it did, and how often that was what the one before it did.
+    since: int = 0
+    ops: int = 0
+    alike: int = 0
 
 
 @dataclass(slots=True)

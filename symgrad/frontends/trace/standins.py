@@ -62,11 +62,43 @@ class TextFile:
 TEXT_METHODS = frozenset({"read", "readlines", "readline", "close"})
 
 
-def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -> TextFile | None:
-    """``open`` of a text that lies beside the script, for reading; ``None`` where it is anything else."""
-    if type(path) is not str or type(mode) is not str or mode not in ("r", "rt", "rU"):
+class Sink:
+    """A file that is written: nothing is kept of it."""
+
+    def write(self, text: Any) -> None:
+        pass
+
+    def writelines(self, lines: Any) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        return None
+
+
+#: What a script may do with one.
+SINK_METHODS = frozenset({"write", "writelines", "flush", "close"})
+
+
+def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -> TextFile | Sink | None:
+    """``open`` of a text that lies beside the script, for reading, or of a file there to be written, of which nothing
+    is; ``None`` where it is anything else."""
+    if type(path) is not str or type(mode) is not str:
         return None
     if posixpath.isabs(path) or ".." in path.split("/") or path.startswith("~") or "\\" in path:
+        return None
+    if mode in ("w", "wb", "wt", "a", "ab", "x", "xb"):
+        tr.note(f"nothing is written to {posixpath.basename(path)[:60]!r}")
+        return Sink()
+    if mode not in ("r", "rt", "rU"):
         return None
     if posixpath.splitext(path)[1].lower() not in TEXTS:
         return None

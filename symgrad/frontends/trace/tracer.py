@@ -31,6 +31,8 @@ from symgrad.frontends.trace.data import (
 )
 from symgrad.frontends.trace.stop import Stop
 from symgrad.graph import INPUT, Graph, GraphBuilder, Param
+from symgrad.ops.values import function
+from symgrad.ops.writing import WRITING
 
 #: The file name that the user's code is compiled under: it marks its frames, and cannot be a real file's.
 CODE_NAME = "<symgrad: the traced code>"
@@ -65,6 +67,7 @@ class Tracer:
         self.leaves: list[Leaf] = []
         self.backward_calls: list[BackwardCall] = []
         self.rounds: list[Round] = []
+        self.hurried = False
         self.grad_reads: list[GradRead] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
@@ -245,19 +248,42 @@ class Tracer:
             caller = self.caller()
             if caller is not None:
                 self.callers[index] = caller
-        self.keep(value)
+        # Of an array that is written into, what is written: where nobody looks at the rest, many writes are made one.
+        self.keep(value, self.builder.steps[inputs[1]].shape if op in WRITING else None)
         varies = self.varies
         varies.append(any(varies[i] for i in inputs))
         if index > MAX_STEPS:
             self.stop("limit", f"the script computes more than {MAX_STEPS:,} values")
         return index
 
-    def keep(self, value: Any) -> None:
-        """Store the value of the step just made."""
+    def keep(self, value: Any, counts: tuple[int, ...] | None = None) -> None:
+        """Store the value of the step just made; ``counts`` is the shape that counts for its size."""
         self.values.append(value)
-        self._numbers += value.size if isinstance(value, np.ndarray) else 1
+        self._numbers += math.prod(np.shape(value) if counts is None else counts)
         if self._numbers > MAX_NUMBERS:
             self.stop("unsupported", f"the script computes arrays of more than {MAX_NUMBERS:,} numbers in all")
+
+    def drop(self, step: int | None) -> None:
+        """An array has been changed: what it held before is not kept, and worked out again by who asks."""
+        if step is not None and not self.builder.steps[step].is_leaf and isinstance(self.values[step], np.ndarray):
+            self.values[step] = None
+
+    def value(self, step: int) -> Any:
+        """The value of a step, kept or not."""
+        waiting = [step]
+        while waiting:
+            i = waiting[-1]
+            made = self.builder.steps[i]
+            missing = [j for j in made.inputs if self.values[j] is None]
+            if missing and self.values[i] is None:
+                waiting += missing
+                continue
+            if self.values[i] is None:
+                with np.errstate(all="ignore"):
+                    run = function(made.op)
+                    self.values[i] = np.asarray(run(*(self.values[j] for j in made.inputs), **dict(made.params)))
+            waiting.pop()
+        return self.values[step]
 
     def constant(self, value: float) -> int:
         """The step of a plain number: exactly the decimal that Python writes for it, 1/10 for 0.1."""
@@ -385,12 +411,13 @@ class Tracer:
         printed = "".join(self.output).encode("utf-8", "replace").decode("utf-8")
         return Trace(
             graph=Graph(steps, max(output, 0), self.source),
-            values=tuple(plain(v) for v in self.values),
+            values=tuple(map(plain, self.values)),
             bindings=tuple(self.bindings),
             elsewhere=self._elsewhere(),
             leaves=leaves,
             backward_calls=tuple(self.backward_calls),
             rounds=tuple(self.rounds),
+            hurried=self.hurried,
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
             cuts=tuple(self.cuts),
@@ -402,8 +429,10 @@ class Tracer:
         )
 
 
-def plain(value: Any) -> Number:
-    """A value as floats and lists of floats."""
+def plain(value: Any) -> Any:
+    """A value as floats and lists of floats; ``None`` for one that was not kept: see ``writes.valued``."""
+    if value is None:
+        return None
     if isinstance(value, np.ndarray):
         listed: Number = value.astype(np.float64).tolist()
         return listed

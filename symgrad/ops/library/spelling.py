@@ -22,6 +22,9 @@ LIBRARY: dict[str, Function] = {}
 #: torch's words for NumPy's, and the names of first operands.
 RENAMED = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "input": "x", "a": "x"}
 
+#: Functions of torch that take ``keepdim`` only where an axis is named.
+NAMED_AXES = frozenset({"sum", "mean", "prod", "max", "min", "logsumexp"})
+
 #: What changes nothing that is traced.
 IGNORED = frozenset({"dtype", "device", "order", "copy", "memory_format"})
 
@@ -49,10 +52,26 @@ def spelled(*names: str, rename: dict[str, str] | None = None) -> Callable[[F], 
 
         for name in names:
             assert name not in LIBRARY, name
-            LIBRARY[name] = call
+            LIBRARY[name] = _strictly(name, call) if name.startswith("torch.") else call
         return function
 
     return declare
+
+
+def _strictly(name: str, function: Function) -> Function:
+    """torch keeps axes that are named, and has no word for keeping all of them."""
+    last = name.rpartition(".")[2]
+    if last not in NAMED_AXES:
+        return function
+
+    @wraps(function)
+    def call(m: Any, *args: Any, **kwargs: Any) -> Any:
+        keeps = {"keepdim", "keepdims"} & kwargs.keys()
+        if keeps and len(args) < 2 and not {"dim", "axis"} & kwargs.keys():
+            raise TypeError(f"{last}() received an invalid combination of arguments: {min(keeps)} without dim")
+        return function(m, *args, **kwargs)
+
+    return call
 
 
 def both(name: str, *more: str) -> tuple[str, ...]:

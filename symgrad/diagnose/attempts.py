@@ -1,0 +1,426 @@
+"""Changes to the text of one line, in all its rounds, tried on the whole pass: what they make right, what of the values
+in between is something true then, and what they cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.board import Board, Change
+from symgrad.diagnose.counts import counts
+from symgrad.diagnose.evidence import is_strong
+from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
+from symgrad.diagnose.likely import abbreviated, numbered
+from symgrad.diagnose.lines import Text, listed
+from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.outright import Outright
+from symgrad.diagnose.passage import Passage
+from symgrad.diagnose.places import Repair
+from symgrad.diagnose.reading import MANY, Reading
+from symgrad.diagnose.region import Make, Site
+from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.shaped import Shaped, lifted, signature
+from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.typed import is_in
+from symgrad.diagnose.vectors import TOLERANCE, Vec
+from symgrad.ops import OPS
+
+#: Steps that are computed again, at most, for one mistake; all in all.
+WORK = 250_000
+WORK_IN_ALL = 700_000
+#: A change that leaves a value wrong that has a name must be cheaper by this much.
+PER_NAME = 0.6
+#: Changes that cost so much more than the cheapest are still compared with it.
+SLACK = 0.7
+#: ... and one that leaves an assignment without a meaning by this much; of so many at most.
+PER_UNTRUE = 0.3
+MOST_BETWEEN = 120
+#: ... of which one that holds something true, and not what its name says, counts so much.
+MISNAMED = 0.3
+#: Two changes that are only right together: none is dearer than this.
+DEAREST = 1.65
+#: What is cheaper about a change to a line that does nothing but give a derivative another name.
+IDLE = 0.4
+#: What flows back.
+FLOWING = ("cotangent", "contribution", "sum")
+#: What is this small beside the rest of the pass is a rest of rounding.
+REST = 1e-11
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to the text of a line, in all its rounds."""
+
+    passage: Passage
+    sites: tuple[Site, ...]
+    make: Make
+    repair: Repair
+
+    @property
+    def change(self) -> Change:
+        return self.sites, self.make
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A value that is known: a result, or one in between whose name says what it is."""
+
+    step: int
+    rights: tuple[Any, ...]
+    is_result: bool
+
+    def is_right(self, array: Any) -> bool:
+        """Of a value in between the shape is no matter of its own."""
+        return any(
+            is_near(array, right)
+            or (not self.is_result and array.size == right.size and is_near(array.ravel(), right.ravel()))
+            for right in self.rights
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    edit: Edit
+    values: dict[int, Any]
+    fixed: frozenset[int]
+    full: bool
+    cost: float
+    meant: int = -1
+    scaled: int = 0
+
+
+class Attempts:
+    """Changes to lines, and what becomes right by them.
+
+    Args:
+        results: of the derivation.
+    """
+
+    def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
+        self.layout, self.known, self.reading = layout, known, reading
+        firm = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
+        #: Results that no change to a line reaches: gradients that are zeros to the end.
+        self.lost = [r for r in firm if not r.is_right(r.actual) and self._is_given(r.unit.step)]
+        self.results = [r for r in firm if r not in self.lost]
+        self.checks = self._checks()
+        feeding = layout.feeding(c.step for c in self.checks)
+        self._whole_lines = Outright(layout)
+        self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
+        self.passages = self._passages(feeding)
+        self._at = {c.step: n for n, c in enumerate(self.checks)}
+        self._named = self.checks
+        self._unmeant: dict[int, bool] = {}
+        self._trues: dict[int, bool] = {}
+        #: Which results are right but for a constant factor as it is.
+        self._off: dict[int, bool] = {}
+        #: How many steps may still be computed, all in all.
+        self._left = WORK_IN_ALL
+        #: Changes that make nothing right alone, and how much they move the wrong results.
+        self._moved: list[tuple[Edit, dict[int, float]]] = []
+
+    def _is_given(self, i: int) -> bool:
+        first = self.layout.original(i)
+        zeros = self.layout.graph.steps[first].is_leaf and self.layout.actual(first).is_zero
+        return zeros or self.layout.graph.steps[i].is_leaf or i in self.layout.subject.autograd
+
+    def _is_firm(self, name: str) -> bool:
+        """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""
+        if not self.reading.is_loose(name):
+            return True
+        if name not in self.reading.guessed:
+            return False
+        names = self.layout.subject.names
+        leaves = [i for i in self.layout.truth.leaves if i in names]
+        plain = is_bare(name) or is_generic(name) or normal(name).startswith("grad")
+        known = abbreviated(name, leaves, names) >= 0 or numbered(name, leaves, names) >= 0
+        return plain or known or is_strong(name, self.layout)
+
+    def _checks(self) -> list[Check]:
+        out: dict[int, Check] = {}
+        for r in self.results:
+            out[r.unit.step] = Check(r.unit.step, tuple(lifted(v).arrays[1] for v in r.rights[:MANY]), True)
+        for name, unit in self.layout.last.items():
+            if unit.step not in out and self.reading.is_exact(name) and not self.layout.is_forward(unit.step):
+                vecs = self.reading.rights(name)
+                if all(v.usable and not v.is_zero for v in vecs):
+                    out[unit.step] = Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
+        return [out[i] for i in sorted(out)]
+
+    def _offered(self, feeding: set[int]) -> set[int]:
+        """What was worked out and comes to nothing: it may belong where something else stands, and changes with it."""
+        last = max(feeding, default=-1)
+        more = self.layout.feeding(u.step for u in self.layout.subject.units if u.step < last)
+        return more if len(more - feeding) <= len(feeding) else set()
+
+    def _parts(self, passage: Passage) -> list[Quantity]:
+        """What adds up to the gradient that a line is the last to work out."""
+        ends = {r.unit.step: r for r in self.results if not r.is_right(r.actual)}
+        found = [ends[u.step].unit.name for u in passage.units if u.step in ends]
+        pairs = self.reading.pairs(found[0]) if len(found) == 1 else ()
+        if len(pairs) != 1 or pairs[0][0] != self.layout.subject.loss:
+            return []
+        bottom = pairs[0][1]
+        flows = self.layout.truth.into.get(bottom, ())
+        return [Quantity("contribution", top, bottom, flow) for top, flow in flows] if len(flows) > 1 else []
+
+    @cached_property
+    def _idle(self) -> frozenset[str]:
+        """The names of what is worked out and used nowhere; a gradient that is a result need not be."""
+        out = set()
+        for name, units in self.layout.by_name.items():
+            told = is_bare(name) or self.reading.by_inputs(name) or not name.isidentifier()
+            if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
+                continue
+            origins = [self.layout.origin(u.step) for u in units]
+            if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
+                out.add(name)
+        return frozenset(out)
+
+    @cached_property
+    def _text(self) -> Text:
+        return Text(self.layout)
+
+    def _passages(self, feeding: set[int]) -> list[Passage]:
+        lines: dict[int, list[int]] = {}
+        for i in (i for i in self.board.steps if i in feeding):
+            span = self.layout.graph.steps[i].span
+            units = self.layout.units_at.get(i, ())
+            line = span.line if span is not None else units[0].line if units else 0
+            if line:
+                lines.setdefault(line, []).append(i)
+        wanted = {r.unit.step: r.rights[0] for r in self.results if len(r.rights) == 1}
+        out = []
+        text, kept = self._text, listed(self.layout)
+        for line, steps in lines.items():
+            goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
+            made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
+            named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
+            made.wanted |= {self.layout.graph.steps[b].shape for b in named}
+            made.parts = self._parts(made)
+            made.idle = self._idle
+            out.append(made)
+        for made in out:
+            loop = text.loop_at.get(made.number, 0)
+            made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
+        return out
+
+    # --- trying -------------------------------------------------------------------------------------------------
+
+    def _open(self, right: Sequence[bool]) -> set[int]:
+        """What is still wrong."""
+        return {c.step for c, ok in zip(self.checks, right, strict=True) if not ok}
+
+    def _level(
+        self, right: Sequence[bool], before: Sequence[Edit], among: set[int] | None = None
+    ) -> list[Tried]:
+        """All changes that make something right and nothing wrong, the cheapest first; to some steps or to all."""
+        taken = {e.passage.number for e in before}
+        options: list[tuple[float, int, Edit]] = []
+        wrong = self._open(right)
+        for passage in self.passages:
+            if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
+                continue
+            if among is not None and among.isdisjoint(passage.steps):
+                continue
+            for sites, depth, make, repair in passage.tries():
+                does = repair.template or repair.regain or repair.mistake == "missing-term"
+                idle = does and passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
+                told = replace(repair, cost=repair.cost - IDLE) if idle else repair
+                options.append((told.cost, depth, Edit(passage, sites, make, told)))
+        for line, (sites, make, repair) in self._exchanges:
+            if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
+                options.append((repair.cost, 0, Edit(line, sites, make, repair)))
+        options.sort(key=lambda o: o[:2])
+        out: list[Tried] = []
+        self._moved = []
+        self._off = {}
+        least = float("inf")
+        for cost, _, edit in options:
+            if self.board.left <= 0 or cost > least:
+                break
+            t = self._try(edit, right)
+            if t is not None and t.full:
+                t = self._weighed(t, before)
+                least = min(least, cost + SLACK) if t is not None else least
+            if t is not None:
+                out.append(t)
+        return out
+
+    def _is_summed(self, i: int) -> bool:
+        """What a line renames was added up: what lacks there is a matter of those lines."""
+        units = self.layout.units_at.get(self.layout.original(i), ())
+        return any(u.augmented for u in units)
+
+    def _results_of(self, passage: Passage, wrong: set[int]) -> set[int]:
+        """The wrong results that a line has a part in, and does not work out itself."""
+        cone = self.board.cone(passage.steps)
+        ends = {u.step for u in passage.units}
+        return {r.unit.step for r in self.results if r.unit.step in wrong and r.unit.step not in ends} & set(cone)
+
+    @cached_property
+    def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
+        found = exchanges(self.layout, self.board, self._text, self.results)
+        return [*found, *counts(self.layout, self.board, self._text)]
+
+    def _weight(self, tried: Tried) -> int:
+        """How much speaks for a change that does not make everything right."""
+        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0) + 2 * tried.scaled
+
+    def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
+        """The first assignment of the line if it now is something true, and was not; else -1."""
+        for unit in edit.passage.units[:2]:
+            i = unit.step
+            if i not in values or (unit.name, i) in self.layout.continued:
+                continue
+            if i not in self._unmeant:
+                vec = self.layout.actual(i)
+                self._unmeant[i] = not any(is_meant(q) for q in self.known.right(vec))
+            x = lifted(Shaped([values[i]])).floats[0]
+            if self._unmeant[i] and values[i].size > 1 and is_in(x, self._true):
+                return i
+        return -1
+
+    @cached_property
+    def _true(self) -> list[float]:
+        """The signatures of everything that a gradient on the way may be, at the one point."""
+        return sorted(x for x in self.known.floats(1, FLOWING) if math.isfinite(x))
+
+    def _weighed(self, tried: Tried, before: Sequence[Edit]) -> Tried | None:
+        """All results are right at every point; what costs more is a change after which values in between are nothing
+        true."""
+        values = self.board.full([e.change for e in (*before, tried.edit)])
+        if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+            return None
+        if self.board.within is not None:
+            tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
+        return replace(tried, cost=tried.cost + PER_UNTRUE * self._untrue([tried.edit], values))
+
+    def _untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
+        """How many values in between are nothing true with some changes made, and how many changed lines are something
+        true as they stand."""
+        untrue = float(sum(any(map(self._is_true_of, e.passage.units[:2])) for e in edits))
+        for i in self._between:
+            vec = values.get(i) or self.layout.actual(i)
+            held = [q for q in self.known.right(vec) if is_meant(q)]
+            named = [u.name for u in self.layout.units_at.get(i, ())[:1] if self.reading.pairs(u.name)]
+            if not held:
+                untrue += 1
+            elif named and not any(self.reading.says(q, named[0]) for q in held):
+                untrue += MISNAMED
+        return untrue
+
+    def _price(self, edits: Sequence[Edit]) -> float:
+        """What some changes cost together, with what speaks against them."""
+        values = self.board.full([e.change for e in edits])
+        return cost_of(edits) + PER_UNTRUE * self._untrue(edits, values)
+
+    def _misnamed(self, edits: Sequence[Edit], values: Mapping[int, Vec] | None = None) -> int:
+        """How many values in between are not what their names say, with some changes made."""
+        found = self.board.full([e.change for e in edits]) if values is None else values
+        return sum(not c.is_result and not c.is_right(self._at_one(c.step, found)) for c in self._named)
+
+    def _is_true_of(self, unit: Unit) -> bool:
+        """An assignment is what something is, in the first round: the line was made for that."""
+        i = unit.step
+        if i not in self._trues:
+            held = () if (unit.name, i) in self.layout.continued else self.known.right(self.layout.actual(i))
+            self._trues[i] = any(is_meant(q) for q in held) and not OPS[self.layout.graph.steps[i].op].renames
+        return self._trues[i]
+
+    def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
+        return lifted(values.get(i) or self.layout.actual(i)).arrays[1]
+
+    @cached_property
+    def _between(self) -> list[int]:
+        """The assignments on the way to the results."""
+        feeding = set(self.board.steps)
+        done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
+        found = sorted(done & feeding)
+        return found if len(found) <= MOST_BETWEEN else []
+
+    def _try(self, edit: Edit, right: Sequence[bool]) -> Tried | None:
+        fixed: set[int] = set()
+
+        def stops(i: int, value: Any) -> bool:
+            n = self._at.get(i)
+            if n is None:
+                return False
+            ok = self.checks[n].is_right(value)
+            if ok and not right[n]:
+                fixed.add(n)
+            return right[n] and not ok
+
+        values = self.board.run(edit.change, stops)
+        if values is None:
+            return None
+        if not fixed:
+            moved = {
+                n: signature(values[c.step]) - signature(self.board.array(c.step))
+                for n, c in enumerate(self.checks)
+                if not right[n] and c.is_result and c.step in values
+                and values[c.step].shape == self.board.array(c.step).shape
+            }  # fmt: skip
+            # What is no number has no place in an order.
+            if moved and edit.repair.cost <= DEAREST and all(map(math.isfinite, moved.values())):
+                self._moved.append((edit, moved))
+            meant, scaled = self._meant(edit, values), self._scaled(values, right)
+            if meant < 0 and not scaled:
+                return None
+            return Tried(edit, values, frozenset(), False, edit.repair.cost, meant, scaled)
+        left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
+        full = not any(c.is_result for c in left)
+        return Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
+
+    def _scaled(self, values: Mapping[int, Any], right: Sequence[bool]) -> int:
+        """How many results become right but for a constant factor, and were not."""
+        count = 0
+        for n, c in enumerate(self.checks):
+            if right[n] or not c.is_result or c.step not in values:
+                continue
+            if n not in self._off:
+                self._off[n] = any(is_multiple(self.board.array(c.step), r) for r in c.rights)
+            if not self._off[n] and any(is_multiple(values[c.step], r) for r in c.rights):
+                count += 1
+        return count
+
+
+def cost_of(edits: Sequence[Edit]) -> float:
+    return sum(e.repair.cost for e in edits)
+
+
+def is_meant(q: Quantity) -> bool:
+    """What an assignment on the way to a gradient may hold."""
+    return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
+
+
+def is_multiple(a: Any, b: Any) -> bool:
+    """An array is another one, of several entries, times a number that is neither 0 nor 1."""
+    if a.shape != b.shape or a.size < 2:
+        return False
+    n = int(np.abs(b).argmax())
+    x, y = float(a.flat[n]), float(b.flat[n])
+    if not y or not x or not math.isfinite(x):
+        return False
+    # Most are told apart by one more entry.
+    k = n - 1 if n else 1
+    if abs(float(a.flat[k]) * y - float(b.flat[k]) * x) > TOLERANCE * abs(x * y):
+        return False
+    return is_near(a * (y / x), b)
+
+
+def is_near(a: Any, b: Any) -> bool:
+    if a.shape != b.shape:
+        return False
+    if not a.size:
+        return True
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y)
+    scale = float(larger.max())
+    return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
