@@ -189,7 +189,8 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return found
     if asked or not trace.offered or report.verdict == "disagree" or any(claims(n) for n in report.confirmed):
         return report
-    return _of_functions(code, plan, trace, options) or report
+    found = _of_functions(code, plan, trace, options)
+    return report if found is None or len(found.confirmed) <= len(report.confirmed) else found
 
 
 def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:

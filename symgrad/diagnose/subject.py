@@ -9,6 +9,8 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from typing import Any
 
+import numpy as np
+
 from symgrad.diagnose.naming import claims, normal, stem_of
 from symgrad.diagnose.vectors import PRECISION, Vec, apply, constant
 from symgrad.enclosure import precision
@@ -182,11 +184,21 @@ def _simple(x: float) -> Fraction:
 
 def _moved(array: Any, radius: float, rng: random.Random) -> Any:
     """An array near another one: no entry stays what it was, and no two are moved alike."""
-    import numpy as np
-
     draw = np.random.default_rng(rng.getrandbits(32))
     step = draw.uniform(0.2, 1.0, array.shape) * draw.choice((-1.0, 1.0), array.shape)
-    return array * (1 + radius * step) + radius * draw.uniform(-1, 1, array.shape) / 4
+    shift = draw.uniform(-1, 1, array.shape)
+    if _is_symmetric(array):
+        step, shift = (step + step.T) / 2, (shift + shift.T) / 2
+    return array * (1 + radius * step) + radius * shift / 4
+
+
+def _is_symmetric(array: Any) -> bool:
+    """A matrix that was meant to be symmetric, as that of a quadratic form: no identity, and no one number over and
+    over, which weights may be to begin with."""
+    if array.ndim != 2 or len(array) < 2 or array.shape[0] != array.shape[1]:
+        return False
+    upper = array[~np.eye(len(array), dtype=bool)]
+    return bool((array == array.T).all() and upper.any() and (array != array[0, 0]).any())
 
 
 def _distributions(subject: Subject) -> list[list[int]]:

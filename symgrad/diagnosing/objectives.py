@@ -16,6 +16,8 @@ from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.negatives import of_the_negative
+from symgrad.diagnosing.penalties import Penalty, penalties
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -77,12 +79,13 @@ def _explained_by_fixes(taken: Account) -> Account:
     best = taken
     for objective in objectives(taken.trace):
         other = replace(choose(objective.trace, objective.name, {}), made_up=True)
-        again = diagnose(other)
-        fixable = again.blames and all(b.edits for b in again.blames)
+        candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
+        again = candidate.diagnosis
+        fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             again = replace(again, notes=(*again.notes, note))
-            best = replace(taken, subject=again.subject or other, diagnosis=again)
+            best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
 
 
@@ -139,15 +142,17 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
     gradient that is, and without."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
-    penalties = _penalties(trace)
-    for with_penalty in (True, False) if penalties else (False,):
+    weights = set(_moved(trace))
+    end = max((b.step for b in trace.bindings), default=-1)
+    added = penalties(trace.graph.steps[: end + 1], weights, trace.graph.dependents(*weights))
+    for with_penalty in (True, False) if added else (False,):
         for make, factor, words in ways:
             made, total = _added(trace, differences, make)
             made, number = _number(made, factor)
             made, step = extended(made, "mul", (total, number))
             shown = words
             if with_penalty:
-                made, step = _penalised(made, step, penalties)
+                made, step = _penalised(made, step, added)
                 shown = f"{words} and a penalty of the weights' squares"
             # It is known as soon as the last difference is: what follows is derivation.
             after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
@@ -157,32 +162,12 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
             yield Objective(replace(made, bindings=numbered), name, shown)
 
 
-def _penalties(trace: Trace) -> list[tuple[int, int]]:
-    """(number, parameter) of every ``reg*W`` that is added to something: part of a gradient that is to keep W small."""
-    steps = trace.graph.steps
-    weights = set(_moved(trace))
-    depends = trace.graph.dependents(*weights)
-    end = max((b.step for b in trace.bindings), default=-1)
-    found: dict[int, tuple[int, int]] = {}
-    for step in steps[: end + 1]:
-        if sign_of(step.op) != "+" or not step.shape:
-            continue
-        for j in step.inputs:
-            part = steps[j]
-            if sign_of(part.op) != "*" or len(part.inputs) != 2:
-                continue
-            for number, weight in (part.inputs, part.inputs[::-1]):
-                if weight in weights and not steps[number].shape and not depends[number]:
-                    found.setdefault(weight, (number, weight))
-    return list(found.values())
-
-
-def _penalised(trace: Trace, total: int, penalties: Sequence[tuple[int, int]]) -> tuple[Trace, int]:
-    """``total + sum(number*sum(weight**2)/2)``."""
-    for number, weight in penalties:
-        trace, square = extended(trace, "mul", (weight, weight))
-        trace, amount = extended(trace, "sum", (square,)) if trace.graph.steps[square].shape else (trace, square)
-        trace, half = _number(trace, Fraction(1, 2))
+def _penalised(trace: Trace, total: int, added: Sequence[Penalty]) -> tuple[Trace, int]:
+    """``total + sum(number*sum(weight**2)/2)``; of a weight that is not squared ``number*sum(abs(weight))``."""
+    for number, weight, squared in added:
+        trace, size = extended(trace, "mul", (weight, weight)) if squared else extended(trace, "abs", (weight,))
+        trace, amount = extended(trace, "sum", (size,)) if trace.graph.steps[size].shape else (trace, size)
+        trace, half = _number(trace, Fraction(1, 2) if squared else Fraction(1))
         for factor in (number, half):
             trace, amount = extended(trace, "mul", (amount, factor))
         trace, total = extended(trace, "add", (total, amount))
@@ -228,6 +213,7 @@ def _differences(trace: Trace) -> list[int]:
                 found.append(i)
     if not found:
         return []
+    found = [_whole_sum(i, steps) for i in found]
     # What is added up from zero is moved as well, and no difference knows of it.
     needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
     end = min(step for leaf, step in moved.items() if needed[leaf])
@@ -257,6 +243,18 @@ def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
     """``-log(p)`` of what a softmax gives for the labels."""
     trace, logarithm = extended(trace, "log", (trace.graph.steps[i].inputs[0],))
     return extended(trace, "neg", (logarithm,))
+
+
+def _whole_sum(i: int, steps: Sequence[Step]) -> int:
+    """``y - m*x - c`` where ``y - m*x`` is a part of it, written in one."""
+    while True:
+        users = [k for k, s in enumerate(steps) if i in s.inputs]
+        span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
+        if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
+            return i
+        if outer.line != span.line or not outer.column <= span.column or not span.end_column <= outer.end_column:
+            return i
+        i = users[0]
 
 
 def _first_epoch(trace: Trace) -> Trace:

@@ -175,6 +175,13 @@ def _look(part: ast.AST, names: Sequence[str], out: dict[str, Kind]) -> None:
             known = out.get(name)
             if known is None or len(known.dims) != len(dims):
                 out[name] = Kind(known.what if known and known.what == LABELS else ARRAY, dims)
+        elif (
+            isinstance(target, ast.Tuple) and isinstance(value, ast.Name) and value.id in names
+            and re.search(r"(?:dims?|shape|size)$", value.id)
+        ):  # fmt: skip
+            # self.d_X, self.h_X, self.w_X = X_dim
+            dims = tuple(f"{value.id}.{n}" for n in range(len(target.elts)))
+            out.setdefault(value.id, Kind(COUNTS, dims))
     elif (reshaped := _reshape_of(part, names)) is not None:
         out.setdefault(*reshaped)
     elif isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id in names:
@@ -304,6 +311,10 @@ def _by_name(name: str) -> list[Kind]:
     if re.search(r"(?:param|config|option|conf)s?$", name) and name not in ("params", "parameters"):
         return [Kind(DICT, items=_SETTINGS)]
     if re.match(r"(?:G|groups?|step|lag|window_size|sample_size)$", name):
+        return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
+    if re.match(r"(?:\w*[wW]ord_?(?:[iI]dx|[iI]ndex)|\w*(?:target|center|context|true)_?(?:[iI]dx|[iI]ndex))$", name):
+        return [Kind(VALUE, value=1), Kind(LABELS, (f"{name}.0",))]
+    if re.match(r"[hw]_(?:filter|kernel|pool)$|(?:filter|kernel|pool)_[hw]$", name):
         return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
     if _COUNTS.match(name):
         return [Kind(COUNTS, (f"{name}.0", f"{name}.1", f"{name}.2")), *_arrays(name, (2, 1))]

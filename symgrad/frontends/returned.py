@@ -41,6 +41,8 @@ class Returned:
         loss = next(b.step for b in reversed(self.tr.bindings) if b.name == called.loss)
         needed = self.tr.builder.build(loss).ancestors(loss)
         self.names = [n for n, i in leaves.items() if needed[i] or n.partition("[")[0] in caller.given]
+        #: The inputs that the loss depends on: a data set to draw from is none.
+        self.needed = {n for n, i in leaves.items() if needed[i]}
         which = "forward" if first else "backward"
         node = caller.run_.returned_at.get(which)
         whole: ast.AST = node.value if node is not None and node.value is not None else caller.place(which)
@@ -140,6 +142,7 @@ class Returned:
             told, inputs, real, [n for n in real if "[" not in n],
             [n for n in inputs if n not in whole_numbers], [n for n in real if not LABELS.match(n)],
             [n for n in told if not LABELS.match(n)],
+            [n for n in inputs if n in self.needed and n not in whole_numbers],
             [n for n in names if n not in whole_numbers],
         ):  # fmt: skip
             if len(answer) == len(wanted):

@@ -151,6 +151,11 @@ def _plain(graph: Graph, i: int) -> Step:
     return graph.steps[_at(graph, i)]
 
 
+def sign_at(steps: Sequence[Step], i: int) -> int:
+    """x of ``sign(x)``; -1 for anything else."""
+    return steps[i].inputs[0] if steps[i].op == "sign" else -1
+
+
 def _terms(graph: Graph, i: int) -> list[int]:
     """What is added up, zeros left out."""
     out: list[int] = []

@@ -57,6 +57,12 @@ def write_at(steps: Sequence[Step], i: int, inputs: Sequence[int]) -> Write | No
     return Write(array, value, False, spec)
 
 
+def read_at(steps: Sequence[Step], i: int) -> tuple[int, Any] | None:
+    """The array that a step reads a part of, and where, if the places are known before it runs."""
+    step = steps[i]
+    return (step.inputs[0], dict(step.params)["spec"]) if step.op == INDEX and len(step.inputs) == 1 else None
+
+
 def is_united(step: Step) -> bool:
     """The values of many writes that were made one."""
     return step.op == STACK

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -391,9 +390,9 @@ def _vectorize(tr: Tracer, function: Any, *args: Any, **kwargs: Any) -> Any:
         shape = np.broadcast_shapes(*(np.shape(raw(a)) for a in arrays))
         if not shape:
             return function(*values)
-        flat = [library(tr, "numpy.broadcast_to", a, shape).reshape(-1) for a in arrays]
-        found = [function(*(a[i] for a in flat)) for i in range(math.prod(shape))]
-        return as_array(tr, found).reshape(shape)
+        wide = [library(tr, "numpy.broadcast_to", a, shape) for a in arrays]
+        found = [function(*(a[place] for a in wide)) for place in np.ndindex(*shape)]
+        return library(tr, "numpy.reshape", as_array(tr, found), shape)
 
     return call
 

@@ -21,7 +21,7 @@ from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.data import Round, Trace
 from symgrad.frontends.trace.tracer import CHANGED, plain
 from symgrad.graph import Graph, Step
-from symgrad.ops.writing import Write, places, repeats, united, write_at
+from symgrad.ops.writing import Write, places, read_at, repeats, united, write_at
 
 #: A trace of fewer numbers than this stays as it is.
 LEAST_NUMBERS = 300_000
@@ -86,6 +86,24 @@ class _Plan:
 
     def write(self, i: int) -> Write | None:
         return write_at(self.steps, i, self.inputs.get(i, self.steps[i].inputs))
+
+    def read_past(self) -> None:
+        """What is read of an array and was not written since is read of the array as it was: ``row = dx[i]`` before
+        that row is filled. So the writes need not wait for it."""
+        own = {r for i in range(len(self.steps)) if (w := self.write(i)) is not None for r in w.reads}
+        heads: dict[int, tuple[int, Any]] = {}
+        for i, step in enumerate(self.steps):
+            w = self.write(i)
+            if w is not None:
+                base, touched = heads.pop(w.array, None) or (w.array, np.zeros(_size(step.shape), dtype=bool))
+                touched[places(w.spec, step.shape).ravel()] = True
+                heads[i] = base, touched
+            elif i not in own and (seen := read_at(self.steps, i)) is not None and seen[0] in heads:
+                base, touched = heads[seen[0]]
+                if not touched[places(seen[1], self.steps[base].shape).ravel()].any():
+                    self.inputs[i] = (base,)
+                    self.users[seen[0]].discard(i)
+                    self.users[base].add(i)
 
     def drop_overwritten(self) -> None:
         """What a write replaces right away, without anybody having looked, need not have been written: a view of a
@@ -158,6 +176,7 @@ def condensed(trace: Trace) -> Trace:
     if sum(_size(s.shape) for s in trace.graph.steps) < LEAST_NUMBERS:
         return trace
     plan = _Plan(trace)
+    plan.read_past()
     plan.drop_overwritten()
     plan.chain()
     if not plan.gone:

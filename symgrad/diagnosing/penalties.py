@@ -1,0 +1,78 @@
+"""``dW += reg*W`` where the loss that is computed knows of no penalty: weight decay, on purpose.
+
+Many a script prints the loss of the data alone and keeps its weights small all the same. The derivation is held against
+that loss with the penalty whose gradient was added; where nothing is wrong then, that is said, and nobody is blamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.work import Account
+from symgrad.graph import Graph, GraphBuilder, Step
+from symgrad.ops.build import Formula
+from symgrad.ops.recognise import sign_at
+
+#: (number, parameter, squared) of every ``reg*W`` that is added to something; not squared: ``reg*sign(W)``.
+Penalty = tuple[int, int, bool]
+
+
+def with_penalties(taken: Account) -> Account:
+    """The account against the loss with a penalty, where every mistake was a term too many and none is left."""
+    subject, found = taken.subject, taken.diagnosis
+    if not found.blames or any(b.mistake != "extra-term" for b in found.blames):
+        return taken
+    weights = {m.bottom for m in subject.moves}
+    added = penalties(subject.graph.steps, weights, subject.graph.dependents(*weights)) if weights else []
+    if not added:
+        return taken
+    again = taken.against(replace(penalised(subject, added), made_up=True))
+    if again.diagnosis.blames or len(again.diagnosis.right) < len(found.right):
+        return taken
+    lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames}))
+    called = subject.names.get(subject.loss, "the loss")
+    note = f"line {lines}: a penalty of the weights is in the gradients, and not in {called}: right as weight decay"
+    return replace(again, diagnosis=replace(again.diagnosis, notes=(*again.diagnosis.notes, note)))
+
+
+def penalties(steps: Sequence[Step], weights: set[int], depends: Sequence[bool]) -> list[Penalty]:
+    """The parts of gradients that are to keep weights small.
+
+    Args:
+        weights: the steps of the parameters; depends: for each step, whether it is made of one.
+    """
+    found: dict[int, Penalty] = {}
+    for step in steps:
+        if sign_of(step.op) != "+":
+            continue
+        for j in step.inputs:
+            part = steps[j]
+            if sign_of(part.op) != "*" or len(part.inputs) != 2:
+                continue
+            for number, weight in (part.inputs, part.inputs[::-1]):
+                squared = weight in weights
+                kept = weight if squared else sign_at(steps, weight)
+                if kept in weights and not steps[number].shape and not depends[number]:
+                    found.setdefault(kept, (number, kept, squared))
+    return list(found.values())
+
+
+def penalised(subject: Subject, added: Sequence[Penalty]) -> Subject:
+    """What is differentiated is the loss and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each."""
+    builder = GraphBuilder(subject.graph)
+    m = Formula(builder)
+    total = m.ref(subject.loss)
+    for number, weight, squared in added:
+        w = m.ref(weight)
+        size = w * w if squared else m.call("abs", w)
+        size = m.call("sum", size) if size.shape else size
+        amount = size * m.ref(number)
+        total = total + (amount * m.constant(Fraction(1, 2)) if squared else amount)
+    return replace(subject, graph=Graph(tuple(builder.steps), total.index, subject.graph.source))
+
+
+__all__ = ["penalised", "penalties", "with_penalties"]
