@@ -215,7 +215,7 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    if subject.is_shaped:
+    if subject.is_shaped or subject.loss >= len(trace.graph):
         return []
     trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps

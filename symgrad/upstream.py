@@ -29,7 +29,7 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
     plain = [i for i in candidates if not steps[i].shape and arrays[i]]
     given = next(_given(trace), None)
     # A[i, h, w, c] = ... in a loop is an entry of a result, and no loss.
-    entries = {b.step for b in trace.bindings if "[" in b.name}
+    entries = {b.step for b in trace.bindings if "[" in b.name} - {b.step for b in trace.bindings if "[" not in b.name}
     if plain and (given is None or not all(i in entries for i in plain)):
         return trace, plain
     if given is not None:
