@@ -131,8 +131,9 @@ def backward(
         pending[start] = [given if given.shape == shape else math.call("broadcast_to", given, shape=shape)]
     cotangents: dict[int, int] = {}
     edges: list[Edge] = []
-    for index in range(max(starts, default=-1), -1, -1):
-        if not (depends[index] and needed[index]) or index not in pending:
+    visited = [i for i in range(max(starts, default=-1), -1, -1) if depends[i] and needed[i]]
+    for index in visited:
+        if index not in pending:
             continue
         math.of = (index, -1)
         total, *rest = pending.pop(index)

@@ -18,7 +18,7 @@ class Epoch:
 
     Attributes:
         start: the step with which it begins.
-        entering: the steps of earlier rounds that it uses: parameters, and what is carried along.
+        entering: the steps of earlier rounds that it uses: parameters, velocities, and what else is carried along.
     """
 
     start: int
@@ -36,17 +36,16 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
-            entering = _entering(trace.graph, needed, r.begun, r.start, loss)
-            if entering:
+            entering = _entering(trace.graph, r.begun, r.start)
+            if any(needed[i] for i in entering):
                 return Epoch(r.start, entering)
     return None
 
 
-def _entering(graph: Graph, needed: list[bool], begun: int, start: int, loss: int) -> frozenset[int]:
+def _entering(graph: Graph, begun: int, start: int) -> frozenset[int]:
     found: set[int] = set()
-    for i in range(start, loss + 1):
-        if needed[i]:
-            found.update(j for j in graph.steps[i].inputs if begun <= j < start and not graph.steps[j].is_leaf)
+    for step in graph.steps[start:]:
+        found.update(j for j in step.inputs if begun <= j < start and not graph.steps[j].is_leaf)
     return frozenset(found)
 
 

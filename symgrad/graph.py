@@ -126,10 +126,14 @@ class Graph:
 
     def dependents(self, *sources: int) -> list[bool]:
         """For each position, whether it depends on some source (a source depends on itself)."""
-        wanted = set(sources)
         depends = [False] * len(self.steps)
+        for source in sources:
+            depends[source] = True
         for i, step in enumerate(self.steps):
-            depends[i] = i in wanted or any(depends[j] for j in step.inputs)
+            for j in step.inputs:
+                if depends[j]:
+                    depends[i] = True
+                    break
         return depends
 
     def verify(self) -> Graph:
@@ -233,10 +237,11 @@ class GraphBuilder:
         self._names: set[str] = {s.name for s in self.steps}
         self._versions: dict[str, int] = {}
         self._share = share
-        self._known: dict[tuple[object, ...], int] = {}
-        for i, s in enumerate(self.steps):
-            if share or s.op == CONST:
-                self._known.setdefault((s.op, s.inputs, s.params), i)
+        # Of equal steps the first counts: what comes later here is overwritten.
+        last = len(self.steps) - 1
+        self._known: dict[tuple[object, ...], int] = {
+            (s.op, s.inputs, s.params): last - i for i, s in enumerate(reversed(self.steps)) if share or s.op == CONST
+        }
 
     def fresh(self, wanted: str) -> str:
         """``wanted`` if it is free, else ``wanted#2``, ``wanted#3``, ..."""

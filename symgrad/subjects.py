@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from symgrad import upstream
@@ -127,7 +128,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     leaves = {leaf.step for leaf in trace.leaves}
 
     def is_claim(b: Binding) -> bool:
-        held = [c.bottom for c in claims(b.name)] + primitives(b.name)
+        held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
         return any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
@@ -215,8 +216,6 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    if subject.is_shaped or subject.loss >= len(trace.graph):
-        return []
     trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
@@ -226,16 +225,21 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             named[normal(b.name)] = b.step
     wanted: dict[int, None] = {}
     for u in unchecked:
-        stems = [c.top for c in claims(u.name) if c.top] + primitives(u.name)
+        stems = [*(c.top for c in claims(u.name) if c.top), *primitives(u.name)]
         wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
-    first = [u.step for u in right if not steps[u.step].is_leaf]
-    wanted.update((i, None) for i in first[-MOST_FURTHER:])
-    forward = trace.graph.ancestors(subject.loss)
-    wanted.update(
-        (b.step, None)
-        for b in trace.bindings
-        if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
-    )
+    if subject.is_shaped:
+        # Only what names ask for, and of these numbers: an array has no one upstream gradient.
+        wanted = {i: None for i in wanted if not steps[i].shape}
+    elif subject.loss < len(steps):
+        first = [u.step for u in right if not steps[u.step].is_leaf]
+        wanted.update((i, None) for i in first[-MOST_FURTHER:])
+        # An objective that was made up is no step of the run.
+    forward = (trace if subject.loss < len(trace.graph) else subject).graph.ancestors(subject.loss)
+        wanted.update(
+            (b.step, None)
+            for b in trace.bindings
+            if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+        )
     found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
     return [s for s in found if s is not None]
 
@@ -300,7 +304,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             # The zeros that it is added up in are of the other cell as well.
             units = [u for u in units if (u.name, u.step) != (b.name, held)]
             latest.pop(b.name)
-        if apart or any(dead & {c.top, c.bottom} for c in claims(b.name)) or _near(b.step, beyond, graph, ends):
+        lost = bool(dead) and any(dead & {c.top, c.bottom} for c in claims(b.name))
+        if apart or lost or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:
                 left_out.append((b.name, b.step))
@@ -471,9 +476,14 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
     return out
 
 
+@lru_cache(maxsize=4)
+def _lines(source: str) -> list[str]:
+    return source.split("\n")
+
+
 def _text(b: Binding, trace: Trace) -> str:
     """The right-hand side as it is written."""
-    lines = trace.graph.source.split("\n")
+    lines = _lines(trace.graph.source)
     if b.span.line != b.span.end_line or b.span.line > len(lines):
         return f"line {b.span.line}"
     return lines[b.span.line - 1][b.span.column - 1 : b.span.end_column - 1]

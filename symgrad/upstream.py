@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.diagnose.naming import claims, is_bare, normal
+from symgrad.diagnose.naming import claims, is_bare, is_loss, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step
 from symgrad.ops import typed
@@ -28,8 +28,12 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
         arrays[i] = bool(step.shape) or any(arrays[j] for j in step.inputs)
     plain = [i for i in candidates if not steps[i].shape and arrays[i]]
     given = next(_given(trace), None)
-    # A[i, h, w, c] = ... in a loop is an entry of a result, and no loss.
-    entries = {b.step for b in trace.bindings if "[" in b.name} - {b.step for b in trace.bindings if "[" not in b.name}
+    # dp[y] = -1/p[y] is an entry of a gradient.
+    derived = {b.step for b in trace.bindings if "[" in b.name and any(claims(b.name))}
+    plain = [i for i in plain if i not in derived] or plain
+    # A[i, h, w, c] = ... in a loop is an entry of a result, and no loss; losses.append(loss) makes none of a loss.
+    plainly = {b.step for b in trace.bindings if "[" not in b.name or is_loss(b.name)}
+    entries = {b.step for b in trace.bindings} - plainly
     if plain and (given is None or not all(i in entries for i in plain)):
         return trace, plain
     if given is not None:

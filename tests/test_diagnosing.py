@@ -1152,12 +1152,7 @@ dw = dz*x
 }  # fmt: skip
 
 
-OPEN_DELIBERATE = {
-    "straight-through": "round is taken as a constant, so that nothing is a function of anything: refused, not noted",
-}
-
-
-@pytest.mark.parametrize(("source", "word"), cases(DELIBERATE, OPEN_DELIBERATE))
+@pytest.mark.parametrize(("source", "word"), cases(DELIBERATE, {}))
 def test_a_deliberate_difference_is_said_as_one(source: str, word: str) -> None:
     report = here(source)
     assert not roots(report), said(report)
@@ -1185,9 +1180,22 @@ def test_a_statement_that_is_missing_is_offered_as_a_line() -> None:
     assert (found.line, found.fix, found.fix_verified) == (8, "dw += error*xs[i]/n", True), said(report)
 
 
-def test_what_is_made_of_a_rounding_is_refused_and_not_blamed() -> None:
-    with pytest.raises(SymgradError, match=r"d\.py:4:5: the result of round is taken as a constant"):
-        check_source(DELIBERATE["straight-through"][0], filename="d.py", sandbox=False)
+STRAIGHT = DELIBERATE["straight-through"][0]
+
+
+def test_a_rounding_has_no_slope_and_whoever_says_so_is_right() -> None:
+    report = here(changed(STRAIGHT, "dz = dq\ndw = dz*x\n", "dz = 0.0\ndw = 0.0\n"))
+    assert not roots(report), said(report)
+    assert not any("straight" in f.message for f in report.findings), said(report)
+
+
+def test_what_comes_before_a_rounding_is_checked() -> None:
+    (found,) = roots(here(changed(STRAIGHT, "dw = dz*x", "dw = dz*w")))
+    assert (found.line, found.mistake, found.fix) == (8, "wrong-variable", "x")
+    levels = changed(changed(STRAIGHT, "q = round(z)", "q = np.round(z*8)/8"), "w = 0.7", "import numpy as np\nw = 0.7")
+    report = here(levels)
+    assert not roots(report), said(report)
+    assert "dw" in report.confirmed
 
 
 def test_an_upstream_gradient_that_is_not_one_is_told() -> None:

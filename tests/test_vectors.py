@@ -107,7 +107,7 @@ def test_lost_digits_are_no_rough_value() -> None:
 def every(candidates: list[Subject]) -> Subject | None:
     """The choice among candidates when all of them are walked over to the end."""
     before = loss._may_reach
-    loss._may_reach = lambda subject, prior, least: True
+    loss._may_reach = lambda subject, prior, everything, least: True
     try:
         return loss.best_subject(candidates)
     finally:

@@ -126,7 +126,9 @@ class Attempts:
         self._moved: list[tuple[Edit, dict[int, float]]] = []
 
     def _is_given(self, i: int) -> bool:
-        return self.layout.graph.steps[i].is_leaf or i in self.layout.subject.autograd
+        first = self.layout.original(i)
+        zeros = self.layout.graph.steps[first].is_leaf and self.layout.actual(first).is_zero
+        return zeros or self.layout.graph.steps[i].is_leaf or i in self.layout.subject.autograd
 
     def _is_firm(self, name: str) -> bool:
         """The name is that of a gradient by its letters: dhnext, left over when a loop is done, need not be one."""

@@ -50,8 +50,8 @@ def changes(
     given = region.left = min(region.left, budget.left)
     offers = offers_of(region)
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
-    places = list(region.groups())
-    for depth, sites in enumerate(places):
+    places = [(depth, sites) for depth, sites in enumerate(region.groups()) if region.may_fit(sites)]
+    for depth, sites in places:
         tried += [(r.cost, depth, sites, make, r) for make, r in ways(region, sites, offers) if r.cost < bound]
     tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
@@ -61,7 +61,7 @@ def changes(
         if region.works(sites, make):
             found.append(replace(repair, place=region.place(sites, make)))
     least = found[0].cost if found else bound
-    for depth, sites in enumerate(places):
+    for depth, sites in places:
         if least > SCALES:
             for make, repair in _scaled(region, sites, is_root=depth == 0, is_variable=sites[0][1] >= 0):
                 if repair.cost < least and region.works(sites, make):

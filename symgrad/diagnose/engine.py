@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.evidence import guesses, is_strong
+from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
@@ -160,6 +160,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
+    if not remark and not verdicts.roots and not verdicts.right:
+        remark = _scaled_remark(layout)
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         notes += [_misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
@@ -374,6 +376,13 @@ def _ascends(subject: Subject) -> bool:
     """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
     parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
     return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
+
+
+def _scaled_remark(layout: Layout) -> str:
+    """Where nothing else is said of a derivation, that what moves the parameters is their gradient but for a factor."""
+    found = {u.line: (u.name, f) for u, f in scaled(layout) if f not in (1.0, -1.0)}
+    said = [f"line {line}: {name} is the gradient times {f:.6g}" for line, (name, f) in found.items()]
+    return "; ".join(said) + ": a constant factor, which a learning rate makes up for" if said else ""
 
 
 def _seed_note(subject: Subject, truth: Truth, layout: Layout) -> list[str]:

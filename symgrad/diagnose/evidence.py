@@ -110,7 +110,7 @@ def called(trace: Trace) -> dict[str, str]:
     """What is bound to the result of a function called as a derivative -> the function: ``analytic = df(x)``."""
     places = _returns(trace.graph.source)
     out: dict[str, str] = {}
-    for b in trace.bindings:
+    for b in trace.bindings if places else ():
         span = trace.graph.steps[b.step].span
         name = places.get(_key(span)) if span is not None else None
         if name and name != b.name and is_derivation(name):
@@ -199,6 +199,9 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     return needed
 
 
+_NEXT = re.compile(r"_?(new|next|updated)$")
+
+
 def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ...]:
     """How the parameters of a forward pass are moved after it.
 
@@ -213,7 +216,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     out: list[Move] = []
     for b in trace.bindings:
         if not forward[b.step]:
-            for name in (b.name, re.sub(r"_?(new|next|updated)$", "", b.name)):
+            for name in (b.name, _NEXT.sub("", b.name)):
                 before = _original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
                     made = _move(graph, name, b.step, before, free, inner, bound)
@@ -442,8 +445,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
 
 
-def scaled(layout: Layout) -> list[Unit]:
-    """What moves a parameter and is its gradient up to a constant factor: a learning rate, a deferred mean, a sign."""
+def scaled(layout: Layout) -> list[tuple[Unit, float]]:
+    """What moves a parameter and is its gradient up to a constant factor (a learning rate, a deferred mean, a sign),
+    and that factor."""
     made = {u.step: u for u in layout.subject.units}
     out = []
     with precision(BITS):
@@ -452,7 +456,7 @@ def scaled(layout: Layout) -> list[Unit]:
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
             if _is_constant(layout.actual(m.source), right):
-                out.append(unit)
+                out.append((unit, (layout.actual(m.source) / right).floats[0]))
     return out
 
 

@@ -42,6 +42,10 @@ class Statement:
 def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
     """The line that is missing, where a root is a name that lacks something in the end; ``None`` if there is none."""
     unit, target, layout = root.unit, root.target, walk.layout
+    made: Statement | None = layout.missing.get(layout.original(unit.step)) if root.found.is_zero else None
+    tops = [t for t, _ in walk.truth.into.get(target.bottom, ())]
+    if made is not None and not wording.paths(tops, target.bottom, unit.step):
+        return made
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
     if is_bare(unit.name) or layout.dependents(unit.step):

@@ -113,7 +113,7 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
     plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
     for seed in () if plain else others:
-        tried = replace(subject, seed=seed, convention=_convention(seed))
+        tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
         if walk is None or not walk.out.right:
             continue
@@ -133,7 +133,7 @@ def _explained(out: Verdicts) -> float:
     return _score(out) - 0.5 * sum(min(r.cost, 3.0) for r in out.roots)
 
 
-def _convention(seed: Fraction) -> str:
+def convention(seed: Fraction) -> str:
     if seed == -1:
         return "every result is the negative of the gradient: a convention of descent directions, and right as that"
     words = "the negative of the gradient times" if seed < 0 else "the gradient times"
@@ -259,7 +259,7 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     walk = _walked(subject)
     if walk is None:
         return None
-    out, moves, steps = walk.out, walk.moves, scaled(walk.layout)
+    out, moves, steps = walk.out, walk.moves, [u for u, _ in scaled(walk.layout)]
     prior += 2 * len(moves) - BEYOND * _beyond(subject, everything, {u.name for u in out.right})
     if not (out.right or out.inherited or out.roots or steps):
         prior -= 1000  # nothing in the script is about this step

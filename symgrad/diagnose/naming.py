@@ -63,6 +63,8 @@ _JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
 #: What functions with a number are called.
 _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 
+#: A dictionary of the derivatives of one thing.
+_KEPT = re.compile(r'^d_?(\w+)\["(\w+)"\]$')
 #: An attribute of something else than self; not those that say themselves that they are a gradient.
 _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 _READ = ("grad", "g", "gradient", "data", "item", "T")
@@ -83,6 +85,7 @@ class Claim:
     bottom: str
 
 
+@lru_cache(maxsize=100_000)
 def normal(name: str) -> str:
     """A name without what people drop when they prefix it: case, underscores, ``self.``."""
     return name.removeprefix("self.").replace("_", "").replace('"', "").lower()
@@ -102,6 +105,9 @@ def _claims(name: str) -> Iterator[Claim]:
         yield from _claims(inner)
         yield Claim("", normal(inner))
         return
+    if (kept := _KEPT.match(base)) is not None:
+        # dE["x"] is dE/dx
+        yield Claim(normal(kept[1]), normal(kept[2]))
     if (owned := _OWNED.match(base)) is not None and owned[2] not in _READ:
         # net.dw beside net.w, or beside what the class calls self.w
         for claim in _claims(owned[2]):
@@ -139,6 +145,7 @@ def is_plain(name: str) -> bool:
     return _PLAIN.match(name) is not None
 
 
+@lru_cache(maxsize=100_000)
 def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
     # D and G are matrices.
@@ -151,12 +158,14 @@ def key_of(name: str) -> str:
     return match.group(1) if match else name
 
 
-def singulars(bottom: str) -> Iterator[str]:
+@lru_cache(maxsize=100_000)
+def singulars(bottom: str) -> tuple[str, ...]:
     """The lists that a normalised name may be one entry of: ``h`` is one of ``hs``; ``hnext`` is as well."""
+    out: list[str] = []
     for stem in dict.fromkeys((bottom, *(bottom.removesuffix(end) for end in _MOMENTS))):
         if stem:
-            yield stem
-            yield from (stem + end for end in _LISTS)
+            out += (stem, *(stem + end for end in _LISTS))
+    return tuple(out)
 
 
 def stem_of(name: str) -> str:
@@ -184,7 +193,8 @@ def is_generic(name: str) -> bool:
     return bool(_GENERIC.match(normal(name)))
 
 
-def primitives(name: str) -> list[str]:
+@lru_cache(maxsize=100_000)
+def primitives(name: str) -> tuple[str, ...]:
     """What a name such as ``f_prime``, ``deriv_f`` or ``fp`` may be the derivative of, normalised."""
     low = name.removeprefix("self.").lower()
     out: list[str] = []
@@ -193,7 +203,7 @@ def primitives(name: str) -> list[str]:
         out.append(normal(match["a"] or match["b"]))
     if low in ("fp", "gp", "fpp", "gpp"):
         out = [low[:-1]]
-    return [stem for stem in out if stem and stem != normal(name)]
+    return tuple(stem for stem in out if stem and stem != normal(name))
 
 
 def is_derivation(name: str) -> bool:

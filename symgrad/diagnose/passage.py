@@ -193,12 +193,31 @@ class Passage(Reader):
         have = self.value(node)
         if (node in self._ends and node in self._own) or self.graph.steps[node].is_const:
             return
+        made_of = self._made_of(node)
         for offer in offers:
             q = offer.quantity
             if q.kind == "local" and have.shape and q.vec.shape == have.shape and not q.vec.same(have):
                 cost = 1.7 if slot >= 0 else 1.9
+                if made_of and made_of <= {q.top, q.bottom}:
+                    cost = 0.95  # a function of the same value: the slope of another one
                 words = "is not the derivative that belongs here"
                 yield _in_place(offer), Repair(_NOWHERE, "wrong-formula", words, cost, q)
+
+    def _made_of(self, node: int) -> set[int]:
+        """The values of the forward pass that a piece of the line is made of; empty where there are others."""
+        out: set[int] = set()
+        stack = [node]
+        while stack:
+            i = stack.pop()
+            origin = self.layout.origin(i)
+            if self.layout.is_forward(origin):
+                if not self.graph.steps[origin].is_const:
+                    out.add(origin)
+            elif i in self._own:
+                stack.extend(self.graph.steps[i].inputs)
+            elif not self.graph.steps[i].is_const:
+                return set()
+        return out
 
     def _matrices(self, offer: Offer, have: Vec) -> Iterator[tuple[Make, Repair]]:
         """``x.T @ dz`` where only ``dz`` is written."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -145,6 +146,8 @@ class Reading:
         if "[" in bottom:
             # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
             bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
+            if not bottoms and (entry := re.fullmatch(r"(\w+)\[(\d+)\]", bottom)) is not None:
+                bottoms = self._aliases.get(f"{entry[1]}{entry[2]}", [])  # dw[0], where the list of w0, w1 has no name
         return self._between(self._aliases.get(top, []), bottoms, top)
 
     def _between(self, tops: Sequence[int], bottoms: Sequence[int], top: str) -> list[Pair]:

@@ -118,6 +118,29 @@ class Region:
             return None
         return Shaped([changed[self.line.root]]) if self.line.root in changed else None
 
+    def may_fit(self, sites: Sequence[Site]) -> bool:
+        """Something else at some sites may give the line the shape that it should have.
+
+        What is made elementwise is at least as large as what it is made of: zeros of shape (3,), to which something is
+        added, never become (3, 1).
+        """
+        if self.value(self.line.root).shape == self.goal.shape:
+            return True
+        where = dict(sites)
+        least: dict[int, tuple[int, ...]] = {}
+        try:
+            for i, _, inputs, _ in self._cone(tuple(where)):
+                slot = where.get(i)
+                least[i] = ()
+                if (slot is None or slot >= 0) and OPS[self.graph.steps[i].op].elementwise:
+                    kept = [j for n, j in enumerate(inputs) if n != slot]
+                    shapes = [least[j] if j in least else self.value(j).shape for j in kept]
+                    least[i] = np.broadcast_shapes(*shapes)
+            found = least.get(self.line.root, ())
+            return np.broadcast_shapes(found, self.goal.shape) == self.goal.shape
+        except ValueError:
+            return False  # what is left as it is does not fit together
+
     def _cone(self, sites: tuple[int, ...]) -> list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]:
         """The steps of the line that are computed from some, themselves included, and how."""
         found = self._cones.get(sites)

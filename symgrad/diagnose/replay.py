@@ -33,6 +33,8 @@ class Layout:
         self.budget = Budget()
         #: How local derivatives are written: found once.
         self.formulas: dict[tuple[int, int], str] = {}
+        #: Lines that are still to be written, by the steps that are left at zeros.
+        self.missing: Mapping[int, Any] = {}
         #: What was tried to put a line right, and what came of it.
         self.tried: dict[Hashable, list[Any]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]

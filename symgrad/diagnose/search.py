@@ -112,12 +112,14 @@ class Search(Weighing):
 
     def _on_the_whole(self) -> Walk | None:
         """Of arrays: the walk in which the changes are made that make all results right, if there are any."""
+        from symgrad.diagnose.missing import missing
         from symgrad.diagnose.whole import Whole
 
         if self.layout.subject.stopped:
             return None  # what is added up need not be done
         whole = Whole(self.layout, self.known, self.reading, self.results)
         found = whole.find()
+        self.layout.missing = missing(whole)
         if found is None:
             return None
         hints = {}

@@ -156,7 +156,32 @@ def _steps(walk: Walk) -> Iterator[_Step]:
         value = walk.corrected(units[0].step)
         if value.shape != vec.shape or not _uses(walk, units[0].step, bottom):
             continue
-        yield _Step(units[0], bottom, value, _ratio(vec - value, gradient), _ratio(value, gradient))
+        rate, instead = _ratio(vec - value, gradient), _ratio(value, gradient)
+        if math.isnan(rate) and math.isnan(instead) and not _climbs(walk, units[0].step, bottom, vec - value):
+            continue  # clipped, scaled entry by entry, with a decay
+        yield _Step(units[0], bottom, value, rate, instead)
+
+
+def _climbs(walk: Walk, step: int, bottom: int, taken: Vec) -> bool:
+    """Nothing but the gradient and numbers is in what is taken off, and some entries go up the slope by it."""
+    layout, steps = walk.layout, walk.layout.graph.steps
+    seen, stack, reads = {step}, [step], 0
+    while stack:
+        i = stack.pop()
+        for j in steps[i].inputs:
+            meaning = walk.out.meaning.get(j)
+            if layout.original(j) == bottom:
+                reads += 1
+            elif meaning is not None and layout.original(meaning.bottom) == bottom:
+                continue
+            elif layout.is_forward(j) and not steps[j].is_const:
+                return False
+            elif j not in seen:
+                seen.add(j)
+                stack.append(j)
+    gradient = lifted(walk.truth.cotangents[bottom])
+    pairs = zip(lifted(taken).arrays, gradient.arrays, strict=True)
+    return reads == 1 and any(bool((a * g < -SAME * np.abs(a * g).max()).any()) for a, g in pairs)
 
 
 def _uses(walk: Walk, step: int, bottom: int) -> bool:

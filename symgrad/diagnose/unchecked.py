@@ -42,7 +42,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
     live = _live(walk)
     feeding = layout.feeding(judged)
     found: dict[tuple[str, int], Unit] = {}
-    fine: set[int] = judged | {u.step for u in scaled(layout)}
+    fine: set[int] = judged | {u.step for u, _ in scaled(layout)}
     with precision(BITS):
         for unit in layout.subject.units:
             i = unit.step

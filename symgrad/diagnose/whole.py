@@ -219,12 +219,14 @@ class Whole(Attempts):
             now = [ok or n in t.fixed for n, ok in enumerate(right)]
             found = self._search(now, (*before, t.edit), WORK_MORE)
             self.board.restore(state)
+            if not before:
+                found = self._refined(right, found)
             more = found[len(before) :]
             if not more or (plain and max(e.repair.cost for e in more) > PLAIN):
                 continue
             if not best or (cost_of(found) <= cost_of(best) and self._price(found) < self._price(best)):
                 best = found
-            if max(e.repair.cost for e in more) <= PLAIN:
+            if max(e.repair.cost for e in more) <= PLAIN_OF_TWO:
                 break
         return best
 

@@ -8,19 +8,26 @@ its own, and a place in the list.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symgrad.diagnose.engine import diagnose
+from symgrad.diagnosing.callees import in_parameters
 from symgrad.diagnosing.epsilons import without_epsilons
 from symgrad.diagnosing.imported import in_imported
+from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.objectives import of_an_objective
 from symgrad.diagnosing.penalties import with_penalties
 from symgrad.diagnosing.results import of_further_results
+from symgrad.diagnosing.roundings import passed_straight, straightened
 from symgrad.diagnosing.softmaxes import named_softmax
 from symgrad.diagnosing.work import Account, SecondReading, Work
+from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_an_objective, with_penalties, without_epsilons, named_softmax, in_imported, of_further_results,
+    of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
+    in_imported, of_further_results,
 )  # fmt: skip
 
 
@@ -33,8 +40,17 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
     Raises:
         SymgradError: nothing is a function of anything; with the place where the script stopped, if it did.
     """
-    subject = work.subject(trace)
+    note = ""
+    try:
+        subject = work.subject(trace)
+    except SymgradError:
+        # All that there is may be a function of something by a rounding only, which a gradient is passed through.
+        if (straight := straightened(trace)) is None:
+            raise
+        (trace, note), subject = straight, work.subject(straight[0])
     found = diagnose(subject, brief=brief)
+    if note:
+        found = replace(found, notes=(*found.notes, note))
     taken = Account(work, trace, brief, found.subject or subject, found)
     for reading in SECOND_READINGS:
         taken = reading(taken)

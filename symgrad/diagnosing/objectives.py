@@ -16,6 +16,7 @@ from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.penalties import Penalty, penalties
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
@@ -78,12 +79,13 @@ def _explained_by_fixes(taken: Account) -> Account:
     best = taken
     for objective in objectives(taken.trace):
         other = replace(choose(objective.trace, objective.name, {}), made_up=True)
-        again = diagnose(other)
-        fixable = again.blames and all(b.edits for b in again.blames)
+        candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
+        again = candidate.diagnosis
+        fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
             note = f"no loss is computed: the derivatives are held against that of {objective.text}"
             again = replace(again, notes=(*again.notes, note))
-            best = replace(taken, subject=again.subject or other, diagnosis=again)
+            best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
 
 
@@ -212,6 +214,7 @@ def _differences(trace: Trace) -> list[int]:
                 found.append(i)
     if not found:
         return []
+    found = [_whole_sum(i, steps) for i in found]
     # What is added up from zero is moved as well, and no difference knows of it.
     needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
     end = min(step for leaf, step in moved.items() if needed[leaf])
@@ -241,6 +244,18 @@ def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
     """``-log(p)`` of what a softmax gives for the labels."""
     trace, logarithm = extended(trace, "log", (trace.graph.steps[i].inputs[0],))
     return extended(trace, "neg", (logarithm,))
+
+
+def _whole_sum(i: int, steps: Sequence[Step]) -> int:
+    """``y - m*x - c`` where ``y - m*x`` is a part of it, written in one."""
+    while True:
+        users = [k for k, s in enumerate(steps) if i in s.inputs]
+        span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
+        if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
+            return i
+        if outer.line != span.line or not outer.column <= span.column or not span.end_column <= outer.end_column:
+            return i
+        i = users[0]
 
 
 def _first_epoch(trace: Trace) -> Trace:

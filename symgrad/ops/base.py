@@ -29,6 +29,8 @@ class Math(Protocol):
 
 #: The op that only gives its input another name.
 COPY = "alias"
+#: The op that adds two.
+SUM = "add"
 #: ... and the exponential: what a parameter is of its logarithm.
 EXPONENTIAL = "exp"
 

@@ -69,6 +69,8 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
     counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
     targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
     names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
+    if isinstance(loop, ast.For) and not counts and "range(" not in ast.unparse(loop.iter):
+        return False  # over parameters, or data
     calls = [_text(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
     rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
     return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
@@ -77,7 +79,8 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
 def _moves(node: ast.AST) -> bool:
     """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
     if isinstance(node, ast.AugAssign):
-        return isinstance(node.op, ast.Sub)
+        # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
+        return isinstance(node.op, ast.Sub) and len({n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}) > 1
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
         target = ast.unparse(node.targets[0])
         return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))

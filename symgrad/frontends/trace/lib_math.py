@@ -18,7 +18,7 @@ from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import FLOAT, INT_BITS, Value, apply, check_power, exact
+from symgrad.frontends.trace.values import FLOAT, INT_BITS, Value, apply, check_power, exact, rounding
 
 #: math.factorial and its kin of an argument above this would be a bomb.
 LARGEST = 2000
@@ -80,7 +80,8 @@ def _as_constant(name: str) -> Callable[..., Any]:
             tr.stop("limit", f"math.{name} of a number this large would not end")
         if any(isinstance(a, Value) and a.flavour >= FLOAT for a in args) and not name.startswith("is"):
             tr.note(f"the result of math.{name} is taken as a constant")
-        return function(*(raw(a) for a in args), **{k: raw(v) for k, v in kwargs.items()})
+        made = function(*(raw(a) for a in args), **{k: raw(v) for k, v in kwargs.items()})
+        return rounding(tr, args[0], made) if name in ("floor", "ceil", "trunc") else made
 
     return call
 

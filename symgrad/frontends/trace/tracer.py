@@ -320,6 +320,14 @@ class Tracer:
         self.leaves.append(Leaf(name, index, span, False, literal, dtype, scope))
         return index
 
+    def rounded(self, value: float, span: Span, dtype: str) -> int:
+        """The step of a number that was rounded: it is named by what it is assigned to, if it is."""
+        index = self.builder.add(INPUT, span=span)
+        self.keep(value)
+        self.varies.append(True)
+        self.leaves.append(Leaf(self.text(span), index, span, False, False, dtype, ""))
+        return index
+
     def bind(self, name: str, step: int, span: Span, line: int, scope: str, augmented: str) -> None:
         """A traced value gets a name; a step that had none takes it."""
         if self.builder.steps[step].is_hidden:

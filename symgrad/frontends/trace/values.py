@@ -167,7 +167,9 @@ class Scalar(Value):
     __slots__ = ()
 
     def __round__(self, digits: Any = None) -> Any:
-        return untraced(round, "round", self) if digits is None else untraced(round, "round", self, digits)
+        if digits is not None:
+            return untraced(round, "round", self, digits)
+        return rounding(self.tr, self, untraced(round, "round", self))
 
 
 class TracedFloat(Scalar, float):
@@ -357,6 +359,17 @@ def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
     if any(isinstance(a, Value) and a.flavour != INT for a in args):
         tr.note(f"the result of {name} is taken as a constant")
     return rewrap(tr, args, function(*raw))
+
+
+def rounding(tr: Tracer, x: Any, made: Any) -> Any:
+    """A number that was rounded: a step of its own that is a function of nothing, so that what is made of it can be
+    differentiated by it."""
+    step = x.step if isinstance(x, Scalar) and x.flavour != INT else None
+    if step is None or not tr.varies[step] or not isinstance(made, int | float):
+        return made
+    span = tr.here()
+    index = tr.rounded(float(made), span, "int64" if isinstance(made, int) else "float64")
+    return number(tr, made, index, x.flavour)
 
 
 def rewrap(tr: Tracer, args: tuple[Any, ...], value: Any) -> Any:
