@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from symgrad.diagnose.hypothesis import Hypothesis
+from symgrad.diagnose.naming import claims, is_bare, is_plain
 from symgrad.diagnose.operands import Operands
 from symgrad.diagnose.roles import At, Role, names_in
 from symgrad.diagnose.subject import Unit
@@ -42,7 +43,7 @@ class Hypotheses(Operands):
         sites = {u.line for u in self.subject.units if u.step in feeding}
         for unit in self.subject.units:
             first = self.layout.units_at[unit.step][0] is unit
-            if self.graph.steps[unit.step].is_leaf and unit.step not in feeding:
+            if self.graph.steps[unit.step].is_leaf and (unit.step not in feeding or not _may_be_one(unit.name)):
                 continue
             if first and unit.line in sites and not self.layout.is_forward(unit.step):
                 out.setdefault((unit.line, unit.span.column), []).append(unit)
@@ -167,3 +168,8 @@ class Hypotheses(Operands):
         words = "throws away what was accumulated before"
         text = f"{first.written or first.name} + {self.source.text(first.span)}"
         yield from self._hypothesis(line, first.span, text, 0.0, "lost-accumulation", words, at, first.step, -2)
+
+
+def _may_be_one(name: str) -> bool:
+    """A number under this name may be a gradient: ``g = 1.0``, but not ``beta2 = 0.99``."""
+    return is_bare(name) or is_plain(name) or bool(claims(name))

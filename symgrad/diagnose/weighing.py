@@ -245,10 +245,10 @@ def best(answers: Sequence[Answer]) -> Answer:
 
 def rank(answer: Answer) -> tuple[int, bool, float, float]:
     """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing. Of two that are
-    as good, the one after which the lines look more like what is taught."""
+    as good, the one after which the lines look much more like what is taught."""
     roots = answer.walk.out.roots
     unlike = sum(r.unlike or 0.0 for r in roots)
-    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), unlike
+    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), round(2 * unlike)
 
 
 def lines(walk: Walk) -> set[int]:
