@@ -270,6 +270,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     forward = graph.ancestors(loss)
     h = differences.step_size(trace, loss)
     quotients = trace.graph.dependents(h) if h >= 0 else None
+    entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
+    numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
     moves = evidence.moves(trace, graph, forward)
     bindings = _with_moves(trace, moves)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
@@ -291,6 +293,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
+        if b.name.split("[", maxsplit=1)[0] in numeric and not is_forward:
+            continue  # what a difference quotient is written into
         if epoch is not None and b.step < epoch.start and not is_forward:
             latest[b.name] = b.step
             continue  # of an earlier round

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from symgrad.diagnose.evidence import Pair, original, sign_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
+from symgrad.ops import OPS
+from symgrad.ops.tensor import TensorOp
 
 #: The step of a difference quotient is at most this.
 SMALL = 0.02
@@ -51,15 +53,25 @@ def step_size(trace: Trace, loss: int) -> int:
 
 
 def shifted(graph: Graph, loss: int, h: int) -> list[int]:
-    """The inputs to which the step of a difference quotient is added."""
-    needed = graph.ancestors(loss)
+    """The inputs to which the step of a difference quotient is added, or to one entry of which it is."""
+    needed, moved = graph.ancestors(loss), graph.dependents(h)
     out: dict[int, None] = {}
     for i, step in enumerate(graph.steps):
-        if needed[i] and sign_of(step.op) in ("+", "-") and h in step.inputs:
-            other = next((original(graph, j) for j in step.inputs if j != h), -1)
+        if needed[i] and sign_of(step.op) in ("+", "-") and any(moved[j] for j in step.inputs):
+            other = next((_taken_from(graph, j) for j in step.inputs if not moved[j]), -1)
             if other >= 0 and graph.steps[other].is_input:
                 out[other] = None
     return list(out)
+
+
+def _taken_from(graph: Graph, i: int) -> int:
+    """The array of which a value is an entry, or a copy."""
+    while not (step := graph.steps[i]).is_leaf:
+        op = OPS[step.op]
+        if not op.renames and not (isinstance(op, TensorOp) and op.write is not None):
+            break
+        i = step.inputs[0]
+    return i
 
 
 def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, ...]]:

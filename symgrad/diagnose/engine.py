@@ -179,6 +179,16 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     )
 
 
+@quiet()
+def glance(subject: Subject) -> Diagnosis:
+    """What of a derivation is right as it stands; mistakes are not looked for."""
+    p = prepare(subject)
+    if p is None:
+        return Diagnosis((), (), (), ())
+    out = Walk(p.layout, p.known, p.reading, (), moves=p.moves, brief=True).run()
+    return Diagnosis((), tuple(out.right), (), ())
+
+
 def is_settled(subject: Subject) -> bool:
     """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
     prepared = _truth(subject)
