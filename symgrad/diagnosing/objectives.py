@@ -146,7 +146,8 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
     assert span is not None  # what is found in the text has a place there
     weights = set(_moved(trace))
     end = max((b.step for b in trace.bindings), default=-1)
-    added = penalties(trace.graph.steps[: end + 1], weights, trace.graph.dependents(*weights))
+    later = range(differences[-1] + 1, end + 1)
+    added = penalties(trace.graph.steps, later, weights, trace.graph.dependents(*weights))
     for with_penalty in (False, True) if added else (False,):
         for make, factor, words in ways:
             made, total = _added(trace, differences, make)

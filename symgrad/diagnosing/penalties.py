@@ -6,7 +6,7 @@ that loss with the penalty whose gradient was added; where nothing is wrong then
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -27,7 +27,12 @@ def with_penalties(taken: Account) -> Account:
     if not found.blames or any(b.mistake != "extra-term" for b in found.blames):
         return taken
     weights = {m.bottom for m in subject.moves}
-    added = penalties(subject.graph.steps, weights, subject.graph.dependents(*weights)) if weights else []
+    if not weights:
+        return taken
+    graph = subject.graph
+    forward = graph.ancestors(subject.loss)
+    manual = [i for i in range(len(graph)) if not forward[i]]
+    added = penalties(graph.steps, manual, weights, graph.dependents(*weights))
     if not added:
         return taken
     again = taken.against(replace(penalised(subject, added), made_up=True))
@@ -39,17 +44,20 @@ def with_penalties(taken: Account) -> Account:
     return replace(again, diagnosis=replace(again.diagnosis, notes=(*again.diagnosis.notes, note)))
 
 
-def penalties(steps: Sequence[Step], weights: set[int], depends: Sequence[bool]) -> list[Penalty]:
+def penalties(
+    steps: Sequence[Step], manual: Iterable[int], weights: set[int], depends: Sequence[bool]
+) -> list[Penalty]:
     """The parts of gradients that are to keep weights small.
 
     Args:
-        weights: the steps of the parameters; depends: for each step, whether it is made of one.
+        manual: the steps that may be sums with such a part; weights: the steps of the parameters; depends:
+            for each step, whether it is made of one.
     """
     found: dict[int, Penalty] = {}
-    for step in steps:
-        if sign_of(step.op) != "+":
+    for i in manual:
+        if sign_of(steps[i].op) != "+":
             continue
-        for j in step.inputs:
+        for j in steps[i].inputs:
             part = steps[j]
             if sign_of(part.op) != "*" or len(part.inputs) != 2:
                 continue
