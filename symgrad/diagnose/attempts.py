@@ -48,6 +48,7 @@ MISNAMED = 0.3
 DEAREST = 1.65
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
 IDLE = 0.4
+IDLE_FACTOR = 0.1
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
 #: What is this small beside the rest of the pass is a rest of rounding.
@@ -231,8 +232,9 @@ class Attempts:
                 continue
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
-                idle = does and passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
-                told = replace(repair, cost=repair.cost - IDLE) if idle else repair
+                idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
+                less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0
+                told = replace(repair, cost=repair.cost - less) if idle else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
