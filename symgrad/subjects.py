@@ -233,8 +233,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     elif subject.loss < len(steps):
         first = [u.step for u in right if not steps[u.step].is_leaf]
         wanted.update((i, None) for i in first[-MOST_FURTHER:])
-        # An objective that was made up is no step of the run.
-    forward = (trace if subject.loss < len(trace.graph) else subject).graph.ancestors(subject.loss)
+        forward = trace.graph.ancestors(subject.loss)
         wanted.update(
             (b.step, None)
             for b in trace.bindings
