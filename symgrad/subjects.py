@@ -13,7 +13,7 @@ from typing import Any
 
 from symgrad import upstream
 from symgrad.copies import told_apart
-from symgrad.diagnose import evidence
+from symgrad.diagnose import differences, evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, key_of, normal, primitives
 from symgrad.diagnose.source import SourceMap
@@ -165,7 +165,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         and ("[" not in b.name or kept[b.name.split("[", maxsplit=1)[0]] == b.step)
     ]
     if not wanted:
-        wanted += evidence.shifted_values(trace)[:2]
+        wanted += differences.shifted_values(trace)[:2]
     late: list[int] = []
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
@@ -175,7 +175,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     if not any(is_claim(b) for b in trace.bindings):
         # No name says anything: every result is tried, and values decide.
         late += list(last.values())[-12:]
-    quotients = evidence.quotients(trace)
+    quotients = differences.quotients(trace)
     # The latest first: where dh2_dw and dy2_dw are both there, y2 is what is differentiated. What only stands late in
     # the script comes last: more likely it belongs to the derivation.
     found = [
@@ -251,7 +251,7 @@ def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
     needed = graph.ancestors(loss)
     cuts = {i for i in trace.cuts if needed[i]}
     steps = [replace(s, op=INPUT, inputs=()) if i in cuts else s for i, s in enumerate(graph.steps)]
-    h = evidence.step_size(trace, loss)
+    h = differences.step_size(trace, loss)
     if h >= 0:
         # f(x + h) and f(x - h) of a difference quotient, where f(x) itself is nowhere: there h is nothing.
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
@@ -268,8 +268,10 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     base = _cut(trace, loss, epoch)
     graph = Graph(base.steps, loss, base.source)
     forward = graph.ancestors(loss)
-    h = evidence.step_size(trace, loss)
+    h = differences.step_size(trace, loss)
     quotients = trace.graph.dependents(h) if h >= 0 else None
+    entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
+    numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
     moves = evidence.moves(trace, graph, forward)
     bindings = _with_moves(trace, moves)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
@@ -291,6 +293,8 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     elsewhere = _elsewhere(trace, graph, forward)
     for b in bindings:
         is_forward = forward[b.step]
+        if b.name.split("[", maxsplit=1)[0] in numeric and not is_forward:
+            continue  # what a difference quotient is written into
         if epoch is not None and b.step < epoch.start and not is_forward:
             latest[b.name] = b.step
             continue  # of an earlier round
@@ -347,7 +351,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
     seed = _seed(trace, units, names.get(loss, ""), forward)
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
-        guessed=evidence.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
+        guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),

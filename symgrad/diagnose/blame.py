@@ -18,7 +18,7 @@ from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.places import Line, Place, Repair
 from symgrad.diagnose.reading import MANY, is_shaped_later
 from symgrad.diagnose.repair import repairs
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.subject import BITS, Unit, is_one_number
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.diagnose.verdicts import DERIVATIVES, Root, Verdicts
@@ -76,6 +76,7 @@ class Walk(Choosing):
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
             ends = ends and not self._moves_all_the_same(unit, turned)
+            ends = ends and (bool(vec.shape) or not is_one_number(turned.vec.shape))
             if ends and self.reading.is_parameter(unit) and not is_shaped_later(unit, self.layout, self.reading):
                 self._root(unit, [turned])
             else:

@@ -179,6 +179,16 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     )
 
 
+@quiet()
+def glance(subject: Subject) -> Diagnosis:
+    """What of a derivation is right as it stands; mistakes are not looked for."""
+    p = prepare(subject)
+    if p is None:
+        return Diagnosis((), (), (), ())
+    out = Walk(p.layout, p.known, p.reading, (), moves=p.moves, brief=True).run()
+    return Diagnosis((), tuple(out.right), (), ())
+
+
 def is_settled(subject: Subject) -> bool:
     """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
     prepared = _truth(subject)
@@ -299,7 +309,7 @@ def _explained(
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
             weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
-            weak = weak and not _is_left_at_zero(root.unit, layout, reading)
+            weak = weak and not _is_left_at_zero(root.unit, layout, reading, given)
         # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
         later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
@@ -339,8 +349,9 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
     return ends and spelled and reading.by_inputs(name) and not layout.dependents(layout.last[name].step)
 
 
-def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:
-    """A result that nothing was put into, in a derivation that was gone through: others of its results are right."""
+def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:
+    """A result that nothing was put into, in a derivation that was gone through: others of its results are right, or
+    are so with changes that are known (``given``)."""
     if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
         return False
     pairs = reading.pairs(unit.name)
@@ -350,7 +361,8 @@ def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading) -> bool:
     if layout.last[unit.name] not in mine:
         return False
     others = (u for u in layout.last.values() if reading.by_inputs(u.name) and reading.pairs(u.name) != pairs)
-    return any(not (a := layout.actual(u.step)).is_zero and any(map(a.same, reading.rights(u.name))) for u in others)
+    found = ((layout.actual(u.step), u.name) for u in others)
+    return given or any(not a.is_zero and any(map(a.same, reading.rights(name))) for a, name in found)
 
 
 def _is_filled(unit: Unit, layout: Layout) -> bool:

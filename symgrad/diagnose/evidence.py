@@ -32,8 +32,6 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
-#: The step of a difference quotient is at most this.
-SMALL = 0.02
 
 
 # --- what functions return ------------------------------------------------------------------------------------------
@@ -186,10 +184,10 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     stops: set[int] = set()
     for b in bindings:
         mine = held.setdefault(b.name, set())
-        inner = {_original(graph, j) for j in steps[b.step].inputs}
+        inner = {original(graph, j) for j in steps[b.step].inputs}
         if sign_of(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
             stops.add(b.step)
-        mine.add(_original(graph, b.step))
+        mine.add(original(graph, b.step))
     needed = [False] * len(steps)
     needed[loss] = True
     for i in range(loss, -1, -1):
@@ -217,7 +215,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     for b in trace.bindings:
         if not forward[b.step]:
             for name in (b.name, _NEXT.sub("", b.name)):
-                before = _original(graph, latest[name]) if name in latest else -1
+                before = original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
                     made = _move(graph, name, b.step, before, free, inner, bound)
                     if made is not None:
@@ -235,15 +233,15 @@ def _move(
     if sign not in ("+", "-"):
         return None
     first, second = row.inputs
-    if _original(graph, first) == before:
+    if original(graph, first) == before:
         at, up = second, sign == "+"
-    elif sign == "+" and _original(graph, second) == before:
+    elif sign == "+" and original(graph, second) == before:
         at, up = first, True
     else:
         return None
     factors: list[int] = []
     for _ in range(LOOK_AHEAD):
-        at = _original(graph, at)
+        at = original(graph, at)
         row = graph.steps[at]
         sign = sign_of(row.op)
         others = [j for j in row.inputs if not free[j]]
@@ -306,7 +304,7 @@ def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]
     return out
 
 
-def _original(graph: Graph, i: int) -> int:
+def original(graph: Graph, i: int) -> int:
     while not graph.steps[i].is_leaf and OPS[graph.steps[i].op].renames:
         i = graph.steps[i].inputs[0]
     return i
@@ -327,76 +325,6 @@ def seeds(subject: Subject) -> list[Fraction]:
                     out[-rate if m.up else rate] = None
                     out[rate if m.up else -rate] = None
     return list(out)[:6]
-
-
-# --- difference quotients -------------------------------------------------------------------------------------------
-
-
-def _quotients(trace: Trace) -> Iterator[tuple[int, int, set[int]]]:
-    """Difference quotients: the step of (f(x + h) - f(x - h))/(2*h), the input h, and what is subtracted."""
-    graph = trace.graph
-    small = {
-        leaf.step for leaf in trace.leaves
-        if leaf.literal and isinstance(v := trace.values[leaf.step], float) and 0 < abs(v) <= SMALL
-    }  # fmt: skip
-    shifted_by = {h: graph.dependents(h) for h in small}
-    for i, step in enumerate(graph.steps if small else ()):
-        if sign_of(step.op) != "/":
-            continue
-        top, bottom = (_original(graph, j) for j in step.inputs)
-        if sign_of(graph.steps[top].op) != "-":
-            continue
-        below = {h for h in small if shifted_by[h][bottom]}
-        if len(below) == 1:
-            h = next(iter(below))
-            sides = {_original(graph, j) for j in graph.steps[top].inputs}
-            if any(shifted_by[h][side] for side in sides):
-                yield i, h, sides
-
-
-def shifted_values(trace: Trace) -> list[int]:
-    """The f(x + h) and f(x - h) of difference quotients: what is differentiated, where nothing else says."""
-    return sorted({side for _, _, sides in _quotients(trace) for side in sides if not trace.graph.steps[side].is_leaf})
-
-
-def quotients(trace: Trace) -> set[int]:
-    """The steps that are difference quotients, and so nothing that is differentiated."""
-    return {i for i, _, _ in _quotients(trace)}
-
-
-def step_size(trace: Trace, loss: int) -> int:
-    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
-    loss = _original(trace.graph, loss)
-    return next((h for _, h, sides in _quotients(trace) if loss in sides), -1)
-
-
-def shifted(graph: Graph, loss: int, h: int) -> list[int]:
-    """The inputs to which the step of a difference quotient is added."""
-    needed = graph.ancestors(loss)
-    out: dict[int, None] = {}
-    for i, step in enumerate(graph.steps):
-        if needed[i] and sign_of(step.op) in ("+", "-") and h in step.inputs:
-            other = next((_original(graph, j) for j in step.inputs if j != h), -1)
-            if other >= 0 and graph.steps[other].is_input:
-                out[other] = None
-    return list(out)
-
-
-def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, ...]]:
-    """The names of what is compared with a difference quotient of the loss."""
-    graph = trace.graph
-    by = [(loss, i) for i in shifted(graph, loss, h)]
-    moved = graph.dependents(h)
-    named = {b.step: b.name for b in trace.bindings}
-    out: dict[str, tuple[Pair, ...]] = {}
-    for i, step in enumerate(graph.steps):
-        if moved[i] and sign_of(step.op) == "-" and by:
-            a, b = (_original(graph, j) for j in step.inputs)
-            for mine, other in ((a, b), (b, a)):
-                name = named.get(mine)
-                if name and not moved[mine] and moved[other] and not graph.steps[mine].is_leaf:
-                    out[name] = tuple(by)
-    return out
 
 
 # --- claims ---------------------------------------------------------------------------------------------------------
@@ -494,10 +422,10 @@ def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
             continue
         a, b = step.inputs
         for mine, other in ((a, b), (b, a)):
-            units = layout.units_at.get(mine) or layout.units_at.get(_original(graph, mine))
+            units = layout.units_at.get(mine) or layout.units_at.get(original(graph, mine))
             if not units or layout.is_forward(other) or not _works_on_values(units[-1], layout):
                 continue
-            target = subject.autograd.get(_original(graph, other), -1)
+            target = subject.autograd.get(original(graph, other), -1)
             if target < 0:
                 value = layout.actual(other)
                 if not value.usable or layout.actual(mine).same(value):

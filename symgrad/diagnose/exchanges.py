@@ -97,6 +97,7 @@ def _unpackings(
     called: dict[int, set[str]] = {}
     for name, i in layout.subject.aliases:
         called.setdefault(i, set()).add(name)
+    held = layout.subject.names  # what the forward pass calls them
     names = [ast.unparse(e) for e in target.elts]
     for a, b in combinations(names, 2):
         sites: dict[Site, int] = {}
@@ -112,7 +113,7 @@ def _unpackings(
                     continue
                 sites[i, slot] = instead
                 crossed = crossed and other in called.get(mine, ()) and here in called.get(instead, ())
-                straight = straight and here in called.get(mine, ()) and other in called.get(instead, ())
+                straight = straight and held.get(mine) == here and held.get(instead) == other
         if not sites or straight:
             continue  # each is what the forward pass calls so: the order is right
         swapped = [b if n == a else a if n == b else n for n in names]

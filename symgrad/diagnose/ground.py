@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from symgrad.diagnose.aims import Aims
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.places import Line, Repair
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout, Replay
-from symgrad.diagnose.subject import BITS, Unit, broadcasts
+from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.subject import BITS, Unit, broadcasts, is_one_number
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts, handed
@@ -67,7 +69,12 @@ class Ground:
         return Line(self.graph, unit.step, self.corrected, self._is_stop, self._is_lent)
 
     def _targets(self, unit: Unit) -> list[Quantity]:
-        return self.aims.targets(unit, self.line(unit))
+        """What an assignment may be meant to be; the gradient of an array of one number may be a number."""
+        found = self.aims.targets(unit, self.line(unit))
+        shape = self.graph.steps[unit.step].shape
+        if not self.subject.is_shaped or shape:
+            return found
+        return [replace(q, vec=lifted(q.vec).reshaped(())) if is_one_number(q.vec.shape) else q for q in found]
 
     def _is_stop(self, i: int) -> bool:
         """Lines end at forward steps and at manual steps that are understood."""

@@ -67,6 +67,9 @@ _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 _KEPT = re.compile(r'^d_?(\w+)\["(\w+)"\]$')
 #: An attribute of something else than self; not those that say themselves that they are a gradient.
 _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
+#: Whose derivative it is, where autograd's or a numerical one stands beside it: my_dw, dw_manual.
+_WHOSE = "my|mine|our|ours|man|manual|manually|hand|byhand|own|custom|analytic|analytical|exact|bp|backprop"
+_OURS = re.compile(rf"^(?:(?:{_WHOSE})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_WHOSE}))$", re.I)
 _READ = ("grad", "g", "gradient", "data", "item", "T")
 
 #: What lists of a thing are called, and what is hung onto the name of one entry.
@@ -99,6 +102,9 @@ def claims(name: str) -> tuple[Claim, ...]:
 
 def _claims(name: str) -> Iterator[Claim]:
     base = name.removeprefix("self.")
+    if (ours := _OURS.match(base)) is not None:
+        yield from _claims(ours["after"] or ours["before"])
+        return
     box = _GRAD_BOX.match(base)
     if box:
         inner = box.group(1)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from symgrad.diagnose.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.shaped import lifted
-from symgrad.diagnose.subject import BITS, Unit, broadcasts
+from symgrad.diagnose.subject import BITS, Unit, broadcasts, is_one_number
 from symgrad.diagnose.vectors import Vec, constant
 from symgrad.enclosure import precision
 
@@ -30,6 +30,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
         if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
             rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
+        if not actual.shape:
+            rights += [v.reshaped(()) for r in rights if is_one_number((v := lifted(r)).shape)]
         turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
         if turned and is_shaped_later(unit, layout, reading):
             continue

@@ -121,7 +121,7 @@ class Search(Weighing):
         found = whole.find()
         self.layout.missing = missing(whole)
         if found is None:
-            return None
+            return self._left_out(whole.lost) if all(r.is_right(r.actual) for r in whole.results) else None
         hints = {}
         for unit in found.given:
             vec = found.values[unit.step]
@@ -131,6 +131,14 @@ class Search(Weighing):
         lines = {n for _, n in found.given.values()} | {u.line for u in found.given} | {r.unit.line for r in whole.lost}
         walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
         walk.given = {u.step: told for u, told in found.given.items()}
+        walk.run()
+        return walk if walk.out.roots else None
+
+    def _left_out(self, lost: Sequence[Result]) -> Walk | None:
+        """The walk in which nothing but results that are zeros to the end is wrong."""
+        if not lost:
+            return None
+        walk = Walk(self.layout, self.known, self.reading, {r.unit.line for r in lost}, moves=self.moves)
         walk.run()
         return walk if walk.out.roots else None
 

@@ -128,7 +128,7 @@ class Shaped(Vec):
         return simple if simple != 0 and spread <= 1e-9 * abs(first) else None
 
     def reshaped(self, shape: Shape) -> Shaped:
-        return Shaped([np.broadcast_to(a, shape) if a.size == 1 else a.reshape(shape) for a in self.arrays])
+        return Shaped([np.broadcast_to(a.reshape(()), shape) if a.size == 1 else a.reshape(shape) for a in self.arrays])
 
     def run(self, op: Op, args: Sequence[Vec], params: Mapping[str, Any]) -> Shaped:
         return run(op, [lifted(a) for a in args], params)

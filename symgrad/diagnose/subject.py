@@ -57,6 +57,11 @@ class Unit:
         return (self.span.line, self.span.column, self.span.end_column, name)
 
 
+def is_one_number(shape: tuple[int, ...]) -> bool:
+    """An array of one number, such as the bias of one neuron."""
+    return bool(shape) and set(shape) == {1}
+
+
 def broadcasts(have: tuple[int, ...], want: tuple[int, ...]) -> bool:
     """``b -= lr*db`` with db of shape (3,) and b of shape (1, 3): every entry gets what belongs to it."""
     return len(have) < len(want) and want == (1,) * (len(want) - len(have)) + have

@@ -200,7 +200,10 @@ def entry(name: str) -> tuple[str, int] | None:
 
 
 def shifted(index: ast.expr, by: int) -> str:
-    """An index some places on: ``t`` for ``t+1``."""
+    """An index some places on: ``t`` for ``t+1``; both ends of a slice."""
+    if isinstance(index, ast.Slice):
+        ends = [shifted(end, by) if end is not None else "" for end in (index.lower, index.upper)]
+        return ":".join([*ends, *([ast.unparse(index.step)] if index.step is not None else [])])
     if (
         isinstance(index, ast.BinOp)
         and isinstance(index.op, ast.Add | ast.Sub)

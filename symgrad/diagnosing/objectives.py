@@ -90,7 +90,9 @@ def _explained_by_fixes(taken: Account) -> Account:
 
 
 def _explained(found: Diagnosis) -> tuple[int, int]:
-    return len(found.right) - len(found.blames), -len(found.blames)
+    """What is left open counts as what is wrong: another objective is no way to say nothing of a line."""
+    bad = len(found.blames) + len(found.unchecked)
+    return len(found.right) - bad, -bad
 
 
 def _is_made_for(trace: Trace, subject: Subject) -> bool:
@@ -146,7 +148,7 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
     end = max((b.step for b in trace.bindings), default=-1)
     later = range(differences[-1] + 1, end + 1)
     added = penalties(trace.graph.steps, later, weights, trace.graph.dependents(*weights))
-    for with_penalty in (True, False) if added else (False,):
+    for with_penalty in (False, True) if added else (False,):
         for make, factor, words in ways:
             made, total = _added(trace, differences, make)
             made, number = _number(made, factor)

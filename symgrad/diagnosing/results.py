@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.engine import diagnose
+from symgrad.diagnose.engine import diagnose, glance
 from symgrad.diagnosing.work import Account
 from symgrad.subjects import further, names_result, still_open
 
@@ -21,7 +21,8 @@ def of_further_results(taken: Account) -> Account:
         if not left:
             break
         explicit = {u.name for u in left.values() if names_result(u.name, other)}
-        more = diagnose(other)
+        # Who does not say that it is this result's cannot be blamed for what it is not: then a look is enough.
+        more = diagnose(other) if explicit else glance(other)
         right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
         blames = [b for b in more.blames if b.step in explicit]
         told = {other.loss} if right or blames else set()

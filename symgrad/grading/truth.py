@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arrays import Program
-from symgrad.diagnose import evidence
+from symgrad.diagnose import differences
 from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.plan import Plan
@@ -282,7 +282,7 @@ def mapping(trace: Trace, truth: Truth) -> dict[int, str]:
 def outcomes(trace: Trace, truth: Truth, assignment: Assignment) -> list[Outcome]:
     """What became of each gradient that is asked for."""
     held = Held(trace, truth)
-    quotients = evidence.quotients(trace)
+    quotients = differences.quotients(trace)
     read = {g.step for g in trace.grad_reads}
     return [_outcome(name, held, assignment, quotients, read) for name in truth.gradients]
 

@@ -118,7 +118,8 @@ def _other_axes(name: str, shape: Shape, params: Mapping[str, Any]) -> Iterator[
             )  # fmt: skip
     if now:
         keep = not params["keepdims"]
-        spelled = ((r",?\s*keepdims\s*=\s*\w+", ""),) if not keep else ((r"\)$", ", keepdims=True)"),)
+        more = ((r"\(\)$", "(keepdims=True)"), (r"\)$", ", keepdims=True)"))
+        spelled = more if keep else ((r",?\s*keepdims\s*=\s*\w+", ""),)
         yield Slip(
             name, (0,), "wrong-shape", "gives another shape than belongs here", 0.7,
             {"axis": params["axis"], "keepdims": keep}, spelled,

@@ -210,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=SEED, help=f"which mutants are drawn (default {SEED})")
     parser.add_argument("--limit", type=int, help="check only so many cases, drawn at random")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--timeout", type=int, default=60, help="seconds of the processor that one case may take (default 60)")
+    parser.add_argument("--timeout", type=int, default=60, help="processor seconds that a case may take (default 60)")
     parser.add_argument("--only", default="", metavar="NAME", help="only files whose name contains this")
     parser.add_argument("--kinds", default="corpus,singles,pairs,raising,rewrites", help="which kinds of cases")
     parser.add_argument("--scale", type=float, default=1.0, help="how many cases a file gives, as a share of all")
