@@ -230,10 +230,11 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     if subject.is_shaped:
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.
         wanted = {i: None for i in wanted if not steps[i].shape}
-    elif subject.loss < len(steps):
+    else:
         first = [u.step for u in right if not steps[u.step].is_leaf]
         wanted.update((i, None) for i in first[-MOST_FURTHER:])
-        forward = trace.graph.ancestors(subject.loss)
+        # An objective that was made up is no step of the run.
+        forward = (trace if subject.loss < len(trace.graph) else subject).graph.ancestors(subject.loss)
         wanted.update(
             (b.step, None)
             for b in trace.bindings

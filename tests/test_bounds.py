@@ -1,0 +1,57 @@
+"""What is left out for speed: readings that cannot win, changes that cannot fit. Nothing comes out otherwise for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symgrad.diagnose import changes, loss
+from symgrad.diagnose.region import Region
+from symgrad.diagnosing import check_source
+from symgrad.frontends.tracing import trace_source
+from symgrad.subjects import choose
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = [
+    *sorted((ROOT / "tests" / "benchmarks" / "corpus_scalar").glob("*.py"))[::2],
+    ROOT / "examples" / "recurrent_tanh.py",
+]
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
+def test_the_reading_that_is_chosen_is_the_best_of_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = trace_source(path.read_text(encoding="utf-8"), path.name)
+    found = choose(trace, None, {})
+    monkeypatch.setattr(loss, "_may_reach", lambda *_: True)
+    plain = choose(trace, None, {})
+    assert (found.loss, found.seed) == (plain.loss, plain.seed)
+    # A second run of the text, where it is known what was differentiated, is read in the same way.
+    assert choose(trace, None, {}, found).loss == found.loss
+
+
+WRONG_SHAPES = {
+    "a row for a column": "dW = np.zeros(3)\nfor t in range(4):\n    dW += g[t]*xs[t]\n",
+    "a sum over the wrong axis": "dW = np.zeros((3, 1))\nfor t in range(4):\n    dW += (g[t]*xs[t]).sum()\n",
+    "outer the wrong way round": "dW = np.zeros((1, 3))\nfor t in range(4):\n    dW += np.outer(xs[t], g[t])\n",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SHAPES)
+def test_changes_that_cannot_fit_are_none_that_are_right(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "import numpy as np\nnp.random.seed(3)\nW = np.random.randn(3, 1)\nxs = np.random.randn(4, 1)\n"
+        "hs = [W @ x for x in xs]\nloss = sum((h**2).sum() for h in hs)\ng = [2*h for h in hs]\n"
+    ) + WRONG_SHAPES[name]
+    found = check_source(source, sandbox=False)
+    assert [f for f in found.findings if f.root]
+    asked: list[bool] = []
+    may = Region.may_fit
+
+    def anything(self: Region, sites: tuple[changes.Site, ...]) -> bool:
+        asked.append(may(self, sites))
+        return True
+
+    monkeypatch.setattr(Region, "may_fit", anything)
+    assert check_source(source, sandbox=False).findings == found.findings
+    assert asked
