@@ -303,13 +303,15 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             continue  # the difference quotient, and what compares it
         if not is_forward and b.step < begins:
             continue  # the derivation of an earlier epoch, of which the last loss knows nothing
-        apart = not is_forward and elsewhere is not None and elsewhere[b.step]
-        if apart and b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
-            # The zeros that it is added up in are of the other cell as well.
-            units = [u for u in units if (u.name, u.step) != (b.name, held)]
-            latest.pop(b.name)
+        reads = any(claims(b.name)) or is_bare(b.name)
+        if reads and not is_forward and elsewhere is not None and elsewhere[b.step]:
+            if b.name in latest and graph.steps[held := latest[b.name]].is_leaf:
+                # The zeros that it is added up in are of the other cell as well.
+                units = [u for u in units if (u.name, u.step) != (b.name, held)]
+                latest.pop(b.name)
+            continue
         lost = bool(dead) and any(dead & {c.top, c.bottom} for c in claims(b.name))
-        if apart or lost or _near(b.step, beyond, graph, ends):
+        if lost or _near(b.step, beyond, graph, ends):
             beyond.add(b.step)
             if b.augmented or "[" in b.name:
                 left_out.append((b.name, b.step))

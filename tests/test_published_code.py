@@ -253,6 +253,26 @@ def test_another_trial_under_the_same_names_is_left_alone(tmp_path: Path) -> Non
     assert {"dx", "dw"} <= set(report.confirmed)
 
 
+def test_labels_that_only_the_derivation_takes_apart() -> None:
+    """The loss picks entries by the labels; the derivation makes rows with a single 1 of them."""
+    report = symgrad.check(
+        dedent("""
+        import numpy as np
+        rng = np.random.RandomState(0)
+        X, y, W = rng.randn(5, 4), np.array([0, 2, 1, 1, 0]), rng.randn(4, 3)
+        Z = X.dot(W)
+        loss = -np.mean(Z[np.arange(5), y]) + np.mean(np.log(np.sum(np.exp(Z), axis=1)))
+        rows = np.array([[j == y[i] for j in range(3)] for i in range(5)])
+        P = np.exp(Z) / np.sum(np.exp(Z), axis=1, keepdims=True)
+        dZ = (P - rows) / 5
+        dW = X.T.dot(dZ)
+        """),
+        sandbox=False,
+    )
+    assert report.ok
+    assert {"dZ", "dW"} <= set(report.confirmed)
+
+
 # --- a loss that is never written -------------------------------------------------------------------------------------
 
 SOFTMAX = """

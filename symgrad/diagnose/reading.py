@@ -117,6 +117,8 @@ class Reading:
                     self._topless.add(name)
                 return found
         found = self._subscripted(name)
+        if found and self.subject.is_shaped:
+            self._loose.add(name)  # loss_ws may be the losses at all of ws
         if not found and name in self.guessed:
             self._loose.add(name)
             return list(self.guessed[name])

@@ -50,8 +50,8 @@ def penalties(
     """The parts of gradients that are to keep weights small.
 
     Args:
-        manual: the steps that may be sums with such a part; weights: the steps of the parameters; depends:
-            for each step, whether it is made of one.
+        manual: the steps that may be sums with such a part; weights: the steps of the parameters.
+        depends: for each step, whether it is made of one of them.
     """
     found: dict[int, Penalty] = {}
     for i in manual:
