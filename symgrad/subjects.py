@@ -233,12 +233,13 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     else:
         first = [u.step for u in right if not steps[u.step].is_leaf]
         wanted.update((i, None) for i in first[-MOST_FURTHER:])
-        # An objective that was made up is no step of the run.
-        forward = (trace if subject.loss < len(trace.graph) else subject).graph.ancestors(subject.loss)
+        # An objective that was made up is no step of the run, and knows only the beginning of it.
+        forward = subject.graph.ancestors(subject.loss)
+        known = len(forward) if subject.made_up else len(steps)
         wanted.update(
             (b.step, None)
             for b in trace.bindings
-            if not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
+            if b.step < known and not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
         )
     found = [_subject(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
     return [s for s in found if s is not None]

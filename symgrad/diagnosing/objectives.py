@@ -28,6 +28,8 @@ from symgrad.ops.writing import write_at
 from symgrad.subjects import choose
 from symgrad.upstream import extended
 
+#: So many steps after a part of a sum the sum itself is looked for.
+NEAR = 100
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
 
@@ -107,9 +109,11 @@ def _is_made_for(trace: Trace, subject: Subject) -> bool:
 
 def objectives(trace: Trace) -> Iterator[Objective]:
     """What the script may be making smaller, the likeliest first; nothing where no parameter is being trained."""
+    trace = _first_epoch(trace)
+    if not trace.bindings:
+        return
     differences = _differences(trace)
     picked = _picked(trace)
-    trace = _first_epoch(trace)
     names = {b.name for b in trace.bindings}
     name = next((n for n in NAMES if n not in names), None)
     if name is None:
@@ -251,7 +255,7 @@ def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
 def _whole_sum(i: int, steps: Sequence[Step]) -> int:
     """``y - m*x - c`` where ``y - m*x`` is a part of it, written in one."""
     while True:
-        users = [k for k, s in enumerate(steps) if i in s.inputs]
+        users = [k for k in range(i + 1, min(i + NEAR, len(steps))) if i in steps[k].inputs]
         span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
         if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
             return i
@@ -264,7 +268,8 @@ def _first_epoch(trace: Trace) -> Trace:
     """The run until every parameter has been moved once: all rounds of training are alike."""
     moves = set(_moved(trace).values())
     last = max((n for n, b in enumerate(trace.bindings) if b.step in moves), default=-1)
-    return replace(trace, bindings=trace.bindings[: last + 1])
+    kept = trace.bindings[: last + 1]
+    return replace(trace.until(max((b.step for b in kept), default=-1) + 1), bindings=kept)
 
 
 def _moved(trace: Trace) -> dict[int, int]:

@@ -216,6 +216,22 @@ class Trace:
             elsewhere={moved(i): place for i, place in self.elsewhere.items()},
         )
 
+    def until(self, end: int) -> Trace:
+        """The run up to a step, itself not included: nothing is said of what comes after it."""
+        return replace(
+            self,
+            graph=Graph(self.graph.steps[:end], min(self.graph.output, end - 1), self.graph.source),
+            values=self.values[:end],
+            bindings=tuple(b for b in self.bindings if b.step < end and all(i < end for _, i in b.near)),
+            leaves=tuple(f for f in self.leaves if f.step < end),
+            backward_calls=tuple(c for c in self.backward_calls if c.step < end),
+            rounds=tuple(r for r in self.rounds if r.start < end),
+            grad_reads=tuple(g for g in self.grad_reads if g.step < end and g.target < end),
+            callers={i: s for i, s in self.callers.items() if i < end},
+            cuts=tuple(i for i in self.cuts if i < end),
+            elsewhere={i: place for i, place in self.elsewhere.items() if i < end},
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
         # Spans share one file name nearly always, so they travel as four numbers and an index.

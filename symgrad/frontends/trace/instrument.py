@@ -53,7 +53,7 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
     Args:
         given: names whose assignment at the top of the file is replaced by what is given for them.
     """
-    _Rewriter(out, given).visit(tree)
+    _Rewriter(out, given, _last_loop(tree)).visit(tree)
     ast.fix_missing_locations(tree)
 
 
@@ -61,6 +61,15 @@ def _text(node: ast.AST) -> str:
     """How the user would write an expression."""
     text = ast.unparse(node)
     return text if len(text) <= 60 and text.isprintable() else "..."
+
+
+def _last_loop(tree: ast.Module) -> ast.stmt | None:
+    """A loop after which nothing is worked out, only printed or drawn: it may be shorter, for all that follows."""
+    body = list(tree.body)
+    while body and isinstance(body[-1], ast.Expr):
+        body.pop()
+    last = body[-1] if body else None
+    return last if isinstance(last, ast.For | ast.While) and "range(" in ast.unparse(last).partition(":")[0] else None
 
 
 def _surely_trains(loop: ast.For | ast.While) -> bool:
@@ -93,8 +102,9 @@ def _is_own(node: ast.expr) -> bool:
 
 
 class _Rewriter(ast.NodeTransformer):
-    def __init__(self, out: Instrumented, given: Collection[str] = ()) -> None:
+    def __init__(self, out: Instrumented, given: Collection[str], last: ast.stmt | None) -> None:
         self.out = out
+        self.last = last
         self.given = frozenset(given)
         self.loops = 0
         self.path: list[str] = []
@@ -292,7 +302,7 @@ class _Rewriter(ast.NodeTransformer):
         Returns:
             What stands before the loop (it begins anew whenever its function is called), and in it.
         """
-        surely = _surely_trains(node)
+        surely = _surely_trains(node) or (node is self.last and any(map(_moves, ast.walk(node))))
         text = "" if surely else ast.unparse(node)
         if self.loops > 2 or not (surely or (_STEPS if self.loops else _TRAINS).search(text)):
             return [], []
