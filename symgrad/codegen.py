@@ -398,6 +398,8 @@ class _Writer:
         constants = [Line(f"{name} = {text}", None) for text, name in self.hoisted.items()]
         body = ["    # forward", *map(_commented, [*constants, *self.lines[:split]]), "    # backward"]
         body += [*map(_commented, self.lines[split:]), f"    return {', '.join(results)}"]
+        if any("(math." in line for line in body):
+            head = ["import math", "", *head]
         return "\n".join([*head, *body]) + "\n"
 
     def _inputs(self) -> list[int]:

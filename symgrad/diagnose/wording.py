@@ -22,6 +22,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 #: Formulas beyond this are not written into a message.
 LONGEST = 300
+#: ... a whole derivative by an array: what is longer says less than the entries that are wrong.
+LONGEST_OF_ARRAYS = 120
 #: Steps between two named ones that are written into one formula.
 WIDEST = 60
 
@@ -162,7 +164,7 @@ class Wording:
         if self._tidied is None:
             self._tidied = tidy(self._taught.graph, len(self.subject.graph))
         tidied = self._tidied
-        return expression_text(tidied.graph, tidied.place[position], set(names), names=names, limit=LONGEST)
+        return expression_text(tidied.graph, tidied.place[position], set(names), names=names, limit=LONGEST_OF_ARRAYS)
 
     def paths(self, tops: list[int], bottom: int, before: int) -> str:
         """What flows to a step along some paths, in terms of the gradients that are held; empty if one is not."""
@@ -262,7 +264,7 @@ class Wording:
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(tidied.graph.steps) if s.is_input}
         text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text else text
+        return "" if "#" in text or "__setitem__" in text else text
 
     def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
         """The steps that some steps are made of, down to named ones; empty where there are too many."""
@@ -395,7 +397,7 @@ class Wording:
             names[place[top]] = self.symbol(top)  # exp(u) where it is called e
         text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text else text
+        return "" if "#" in text or "__setitem__" in text else text
 
 
 def names_in(text: str) -> set[str]:

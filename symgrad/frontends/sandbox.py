@@ -17,6 +17,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import math
 import os
 import re
 import selectors
@@ -60,13 +61,15 @@ _FRAME = re.compile(rf'File "{re.escape(CODE_NAME)}", line (\d+)')
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the child left: its document, its standard error, how it ended, and whether the script had begun."""
+    """What the child left: its document, its standard error, how it ended, whether the script had begun, and whether it
+    ended after its time."""
 
     data: bytes
     errors: str
     status: int
     late: bool
     begun: bool = True
+    overdue: bool = False
 
 
 class Sandbox:
@@ -151,6 +154,7 @@ class Sandbox:
         # The child stops itself at its time limit and says where. This is for a child that cannot, and for its imports.
         deadline = time.monotonic() + STARTING
         begun = late = False
+        begin = math.inf
         parts: dict[int, bytearray] = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
         with selectors.DefaultSelector() as selector:
             for stream in (process.stdin, process.stdout, process.stderr):
@@ -186,7 +190,8 @@ class Sandbox:
                         selector.unregister(key.fileobj)
                     elif not begun and key.fileobj is process.stderr and BEGUN in parts[key.fd] + data:
                         begun = True
-                        deadline = time.monotonic() + self.timeout + ENDING
+                        begin = time.monotonic()
+                        deadline = begin + self.timeout + ENDING
                         parts[key.fd] += data
                     elif len(parts[key.fd]) < MAX_ANSWER:
                         parts[key.fd] += data
@@ -194,7 +199,8 @@ class Sandbox:
                         return Answer(b"", "", 1, late=False)
         status = 0 if late else process.wait()
         out, err = parts.values()
-        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun)
+        overdue = time.monotonic() - begin >= self.timeout
+        return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun, overdue)
 
 
 def _command(main: str) -> list[str]:
@@ -343,7 +349,8 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     line = _FRAME.search(answer.errors)
     # Where no line was running, the text was still being read: that is its beginning.
     span = _line_span(source, filename, int(line[1]) if line else 1)
-    if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU):
+    # A process that is told to write where it is, in the midst of a C call, may come to grief over that.
+    if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU) or (answer.overdue and answer.status < 0):
         error = SymgradError(
             f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",

@@ -111,6 +111,8 @@ def written(step: Step, shapes: Sequence[Shape], library: str, hoist: Hoist) -> 
     inputs = ", ".join(f"{{{i}}}" for i in range(op.arity))
     if library == "numpy" and op.numpy is not None:
         return Written(f"np.{op.numpy.partition('.')[2]}({inputs})")
+    if library == "numpy" and op.math is not None:
+        return Written(f"np.vectorize({op.math})({inputs})")
     if library == "torch" and isinstance(op.torch, str):
         return Written(f"{op.torch}({inputs})", functional=True)
     raise Unsupported(f"{op.title}: {'NumPy' if library == 'numpy' else library} has no function for it")
