@@ -485,7 +485,8 @@ def _make(
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
     own = Owner(source.source, subject.names.values())
     texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
-    expected, fix = (own.spelled(text, span.line) for text in texts)
+    # What is written into an array is a statement, and no part of a formula.
+    expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)
