@@ -265,3 +265,22 @@ def test_a_long_answer_crosses() -> None:
     made = run_source("x = 0.5\nfor i in range(20000):\n    x = x*0.999 + 0.1\n", "s.py")
     assert isinstance(made, Trace)
     assert len(made.graph) > 40_000
+
+
+def test_a_file_beside_the_script_is_not_written_and_that_is_said(tmp_path: Path) -> None:
+    script = tmp_path / "log.py"
+    script.write_text('x = 0.5\nwith open("log.txt", "w") as f:\n    f.write(str(x))\nloss = x**2\ndx = 2*x\n')
+    trace = run_file(script)
+    assert trace.error is None
+    assert [n.message for n in trace.notes] == ["nothing is written to 'log.txt'"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["log.py"]
+
+
+@pytest.mark.parametrize("path", ["/tmp/log.txt", "../log.txt", "a/../../log.txt", "~/log.txt"])
+def test_anywhere_else_a_write_is_an_error(path: str, tmp_path: Path) -> None:
+    script = tmp_path / "log.py"
+    script.write_text(f'x = 0.5\nf = open("{path}", "w")\n')
+    with pytest.raises(SymgradError) as caught:
+        run_file(script)
+    assert caught.value.span is not None
+    assert caught.value.span.line == 2
