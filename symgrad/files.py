@@ -196,11 +196,20 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
 def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:
     """What a script runs tells nothing of its derivatives: ``x -= lr*df(x)`` without ``f`` ever being called. So the
     functions are called by themselves; ``None`` where that tells nothing either."""
+    known = _as_called(plan, trace)
     try:
-        report = _check_passes(code, _as_called(plan, trace), replace(trace, passes=trace.offered), options)
+        report = _check_passes(code, known, replace(trace, passes=trace.offered), options)
     except SymgradError:
         return None
+    if report.verdict == "disagree" and not _inputs(report) <= known.shapes.keys():
+        return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
     return report if report.confirmed or report.verdict == "disagree" else None
+
+
+def _inputs(report: Report) -> set[str]:
+    """The parameters that functions were called with, as the notes say."""
+    said = [f.message.partition(": called with ")[2] for f in report.findings if f.code == "note"]
+    return {part.partition(":")[0] for text in said if text for part in text.split(", ")}
 
 
 def called(code: Code, plan: Plan) -> tuple[Trace, Call]:

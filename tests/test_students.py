@@ -220,3 +220,26 @@ def test_a_fix_inside_a_function_is_written_with_its_parameter() -> None:
     found = next(f for f in report.findings if f.root)
     assert found.fix == "out*(1 - out)"
     assert found.fix_verified
+
+
+def test_functions_of_numbers_are_not_blamed_for_being_no_functions_of_arrays() -> None:
+    """Nothing tells here what the derivative is of at the points where it is worked out; that is said, and no more."""
+    source = """
+import numpy as np
+def valley(x, y):
+    return (1 - x)**2 + 100*(y - x**2)**2
+def grad(x, y):
+    dx = -2*(1 - x) - 400*x*(y - x**2)
+    dy = 200*(y - x**2)
+    return np.array([dx, dy])
+p, m = np.array([-1.2, 1.0]), np.zeros(2)
+for t in range(1, 11):
+    m = 0.9*m + 0.1*grad(p[0], p[1])
+    p = p - 0.01*m
+    print(t, valley(*p))
+"""
+    try:
+        report = symgrad.check(source)
+    except symgrad.SymgradError:
+        return
+    assert report.ok, report.explain()
