@@ -1,7 +1,7 @@
 """The partial derivatives of a residual, from which the implicit function theorem makes derivatives of its root.
 
-``dy_da = -F_a/F_y`` where y solves ``F(y, a, b) = 0`` by Newton's method: ``F_a`` is no derivative of y, and F need have
-no name. What such a family of names holds tells which step of the forward pass F is: of several that are partial
+``dy_da = -F_a/F_y`` where y solves ``F(y, a, b) = 0`` by Newton's method: ``F_a`` is no derivative of y, and F need
+have no name. What such a family of names holds tells which step of the forward pass F is: of several that are partial
 derivatives of one step by what they are called after, the others are meant to be that as well.
 """
 

@@ -1,4 +1,4 @@
-"""A value of the forward pass that the derivation works out again, and wrongly: ``r = m*x - t`` for ``r = m*x + c - t``.
+"""A value of the forward pass that the derivation works out again wrongly: ``r = m*x - t`` for ``r = m*x + c - t``.
 
 What is wrong then is that line, and not those that use what it gives. It is not told by a derivative: the same name
 holds another value than in the forward pass. Whether that is the mistake is found out by putting the forward pass's own
@@ -186,9 +186,7 @@ def _explained(taken: Account, again: Again) -> Account | None:
     return replace(after, work=taken.work, diagnosis=told)
 
 
-def _blame(
-    again: Again, values: tuple[float, float], source: SourceMap, file: str, inherited: Sequence[int]
-) -> Blame:
+def _blame(again: Again, values: tuple[float, float], source: SourceMap, file: str, inherited: Sequence[int]) -> Blame:
     """The finding that stands at the line."""
     s, (found, expected) = again.slip, values
     where = source.assigned(again.forward)

@@ -42,8 +42,9 @@ def slip(source: str, file: str, found: ast.expr, meant: ast.expr) -> Slip | Non
     mistake, words = _kind(one, other)
     if mistake == "sign" and isinstance(one, ast.BinOp):
         # The sign belongs to the term behind it.
-        one, text = one.right, f"-{_text(source, one.right, tight=True)}"
-        return Slip(_span(source, file, one), _text(source, one), text, mistake, words)
+        term = one.right
+        text = f"-{_text(source, term, tight=True)}"
+        return Slip(_span(source, file, term), _text(source, term), text, mistake, words)
     text = _text(source, other)
     return Slip(_span(source, file, one), _text(source, one), text, mistake, words)
 
