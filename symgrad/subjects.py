@@ -209,6 +209,8 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     return tuple(out)
 
 
+#: What is typed in once more is made of so many steps at most.
+MOST_RETYPED = 200
 #: So many other results are looked at, for what the main one says nothing about.
 MOST_FURTHER = 8
 
@@ -333,6 +335,7 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
             before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
             # What is taken out of a cache once more is what was put there, in whatever epoch.
             again = before and _hash(trace.values[b.step]) not in before | had.get(b.name, set())
+            again = again and ((b.name, b.line) in written or not _is_retyped(b.step, graph, forward, units))
             if again and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss. (A backward pass may well work out once more
@@ -360,6 +363,21 @@ def _subject(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | N
         frozen=_still(trace, graph, point, units), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _is_retyped(step: int, graph: Graph, forward: Sequence[bool], units: Sequence[Unit]) -> bool:
+    """A number of the forward pass is typed in once more, and made of the same inputs: wrongly then, and of no other
+    data. What was moved by a derivative is other data."""
+    derivatives = {u.step for u in units if any(claims(u.name)) or is_bare(u.name)}
+    stack, seen = [step], set[int]()
+    while stack and len(seen) < MOST_RETYPED:
+        i = stack.pop()
+        if graph.steps[i].shape or i in derivatives or (graph.steps[i].is_input and not forward[i]):
+            return False
+        if i not in seen:
+            seen.add(i)
+            stack.extend(j for j in graph.steps[i].inputs if not forward[j])
+    return not stack
 
 
 def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:

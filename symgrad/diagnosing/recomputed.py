@@ -91,7 +91,7 @@ def _candidates(taken: Account) -> Iterator[Again]:
     others: list[tuple[float, Again]] = []
     for target, nodes in assigned.items():
         for node in nodes:
-            if node.lineno not in derivation:
+            if node.lineno not in derivation or _reads(node.value, target):
                 continue
             if target in forward:
                 have = values[node.lineno].get(target, [])
@@ -104,6 +104,12 @@ def _candidates(taken: Account) -> Iterator[Again]:
                 if 0 < d <= ALIKE:
                     others += [(d, again) for again in _again(source, file, node, piece)]
     yield from (again for _, again in sorted(others, key=itemgetter(0)))
+
+
+def _reads(value: ast.expr, target: str) -> bool:
+    """``h = 1 - h`` works out nothing again: it changes what is there."""
+    return any(isinstance(n, ast.Name | ast.Attribute | ast.Subscript) and ast.unparse(n) == target
+               for n in ast.walk(value))  # fmt: skip
 
 
 def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Again]:
