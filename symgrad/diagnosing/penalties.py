@@ -22,9 +22,12 @@ Penalty = tuple[int, int, bool]
 
 
 def with_penalties(taken: Account) -> Account:
-    """The account against the loss with a penalty, where every mistake was a term too many and none is left."""
+    """The account against the loss with a penalty, where every mistake was a term too many and none is left; or what
+    moves the parameters was not understood."""
     subject, found = taken.subject, taken.diagnosis
-    if not found.blames or any(b.mistake != "extra-term" for b in found.blames):
+    sources = {m.source for m in subject.moves}
+    steps = [u for u in found.unchecked if u.step in sources]
+    if not (found.blames or steps) or any(b.mistake != "extra-term" for b in found.blames):
         return taken
     weights = {m.bottom for m in subject.moves}
     if not weights:
@@ -38,7 +41,9 @@ def with_penalties(taken: Account) -> Account:
     again = taken.against(replace(penalised(subject, added), made_up=True))
     if again.diagnosis.blames or len(again.diagnosis.right) < len(found.right):
         return taken
-    lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames}))
+    if not found.blames and len(again.diagnosis.unchecked) >= len(found.unchecked):
+        return taken
+    lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames} or {u.line for u in steps}))
     called = subject.names.get(subject.loss, "the loss")
     note = f"line {lines}: a penalty of the weights is in the gradients, and not in {called}: right as weight decay"
     return replace(again, diagnosis=replace(again.diagnosis, notes=(*again.diagnosis.notes, note)))
