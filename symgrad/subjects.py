@@ -55,6 +55,8 @@ def choose(
             steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
     found = [s for step in steps if (s := _subject(trace, step, mapping)) is not None]
+    # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
+    found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
     found = [replace(s, made_up=s.loss >= count) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
@@ -462,7 +464,26 @@ def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence
             chooses = bool((value == value.round()).all())
         if chooses:
             out.add(i)
-    return frozenset(out)
+    return frozenset(out | (_worked_out_twice(trace, graph) - {i for i in point if called.get(i, "") in claimed}))
+
+
+def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
+    """Numbers that the forward pass and the derivation each work out for themselves: ``scale = 1/np.sqrt(d)``. To move
+    one of them alone would be to make them two."""
+    forward = graph.ancestors(graph.output)
+    literal = {leaf.step for leaf in trace.leaves if leaf.literal}
+    held: dict[float, list[tuple[int, str]]] = {}
+    for leaf in trace.leaves:
+        value = trace.values[leaf.step]
+        if isinstance(value, float) and value != round(value) and graph.steps[leaf.step].is_input:
+            held.setdefault(value, []).append((leaf.step, normal(leaf.name)))
+    out = set()
+    for found in held.values():
+        for i, name in found:
+            others = [(j, other) for j, other in found if forward[i] and not forward[j]]
+            if any(name == other or not {i, j} & literal for j, other in others):
+                out.add(i)
+    return out
 
 
 def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
