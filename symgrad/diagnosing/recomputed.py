@@ -188,7 +188,8 @@ def _explained(taken: Account, again: Again) -> Account | None:
     blame = _blame(again, apart, source, taken.work.filename, sorted({u.line for u in carried}))
     blames = tuple(sorted((*now.blames, blame), key=lambda b: (b.span.line, b.span.column)))
     right = tuple(u for u in now.right if u not in carried)
-    told = replace(now, blames=blames, right=right, inherited=(*now.inherited, *carried))
+    unchecked = tuple(u for u in now.unchecked if u.line != again.line)
+    told = replace(now, blames=blames, right=right, inherited=(*now.inherited, *carried), unchecked=unchecked)
     return replace(after, work=taken.work, diagnosis=told)
 
 
