@@ -1,4 +1,4 @@
-"""Values of the forward pass that a derivation works out again: wrongly, rightly, or under a name it reuses on purpose."""
+"""Values of the forward pass that a derivation works out again: wrongly, rightly, or under a name used otherwise."""
 
 from __future__ import annotations
 

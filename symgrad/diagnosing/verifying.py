@@ -47,3 +47,6 @@ def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool
     if before.error is None or after.error.span is None or before.error.span is None:
         return True
     return fixed.count("\n") - after.error.span.line > source.count("\n") - before.error.span.line
+
+
+__all__ = ["patched", "verified_fixes"]
