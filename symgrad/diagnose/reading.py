@@ -193,6 +193,30 @@ class Reading:
             return bottom in self.truth.cotangents
         return self.truth.segment(top, bottom) is not None
 
+    def others(self, name: str) -> list[int]:
+        """The results of which a name says that it is the derivative, and of which what is differentiated is not made:
+        E in dE_dx, beside L."""
+        if "[" in name or name in self.subject.mapped or self.pairs(name):
+            return []
+        plain = name.replace("_", "")
+        return [
+            step
+            for claim in claims(name)
+            if claim.top and claim.bottom in self._aliases
+            for spelled, step in self._beside.get(claim.top, ())
+            if plain.startswith(f"d{spelled}")
+        ]
+
+    @cached_property
+    def _beside(self) -> dict[str, list[tuple[str, int]]]:
+        """What was worked out besides what is differentiated, with how it is spelled, by its normalised name."""
+        mine = {called for called, _ in self.subject.aliases}
+        out: dict[str, list[tuple[str, int]]] = {}
+        for called, step, _ in self.subject.bound:
+            if called.isidentifier() and called not in mine and not self.subject.graph.steps[step].is_leaf:
+                out.setdefault(normal(called), []).append((called.replace("_", ""), step))
+        return out
+
     # --- what a name makes of a value ---------------------------------------------------------------------------
 
     def vec(self, pair: Pair) -> Vec:
