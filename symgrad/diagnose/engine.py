@@ -24,6 +24,7 @@ from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
+from symgrad.diagnose.strides import strides
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
@@ -103,7 +104,7 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        layout.aside = residuals(layout)
+        layout.aside = residuals(layout) | strides(layout, reading)
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
