@@ -104,7 +104,8 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        layout.aside = residuals(layout) | strides(layout, reading)
+        moved = strides(layout, reading)
+        layout.aside, layout.moved = residuals(layout) | moved, {i: q.vec for i, q in moved.items()}
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]

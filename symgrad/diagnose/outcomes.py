@@ -36,6 +36,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if turned and is_shaped_later(unit, layout, reading):
             continue
         out.append(Result(unit, actual, tuple(rights)))
+    out += [Result(u, layout.actual(u.step), (v,)) for u in last.values() if (v := layout.moved.get(u.step)) is not None]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
     # What a parameter is moved by says no more than the gradient that it is made of.
