@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
+from symgrad.diagnose.analogies import analogies
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
@@ -102,7 +103,7 @@ def prepare(subject: Subject) -> Prepared | None:
             subject.memo[_PREPARED] = None
             return None
         known, layout = Known(truth), Layout(subject, truth)
-        reading = Reading(subject, truth, guesses(layout, known))
+        reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading)
         layout.aside, layout.moved = residuals(layout) | moved, {i: q.vec for i, q in moved.items()}
@@ -199,6 +200,16 @@ def glance(subject: Subject) -> Diagnosis:
         return Diagnosis((), (), (), ())
     out = Walk(p.layout, p.known, p.reading, (), moves=p.moves, brief=True).run()
     return Diagnosis((), tuple(out.right), (), ())
+
+
+@quiet()
+def standing(subject: Subject) -> tuple[int, int]:
+    """How many results that names tell are right, and how many there are: what is quick to find out."""
+    p = prepare(subject)
+    if p is None:
+        return 0, 0
+    found = results(p.layout, p.reading, p.moves)
+    return sum(r.is_right(r.actual) for r in found), len(found)
 
 
 def is_settled(subject: Subject) -> bool:

@@ -60,7 +60,7 @@ def _rate(unit: Unit, before: int, layout: Layout, reading: Reading) -> Vec | No
             rate = layout.actual(i) if rate is None else rate * layout.actual(i)
         elif not layout.is_forward(i) and i not in layout.units_at and sign == "*":
             stack.extend(step.inputs)
-        elif not layout.is_forward(i) and i not in layout.units_at and sign == "/":
+        elif not layout.is_forward(i) and i not in layout.units_at and (sign == "/" or len(step.inputs) == 1):
             stack.append(step.inputs[0])
         else:
             derivative = derivative or i in layout.units_at

@@ -1,7 +1,7 @@
 """A planar arm of two links that reaches for a point: the Jacobian, then the gradient of the squared distance."""
 
 # loss: cost
-# gradients: grad_t1=theta1 grad_t2=theta2
+# gradients: grad_theta1=theta1 grad_theta2=theta2
 import math
 
 l1, l2 = 1.2, 0.7
@@ -20,6 +20,6 @@ J11 = -l1 * math.sin(theta1) - l2 * math.sin(theta1 + theta2)
 J12 = -l2 * math.sin(theta1 + theta2)
 J21 = l1 * math.cos(theta1) + l2 * math.cos(theta1 + theta2)
 J22 = l2 * math.cos(theta1 + theta2)
-grad_t1 = ex * J11 + ey * J21
-grad_t2 = ex * J12 + ey * J22
-print(cost, grad_t1, grad_t2)
+grad_theta1 = ex * J11 + ey * J21
+grad_theta2 = ex * J12 + ey * J22
+print(cost, grad_theta1, grad_theta2)

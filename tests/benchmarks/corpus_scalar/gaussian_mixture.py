@@ -1,7 +1,7 @@
 """Negative log-likelihood of a mixture of two Gaussians; gradients by responsibilities."""
 
 # loss: nll
-# gradients: dmu1=mu1 dmu2=mu2 ds1=s1 ds2=s2 dpi=pi1
+# gradients: dmu1=mu1 dmu2=mu2 ds1=s1 ds2=s2 dpi1=pi1
 import math
 
 data = [0.3, 1.7, -0.8, 2.4]
@@ -23,7 +23,7 @@ dmu1 = 0.0
 dmu2 = 0.0
 ds1 = 0.0
 ds2 = 0.0
-dpi = 0.0
+dpi1 = 0.0
 for x in data:
     p1 = pdf(x, mu1, s1)
     p2 = pdf(x, mu2, s2)
@@ -34,5 +34,5 @@ for x in data:
     dmu2 -= r2 * (x - mu2) / s2**2
     ds1 -= r1 * ((x - mu1) ** 2 / s1**3 - 1 / s1)
     ds2 -= r2 * ((x - mu2) ** 2 / s2**3 - 1 / s2)
-    dpi -= (p1 - p2) / total
-print(nll, dmu1, dmu2, ds1, ds2, dpi)
+    dpi1 -= (p1 - p2) / total
+print(nll, dmu1, dmu2, ds1, ds2, dpi1)

@@ -1,4 +1,4 @@
-"""A net of two hidden neurons in lists, one step of gradient descent in place."""
+"""A net of two hidden neurons in lists, and one step of gradient descent in place."""
 
 # loss: loss
 # gradients: (w0[0]-w1[0])/lr=w1[0] (w0[1]-w1[1])/lr=w1[1] (v0[0]-w2[0])/lr=w2[0] (v0[1]-w2[1])/lr=w2[1]
