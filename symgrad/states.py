@@ -1,7 +1,7 @@
 """A state of several variables that a loop carries on, with the derivative of each carried beside it.
 
-``x`` and ``v`` of an oscillator, and ``dx_dk`` and ``dv_dk``: neither is made of the last value of the other, so no one of
-them is all that is differentiated. Their sum is, of which both are parts.
+``x`` and ``v`` of an oscillator, and ``dx_dk`` and ``dv_dk``: neither is made of the last value of the other, so no one
+of them is all that is differentiated. Their sum is, of which both are parts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names that are told by their likes: where ``grad_t2`` holds the gradient of theta2, ``grad_t1`` is meant as theta1's."""
+"""Names that are told by their likes: where ``grad_t2`` holds the gradient of theta2, ``grad_t1`` is that of theta1."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
         fitting = [b for b in bottoms if _NUMBER.findall(b) == _NUMBER.findall(name)]
         if len(fitting) == 1:
             alike[_NUMBER.sub("#", name)] = _NUMBER.sub("#", fitting[0])
-        elif not flows:
+        elif not fitting:
             open_names.append(name)
     out = {}
     for name in open_names:

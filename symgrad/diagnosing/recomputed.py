@@ -192,8 +192,8 @@ def _explained(taken: Account, again: Again) -> Account | None:
         trace = work.run(work.source)
         if trace.error is not None and taken.trace.error is None:
             return None
-        right, count = standing(work.subject(trace))
-        if count and right < count and right <= standing(taken.subject)[0]:
+        fine, count = standing(work.subject(trace))
+        if count and fine < count and fine <= standing(taken.subject)[0]:
             return None  # no better than before: mistakes need not be looked for
         after = account(work, trace)
     except SymgradError:
