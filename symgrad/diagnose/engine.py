@@ -156,6 +156,12 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
+    elif roots and not verdicts.roots:
+        # The same of arrays: results are right as they stand, and were put off by what was put right before them.
+        fine = {r.unit.step: r.unit for r in search.results if r.is_right(r.actual)}
+        fine |= {u.step: u for u in verdicts.right}
+        verdicts.right = [fine[i] for i in sorted(fine)]
+        verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
