@@ -1,5 +1,5 @@
-"""Slips of a text that leave no trace in what was computed: the order of two lines, a return inside a loop, the order in
-which a cache is unpacked, the bound of a slice, a count in the place of another.
+"""Slips of a text that leave no trace in what was computed: the order of two lines, or of what a cache is unpacked into,
+a return inside a loop, the bound of a slice, a count in the place of another, a value that is used nowhere.
 
 Such lines make no steps, or wholly other ones. So what they should be cannot be computed from one run: each of these
 texts has to be run to see what it does.
@@ -38,7 +38,9 @@ class Rewording:
     cost: float
 
 
-def rewordings(source: str, manual: Collection[int], asked: Collection[int], *, order_only: bool = False) -> list[Rewording]:
+def rewordings(
+    source: str, manual: Collection[int], asked: Collection[int], *, order_only: bool = False
+) -> list[Rewording]:
     """Other texts for the lines of a derivation, the likeliest first.
 
     Args:
@@ -54,7 +56,7 @@ def rewordings(source: str, manual: Collection[int], asked: Collection[int], *, 
     near = text.leading_to(asked)
     out = list(_exchanged(text, asked, near))
     if not order_only:
-        out += [*_returned(text), *_unpacked(text), *_bounds(text), *_counts(text, near)]
+        out += [*_returned(text), *_unread(text, asked), *_unpacked(text), *_bounds(text), *_counts(text, near)]
     return sorted(out, key=lambda r: r.cost)
 
 
@@ -75,10 +77,10 @@ class _Text:
             if isinstance(s, ast.Assign | ast.AugAssign | ast.Expr | ast.Return) and s.lineno == s.end_lineno
         ]  # fmt: skip
 
-    def of(self, node: ast.AST) -> str:
+    def of(self, node: ast.expr | ast.stmt) -> str:
         """The characters of a piece of one line."""
-        line = self.lines[getattr(node, "lineno") - 1]
-        return line.encode()[getattr(node, "col_offset") : getattr(node, "end_col_offset")].decode()
+        line = self.lines[node.lineno - 1]
+        return line.encode()[node.col_offset : node.end_col_offset].decode()
 
     def leading_to(self, lines: Collection[int]) -> frozenset[int]:
         """Some lines, and those of the derivation that set what they read."""
@@ -86,12 +88,16 @@ class _Text:
         sets = {s.lineno for s in self.simple if s.lineno in self.manual and reads & _stored(s)}
         return frozenset(lines) | sets
 
+    def function_at(self, line: int) -> ast.FunctionDef | None:
+        """The innermost function around a line."""
+        around = [f for f in self.functions if f.lineno <= line <= (f.end_lineno or 0)]
+        return max(around, key=lambda f: f.lineno, default=None)
+
     def is_about(self, line: int) -> bool:
         """A line is in the derivation, or in a function in which it is."""
         if line in self.manual:
             return True
-        around = [f for f in self.functions if f.lineno <= line <= (f.end_lineno or 0)]
-        inner = max(around, key=lambda f: f.lineno, default=None)
+        inner = self.function_at(line)
         return inner is not None and any(inner.lineno <= n <= (inner.end_lineno or 0) for n in self.manual)
 
 
@@ -107,7 +113,6 @@ def _exchanged(text: _Text, asked: Collection[int], near: Collection[int]) -> It
             if not early and not late:
                 continue
             name = min(early or late)
-            what = "is worked out" if early else "is needed as it was"
             lines = {first.lineno, second.lineno}
             cost = 0.8 if lines & set(asked) else 0.9 if lines & set(near) else 1.2
             span = Span("", first.lineno, first.col_offset + 1, second.lineno, (second.end_col_offset or 0) + 1)
@@ -134,8 +139,34 @@ def _returned(text: _Text) -> Iterator[Rewording]:
             end = (loop.end_col_offset or 0) + 1
             span = Span("", loop.lineno, 1, loop.lineno, end)
             said = " " * outermost.col_offset + text.of(loop)
-            message = f"`{text.of(loop)}` stands inside the loop of line {outermost.lineno}: only its first round is run"
+            where = f"inside the loop of line {outermost.lineno}"
+            message = f"`{text.of(loop)}` stands {where}: only its first round is run"
             yield Rewording(loop.lineno, span, said, "lost-accumulation", message, 0.5)
+
+
+def _unread(text: _Text, asked: Collection[int]) -> Iterator[Rewording]:
+    """What is worked out and read nowhere: somebody meant to use it."""
+    read = {n.id for n in text.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    stored = {
+        n.id: s.lineno for s in text.simple if s.lineno in text.manual for n in ast.walk(s)
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id not in read
+    }  # fmt: skip
+    made = {name for s in text.simple if s.lineno in asked for name in _stored(s)}
+    for statement in text.simple:
+        value = statement.value if isinstance(statement, ast.Assign | ast.AugAssign) else None
+        if value is None or isinstance(value, ast.Tuple | ast.List) or statement.lineno not in text.manual:
+            continue
+        if statement.lineno not in asked and not (isinstance(value, ast.Name) and value.id in made):
+            continue
+        own = text.of(value)
+        for name, line in stored.items():
+            if line == statement.lineno or text.function_at(line) is not text.function_at(statement.lineno):
+                continue
+            bare = f"({own})" if isinstance(value, ast.BinOp) else own
+            message = f"`{own}` leaves out {name}, which is worked out in line {line} and used nowhere"
+            yield _at(value, f"{own} + {name}", "missing-term", message, 0.6)
+            yield _at(value, f"{bare} * {name}", "missing-factor", message, 0.65)
+            yield _at(value, f"{own} - {name}", "missing-term", message, 0.7)
 
 
 def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
@@ -214,7 +245,7 @@ def _is_count(value: ast.expr) -> bool:
     return plain and bool(words) and words <= {*_COUNTING, "data"} and bool(words & set(_COUNTING))
 
 
-def _at(node: ast.expr | ast.Slice, text: str, mistake: str, message: str, cost: float) -> Rewording:
+def _at(node: ast.expr, text: str, mistake: str, message: str, cost: float) -> Rewording:
     end = node.end_lineno or node.lineno
     span = Span("", node.lineno, node.col_offset + 1, end, (node.end_col_offset or 0) + 1)
     return Rewording(node.lineno, span, text, mistake, message, cost)

@@ -13,11 +13,12 @@ from dataclasses import replace
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
-from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.verifying import patched
 from symgrad.diagnosing.work import Work
-from symgrad.errors import SymgradError
+from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 
 #: So many texts are run at most, and so many assignments in them all in all.
@@ -120,12 +121,16 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     unit = next((u for u in subject.units if u.line in _of(r)), None)
     old = instead[0] if instead else None
     name = unit.name if unit is not None else old.step if old is not None else ""
-    span = r.span if r.span.line == r.span.end_line else replace(r.span, end_line=r.span.line, end_column=_end(subject, r))
-    shown = replace(span, column=max(span.column, _begin(subject, r)))
+    first = subject.source.split("\n")[r.span.line - 1]
+    end = r.span.end_column if r.span.line == r.span.end_line else len(first.rstrip()) + 1
+    begin = max(r.span.column, len(first) - len(first.lstrip()) + 1)
+    shown = Span("", r.span.line, begin, r.span.line, end)
+    have, want = (old.found_value, old.expected_value) if old is not None else (math.nan, math.nan)
+    factor, fix = old.factor if old is not None else name, r.text.strip()
     blame = Blame(
-        r.mistake, r.mistake, r.message, f"with this change every result is right", shown, name, old.factor if old else name,
-        _text(subject, shown), r.text.strip(), old.found_value if old else math.nan, old.expected_value if old else math.nan,
-        None, r.text.strip(), ((r.span, r.text),), "", None, tuple(sorted(gone - set(_of(r)))), 0, False,
+        r.mistake, r.mistake, r.message, "with this change every result is right", shown, name, factor,
+        SourceMap(subject.source).text(shown), fix, have, want, None, fix, ((r.span, r.text),), "", None,
+        tuple(sorted(gone - set(_of(r)))), 0, False,
     )  # fmt: skip
     kept = [b for b in diagnosis.blames if b not in instead]
     carried = [u for u in (*diagnosis.inherited, *diagnosis.unchecked) if u.line not in _of(r)]
@@ -133,23 +138,4 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     return replace(diagnosis, blames=blames, inherited=tuple(dict.fromkeys(carried)), unchecked=())
 
 
-def _line(subject: Subject, r: Rewording) -> str:
-    return subject.source.split("\n")[r.span.line - 1]
-
-
-def _begin(subject: Subject, r: Rewording) -> int:
-    line = _line(subject, r)
-    return len(line) - len(line.lstrip()) + 1
-
-
-def _end(subject: Subject, r: Rewording) -> int:
-    return len(_line(subject, r).rstrip()) + 1
-
-
-def _text(subject: Subject, span: object) -> str:
-    from symgrad.diagnose.source import SourceMap
-
-    return SourceMap(subject.source).text(span)  # type: ignore[arg-type]
-
-
-__all__ = ["Unit", "reworded"]
+__all__ = ["reworded"]
