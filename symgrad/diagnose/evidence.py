@@ -384,7 +384,7 @@ def scaled(layout: Layout) -> list[tuple[Unit, float]]:
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
             if _is_constant(layout.actual(m.source), right):
-                out.append((unit, (layout.actual(m.source) / right).floats[0]))
+                out.append((unit, layout.actual(m.source).floats[0] / right.floats[0]))
     return out
 
 

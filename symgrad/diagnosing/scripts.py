@@ -103,14 +103,10 @@ def check_work(
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
     if trace.error is not None:
         e = trace.error
-        findings.append(
-            Finding(
-                "stopped",
-                f"the {work.what} stopped here: {e.message}; what ran before it was checked",
-                e.span,
-                hint=e.hint,
-            )
-        )
+        said = f"the {work.what} stopped here: {e.message}; what ran before it was checked"
+        if e.kind == "time":
+            said = f"{e.message}: it was ended here; what ran before was checked, and the rest was not"
+        findings.append(Finding("stopped", said, e.span, hint=e.hint))
     if not diagnosis.understood and not diagnosis.conventions and not found:
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
@@ -130,6 +126,8 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     if trace.error is not None:
         e = trace.error
         message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
+        if e.kind == "time":
+            message = f"{e.message}; no line that ran before it was ended here was recognised as a derivative"
         raise SymgradError(message, e.span, source=source, hint=e.hint)
     if diagnosis.notes:
         raise _not_finite(subject) or SymgradError(diagnosis.notes[0])
