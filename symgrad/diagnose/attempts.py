@@ -115,7 +115,7 @@ class Attempts:
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
         self._whole_lines = Outright(layout)
-        self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
+        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine)), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
@@ -303,9 +303,25 @@ class Attempts:
         values = self.board.full([e.change for e in (*before, tried.edit)])
         if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
             return None
+        if any(i in values and not values[i].same(self.layout.actual(i)) for i in self._fine):
+            return None  # a gradient that is right would not be so any more
         if self.board.within is not None:
             tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
         return replace(tried, cost=tried.cost + PER_UNTRUE * self._untrue([tried.edit], values))
+
+    @cached_property
+    def _fine(self) -> list[int]:
+        """The gradients by inputs that are right as they stand, whatever they are called, and that nothing uses."""
+        truth, layout = self.layout.truth, self.layout
+        out = []
+        for unit in layout.last.values():
+            i = unit.step
+            if layout.is_forward(i) or layout.children[i] or not layout.graph.steps[i].shape:
+                continue
+            held = self.known.right(layout.actual(i))
+            if any(q.kind == "cotangent" and q.bottom in truth.leaves for q in held):
+                out.append(i)
+        return out
 
     def _untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something

@@ -91,6 +91,8 @@ def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> S
     word = re.compile(rf"(?<![\w.]){re.escape(unit.name)}(?!\w)")
     if any(word.search(line) for line in source.lines[unit.line : last.span.end_line]):
         return None  # it is read before
+    if (wide := re.fullmatch(r"broadcast_to\((.*), \([\d, ]*\)\)", text)) is not None:
+        text = wide.group(1)  # what is added is as wide as it must be
     numbers = Numbers(layout.subject)
     text = numbers.named(source.spelled(text), last.line)
     return Statement(last.span.end_line, f"{unit.name} += {text}", _indent(unit, source))

@@ -1,4 +1,4 @@
-"""What the user calls a count: ``m`` for 5, where the script says ``m = X.shape[0]``; ``Y.size`` where it divides by it."""
+"""What the user calls a count: ``m`` for 5 where the script says ``m = X.shape[0]``; ``Y.size``, if that is there."""
 
 from __future__ import annotations
 

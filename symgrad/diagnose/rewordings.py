@@ -1,4 +1,4 @@
-"""Slips of a text that leave no trace in what was computed: the order of two lines, or of what a cache is unpacked into,
+"""Slips of a text that leave no trace in what was computed: the order of two lines, or of what a cache is unpacked to,
 a return inside a loop, the bound of a slice, a count in the place of another, a value that is used nowhere.
 
 Such lines make no steps, or wholly other ones. So what they should be cannot be computed from one run: each of these
@@ -8,14 +8,16 @@ texts has to be run to see what it does.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 from symgrad.errors import Span
 
 #: So many names of one line are exchanged.
 MOST_NAMES = 6
+#: What is as likely as a change of a formula.
+PLAIN = 0.8
 #: What is taken for a count: what is made by these.
 _COUNTING = ("len", "range", "enumerate", "size", "shape", "ndim")
 
@@ -39,14 +41,15 @@ class Rewording:
 
 
 def rewordings(
-    source: str, manual: Collection[int], asked: Collection[int], *, order_only: bool = False
+    source: str, manual: Collection[int], asked: Collection[int], ranks: Mapping[str, int], *, explained: bool = False
 ) -> list[Rewording]:
     """Other texts for the lines of a derivation, the likeliest first.
 
     Args:
         manual: the lines of the derivation.
         asked: those of them in which something is wrong.
-        order_only: only for those two that stand in the wrong order.
+        ranks: the axes that arrays have, by their names.
+        explained: some change of a formula does it already; only what is likelier still is asked for.
     """
     try:
         tree = ast.parse(source)
@@ -55,8 +58,11 @@ def rewordings(
     text = _Text(source, tree, frozenset(manual))
     near = text.leading_to(asked)
     out = list(_exchanged(text, asked, near))
-    if not order_only:
-        out += [*_returned(text), *_unread(text, asked), *_unpacked(text), *_bounds(text), *_counts(text, near)]
+    if explained:
+        out = [r for r in out if r.cost <= PLAIN] + [replace(r, cost=PLAIN) for r in _counts(text, asked)]
+    else:
+        unread = _unread(text, asked, ranks)
+        out += [*_returned(text), *unread, *_unpacked(text), *_bounds(text), *_counts(text, near)]
     return sorted(out, key=lambda r: r.cost)
 
 
@@ -72,6 +78,10 @@ class _Text:
         self.blocks: list[list[ast.stmt]] = [
             b for n in self.nodes for f in fields if isinstance(b := getattr(n, f, None), list) and b
         ]
+        self.counts: dict[str, None] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Assign) and len(node.targets) == 1:
+                self.counts.update(dict.fromkeys(_counted(node.targets[0], node.value)))
         self.simple = [
             s for b in self.blocks for s in b
             if isinstance(s, ast.Assign | ast.AugAssign | ast.Expr | ast.Return) and s.lineno == s.end_lineno
@@ -92,6 +102,11 @@ class _Text:
         """The innermost function around a line."""
         around = [f for f in self.functions if f.lineno <= line <= (f.end_lineno or 0)]
         return max(around, key=lambda f: f.lineno, default=None)
+
+    def loops(self, line: int) -> list[str]:
+        """The variables of the loops around a line, the outermost first."""
+        around = (n for n in self.nodes if isinstance(n, ast.For) and n.lineno < line <= (n.end_lineno or 0))
+        return [n.target.id for n in sorted(around, key=lambda n: n.lineno) if isinstance(n.target, ast.Name)]
 
     def is_about(self, line: int) -> bool:
         """A line is in the derivation, or in a function in which it is."""
@@ -144,13 +159,14 @@ def _returned(text: _Text) -> Iterator[Rewording]:
             yield Rewording(loop.lineno, span, said, "lost-accumulation", message, 0.5)
 
 
-def _unread(text: _Text, asked: Collection[int]) -> Iterator[Rewording]:
+def _unread(text: _Text, asked: Collection[int], ranks: Mapping[str, int]) -> Iterator[Rewording]:
     """What is worked out and read nowhere: somebody meant to use it."""
     read = {n.id for n in text.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     stored = {
         n.id: s.lineno for s in text.simple if s.lineno in text.manual for n in ast.walk(s)
         if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id not in read
     }  # fmt: skip
+    stored.update(_items(text, asked, ranks))
     made = {name for s in text.simple if s.lineno in asked for name in _stored(s)}
     for statement in text.simple:
         value = statement.value if isinstance(statement, ast.Assign | ast.AugAssign) else None
@@ -160,13 +176,50 @@ def _unread(text: _Text, asked: Collection[int]) -> Iterator[Rewording]:
             continue
         own = text.of(value)
         for name, line in stored.items():
-            if line == statement.lineno or text.function_at(line) is not text.function_at(statement.lineno):
+            apart = line and text.function_at(line) is not text.function_at(statement.lineno)
+            if line == statement.lineno or apart:
                 continue
             bare = f"({own})" if isinstance(value, ast.BinOp) else own
-            message = f"`{own}` leaves out {name}, which is worked out in line {line} and used nowhere"
+            where = f"worked out in line {line} and used nowhere" if line else "used nowhere else here"
+            message = f"`{own}` leaves out {name}, which is {where}"
+            if not line and not any(f"[{v}" in name or f" {v}]" in name for v in text.loops(statement.lineno)):
+                continue
+            if not line:
+                yield _at(value, f"{bare} * {name}", "missing-factor", message, 0.75)
+                continue
             yield _at(value, f"{own} + {name}", "missing-term", message, 0.6)
             yield _at(value, f"{bare} * {name}", "missing-factor", message, 0.65)
             yield _at(value, f"{own} - {name}", "missing-term", message, 0.7)
+
+
+def _items(text: _Text, asked: Collection[int], ranks: Mapping[str, int]) -> dict[str, int]:
+    """``dout[n, i, j]`` in a loop over n, i and j, where the derivation reads nothing of dout but its shape."""
+    out: dict[str, int] = {}
+    for line in asked:
+        function = text.function_at(line)
+        variables = text.loops(line)
+        if not variables:
+            continue
+        shapes = {id(n.value) for n in text.nodes if isinstance(n, ast.Attribute) and n.attr in _COUNTING}
+        for node in text.nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_like"):
+                shapes |= {id(n) for n in ast.walk(node)}
+        names = (n for n in text.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load))
+        mine = (n for n in names if n.lineno in text.manual and text.function_at(n.lineno) is function)
+        read = {n.id for n in mine if id(n) not in shapes}
+        held = [a.arg for a in function.args.args] if function is not None else []
+        for statement in text.simple:
+            if text.function_at(statement.lineno) is function and isinstance(statement, ast.Assign):
+                held += sorted(
+                    n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+                )
+        others = [n for n in dict.fromkeys(held) if n not in read and ranks.get(n)]
+        for name in others[:MOST_NAMES]:
+            if 1 < len(variables) <= ranks[name]:
+                out[f"{name}[{', '.join(variables)}]"] = 0
+            out.update(dict.fromkeys((f"{name}[{v}]" for v in reversed(variables)), 0))
+        break
+    return out
 
 
 def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
@@ -211,19 +264,32 @@ def _bounds(text: _Text) -> Iterator[Rewording]:
 
 def _counts(text: _Text, near: Collection[int]) -> Iterator[Rewording]:
     """A count in the place of another one: ``-1.0 / block`` for ``-1.0 / n``."""
-    counts: dict[str, None] = {}
-    for node in text.nodes:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            counts.update(dict.fromkeys(_counted(node.targets[0], node.value)))
     for statement in text.simple:
         if statement.lineno not in near or statement.lineno not in text.manual:
             continue
         for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in counts:
-                for other in counts:
+            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult) and _is_counted(node.right, text.counts):
+                left, right = text.of(node.left), text.of(node.right)
+                between = text.lines[node.left.lineno - 1][node.left.end_col_offset : node.right.col_offset]
+                if between.strip() == "*":
+                    message = f"`{text.of(node)}` multiplies by a count that it should divide by"
+                    yield _at(node, f"{left} / {right}", "wrong-formula", message, 1.3)
+                elif between.strip() == "* (":
+                    message = f"`{text.of(node)}` multiplies by a count that it should divide by"
+                    yield _at(node, f"{left} / ({right})", "wrong-formula", message, 1.3)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in text.counts:
+                for other in text.counts:
                     if other != node.id:
                         message = f"`{node.id}` is another count than belongs here"
                         yield _at(node, other, "scale", message, 1.3)
+
+
+def _is_counted(node: ast.expr, counts: Mapping[str, None]) -> bool:
+    """A count, or something made of counts and numbers."""
+    names = [n for n in ast.walk(node) if isinstance(n, ast.Name)]
+    kinds = (ast.Name, ast.Constant, ast.BinOp, ast.operator, ast.expr_context)
+    plain = all(isinstance(n, kinds) for n in ast.walk(node))
+    return plain and bool(names) and all(n.id in counts for n in names)
 
 
 def _counted(target: ast.expr, value: ast.expr) -> list[str]:
