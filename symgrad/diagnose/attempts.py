@@ -185,6 +185,10 @@ class Attempts:
             origins = [self.layout.origin(u.step) for u in units]
             if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
                 out.add(name)
+        for i in self.layout.subject.autograd:
+            name = self.layout.graph.steps[i].name
+            if name.isidentifier() and not self.layout.children[i]:
+                out.add(name)  # what autograd hands to a function
         return frozenset(out)
 
     @cached_property

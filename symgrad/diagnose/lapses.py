@@ -194,7 +194,7 @@ def _added_later(passage: Passage) -> Iterator[Try]:
         statement = source.statement(unit.span)
         if not unit.name.isidentifier() or not shape or statement is None or (unit.name, unit.step) in layout.continued:
             continue
-        for name in passage.idle:
+        for name in passage.idle & layout.last.keys():
             late = layout.last[name]
             # dx = dx1, further down, is where dx2 belongs.
             renamed = next((u for u in layout.units_at[unit.step] if u.line > late.line and not u.augmented), None)

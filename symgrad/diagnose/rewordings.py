@@ -132,9 +132,8 @@ def _exchanged(text: _Text, asked: Collection[int], near: Collection[int]) -> It
             cost = 0.8 if lines & set(asked) else 0.9 if lines & set(near) else 1.2
             span = Span("", first.lineno, first.col_offset + 1, second.lineno, (second.end_col_offset or 0) + 1)
             both = f"{text.of(second)}\n{' ' * first.col_offset}{text.of(first)}"
-            message = (
-                f"lines {first.lineno} and {second.lineno} stand in the wrong order: {name} is "
-                + ("read before it is worked out" if early else f"changed before line {second.lineno} reads it")
+            message = f"lines {first.lineno} and {second.lineno} stand in the wrong order: {name} is " + (
+                "read before it is worked out" if early else f"changed before line {second.lineno} reads it"
             )
             yield Rewording(first.lineno, span, both, "overwritten", message, cost)
 

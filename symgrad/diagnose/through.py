@@ -150,10 +150,10 @@ def through(
         if vec is None:
             return ""
         point[tidied.place[p]] = lifted(vec).arrays[POINT] / float(factors.get(p, 1))
-    return _gathered(text) if _is_true(tidied.graph, target, point, wanted) else ""
+    return gathered(text) if _is_true(tidied.graph, target, point, wanted) else ""
 
 
-def _gathered(text: str) -> str:
+def gathered(text: str) -> str:
     """``2*a/n`` for ``a/n + a/n``."""
     parts, depth, begin = list[str](), 0, 0
     for n, c in enumerate(text):
@@ -235,4 +235,4 @@ def _is_true(graph: Graph, target: int, point: Mapping[int, Any], wanted: Vec) -
     return np.shape(found) == right.shape and bool(np.allclose(found, right, rtol=1e-7, atol=1e-12))
 
 
-__all__ = ["deferred", "through"]
+__all__ = ["deferred", "gathered", "through"]

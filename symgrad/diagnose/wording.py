@@ -10,7 +10,7 @@ from functools import cached_property
 from symgrad.backward import Backward, backward
 from symgrad.diagnose.naming import claims
 from symgrad.diagnose.subject import Subject
-from symgrad.diagnose.through import Held, through
+from symgrad.diagnose.through import Held, gathered, through
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
 from symgrad.errors import SymgradError
@@ -293,7 +293,7 @@ class Wording:
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(tidied.graph.steps) if s.is_input}
         text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text or "__setitem__" in text else text
+        return "" if "#" in text or "__setitem__" in text else gathered(text)
 
     def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
         """The steps that some steps are made of, down to named ones; empty where there are too many."""
