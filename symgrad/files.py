@@ -11,13 +11,15 @@ from typing import Any
 
 from symgrad.callables import call_subject, missing_finding
 from symgrad.diagnose.naming import claims
-from symgrad.diagnosing import Work, check_source, check_work
+from symgrad.diagnosing import NO_LOSS, Work, check_source, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Call, Trace
+from symgrad.frontends.trace.lambdas import as_functions
+from symgrad.frontends.trace.passes import is_force
 from symgrad.picturing import renumbered
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
@@ -27,6 +29,8 @@ _HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
 #: What begins a line of a script and of no expression.
 _STATEMENT = re.compile(r"^(?:(?:import|from|def|class|for|while|if|with|try|del|assert)\b.*|print *\(.*|@\w.*)$", re.M)
 _MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
+#: Of a function that returns one derivative, so many parameters are looked at.
+MOST_PARAMETERS = 5
 #: More passes than this are named and not called.
 MOST_PASSES = 40
 
@@ -190,7 +194,19 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     if asked or not trace.offered or report.verdict == "disagree" or any(claims(n) for n in report.confirmed):
         return report
     found = _of_functions(code, plan, trace, options)
-    return report if found is None or len(found.confirmed) <= len(report.confirmed) else found
+    if found is None:
+        return report
+    # What is held against a loss that nobody wrote, or is right only as a step that moves something, is less than that.
+    weak = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note") or not report.confirmed
+    return found if weak or len(found.confirmed) > len(report.confirmed) else beside(report, found)
+
+
+def beside(report: Report, found: Report) -> Report:
+    """The report of what a script runs, with what was found of its functions by themselves."""
+    confirmed = tuple(dict.fromkeys((*report.confirmed, *found.confirmed)))
+    verdict = found.verdict if found.verdict == "disagree" else report.verdict
+    findings = (*(f for f in found.findings if f.root), *report.findings, *(f for f in found.findings if not f.root))
+    return replace(report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)))
 
 
 def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:
@@ -201,15 +217,41 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
         report = _check_passes(code, known, replace(trace, passes=trace.offered), options)
     except SymgradError:
         return None
-    if report.verdict == "disagree" and not _inputs(report) <= known.shapes.keys():
+    said = known.shapes.keys() | {parameter for _, call in trace.asked for parameter in call}
+    if report.verdict == "disagree" and not _inputs(report) <= said:
         return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
     return report if report.confirmed or report.verdict == "disagree" else None
+
+
+def _points(code: Code, plan: Plan, trace: Trace, forward: str, backward: str) -> list[Plan]:
+    """How a pair of functions is called: where the script itself calls them, at the first point and at the last one
+    that is known."""
+    mine = fitting(plan, forward, backward)
+    known = _parameters(code.source)
+    ours, theirs = known.get(forward, ()), known.get(backward, ())
+    calls = {name: [dict(call) for n, call in trace.asked if n == name] for name in (forward, backward)}
+    if not set(ours) & set(theirs) and len(ours) == len(theirs):
+        calls[backward] = [dict(zip(ours, call.values(), strict=False)) for call in calls[backward]]
+    filling = calls[forward][0] if calls[forward] else {}
+    found = [{n: v for n, v in (filling | call).items() if n in ours} for call in calls[backward] or calls[forward]]
+    found = [found[0], *found[1:][-1:]] if found else []
+    return [replace(mine, shapes={}, values={**call, **mine.values}) for call in found if call] or [mine]
+
+
+def _parameters(source: str) -> dict[str, tuple[str, ...]]:
+    """The parameters of a file's functions, and of lambdas that have names."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+    as_functions(tree)
+    return {n.name: tuple(a.arg for a in n.args.args) for n in tree.body if isinstance(n, ast.FunctionDef)}
 
 
 def _inputs(report: Report) -> set[str]:
     """The parameters that functions were called with, as the notes say."""
     said = [f.message.partition(": called with ")[2] for f in report.findings if f.code == "note"]
-    return {part.partition(":")[0] for text in said if text for part in text.split(", ")}
+    return {name for text in said for name in re.findall(r"(?:^|, )(\w+): ", text)}
 
 
 def called(code: Code, plan: Plan) -> tuple[Trace, Call]:
@@ -329,9 +371,9 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     reports: list[tuple[str, Report]] = []
     errors: list[tuple[str, SymgradError]] = []
     for forward, backward in trace.passes[:MOST_PASSES]:
-        mine = fitting(plan, forward, backward)
         try:
-            reports.append((backward or forward, check_pass(code, mine, options)))
+            found = [_of_pair(code, mine, options) for mine in _points(code, plan, trace, forward, backward)]
+            reports.append((backward or forward, next((r for r in found if not r.ok), found[0])))
         except SymgradError as error:
             errors.append((backward or forward, error))
     if not reports:
@@ -353,6 +395,30 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
         base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn,
         judged=tuple(j for _, r in reports for j in r.judged),
     )  # fmt: skip
+
+
+def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
+    """:func:`check_pass`; by whichever parameter it is, and of a force, whichever of an energy's gradient and its
+    negative."""
+    report = check_pass(code, plan, options)
+    if report.ok:
+        return report
+    # A derivative may be the one by another parameter than the first.
+    for name in _parameters(code.source).get(plan.forward, ())[1:MOST_PARAMETERS] if plan.values else ():
+        again = _attempt(code, replace(plan, returns=(f"d{name}",)), options)
+        if again is not None and again.ok and again.confirmed:
+            return again
+    if not is_force(plan.backward):
+        return report
+    again = _attempt(code, replace(plan, positive=True), options)
+    if again is not None and again.ok and again.confirmed:
+        message = f"{plan.backward} is the gradient of {plan.forward}, and not its negative, which a force would be"
+        return replace(again, findings=(*again.findings, Finding("note", message)))
+    roots = [f for f in report.findings if f.root]
+    if len(roots) == 1 and roots[0].fix_verified:
+        return report
+    # That these belong together is only what their names say.
+    raise SymgradError(f"{plan.backward} is no gradient of {plan.forward}, which its name may not say either")
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

@@ -127,6 +127,10 @@ class Caller:
         self.loss_name = ""
         #: Backward is a derivative as a function of forward's ``"input"`` or ``"output"``, and no backward pass.
         self.helper = ""
+        #: Backward is a force: the negative gradient of what forward gives, or the gradient.
+        self.negative = False
+        #: Backward takes what forward takes, and nothing that flows in from above: it is forward's derivative.
+        self.derivative = False
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -165,6 +169,7 @@ class Caller:
             back, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
         )
         several = len(found.upstream)
+        self.derivative = not several and all(role == "input" for _, role in found.roles)
         if several > 1 and len(outputs) == 1 and saved:
             # forward returned (y1, y2) and backward takes a gradient of each
             outputs, saved = self.more_outputs(outputs, saved, several)
@@ -382,6 +387,9 @@ class Caller:
         elif np.shape(total.raw):
             # A function of single numbers, applied to many: each result is differentiated by its own number.
             total = self.summed(total)
+        if self.negative:
+            total = -total
+            tr.builder.steps[-1] = replace(tr.builder.steps[-1], span=span)
         name = _free(("loss", "L", "objective", "total_loss"), taken)
         tr.bind(name, total.step, span, span.line, "", "")
         self.loss_name = name
