@@ -114,6 +114,8 @@ def _is_numeric(walk: Walk, unit: Unit) -> bool:
     plain = normal(unit.name)
     if any(plain.startswith(word) or plain.endswith(word) for word in NUMERIC):
         return True
+    if walk.reading.others(unit.name):
+        return False  # it says that it is the derivative of another result
     have = walk.layout.actual(unit.step)
     return any(_near(have, vec) for vec in walk.truth.cotangents.values())
 

@@ -10,6 +10,7 @@ from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.objectives import trained
 from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
+from symgrad.diagnosing.reworded import reworded
 from symgrad.diagnosing.verifying import verified_fixes
 from symgrad.diagnosing.work import Work
 from symgrad.errors import SymgradError, did_you_mean
@@ -89,6 +90,9 @@ def check_work(
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
+    if verify and not guessed:
+        diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
+        findings = [finding_of(b, True) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):
         units = {(u.name, u.line): u for u in subject.units}
         left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]

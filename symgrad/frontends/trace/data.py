@@ -92,6 +92,25 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a parameter of a called function was.
+
+    Attributes:
+        words: its value or shape as messages show it: ``4x3``.
+        shape: of a number or an array; ``None`` for what is none: a dictionary, a setting.
+        whole: it was an array of whole numbers: labels.
+    """
+
+    name: str
+    words: str
+    shape: tuple[int, ...] | None = None
+    whole: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Functions of the traced file that were called when it had run: a forward and a backward pass.
 
@@ -101,7 +120,7 @@ class Call:
         gradients: name under which a returned gradient is bound -> the step that it is the gradient of.
         missing: (input, place) of a gradient that should have been returned and was ``None``.
         notes: what is to be said besides.
-        inputs: what the functions were called with, in words: ``x: 4x3``.
+        inputs: what the functions were called with.
     """
 
     forward: str
@@ -110,7 +129,7 @@ class Call:
     gradients: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[tuple[str, Span], ...] = ()
     notes: tuple[tuple[str, Span], ...] = ()
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[Given, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +301,7 @@ class Trace:
             out["call"] = {
                 "forward": c.forward, "backward": c.backward, "loss": c.loss, "gradients": dict(c.gradients),
                 "missing": [[name, span(s)] for name, s in c.missing], "notes": [[t, span(s)] for t, s in c.notes],
-                "inputs": list(c.inputs),
+                "inputs": [[g.name, g.words, None if g.shape is None else list(g.shape), g.whole] for g in c.inputs],
             }  # fmt: skip
         if self.error is not None:
             e = self.error
@@ -331,7 +350,10 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         call = Call(
             str(c["forward"]), str(c["backward"]), str(c["loss"]), {str(n): step(i) for n, i in c["gradients"].items()},
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
-            tuple(str(t) for t in c["inputs"]),
+            tuple(
+                Given(str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole))
+                for n, w, shape, whole in c["inputs"]
+            ),
         )  # fmt: skip
     objects = {
         int(o): (str(w), tuple((str(t), step(i)) for t, i in near), bool(n)) for o, w, near, n in data["objects"]
