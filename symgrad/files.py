@@ -276,6 +276,16 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
             roots = [f for f in again.findings if f.root]
             if again.confirmed if not roots else all(f.fix_verified for f in roots):
                 return again, call
+        if other := _as_gradients(trace, call):
+            # A layer for rows, which was given one without its first axis.
+            again = _attempt(code, replace(plan, shapes=other, lenient=True), options)
+            if again is not None and again.ok and again.confirmed:
+                return again, call
+    if report.exit_code == 1 and not plan.values and plan.upstream is None:
+        for meaning in _other_meanings(plan):
+            again = _attempt(code, meaning, options)
+            if again is not None and (again.confirmed if again.ok else _is_explained(again) > _is_explained(report)):
+                return again, call
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
@@ -310,6 +320,34 @@ def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
     for g in inputs:
         if g.whole and rows is not None and g.shape is not None and len(g.shape) == 1:
             yield {g.name: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
+
+
+def _other_meanings(plan: Plan) -> Iterator[Plan]:
+    """The same functions, meant in another way: a loss for each sample, of which the mean is meant; predictions under
+    the name of a gradient."""
+    if plan.mean or plan.of_inputs:
+        return
+    for mean, of_inputs in ((True, False), (False, True), (True, True)):
+        yield replace(plan, mean=mean, of_inputs=of_inputs)
+
+
+def _is_explained(report: Report) -> bool:
+    """With the fixes that are offered everything is right."""
+    roots = [f for f in report.findings if f.root]
+    return bool(roots) and all(f.fix_verified for f in roots)
+
+
+def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
+    """The shapes of the gradients of inputs that differ from those of the inputs by axes of length one only."""
+    bound = {b.name: b.step for b in trace.bindings}
+    names = {leaf.step: leaf.name for leaf in trace.leaves}
+    out = {}
+    for name, leaf in call.gradients.items():
+        have, held = (trace.graph.steps[i].shape for i in (bound.get(name, leaf), leaf))
+        if have != held and [n for n in have if n != 1] == [n for n in held if n != 1]:
+            out[names.get(leaf, "")] = have
+    known = {g.name for g in call.inputs}
+    return {n: shape for n, shape in out.items() if n in known}
 
 
 def _if_it_was_called_so(finding: Finding) -> Finding:

@@ -371,6 +371,7 @@ class Driver:
         if returns is None and partial is not None and partial["x"] in wanted:
             returns = (f"d{partial['x']}",)
         caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
+        caller.mean, caller.of_inputs = self.plan.mean, self.plan.of_inputs
         caller.negative = is_force(target.backward) and not self.plan.positive
         if _is_helper(target):
             caller.helper = "output" if self.plan.of_output else "input"

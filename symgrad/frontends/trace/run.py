@@ -25,7 +25,7 @@ from symgrad.frontends.trace.library import Library, Package, SourceModule
 from symgrad.frontends.trace.passes import passes
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_private, syntax_message
-from symgrad.frontends.trace.sites import Function, Instrumented, Site
+from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
@@ -278,8 +278,12 @@ class Run:
 
     def round(self, index: int) -> bool:
         """One more round of a loop that trains; whether there have been enough: they are all alike."""
-        tr = self.tracer
         site = self.made.loops[index]
+        return self.one_more(site, self.span(site.node))
+
+    def one_more(self, site: Loop, span: Span) -> bool:
+        """The same of a loop, of whatever file, that is told with this place."""
+        tr = self.tracer
         site.rounds += 1
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
@@ -297,7 +301,6 @@ class Run:
         if not (enough or soon or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
             return False
         tr.hurried |= soon
-        span = self.span(site.node)
         head = Span(span.file, span.line, span.column, span.line, span.column + 5)
         message = f"the loop was ended after {done} rounds, since they are alike"
         tr.notes.setdefault((message, head), Note(message, head))
