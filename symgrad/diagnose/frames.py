@@ -11,7 +11,9 @@ from fractions import Fraction
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
+from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
+from symgrad.diagnose.precise import precise
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
@@ -215,12 +217,15 @@ def _one(
             span, text, expected = whole, source.text(whole), expected_whole
     for entry, called in repair.renamed:
         expected = expected.replace(entry, called)
-    message = _headline(repair, factor, wording, text)
-    return _make(
+    signed = source.signed(span, expected) if repair.mistake == "sign" else None
+    if signed is not None:
+        span, expected = signed
+        text = source.text(span)
+    blame = _make(
         root,
         _code(repair),
         repair.mistake,
-        message,
+        "",
         span,
         factor,
         text,
@@ -232,10 +237,36 @@ def _one(
         source,
         subject,
     )
+    plain = place.parent < 0 and not root.unit.augmented and not repair.everywhere and not repair.text
+    named = repair.quantity is not None and repair.quantity.kind == "local" and not repair.combine
+    message = _headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
+    name = factor if named else _meaning(root, wording) if plain and signed is None else ""
+    label = _label(blame, name, valued=signed is None)
+    return replace(blame, message=message, label=label)
+
+
+def _label(blame: Blame, name: str, *, valued: bool) -> str:
+    """What stands beside the carets.
+
+    Args:
+        name: of what they are under; empty for a piece of something, whose name would be another value's.
+        valued: the values are of what is shown.
+    """
+    _, should, rest = blame.label.partition(" should be ")
+    if not should or not rest.startswith(blame.expected):
+        return blame.label
+    if name:
+        return f"{name} should be {rest}"
+    values = rest.removeprefix(blame.expected).replace("; this is ", "; it is ")
+    plain = not valued or blame.expected.lstrip("-").replace(".", "", 1).isdigit()
+    return f"this should be {blame.expected}{'' if plain else values}"
 
 
 def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
     """How a factor or a term is written that was left out: as the chain rule has it, where it has names for it."""
+    for name, step in Parameters(walk.layout).given(root.unit.step, root.unit.span.line).items():
+        if walk.layout.actual(step).same(q.vec):
+            return name
     if piece and (piece.isidentifier() or q.kind in ("contribution", "term")):
         return piece
     return wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
@@ -419,8 +450,10 @@ def _code(repair: Repair) -> str:
     }.get(repair.mistake, "wrong-factor")
 
 
-def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
-    words = repair.words
+def _headline(
+    repair: Repair, factor: str, wording: Wording, text: str, expected: str, *, signed: bool = False
+) -> str:
+    words = "has the wrong sign" if signed else precise(repair.words, text, expected)
     q = repair.quantity
     if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
         assert q is not None  # only factors of a link have such words
@@ -443,11 +476,20 @@ def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
     if repair.regain:
         return f"`=` throws away what {repair.regain} held already; it should be `+=`"
     if repair.combine and q is not None:
+        if repair.mistake == "missing-factor" and q.kind == "local" and repair.combine == "*":
+            return f"the factor {factor} of the chain rule is missing"
+        if repair.mistake == "missing-factor" and words != repair.words:
+            return f"`{_short(text)}` {words}"
         if repair.combine == "*":
             return f"{factor}: a factor of the chain rule is missing"
         if repair.combine == "/":
+            if repair.mistake == "missing-factor":
+                return f"`{_short(text)}` {words}"
             return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
         if repair.combine == "+":
+            if words != repair.words and words.startswith("lacks the term "):
+                words = words.removeprefix("lacks ")
+                return f"{factor}: {words} is missing; the paths through all uses add up"
             return f"{factor}: a term is missing; the paths through all uses add up"
         return f"{factor}: there is a term too many"
     return f"{subject} {words}"
