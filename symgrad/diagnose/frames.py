@@ -14,6 +14,7 @@ from symgrad.diagnose.forgotten import Statement, edit, statement
 from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.precise import precise
+from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
@@ -59,10 +60,10 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
-    if (text := source.turned(root.unit.span)) and root.found.is_zero:
+    if text := _other_branch(root, walk, source):
         return [_turned(root, text, subject, wording, source)]
     if not root.repairs:
-        return [_whole_line(root, subject, wording, source)]
+        return [_whole_line(root, subject, walk, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 
@@ -82,18 +83,30 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
 
 
+def _other_branch(root: Root, walk: Walk, source: SourceMap) -> str:
+    """``b if test else a`` for ``a if test else b`` where the branch not taken is what belongs here; empty if not."""
+    text = source.turned(root.unit.span)
+    branches = source.branches(root.unit.span)
+    if not text or (root.found.is_zero and "0" in branches):
+        return text
+    values = [formula_value(branch, root.unit, walk) for branch in branches]
+    return text if any(close(v, root.target.vec.floats[POINT]) for v in values) else ""
+
+
 def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
     """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
     span = root.unit.span
-    message = f"`{_short(source.text(span))}` takes the branch that is zero where there is a gradient"
+    words = "branch that is zero where there is a gradient" if root.found.is_zero else "wrong branch"
+    message = f"`{_short(source.text(span))}` takes the {words}"
     return _make(
         root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
         text, wording, source, subject,
     )  # fmt: skip
 
 
-def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
+    expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
@@ -210,13 +223,26 @@ def _one(
     elif repair.number is not None:
         expected = _numbered(text, repair, number_names(subject.graph, source))
     factor = _factor(root, repair, truth, wording)
-    if not expected:
+    want, line = place.wanted, place.parent < 0
+    named = q is not None and q.kind == "local" and not repair.combine
+    if not expected or (root.astray and not repair.text and not line):
         expected_whole = wording.own(wording.expected(root.target, root.unit.step))
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+            have, want, line, named = root.found, root.target.vec, True, False
+            if not repair.combine:
+                repair = replace(repair, words="is not the derivative that belongs here")
     for entry, called in repair.renamed:
         expected = expected.replace(entry, called)
+    if not repair.text:
+        expected = in_all_rounds(expected, root.unit, walk, want, whole=line)
+    if line and not repair.regain and root.unit.augmented in ("+=", "-=") and not subject.is_shaped:
+        # What is added is what is shown.
+        before = walk.corrected(root.unit.previous)
+        if have is root.found:
+            have, want = have - before, want - before
+            have, want = (-have, -want) if root.unit.augmented == "-=" else (have, want)
     signed = source.signed(span, expected) if repair.mistake == "sign" else None
     if signed is not None:
         span, expected = signed
@@ -231,17 +257,16 @@ def _one(
         text,
         expected,
         have,
-        place.wanted,
+        want,
         expected,
         wording,
         source,
         subject,
     )
-    plain = place.parent < 0 and not root.unit.augmented and not repair.everywhere and not repair.text
-    named = repair.quantity is not None and repair.quantity.kind == "local" and not repair.combine
+    plain = line and not root.unit.augmented and not repair.everywhere and not repair.text
     message = _headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
     name = factor if named else _meaning(root, wording) if plain and signed is None else ""
-    label = _label(blame, name, valued=signed is None)
+    label = _label(blame, name, valued=signed is None and not repair.at_parent)
     return replace(blame, message=message, label=label)
 
 
@@ -274,7 +299,11 @@ def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) 
 
 def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
     """What stands at the place, given true inputs."""
-    return root.found if repair.place.parent < 0 else walk.layout.actual(repair.place.node)
+    place = repair.place
+    if repair.at_parent:
+        return walk.layout.actual(place.parent)
+    inner = place.parent >= 0 or (repair.text and place.node >= 0 and place.node != root.unit.step)
+    return walk.layout.actual(place.node) if inner else root.found
 
 
 def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
@@ -411,7 +440,10 @@ def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, sp
         return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
     prefix = source.text(span).split("(")[0]
     module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
-    return f"{module}{op.name}({', '.join(parts)})"
+    made = f"{op.name}({', '.join(parts)})"
+    if module and "." not in source.spelled(made).partition("(")[0]:
+        return ""  # the module has no such function
+    return f"{module}{made}"
 
 
 def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:

@@ -117,7 +117,7 @@ class Operations(Writing):
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
             if whole:
-                for sign in ("+", "-"):
+                for sign in ("+", "-") if role.text != inner else ("+",):
                     at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)
                     cost = 1.5 if not self.layout.is_forward(want[usable[0][0]]) else 2.0
                     words = "leaves out a term"

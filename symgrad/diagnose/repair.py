@@ -396,7 +396,8 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
         for q in context.offers(sign):
             if q.kind in kinds:
                 far = (q.kind == "forward" and not bare) or (q.kind in ("cotangent", "tangent") and not context.held(q))
-                cost = UNWRITTEN if how == "-" else 1.5 + (0.5 if far else 0.0)
+                # That it is one too many of something without a name says little.
+                cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 

@@ -281,8 +281,12 @@ class Roles:
         if any(p is None for p in places):
             return
         for other in dict.fromkeys((base, *(stem for stem, _ in self.entries))):
+            size = sum(stem == other for stem, _ in self.entries)
             for by in (0, -1, 1, -2, 2):
-                steps = tuple(self.entries.get((other, p[1] + by), -1) for p in places if p is not None)
+                at = [p[1] + by for p in places if p is not None]
+                if "-" in role.text and by > 0:
+                    at = [n if (other, n) in self.entries else n % size for n in at]  # xs[i - 1] is the last of all
+                steps = tuple(self.entries.get((other, n), -1) for n in at)
                 if (other, by) != (base, 0) and any(s >= 0 for s in steps):
                     yield Role(f"{other}[{shifted(node.slice, by)}]", steps)
 

@@ -184,6 +184,25 @@ class SourceMap:
             return Span(span.file, *_begins(first), *end), text
         return None
 
+    def loop_statement(self, lines: Sequence[int]) -> tuple[int, int] | None:
+        """The first and the last line of the statement in the body of the innermost loop around some lines."""
+        loops = (n for n in self._compound if isinstance(n, ast.For | ast.While))
+        around = [n for n in loops if all(n.lineno < at <= (n.end_lineno or 0) for at in lines)]
+        inner = max(around, key=lambda n: n.lineno, default=None)
+        for s in inner.body if isinstance(inner, ast.For | ast.While) else ():
+            if all(s.lineno <= at <= (s.end_lineno or 0) for at in lines):
+                return s.lineno, s.end_lineno or s.lineno
+        return None
+
+    def loop_around(self, line: int, *, inner: bool = False) -> tuple[int, int] | None:
+        """The first and the last line of the outermost loop around a line, or of the innermost; none beyond a function.
+        """
+        around = [n for n in self._compound if n.lineno < line <= (n.end_lineno or 0)]
+        function = max((n.lineno for n in around if isinstance(n, ast.FunctionDef)), default=0)
+        loops = [n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function]
+        loop = (max if inner else min)(loops, key=lambda n: n.lineno, default=None)
+        return (loop.lineno, loop.end_lineno or loop.lineno) if loop is not None else None
+
     def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
         """The outermost loop around a statement that reads a name; none beyond a function."""
         inside = [f for f in self._compound if isinstance(f, ast.FunctionDef) and _holds(f, statement)]
@@ -262,9 +281,14 @@ class SourceMap:
         node = self._nodes.get((span.line, span.column - 1, span.end_line, span.end_column - 1))
         if not isinstance(node, ast.IfExp):
             return ""
-        zeros = [isinstance(n, ast.Constant) and n.value == 0 for n in (node.body, node.orelse)]
         test, yes, no = (self.text(_span(span.file, n)) for n in (node.test, node.body, node.orelse))
-        return f"{no} if {test} else {yes}" if any(zeros) else ""
+        return f"{no} if {test} else {yes}"
+
+    def branches(self, span: Span) -> tuple[str, ...]:
+        """The two texts that a choice is between; none where a span is no choice."""
+        node = self._at(span)
+        nodes = (node.body, node.orelse) if isinstance(node, ast.IfExp) else ()
+        return tuple("0" if _is_zero(n) else self.text(_span(span.file, n)) for n in nodes)
 
     def added_at(self, span: Span, function: str) -> str:
         """``G[i] += v``, or ``G[i] = v``, as the call ``function(G, i, v)``."""
@@ -438,6 +462,10 @@ def _is_compound(text: str) -> bool:
         elif depth == 0 and c in "+-*/^·×÷− " and n > 0:
             return True
     return text.startswith("-")
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
 
 
 def _last_term(text: str, expected: str) -> int:
