@@ -46,6 +46,8 @@ class Hypotheses(Operands):
             first = self.layout.units_at[unit.step][0] is unit
             if self.graph.steps[unit.step].is_leaf and (unit.step not in feeding or not _may_be_one(unit.name)):
                 continue
+            if self.source.is_header(unit.span):
+                continue
             if first and unit.line in sites and not self.layout.is_forward(unit.step):
                 out.setdefault((unit.line, unit.span.column), []).append(unit)
         own = {u.line for u in self.subject.units}

@@ -56,6 +56,15 @@ class SourceMap:
     def _assignments(self) -> dict[int, ast.Assign]:
         return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
 
+    def is_header(self, span: Span) -> bool:
+        """What a loop runs over: ``enumerate(self.x)`` of ``for i, x in enumerate(self.x):``."""
+        return (span.line, span.column, span.end_column) in self._headers
+
+    @cached_property
+    def _headers(self) -> set[tuple[int, int, int]]:
+        loops = (n.iter for n in _nodes(self.source) if isinstance(n, ast.For))
+        return {(n.lineno, n.col_offset + 1, (n.end_col_offset or 0) + 1) for n in loops}
+
     def target(self, line: int) -> str:
         """What the assignment that begins on a line assigns to, as it is written; empty if there is none."""
         node = self._assignments.get(line)
