@@ -134,8 +134,9 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
         is_value = context.known.truth.values[origin] is not None
         if inside and not is_value:
             continue
-        for q in context.forward():
-            if q.bottom != origin and line.respelled(places, q.vec).same(context.goal.vec):
+        others = [q for q in context.forward() if q.bottom != origin]
+        for q, made in zip(others, line.respelled(places, [q.vec for q in others]), strict=True):
+            if made.same(context.goal.vec):
                 parent, slot = min(places)
                 place = Place(j, parent, slot, q.vec, ((parent, slot),))
                 mistake, words = swapped(context.known, origin, q, context.variable)
