@@ -17,7 +17,7 @@ from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.trace.data import Call, Trace
+from symgrad.frontends.trace.data import Call, Given, Trace
 from symgrad.picturing import renumbered
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
@@ -198,18 +198,12 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     functions are called by themselves; ``None`` where that tells nothing either."""
     known = _as_called(plan, trace)
     try:
-        report = _check_passes(code, known, replace(trace, passes=trace.offered), options)
+        report, parameters = _passes(code, known, replace(trace, passes=trace.offered), options)
     except SymgradError:
         return None
-    if report.verdict == "disagree" and not _inputs(report) <= known.shapes.keys():
+    if report.verdict == "disagree" and not parameters <= known.shapes.keys():
         return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
     return report if report.confirmed or report.verdict == "disagree" else None
-
-
-def _inputs(report: Report) -> set[str]:
-    """The parameters that functions were called with, as the notes say."""
-    said = [f.message.partition(": called with ")[2] for f in report.findings if f.code == "note"]
-    return {part.partition(":")[0] for text in said if text for part in text.split(", ")}
 
 
 def called(code: Code, plan: Plan) -> tuple[Trace, Call]:
@@ -232,6 +226,11 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     Raises:
         SymgradError: they cannot be called.
     """
+    return _pass(code, plan, options)[0]
+
+
+def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
+    """The same, with what was called."""
     trace, call = called(code, plan)
 
     def run(text: str) -> Trace:
@@ -250,7 +249,7 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
         again = _attempt(code, replace(plan, of_output=True), options)
         if again is not None and again.ok:
             message = f"{call.backward} takes the output of {call.forward}, not its input"
-            return replace(again, findings=(*again.findings, Finding("note", message)))
+            return replace(again, findings=(*again.findings, Finding("note", message))), call
     if report.exit_code == 1 and not plan.shapes and not plan.values:
         for given in _one_hot(call.inputs):
             # Labels that are multiplied with logarithms of probabilities: one row for each sample.
@@ -259,15 +258,15 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
                 continue
             roots = [f for f in again.findings if f.root]
             if again.confirmed if not roots else all(f.fix_verified for f in roots):
-                return again
+                return again, call
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
         report = replace(report, findings=found_out, verdict="agree" if plain else report.verdict)
     names = f"{call.forward} and {call.backward}" if call.backward else call.forward
-    said = Finding("note", f"{names}: called with {', '.join(call.inputs)}")
+    said = Finding("note", f"{names}: called with {', '.join(map(str, call.inputs))}")
     notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]
-    return replace(report, findings=(*report.findings, *notes, said))
+    return replace(report, findings=(*report.findings, *notes, said)), call
 
 
 def _as_called(plan: Plan, trace: Trace) -> Plan:
@@ -288,17 +287,12 @@ def _attempt(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | Non
         return None
 
 
-_TRIED = re.compile(r"(\w+): (\d+(?:x\d+)*)( whole numbers)?$")
-
-
-def _one_hot(inputs: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
     """For labels that were whole numbers, labels as rows with a single 1, of the shape of another input."""
-    found = [m for text in inputs if (m := _TRIED.fullmatch(text)) is not None]
-    arrays = [[int(n) for n in m[2].split("x")] for m in found if not m[3]]
-    rows = next((s for s in arrays if len(s) == 2), None)
-    for m in found:
-        if m[3] and rows is not None and len(m[2].split("x")) == 1:
-            yield {m[1]: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
+    rows = next((g.shape for g in inputs if not g.whole and g.shape is not None and len(g.shape) == 2), None)
+    for g in inputs:
+        if g.whole and rows is not None and g.shape is not None and len(g.shape) == 1:
+            yield {g.name: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
 
 
 def _if_it_was_called_so(finding: Finding) -> Finding:
@@ -326,14 +320,23 @@ def _chosen(trace: Trace, _like: Any) -> Any:
 
 def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report:
     """Every pass that the file holds; one that cannot be called is said, and the others are checked."""
+    return _passes(code, plan, trace, options)[0]
+
+
+def _passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> tuple[Report, set[str]]:
+    """The same, with the names of the parameters that were given something."""
     reports: list[tuple[str, Report]] = []
     errors: list[tuple[str, SymgradError]] = []
+    parameters: set[str] = set()
     for forward, backward in trace.passes[:MOST_PASSES]:
         mine = fitting(plan, forward, backward)
         try:
-            reports.append((backward or forward, check_pass(code, mine, options)))
+            report, call = _pass(code, mine, options)
         except SymgradError as error:
             errors.append((backward or forward, error))
+        else:
+            reports.append((backward or forward, report))
+            parameters.update(g.name for g in call.inputs)
     if not reports:
         raise errors[0][1]
     findings = [f for _, report in reports for f in report.findings if f.root]
@@ -349,10 +352,11 @@ def _check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     merged = tuple(dict.fromkeys(findings))
     # One pass is drawn: that with a mistake, where there is one.
     drawn = renumbered(base.picture, base.findings, merged)
-    return replace(
+    whole = replace(
         base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn,
         judged=tuple(j for _, r in reports for j in r.judged),
     )  # fmt: skip
+    return whole, parameters
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

@@ -67,17 +67,25 @@ def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:
 
 def extended(trace: Trace, name: str, inputs: tuple[int, ...]) -> tuple[Trace, int]:
     """The run with one step more, of an op by its name."""
+    graph = trace.graph
+    params, shape = typed(name, [graph.steps[j].shape for j in inputs], {})
+    made = Step(f"%{len(graph)}", name, inputs, params, shape)
+    return grown(trace, (*graph.steps, made)), len(graph)
+
+
+def grown(trace: Trace, steps: Sequence[Step]) -> Trace:
+    """The run with further steps, none of them an input: their values are worked out."""
     import numpy as np
 
     from symgrad.ops.values import function
 
-    graph = trace.graph
-    params, shape = typed(name, [graph.steps[j].shape for j in inputs], {})
-    values: list[Any] = [np.asarray(trace.values[j], dtype=np.float64) for j in inputs]
-    value = np.asarray(function(name)(*values, **dict(params)))
-    made = Step(f"%{len(graph)}", name, inputs, params, shape)
-    held = value.tolist() if shape else float(value)
-    return (
-        replace(trace, graph=Graph((*graph.steps, made), graph.output, graph.source), values=(*trace.values, held)),
-        len(graph),
-    )
+    values: list[Any] = list(trace.values)
+    for step in steps[len(values) :]:
+        if step.is_const:
+            values.append(float(step.value))
+            continue
+        inputs = [np.asarray(values[j], dtype=np.float64) for j in step.inputs]
+        value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
+        values.append(value.tolist() if step.shape else float(value))
+    graph = Graph(tuple(steps), trace.graph.output, trace.graph.source)
+    return replace(trace, graph=graph, values=tuple(values))

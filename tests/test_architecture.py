@@ -27,7 +27,7 @@ LAYERS = [
     {"judge", "points", "diagnose"},
     {"report"},
     {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
-    {"upstream", "picturing"},
+    {"upstream", "picturing", "cutting"},
     {"derivation"},
     {"subjects"},
     {"judging"},

@@ -108,17 +108,21 @@ class Line:
 
     def everything(self) -> list[int]:
         """All steps that are made for the line, by itself and by functions it calls; the root first."""
+        return [i for i, within in self._walk(self.is_lent) if within]
+
+    def _walk(self, is_open: Callable[[int], bool] = lambda i: False) -> Iterator[tuple[int, bool]]:
+        """Every step down to those at which the line ends, the root first, with whether it is looked into."""
         seen: set[int] = set()
-        order: list[int] = []
         stack = [self.root]
         while stack:
             i = stack.pop()
-            if i not in seen and not self.graph.steps[i].is_leaf:
-                seen.add(i)
-                if i == self.root or not self.is_stop(i) or self.is_lent(i):
-                    order.append(i)
-                    stack.extend(self.graph.steps[i].inputs)
-        return order
+            if i in seen:
+                continue
+            seen.add(i)
+            within = not self.graph.steps[i].is_leaf and (i == self.root or not self.is_stop(i) or is_open(i))
+            yield i, within
+            if within:
+                stack.extend(self.graph.steps[i].inputs)
 
     def respelled(self, places: Collection[tuple[int, int]], values: Iterable[Vec]) -> Iterator[Vec]:
         """The line's value with another one read at some (step, slot): with each of several."""
@@ -160,35 +164,11 @@ class Line:
 
     def used(self) -> list[int]:
         """The steps at which the line ends: forward steps, settled manual steps, leaves."""
-        seen: set[int] = set()
-        out: list[int] = []
-        stack = [self.root]
-        while stack:
-            i = stack.pop()
-            if i in seen:
-                continue
-            seen.add(i)
-            step = self.graph.steps[i]
-            if step.is_leaf or (i != self.root and self.is_stop(i)):
-                out.append(i)
-            else:
-                stack.extend(step.inputs)
-        return out
+        return [i for i, within in self._walk() if not within]
 
     def inside(self) -> list[int]:
         """The steps that the line computes itself, the root first."""
-        seen: set[int] = set()
-        order: list[int] = []
-        stack = [self.root]
-        while stack:
-            i = stack.pop()
-            if i in seen:
-                continue
-            seen.add(i)
-            if not self.graph.steps[i].is_leaf and (i == self.root or not self.is_stop(i)):
-                order.append(i)
-                stack.extend(self.graph.steps[i].inputs)
-        return order
+        return [i for i, within in self._walk() if within]
 
     def recompute(self, replaced: Mapping[int, Vec]) -> Vec:
         """The line's value with some of its steps replaced."""

@@ -17,7 +17,7 @@ from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.negatives import of_the_negative
-from symgrad.diagnosing.penalties import Penalty, penalties
+from symgrad.diagnosing.penalties import penalised, penalties
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -26,7 +26,7 @@ from symgrad.ops import OPS
 from symgrad.ops.recognise import softmaxes
 from symgrad.ops.writing import write_at
 from symgrad.subjects import choose
-from symgrad.upstream import extended
+from symgrad.upstream import extended, grown
 
 #: So many steps after a part of a sum the sum itself is looked for.
 NEAR = 100
@@ -144,14 +144,16 @@ def objectives(trace: Trace) -> Iterator[Objective]:
 
 
 def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) -> Iterator[Objective]:
-    """The run with each of these objectives: where weights are added to their gradients, with the penalty whose
-    gradient that is, and without."""
+    """The run with each of these objectives: where weights are added to their gradients, without the penalty whose
+    gradient that is, and with it."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
     weights = set(_moved(trace))
     end = max((b.step for b in trace.bindings), default=-1)
     later = range(differences[-1] + 1, end + 1)
     added = penalties(trace.graph.steps, later, weights, trace.graph.dependents(*weights))
+    # It is known as soon as the last difference is: what follows is derivation.
+    after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
     for with_penalty in (False, True) if added else (False,):
         for make, factor, words in ways:
             made, total = _added(trace, differences, make)
@@ -159,26 +161,13 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
             made, step = extended(made, "mul", (total, number))
             shown = words
             if with_penalty:
-                made, step = _penalised(made, step, added)
+                whole = penalised(made.graph, step, added)
+                made, step = grown(made, whole.steps), whole.output
                 shown = f"{words} and a penalty of the weights' squares"
-            # It is known as soon as the last difference is: what follows is derivation.
-            after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
             bound = Binding(name, step, span, span.line, "", after)
             bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
             numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
             yield Objective(replace(made, bindings=numbered), name, shown)
-
-
-def _penalised(trace: Trace, total: int, added: Sequence[Penalty]) -> tuple[Trace, int]:
-    """``total + sum(number*sum(weight**2)/2)``; of a weight that is not squared ``number*sum(abs(weight))``."""
-    for number, weight, squared in added:
-        trace, size = extended(trace, "mul", (weight, weight)) if squared else extended(trace, "abs", (weight,))
-        trace, amount = extended(trace, "sum", (size,)) if trace.graph.steps[size].shape else (trace, size)
-        trace, half = _number(trace, Fraction(1, 2) if squared else Fraction(1))
-        for factor in (number, half):
-            trace, amount = extended(trace, "mul", (amount, factor))
-        trace, total = extended(trace, "add", (total, amount))
-    return trace, total
 
 
 def trained(trace: Trace) -> set[str]:
@@ -336,10 +325,9 @@ def _sigmoid(trace: Trace, i: int) -> tuple[int, int] | None:
 
 def _number(trace: Trace, value: Fraction) -> tuple[Trace, int]:
     """The run with one constant more."""
-    graph = trace.graph
-    made = Step(f"%{len(graph)}", CONST, (), (("value", value),))
-    steps = Graph((*graph.steps, made), graph.output, graph.source)
-    return replace(trace, graph=steps, values=(*trace.values, float(value))), len(graph)
+    steps = trace.graph.steps
+    made = Step(f"%{len(steps)}", CONST, (), (("value", value),))
+    return grown(trace, (*steps, made)), len(steps)
 
 
 def _single(words: str) -> str:

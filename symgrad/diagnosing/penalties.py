@@ -11,7 +11,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.diagnose.evidence import sign_of
-from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.work import Account
 from symgrad.graph import Graph, GraphBuilder, Step
 from symgrad.ops.build import Formula
@@ -35,7 +34,7 @@ def with_penalties(taken: Account) -> Account:
     added = penalties(graph.steps, manual, weights, graph.dependents(*weights))
     if not added:
         return taken
-    again = taken.against(replace(penalised(subject, added), made_up=True))
+    again = taken.against(replace(subject, graph=penalised(graph, subject.loss, added), made_up=True))
     if again.diagnosis.blames or len(again.diagnosis.right) < len(found.right):
         return taken
     lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames}))
@@ -69,18 +68,18 @@ def penalties(
     return list(found.values())
 
 
-def penalised(subject: Subject, added: Sequence[Penalty]) -> Subject:
-    """What is differentiated is the loss and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each."""
-    builder = GraphBuilder(subject.graph)
+def penalised(graph: Graph, total: int, added: Sequence[Penalty]) -> Graph:
+    """Its output is the step ``total`` and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each."""
+    builder = GraphBuilder(graph)
     m = Formula(builder)
-    total = m.ref(subject.loss)
+    out = m.ref(total)
     for number, weight, squared in added:
         w = m.ref(weight)
         size = w * w if squared else m.call("abs", w)
         size = m.call("sum", size) if size.shape else size
         amount = size * m.ref(number)
-        total = total + (amount * m.constant(Fraction(1, 2)) if squared else amount)
-    return replace(subject, graph=Graph(tuple(builder.steps), total.index, subject.graph.source))
+        out = out + (amount * m.constant(Fraction(1, 2)) if squared else amount)
+    return Graph(tuple(builder.steps), out.index, graph.source)
 
 
 __all__ = ["penalised", "penalties", "with_penalties"]

@@ -15,8 +15,9 @@ import numpy as np
 
 from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends import guessing, roles
+from symgrad.frontends.advice import advice, given
 from symgrad.frontends.calling import Called, Caller
-from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DEFAULT, DICT, LABELS, VALUE, Kind, Lengths, Parameter
+from symgrad.frontends.guessing import ARRAY, DEFAULT, DICT, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
@@ -105,26 +106,26 @@ class Driver:
         before: TraceError | None,
     ) -> Trace:  # fmt: skip
         called = outcome.called
-        words = tuple(f"{n}: {_shown(k, lengths)}" for n, k in kinds.items() if k.what != DEFAULT)
+        called_with = tuple(given(n, k, lengths) for n, k in kinds.items() if k.what != DEFAULT)
         if called is None:
             if isinstance(outcome.error, SymgradError):
                 problem = outcome.error
-                hint = problem.hint or ("" if before is not None else _advice(words))
+                hint = problem.hint or ("" if before is not None else advice(called_with))
                 error = TraceError("call", problem.message, problem.span, hint)
                 if before is not None and problem.span is None:
                     error = replace(error, message=f"{problem.message}: {before.message}", span=before.span)
             else:
                 error = outcome.error or TraceError("call", "the functions cannot be called", None)
-                error = replace(error, hint=error.hint or _advice(words))
+                error = replace(error, hint=error.hint or advice(called_with))
             trace = run.tracer.finish(error)
-            return replace(trace, call=Call(target.forward, target.backward, inputs=words))
+            return replace(trace, call=Call(target.forward, target.backward, inputs=called_with))
         call = Call(
             target.forward, target.backward, called.loss, called.gradients, tuple(called.missing), tuple(called.notes),
-            words,
+            called_with,
         )  # fmt: skip
         trace = called.trace
         if trace.error is not None and not trace.error.hint and not called.loss:
-            trace = replace(trace, error=replace(trace.error, hint=_advice(words)))
+            trace = replace(trace, error=replace(trace.error, hint=advice(called_with)))
         if trace.error is None and before is not None:
             call = replace(call, notes=(*call.notes, _stopped(before)))
         return replace(trace, call=call)
@@ -500,24 +501,6 @@ def _array(value: Any) -> Any:
             return value
         return made if made.dtype.kind in "iufb" else value
     return value
-
-
-def _shown(kind: Kind, lengths: Lengths) -> str:
-    if kind.what == VALUE:
-        value = kind.value
-        return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
-    if kind.what == DICT:
-        return "{" + ", ".join(f"{k}: {_shown(v, lengths)}" for k, v in kind.items.items()) + "}"
-    if kind.what in (COUNT, COUNTS):
-        return ",".join(str(lengths.size(d)) for d in kind.dims)
-    small = len(kind.dims) > 3
-    shape = "x".join(str(lengths.size(d, small)) for d in kind.dims) or "a number"
-    return shape + (" whole numbers" if kind.what == LABELS else "")
-
-
-def _advice(words: Sequence[str]) -> str:
-    tried = f"tried {', '.join(words)}; " if words else ""
-    return f"{tried}say what it takes: --shape NAME=4x3, --value NAME=VALUE"
 
 
 def _stopped(error: TraceError) -> tuple[str, Span]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arrays import Program
+from symgrad.cutting import read_as
 from symgrad.diagnose import differences
 from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.errors import SymgradError, did_you_mean
@@ -24,7 +25,6 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.graph import Graph
 from symgrad.reference import Reference, ratio, reference, same
-from symgrad.subjects import read_as
 
 #: Runs a text, with functions to be called or values of its names: the sandbox's, warm or not.
 Runner = Callable[..., Trace]

@@ -92,6 +92,25 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What a parameter of a called function was.
+
+    Attributes:
+        words: its value or shape as messages show it: ``4x3``.
+        shape: of a number or an array; ``None`` for what is none: a dictionary, a setting.
+        whole: it was an array of whole numbers: labels.
+    """
+
+    name: str
+    words: str
+    shape: tuple[int, ...] | None = None
+    whole: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Functions of the traced file that were called when it had run: a forward and a backward pass.
 
@@ -101,7 +120,7 @@ class Call:
         gradients: name under which a returned gradient is bound -> the step that it is the gradient of.
         missing: (input, place) of a gradient that should have been returned and was ``None``.
         notes: what is to be said besides.
-        inputs: what the functions were called with, in words: ``x: 4x3``.
+        inputs: what the functions were called with.
     """
 
     forward: str
@@ -110,7 +129,7 @@ class Call:
     gradients: Mapping[str, int] = field(default_factory=dict)
     missing: tuple[tuple[str, Span], ...] = ()
     notes: tuple[tuple[str, Span], ...] = ()
-    inputs: tuple[str, ...] = ()
+    inputs: tuple[Given, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,43 +213,50 @@ class Trace:
     hurried: bool = False
 
     def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
-        """The same run with more steps, or fewer. ``moved``: where a step stands now, or the next one that is left."""
+        """The same run with more steps, or fewer.
+
+        Args:
+            moved: where a step stands now, or the one that stands for it; negative where it is gone, and with it what
+                was said of it.
+        """
+
+        def left(*indices: int) -> bool:
+            return all(moved(i) >= 0 for i in indices)
 
         def begins(i: int) -> int:
-            return moved(i) if i < len(self.graph) else len(steps)
+            return next((new for k in range(i, len(self.graph)) if (new := moved(k)) >= 0), len(steps))
 
+        output = moved(self.graph.output)
+        call = self.call
+        if call is not None:
+            call = replace(call, gradients={name: moved(i) for name, i in call.gradients.items() if left(i)})
         return replace(
             self,
-            graph=Graph(tuple(steps), moved(self.graph.output), self.graph.source),
+            graph=Graph(tuple(steps), output if output >= 0 else len(steps) - 1, self.graph.source),
             values=tuple(values),
             bindings=tuple(
                 replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
                 for b in self.bindings
+                if left(b.step, *(i for _, i in b.near))
             ),
-            leaves=tuple(replace(f, step=moved(f.step)) for f in self.leaves),
-            backward_calls=tuple(replace(c, step=moved(c.step)) for c in self.backward_calls),
+            leaves=tuple(replace(f, step=moved(f.step)) for f in self.leaves if left(f.step)),
+            backward_calls=tuple(replace(c, step=moved(c.step)) for c in self.backward_calls if left(c.step)),
             rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in self.rounds),
-            grad_reads=tuple(replace(g, step=moved(g.step), target=moved(g.target)) for g in self.grad_reads),
-            callers={moved(i): s for i, s in self.callers.items()},
-            cuts=tuple(moved(i) for i in self.cuts),
-            elsewhere={moved(i): place for i, place in self.elsewhere.items()},
+            grad_reads=tuple(
+                replace(g, step=moved(g.step), target=moved(g.target))
+                for g in self.grad_reads
+                if left(g.step, g.target)
+            ),
+            callers={moved(i): s for i, s in self.callers.items() if left(i)},
+            cuts=tuple(moved(i) for i in self.cuts if left(i)),
+            elsewhere={moved(i): place for i, place in self.elsewhere.items() if left(i)},
+            call=call,
         )
 
     def until(self, end: int) -> Trace:
         """The run up to a step, itself not included: nothing is said of what comes after it."""
-        return replace(
-            self,
-            graph=Graph(self.graph.steps[:end], min(self.graph.output, end - 1), self.graph.source),
-            values=self.values[:end],
-            bindings=tuple(b for b in self.bindings if b.step < end and all(i < end for _, i in b.near)),
-            leaves=tuple(f for f in self.leaves if f.step < end),
-            backward_calls=tuple(c for c in self.backward_calls if c.step < end),
-            rounds=tuple(r for r in self.rounds if r.start < end),
-            grad_reads=tuple(g for g in self.grad_reads if g.step < end and g.target < end),
-            callers={i: s for i, s in self.callers.items() if i < end},
-            cuts=tuple(i for i in self.cuts if i < end),
-            elsewhere={i: place for i, place in self.elsewhere.items() if i < end},
-        )
+        before = self.relocated(self.graph.steps[:end], self.values[:end], lambda i: i if i < end else -1)
+        return replace(before, rounds=tuple(r for r in self.rounds if r.start < end))
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: dict, list, str, int, float, bool and None; no NaN or infinity."""
@@ -271,7 +297,7 @@ class Trace:
             out["call"] = {
                 "forward": c.forward, "backward": c.backward, "loss": c.loss, "gradients": dict(c.gradients),
                 "missing": [[name, span(s)] for name, s in c.missing], "notes": [[t, span(s)] for t, s in c.notes],
-                "inputs": list(c.inputs),
+                "inputs": [[g.name, g.words, None if g.shape is None else list(g.shape), g.whole] for g in c.inputs],
             }  # fmt: skip
         if self.error is not None:
             e = self.error
@@ -320,7 +346,10 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         call = Call(
             str(c["forward"]), str(c["backward"]), str(c["loss"]), {str(n): step(i) for n, i in c["gradients"].items()},
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
-            tuple(str(t) for t in c["inputs"]),
+            tuple(
+                Given(str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole))
+                for n, w, shape, whole in c["inputs"]
+            ),
         )  # fmt: skip
     objects = {
         int(o): (str(w), tuple((str(t), step(i)) for t, i in near), bool(n)) for o, w, near, n in data["objects"]

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import ast
 import copy
-import re
 from collections.abc import Collection
 from fractions import Fraction
 from typing import TypeVar
 
+from symgrad.frontends.trace import training
 from symgrad.frontends.trace.rules import Refused
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site, literal_value
 
@@ -23,21 +23,6 @@ BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "_
 INPLACE, POWER, SHIFT, EXACT = "__sg_inplace__", "__sg_power__", "__sg_shift__", "__sg_exact__"
 IMPORT, FROM, CHECK, SCOPE = "__sg_import__", "__sg_from__", "__sg_check__", "__sg_scope__"
 STAR, ROUND, LOOP, GIVEN = "__sg_star__", "__sg_round__", "__sg_loop__", "__sg_given__"
-
-#: A loop of which the text says that parameters are updated in it.
-_TRAINS = re.compile(
-    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
-    re.I,
-)
-
-#: The same of a loop inside another one: over the samples of an epoch.
-_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
-
-#: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
-_EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
-_FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
-_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
-_LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
 
 OPERATORS: dict[type[ast.operator], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -53,7 +38,7 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
     Args:
         given: names whose assignment at the top of the file is replaced by what is given for them.
     """
-    _Rewriter(out, given, _last_loop(tree)).visit(tree)
+    _Rewriter(out, given, training.last_loop(tree)).visit(tree)
     ast.fix_missing_locations(tree)
 
 
@@ -61,39 +46,6 @@ def _text(node: ast.AST) -> str:
     """How the user would write an expression."""
     text = ast.unparse(node)
     return text if len(text) <= 60 and text.isprintable() else "..."
-
-
-def _last_loop(tree: ast.Module) -> ast.stmt | None:
-    """A loop after which nothing is worked out, only printed or drawn: it may be shorter, for all that follows."""
-    body = list(tree.body)
-    while body and isinstance(body[-1], ast.Expr):
-        body.pop()
-    last = body[-1] if body else None
-    return last if isinstance(last, ast.For | ast.While) and "range(" in ast.unparse(last).partition(":")[0] else None
-
-
-def _surely_trains(loop: ast.For | ast.While) -> bool:
-    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
-    own = [node for statement in loop.body for node in ast.walk(statement)]
-    counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
-    targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
-    names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
-    if isinstance(loop, ast.For) and not counts and "range(" not in ast.unparse(loop.iter):
-        return False  # over parameters, or data
-    calls = [_text(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
-    rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
-    return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
-
-
-def _moves(node: ast.AST) -> bool:
-    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
-    if isinstance(node, ast.AugAssign):
-        # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
-        return isinstance(node.op, ast.Sub) and len({n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}) > 1
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
-        target = ast.unparse(node.targets[0])
-        return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))
-    return False
 
 
 def _is_own(node: ast.expr) -> bool:
@@ -302,11 +254,10 @@ class _Rewriter(ast.NodeTransformer):
         Returns:
             What stands before the loop (it begins anew whenever its function is called), and in it.
         """
-        surely = _surely_trains(node) or (node is self.last and any(map(_moves, ast.walk(node))))
-        text = "" if surely else ast.unparse(node)
-        if self.loops > 2 or not (surely or (_STEPS if self.loops else _TRAINS).search(text)):
+        trains = training.kind(node, last=node is self.last, depth=self.loops)
+        if trains is None:
             return [], []
-        self.out.loops.append(Loop(node, surely))
+        self.out.loops.append(Loop(node, trains == training.SURELY))
         number = self.constant(len(self.out.loops) - 1, node)
         begin = ast.copy_location(ast.Expr(self.call(LOOP, node, number)), node)
         leave = ast.copy_location(ast.Break(), node)

@@ -9,7 +9,6 @@ Nothing is done to a small trace.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,9 +17,9 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.trace import numeric
-from symgrad.frontends.trace.data import Round, Trace
+from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.tracer import CHANGED, plain
-from symgrad.graph import Graph, Step
+from symgrad.graph import Step
 from symgrad.ops.writing import Write, places, read_at, repeats, united, write_at
 
 #: A trace of fewer numbers than this stays as it is.
@@ -193,7 +192,7 @@ def condensed(trace: Trace) -> Trace:
             inputs = tuple(place[j] for j in plan.inputs.get(i, step.inputs))
             steps.append(replace(step, inputs=inputs))
             values.append(trace.values[i])
-    return _moved(trace, steps, values, place)
+    return trace.relocated(steps, values, lambda i: place.get(i, -1))
 
 
 def _emit(
@@ -219,32 +218,3 @@ def _emit(
 
 def _size(shape: tuple[int, ...]) -> int:
     return int(np.prod(shape, dtype=np.int64))
-
-
-def _moved(trace: Trace, steps: list[Step], values: list[Any], place: dict[int, int]) -> Trace:
-    """Everything that a trace says of its steps, where some of them are no more."""
-    left = sorted(place)
-
-    def begins(i: int) -> int:
-        at = bisect_left(left, i)
-        return place[left[at]] if at < len(left) else len(steps)
-
-    return replace(
-        trace,
-        graph=Graph(tuple(steps), place[trace.graph.output], trace.graph.source),
-        values=tuple(values),
-        bindings=tuple(
-            replace(b, step=place[b.step], near=tuple((t, place[i]) for t, i in b.near))
-            for b in trace.bindings
-            if b.step in place
-        ),
-        leaves=tuple(replace(f, step=place[f.step]) for f in trace.leaves),
-        backward_calls=tuple(replace(c, step=place[c.step]) for c in trace.backward_calls),
-        rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in trace.rounds),
-        grad_reads=tuple(replace(g, step=place[g.step], target=place[g.target]) for g in trace.grad_reads),
-        callers={place[i]: s for i, s in trace.callers.items() if i in place},
-        cuts=tuple(place[i] for i in trace.cuts),
-        elsewhere={place[i]: e for i, e in trace.elsewhere.items() if i in place},
-        call=trace.call
-        and replace(trace.call, gradients={n: place[i] for n, i in trace.call.gradients.items()}),
-    )

@@ -1,0 +1,36 @@
+"""What functions were called with, in words, and how to say it better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DICT, LABELS, VALUE, Kind, Lengths
+from symgrad.frontends.trace.data import Given
+
+
+def given(name: str, kind: Kind, lengths: Lengths) -> Given:
+    """What a parameter of this kind was given."""
+    shaped = kind.what in (ARRAY, LABELS)
+    shape = tuple(lengths.size(d, len(kind.dims) > 3) for d in kind.dims) if shaped else None
+    return Given(name, _shown(kind, lengths), shape, kind.what == LABELS)
+
+
+def _shown(kind: Kind, lengths: Lengths) -> str:
+    if kind.what == VALUE:
+        value = kind.value
+        return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
+    if kind.what == DICT:
+        return "{" + ", ".join(f"{k}: {_shown(v, lengths)}" for k, v in kind.items.items()) + "}"
+    if kind.what in (COUNT, COUNTS):
+        return ",".join(str(lengths.size(d)) for d in kind.dims)
+    small = len(kind.dims) > 3
+    shape = "x".join(str(lengths.size(d, small)) for d in kind.dims) or "a number"
+    return shape + (" whole numbers" if kind.what == LABELS else "")
+
+
+def advice(inputs: Sequence[Given]) -> str:
+    """What was tried, and how its user says what it should have been."""
+    tried = f"tried {', '.join(map(str, inputs))}; " if inputs else ""
+    return f"{tried}say what it takes: --shape NAME=4x3, --value NAME=VALUE"

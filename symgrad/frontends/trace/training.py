@@ -1,0 +1,77 @@
+"""Which loops of a text train: that parameters are updated in them is read off the text.
+
+Their rounds are alike, and a loop that trains may be ended after a few of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+#: What :func:`kind` says: its rounds are alike for sure, or perhaps.
+SURELY, PERHAPS = "surely", "perhaps"
+
+#: A loop inside more than so many others is left alone.
+DEEPEST = 2
+
+#: A loop of which the text says that parameters are updated in it.
+_TRAINS = re.compile(
+    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
+    re.I,
+)
+
+#: The same of a loop inside another one: over the samples of an epoch.
+_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
+
+#: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
+_EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
+_FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
+_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
+_LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
+
+
+def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
+    """Whether a loop trains; ``None`` where it does not.
+
+    Args:
+        last: nothing is worked out after it; see :func:`last_loop`.
+        depth: how many loops it stands in.
+    """
+    if depth > DEEPEST:
+        return None
+    if _surely_trains(loop) or (last and any(map(_moves, ast.walk(loop)))):
+        return SURELY
+    return PERHAPS if (_STEPS if depth else _TRAINS).search(ast.unparse(loop)) else None
+
+
+def last_loop(tree: ast.Module) -> ast.stmt | None:
+    """A loop after which nothing is worked out, only printed or drawn: it may be shorter, for all that follows."""
+    body = list(tree.body)
+    while body and isinstance(body[-1], ast.Expr):
+        body.pop()
+    last = body[-1] if body else None
+    return last if isinstance(last, ast.For | ast.While) and "range(" in ast.unparse(last).partition(":")[0] else None
+
+
+def _surely_trains(loop: ast.For | ast.While) -> bool:
+    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
+    own = [node for statement in loop.body for node in ast.walk(statement)]
+    counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
+    targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
+    names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
+    if isinstance(loop, ast.For) and not counts and "range(" not in ast.unparse(loop.iter):
+        return False  # over parameters, or data
+    calls = [ast.unparse(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
+    rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
+    return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
+
+
+def _moves(node: ast.AST) -> bool:
+    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
+    if isinstance(node, ast.AugAssign):
+        # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
+        return isinstance(node.op, ast.Sub) and len({n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}) > 1
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
+        target = ast.unparse(node.targets[0])
+        return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))
+    return False
