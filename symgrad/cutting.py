@@ -253,7 +253,26 @@ def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence
             chooses = bool((value == value.round()).all())
         if chooses:
             out.add(i)
-    return frozenset(out)
+    return frozenset(out | (_worked_out_twice(trace, graph) - {i for i in point if called.get(i, "") in claimed}))
+
+
+def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
+    """Numbers that the forward pass and the derivation each work out for themselves: ``scale = 1/np.sqrt(d)``. To move
+    one of them alone would be to make them two."""
+    forward = graph.ancestors(graph.output)
+    literal = {leaf.step for leaf in trace.leaves if leaf.literal}
+    held: dict[float, list[tuple[int, str]]] = {}
+    for leaf in trace.leaves:
+        value = trace.values[leaf.step]
+        if isinstance(value, float) and value != round(value) and graph.steps[leaf.step].is_input:
+            held.setdefault(value, []).append((leaf.step, normal(leaf.name)))
+    out = set()
+    for found in held.values():
+        for i, name in found:
+            others = [(j, other) for j, other in found if forward[i] and not forward[j]]
+            if any(name == other or not {i, j} & literal for j, other in others):
+                out.add(i)
+    return out
 
 
 def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:

@@ -44,6 +44,8 @@ def choose(
             steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
     found = [s for step in steps if (s := subject_at(trace, step, mapping)) is not None]
+    # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
+    found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
     found = [replace(s, made_up=s.loss >= count) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)

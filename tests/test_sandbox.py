@@ -225,11 +225,29 @@ def test_a_child_that_hangs_before_its_script_is_ended(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("timeout", [0.7, 1.1, 1.6])
 def test_a_traced_loop_without_end_is_told_with_its_line(timeout: float) -> None:
-    """The recorder's own frames come and go fast: whoever looks from another thread finds them half made."""
+    """The recorder's own frames come and go fast: it is ended where what it has recorded is whole, and can be used."""
+    trace = run_source("x = 0.5\nwhile True:\n    x = x*0.999\n", "s.py", timeout=timeout)
+    assert trace.error is not None
+    assert (trace.error.kind, trace.error.fatal) == ("time", False)
+    assert "does not end" in trace.error.message
+    assert trace.error.span is not None
+    assert trace.error.span.line in (2, 3)
+    assert len(trace.graph) == len(trace.values) > 1000
+
+
+def test_a_script_that_catches_its_end_is_ended_all_the_same() -> None:
+    text = "x = 0.5\nwhile True:\n    try:\n        x = x*0.999\n    except:\n        pass\n"
+    trace = run_source(text, "s.py", timeout=0.7)
+    assert trace.error is not None
+    assert trace.error.kind == "time"
+
+
+def test_a_call_without_end_is_ended_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("symgrad.frontends.trace.child.LEAVING", 0.3)
     with pytest.raises(SymgradError, match="does not end") as caught:
-        run_source("x = 0.5\nwhile True:\n    x = x*0.999\n", "s.py", timeout=timeout)
+        run_source("x = 0.5\ny = max(iter(int, 1))\n", "s.py", timeout=0.5)
     assert caught.value.span is not None
-    assert caught.value.span.line in (2, 3)
+    assert caught.value.span.line == 2
 
 
 @pytest.mark.parametrize("watched", [True, False])
@@ -237,10 +255,16 @@ def test_a_script_without_end_is_told_with_its_line(watched: bool, monkeypatch: 
     """By the child's own watchdog, and where that fails by the parent, which asks."""
     if not watched:
         monkeypatch.setattr("symgrad.frontends.sandbox.ENDING", -19.0)
-    with pytest.raises(SymgradError, match="does not end") as caught:
-        run_source("x = 0.5\nfor _ in iter(int, 1):\n    pass\n", "s.py", timeout=1 if watched else 20)
-    assert caught.value.span is not None
-    assert caught.value.span.line in (2, 3)
+    try:
+        trace = run_source("x = 0.5\nfor _ in iter(int, 1):\n    pass\n", "s.py", timeout=1 if watched else 20)
+    except SymgradError as e:
+        message, span = e.message, e.span
+    else:
+        assert trace.error is not None
+        message, span = trace.error.message, trace.error.span
+    assert "does not end" in message
+    assert span is not None
+    assert span.line in (2, 3)
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,8 @@ class Walk(Choosing):
         if self.layout.origin(i) != i and not is_bare(unit.name):
             self._settled.add(i)  # another name for a forward value
             return
+        if matches and self._is_of_another(unit):
+            return  # dE_dx is right as that, or not, whatever of L has the same value
         if is_bare(unit.name) and self.aims.follows(unit) >= 0:
             # One cotangent after the other: what is carried forward has no place here.
             flowing = [q for q in matches if q.kind in ("cotangent", "contribution", "sum")]
@@ -142,6 +144,13 @@ class Walk(Choosing):
             self._settle(unit, (fresh or matches)[0])
         elif is_bare(unit.name):
             self._root(unit)
+
+    def _is_of_another(self, unit: Unit) -> bool:
+        """The name says that it is the derivative of a result that the forward pass knows nothing of."""
+        if self.subject.is_shaped:
+            return False
+        results = (self.layout.actual(i) for i in self.reading.others(unit.name))
+        return any(not any(q.kind == "forward" for q in self.known.right(vec)) for vec in results)
 
     def _ambiguous(self, unit: Unit, readings: Sequence[Quantity], partly: bool, final: bool) -> None:
         """A value that is true of something, though not of what the name says: an accumulation under way, a name used

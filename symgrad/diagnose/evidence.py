@@ -210,6 +210,11 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     for i, step in enumerate(graph.steps):
         free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
     bound = {b.step for b in trace.bindings}
+    #: Steps that are called the gradient of something, by what that is.
+    named: dict[str, set[int]] = {}
+    for b in trace.bindings:
+        for c in claims(b.name):
+            named.setdefault(c.bottom, set()).add(b.step)
     latest: dict[str, int] = {}
     out: list[Move] = []
     for b in trace.bindings:
@@ -217,7 +222,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
             for name in (b.name, _NEXT.sub("", b.name)):
                 before = original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
-                    made = _move(graph, name, b.step, before, free, inner, bound)
+                    made = _move(graph, name, b.step, before, free, inner, bound, named.get(normal(name), set()))
                     if made is not None:
                         out.append(made)
                     break
@@ -226,8 +231,9 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
 
 
 def _move(
-    graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool], bound: Collection[int]
-) -> Move | None:
+    graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool],
+    bound: Collection[int], named: Collection[int],
+) -> Move | None:  # fmt: skip
     row = graph.steps[step]
     sign = sign_of(row.op)
     if sign not in ("+", "-"):
@@ -254,8 +260,10 @@ def _move(
             if infix is None or not infix.prefix:
                 break
             up = not up
-        if sign in ("*", "/"):
-            factors += [j for j in row.inputs if free[j]]
+        scale = [j for j in row.inputs if free[j]] if sign in ("*", "/") else []
+        if at in named and scale and all(graph.steps[j].is_const for j in scale):
+            break  # dW = 2*(x.T @ d): what is called the gradient is that, with its numbers
+        factors += scale
         at = others[0]
     if free[at] or graph.steps[at].is_leaf:
         return None
@@ -384,7 +392,7 @@ def scaled(layout: Layout) -> list[tuple[Unit, float]]:
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
             if _is_constant(layout.actual(m.source), right):
-                out.append((unit, (layout.actual(m.source) / right).floats[0]))
+                out.append((unit, layout.actual(m.source).floats[0] / right.floats[0]))
     return out
 
 

@@ -51,7 +51,8 @@ class Ground:
         self.replay = Replay(layout)
         self.corrected = self.replay.corrected
         self.aims = Aims(layout, known, reading, self.replay, self.out.meaning)
-        self.suspects, self.hints, self.moves, self.brief = suspects, hints or {}, moves, brief
+        self.suspects, self.moves, self.brief = suspects, moves, brief
+        self.hints: Mapping[int, Quantity] = {**(hints or {}), **layout.aside}
         #: Changes that are known already: for each assignment that one is a part of, the change and its line.
         self.given: Mapping[int, tuple[Repair, int]] = {}
         self._settled: set[int] = set()

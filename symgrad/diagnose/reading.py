@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 from symgrad.diagnose.naming import LOSS_NAMES, claims, is_bare, is_rate, key_of, normal, singulars
@@ -99,9 +99,38 @@ class Reading:
     def pairs(self, name: str) -> tuple[Pair, ...]:
         """The (top, bottom) pairs that a name may stand for; empty if it says nothing."""
         if name not in self._resolved:
-            self._resolved[name] = tuple(self._resolve(name))
+            self._resolved[name] = tuple(self._as_spelled(name, self._resolve(name)))
             self._sets[name] = frozenset(self._resolved[name])
         return self._resolved[name]
+
+    def leave(self, names: Collection[str]) -> None:
+        """These names hold derivatives of something else than is differentiated, and say nothing of it."""
+        for name in names:
+            self._resolved[name], self._sets[name] = (), frozenset()
+            self._inputs.pop(name, None)
+
+    def _as_spelled(self, name: str, found: list[Pair]) -> list[Pair]:
+        """Where two names of the forward pass differ in nothing but capitals, e and E, those that are meant."""
+        if not self._twins or name in self.subject.mapped:
+            return found
+        plain = name.replace("_", "")
+        tops, bottoms = {t for t, _ in found}, {b for _, b in found}
+        for called, steps in self._twins.items():
+            if bottoms & steps and not plain.endswith(called) and not plain.startswith(called):
+                bottoms -= steps
+            if tops & steps and not plain.startswith(f"d{called}"):
+                tops -= steps
+        kept = [(t, b) for t, b in found if b in bottoms and (t in tops or t == self.subject.loss)]
+        return kept or found
+
+    @cached_property
+    def _twins(self) -> dict[str, set[int]]:
+        """The steps of such names, by how they are spelled."""
+        spelled: dict[str, dict[str, set[int]]] = {}
+        for name, step in self.subject.aliases:
+            if name.isidentifier():
+                spelled.setdefault(normal(name), {}).setdefault(name.replace("_", ""), set()).add(step)
+        return {called: steps for some in spelled.values() if len(some) > 1 for called, steps in some.items()}
 
     def _resolve(self, name: str) -> list[Pair]:
         if name in self.subject.mapped:
@@ -163,6 +192,30 @@ class Reading:
         if top == self.subject.loss:
             return bottom in self.truth.cotangents
         return self.truth.segment(top, bottom) is not None
+
+    def others(self, name: str) -> list[int]:
+        """The results of which a name says that it is the derivative, and of which what is differentiated is not made:
+        E in dE_dx, beside L."""
+        if "[" in name or name in self.subject.mapped or self.pairs(name):
+            return []
+        plain = name.replace("_", "")
+        return [
+            step
+            for claim in claims(name)
+            if claim.top and claim.bottom in self._aliases
+            for spelled, step in self._beside.get(claim.top, ())
+            if plain.startswith(f"d{spelled}")
+        ]
+
+    @cached_property
+    def _beside(self) -> dict[str, list[tuple[str, int]]]:
+        """What was worked out besides what is differentiated, with how it is spelled, by its normalised name."""
+        mine = {called for called, _ in self.subject.aliases}
+        out: dict[str, list[tuple[str, int]]] = {}
+        for called, step, _ in self.subject.bound:
+            if called.isidentifier() and called not in mine and not self.subject.graph.steps[step].is_leaf:
+                out.setdefault(normal(called), []).append((called.replace("_", ""), step))
+        return out
 
     # --- what a name makes of a value ---------------------------------------------------------------------------
 

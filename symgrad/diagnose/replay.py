@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.diagnose.subject import BITS, Subject, Unit, leaf
-from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
@@ -37,6 +37,8 @@ class Layout:
         self.missing: Mapping[int, Any] = {}
         #: What was tried to put a line right, and what came of it.
         self.tried: dict[Hashable, list[Any]] = {}
+        #: What assignments should be that are derivatives of something else than the loss: known beforehand.
+        self.aside: Mapping[int, Quantity] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:

@@ -17,6 +17,7 @@ from symgrad.diagnosing.imported import in_imported
 from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.objectives import of_an_objective
 from symgrad.diagnosing.penalties import with_penalties
+from symgrad.diagnosing.recomputed import of_recomputed
 from symgrad.diagnosing.results import of_further_results
 from symgrad.diagnosing.roundings import passed_straight, straightened
 from symgrad.diagnosing.softmaxes import named_softmax
@@ -27,7 +28,7 @@ from symgrad.frontends.trace.data import Trace
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
     of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
-    in_imported, of_further_results,
+    in_imported, of_further_results, of_recomputed,
 )  # fmt: skip
 
 

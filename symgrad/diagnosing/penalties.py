@@ -10,20 +10,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from symgrad.diagnose.engine import prepare
 from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnosing.work import Account
+from symgrad.enclosure import precision
 from symgrad.graph import Graph, GraphBuilder, Step
 from symgrad.ops.build import Formula
 from symgrad.ops.recognise import sign_at
 
-#: (number, parameter, squared) of every ``reg*W`` that is added to something; not squared: ``reg*sign(W)``.
-Penalty = tuple[int, int, bool]
+#: (number, parameter, squared, product) of every ``reg*W`` that is added to something; not squared: ``reg*sign(W)``.
+Penalty = tuple[int, int, bool, int]
 
 
 def with_penalties(taken: Account) -> Account:
-    """The account against the loss with a penalty, where every mistake was a term too many and none is left."""
+    """The account against the loss with a penalty, where every mistake was a term too many and none is left; or what
+    moves the parameters was not understood."""
     subject, found = taken.subject, taken.diagnosis
-    if not found.blames or any(b.mistake != "extra-term" for b in found.blames):
+    sources = {m.source for m in subject.moves}
+    steps = [u for u in found.unchecked if u.step in sources]
+    if not (found.blames or steps) or any(b.mistake != "extra-term" for b in found.blames):
         return taken
     weights = {m.bottom for m in subject.moves}
     if not weights:
@@ -34,13 +40,32 @@ def with_penalties(taken: Account) -> Account:
     added = penalties(graph.steps, manual, weights, graph.dependents(*weights))
     if not added:
         return taken
-    again = taken.against(replace(subject, graph=penalised(graph, subject.loss, added), made_up=True))
+    share = Fraction(1) if found.blames else _share(subject, added)
+    again = taken.against(replace(subject, graph=penalised(graph, subject.loss, added, share), made_up=True))
     if again.diagnosis.blames or len(again.diagnosis.right) < len(found.right):
         return taken
-    lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames}))
+    if not found.blames and {u.step for u in again.diagnosis.unchecked} & sources:
+        return taken
+    lines = ", ".join(str(n) for n in sorted({b.span.line for b in found.blames} or {u.line for u in steps}))
     called = subject.names.get(subject.loss, "the loss")
     note = f"line {lines}: a penalty of the weights is in the gradients, and not in {called}: right as weight decay"
     return replace(again, diagnosis=replace(again.diagnosis, notes=(*again.diagnosis.notes, note)))
+
+
+def _share(subject: Subject, added: Sequence[Penalty]) -> Fraction:
+    """How many times the gradient is in a step beside the penalty, where that is a number: ``X.T @ r + reg*w`` beside
+    ``r @ r / N``; else 1."""
+    prepared = prepare(subject)
+    products = {weight: product for _, weight, _, product in added}
+    for m in subject.moves if prepared is not None else ():
+        right = prepared.truth.cotangents.get(m.bottom) if prepared is not None else None
+        if prepared is not None and right is not None and m.bottom in products:
+            with precision(BITS):
+                own = prepared.layout.actual(m.source) - prepared.layout.actual(products[m.bottom])
+                ratio = (own / right).constant()
+            if ratio:
+                return ratio
+    return Fraction(1)
 
 
 def penalties(
@@ -64,21 +89,23 @@ def penalties(
                 squared = weight in weights
                 kept = weight if squared else sign_at(steps, weight)
                 if kept in weights and not steps[number].shape and not depends[number]:
-                    found.setdefault(kept, (number, kept, squared))
+                    found.setdefault(kept, (number, kept, squared, j))
     return list(found.values())
 
 
-def penalised(graph: Graph, total: int, added: Sequence[Penalty]) -> Graph:
-    """Its output is the step ``total`` and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each."""
+def penalised(graph: Graph, total: int, added: Sequence[Penalty], share: Fraction = Fraction(1)) -> Graph:
+    """Its output is the step ``total`` and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each;
+    these divided by ``share``."""
     builder = GraphBuilder(graph)
     m = Formula(builder)
     out = m.ref(total)
-    for number, weight, squared in added:
+    for number, weight, squared, _ in added:
         w = m.ref(weight)
         size = w * w if squared else m.call("abs", w)
         size = m.call("sum", size) if size.shape else size
         amount = size * m.ref(number)
-        out = out + (amount * m.constant(Fraction(1, 2)) if squared else amount)
+        factor = (Fraction(1, 2) if squared else Fraction(1)) / share
+        out = out + (amount if factor == 1 else amount * m.constant(factor))
     return Graph(tuple(builder.steps), out.index, graph.source)
 
 

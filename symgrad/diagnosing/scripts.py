@@ -10,6 +10,7 @@ from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.objectives import trained
 from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
+from symgrad.diagnosing.reworded import reworded
 from symgrad.diagnosing.verifying import verified_fixes
 from symgrad.diagnosing.work import Work
 from symgrad.errors import SymgradError, did_you_mean
@@ -89,6 +90,9 @@ def check_work(
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
+    if verify and not guessed:
+        diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
+        findings = [finding_of(b, True) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):
         units = {(u.name, u.line): u for u in subject.units}
         left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]
@@ -99,14 +103,10 @@ def check_work(
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]
     if trace.error is not None:
         e = trace.error
-        findings.append(
-            Finding(
-                "stopped",
-                f"the {work.what} stopped here: {e.message}; what ran before it was checked",
-                e.span,
-                hint=e.hint,
-            )
-        )
+        said = f"the {work.what} stopped here: {e.message}; what ran before it was checked"
+        if e.kind == "time":
+            said = f"{e.message}: it was ended here; what ran before was checked, and the rest was not"
+        findings.append(Finding("stopped", said, e.span, hint=e.hint))
     if not diagnosis.understood and not diagnosis.conventions and not found:
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
@@ -126,6 +126,8 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     if trace.error is not None:
         e = trace.error
         message = f"the script stopped here: {e.message}; no line before it was recognised as a derivative"
+        if e.kind == "time":
+            message = f"{e.message}; no line that ran before it was ended here was recognised as a derivative"
         raise SymgradError(message, e.span, source=source, hint=e.hint)
     if diagnosis.notes:
         raise _not_finite(subject) or SymgradError(diagnosis.notes[0])

@@ -24,6 +24,7 @@ class Work:
         what: what it is.
         guesses: the loss may be one that the script does not compute.
         like: what was differentiated where the text ran without the repairs: with them it is the same.
+        changed: how many lines of the person's text are others here, to see what comes of it.
     """
 
     source: str
@@ -34,6 +35,7 @@ class Work:
     what: str = "script"
     guesses: bool = False
     like: Subject | None = None
+    changed: int = 0
 
     def subject(self, trace: Trace) -> Subject:
         """What of a run is the forward pass, and what the derivation, with where it stopped if it did.

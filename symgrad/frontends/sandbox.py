@@ -55,6 +55,9 @@ ENDING = ANSWERING + 5.0
 #: Seconds that a child which has not ended itself is given to say where it is.
 CONFESSING = 3.0
 
+#: How a child ends that is ended for its time.
+_TIMERS = (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGPROF)
+
 #: A line of faulthandler's report. Its innermost frame comes first.
 _FRAME = re.compile(rf'File "{re.escape(CODE_NAME)}", line (\d+)')
 
@@ -248,7 +251,7 @@ def run_source(
     """
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
         trace = sandbox.run(source, filename, plan, beside, given)
-    if trace.error is None or not trace.hurried:
+    if trace.error is None or not trace.hurried or trace.error.kind == "time":
         return trace
     try:
         with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
@@ -357,7 +360,7 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     # Where no line was running, the text was still being read: that is its beginning.
     span = _line_span(source, filename, int(line[1]) if line else 1)
     # A process that is told to write where it is, in the midst of a C call, may come to grief over that.
-    if answer.late or answer.status in (-signal.SIGALRM, -signal.SIGXCPU) or (answer.overdue and answer.status < 0):
+    if answer.late or answer.status in _TIMERS or (answer.overdue and answer.status < 0):
         error = SymgradError(
             f"the script does not end within {timeout:g} s", span, source=source,
             hint="raise the limit with --timeout, or shorten the loop",

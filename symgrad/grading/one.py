@@ -133,10 +133,10 @@ def _run(
     for given in ({}, truth.given) if truth.plan is None and truth.given else ({},):
         try:
             trace = _runner(work, assignment, run, given)(source, truth.plan)
-            if trace.error is not None and not trace.bindings:
+            if trace.error is not None and (trace.error.kind == "time" or not trace.bindings):
                 raise trace.error.exception(source)
         except SymgradError as error:
-            if error.kind in ("limit", "syntax", "refused"):
+            if error.kind in ("limit", "time", "syntax", "refused"):
                 raise
             problem = problem or error
             continue
@@ -210,7 +210,7 @@ def _located(error: SymgradError, work: Work) -> SymgradError:
 
 def _kind(error: SymgradError) -> str:
     """What an error of the run says of the submission."""
-    known = {"limit": STOPPED, "syntax": UNREADABLE, "refused": REFUSED, "unsupported": REFUSED}
+    known = {"limit": STOPPED, "time": STOPPED, "syntax": UNREADABLE, "refused": REFUSED, "unsupported": REFUSED}
     if "traced file" in error.message or isinstance(error, Unsupported):
         return REFUSED
     return known.get(error.kind, FAILED)

@@ -2,7 +2,7 @@
 # timeout: 2
 def f():
     try:
-        open('/tmp/symgrad-canary', 'w')
+        open('/tmp/symgrad-canary', 'w')  #!
     finally:
         while True: 1  #!
 f()

@@ -29,6 +29,9 @@ OURS = frozenset({"f_code", "tb_frame"})
 
 #: Seconds that writing the answer may take, when the script has ended.
 ANSWERING = 25
+#: Seconds of computing after its time in which a script may come to a place where it can be ended, and seconds after
+#: which that is tried again.
+LEAVING, RETRYING = 3.0, 0.05
 #: What is written when the script begins: on the stream of errors, which the script cannot reach.
 BEGUN = b"symgrad: the script begins\n"
 
@@ -180,16 +183,34 @@ def watch(seconds: float) -> None:
     It is a signal that does so, and not ``faulthandler.dump_traceback_later``: the thread of the latter reads the
     frames of an interpreter that runs on meanwhile, and crashes over them more often than not.
     """
-    for number in (signal.SIGALRM, signal.SIGXCPU):
+    for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGPROF):
         # The handler before, which is called in turn, ends the process.
         signal.signal(number, signal.SIG_DFL)
         faulthandler.register(number, file=2, all_threads=False, chain=True)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
 
+def watch_kindly(seconds: float, tracer: Any) -> None:
+    """When its time is over, have the recorder end the run where what was recorded is whole, so that it can be used.
+
+    A script that does not come to such a place, within one call or in an ``except`` that catches everything, is ended
+    as by :func:`watch` when it has computed for some seconds more.
+    """
+
+    def over(_number: int, frame: Any) -> None:
+        signal.setitimer(signal.ITIMER_REAL, RETRYING)
+        tracer.out_of_time(frame, seconds)
+
+    faulthandler.unregister(signal.SIGALRM)
+    signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_PROF, max(seconds, 0.001) + LEAVING)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+
 def unwatch() -> None:
-    """The script has ended in time."""
+    """The script has ended in time, or has been ended."""
     signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 class Wall:
@@ -284,7 +305,9 @@ def main() -> None:
     document: dict[str, Any]
     try:
         if request["plan"] is None:
-            made = traced(source, filename, siblings, wall, request["given"], patient=request["patient"])
+            made = traced(
+                source, filename, siblings, wall, request["given"], patient=request["patient"], seconds=seconds
+            )
             document = made.to_json()
         else:
             document = called(source, filename, siblings, wall, request["plan"]).to_json()
@@ -295,8 +318,9 @@ def main() -> None:
 
 
 def traced(
-    source: str, filename: str, siblings: Any, wall: Wall, given: dict[str, Any], *, patient: bool = False
-) -> Any:
+    source: str, filename: str, siblings: Any, wall: Wall, given: dict[str, Any], *, patient: bool = False,
+    seconds: float,
+) -> Any:  # fmt: skip
     """The trace of a script; of ``given`` names the values come from outside."""
     from symgrad.frontends.plan import given_values
     from symgrad.frontends.trace.run import Run
@@ -307,6 +331,7 @@ def traced(
     run.patient = patient
     # What comes after the script's end is ours.
     run.ended = unwatch
+    watch_kindly(seconds, run.tracer)
     wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
     try:
         code = run.compile()

@@ -79,6 +79,8 @@ class Tracer:
         self.default_dtype = "float32"
         #: Set once the run must end; nothing revives it.
         self.dead: Stop | None = None
+        #: The script's time is over: why it ends at the next step.
+        self._late: str = ""
         self.output: list[str] = []
         self.output_left = output_limit
         #: The step of a traced function's result, where it has one.
@@ -206,6 +208,20 @@ class Tracer:
             self.dead = Stop(TraceError(kind, message, span or self.here(), hint, self.frames()))
         raise self.dead
 
+    def out_of_time(self, frame: FrameType | None, seconds: float) -> None:
+        """The script's time is over: it ends here where its own code is running, and else at the next step.
+
+        Within the recorder it must not end: what is recorded would not be whole.
+        """
+        self._late = f"the script does not end within {seconds:g} s"
+        name = "" if frame is None else frame.f_code.co_filename
+        if name == CODE_NAME or name.startswith(LIBRARY_NAME):
+            self.end_late()
+
+    def end_late(self) -> NoReturn:
+        """End the run: what it recorded so far may be used."""
+        self.stop("time", self._late, "raise the limit with --timeout, or shorten the loop")
+
     def refuse(self, message: str, hint: str = "") -> NoReturn:
         self.stop("refused", message, hint)
 
@@ -241,6 +257,8 @@ class Tracer:
         params: tuple[tuple[str, Param], ...] = (),
     ) -> int:
         """Record ``op(inputs)``, executed here (or at ``span``), with its concrete value."""
+        if self._late:
+            self.end_late()
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
         index = self.builder.add(op, inputs, span=span or self.here(), shape=shape, params=params)
         if span is None and self._inside is not None:

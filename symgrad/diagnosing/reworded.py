@@ -1,0 +1,155 @@
+"""Mistakes that one run does not show: other texts are run, and one after which all is right is the explanation.
+
+Lines in the wrong order, a return inside a loop, a cache unpacked in another order make no step that could be changed.
+What is tried is few and near to what is written, and nothing is believed but what makes the whole derivation right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import replace
+
+from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.rewordings import Rewording, rewordings
+from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.verifying import patched
+from symgrad.diagnosing.work import Work
+from symgrad.errors import SymgradError
+from symgrad.frontends.trace.data import Trace
+
+#: So many texts are run at most, and so many assignments in them all in all.
+MOST = 40
+ASSIGNMENTS = 12_000
+#: ... where nothing is wrong for certain, and something was not recognised.
+MOST_UNASKED = 4
+#: Kinds of mistakes that lines in the wrong order are often taken for.
+LIKE_ORDER = frozenset({"scale", "missing-factor", "extra-factor", "wrong-formula", "wrong-variable", "missing-term"})
+
+
+def reworded(
+    work: Work, trace: Trace, subject: Subject, diagnosis: Diagnosis, verified: Collection[int]
+) -> tuple[Diagnosis, set[int]]:
+    """The diagnosis in which what no change of a formula puts right is a slip of the text, if one puts all right.
+
+    Returns:
+        The diagnosis, and the numbers of its findings whose fixes are verified.
+    """
+    same = diagnosis, set(verified)
+    blames = diagnosis.blames
+    if not subject.is_shaped or trace.error is not None or not (blames or diagnosis.unchecked):
+        return same
+    explained = bool(blames) and len(verified) == len(blames)
+    if explained and not any(b.mistake in LIKE_ORDER for b in blames):
+        return same
+    asked = {b.span.line for b in blames} | {u.line for u in diagnosis.unchecked}
+    manual = _lines(subject)
+    most = MOST if blames else MOST_UNASKED
+    tries = Tries(replace(work, like=subject), diagnosis, min(most, ASSIGNMENTS // max(len(trace.bindings), 1)))
+    found = tries.first(work.source, rewordings(work.source, manual, asked, order_only=explained), explained)
+    if found is not None:
+        return _told(diagnosis, blames, found, subject), {0}
+    if explained or len(blames) != 2:
+        return same
+    for n, blame in enumerate(blames):
+        # One of two is understood: with its fix made, the other is looked for.
+        base = patched(work.source, blame.edits)
+        other = blames[1 - n]
+        if base is None or base.count("\n") != work.source.count("\n"):
+            continue
+        options = [r for r in rewordings(base, manual, {other.span.line}) if blame.span.line not in _of(r)]
+        found = tries.first(base, options, False)
+        if found is not None:
+            told = _told(diagnosis, (other,), found, subject)
+            both = sorted((*told.blames, blame), key=lambda b: b.span.line)
+            return replace(told, blames=tuple(both)), {0, 1}
+    return same
+
+
+def _of(r: Rewording) -> range:
+    return range(r.span.line, r.span.end_line + 1)
+
+
+class Tries:
+    """Runs other texts, a limited number of them."""
+
+    def __init__(self, work: Work, diagnosis: Diagnosis, left: int) -> None:
+        self.work, self.diagnosis, self.left = work, diagnosis, left
+
+    def first(self, source: str, options: list[Rewording], explained: bool) -> Rewording | None:
+        """The first of some changes after which all is right."""
+        for r in options:
+            if explained and r.cost > 0.8:
+                return None  # what is explained is only doubted where a line stands beside the one that it belongs to
+            if self.left <= 0:
+                return None
+            self.left -= 1
+            text = patched(source, [(r.span, r.text)])
+            if text is not None and self._is_right(text):
+                return r
+        return None
+
+    def _is_right(self, text: str) -> bool:
+        try:
+            trace = self.work.run(text)
+            if trace.error is not None:
+                return False
+            found = account(self.work, trace, brief=True).diagnosis
+        except SymgradError:
+            return False
+        before = {u.name for u in self.diagnosis.right}
+        lost = before - {u.name for u in (*found.right, *found.inherited)}
+        return not found.blames and not found.unchecked and bool(found.right) and not lost
+
+
+def _lines(subject: Subject) -> set[int]:
+    """The lines of the derivation, and of none of the forward pass."""
+    needed = subject.graph.ancestors(subject.loss)
+    forward = {s.span.line for i, s in enumerate(subject.graph.steps) if needed[i] and s.span is not None}
+    manual = {s.span.line for i, s in enumerate(subject.graph.steps) if not needed[i] and s.span is not None}
+    lines = {u.line for u in subject.units} | {u.span.line for u in subject.units} | manual
+    return lines - forward
+
+
+def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subject: Subject) -> Diagnosis:
+    """The diagnosis with a slip of the text in the place of some findings."""
+    gone = {b.span.line for b in instead} | {line for b in instead for line in b.inherited}
+    gone |= {u.line for u in diagnosis.unchecked}
+    unit = next((u for u in subject.units if u.line in _of(r)), None)
+    old = instead[0] if instead else None
+    name = unit.name if unit is not None else old.step if old is not None else ""
+    span = r.span if r.span.line == r.span.end_line else replace(r.span, end_line=r.span.line, end_column=_end(subject, r))
+    shown = replace(span, column=max(span.column, _begin(subject, r)))
+    blame = Blame(
+        r.mistake, r.mistake, r.message, f"with this change every result is right", shown, name, old.factor if old else name,
+        _text(subject, shown), r.text.strip(), old.found_value if old else math.nan, old.expected_value if old else math.nan,
+        None, r.text.strip(), ((r.span, r.text),), "", None, tuple(sorted(gone - set(_of(r)))), 0, False,
+    )  # fmt: skip
+    kept = [b for b in diagnosis.blames if b not in instead]
+    carried = [u for u in (*diagnosis.inherited, *diagnosis.unchecked) if u.line not in _of(r)]
+    blames = tuple(sorted((*kept, blame), key=lambda b: b.span.line))
+    return replace(diagnosis, blames=blames, inherited=tuple(dict.fromkeys(carried)), unchecked=())
+
+
+def _line(subject: Subject, r: Rewording) -> str:
+    return subject.source.split("\n")[r.span.line - 1]
+
+
+def _begin(subject: Subject, r: Rewording) -> int:
+    line = _line(subject, r)
+    return len(line) - len(line.lstrip()) + 1
+
+
+def _end(subject: Subject, r: Rewording) -> int:
+    return len(_line(subject, r).rstrip()) + 1
+
+
+def _text(subject: Subject, span: object) -> str:
+    from symgrad.diagnose.source import SourceMap
+
+    return SourceMap(subject.source).text(span)  # type: ignore[arg-type]
+
+
+__all__ = ["Unit", "reworded"]
