@@ -15,6 +15,7 @@ from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.lasting import Lasting
 from symgrad.diagnosing.verifying import patched
 from symgrad.diagnosing.work import Work
 from symgrad.errors import SymgradError
@@ -77,6 +78,7 @@ class Tries:
 
     def __init__(self, work: Work, diagnosis: Diagnosis, left: int) -> None:
         self.work, self.diagnosis, self.left = work, diagnosis, left
+        self.lasting = Lasting(diagnosis)
 
     def first(self, source: str, options: list[Rewording], explained: bool) -> Rewording | None:
         """The first of some changes after which all is right."""
@@ -85,6 +87,8 @@ class Tries:
                 return None  # what is explained is only doubted where a line stands beside the one that it belongs to
             if self.left <= 0:
                 return None
+            if self.lasting.stay(r.span, whole=source == self.work.source):
+                continue
             self.left -= 1
             text = patched(source, [(r.span, r.text)])
             if text is not None and self._is_right(text):
