@@ -291,7 +291,7 @@ def _places(text: _Text, near: Collection[int]) -> Iterator[Rewording]:
     for statement in text.simple:
         if statement.lineno not in near or statement.lineno not in text.manual:
             continue
-        for node in ast.walk(statement):
+        for node in (n for n in ast.walk(statement) if isinstance(n, ast.Subscript)):
             for index in _indices(node):
                 for other in names:
                     if other != index.id:
