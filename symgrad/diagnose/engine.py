@@ -19,6 +19,7 @@ from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.replay import Budget, Layout, Result
+from symgrad.diagnose.joined import joined
 from symgrad.diagnose.residuals import converged, is_near, residuals
 from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
@@ -105,7 +106,7 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        layout.aside = residuals(layout)
+        layout.aside = {**residuals(layout), **joined(layout)}
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
@@ -337,7 +338,7 @@ def _explained(
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
-        if weak and (not root.repairs or root.cost > WEAK):
+        if weak and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
         else:
             kept.append(root)
