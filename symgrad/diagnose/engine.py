@@ -12,6 +12,7 @@ from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.joined import joined
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
 from symgrad.diagnose.outcomes import results
@@ -19,7 +20,6 @@ from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.replay import Budget, Layout, Result
-from symgrad.diagnose.joined import joined
 from symgrad.diagnose.residuals import converged, is_near, residuals
 from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
