@@ -151,7 +151,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
-        frozen=_still(trace, graph, point, units), bound=_bound(bindings),
+        frozen=_still(trace, graph, point, units, moves), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
 
@@ -247,20 +247,23 @@ def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:
     return point
 
 
-def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit]) -> frozenset[int]:
+def _still(
+    trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move]
+) -> frozenset[int]:
     """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
     of a batch, labels (0 and 1, -1 and 1), places and masks.
 
-    What somebody differentiates by is none of these.
+    What somebody differentiates by is none of these, and neither are weights that begin as zeros.
     """
     if not any(step.shape for step in graph.steps):
         return frozenset()
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    trained = {m.bottom for m in moves}
     out = set()
     for i, value in point.items():
-        if called.get(i, "") in claimed:
+        if called.get(i, "") in claimed or i in trained:
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:

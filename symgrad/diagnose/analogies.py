@@ -33,7 +33,7 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
             alike[_NUMBER.sub("#", name)] = _NUMBER.sub("#", fitting[0])
         elif not fitting:
             open_names.append(name)
-    out = {}
+    out: dict[str, tuple[tuple[int, int], ...]] = {}
     for name in open_names:
         numbers = iter(_NUMBER.findall(name))
         stem = alike.get(_NUMBER.sub("#", name), "")

@@ -16,10 +16,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from symgrad.diagnose.likely import likely
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import BITS, Move, Subject, Unit, broadcasts
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
@@ -27,11 +30,14 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
+from symgrad.ops.writing import is_joined
 
 Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
+#: Two ratios that differ by less are one.
+SAME_RATIO = 1e-9
 
 
 # --- what functions return ------------------------------------------------------------------------------------------
@@ -210,11 +216,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     for i, step in enumerate(graph.steps):
         free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
     bound = {b.step for b in trace.bindings}
-    #: Steps that are called the gradient of something, by what that is.
-    named: dict[str, set[int]] = {}
-    for b in trace.bindings:
-        for c in claims(b.name):
-            named.setdefault(c.bottom, set()).add(b.step)
+    #: Steps that are called the gradient of something: db moves what is called bias.
+    named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
     latest: dict[str, int] = {}
     out: list[Move] = []
     for b in trace.bindings:
@@ -222,7 +225,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
             for name in (b.name, _NEXT.sub("", b.name)):
                 before = original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
-                    made = _move(graph, name, b.step, before, free, inner, bound, named.get(normal(name), set()))
+                    made = _move(graph, name, b.step, before, free, inner, bound, named)
                     if made is not None:
                         out.append(made)
                     break
@@ -273,6 +276,8 @@ def _move(
         have, held = graph.steps[i].shape, graph.steps[before].shape
         return have == held or broadcasts(have, held)
 
+    if source < 0 and is_joined(graph.steps[at]) and fits(at):
+        source = at  # w -= rate*np.array([g0, g1])
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
@@ -349,7 +354,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             right = truth.cotangents.get(m.bottom)
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
-            if not _is_constant(layout.actual(m.source), right) and _is_single(unit, layout):
+            ratio = _ratio(layout.actual(m.source), right)
+            uneven = ratio is not None and claims(unit.name) and uneven_moves(layout, ratio, up=m.up)
+            if (ratio is None or uneven) and _is_single(unit, layout):
                 out.setdefault(unit.name, {})[subject.loss, m.bottom] = None
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
@@ -394,6 +401,22 @@ def scaled(layout: Layout) -> list[tuple[Unit, float]]:
             if _is_constant(layout.actual(m.source), right):
                 out.append((unit, layout.actual(m.source).floats[0] / right.floats[0]))
     return out
+
+
+def uneven_moves(layout: Layout, ratio: float, *, up: bool) -> bool:
+    """What moves a parameter is its gradient times ``ratio``, and what moves another one is its gradient: no factor
+    that all of them have, and a learning rate makes up for."""
+    if abs((-ratio if up else ratio) - 1) <= SAME_RATIO:
+        return False
+    with precision(BITS):
+        for m in layout.subject.moves:
+            right = layout.truth.cotangents.get(m.bottom)
+            if right is None or layout.is_forward(m.source):
+                continue
+            other = _ratio(layout.actual(m.source), right)
+            if other is not None and abs((-other if m.up else other) - 1) <= SAME_RATIO:
+                return True
+    return False
 
 
 def is_negative(layout: Layout) -> bool:
@@ -457,5 +480,16 @@ def _is_near(a: Vec, b: Vec | None) -> bool:
 
 
 def _is_constant(have: Vec, right: Vec) -> bool:
-    ratios = [x for x in (have / right).floats if math.isfinite(x)]
-    return len(ratios) >= 3 and ratios[0] != 0 and all(abs(x - ratios[0]) <= 1e-9 * abs(ratios[0]) for x in ratios)
+    return _ratio(have, right) is not None
+
+
+def _ratio(have: Vec, right: Vec) -> float | None:
+    """The number by which the one is the other; ``None`` where it is none. Zeros in both say nothing."""
+    ratio = have / right
+    arrays = lifted(ratio).arrays if ratio.shaped else [np.array([x]) for x in ratio.floats]
+    finite = [a[np.isfinite(a)].ravel() for a in arrays]
+    found = np.concatenate(finite)
+    if found.size < 3 or not all(a.size for a in finite) or found[0] == 0:
+        return None
+    first = float(found[0])
+    return first if bool((np.abs(found - first) <= SAME_RATIO * abs(first)).all()) else None
