@@ -85,3 +85,30 @@ def test_what_is_right_is_left_alone(source: str) -> None:
 def test_the_line_of_the_mistake_is_told(source: str, right: str, wrong: str) -> None:
     (found,) = [f for f in check_source(source.replace(right, wrong), sandbox=False).findings if f.root]
     assert found.line == source.count("\n", 0, source.index(right)) + 1
+
+
+DUAL = """
+import math
+class Dual:
+    def __init__(self, value, deriv):
+        self.value = value
+        self.deriv = deriv
+    def __mul__(self, other):
+        return Dual(self.value * other.value, self.deriv * other.value + self.value * other.deriv)
+    def sin(self):
+        return Dual(math.sin(self.value), math.cos(self.value) * self.deriv)
+x, y = 0.8, 1.3
+fx = (Dual(x, 1) * Dual(y, 0)).sin()
+fy = (Dual(x, 0) * Dual(y, 1)).sin()
+"""
+
+
+def test_dual_numbers_that_are_right_are_left_alone() -> None:
+    assert check_source(DUAL, sandbox=False).ok
+
+
+@pytest.mark.xfail(strict=True, reason="an object's value and derivative are not told to be of the same thing")
+def test_a_wrong_rule_of_dual_numbers_is_told_at_its_line() -> None:
+    wrong = DUAL.replace("math.cos(self.value) * self.deriv", "math.cos(self.value)")
+    (found,) = [f for f in check_source(wrong, sandbox=False).findings if f.root]
+    assert found.line == 10
