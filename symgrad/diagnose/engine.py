@@ -198,6 +198,16 @@ def glance(subject: Subject) -> Diagnosis:
     return Diagnosis((), tuple(out.right), (), ())
 
 
+def is_refuted(subject: Subject) -> bool:
+    """Some result that a name tells is wrong: quick to find out where many texts are tried."""
+    prepared = _truth(subject)
+    if prepared is None:
+        return True
+    layout = Layout(subject, prepared)
+    reading = Reading(subject, prepared)
+    return any(not r.is_right(r.actual) for r in results(layout, reading, updates(layout, reading)))
+
+
 def is_settled(subject: Subject) -> bool:
     """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
     prepared = _truth(subject)

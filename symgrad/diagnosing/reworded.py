@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, is_settled
+from symgrad.diagnose.engine import Diagnosis, is_refuted
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
 from symgrad.diagnose.source import SourceMap
@@ -98,7 +98,7 @@ class Tries:
     def _is_right(self, text: str) -> bool:
         try:
             trace = self.work.run(text)
-            if trace.error is not None or not is_settled(self.work.subject(trace)):
+            if trace.error is not None or is_refuted(self.work.subject(trace)):
                 return False
             found = account(self.work, trace, brief=True).diagnosis
         except SymgradError:
