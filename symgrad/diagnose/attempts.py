@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.again import Again
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.counts import counts
 from symgrad.diagnose.evidence import is_strong
@@ -121,6 +122,7 @@ class Attempts:
         self._named = self.checks
         self._unmeant: dict[int, bool] = {}
         self._trues: dict[int, bool] = {}
+        self._again = Again(self.layout, self.known)
         #: Which results are right but for a constant factor as it is.
         self._off: dict[int, bool] = {}
         #: How many steps may still be computed, all in all.
@@ -341,7 +343,7 @@ class Attempts:
             units = self.layout.units_at.get(i, ())[:1]
             named = [u.name for u in units if self.reading.pairs(u.name)]
             line = units[0].line if units else -i
-            if not held:
+            if not held and not self._again.holds(i, vec):
                 by_line[line] = 1.0
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
@@ -383,8 +385,10 @@ class Attempts:
         """An assignment is what something is, in the first round: the line was made for that."""
         i = unit.step
         if i not in self._trues:
-            held = () if (unit.name, i) in self.layout.continued else self.known.right(self.layout.actual(i))
-            self._trues[i] = any(is_meant(q) for q in held) and not OPS[self.layout.graph.steps[i].op].renames
+            vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
+            held = self.known.right(vec) if done else ()
+            true = any(is_meant(q) for q in held) or (done and self._again.holds(i, vec))
+            self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
 
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
@@ -474,6 +478,11 @@ def is_near(a: Any, b: Any) -> bool:
     if not a.size:
         return True
     x, y = np.abs(a), np.abs(b)
+    first, then = a.item(0), b.item(0)
+    apart = abs(first - then) - TOLERANCE * max(abs(first), abs(then))
+    # Most are told apart by one entry.
+    if apart > REST and apart > REST * max(float(x.max()), float(y.max())):
+        return False
     larger = np.maximum(x, y)
     scale = float(larger.max())
     return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
@@ -119,7 +120,7 @@ def forget(subject: Subject) -> None:
 def _truth(subject: Subject) -> Truth | None:
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
-    solved, spare = [] if subject.is_shaped else converged(subject), None
+    solved, chosen, spare = [] if subject.is_shaped else converged(subject), branches(subject), None
     for frozen in ((), integers):
         for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
@@ -127,9 +128,12 @@ def _truth(subject: Subject) -> Truth | None:
             loss = values[subject.loss]
             if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
                 continue
+            kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
+            if not kept and spare is not None:
+                continue
             truth = Truth(subject, points, values)
             if all(v.usable for v in truth.cotangents.values()):
-                if all(is_near(values[i], values[j]) for i, j in solved):
+                if kept:
                     return truth
                 spare = spare or truth
     return spare
@@ -158,6 +162,12 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
+    elif roots and not verdicts.roots:
+        # The same of arrays: results are right as they stand, and were put off by what was put right before them.
+        fine = {r.unit.step: r.unit for r in search.results if r.is_right(r.actual)}
+        fine |= {u.step: u for u in verdicts.right}
+        verdicts.right = [fine[i] for i in sorted(fine)]
+        verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)

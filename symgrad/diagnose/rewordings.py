@@ -62,7 +62,7 @@ def rewordings(
         out = [r for r in out if r.cost <= PLAIN] + [replace(r, cost=PLAIN) for r in _counts(text, asked)]
     else:
         unread = _unread(text, asked, ranks)
-        out += [*_returned(text), *unread, *_unpacked(text), *_bounds(text), *_counts(text, near)]
+        out += [*_returned(text), *unread, *_unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
     return sorted(out, key=lambda r: r.cost)
 
 
@@ -281,6 +281,30 @@ def _counts(text: _Text, near: Collection[int]) -> Iterator[Rewording]:
                     if other != node.id:
                         message = f"`{node.id}` is another count than belongs here"
                         yield _at(node, other, "scale", message, 1.3)
+
+
+def _places(text: _Text, near: Collection[int]) -> Iterator[Rewording]:
+    """An entry in the place of another one: ``e[center] -= 1`` for ``e[target] -= 1``."""
+    names: dict[str, None] = {}
+    for node in text.nodes:
+        names.update(dict.fromkeys(n.id for n in _indices(node)))
+    for statement in text.simple:
+        if statement.lineno not in near or statement.lineno not in text.manual:
+            continue
+        for node in (n for n in ast.walk(statement) if isinstance(n, ast.Subscript)):
+            for index in _indices(node):
+                for other in names:
+                    if other != index.id:
+                        message = f"`{text.of(node)}` is another entry than belongs here: {other} for {index.id}"
+                        yield _at(index, other, "wrong-variable", message, 1.25)
+
+
+def _indices(node: ast.AST) -> list[ast.Name]:
+    """The names that a subscript consists of."""
+    if not isinstance(node, ast.Subscript):
+        return []
+    found = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return [n for n in found if isinstance(n, ast.Name)]
 
 
 def _is_counted(node: ast.expr, counts: Mapping[str, None]) -> bool:

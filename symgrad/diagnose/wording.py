@@ -8,7 +8,9 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.backward import Backward, backward
+from symgrad.diagnose.callees import Calls
 from symgrad.diagnose.naming import claims
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.through import Held, gathered, through
 from symgrad.diagnose.truth import Link, Quantity, Truth
@@ -84,10 +86,21 @@ class Wording:
 
     def symbol(self, step: int) -> str:
         """The name of a forward step, or its formula where it has none."""
-        name = self.subject.names.get(step, "")
+        name = self.subject.names.get(step, "") or self._calls.get(step, "")
         if name:
             return name
         return self.formula(step) or "u"
+
+    @cached_property
+    def _calls(self) -> dict[int, str]:
+        """Steps without a name that a function of the script made of something that has one: ``cdf(d1)``."""
+        names, calls = self.subject.names, Calls(self.subject.graph, SourceMap(self.subject.source))
+        return {
+            i: f"{function}({names[given]})"
+            for (function, given), made in calls.results.items()
+            for i in made
+            if given in names and i not in names and self.truth.values[i] is not None
+        }
 
     def variable(self, vec: Vec) -> str:
         """The name of a forward value."""
@@ -218,7 +231,7 @@ class Wording:
             elif local == "1":
                 parts.append(upstream)
             else:
-                parts.append(f"{upstream}*{_wrap(local)}")
+                parts.append(_product(upstream, local))
         return " + ".join(parts)
 
     def _near(self, top: int, bottom: int, before: int) -> list[str]:
@@ -236,7 +249,7 @@ class Wording:
             else:
                 todo += onward
         factors = [(name, self.local(i, bottom, before) or self._composite(i, bottom)) for i, name in held.items()]
-        return [n if x == "1" else f"{n}*{_wrap(x)}" for n, x in factors] if all(x for _, x in factors) else []
+        return [n if x == "1" else _product(n, x) for n, x in factors] if all(x for _, x in factors) else []
 
     def _consumers(self, i: int) -> list[int]:
         return [link.top for link in self._used_by.get(i, ())]
@@ -447,6 +460,12 @@ def _is_atom(text: str) -> bool:
         if depth == 0 and c in "+-*/ ":
             return False
     return True
+
+
+def _product(upstream: str, local: str) -> str:
+    """A gradient times a local derivative: ``dr/x`` for the derivative ``1/x``."""
+    below = local.removeprefix("1/")
+    return f"{upstream}/{below}" if below != local and _is_atom(below) else f"{upstream}*{_wrap(local)}"
 
 
 def _wrap(text: str) -> str:

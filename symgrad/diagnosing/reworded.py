@@ -16,6 +16,7 @@ from symgrad.diagnose.rewordings import Rewording, rewordings
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.lasting import Lasting
 from symgrad.diagnosing.verifying import patched
 from symgrad.diagnosing.work import Work
 from symgrad.errors import Span, SymgradError
@@ -94,12 +95,15 @@ class Tries:
 
     def __init__(self, work: Work, diagnosis: Diagnosis, left: int) -> None:
         self.work, self.diagnosis, self.left = work, diagnosis, left
+        self.lasting = Lasting(diagnosis)
 
     def first(self, source: str, options: list[Rewording]) -> Rewording | None:
         """The first of some changes after which all is right."""
         for r in options:
             if self.left <= 0:
                 return None
+            if self.lasting.stay(r.span, whole=source == self.work.source):
+                continue
             self.left -= 1
             text = patched(source, [(r.span, r.text)])
             if text is not None and self.is_right(text):
