@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
@@ -552,8 +553,17 @@ def _by_variables(text: str, unit: Unit, source: SourceMap) -> str:
     values, variables = (re.findall(r"\[(\w+)\]", t) for t in (unit.name, target))
     if len(values) != len(variables) or not target.startswith(unit.name.partition("[")[0]):
         return text
-    called = {v: k for v, k in zip(values, variables, strict=True) if v.isdecimal() and k.isidentifier()}
-    return re.sub(r"(?<=\w)\[(\d+)\]|(?<=\])\[(\d+)\]", lambda m: f"[{called.get(m[1] or m[2], m[1] or m[2])}]", text)
+    pairs = [(v, k) for v, k in zip(values, variables, strict=True) if v.isdecimal() and k.isidentifier()]
+    known = source.source.replace(" ", "")
+
+    def called(match: re.Match[str]) -> str:
+        """As the script itself writes it somewhere; what it nowhere writes so stays."""
+        name, *places = match.groups()
+        options = [[k for v, k in pairs if v == place] for place in places if place is not None]
+        made = (f"{name}{''.join(f'[{k}]' for k in some)}" for some in product(*options))
+        return next((m for m in made if m in known), match.group())
+
+    return re.sub(r"(\w+)\[(\d+)\](?:\[(\d+)\])?", called, text)
 
 
 def _short(text: str) -> str:
