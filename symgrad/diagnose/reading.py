@@ -191,7 +191,8 @@ class Reading:
 
     def _pairs(self, top: str, bottom: str) -> list[Pair]:
         bottoms = self._aliases.get(bottom, [])
-        if "[" in bottom:
+        # dw[1][2] is a place in a matrix; of a list of layers, or of time steps, the order says less.
+        if "[" in bottom and not (bottoms and re.fullmatch(r".*\[\d+\]\[\d+\]", bottom)):
             # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
             bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
             if not bottoms and (entry := re.fullmatch(r"(\w+)\[(\d+)\]", bottom)) is not None:
