@@ -30,7 +30,7 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     that this one begins with; ``None`` where it is no loss of that kind."""
     if not trace.rounds:
         return None
-    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(loss)
+    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*_added(trace, loss))
     places = {(b.name, b.line) for b in trace.bindings if b.step == loss}
     earlier = [b.step for b in trace.bindings if (b.name, b.line) in places and not needed[b.step]]
     # The innermost first: of two loops the inner one's round began later.
@@ -40,6 +40,15 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
             if any(needed[i] for i in entering):
                 return Epoch(r.start, entering)
     return None
+
+
+def _added(trace: Trace, loss: int) -> list[int]:
+    """What a round adds to a loss that is summed up over the rounds; the loss itself where it is not."""
+    names = {b.name for b in trace.bindings if b.step == loss}
+    before = {b.step for b in trace.bindings if b.name in names and b.step < loss}
+    step = trace.graph.steps[loss]
+    added = [i for i in step.inputs if i not in before]
+    return added if not step.is_leaf and before & set(step.inputs) and added else [loss]
 
 
 def _entering(graph: Graph, begun: int, start: int) -> frozenset[int]:

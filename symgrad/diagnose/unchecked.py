@@ -36,7 +36,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
     forward_names = {normal(name) for name, _ in layout.subject.aliases}
     moved = {
         u.step for u in layout.subject.units
-        if normal(re.sub(r"_?(new|next|updated)$", "", u.name)) in forward_names and u.step not in judged
+        if normal(_parameter(u)) in forward_names and u.step not in judged
     }  # fmt: skip
     names = {normal(name) for name, _, _ in layout.subject.bound}
     live = _live(walk)
@@ -62,6 +62,12 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
                 continue
             found.setdefault((unit.name, unit.line), unit)
     return tuple(found.values())
+
+
+def _parameter(unit: Unit) -> str:
+    """What has another value from here on: ``w_new`` for ``w``, and for ``W[i] -= lr*g`` all of ``W``."""
+    name = unit.name.split("[", maxsplit=1)[0] if unit.augmented in ("-=", "+=") else unit.name
+    return re.sub(r"_?(new|next|updated)$", "", name)
 
 
 def _live(walk: Walk) -> list[bool]:
