@@ -287,7 +287,8 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
             again = _attempt(code, replace(plan, shapes=given, lenient=True), options)
             if again is not None and again.ok and again.confirmed:
                 return again, call
-        if (alone := _one_entry(code, trace, call)) is not None:
+        alone = _one_entry(code, trace, call) if plan.upstream is None else None
+        if alone is not None:
             again = _attempt(code, replace(plan, upstream=alone), options)
             if again is not None and again.ok and again.confirmed:
                 message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
