@@ -294,10 +294,11 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
                 message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
                 return replace(again, findings=(*again.findings, Finding("note", message))), call
     if report.exit_code == 1 and not plan.values and plan.upstream is None:
-        for meaning in _other_meanings(plan):
-            again = _attempt(code, meaning, options)
-            if again is not None and (again.confirmed if again.ok else _is_explained(again) > _is_explained(report)):
+        others = [again for p in _other_meanings(plan) if (again := _attempt(code, p, options)) is not None]
+        for again in others:
+            if again.ok and again.confirmed:
                 return again, call
+        report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
@@ -350,7 +351,7 @@ def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
     shape = next((named[n] for n in parameters_of(code.source, call.backward) if is_upstream(n) and n in named), ())
     if len(shape) != 1 or shape[0] < 2:
         return None
-    return [[0.0, 0.7, *([0.0] * (shape[0] - 2))]]
+    return [[0.0, -1.0, *([0.0] * (shape[0] - 2))]]  # whole numbers stay as they are at nearby points
 
 
 def _other_meanings(plan: Plan) -> Iterator[Plan]:

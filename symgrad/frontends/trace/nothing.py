@@ -36,6 +36,11 @@ class Inert:
     def __sub__(self, other: Any) -> float:
         return 0.0
 
+    def __add__(self, other: Any) -> Inert:
+        return self
+
+    __radd__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __rsub__ = __pow__ = __add__
+
     def __repr__(self) -> str:
         return "<nothing>"
 

@@ -176,13 +176,13 @@ class Bunch:
 BUNCH_ATTRIBUTES = frozenset({"data", "target", "feature_names", "target_names", "DESCR", "keys"})
 
 
-def _loaded(name: str, features: int, classes: int) -> Callable[..., Any]:
+def _loaded(name: str, samples: int, features: int, classes: int) -> Callable[..., Any]:
     def call(tr: Tracer, *args: Any, **options: Any) -> Any:
         source = np.random.RandomState(1)
         tr.note(f"random numbers stand in for the data of {name}")
-        x = Array(tr, np.round(source.standard_normal((SAMPLES, features)), 6))
-        numbers = np.arange(SAMPLES) % max(classes, 1)
-        y = Array(tr, source.permutation(numbers) if classes else np.round(source.standard_normal(SAMPLES), 6))
+        x = Array(tr, np.round(source.standard_normal((samples, features)), 6))
+        numbers = np.arange(samples) % max(classes, 1)
+        y = Array(tr, source.permutation(numbers) if classes else np.round(source.standard_normal(samples), 6))
         if raw(options.get("return_X_y", False)):
             return x, y
         columns, kinds = [f"x{n}" for n in range(features)], [f"class {n}" for n in range(classes)]
@@ -191,13 +191,15 @@ def _loaded(name: str, features: int, classes: int) -> Callable[..., Any]:
     return call
 
 
-#: How many samples stand in for a data set that is loaded.
+#: How many pictures stand in for a data set of them.
 SAMPLES = 60
-for _name, _features, _classes in (
-    ("load_iris", 4, 3), ("load_digits", 64, 10), ("load_wine", 13, 3), ("load_breast_cancer", 30, 2),
-    ("load_diabetes", 10, 0), ("load_boston", 13, 0), ("fetch_california_housing", 8, 0), ("fetch_openml", 784, 10),
+#: As many samples as there are in the small data sets: who knows them writes their number.
+for _name, _samples, _features, _classes in (
+    ("load_iris", 150, 4, 3), ("load_digits", 200, 64, 10), ("load_wine", 178, 13, 3),
+    ("load_breast_cancer", 569, 30, 2), ("load_diabetes", 442, 10, 0), ("load_boston", 506, 13, 0),
+    ("fetch_california_housing", 500, 8, 0), ("fetch_openml", 60, 784, 10),
 ):  # fmt: skip
-    HANDLERS[f"sklearn.datasets.{_name}"] = _loaded(_name, _features, _classes)
+    HANDLERS[f"sklearn.datasets.{_name}"] = _loaded(_name, _samples, _features, _classes)
 
 
 def _pictures(name: str) -> Callable[..., Any]:
