@@ -463,3 +463,86 @@ def test_a_return_at_the_first_entry_is_seen() -> None:
     assert returns_at_the_first(text, "f")
     assert not returns_at_the_first(text.replace("        return v", "    return v"), "f")
     assert not returns_at_the_first(text.replace("v == 0", "v > 0"), "f")
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_gradient_that_says_nothing_is_right_for_whatever_it_is_right_for(tmp_path: Path) -> None:
+    """b has the shape of x, and ``grad`` is by x."""
+    text = """\
+        import numpy as np
+        A = np.array([[2.0, 0.3], [0.3, 1.5]])
+        b = np.array([0.4, -0.7])
+        x = np.array([1.1, 0.6])
+        f = 0.5*x @ A @ x - b @ x + np.sum(x**4)
+        grad = A @ x - b + 4*x**3
+        """
+    assert check(tmp_path, text).confirmed == ("grad",)
+
+
+@pytest.mark.parametrize(
+    ("tangents", "line"),
+    [
+        ("v = np.array([0.3, -0.2])\nz_dot = W @ v\ny_dot = np.sum(2*h*(1 - h**2)*z_dot)\n", 7),
+        ("dx = np.array([0.3, -0.2])\ndz = W @ dx\ndh = (1 - h**2)*dz\ndy = np.sum(2*h*dh)\n", 7),
+    ],
+)
+def test_derivatives_of_arrays_along_a_direction_are_refused_with_their_place(
+    tangents: str, line: int, tmp_path: Path
+) -> None:
+    text = "import numpy as np\nW, x = np.array([[0.5, 1.2], [0.7, -0.4], [0.1, 0.9]]), np.array([0.8, -0.3])\n"
+    text += f"z = W @ x\nh = np.tanh(z)\ny = np.sum(h**2)\n{tangents}"
+    with pytest.raises(SymgradError, match="along a direction") as caught:
+        check(tmp_path, text)
+    assert caught.value.span is not None
+    assert caught.value.span.line == line
+
+
+def test_a_number_that_both_passes_work_out_stays_one_number(tmp_path: Path) -> None:
+    text = """\
+        import numpy as np
+
+        class Attention:
+            def forward(self, Q, K, V):
+                scale = 1/np.sqrt(Q.shape[-1])
+                scores = Q @ K.T*scale
+                e = np.exp(scores)
+                self.w = e/e.sum(axis=1, keepdims=True)
+                self.Q, self.K, self.V = Q, K, V
+                return self.w @ V
+
+            def backward(self, dout):
+                scale = 1/np.sqrt(self.K.shape[-1])
+                dV = self.w.T @ dout
+                dw = dout @ self.V.T
+                dscores = self.w*(dw - np.sum(dw*self.w, axis=1, keepdims=True))
+                dQ = dscores @ self.K*scale
+                dK = dscores.T @ self.Q*scale
+                return dQ, dK, dV
+        """
+    report = check(tmp_path, text)
+    assert wrong(report) == []
+    assert {"dQ", "dK", "dV"} <= set(report.confirmed)
+    assert wrong(check(tmp_path, text.replace("self.K*scale", "self.K"))) != []
+
+
+@pytest.mark.parametrize(
+    ("penalty", "said"),
+    [("", "the gradient times 4:"), (" + 0.3*np.sign(w)", "weight decay"), (" + 0.3*w", "weight decay")],
+)
+def test_a_step_that_is_the_gradient_times_a_number(penalty: str, said: str, tmp_path: Path) -> None:
+    text = f"""\
+        import numpy as np
+        N = 8
+        X = np.random.randn(N, 3)
+        Y = X @ np.array([1.0, 0.5, -0.5]) + 0.1*np.random.randn(N)
+        w = np.random.randn(3)
+        for t in range(200):
+            delta = X @ w - Y
+            w = w - 0.01*(X.T @ delta{penalty})
+            mse = delta @ delta / N
+        """
+    report = check(tmp_path, text)
+    assert wrong(report) == []
+    assert any(said in f.message for f in report.findings), [f.message for f in report.findings]
