@@ -8,7 +8,8 @@ import pytest
 
 from symgrad.diagnose import changes, loss
 from symgrad.diagnose.region import Region
-from symgrad.diagnosing import check_source
+from symgrad.diagnosing import check_source, lasting
+from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.subjects import choose
 
@@ -55,3 +56,36 @@ def test_changes_that_cannot_fit_are_none_that_are_right(name: str, monkeypatch:
     monkeypatch.setattr(Region, "may_fit", anything)
     assert check_source(source, sandbox=False).findings == found.findings
     assert asked
+
+
+UNSET = """
+import numpy as np
+x = np.array([[0.5, -0.3], [0.8, 0.1], [0.2, 0.4]])
+W = np.array([[0.3, -0.2], [0.1, 0.7]])
+b = np.array([0.1, -0.4])
+z = x @ W + b
+loss = (z**2).sum()
+
+def backward(x, z):
+    db = np.zeros(2)
+    dz = 2*z
+    dW = x.T @ dz
+    return dW, db
+
+dW, db = backward(x, z)
+"""
+
+
+def test_texts_that_leave_a_mistake_as_it_is_need_not_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = check_source(UNSET, sandbox=False)
+    assert [f.mistake for f in found.findings if f.root] == ["never-assigned"]
+    asked: list[bool] = []
+    stay = lasting.Lasting.stay
+
+    def never(self: lasting.Lasting, span: Span, *, whole: bool) -> bool:
+        asked.append(stay(self, span, whole=whole))
+        return False
+
+    monkeypatch.setattr(lasting.Lasting, "stay", never)
+    assert check_source(UNSET, sandbox=False).findings == found.findings
+    assert any(asked)

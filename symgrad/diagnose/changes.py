@@ -320,12 +320,16 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
         if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:
             tried += [Fraction(1, n) for n in (parts.denominator + k for k in (-1, 1, -2, 2)) if n > 1]
             tried += [Fraction(1, n) for n in _lengths(region)]
+    rests = {Fraction(n) for n in _lengths(region) if n > 2}
     for number in dict.fromkeys(tried):
         if number != have:
             mistake = "sign" if isinstance(have, Fraction) and number == -have else "scale"
+            # 2*x for 2*x/n: that a count is left out is likelier than another number.
+            counted = isinstance(have, Fraction) and have > 1 and {number / have, have / (number or 1)} & rests
+            cost = 1.02 + (0.12 if counted else 0.0)
             yield (
                 _constantly(constant(number, len(region.goal.arrays))),
-                _repair(mistake, "is another number than belongs here", 1.02, number=number),
+                _repair(mistake, "is another number than belongs here", cost, number=number),
             )
 
 

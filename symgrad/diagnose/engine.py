@@ -25,6 +25,7 @@ from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
+from symgrad.diagnose.through import deferred
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.unfinished import Unfinished
@@ -33,6 +34,7 @@ from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.verdicts import Root, Verdicts
 from symgrad.diagnose.wording import Wording
 from symgrad.enclosure import precision
+from symgrad.ops import OPS
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
@@ -169,6 +171,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
+    wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
     source = SourceMap(subject.source)
     steps, told = stepping(walk, source)
     verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
@@ -304,7 +307,10 @@ def _explained(
             # What a function returns was left as it is inside, under the same name.
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
-        name = root.unit.name
+        elif layout.subject.is_shaped and (inner := _inside(root, layout)) is not None:
+            repairs = tuple(replace(r, span=None) for r in root.repairs)
+            root = replace(root, unit=inner, lines=frozenset((inner.line,)), repairs=repairs)
+        name = told.unit.name
         if _is_data(root.unit, layout):
             doubtful.append(root.unit)
             continue
@@ -336,6 +342,22 @@ def _explained(
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _inside(root: Root, layout: Layout) -> Unit | None:
+    """``loss, dU = f(...)``: where the function works out what the line only gets."""
+    unit = root.unit
+    step = layout.graph.steps[unit.step]
+    if any(r.span is not None and r.span.line != unit.span.line for r in root.repairs):
+        return None  # it is known where the mistake is
+    if step.is_leaf or not OPS[step.op].renames or unit.augmented:
+        return None
+    made = layout.original(unit.step)
+    call = layout.subject.callers.get(made)
+    if call is None or call.line != unit.span.line or layout.is_forward(made):
+        return None
+    mine = [u for u in layout.units_at.get(made, ()) if u.line != unit.line]
+    return mine[-1] if mine else None
 
 
 def _is_data(unit: Unit, layout: Layout) -> bool:

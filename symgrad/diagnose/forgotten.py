@@ -7,12 +7,14 @@ would put it right may be a new line further down, where the gradients that it n
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.naming import is_bare, stem_of
+from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.roles import Roles
 from symgrad.diagnose.rounds import Rounds
 from symgrad.diagnose.source import SourceMap, number_names
@@ -47,6 +49,8 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
     tops = [t for t, _ in walk.truth.into.get(target.bottom, ())]
     if made is not None and not wording.paths(tops, target.bottom, unit.step):
         return made
+    if target.kind == "cotangent" and layout.subject.is_shaped and layout.last[unit.name] is unit:
+        return _of_arrays(root, wording, walk, source)
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
     if is_bare(unit.name) or layout.dependents(unit.step):
@@ -63,6 +67,40 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
             or _in_a_loop(root, gap, walk, source)
             or _along(root, gap, walk, wording, source)
         )
+
+
+def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> Statement | None:
+    """``c_grad += 2*c*v_grad/n``, once v_grad is there, and before c_grad is read."""
+    unit, bottom, layout = root.unit, root.target.bottom, walk.layout
+    lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
+    if not lacks or not unit.name.isidentifier() or root.found.shape != root.target.vec.shape:
+        return None
+    gap = root.target.vec - root.found
+    if not gap.usable or gap.is_zero:
+        return None
+    parts = walk.truth.into.get(bottom, [])
+    tops = [t for t, flow in parts if flow.same(gap)][:1]
+    if not tops and not gap.same(root.target.vec):
+        return None
+    tops = tops or [t for t, _ in parts]
+    if wording.paths(tops, bottom, unit.step) or wording.through(bottom, unit.step, tops):
+        return None  # it can be said at once
+    text = wording.own(wording.paths(tops, bottom, END) or wording.through(bottom, END, tops))
+    used = names_in(text)
+    if not text or unit.name in used:
+        return None
+    held = [u for u in layout.subject.units if u.name in used and not layout.is_forward(u.step)]
+    last = max(held, key=lambda u: u.step, default=None)
+    if last is None or last.span.end_line <= unit.line or _indent(last, source) != _indent(unit, source):
+        return None
+    word = re.compile(rf"(?<![\w.]){re.escape(unit.name)}(?!\w)")
+    if any(word.search(line) for line in source.lines[unit.line : last.span.end_line]):
+        return None  # it is read before
+    if (wide := re.fullmatch(r"broadcast_to\((.*), \([\d, ]*\)\)", text)) is not None:
+        text = wide.group(1)  # what is added is as wide as it must be
+    numbers = Numbers(layout.subject)
+    text = numbers.named(source.spelled(text), last.line)
+    return Statement(last.span.end_line, f"{unit.name} += {text}", _indent(unit, source))
 
 
 def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.entries import difference, shown
+from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
 from symgrad.diagnose.headlines import beside, code_of, headline, short
+from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
@@ -265,7 +266,7 @@ def _one(
         subject,
     )
     plain = line and not root.unit.augmented and not repair.everywhere and not repair.text
-    message = headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
+    message = blame.message or headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
     name = factor if named else _meaning(root, wording) if plain and signed is None else ""
     label = beside(blame.label, blame.expected, name, valued=signed is None and not repair.at_parent)
     return replace(blame, message=message, label=label)
@@ -478,10 +479,16 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    here = mistake in ("wrong-formula", "unknown") and span.line == root.unit.line
+    if here and is_right_but_for_some(root.found, root.target.vec):
+        code = mistake = "missing-term"
+        message = f"{_meaning(root, wording)} lacks a term in some entries; most of them are right"
     own = Owner(source.source, subject.names.values())
     texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     # What is written into an array is a statement, and no part of a formula.
     expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
+    numbers = subject.memo.get("numbers") or subject.memo.setdefault("numbers", Numbers(subject))
+    expected, fix = (numbers.named(text, span.line, found) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

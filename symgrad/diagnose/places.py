@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.shaped import is_nowhere
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
 from symgrad.errors import Span
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 from symgrad.ops import OPS
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
@@ -125,21 +126,27 @@ class Line:
             if within:
                 stack.extend(self.graph.steps[i].inputs)
 
-    def respelled(self, places: Collection[tuple[int, int]], value: Vec) -> Vec:
-        """The line's value with another one read at some (step, slot)."""
-        memo: dict[int, Vec] = {}
-        with precision(BITS):
-            for i in sorted(self.everything()):
-                step = self.graph.steps[i]
-                changes = any((i, slot) in places or j in memo for slot, j in enumerate(step.inputs))
-                if not changes and i != self.root and not self.is_lent(i):
-                    continue  # it is what it was
-                inputs = [
-                    value if (i, slot) in places else memo.get(j) or self.values(j)
-                    for slot, j in enumerate(step.inputs)
-                ]
-                memo[i] = apply(step.op, inputs, step.params)
-        return memo[self.root]
+    def respelled(self, places: Collection[tuple[int, int]], values: Iterable[Vec]) -> Iterator[Vec]:
+        """The line's value with another one read at some (step, slot): with each of several."""
+        #: The steps that change, and what they are made of: -1 for the other value.
+        changing: list[tuple[Step, int, list[int]]] = []
+        changed: set[int] = set()
+        for i in sorted(self.everything()):
+            step = self.graph.steps[i]
+            read = [-1 if (i, slot) in places else j for slot, j in enumerate(step.inputs)]
+            if i == self.root or self.is_lent(i) or any(j < 0 or j in changed for j in read):
+                changed.add(i)
+                changing.append((step, i, read))
+        fixed = {j: self.values(j) for _, _, read in changing for j in read if j >= 0 and j not in changed}
+        for value in values:
+            memo = {**fixed, -1: value}
+            made = value
+            with precision(BITS):
+                for step, i, read in changing:
+                    made = memo[i] = apply(step.op, [memo[j] for j in read], step.params)
+                    if is_nowhere(made):
+                        break  # the program would end here
+            yield made
 
     def places(self, wanted: Vec) -> Iterator[Place]:
         """Every occurrence of every sub-expression with the value that it would need, outermost first."""

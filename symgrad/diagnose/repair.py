@@ -141,8 +141,9 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
         called = any(i in context.known.truth.subject.callers for i, _ in places)
         if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
-        for q in context.forward():
-            if q.bottom != origin and line.respelled(places, q.vec).same(context.goal.vec):
+        others = [q for q in context.forward() if q.bottom != origin]
+        for q, made in zip(others, line.respelled(places, [q.vec for q in others]), strict=True):
+            if made.same(context.goal.vec):
                 parent, slot = min(places)
                 place = Place(j, parent, slot, q.vec, ((parent, slot),))
                 mistake, words = swapped(context.known, origin, q, context.variable)

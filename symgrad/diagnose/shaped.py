@@ -20,6 +20,7 @@ from symgrad.diagnose.vectors import TOLERANCE, Vec
 from symgrad.ops import OPS, Op, TensorOp
 from symgrad.ops.base import Rule
 from symgrad.ops.floats import COMPARISONS
+from symgrad.ops.stacked import aligned, never_adds, stacked
 from symgrad.ops.tensor import ShapeError, typed
 from symgrad.ops.values import NUMERIC, function
 
@@ -27,6 +28,8 @@ from symgrad.ops.values import NUMERIC, function
 CANCELLED = 1e-13
 #: Entries are compared as if they were at least this large, relative to the largest of their array.
 SMALL = 1e-11
+#: Arrays of so many entries, at all points together, are computed at once.
+AT_ONCE = 1 << 14
 #: What a computation on arrays that do not fit raises.
 MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
 
@@ -42,17 +45,52 @@ _NOTHING = contextlib.nullcontext()
 
 
 class Shaped(Vec):
-    """One step's array at each point. Immutable: do not write into ``arrays``."""
+    """One step's array at each point. Immutable: do not write into ``arrays``.
 
-    __slots__ = ("_tops", "arrays")
+    Arrays of one shape, which are not large, are kept as one stack, and computed with as one.
+    """
+
+    __slots__ = ("_arrays", "_stack", "_top", "_tops")
     shaped = True
 
     def __init__(self, arrays: Sequence[Any]) -> None:
-        self.arrays: tuple[Any, ...] = tuple([
+        self._arrays: tuple[Any, ...] | None = tuple([
             a if type(a) is np.ndarray and a.dtype is _FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
         ])  # fmt: skip
+        #: ``False`` as long as it is not known whether there is one.
+        self._stack: Any = False
         self._floats = self._how = None
         self._tops: tuple[float, ...] | None = None
+        self._top: float | None = None
+
+    @staticmethod
+    def of(stack: Any) -> Shaped:
+        """From a float64 array with the points along its first axis."""
+        out = Shaped.__new__(Shaped)
+        out._arrays, out._stack = None, stack
+        out._floats = out._how = out._tops = out._top = None
+        return out
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """The array at each point."""
+        if self._arrays is None:
+            stack = self._stack
+            self._arrays = tuple([stack[k, ...] for k in range(len(stack))])
+        return self._arrays
+
+    @property
+    def stack(self) -> Any:
+        """The arrays of all points in one; ``None`` where they differ in shape, are large, or have no entries."""
+        if self._stack is False:
+            assert self._arrays is not None  # there is the one or the other
+            self._stack = _stack_of(self._arrays)
+        return self._stack
+
+    @property
+    def points(self) -> int:
+        """How many points there are."""
+        return len(self._stack) if self._arrays is None else len(self._arrays)
 
     @property
     def floats(self) -> tuple[float, ...]:
@@ -61,7 +99,13 @@ class Shaped(Vec):
         The weights know nothing of the shape: (n,) and (n, 1) give the same.
         """
         if self._floats is None:
-            self._floats = tuple(signature(a) for a in self.arrays)
+            stack = self.stack
+            if stack is None or stack.ndim == 1:
+                self._floats = tuple([signature(a) for a in self.arrays])
+            else:
+                with unwarned():
+                    flat = stack.reshape(len(stack), -1)
+                    self._floats = tuple((flat @ _weights(flat.shape[1])).tolist())
         return self._floats
 
     def rough(self, k: int) -> float:  # noqa: ARG002
@@ -76,12 +120,27 @@ class Shaped(Vec):
     def tops(self) -> tuple[float, ...]:
         """The largest size of an entry at each point; 0 where there is none."""
         if self._tops is None:
-            self._tops = tuple([float(np.abs(a).max()) if a.size else 0.0 for a in self.arrays])
+            stack = self.stack
+            if stack is None:
+                self._tops = tuple([float(np.abs(a).max()) if a.size else 0.0 for a in self.arrays])
+            else:
+                self._tops = tuple(np.abs(stack).reshape(len(stack), -1).max(1).tolist())
         return self._tops
 
     @property
+    def top(self) -> float:
+        """The largest size of an entry at any point; NaN where one has no value."""
+        if self._top is None:
+            if self._stack is None or self._stack is False or self._tops is not None:
+                self._top = math.nan if any(map(math.isnan, self.tops)) else max(self.tops)
+            else:
+                self._top = float(np.maximum.reduce(np.abs(self._stack), axis=None))
+        return self._top
+
+    @property
     def shape(self) -> Shape:
-        return tuple(self.arrays[0].shape)
+        shape: Shape = self._stack.shape[1:] if self._arrays is None else self._arrays[0].shape
+        return shape
 
     @property
     def at_user(self) -> float:
@@ -91,14 +150,36 @@ class Shaped(Vec):
 
     @property
     def is_zero(self) -> bool:
-        return all(not a[np.isfinite(a)].any() for a in self.arrays)
+        stack = self.stack
+        if stack is None:
+            return all(not a[np.isfinite(a)].any() for a in self.arrays)
+        # nan and infinities count as true, and are none: so what has no entry that is true is zero for sure.
+        return not 0.0 < abs(stack.item(0)) < math.inf and (
+            not stack.any() or not stack[np.isfinite(stack)].any()
+        )
 
     @property
     def usable(self) -> bool:
+        stack = self.stack
+        if stack is not None and np.isfinite(stack).all():
+            return len(stack) > 2
         return sum(bool(np.isfinite(a).all()) for a in self.arrays[1:]) >= 2
 
     def same(self, other: Vec) -> bool:
         found = lifted(other)
+        mine, theirs = self.stack, found.stack
+        if mine is not None and theirs is not None:
+            if mine.shape != theirs.shape:
+                return False
+            # One entry at a random point tells most of them apart, since none may differ by more than this.
+            n = mine.size // len(mine)
+            a, b = (mine.item(n), theirs.item(n)) if len(mine) > 1 else (0.0, 0.0)
+            most = TOLERANCE * max(abs(a), abs(b)) + SMALL * max(self.top, found.top)
+            if math.isfinite(most) and abs(a - b) > 2 * most:
+                return False
+            close = _agree_at_once(mine, theirs)
+            if close is not None:
+                return close
         return _agree(self.arrays, found.arrays)
 
     def same_at_user(self, other: Vec) -> bool:
@@ -168,12 +249,28 @@ class Shaped(Vec):
         return self._binary("div", other, self)
 
     def __neg__(self) -> Vec:
-        return Shaped([-a for a in self.arrays])
+        return Shaped([-a for a in self.arrays]) if self.stack is None else Shaped.of(-self.stack)
 
 
 def lifted(vec: Vec) -> Shaped:
     """A number at each point as arrays without axes."""
-    return vec if isinstance(vec, Shaped) else Shaped(vec.floats)
+    if isinstance(vec, Shaped):
+        return vec
+    found: Shaped | None = vec.lifted
+    if found is None:
+        found = vec.lifted = Shaped.of(np.array(vec.floats, dtype=np.float64))
+    return found
+
+
+def _stack_of(arrays: Sequence[Any]) -> Any:
+    """Arrays of one shape as one array; ``None`` where they are none, or large, or empty."""
+    first = arrays[0]
+    if not 0 < first.size * len(arrays) <= AT_ONCE:
+        return None
+    for a in arrays:
+        if a.shape != first.shape:
+            return None
+    return np.array(arrays)
 
 
 @contextlib.contextmanager
@@ -200,7 +297,11 @@ def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
 
 def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     compute = function(op.name)
-    adds = len(args[0].arrays) > 1 and _adds(op.name)  # a glimpse is no proof
+    if args[0].points == 1:
+        return _glimpse(compute, args, params)
+    adds = _adds(op.name)
+    if (found := _at_once(op, args, params, adds)) is not None:
+        return found
     out = []
     for k, arrays in enumerate(zip(*[a.arrays for a in args], strict=True)):
         try:
@@ -211,6 +312,82 @@ def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
             value = NOWHERE
         out.append(value)
     return Shaped(out)
+
+
+def _glimpse(compute: Callable[..., Any], args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
+    """One step at one point; what cancels is left as it is, since this is no proof."""
+    (arrays,) = zip(*[a.arrays for a in args], strict=True)
+    try:
+        return Shaped((np.asarray(compute(*arrays, **params), dtype=np.float64),))
+    except MISFITS:
+        return Shaped((NOWHERE,))
+
+
+@cache
+def _stacked(name: str) -> Callable[..., Any] | None:
+    return stacked(OPS[name])
+
+
+def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], adds: bool) -> Shaped | None:
+    """One step at all points in one; ``None`` where that cannot be, or would not be what comes out point by point."""
+    compute = _stacked(op.name)
+    if compute is None:
+        return None
+    stacks = []
+    for a in args:
+        if (stack := a.stack) is None:
+            return None
+        stacks.append(stack)
+    points = len(stacks[0])
+    for stack in stacks:
+        if len(stack) != points:
+            return None
+    try:
+        value = compute(*stacks, **params)
+        if value is None or value.shape[:1] != (points,) or not value.size:
+            return None
+        if value.dtype is not _FLOAT:
+            value = value.astype(np.float64)
+        return _without_rests_at_once(value, args, compute, params, op) if adds else Shaped.of(value)
+    except MISFITS:
+        return None  # where the shapes do not fit, that is said point by point
+
+
+def _without_rests_at_once(
+    value: Any, args: Sequence[Shaped], compute: Callable[..., Any], params: Mapping[str, Any], op: Op
+) -> Shaped | None:
+    """As :func:`_without_rests`, at all points; ``None`` where not all is finite."""
+    tops = [a.top for a in args]
+    if op.elementwise:
+        bound = max(tops)
+    else:
+        bound = 1.0
+        for a, top in zip(args, tops, strict=True):
+            bound *= max(top, 1e-300) * (a.stack.size // len(a.stack))
+    sizes = np.abs(value)
+    least, most = float(np.minimum.reduce(sizes, axis=None)), float(np.maximum.reduce(sizes, axis=None))
+    if not math.isfinite(sum(tops) + bound + most):
+        return None
+    # The bound is one for all points, and at least that of each: what is below it is looked at.
+    if least < CANCELLED * bound:
+        stacks = [a.stack for a in args]
+        if op.elementwise:
+            axes = max([x.ndim for x in stacks])
+            a, b = (np.abs(aligned(x, axes)) for x in stacks)
+            terms = np.maximum(a, b)
+        else:
+            terms = np.abs(compute(*(np.abs(x) for x in stacks), **params))
+        rests = sizes < CANCELLED * terms
+        if rests.any():
+            return Shaped.of(np.where(rests, 0.0, value))
+    out = Shaped.of(value)
+    out._top = most
+    return out
+
+
+def is_nowhere(vec: Vec) -> bool:
+    """The value of a step whose inputs do not fit, at any point: the program would end there."""
+    return isinstance(vec, Shaped) and vec._arrays is not None and all(a is NOWHERE for a in vec._arrays)
 
 
 def shape_of(op: Op, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Shape | None:
@@ -234,7 +411,7 @@ def _adds(name: str) -> bool:
     """The op adds numbers up, so that they may cancel."""
     op = OPS[name]
     if isinstance(op, TensorOp):
-        return op.define is None and not op.whole
+        return op.define is None and not op.whole and not never_adds(op)
     return op.infix is not None and op.infix.symbol in ("+", "-") and not op.infix.prefix and op.name not in COMPARISONS
 
 
@@ -272,6 +449,19 @@ def _agree(first: Sequence[Any], second: Sequence[Any]) -> bool:
             return False
         shared += k > 0 and close is True
     return shared >= 2
+
+
+def _agree_at_once(a: Any, b: Any) -> bool | None:
+    """As :func:`_agree`, of two stacks of one shape; ``None`` where not all is finite."""
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y, out=x)
+    points = len(a)
+    tops = larger.reshape(points, -1).max(1)
+    if not math.isfinite(float(tops.sum())):
+        return None
+    allowed = TOLERANCE * larger
+    allowed += SMALL * tops.reshape(points, *(1,) * (a.ndim - 1))
+    return points > 2 and bool((np.abs(a - b) <= allowed).all())
 
 
 def _close(a: Any, b: Any) -> bool | None:

@@ -253,6 +253,16 @@ class SourceMap:
                 return Span(span.file, *_begins(block[at]), *_ends(later)), joint.join(texts)
         return None
 
+    def followed(self, span: Span, line: int, text: str) -> tuple[Span, str] | None:
+        """A statement with another one put in behind a later line of its block: the place of all, and their text."""
+        for block in self._blocks:
+            at = next((n for n, s in enumerate(block) if _begins(s) == (span.line, span.column)), -1)
+            last = next((s for s in block[at + 1 :] if s.lineno == line == s.end_lineno), None) if at >= 0 else None
+            if last is not None:
+                whole = self._as_it_is((span.line, span.column), _ends(last))
+                return Span(span.file, span.line, span.column, *_ends(last)), f"{whole}\n{' ' * last.col_offset}{text}"
+        return None
+
     @cached_property
     def _blocks(self) -> list[list[ast.stmt]]:
         try:

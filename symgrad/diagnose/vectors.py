@@ -7,7 +7,7 @@ is never rounding; a match is a match at every point, which random points make p
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
@@ -45,7 +45,7 @@ class Vec:
     the operands that a value is not another one. Only what that leaves open is computed in balls.
     """
 
-    __slots__ = ("_balls", "_floats", "_how")
+    __slots__ = ("_balls", "_floats", "_how", "_lifted")
     #: Whether it holds arrays: see :class:`symgrad.diagnose.shaped.Shaped`.
     shaped = False
 
@@ -68,6 +68,15 @@ class Vec:
         if self._floats is None:
             self._floats = tuple([float(b) if b.is_finite() else math.nan for b in self.balls])
         return self._floats
+
+    @property
+    def lifted(self) -> Any:
+        """The same as arrays, where that was asked for; see :func:`symgrad.diagnose.shaped.lifted`."""
+        return getattr(self, "_lifted", None)
+
+    @lifted.setter
+    def lifted(self, arrays: Any) -> None:
+        self._lifted = arrays
 
     @property
     def is_function(self) -> bool:
@@ -305,6 +314,12 @@ def _kind_of(name: str) -> str:
 
 
 def constant(value: Fraction | int | str, points: int) -> Vec:
+    """A number, at every point; one that is asked for again is the same object."""
+    return _constant(value, type(value).__name__, points, ctx.prec)
+
+
+@lru_cache(maxsize=4096)
+def _constant(value: Fraction | int | str, _kind: Hashable, points: int, _bits: int) -> Vec:
     return Vec([exact_ball(value)] * points)
 
 

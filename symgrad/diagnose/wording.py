@@ -12,6 +12,7 @@ from symgrad.diagnose.callees import Calls
 from symgrad.diagnose.naming import claims
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.through import Held, gathered, through
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
 from symgrad.errors import SymgradError
@@ -43,6 +44,8 @@ class Wording:
     ) -> None:
         self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
+        #: Finds what holds gradients up to a constant factor, where that is asked.
+        self.deferred: Callable[[], Mapping[int, Sequence[tuple[int, Held]]]] | None = None
         self._taught: Backward | None = None
         self._tidied: Tidied | None = None
         #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
@@ -140,10 +143,10 @@ class Wording:
         held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
         if held and (name := self._called(held[-1])):
             return name
-        if q.kind == "cotangent":
-            return self.paths([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
-        if q.kind == "contribution":
-            return self.paths([q.top], q.bottom, before)
+        if q.kind in ("cotangent", "contribution"):
+            tops = [q.top] if q.kind == "contribution" else [t for t, _ in self.truth.into.get(q.bottom, ())]
+            text = self.paths(tops, q.bottom, before)
+            return text or (self.through(q.bottom, before, tops) if self.subject.is_shaped else "")
         if q.kind == "tangent" and q.top != q.bottom:
             return self.chain(q.top, q.bottom, before)
         if q.kind == "term":
@@ -161,8 +164,34 @@ class Wording:
             chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
             if q.bottom == self.subject.loss:
                 return "1"
-            return self.paths(chosen, q.bottom, before) or (self.closed(q.bottom) if q.kind == "cotangent" else "")
+            if made := self.paths(chosen, q.bottom, before):
+                return made
+            some = None if q.kind == "cotangent" else chosen
+            if self.subject.is_shaped and (made := self.through(q.bottom, before, some)):
+                return made
+            return self.closed(q.bottom) if q.kind == "cotangent" else ""
         return self.quantity(q, before)
+
+    def through(self, bottom: int, before: int, tops: Sequence[int] | None = None) -> str:
+        """The derivative by a step in the gradients that are held before a step; empty if that is long."""
+
+        def holder(i: int) -> Held | None:
+            name = self._holder("cotangent", self.subject.loss, i, before)
+            return (name, Fraction(1)) if name else None
+
+        def roughly(i: int) -> Held | None:
+            mine = (held for step, held in self._deferred.get(i, ()) if step < before and i != bottom)
+            return holder(i) or next(mine, None)
+
+        for held in (holder, roughly):
+            text = through(self.subject, self.truth, bottom, held, tops=tops, symbol=self.symbol, limit=LONGEST)
+            if text or (held is holder and not self._deferred):
+                return text
+        return ""
+
+    @cached_property
+    def _deferred(self) -> Mapping[int, Sequence[tuple[int, Held]]]:
+        return self.deferred() if self.deferred is not None else {}
 
     def closed(self, bottom: int) -> str:
         """dL/d bottom written out in terms of the forward pass; empty if that is long."""
@@ -277,7 +306,7 @@ class Wording:
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(tidied.graph.steps) if s.is_input}
         text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text or "__setitem__" in text else text
+        return "" if "#" in text or "__setitem__" in text else gathered(text)
 
     def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
         """The steps that some steps are made of, down to named ones; empty where there are too many."""

@@ -160,6 +160,12 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
 
+    def leave(self) -> None:
+        """Ask no more how it ends: it has done all that it was to do. The nursery waits for it."""
+        if self.returncode is None:
+            self._status.close()
+            self.returncode = 0
+
     def wait(self) -> int:
         """Wait until it has ended: its exit code, or minus the signal that ended it."""
         while self.returncode is None:

@@ -69,8 +69,8 @@ def encode(index: Any, first: int = 1) -> tuple[Spec, list[Any]]:
 
 
 @lru_cache(maxsize=4096)
-def _known(spec: Spec) -> tuple[Any, ...]:
-    """The index that NumPy takes; inputs stay as they are."""
+def _known(spec: Spec) -> tuple[tuple[Any, ...], bool]:
+    """The index that NumPy takes, in which inputs stay as they are; and whether there are any."""
     import numpy as np
 
     out: list[Any] = []
@@ -89,13 +89,13 @@ def _known(spec: Spec) -> tuple[Any, ...]:
             out.append(mask)
         else:
             out.append(item)
-    return tuple(out)
+    return tuple(out), any(isinstance(item, tuple) and item[0] == "input" for item in spec)
 
 
 def numpy_index(spec: Spec, inputs: Sequence[Any] = ()) -> tuple[Any, ...]:
     """The index as NumPy takes it; ``inputs`` are all of the step's, as arrays of whole numbers."""
-    known = _known(spec)
-    if not inputs:
+    known, computed = _known(spec)
+    if not (inputs and computed):
         return known
     return tuple(_whole(inputs[i[1]]) if isinstance(i, tuple) and i[0] == "input" else i for i in known)
 
@@ -123,7 +123,7 @@ def _region(x: Shape, spec: Spec, indices: tuple[Shape, ...], what: str) -> Shap
     zeros = {k: np.zeros(s, dtype=np.int64) for k, s in enumerate(indices)}
     first = min((i[1] for i in spec if isinstance(i, tuple) and i[0] == "input"), default=0)
     place = tuple(
-        zeros[i[1] - first] if isinstance(i, tuple) and i[0] == "input" else i for i in _known(spec)
+        zeros[i[1] - first] if isinstance(i, tuple) and i[0] == "input" else i for i in _known(spec)[0]
     )
     try:
         return tuple(dummy[place].shape)
@@ -243,7 +243,7 @@ def _places(t: Any, x: Any, spec: Spec, inputs: Sequence[Any]) -> Any:
 def _torch_read(t: Any, x: Any, *indices: Any, spec: Spec) -> Any:
     plain = not any(isinstance(i, tuple) and (i[0] == "input" or (i[0] == "slice" and (i[3] or 1) < 0)) for i in spec)
     if plain:
-        known = tuple(t.as_tensor(i, device=x.device) if hasattr(i, "dtype") else i for i in _known(spec))
+        known = tuple(t.as_tensor(i, device=x.device) if hasattr(i, "dtype") else i for i in _known(spec)[0])
         return x[known]
     return t.take(x, _places(t, x, spec, (x, *indices)))
 

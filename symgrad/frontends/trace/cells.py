@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.frontends.trace.data import BackwardCall, Note
+from symgrad.frontends.trace.trees import walk
 from symgrad.frontends.trace.values import Value
 from symgrad.ops import OPS
 
@@ -63,9 +64,9 @@ class Cells:
 
     def read(self, tree: ast.Module) -> None:
         """Find the classes in a text whose objects have a gradient."""
-        for node in ast.walk(tree):
+        for node in walk(tree):
             if isinstance(node, ast.ClassDef):
-                written = (n for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+                written = (n for n in walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
                 if any(n.attr.lower() in GRADIENTS for n in written):
                     self._kinds.add(node.name)
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 from symgrad.frontends.trace import training
 from symgrad.frontends.trace.rules import Refused
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site, literal_value
+from symgrad.frontends.trace.trees import Transformer, fill_places, placed
 
 GETATTR, SETATTR, DELATTR, SETITEM = "__sg_getattr__", "__sg_setattr__", "__sg_delattr__", "__sg_setitem__"
 BIND, APPEND, ENTER, RETURN = "__sg_bind__", "__sg_append__", "__sg_enter__", "__sg_return__"
@@ -39,7 +40,7 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
         given: names whose assignment at the top of the file is replaced by what is given for them.
     """
     _Rewriter(out, given, training.last_loop(tree)).visit(tree)
-    ast.fix_missing_locations(tree)
+    fill_places(tree)
 
 
 def _text(node: ast.AST) -> str:
@@ -53,7 +54,7 @@ def _is_own(node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
 
 
-class _Rewriter(ast.NodeTransformer):
+class _Rewriter(Transformer):
     def __init__(self, out: Instrumented, given: Collection[str], last: ast.stmt | None) -> None:
         self.out = out
         self.last = last
@@ -65,17 +66,17 @@ class _Rewriter(ast.NodeTransformer):
     # --- helpers ------------------------------------------------------------------------------------------------
 
     def call(self, helper: str, at: ast.AST, *args: ast.expr) -> ast.Call:
-        function = ast.copy_location(ast.Name(helper, ast.Load()), at)
-        return ast.copy_location(ast.Call(function, list(args), []), at)
+        function = placed(ast.Name(helper, ast.Load()), at)
+        return placed(ast.Call(function, list(args), []), at)
 
     def constant(self, value: object, at: ast.AST) -> ast.Constant:
-        return ast.copy_location(ast.Constant(value), at)  # type: ignore[arg-type]
+        return placed(ast.Constant(value), at)  # type: ignore[arg-type]
 
     def load(self, name: str, at: ast.AST) -> ast.Name:
-        return ast.copy_location(ast.Name(name, ast.Load()), at)
+        return placed(ast.Name(name, ast.Load()), at)
 
     def store(self, name: str, at: ast.AST) -> ast.Name:
-        return ast.copy_location(ast.Name(name, ast.Store()), at)
+        return placed(ast.Name(name, ast.Store()), at)
 
     def temporary(self) -> str:
         self.temporaries += 1
@@ -122,7 +123,7 @@ class _Rewriter(ast.NodeTransformer):
         if isinstance(target, ast.Name):
             site = self.site(target.id, span, target.lineno, source, augmented)
             stored = ast.Assign([self.store(target.id, at)], self.bound(site, value, span))
-            return [ast.copy_location(stored, at)]
+            return [placed(stored, at)]
         if isinstance(target, ast.Attribute | ast.Subscript):
             site = self.site(_text(target.value), span, target.lineno, source, augmented)
             self.out.sites.append(site)
@@ -134,7 +135,7 @@ class _Rewriter(ast.NodeTransformer):
                 made = self.call(SETATTR, at, number, value, scope, owner, name)
             else:
                 made = self.call(SETITEM, at, number, value, scope, owner, self.expr(target.slice))
-            return [ast.copy_location(ast.Expr(made), at)]
+            return [placed(ast.Expr(made), at)]
         if isinstance(target, ast.Tuple | ast.List):
             return self.unpack(target, value, source, span)
         if isinstance(target, ast.Starred):
@@ -156,11 +157,11 @@ class _Rewriter(ast.NodeTransformer):
             name = self.temporary()
             stored: ast.expr = self.store(name, element)
             if isinstance(element, ast.Starred):
-                stored = ast.copy_location(ast.Starred(stored, ast.Store()), element)
+                stored = placed(ast.Starred(stored, ast.Store()), element)
             parts.append(stored)
             after += self.assign(element, self.load(name, element), part, part or span)
-        packed = ast.copy_location(ast.Tuple(parts, ast.Store()), target)
-        return [ast.copy_location(ast.Assign([packed], value), span), *after]
+        packed = placed(ast.Tuple(parts, ast.Store()), target)
+        return [placed(ast.Assign([packed], value), span), *after]
 
     def from_outside(self, node: ast.Assign) -> ast.expr | None:
         """What stands for the right-hand side where the caller gives the values of all targets."""
@@ -180,7 +181,7 @@ class _Rewriter(ast.NodeTransformer):
             return self._located(self.assign(node.targets[0], value, node.value, node.value), node)
         name = self.temporary()
         first = ast.Assign([self.store(name, node)], value)
-        out: list[ast.stmt] = [ast.copy_location(first, node)]
+        out: list[ast.stmt] = [placed(first, node)]
         source: ast.expr | None = node.value
         for target in node.targets:
             # x = y = 0.5: one leaf each.
@@ -189,7 +190,7 @@ class _Rewriter(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> list[ast.stmt] | ast.stmt:
         if node.value is None:
-            return ast.copy_location(ast.Pass(), node)
+            return placed(ast.Pass(), node)
         return self._located(self.assign(node.target, self.expr(node.value), node.value, node.value), node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
@@ -204,18 +205,18 @@ class _Rewriter(ast.NodeTransformer):
         else:
             # The object and the index are evaluated once, before the old value is read.
             owner = self.temporary()
-            out.append(ast.copy_location(ast.Assign([self.store(owner, node)], self.expr(target.value)), target))
+            out.append(placed(ast.Assign([self.store(owner, node)], self.expr(target.value)), target))
             if isinstance(target, ast.Attribute):
                 old = self.call(GETATTR, target, self.load(owner, target), self.constant(target.attr, target))
-                again = ast.copy_location(ast.Attribute(self.load(owner, target), target.attr, ast.Store()), target)
+                again = placed(ast.Attribute(self.load(owner, target), target.attr, ast.Store()), target)
             else:
                 index = self.temporary()
                 value = self.expr(target.slice)
-                out.append(ast.copy_location(ast.Assign([self.store(index, node)], value), target))
-                old = ast.copy_location(
+                out.append(placed(ast.Assign([self.store(index, node)], value), target))
+                old = placed(
                     ast.Subscript(self.load(owner, target), self.load(index, target), ast.Load()), target
                 )
-                again = ast.copy_location(
+                again = placed(
                     ast.Subscript(self.load(owner, target), self.load(index, target), ast.Store()), target
                 )
         result = self.call(INPLACE, node, self.constant(symbol, node), old, self.expr(node.value))
@@ -227,7 +228,7 @@ class _Rewriter(ast.NodeTransformer):
     def visit_NamedExpr(self, node: ast.NamedExpr) -> ast.expr:
         site = self.site(node.target.id, node.value, node.target.lineno, node.value)
         made = ast.NamedExpr(node.target, self.bound(site, self.expr(node.value), node.value))
-        return ast.copy_location(made, node)
+        return placed(made, node)
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         name = self.temporary()
@@ -259,9 +260,9 @@ class _Rewriter(ast.NodeTransformer):
             return [], []
         self.out.loops.append(Loop(node, trains == training.SURELY))
         number = self.constant(len(self.out.loops) - 1, node)
-        begin = ast.copy_location(ast.Expr(self.call(LOOP, node, number)), node)
-        leave = ast.copy_location(ast.Break(), node)
-        return [begin], [ast.copy_location(ast.If(self.call(ROUND, node, number), [leave], []), node)]
+        begin = placed(ast.Expr(self.call(LOOP, node, number)), node)
+        leave = placed(ast.Break(), node)
+        return [begin], [placed(ast.If(self.call(ROUND, node, number), [leave], []), node)]
 
     def looped(self, body: list[ast.stmt]) -> list[ast.stmt]:
         self.loops += 1
@@ -296,11 +297,11 @@ class _Rewriter(ast.NodeTransformer):
                 made = ast.Delete([target])
             else:
                 raise Refused("delete one thing at a time here", target)
-            out.append(ast.copy_location(made, node))
+            out.append(placed(made, node))
         return out
 
     def _located(self, statements: list[ast.stmt], node: ast.stmt) -> list[ast.stmt]:
-        return [ast.copy_location(s, node) if not hasattr(s, "lineno") else s for s in statements]
+        return [placed(s, node) if not hasattr(s, "lineno") else s for s in statements]
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         out: list[ast.stmt] = []
@@ -330,7 +331,7 @@ class _Rewriter(ast.NodeTransformer):
         """``1/3`` stays a third. Where the decimal that Python writes is exact, nothing needs to be done."""
         value, exact = literal
         if type(value) is not float or Fraction(repr(value)) == exact:
-            return ast.copy_location(ast.Constant(value), node)
+            return placed(ast.Constant(value), node)
         self.out.exacts.append((value, exact))
         return self.call(EXACT, node, self.constant(len(self.out.exacts) - 1, node))
 
@@ -390,7 +391,7 @@ class _Rewriter(ast.NodeTransformer):
         number = self.constant(len(self.out.functions) - 1, node)
         entered = self.call(ENTER, node, number, *(self.load(a.arg, node) for a in ordered))
         names: list[ast.expr] = [self.store(n, node) for n in (SCOPE, *(a.arg for a in ordered))]
-        enter = ast.copy_location(ast.Assign([ast.copy_location(ast.Tuple(names, ast.Store()), node)], entered), node)
+        enter = placed(ast.Assign([placed(ast.Tuple(names, ast.Store()), node)], entered), node)
         self.path.append("<locals>")
         outer, self.loops = self.loops, 0
         body = self.block(node.body)
@@ -436,7 +437,7 @@ class _Rewriter(ast.NodeTransformer):
         if node.type is not None:
             node.type = self.expr(node.type)
         # Whatever was caught, a run that has ended stays ended.
-        check = ast.copy_location(ast.Expr(self.call(CHECK, node)), node)
+        check = placed(ast.Expr(self.call(CHECK, node)), node)
         node.body = [check, *self.block(node.body)]
         return node
 
@@ -446,12 +447,12 @@ class _Rewriter(ast.NodeTransformer):
             bound = alias.asname or alias.name.partition(".")[0]
             whole = self.constant(alias.asname is not None, node)
             value = self.call(IMPORT, node, self.constant(alias.name, node), whole)
-            out.append(ast.copy_location(ast.Assign([self.store(bound, node)], value), node))
+            out.append(placed(ast.Assign([self.store(bound, node)], value), node))
         return out
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt] | ast.stmt:
         if node.module == "__future__":
-            return ast.copy_location(ast.Pass(), node)
+            return placed(ast.Pass(), node)
         out: list[ast.stmt] = []
         module = "." * node.level + (node.module or "")
         for alias in node.names:
@@ -459,9 +460,9 @@ class _Rewriter(ast.NodeTransformer):
                 if self.path:
                     raise Refused("import * is only allowed at the top of a file", node)
                 star = ast.Expr(self.call(STAR, node, self.constant(module, node)))
-                out.append(ast.copy_location(star, node))
+                out.append(placed(star, node))
                 continue
             value = self.call(FROM, node, self.constant(module, node), self.constant(alias.name, node))
             stored = ast.Assign([self.store(alias.asname or alias.name, node)], value)
-            out.append(ast.copy_location(stored, node))
+            out.append(placed(stored, node))
         return out

@@ -5,8 +5,9 @@ status, and hands them to a child. The child ends up as one that was started by 
 three descriptors and no others. So a script can no more reach another than before; only the imports are not paid for
 every time.
 
-A child is forked before it is asked for, where there is time. While it waits it runs a few lines of ours, so that the
-memory that a run writes to is its own by then: half of what a short script took went into copying that.
+Children are forked before they are asked for, where there is time. While one waits it runs a few lines of ours, so that
+the memory that a run writes to is its own by then: half of what a short script took went into copying that. A check
+takes two, the second soon after the first.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collections.abc import Callable
 
 #: Descriptors above this are not open: none is inherited but what was sent.
 HIGHEST = 1024
+#: So many children wait; the second is forked when nobody has asked for this time, in seconds.
+SPARES, APART = 2, 0.012
 
 
 class _Spare:
@@ -77,24 +80,27 @@ def serve(child: Callable[[], None], ready: Callable[[], None] = lambda: None) -
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     watched: dict[int, int] = {}
-    spare: _Spare | None = None
+    spares: list[_Spare] = []
     while True:
         # Nobody asks for a child just now: the next one is made.
-        if spare is None and not select.select([channel.fileno()], [], [], 0)[0]:
-            spare = _Spare(child, ready)
+        while len(spares) < SPARES and not select.select([channel.fileno()], [], [], APART if spares else 0)[0]:
+            spares.append(_Spare(child, ready))
         asked, _, _ = select.select([channel.fileno(), woken], [], [])
         if woken in asked:
             os.read(woken, 4096)
-            if spare is not None and spare.pid in _reap(watched):
+            gone = _reap(watched)
+            for spare in [s for s in spares if s.pid in gone]:
                 spare.channel.close()
-                spare = None
+                spares.remove(spare)
         if channel.fileno() in asked:
             word, given, _, _ = socket.recv_fds(channel, 1, 4)
             if not word:
                 break
             pid = 0
-            if spare is not None:
-                pid, spare = spare.pid if spare.give(given) else 0, None
+            if spares:
+                # The one that has waited longest is ready.
+                spare = spares.pop(0)
+                pid = spare.pid if spare.give(given) else 0
             if not pid:
                 pid = os.fork()
                 if pid == 0:
@@ -104,7 +110,7 @@ def serve(child: Callable[[], None], ready: Callable[[], None] = lambda: None) -
             watched[pid] = given.pop()
             for descriptor in given:
                 os.close(descriptor)
-    for pid in (*watched, *((spare.pid,) if spare is not None else ())):
+    for pid in (*watched, *(s.pid for s in spares)):
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     os._exit(0)

@@ -20,6 +20,8 @@ import ast
 import sys
 from collections.abc import Iterator
 
+from symgrad.frontends.trace.trees import walk
+
 #: Node types that a script may contain. What is not listed is refused: await, async, match, except*, ...
 ALLOWED: frozenset[type[ast.AST]] = frozenset({
     ast.Module, ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Store, ast.Del, ast.Attribute, ast.Subscript, ast.Slice,
@@ -33,6 +35,13 @@ ALLOWED: frozenset[type[ast.AST]] = frozenset({
     ast.BitAnd, ast.BitOr, ast.BitXor, ast.Invert, ast.Not, ast.UAdd, ast.USub, ast.And, ast.Or, ast.Eq, ast.NotEq,
     ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Is, ast.IsNot, ast.In, ast.NotIn,
 })  # fmt: skip
+
+#: Of these, those in which there is more to look at than that.
+_LOOKED_INTO: frozenset[type[ast.AST]] = frozenset({
+    ast.Attribute, ast.Name, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.comprehension, ast.arg,
+    ast.keyword, ast.ExceptHandler, ast.Global, ast.Nonlocal,
+})  # fmt: skip
+_PLAIN = ALLOWED - _LOOKED_INTO
 
 #: What a refused node type is called.
 WORDS: dict[type[ast.AST], str] = {
@@ -75,10 +84,10 @@ MAX_SOURCE = 2_000_000
 def settle_private(tree: ast.AST) -> None:
     """Before anything looks at the names: ``self.__w`` in a class is ``self._Class__w``, as Python has it; and harmless
     uses of special names are written without them."""
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     for owner in [n for n in nodes if isinstance(n, ast.ClassDef)]:
         start = f"_{owner.name.lstrip('_')}"
-        for node in ast.walk(owner):
+        for node in walk(owner):
             if isinstance(node, ast.Attribute) and _private(node.attr):
                 node.attr = start + node.attr
             elif isinstance(node, ast.FunctionDef) and _private(node.name):
@@ -126,7 +135,7 @@ def check(tree: ast.AST) -> None:
     Raises:
         Refused: the first construct, in source order, that is not accepted.
     """
-    found = [problem for node in ast.walk(tree) for problem in _problems(node)]
+    found = [problem for node in walk(tree) if type(node) not in _PLAIN for problem in _problems(node)]
     if found:
         raise min(found, key=_order)
 

@@ -85,8 +85,9 @@ class Tracer:
         self.output_left = output_limit
         #: The step of a traced function's result, where it has one.
         self.result: int | None = None
-        self._spans: dict[tuple[CodeType, int], Span] = {}
-        self._positions: dict[CodeType, list[tuple[int | None, int | None, int | None, int | None]]] = {}
+        #: By the number of a code object, which ``_positions`` keeps alive: to hash one takes longer than all else.
+        self._spans: dict[tuple[int, int], Span] = {}
+        self._positions: dict[int, tuple[CodeType, list[tuple[int | None, int | None, int | None, int | None]]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
         self._has_functions = "def " in source or "lambda" in source
@@ -141,12 +142,12 @@ class Tracer:
 
     def place(self, code: CodeType, lasti: int) -> Span:
         """The source range of the instruction at byte ``lasti`` of ``code``."""
-        key = (code, lasti)
+        key = (id(code), lasti)
         found = self._spans.get(key)
         if found is None:
-            positions = self._positions.get(code)
-            if positions is None:
-                positions = self._positions[code] = list(code.co_positions())
+            if id(code) not in self._positions:
+                self._positions[id(code)] = code, list(code.co_positions())
+            positions = self._positions[id(code)][1]
             line, end_line, column, end_column = positions[lasti // 2] if lasti >= 0 else (None,) * 4
             line = line or code.co_firstlineno
             end_line = end_line or line
@@ -387,10 +388,15 @@ class Tracer:
         """How many numbers have been kept."""
         return self._numbers
 
+    def revive(self) -> None:
+        """What ended the run counts no more: something else of the file is run."""
+        self.dead = None
+        self._late = ""
+        self.no_grad = 0
+
     def forget(self) -> None:
         """What was recorded was a trial: its names, its inputs and its end count no more."""
-        self.dead = None
-        self.no_grad = 0
+        self.revive()
         self.bindings.clear()
         self.leaves.clear()
         self._bound.clear()
