@@ -200,6 +200,9 @@ def _one(
         piece = repair.spelling or wording.quantity(q, root.unit.step)
         span, expected = source.respelled(spans, piece, root.unit.span)
         text = source.text(span)
+    elif repair.mistake == "sign" and q is not None and not repair.combine and have.same(-place.wanted):
+        body = f"({text})" if _additive(text) else text
+        expected = body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)

@@ -92,5 +92,6 @@ def beside(label: str, expected: str, name: str, *, valued: bool) -> str:
     if name:
         return f"{name} should be {rest}"
     values = rest.removeprefix(expected).replace("; this is ", "; it is ")
-    plain = not valued or expected.lstrip("-").replace(".", "", 1).isdigit()
+    number = expected.lstrip("-").replace(".", "", 1).isdigit()
+    plain = not valued or number or "= " in expected  # a statement has no value
     return f"this should be {expected}{'' if plain else values}"

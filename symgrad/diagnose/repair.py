@@ -231,7 +231,8 @@ def _other_variable(
                 cost += 0.5 * (not context.known.truth.reaches(context.goal.bottom, q.bottom))
             # What is carried forward is no part of what is carried back.
             cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
-            yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
+            words = "is another derivative than belongs here" if not is_value else "stands where a derivative belongs"
+            yield Repair(place, "wrong-variable", words, cost, q)
 
 
 def _other_number(
