@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.again import Again
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.counts import counts
 from symgrad.diagnose.evidence import is_strong
@@ -121,6 +122,7 @@ class Attempts:
         self._named = self.checks
         self._unmeant: dict[int, bool] = {}
         self._trues: dict[int, bool] = {}
+        self._again = Again(self.layout, self.known)
         #: Which results are right but for a constant factor as it is.
         self._off: dict[int, bool] = {}
         #: How many steps may still be computed, all in all.
@@ -336,7 +338,7 @@ class Attempts:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if is_meant(q)]
             named = [u.name for u in self.layout.units_at.get(i, ())[:1] if self.reading.pairs(u.name)]
-            if not held:
+            if not held and not self._again.holds(i, vec):
                 untrue += 1
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 untrue += MISNAMED
@@ -378,8 +380,10 @@ class Attempts:
         """An assignment is what something is, in the first round: the line was made for that."""
         i = unit.step
         if i not in self._trues:
-            held = () if (unit.name, i) in self.layout.continued else self.known.right(self.layout.actual(i))
-            self._trues[i] = any(is_meant(q) for q in held) and not OPS[self.layout.graph.steps[i].op].renames
+            vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
+            held = self.known.right(vec) if done else ()
+            true = any(is_meant(q) for q in held) or (done and self._again.holds(i, vec))
+            self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
 
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:

@@ -107,6 +107,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     if factors or terms:
         goal = region.goal.shape
         yield from _combined(have, offers, goal, is_variable=slot >= 0, factors=factors, terms=terms)
+    if factors:
+        yield from _columns(have, offers)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -422,3 +424,20 @@ def _combined(
         cost = 1.5 + far + extra
         yield _joined(add, given), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
         yield _joined(sub, given), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
+
+
+def _columns(have: Vec, offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+    """A factor for each row: ``v[:, None]``."""
+    for offer in offers:
+        shape = offer.quantity.vec.shape
+        if len(have.shape) != 2 or len(shape) != 1 or offer.quantity.kind != "forward" or not offer.text:
+            continue
+        if shape[0] != have.shape[0] or shape[0] == have.shape[1]:
+            continue  # of as many rows as columns it would be a factor for each column
+
+        def make(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+            column = apply("reshape", [offer.value(i)], (("shape", (value.shape[0], 1)),))
+            return value * slimmed(column, value)
+
+        text = f"{{0}}*{offer.text}[:, None]"
+        yield make, _repair("missing-factor", "leaves out a factor", 1.45, template=text)

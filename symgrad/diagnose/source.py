@@ -381,15 +381,23 @@ class SourceMap:
 def number_names(graph: Graph, source: SourceMap) -> dict[Fraction, str]:
     """What the script calls the numbers that it works with: 3 may be N, which is ``len(X)``."""
     found: dict[Fraction, set[str]] = {}
+    held: dict[str, set[Fraction]] = {}
     for step in graph.steps:
         for slot, j in enumerate(step.inputs):
             value = graph.steps[j].value if graph.steps[j].is_const else None
-            if isinstance(value, Fraction) and value not in (0, 1, -1):
+            if isinstance(value, Fraction):
                 where = source.operand(step.span, slot)
                 text = source.text(where) if where is not None else ""
                 if text.isidentifier():
+                    held.setdefault(text, set()).add(value)
                     found.setdefault(value, set()).add(text)
-    return {value: names.pop() for value, names in found.items() if len(names) == 1}
+    out = {}
+    for value, names in found.items():
+        # What counts the rounds of a loop is this number by chance.
+        lasting = [name for name in names if len(held[name]) == 1]
+        if len(lasting) == 1 and value not in (0, 1, -1):
+            out[value] = lasting[0]
+    return out
 
 
 #: Modules whose functions take all their operands between the parentheses.
