@@ -46,7 +46,7 @@ class Index(Generic[T]):
         bucket.append((vec, {name: what}))
 
     def find(self, vec: Vec) -> list[T]:
-        if self.is_far(vec.floats[1] if vec.shaped or vec.is_function else vec.rough(1)):
+        if self.is_far(vec.one):
             return []
         if _is_nothing(vec):
             return []

@@ -30,6 +30,11 @@ CANCELLED = 1e-13
 SMALL = 1e-11
 #: Arrays of so many entries, at all points together, are computed at once.
 AT_ONCE = 1 << 14
+#: A product of vectors that are longer than this is done by several threads, which on a busy machine wait for one
+#: another a thousand times as long as they work.
+ALONE = 8192
+#: Of larger arrays so many entries are compared first.
+FEW = 64
 #: What a computation on arrays that do not fit raises.
 MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
 
@@ -115,6 +120,11 @@ class Shaped(Vec):
     @property
     def balls(self) -> tuple[Any, ...]:
         raise TypeError("arrays hold no balls")
+
+    @property
+    def one(self) -> float:
+        """What ``floats`` has for the first random point, up to rounding: most are told apart by that."""
+        return self._floats[1] if self._floats is not None else signature(self.arrays[1])
 
     @property
     def tops(self) -> tuple[float, ...]:
@@ -468,7 +478,14 @@ def _close(a: Any, b: Any) -> bool | None:
     """``None`` where there is nothing to compare."""
     if not a.size:
         return True
-    larger = np.maximum(np.abs(a), np.abs(b))
+    x, y = np.abs(a), np.abs(b)
+    if a.size > FEW:
+        # A few entries tell most of them apart, since none may differ by more than this.
+        some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
+        apart = float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max())
+        if apart > SMALL * max(float(x.max()), float(y.max())):
+            return False
+    larger = np.maximum(x, y)
     top = float(larger.max())
     if math.isfinite(top):
         return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * top).all())
@@ -495,5 +512,8 @@ def signature(a: Any) -> float:
         return float(a)
     if not a.size:
         return 0.0
+    flat, weights = a.ravel(), _weights(a.size)
     with unwarned():
-        return float(a.ravel() @ _weights(a.size))
+        if a.size <= ALONE:
+            return float(flat @ weights)
+        return float(sum([flat[k : k + ALONE] @ weights[k : k + ALONE] for k in range(0, a.size, ALONE)]))
