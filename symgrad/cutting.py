@@ -26,6 +26,8 @@ from symgrad.ops.base import COPY
 
 #: How an item of a dictionary is read.
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
+#: What is typed in once more is made of so many steps at most.
+MOST_RETYPED = 200
 
 
 def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
@@ -124,6 +126,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
             before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
             # What is taken out of a cache once more is what was put there, in whatever epoch.
             again = before and _hash(trace.values[b.step]) not in before | had.get(b.name, set())
+            again = again and ((b.name, b.line) in written or not _is_retyped(b.step, graph, forward, units))
             if again and normal(b.name) in derived and not is_bare(b.name):
                 # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from
                 # here on under this name is no derivative of the loss. (A backward pass may well work out once more
@@ -148,9 +151,24 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=evidence.called(trace),
-        frozen=_still(trace, graph, point, units), bound=_bound(bindings),
+        frozen=_still(trace, graph, point, units, moves), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
+
+
+def _is_retyped(step: int, graph: Graph, forward: Sequence[bool], units: Sequence[Unit]) -> bool:
+    """A number of the forward pass is typed in once more, and made of the same inputs: wrongly then, and of no other
+    data. What was moved by a derivative is other data."""
+    derivatives = {u.step for u in units if any(claims(u.name)) or is_bare(u.name)}
+    stack, seen = [step], set[int]()
+    while stack and len(seen) < MOST_RETYPED:
+        i = stack.pop()
+        if graph.steps[i].shape or i in derivatives or (graph.steps[i].is_input and not forward[i]):
+            return False
+        if i not in seen:
+            seen.add(i)
+            stack.extend(j for j in graph.steps[i].inputs if not forward[j])
+    return not stack
 
 
 def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
@@ -229,20 +247,23 @@ def _point(trace: Trace, graph: Graph) -> dict[int, Any] | None:
     return point
 
 
-def _still(trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit]) -> frozenset[int]:
+def _still(
+    trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move]
+) -> frozenset[int]:
     """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
     of a batch, labels (0 and 1, -1 and 1), places and masks.
 
-    What somebody differentiates by is none of these.
+    What somebody differentiates by is none of these, and neither are weights that begin as zeros.
     """
     if not any(step.shape for step in graph.steps):
         return frozenset()
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    trained = {m.bottom for m in moves}
     out = set()
     for i, value in point.items():
-        if called.get(i, "") in claimed:
+        if called.get(i, "") in claimed or i in trained:
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:

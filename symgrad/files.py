@@ -9,15 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from symgrad.asked import at_its_calls, parameters_of
 from symgrad.callables import call_subject, missing_finding
 from symgrad.diagnose.naming import claims
-from symgrad.diagnosing import Work, check_source, check_work
+from symgrad.diagnosing import NO_LOSS, Work, check_source, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Call, Given, Trace
+from symgrad.frontends.trace.passes import is_force
 from symgrad.picturing import renumbered
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
@@ -27,6 +29,8 @@ _HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
 #: What begins a line of a script and of no expression.
 _STATEMENT = re.compile(r"^(?:(?:import|from|def|class|for|while|if|with|try|del|assert)\b.*|print *\(.*|@\w.*)$", re.M)
 _MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
+#: Of a function that returns one derivative, so many parameters are looked at.
+MOST_PARAMETERS = 5
 #: More passes than this are named and not called.
 MOST_PASSES = 40
 
@@ -190,7 +194,19 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     if asked or not trace.offered or report.verdict == "disagree" or any(claims(n) for n in report.confirmed):
         return report
     found = _of_functions(code, plan, trace, options)
-    return report if found is None or len(found.confirmed) <= len(report.confirmed) else found
+    if found is None:
+        return report
+    # What is held against a loss that nobody wrote, or is right only as a step that moves something, is less than that.
+    weak = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note") or not report.confirmed
+    return found if weak or len(found.confirmed) > len(report.confirmed) else beside(report, found)
+
+
+def beside(report: Report, found: Report) -> Report:
+    """The report of what a script runs, with what was found of its functions by themselves."""
+    confirmed = tuple(dict.fromkeys((*report.confirmed, *found.confirmed)))
+    verdict = found.verdict if found.verdict == "disagree" else report.verdict
+    findings = (*(f for f in found.findings if f.root), *report.findings, *(f for f in found.findings if not f.root))
+    return replace(report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)))
 
 
 def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:
@@ -201,7 +217,8 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
         report, parameters = _passes(code, known, replace(trace, passes=trace.offered), options)
     except SymgradError:
         return None
-    if report.verdict == "disagree" and not parameters <= known.shapes.keys():
+    said = known.shapes.keys() | {parameter for _, call in trace.asked for parameter in call}
+    if report.verdict == "disagree" and not parameters <= said:
         return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
     return report if report.confirmed or report.verdict == "disagree" else None
 
@@ -259,6 +276,16 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
             roots = [f for f in again.findings if f.root]
             if again.confirmed if not roots else all(f.fix_verified for f in roots):
                 return again, call
+        if other := _as_gradients(trace, call):
+            # A layer for rows, which was given one without its first axis.
+            again = _attempt(code, replace(plan, shapes=other, lenient=True), options)
+            if again is not None and again.ok and again.confirmed:
+                return again, call
+    if report.exit_code == 1 and not plan.values and plan.upstream is None:
+        for meaning in _other_meanings(plan):
+            again = _attempt(code, meaning, options)
+            if again is not None and (again.confirmed if again.ok else _is_explained(again) > _is_explained(report)):
+                return again, call
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
@@ -295,6 +322,34 @@ def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
             yield {g.name: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
 
 
+def _other_meanings(plan: Plan) -> Iterator[Plan]:
+    """The same functions, meant in another way: a loss for each sample, of which the mean is meant; predictions under
+    the name of a gradient."""
+    if plan.mean or plan.of_inputs:
+        return
+    for mean, of_inputs in ((True, False), (False, True), (True, True)):
+        yield replace(plan, mean=mean, of_inputs=of_inputs)
+
+
+def _is_explained(report: Report) -> bool:
+    """With the fixes that are offered everything is right."""
+    roots = [f for f in report.findings if f.root]
+    return bool(roots) and all(f.fix_verified for f in roots)
+
+
+def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
+    """The shapes of the gradients of inputs that differ from those of the inputs by axes of length one only."""
+    bound = {b.name: b.step for b in trace.bindings}
+    names = {leaf.step: leaf.name for leaf in trace.leaves}
+    out = {}
+    for name, leaf in call.gradients.items():
+        have, held = (trace.graph.steps[i].shape for i in (bound.get(name, leaf), leaf))
+        if have != held and [n for n in have if n != 1] == [n for n in held if n != 1]:
+            out[names.get(leaf, "")] = have
+    known = {g.name for g in call.inputs}
+    return {n: shape for n, shape in out.items() if n in known}
+
+
 def _if_it_was_called_so(finding: Finding) -> Finding:
     """What no change puts right, where the inputs were guessed, may be right for others: one-hot labels."""
     if not finding.root or finding.fix or finding.code not in ("wrong-value", "unknown"):
@@ -329,9 +384,10 @@ def _passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) ->
     errors: list[tuple[str, SymgradError]] = []
     parameters: set[str] = set()
     for forward, backward in trace.passes[:MOST_PASSES]:
-        mine = fitting(plan, forward, backward)
         try:
-            report, call = _pass(code, mine, options)
+            mine = fitting(plan, forward, backward)
+            found = [_of_pair(code, one, options) for one in at_its_calls(mine, code.source, trace)]
+            report, call = next((f for f in found if not f[0].ok), found[0])
         except SymgradError as error:
             errors.append((backward or forward, error))
         else:
@@ -357,6 +413,30 @@ def _passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) ->
         judged=tuple(j for _, r in reports for j in r.judged),
     )  # fmt: skip
     return whole, parameters
+
+
+def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
+    """One forward and its backward; by whichever parameter it is, and of a force, whichever of an energy's gradient and
+    its negative."""
+    report, call = _pass(code, plan, options)
+    if report.ok:
+        return report, call
+    # A derivative may be the one by another parameter than the first.
+    for name in parameters_of(code.source, plan.forward)[1:MOST_PARAMETERS] if plan.values else ():
+        again = _attempt(code, replace(plan, returns=(f"d{name}",)), options)
+        if again is not None and again.ok and again.confirmed:
+            return again, call
+    if not is_force(plan.backward):
+        return report, call
+    again = _attempt(code, replace(plan, positive=True), options)
+    if again is not None and again.ok and again.confirmed:
+        message = f"{plan.backward} is the gradient of {plan.forward}, and not its negative, which a force would be"
+        return replace(again, findings=(*again.findings, Finding("note", message))), call
+    roots = [f for f in report.findings if f.root]
+    if len(roots) == 1 and roots[0].fix_verified:
+        return report, call
+    # That these belong together is only what their names say.
+    raise SymgradError(f"{plan.backward} is no gradient of {plan.forward}, which its name may not say either")
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

@@ -32,7 +32,7 @@ LAYERS = [
     {"subjects"},
     {"judging"},
     {"checking", "shaped"},
-    {"diagnosing", "sweep"},
+    {"diagnosing", "sweep", "asked"},
     {"callables", "curves"},
     {"files"},
     {"api"},

@@ -1,4 +1,4 @@
-"""Values of the forward pass that a derivation works out again: wrongly, rightly, or under a name it reuses on purpose."""
+"""Values of the forward pass that a derivation works out again: wrongly, rightly, or under a name used otherwise."""
 
 from __future__ import annotations
 
@@ -110,6 +110,58 @@ db = dz
 """
     (found,) = [f for f in check_source(text, sandbox=False).findings if f.root]
     assert (found.line, found.mistake) == (10, "input-for-output")
+
+
+BRANCH = """
+x, y, w, b = 0.7, 1.2, 0.4, -0.3
+pred = max(0.0, w * x + b)
+loss = 0.5 * (pred - y) ** 2
+z = w * x + b
+if z > 0:
+    s = 1
+else:
+    s = 0
+dw = (pred - y) * s * x
+db = (pred - y) * s
+"""
+
+
+@pytest.mark.parametrize("b", ["-0.3", "-0.27", "0.4"])
+def test_a_branch_that_the_script_takes_is_judged_where_it_takes_it(b: str) -> None:
+    """Near the kink points are chosen that lie on the same side."""
+    report = check_source(BRANCH.replace("-0.3", b), sandbox=False)
+    assert report.ok
+    assert {"dw", "db"} <= set(report.confirmed)
+
+
+def test_a_value_under_another_name_that_reads_almost_like_the_forward_pass() -> None:
+    text, line = _changed(BRANCH, "z = w * x + b", "z = w * x - b")
+    (found,) = [f for f in check_source(text, sandbox=False).findings if f.root]
+    assert (found.line, found.mistake, found.fix) == (line, "sign", "-b")
+
+
+FUNCTIONS = """
+import math
+x, y, w, b = 0.7, 1.2, 0.4, -0.3
+def forward(w, b):
+    z = w * x + b
+    a = math.tanh(z)
+    return 0.5 * (a - y) ** 2
+def backward(w, b):
+    z = w * x
+    a = math.tanh(z)
+    da = a - y
+    dz = da * (1 - a ** 2)
+    return dz * x, dz
+loss = forward(w, b)
+dw, db = backward(w, b)
+"""
+
+
+def test_a_backward_function_that_works_out_the_forward_pass_again() -> None:
+    (found,) = [f for f in check_source(FUNCTIONS, sandbox=False).findings if f.root]
+    assert (found.line, found.mistake, found.fix) == (9, "missing-term", "w * x + b")
+    assert check_source(FUNCTIONS.replace("z = w * x\n", "z = w * x + b\n"), sandbox=False).ok
 
 
 def _value(text: str) -> ast.expr:

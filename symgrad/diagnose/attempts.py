@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.again import Again
 from symgrad.diagnose.board import Board, Change
 from symgrad.diagnose.counts import counts
 from symgrad.diagnose.evidence import is_strong
@@ -44,6 +45,8 @@ PER_UNTRUE = 0.3
 MOST_BETWEEN = 120
 #: ... of which one that holds something true, and not what its name says, counts so much.
 MISNAMED = 0.3
+#: ... and a change inside a term of a sum that is right as it stands so much.
+TRUE_TERM = 3.0
 #: Two changes that are only right together: none is dearer than this.
 DEAREST = 1.65
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
@@ -113,12 +116,13 @@ class Attempts:
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
         self._whole_lines = Outright(layout)
-        self.board = Board(layout, sorted(feeding | self._offered(feeding)), WORK)
+        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine)), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
         self._unmeant: dict[int, bool] = {}
         self._trues: dict[int, bool] = {}
+        self._again = Again(self.layout, self.known)
         #: Which results are right but for a constant factor as it is.
         self._off: dict[int, bool] = {}
         #: How many steps may still be computed, all in all.
@@ -176,12 +180,17 @@ class Attempts:
         """The names of what is worked out and used nowhere; a gradient that is a result need not be."""
         out = set()
         for name, units in self.layout.by_name.items():
-            told = is_bare(name) or self.reading.by_inputs(name) or not name.isidentifier()
+            result = self.reading.by_inputs(name) and self.reading.is_exact(name)
+            told = is_bare(name) or result or not name.isidentifier()
             if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
                 continue
             origins = [self.layout.origin(u.step) for u in units]
             if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
                 out.add(name)
+        for i in self.layout.subject.autograd:
+            name = self.layout.graph.steps[i].name
+            if name.isidentifier() and not self.layout.children[i]:
+                out.add(name)  # what autograd hands to a function
         return frozenset(out)
 
     @cached_property
@@ -300,23 +309,62 @@ class Attempts:
         values = self.board.full([e.change for e in (*before, tried.edit)])
         if not all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
             return None
+        if any(i in values and not values[i].same(self.layout.actual(i)) for i in self._fine):
+            return None  # a gradient that is right would not be so any more
         if self.board.within is not None:
             tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
         return replace(tried, cost=tried.cost + PER_UNTRUE * self._untrue([tried.edit], values))
+
+    @cached_property
+    def _fine(self) -> list[int]:
+        """The gradients by inputs that are right as they stand, whatever they are called, and that nothing uses."""
+        truth, layout = self.layout.truth, self.layout
+        out = []
+        for unit in layout.last.values():
+            i = unit.step
+            if layout.is_forward(i) or layout.children[i] or not layout.graph.steps[i].shape:
+                continue
+            held = self.known.right(layout.actual(i))
+            if any(q.kind == "cotangent" and q.bottom in truth.leaves for q in held):
+                out.append(i)
+        return out
 
     def _untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
         untrue = float(sum(any(map(self._is_true_of, e.passage.units[:2])) for e in edits))
+        untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if is_meant(q)]
             named = [u.name for u in self.layout.units_at.get(i, ())[:1] if self.reading.pairs(u.name)]
-            if not held:
+            if not held and not self._again.holds(i, vec):
                 untrue += 1
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 untrue += MISNAMED
         return untrue
+
+    def _is_in_a_true_term(self, edit: Edit) -> bool:
+        """What is changed is a part of a term that is, as it stands, what flows along some path."""
+        passage = edit.passage
+        i, slot = edit.sites[0]
+        term, users = (i if slot >= 0 else -1), passage.users
+        if slot < 0:
+            # The change of a term as a whole is one of its sign or scale, or adds to it.
+            inner = [k for k, _ in users.get(i, ())]
+            term = i if inner and edit.repair.keep >= 0 else -1
+        while term >= 0 and not any(self._adds(passage, k) for k, _ in users.get(term, ())):
+            inner = [k for k, _ in users.get(term, ())]
+            term = inner[0] if inner else -1
+        if term < 0 or self._adds(passage, term) or not self.layout.graph.steps[term].shape:
+            return False
+        held = self.known.right(self.layout.actual(term))
+        return any(q.kind in ("contribution", "cotangent") for q in held)
+
+    @staticmethod
+    def _adds(passage: Passage, i: int) -> bool:
+        infix = OPS[passage.graph.steps[i].op].infix
+        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
 
     def _price(self, edits: Sequence[Edit]) -> float:
         """What some changes cost together, with what speaks against them."""
@@ -332,8 +380,10 @@ class Attempts:
         """An assignment is what something is, in the first round: the line was made for that."""
         i = unit.step
         if i not in self._trues:
-            held = () if (unit.name, i) in self.layout.continued else self.known.right(self.layout.actual(i))
-            self._trues[i] = any(is_meant(q) for q in held) and not OPS[self.layout.graph.steps[i].op].renames
+            vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
+            held = self.known.right(vec) if done else ()
+            true = any(is_meant(q) for q in held) or (done and self._again.holds(i, vec))
+            self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
 
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:

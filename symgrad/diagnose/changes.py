@@ -107,6 +107,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
     if factors or terms:
         goal = region.goal.shape
         yield from _combined(have, offers, goal, is_variable=slot >= 0, factors=factors, terms=terms)
+    if factors:
+        yield from _columns(have, offers)
 
 
 def _on_inputs(compute: Callable[[Sequence[Vec]], Vec]) -> Make:
@@ -320,12 +322,16 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
         if parts.numerator == 1 and parts.denominator > 1 and abs(parts - have) < have / 10**9:
             tried += [Fraction(1, n) for n in (parts.denominator + k for k in (-1, 1, -2, 2)) if n > 1]
             tried += [Fraction(1, n) for n in _lengths(region)]
+    rests = {Fraction(n) for n in _lengths(region) if n > 2}
     for number in dict.fromkeys(tried):
         if number != have:
             mistake = "sign" if isinstance(have, Fraction) and number == -have else "scale"
+            # 2*x for 2*x/n: that a count is left out is likelier than another number.
+            counted = isinstance(have, Fraction) and have > 1 and {number / have, have / (number or 1)} & rests
+            cost = 1.02 + (0.12 if counted else 0.0)
             yield (
                 _constantly(constant(number, len(region.goal.arrays))),
-                _repair(mistake, "is another number than belongs here", 1.02, number=number),
+                _repair(mistake, "is another number than belongs here", cost, number=number),
             )
 
 
@@ -418,3 +424,20 @@ def _combined(
         cost = 1.5 + far + extra
         yield _joined(add, given), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
         yield _joined(sub, given), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
+
+
+def _columns(have: Vec, offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
+    """A factor for each row: ``v[:, None]``."""
+    for offer in offers:
+        shape = offer.quantity.vec.shape
+        if len(have.shape) != 2 or len(shape) != 1 or offer.quantity.kind != "forward" or not offer.text:
+            continue
+        if shape[0] != have.shape[0] or shape[0] == have.shape[1]:
+            continue  # of as many rows as columns it would be a factor for each column
+
+        def make(i: int, value: Vec, _args: Sequence[Vec], offer: Offer = offer) -> Vec:
+            column = apply("reshape", [offer.value(i)], (("shape", (value.shape[0], 1)),))
+            return value * slimmed(column, value)
+
+        text = f"{{0}}*{offer.text}[:, None]"
+        yield make, _repair("missing-factor", "leaves out a factor", 1.45, template=text)

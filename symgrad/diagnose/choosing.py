@@ -177,6 +177,8 @@ class Choosing(Ground):
 
         def flows(i: int) -> bool:
             meaning = self.out.meaning.get(i)
+            if meaning is not None and meaning.kind == "local":
+                return meaning.top == loss
             return meaning is not None and meaning.kind in ("cotangent", "contribution", "sum", "helper")
 
         loss = self.subject.loss

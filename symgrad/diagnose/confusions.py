@@ -7,7 +7,7 @@ from functools import cache
 
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import stem_of
-from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.ops import OPS
 
 
@@ -27,9 +27,37 @@ def swapped(known: Known, found: int, wanted: Quantity, variables: Callable[[int
                     return "input-for-output", "uses the input where the output belongs"
                 return "input-for-output", "uses the output where the input belongs"
     steps = known.truth.subject.graph.steps
+    if (part := left_out(known.truth, real(a), real(b))) is not None:
+        return part
     if stem_of(first) and stem_of(first) == stem_of(second) and not (steps[a].is_input and steps[b].is_input):
         return "wrong-time-step", "is the value of another step in time"
     return "wrong-variable", "is another variable than belongs here"
+
+
+def left_out(truth: Truth, found: int, wanted: int) -> tuple[str, str] | None:
+    """What is left out where a variable stands for a formula of it that has no name: ``x`` for ``x + y``."""
+    graph, names = truth.subject.graph, truth.subject.names
+    step, real = graph.steps[wanted], truth.original
+    if wanted in names or step.is_leaf:
+        return None
+    if found in map(real, step.inputs):
+        infix = OPS[step.op].infix
+        if infix is not None and infix.symbol in ("+", "-"):
+            return ("missing-term", "leaves out a term") if not infix.prefix else ("sign", "has the wrong sign")
+        if infix is not None and infix.symbol in ("*", "/"):
+            return "missing-factor", "leaves out a factor"
+        return "input-for-output", "uses the input where the output belongs"
+    # cdf(d1): whatever lies between has no name either.
+    todo, reached = list(step.inputs), False
+    while todo:
+        i = todo.pop()
+        if real(i) == found:
+            reached = True
+        elif not graph.steps[i].is_const:
+            if i in names or graph.steps[i].is_leaf:
+                return None
+            todo += graph.steps[i].inputs
+    return ("input-for-output", "uses the input where the output belongs") if reached else None
 
 
 @cache

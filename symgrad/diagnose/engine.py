@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
 from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.match import Known
@@ -24,6 +25,7 @@ from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
+from symgrad.diagnose.through import deferred
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.unfinished import Unfinished
@@ -32,6 +34,7 @@ from symgrad.diagnose.vectors import Vec, constant
 from symgrad.diagnose.verdicts import Root, Verdicts
 from symgrad.diagnose.wording import Wording
 from symgrad.enclosure import precision
+from symgrad.ops import OPS
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
 RADII = (0.4, 0.1, 0.02, 0.002)
@@ -117,7 +120,7 @@ def forget(subject: Subject) -> None:
 def _truth(subject: Subject) -> Truth | None:
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
-    solved, spare = [] if subject.is_shaped else converged(subject), None
+    solved, chosen, spare = [] if subject.is_shaped else converged(subject), branches(subject), None
     for frozen in ((), integers):
         for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
@@ -125,9 +128,12 @@ def _truth(subject: Subject) -> Truth | None:
             loss = values[subject.loss]
             if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
                 continue
+            kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
+            if not kept and spare is not None:
+                continue
             truth = Truth(subject, points, values)
             if all(v.usable for v in truth.cotangents.values()):
-                if all(is_near(values[i], values[j]) for i, j in solved):
+                if kept:
                     return truth
                 spare = spare or truth
     return spare
@@ -156,9 +162,16 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         # Nothing shows in a result, so nothing is put right: what follows is judged as it stands.
         walk = Walk(layout, known, reading, (), moves=search.moves)
         verdicts = walk.run()
+    elif roots and not verdicts.roots:
+        # The same of arrays: results are right as they stand, and were put off by what was put right before them.
+        fine = {r.unit.step: r.unit for r in search.results if r.is_right(r.actual)}
+        fine |= {u.step: u for u in verdicts.right}
+        verdicts.right = [fine[i] for i in sorted(fine)]
+        verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
     verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
+    wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
     source = SourceMap(subject.source)
     steps, told = stepping(walk, source)
     verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
@@ -294,7 +307,10 @@ def _explained(
             # What a function returns was left as it is inside, under the same name.
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
-        name = root.unit.name
+        elif layout.subject.is_shaped and (inner := _inside(root, layout)) is not None:
+            repairs = tuple(replace(r, span=None) for r in root.repairs)
+            root = replace(root, unit=inner, lines=frozenset((inner.line,)), repairs=repairs)
+        name = told.unit.name
         if _is_data(root.unit, layout):
             doubtful.append(root.unit)
             continue
@@ -326,6 +342,22 @@ def _explained(
         else:
             kept.append(root)
     return kept, doubtful
+
+
+def _inside(root: Root, layout: Layout) -> Unit | None:
+    """``loss, dU = f(...)``: where the function works out what the line only gets."""
+    unit = root.unit
+    step = layout.graph.steps[unit.step]
+    if any(r.span is not None and r.span.line != unit.span.line for r in root.repairs):
+        return None  # it is known where the mistake is
+    if step.is_leaf or not OPS[step.op].renames or unit.augmented:
+        return None
+    made = layout.original(unit.step)
+    call = layout.subject.callers.get(made)
+    if call is None or call.line != unit.span.line or layout.is_forward(made):
+        return None
+    mine = [u for u in layout.units_at.get(made, ()) if u.line != unit.line]
+    return mine[-1] if mine else None
 
 
 def _is_data(unit: Unit, layout: Layout) -> bool:

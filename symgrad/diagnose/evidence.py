@@ -32,6 +32,8 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
+#: Two ratios that differ by less are one.
+SAME_RATIO = 1e-9
 
 
 # --- what functions return ------------------------------------------------------------------------------------------
@@ -210,11 +212,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     for i, step in enumerate(graph.steps):
         free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
     bound = {b.step for b in trace.bindings}
-    #: Steps that are called the gradient of something, by what that is.
-    named: dict[str, set[int]] = {}
-    for b in trace.bindings:
-        for c in claims(b.name):
-            named.setdefault(c.bottom, set()).add(b.step)
+    #: Steps that are called the gradient of something: db moves what is called bias.
+    named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
     latest: dict[str, int] = {}
     out: list[Move] = []
     for b in trace.bindings:
@@ -222,7 +221,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
             for name in (b.name, _NEXT.sub("", b.name)):
                 before = original(graph, latest[name]) if name in latest else -1
                 if before >= 0 and inner[before]:
-                    made = _move(graph, name, b.step, before, free, inner, bound, named.get(normal(name), set()))
+                    made = _move(graph, name, b.step, before, free, inner, bound, named)
                     if made is not None:
                         out.append(made)
                     break
@@ -349,7 +348,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             right = truth.cotangents.get(m.bottom)
             if unit is None or right is None or layout.is_forward(m.source):
                 continue
-            if not _is_constant(layout.actual(m.source), right) and _is_single(unit, layout):
+            ratio = _ratio(layout.actual(m.source), right)
+            uneven = ratio is not None and claims(unit.name) and uneven_moves(layout, ratio, up=m.up)
+            if (ratio is None or uneven) and _is_single(unit, layout):
                 out.setdefault(unit.name, {})[subject.loss, m.bottom] = None
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
@@ -394,6 +395,22 @@ def scaled(layout: Layout) -> list[tuple[Unit, float]]:
             if _is_constant(layout.actual(m.source), right):
                 out.append((unit, layout.actual(m.source).floats[0] / right.floats[0]))
     return out
+
+
+def uneven_moves(layout: Layout, ratio: float, *, up: bool) -> bool:
+    """What moves a parameter is its gradient times ``ratio``, and what moves another one is its gradient: no factor
+    that all of them have, and a learning rate makes up for."""
+    if abs((-ratio if up else ratio) - 1) <= SAME_RATIO:
+        return False
+    with precision(BITS):
+        for m in layout.subject.moves:
+            right = layout.truth.cotangents.get(m.bottom)
+            if right is None or layout.is_forward(m.source):
+                continue
+            other = _ratio(layout.actual(m.source), right)
+            if other is not None and abs((-other if m.up else other) - 1) <= SAME_RATIO:
+                return True
+    return False
 
 
 def is_negative(layout: Layout) -> bool:
@@ -457,5 +474,11 @@ def _is_near(a: Vec, b: Vec | None) -> bool:
 
 
 def _is_constant(have: Vec, right: Vec) -> bool:
+    return _ratio(have, right) is not None
+
+
+def _ratio(have: Vec, right: Vec) -> float | None:
+    """The number by which the one is the other; ``None`` where it is none."""
     ratios = [x for x in (have / right).floats if math.isfinite(x)]
-    return len(ratios) >= 3 and ratios[0] != 0 and all(abs(x - ratios[0]) <= 1e-9 * abs(ratios[0]) for x in ratios)
+    plain = len(ratios) >= 3 and ratios[0] != 0
+    return ratios[0] if plain and all(abs(x - ratios[0]) <= SAME_RATIO * abs(ratios[0]) for x in ratios) else None

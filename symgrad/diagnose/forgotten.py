@@ -7,13 +7,16 @@ would put it right may be a new line further down, where the gradients that it n
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.roles import Roles
+from symgrad.diagnose.rounds import Rounds
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
@@ -46,6 +49,8 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
     tops = [t for t, _ in walk.truth.into.get(target.bottom, ())]
     if made is not None and not wording.paths(tops, target.bottom, unit.step):
         return made
+    if target.kind == "cotangent" and layout.subject.is_shaped and layout.last[unit.name] is unit:
+        return _of_arrays(root, wording, walk, source)
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
     if is_bare(unit.name) or layout.dependents(unit.step):
@@ -57,17 +62,58 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
         gap = target.vec - root.found
         if not gap.usable or gap.is_zero:
             return None
-        return _once(root, gap, walk, wording, source) or _in_a_loop(root, gap, walk, source)
+        return (
+            _once(root, gap, walk, wording, source)
+            or _in_a_loop(root, gap, walk, source)
+            or _along(root, gap, walk, wording, source)
+        )
+
+
+def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> Statement | None:
+    """``c_grad += 2*c*v_grad/n``, once v_grad is there, and before c_grad is read."""
+    unit, bottom, layout = root.unit, root.target.bottom, walk.layout
+    lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
+    if not lacks or not unit.name.isidentifier() or root.found.shape != root.target.vec.shape:
+        return None
+    gap = root.target.vec - root.found
+    if not gap.usable or gap.is_zero:
+        return None
+    parts = walk.truth.into.get(bottom, [])
+    tops = [t for t, flow in parts if flow.same(gap)][:1]
+    if not tops and not gap.same(root.target.vec):
+        return None
+    tops = tops or [t for t, _ in parts]
+    if wording.paths(tops, bottom, unit.step) or wording.through(bottom, unit.step, tops):
+        return None  # it can be said at once
+    text = wording.own(wording.paths(tops, bottom, END) or wording.through(bottom, END, tops))
+    used = names_in(text)
+    if not text or unit.name in used:
+        return None
+    held = [u for u in layout.subject.units if u.name in used and not layout.is_forward(u.step)]
+    last = max(held, key=lambda u: u.step, default=None)
+    if last is None or last.span.end_line <= unit.line or _indent(last, source) != _indent(unit, source):
+        return None
+    word = re.compile(rf"(?<![\w.]){re.escape(unit.name)}(?!\w)")
+    if any(word.search(line) for line in source.lines[unit.line : last.span.end_line]):
+        return None  # it is read before
+    if (wide := re.fullmatch(r"broadcast_to\((.*), \([\d, ]*\)\)", text)) is not None:
+        text = wide.group(1)  # what is added is as wide as it must be
+    numbers = Numbers(layout.subject)
+    text = numbers.named(source.spelled(text), last.line)
+    return Statement(last.span.end_line, f"{unit.name} += {text}", _indent(unit, source))
 
 
 def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
     """Paths whose gradients are known only later."""
     bottom, unit = root.target.bottom, root.unit
+    loop = source.loop_around(unit.line) if len(_rounds(unit, walk)) > 1 else None
     parts = walk.truth.into.get(bottom, [])
     tops = [t for t, flow in parts if flow.same(gap)][:1] or [t for t, _ in parts]
     if len(tops) > 1 and not gap.same(root.target.vec):
         return None
     text = wording.own(wording.paths(tops, bottom, END))
+    if loop is not None and text and tops == [t for t, flow in parts if flow.same(gap)]:
+        return Statement(loop[1], f"{unit.name} += {source.spelled(text)}", _indent_of(loop[0], source))
     if not text or wording.paths(tops, bottom, unit.step):
         return None
     used = names_in(text)
@@ -111,6 +157,50 @@ def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement
     return Statement(last.span.end_line, line, _indent(last, source))
 
 
+def _along(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """The path of every round of a loop: ``alpha_bar += s_bar*(data[k] - s[k])``, where s_bar is known."""
+    unit, bottom, layout = root.unit, root.target.bottom, walk.layout
+    parts = [(top, flow) for top, flow in walk.truth.into.get(bottom, ()) if top != layout.subject.loss]
+    if not 2 <= len(parts) <= ROUNDS or not _sum(parts, walk).same(gap):
+        return None
+    first = layout.by_name[unit.name][0].step
+    for name, mine in layout.by_name.items():
+        for order in (parts, parts[::-1]) if name != unit.name and mine[-1].step > first else ():
+            rounds = _holders(mine, [walk.truth.cotangents[top] for top, _ in order], walk)
+            end = source.loop_statement([u.line for u in rounds]) if rounds else None
+            if end is None:
+                continue
+            texts = set()
+            said = Rounds(rounds, walk)
+            for n, (top, flow) in enumerate(order):
+                local = wording.local(top, bottom)
+                factor = local if local.isidentifier() else f"({local})"
+                text = wording.own(name if local == "1" else f"{name}*{factor}") if local else ""
+                texts.add(said.respelled(text, n, flow.floats[POINT], after=True))
+            flows = [flow.floats[POINT] for _, flow in order]
+            made = next((t for t in sorted(texts) if t and all(said.is_(t, n, x) for n, x in enumerate(flows))), "")
+            if made:
+                text = f"{unit.name} += {source.spelled(made)}"
+                return Statement(end[1], text, _indent_of(end[0], source))
+    return None
+
+
+def _sum(parts: Sequence[tuple[int, Vec]], walk: Walk) -> Vec:
+    total = constant(0, walk.truth.points)
+    for _, flow in parts:
+        total = total + flow
+    return total
+
+
+def _holders(units: Sequence[Unit], wanted: Sequence[Vec], walk: Walk) -> list[Unit]:
+    """Assignments that hold some values one after the other; none where they do not all."""
+    out: list[Unit] = []
+    for u in units:
+        if len(out) < len(wanted) and walk.corrected(u.step).same(wanted[len(out)]):
+            out.append(u)
+    return out if len(out) == len(wanted) else []
+
+
 def _scales(ratio: float, walk: Walk, numbers: Mapping[Fraction, str]) -> Iterator[tuple[str, Vec]]:
     """What a sum may still be multiplied by: nothing, a sign, a count or a number of the forward pass."""
     points = walk.truth.points
@@ -144,8 +234,17 @@ def _total(steps: Sequence[int], others: Sequence[int] | None, walk: Walk) -> Ve
     return total
 
 
+def _rounds(unit: Unit, walk: Walk) -> list[Unit]:
+    """An assignment in all rounds of a loop."""
+    return [u for u in walk.layout.by_name[unit.name] if u.line == unit.line]
+
+
 def _indent(unit: Unit, source: SourceMap) -> str:
-    line = source.lines[unit.line - 1]
+    return _indent_of(unit.line, source)
+
+
+def _indent_of(number: int, source: SourceMap) -> str:
+    line = source.lines[number - 1]
     return line[: len(line) - len(line.lstrip())]
 
 

@@ -9,9 +9,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.entries import difference, shown
+from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
+from symgrad.diagnose.numbers import Numbers
+from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
+from symgrad.diagnose.precise import precise
+from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
@@ -57,10 +61,10 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
-    if (text := source.turned(root.unit.span)) and root.found.is_zero:
+    if text := _other_branch(root, walk, source):
         return [_turned(root, text, subject, wording, source)]
     if not root.repairs:
-        return [_whole_line(root, subject, wording, source)]
+        return [_whole_line(root, subject, walk, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 
@@ -80,18 +84,30 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
 
 
+def _other_branch(root: Root, walk: Walk, source: SourceMap) -> str:
+    """``b if test else a`` for ``a if test else b`` where the branch not taken is what belongs here; empty if not."""
+    text = source.turned(root.unit.span)
+    branches = source.branches(root.unit.span)
+    if not text or (root.found.is_zero and "0" in branches):
+        return text
+    values = [formula_value(branch, root.unit, walk) for branch in branches]
+    return text if any(close(v, root.target.vec.floats[POINT]) for v in values) else ""
+
+
 def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
     """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
     span = root.unit.span
-    message = f"`{_short(source.text(span))}` takes the branch that is zero where there is a gradient"
+    words = "branch that is zero where there is a gradient" if root.found.is_zero else "wrong branch"
+    message = f"`{_short(source.text(span))}` takes the {words}"
     return _make(
         root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
         text, wording, source, subject,
     )  # fmt: skip
 
 
-def _whole_line(root: Root, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
+def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
+    expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
     span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
@@ -208,34 +224,75 @@ def _one(
     elif repair.number is not None:
         expected = _numbered(text, repair, number_names(subject.graph, source))
     factor = _factor(root, repair, truth, wording)
-    if not expected:
+    want, line = place.wanted, place.parent < 0
+    named = q is not None and q.kind == "local" and not repair.combine
+    if not expected or (root.astray and not repair.text and not line):
         expected_whole = wording.own(wording.expected(root.target, root.unit.step))
         whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
+            have, want, line, named = root.found, root.target.vec, True, False
+            if not repair.combine:
+                repair = replace(repair, words="is not the derivative that belongs here")
     for entry, called in repair.renamed:
         expected = expected.replace(entry, called)
-    message = _headline(repair, factor, wording, text)
-    return _make(
+    if not repair.text:
+        expected = in_all_rounds(expected, root.unit, walk, want, whole=line)
+    if line and not repair.regain and root.unit.augmented in ("+=", "-=") and not subject.is_shaped:
+        # What is added is what is shown.
+        before = walk.corrected(root.unit.previous)
+        if have is root.found:
+            have, want = have - before, want - before
+            have, want = (-have, -want) if root.unit.augmented == "-=" else (have, want)
+    signed = source.signed(span, expected) if repair.mistake == "sign" else None
+    if signed is not None:
+        span, expected = signed
+        text = source.text(span)
+    blame = _make(
         root,
         _code(repair),
         repair.mistake,
-        message,
+        "",
         span,
         factor,
         text,
         expected,
         have,
-        place.wanted,
+        want,
         expected,
         wording,
         source,
         subject,
     )
+    plain = line and not root.unit.augmented and not repair.everywhere and not repair.text
+    message = _headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
+    name = factor if named else _meaning(root, wording) if plain and signed is None else ""
+    label = _label(blame, name, valued=signed is None and not repair.at_parent)
+    return replace(blame, message=message, label=label)
+
+
+def _label(blame: Blame, name: str, *, valued: bool) -> str:
+    """What stands beside the carets.
+
+    Args:
+        name: of what they are under; empty for a piece of something, whose name would be another value's.
+        valued: the values are of what is shown.
+    """
+    _, should, rest = blame.label.partition(" should be ")
+    if not should or not rest.startswith(blame.expected):
+        return blame.label
+    if name:
+        return f"{name} should be {rest}"
+    values = rest.removeprefix(blame.expected).replace("; this is ", "; it is ")
+    plain = not valued or blame.expected.lstrip("-").replace(".", "", 1).isdigit()
+    return f"this should be {blame.expected}{'' if plain else values}"
 
 
 def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
     """How a factor or a term is written that was left out: as the chain rule has it, where it has names for it."""
+    for name, step in Parameters(walk.layout).given(root.unit.step, root.unit.span.line).items():
+        if walk.layout.actual(step).same(q.vec):
+            return name
     if piece and (piece.isidentifier() or q.kind in ("contribution", "term")):
         return piece
     return wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
@@ -243,7 +300,11 @@ def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) 
 
 def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
     """What stands at the place, given true inputs."""
-    return root.found if repair.place.parent < 0 else walk.layout.actual(repair.place.node)
+    place = repair.place
+    if repair.at_parent:
+        return walk.layout.actual(place.parent)
+    inner = place.parent >= 0 or (repair.text and place.node >= 0 and place.node != root.unit.step)
+    return walk.layout.actual(place.node) if inner else root.found
 
 
 def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
@@ -380,7 +441,10 @@ def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, sp
         return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
     prefix = source.text(span).split("(")[0]
     module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
-    return f"{module}{op.name}({', '.join(parts)})"
+    made = f"{op.name}({', '.join(parts)})"
+    if module and "." not in source.spelled(made).partition("(")[0]:
+        return ""  # the module has no such function
+    return f"{module}{made}"
 
 
 def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
@@ -419,8 +483,10 @@ def _code(repair: Repair) -> str:
     }.get(repair.mistake, "wrong-factor")
 
 
-def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
-    words = repair.words
+def _headline(
+    repair: Repair, factor: str, wording: Wording, text: str, expected: str, *, signed: bool = False
+) -> str:
+    words = "has the wrong sign" if signed else precise(repair.words, text, expected)
     q = repair.quantity
     if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
         assert q is not None  # only factors of a link have such words
@@ -443,11 +509,20 @@ def _headline(repair: Repair, factor: str, wording: Wording, text: str) -> str:
     if repair.regain:
         return f"`=` throws away what {repair.regain} held already; it should be `+=`"
     if repair.combine and q is not None:
+        if repair.mistake == "missing-factor" and q.kind == "local" and repair.combine == "*":
+            return f"the factor {factor} of the chain rule is missing"
+        if repair.mistake == "missing-factor" and words != repair.words:
+            return f"`{_short(text)}` {words}"
         if repair.combine == "*":
             return f"{factor}: a factor of the chain rule is missing"
         if repair.combine == "/":
+            if repair.mistake == "missing-factor":
+                return f"`{_short(text)}` {words}"
             return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
         if repair.combine == "+":
+            if words != repair.words and words.startswith("lacks the term "):
+                words = words.removeprefix("lacks ")
+                return f"{factor}: {words} is missing; the paths through all uses add up"
             return f"{factor}: a term is missing; the paths through all uses add up"
         return f"{factor}: there is a term too many"
     return f"{subject} {words}"
@@ -483,10 +558,16 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    here = mistake in ("wrong-formula", "unknown") and span.line == root.unit.line
+    if here and is_right_but_for_some(root.found, root.target.vec):
+        code = mistake = "missing-term"
+        message = f"{_meaning(root, wording)} lacks a term in some entries; most of them are right"
     own = Owner(source.source, subject.names.values())
     texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     # What is written into an array is a statement, and no part of a formula.
     expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
+    numbers = subject.memo.get("numbers") or subject.memo.setdefault("numbers", Numbers(subject))
+    expected, fix = (numbers.named(text, span.line, found) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

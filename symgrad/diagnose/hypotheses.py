@@ -24,6 +24,7 @@ from symgrad.diagnose.typed import (
     to_number,
     to_product,
     to_quotient,
+    to_rest,
     to_step,
     with_term,
     written,
@@ -44,6 +45,8 @@ class Hypotheses(Operands):
         for unit in self.subject.units:
             first = self.layout.units_at[unit.step][0] is unit
             if self.graph.steps[unit.step].is_leaf and (unit.step not in feeding or not _may_be_one(unit.name)):
+                continue
+            if self.source.is_header(unit.span):
                 continue
             if first and unit.line in sites and not self.layout.is_forward(unit.step):
                 out.setdefault((unit.line, unit.span.column), []).append(unit)
@@ -126,7 +129,14 @@ class Hypotheses(Operands):
                 at = ((i, to_product(value, want)) for i, want in pairs)
                 words = "leaves out a factor"
                 spelled = role.text if value == 1 else f"{plain}*{role.text}"
-                yield from self._hypothesis(line, span, spelled, 1.1, "missing-factor", words, at, first, -1)
+                cost = 1.1 if value != -1 else 1.5  # nobody writes the factor 1 alone
+                yield from self._hypothesis(line, span, spelled, cost, "missing-factor", words, at, first, -1)
+                if abs(value) == 1:
+                    at = ((i, to_rest(value, want)) for i, want in pairs)
+                    spelled = f"1 - {role.text}" if value == 1 else f"{role.text} - 1"
+                    words = "leaves out a term"
+                    yield from self._hypothesis(line, span, spelled, 1.3, "missing-term", words, at, first, -1)
+                    words = "leaves out a factor"
                 at = ((i, to_quotient(value, want)) for i, want in pairs)
                 yield from self._hypothesis(
                     line, span, f"{plain}/{role.text}", 1.2, "missing-factor", words, at, first, -1
@@ -157,6 +167,9 @@ class Hypotheses(Operands):
             return  # an entry of a list is set once
         if first.name in names_in(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
+        loop = self.source.loop_around(first.line, inner=True)
+        if loop is not None and loop[0] <= self.layout.by_name[first.name][0].line <= loop[1]:
+            return  # in the first round there is nothing to add to
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
         at: list[tuple[int, Change]] = []
         for u in units:

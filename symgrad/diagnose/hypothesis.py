@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from symgrad.diagnose.confusions import left_out
 from symgrad.diagnose.naming import stem_of
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.roles import At, Role, Roles
@@ -115,6 +116,10 @@ class Writing:
             first = feeds(a, b, role.steps[0])
             words = "uses the input where the output belongs" if first else "uses the output where the input belongs"
             return "input-for-output", words
+        if b >= 0 and self.layout.is_forward(a) and self.layout.is_forward(b):
+            part = left_out(self.layout.truth, a, b)
+            if part is not None:
+                return part
         if b >= 0 and names[0] and stem_of(names[0]) == stem_of(names[1]) and not steps[a].is_input:
             return "wrong-time-step", "is the value of another step in time"
         return "wrong-variable", "is another variable than belongs here"

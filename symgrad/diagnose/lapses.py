@@ -40,6 +40,7 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
     yield from _too_early(passage)
+    yield from _added_later(passage)
     yield from _flows(passage)
     for unit in passage.units[-1:] if len(passage.ends) == 1 else ():
         for part in passage.parts:
@@ -181,6 +182,38 @@ def _too_early(passage: Passage) -> Iterator[Try]:
             words = f"is read before {name} is worked out"
             span, text = told
             yield ((i, slot),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.9, text=text, span=span)
+
+
+def _added_later(passage: Passage) -> Iterator[Try]:
+    """``dcounts += dcounts_sum`` is missing further down, where that is worked out and used nowhere."""
+    if len(passage.ends) > 1:
+        return
+    source, layout = passage.text.source, passage.layout
+    for unit in passage.units:
+        shape = passage.graph.steps[unit.step].shape
+        statement = source.statement(unit.span)
+        if not unit.name.isidentifier() or not shape or statement is None or (unit.name, unit.step) in layout.continued:
+            continue
+        for name in passage.idle & layout.last.keys():
+            late = layout.last[name]
+            # dx = dx1, further down, is where dx2 belongs.
+            renamed = next((u for u in layout.units_at[unit.step] if u.line > late.line and not u.augmented), None)
+            if renamed is unit:
+                continue
+            told = source.followed(statement, late.span.line, f"{unit.name} += {name}")
+            if renamed is not None:
+                told = renamed.span, f"{source.text(renamed.span)} + {name}"
+            if late.step <= unit.step or told is None or unit.step in layout.feeding([late.step]):
+                continue
+            if shape_of(OPS["add"], [shape, passage.graph.steps[late.step].shape], {}) != shape:
+                continue
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], later: int = late.step) -> Vec:
+                return apply("add", [value, slimmed(passage.board.now(later), value)])
+
+            span, text = told
+            words = f"leaves out {name}, which is worked out in line {late.line} and used nowhere"
+            yield ((unit.step, -1),), 0, make, Repair(_NOWHERE, "missing-term", words, 0.85, text=text, span=span)
 
 
 def _flows(passage: Passage) -> Iterator[Try]:

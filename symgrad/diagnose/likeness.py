@@ -118,6 +118,12 @@ class Likeness:
         if repair.keep >= 0:
             return whole - here + self._of_step(line.graph.steps[node].inputs[repair.keep], unit, line)
         value = Fraction(repair.number) if isinstance(repair.number, int | Fraction) else None
+        if value is not None and (parent := repair.place.parent) >= 0 and (power := self._power(parent)) > 1:
+            # x**2 is x*x.
+            if repair.combine or repair.place.slot != 1 or value not in (1, 2, 3, 4):
+                return None
+            base = self._of_step(self.graph.steps[parent].inputs[0], unit, line)
+            return whole - _times(base, power) + _times(base, int(value))
         if value is not None:
             if repair.combine == "*" and abs(value) == 1:
                 return whole

@@ -85,6 +85,10 @@ def _bindings(layout: Layout) -> dict[str, list[tuple[int, int]]]:
         out.setdefault(name, []).append((time, i))
     for name, i in layout.subject.aliases if not out else ():
         out.setdefault(name, []).append((i, i))
+    for i in layout.subject.autograd:
+        name = layout.graph.steps[i].name
+        if name.isidentifier():  # what autograd hands to a function: grad_output
+            out.setdefault(name, []).append((i, i))
     for times in out.values():
         times.sort(key=itemgetter(0))
     return out

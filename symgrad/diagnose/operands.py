@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 
 from symgrad.diagnose.hypothesis import Hypothesis
+from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.operations import Operations
 from symgrad.diagnose.roles import At, Role
+from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
     Change,
@@ -72,9 +75,36 @@ class Operands(Operations):
                 mistake, words = self._swapped(node, other)
                 cost = 1.0 if self.layout.is_forward(node) == self.layout.is_forward(other.steps[0]) else 1.3
                 cost += 0.5 * (set(other.steps) == {self.subject.loss})
+                cost += 0.5 * self._is_elsewhere(line, other)
                 yield from self._hypothesis(
                     line, place, other.text, cost, mistake, words, swaps, parent, slot, other.steps[0]
                 )
+
+    def _is_elsewhere(self, line: At, other: Role) -> bool:
+        """By its name the gradient by something that what the line is about has no part in."""
+        mine = [n for u in self._units.get(line, ()) for n in self._bottoms(u.name)]
+        theirs = self._bottoms(other.text)
+        reaches = self.layout.truth.reaches
+        return bool(mine) and bool(theirs) and not any(reaches(a, b) for a in mine for b in theirs)
+
+    @cached_property
+    def _units(self) -> dict[At, list[Unit]]:
+        out: dict[At, list[Unit]] = {}
+        for u in self.subject.units:
+            out.setdefault((u.line, u.span.column), []).append(u)
+        return out
+
+    def _bottoms(self, name: str) -> list[int]:
+        """The forward steps that a name may be the gradient by."""
+        wanted = {c.bottom for c in claims(name)}
+        return [i for n, mine in self._normal.items() if n in wanted for i in mine]
+
+    @cached_property
+    def _normal(self) -> dict[str, list[int]]:
+        out: dict[str, list[int]] = {}
+        for i, name in self.subject.names.items():
+            out.setdefault(normal(name), []).append(i)
+        return out
 
     def _factor_of_term(
         self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, slot: int, place: Span, role: Role,

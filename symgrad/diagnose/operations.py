@@ -30,6 +30,8 @@ from symgrad.diagnose.typed import (
 from symgrad.errors import Span
 from symgrad.ops import OPS
 
+#: What it costs that a line is to be multiplied by what it divides by.
+AGAINST = 0.5
 #: In a function of so many variables, at most, products of two are tried as a term.
 MOST_PAIRED = 6
 
@@ -102,8 +104,9 @@ class Operations(Writing):
             if telling and (whole or (infix is not None and infix.symbol in ("*", "/"))):
                 at = ((i, with_factor(s, value, want[i])) for i, s in usable)
                 words = "leaves out a factor"
+                cost = 1.1 + AGAINST * self._divides(parent, want[parent])
                 yield from self._hypothesis(
-                    line, place, f"{plain}*{role.text}", 1.1, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}*{role.text}", cost, "missing-factor", words, at, parent, -1
                 )
                 at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
                 yield from self._hypothesis(
@@ -114,7 +117,7 @@ class Operations(Writing):
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
             if whole:
-                for sign in ("+", "-"):
+                for sign in ("+", "-") if role.text != inner else ("+",):
                     at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)
                     cost = 1.5 if not self.layout.is_forward(want[usable[0][0]]) else 2.0
                     words = "leaves out a term"
@@ -127,6 +130,22 @@ class Operations(Writing):
             at = ((i, made(s, value, plus(value_of))) for i, s in steps)
             words = "leaves out a term"
             yield from self._hypothesis(line, place, spelled.format(inner), 1.3, "missing-term", words, at, parent, -1)
+
+    def _divides(self, i: int, want: int) -> bool:
+        """A product divides by a step, or by a power of it: ``x/z**3``."""
+        todo = [(i, False)]
+        while todo:
+            k, below = todo.pop()
+            step = self.graph.steps[k]
+            if below and self.layout.origin(k) == self.layout.origin(want):
+                return True
+            infix = None if step.is_leaf or (k != i and k in self.layout.units_at) else OPS[step.op].infix
+            if infix is None or (infix.symbol in ("+", "-") and not infix.prefix):
+                continue
+            todo.append((step.inputs[0], below))
+            if infix.symbol in ("*", "/") and not infix.prefix:
+                todo.append((step.inputs[1], below != (infix.symbol == "/")))
+        return False
 
     def _products(
         self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[Role]

@@ -200,8 +200,10 @@ class Passage(Reader):
                 cost = 1.7 if slot >= 0 else 1.9
                 if made_of and made_of <= {q.top, q.bottom}:
                     cost = 0.95  # a function of the same value: the slope of another one
-                words = "is not the derivative that belongs here"
-                yield _in_place(offer), Repair(_NOWHERE, "wrong-formula", words, cost, q)
+                words, kind = "is not the derivative that belongs here", "wrong-formula"
+                if (q.vec / have).constant() is not None:
+                    words, kind = "is off by a constant factor", "scale"
+                yield _in_place(offer), Repair(_NOWHERE, kind, words, cost, q)
 
     def _made_of(self, node: int) -> set[int]:
         """The values of the forward pass that a piece of the line is made of; empty where there are others."""

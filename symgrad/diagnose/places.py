@@ -56,6 +56,7 @@ class Repair:
         renamed: (as it is called in one round, in all): entries of lists in what is shown.
         text: what belongs at ``span``, where the change was found in the text itself.
         negated: it is the negative of ``quantity``.
+        at_parent: the value wanted is that of the operation that reads the place.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
     """
 
@@ -79,6 +80,7 @@ class Repair:
     span: Span | None = None
     spelling: str = ""
     negated: bool = False
+    at_parent: bool = False
 
 
 class Line:

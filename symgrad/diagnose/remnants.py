@@ -3,6 +3,7 @@ without the root that belongs around them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,9 @@ def _rooted(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
     i, slot = sites[0]
     where = passage.text.source.operand(passage.graph.steps[i].span, slot)
     name = passage.text.source.text(where) if where is not None else ""
-    if not name.isidentifier():
-        return
+    rooted = re.compile(rf"sqrt\({re.escape(name)}\)|(?<![\w.]){re.escape(name)}\s*\*\*\s*\(?(?:0?\.5|-0?\.5|1 ?/ ?2)")
+    if not name.isidentifier() or rooted.search(passage.layout.subject.source) is None:
+        return  # of this number nobody takes a root anywhere
 
     def root(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         return apply("sqrt", [value])

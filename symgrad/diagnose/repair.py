@@ -19,6 +19,12 @@ from symgrad.ops import OPS
 
 #: What it costs to divide or subtract something that is nowhere written: what is too many stands there, as a rule.
 UNWRITTEN = 1.9
+#: ... that the line is to be multiplied by what it divides by: ``x/z**3*z``.
+AGAINST = 0.5
+#: ... that a divisor was left out.
+UNDIVIDED = 1.6
+#: What it costs that a factor is one too many that is written twice.
+TWICE = 0.8
 #: Repairs that are weighed by what they make of the line.
 MOST_WEIGHED = 32
 #: A missing product is looked for so deep in a line, and made of so many derivatives, the latest first.
@@ -84,7 +90,7 @@ def _degree(
         parts = [degrees.get(j, 0.0) for j in step.inputs]
         if repair is not None and repair.place.parent == i and not repair.everywhere:
             slot = repair.place.slot
-            parts[slot] = _changed(line, repair, degrees)
+            parts[slot] = _changed(line, context, repair, degrees)
         if infix is None or infix.prefix or infix.symbol in "+-":
             degrees[i] = max(parts, default=0.0)
         elif infix.symbol == "*":
@@ -94,11 +100,11 @@ def _degree(
         else:
             degrees[i] = parts[0]
     if repair is not None and repair.place.parent < 0:
-        return _changed(line, repair, degrees)
+        return _changed(line, context, repair, degrees)
     return degrees.get(line.root, 0.0)
 
 
-def _changed(line: Line, repair: Repair, degrees: Mapping[int, float]) -> float:
+def _changed(line: Line, context: Context, repair: Repair, degrees: Mapping[int, float]) -> float:
     """The degree of the repaired place."""
     node = repair.place.node
     have = degrees.get(node, 0.0)
@@ -109,7 +115,8 @@ def _changed(line: Line, repair: Repair, degrees: Mapping[int, float]) -> float:
     q = repair.quantity
     if q is None:
         return have if repair.combine or repair.op else 0.0
-    own = 1.0 if q.kind in ("cotangent", "contribution", "sum") else 0.0
+    at_loss = q.kind == "local" and q.top == context.known.truth.subject.loss
+    own = 1.0 if at_loss or q.kind in ("cotangent", "contribution", "sum") else 0.0
     if repair.combine == "*":
         return have + own
     if repair.combine == "/":
@@ -128,11 +135,10 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
             if context.variable(j) and not line.graph.steps[j].is_const:
                 uses.setdefault((j, inside), []).append((i, slot))
     for (j, inside), places in uses.items():
-        if len(places) < 2:
-            continue
         origin = context.origin(j)
         is_value = context.known.truth.values[origin] is not None
-        if inside and not is_value:
+        called = any(i in context.known.truth.subject.callers for i, _ in places)
+        if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
         others = [q for q in context.forward() if q.bottom != origin]
         for q, made in zip(others, line.respelled(places, [q.vec for q in others]), strict=True):
@@ -155,11 +161,13 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     is_one = any(_has_one(line, i) for i in (place.node, *(step for step, _ in place.path)))
     yield from _known_factor(place, have, right, context, simple=simple, is_one=is_one)
     yield from _other_variable(line, place, right, context, simple=simple)
-    yield from _other_number(place, have, right, step.is_const or (step.is_input and not is_forward))
+    named = not step.is_const and bool(context.variable(place.node))
+    is_number = step.is_const or (step.is_input and not is_forward)
+    yield from _other_number(place, have, right, is_number, named=named, is_power=_is_power(line, place))
     yield from _dropped_operand(line, place, context)
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
-    yield from _other_power(line, place, have)
+    yield from _other_power(line, place, have, is_flow=context.flows(place.node))
     if not is_line:
         for q in right:
             if q.kind in ("local", "contribution", "term", "sum") or (
@@ -173,7 +181,7 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
             if q.kind == "local":
                 words = "is not the derivative that belongs here"
                 yield Repair(place, "wrong-formula", words, 3.2, q, negated=True)
-    yield from _factor_or_term(place, have, context, simple=simple and not is_line)
+    yield from _factor_or_term(line, place, have, context, simple=simple and not is_line)
 
 
 def _known_factor(
@@ -217,22 +225,35 @@ def _other_variable(
             yield Repair(place, *swapped(context.known, origin, q, context.variable), cost, q)
         elif q.kind in ("cotangent", "tangent") and context.held(q):
             cost = 1.25 if is_value else 1.05
+            if q.kind == "cotangent" and context.goal.kind in ("cotangent", "contribution", "sum"):
+                # That of something else which merely has the same gradient, up to the sign, say.
+                cost += 0.5 * (not context.known.truth.reaches(context.goal.bottom, q.bottom))
             # What is carried forward is no part of what is carried back.
             cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
             yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
 
 
-def _other_number(place: Place, have: Vec, right: Sequence[Quantity], is_number: bool) -> Iterator[Repair]:
-    """A number in place of another one."""
+def _other_number(
+    place: Place, have: Vec, right: Sequence[Quantity], is_number: bool, *, named: bool, is_power: bool
+) -> Iterator[Repair]:
+    """A number in place of another one. An exponent of the other sign is rather a quotient for a product."""
     if not is_number:
         return
     for q in right:
-        if q.kind == "forward" and have.same_at_user(place.wanted):
+        if q.kind == "forward" and not named and have.same_at_user(place.wanted):
             yield Repair(place, "literal", "is the value of a variable, written out", 0.3, q)
     number = place.wanted.constant()
     if number is not None:
-        mistake = "sign" if number == -(have.constant() or 0) else "scale"
-        yield Repair(place, mistake, "is another number than belongs here", 1.02, number=number)
+        turned = number == -(have.constant() or 0)
+        mistake = "wrong-formula" if is_power else "sign" if turned else "scale"
+        cost = 1.02 + 0.4 * (turned and is_power)
+        yield Repair(place, mistake, "is another number than belongs here", cost, number=number)
+
+
+def _is_power(line: Line, place: Place) -> bool:
+    """The place is an exponent."""
+    infix = OPS[line.graph.steps[place.parent].op].infix if place.parent >= 0 else None
+    return infix is not None and infix.symbol == "**" and place.slot == 1
 
 
 def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Repair]:
@@ -259,10 +280,28 @@ def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Rep
                 yield Repair(place, "scale", "has a constant factor too many", 0.45, keep=slot)
                 continue
             cost = 0.95 if infix.symbol in "*/" else 1.3
-            cost += 0.5 * bool(context.known.wrong(line.values(step.inputs[1 - slot])))
+            if _is_twice(line, place.node, 1 - slot):
+                cost = TWICE
+            else:
+                cost += 0.5 * bool(context.known.wrong(line.values(step.inputs[1 - slot])))
             yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
         elif infix.symbol in "+-":
             yield Repair(place, "extra-term", "has a term too many", 0.95, keep=slot)
+
+
+def _is_twice(line: Line, node: int, slot: int) -> bool:
+    """The factor in one slot of a product is written in the other one as well: ``x*(1 - a)*(1 - a)``."""
+    inputs = line.graph.steps[node].inputs
+    factor, todo = line.values(inputs[slot]), [inputs[1 - slot]]
+    while todo:
+        i = todo.pop()
+        step = line.graph.steps[i]
+        if not step.is_const and line.values(i).same(factor):
+            return True
+        infix = None if step.is_leaf or line.is_stop(i) else OPS[step.op].infix
+        if infix is not None and not infix.prefix and infix.symbol in "*/":
+            todo += step.inputs
+    return False
 
 
 def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Iterator[Repair]:
@@ -280,10 +319,10 @@ def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Itera
         yield Repair(place, "scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
 
 
-def _other_power(line: Line, place: Place, have: Vec) -> Iterator[Repair]:
-    """x where x**2 belongs, and the other way round."""
+def _other_power(line: Line, place: Place, have: Vec, *, is_flow: bool) -> Iterator[Repair]:
+    """x where x**2 belongs; a gradient that comes from above is never squared."""
     step = line.graph.steps[place.node]
-    if step.is_const or place.parent < 0:
+    if step.is_const or place.parent < 0 or is_flow:
         return
     x, y = have.rough(1), place.wanted.rough(1)
     for power in (2, 3):
@@ -312,15 +351,18 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
         yield Repair(place, "wrong-formula", "has its two operands the wrong way round", 1.15, op=step.op)
 
 
-def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) -> Iterator[Repair]:
+def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, simple: bool) -> Iterator[Repair]:
     """A missing factor or term, or one too many that is not written as an operand of its own."""
     known, x, y = context.known, have.rough(1), place.wanted.rough(1)
+    # -1 for p - 1: nobody writes the factor 1 alone.
+    bare = place.parent < 0 and have.constant() in (1, -1)
     ratio = place.wanted / have
     far = known.is_far(quotient(y, x), quotient(x, y), -quotient(y, x))
     if not far and ratio.usable and not ratio.is_zero and ratio.constant() is None:
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
-                cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0)
+                cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0) + 0.6 * bare
+                cost += AGAINST * _divides(line, place.node, q.vec)
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
         for q in context.offers(-ratio):
             if q.kind in ("cotangent", "tangent") and context.held(q):
@@ -328,7 +370,10 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*", negated=True)
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
-                yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
+                if _is_written(line, place.node, q.vec):
+                    yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
+                else:
+                    yield Repair(place, "missing-factor", "leaves out a factor", UNDIVIDED, q, "/")
     rest = difference(y, x)
     unknown = known.is_far(rest, -rest) and differ(abs(rest), 1.0)
     plain = not known.truth.subject.is_shaped and len(place.path) <= DEEPEST
@@ -351,9 +396,45 @@ def _factor_or_term(place: Place, have: Vec, context: Context, *, simple: bool) 
     ):
         for q in context.offers(sign):
             if q.kind in kinds:
-                far = q.kind == "forward" or (q.kind in ("cotangent", "tangent") and not context.held(q))
-                cost = UNWRITTEN if how == "-" else 1.5 + (0.5 if far else 0.0)
+                far = (q.kind == "forward" and not bare) or (q.kind in ("cotangent", "tangent") and not context.held(q))
+                # That it is one too many of something without a name says little.
+                cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
+
+
+def _divides(line: Line, node: int, factor: Vec) -> bool:
+    """A product divides by a value, or by a power of it."""
+    todo = [(node, False)]
+    while todo:
+        i, below = todo.pop()
+        step = line.graph.steps[i]
+        if below and line.values(i).same(factor):
+            return True
+        infix = None if step.is_leaf or (i != line.root and line.is_stop(i)) else OPS[step.op].infix
+        if infix is None or infix.symbol in ("+", "-"):
+            if infix is not None and infix.prefix:
+                todo.append((step.inputs[0], below))
+            continue
+        todo.append((step.inputs[0], below))
+        if infix.symbol in "*/" and not infix.prefix:
+            todo.append((step.inputs[1], below != (infix.symbol == "/")))
+    return False
+
+
+def _is_written(line: Line, node: int, factor: Vec) -> bool:
+    """A value stands somewhere within a sub-expression."""
+    todo, seen = [node], set[int]()
+    while todo:
+        i = todo.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        step = line.graph.steps[i]
+        if line.values(i).same(factor):
+            return True
+        if not step.is_leaf and (i == line.root or not line.is_stop(i)):
+            todo += step.inputs
+    return False
 
 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:

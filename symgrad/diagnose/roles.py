@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from symgrad.diagnose.callees import Callee, Calls
+from symgrad.diagnose.parameters import Parameters, function_at
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
@@ -48,6 +49,7 @@ class Roles:
         self.graph, self.subject = layout.graph, layout.subject
         self.source = SourceMap(self.subject.source)
         self.calls = Calls(self.graph, self.source)
+        self.parameters = Parameters(layout)
         self.names: dict[int, list[str]] = {}
         self.entries: dict[tuple[str, int], int] = {}
         # The loss itself may be put into a list once it is there.
@@ -120,9 +122,11 @@ class Roles:
         for text in dict.fromkeys(text for u in units for text, _ in u.near):
             out.setdefault(text, Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
         if not units[0].name or units[0].written:
-            for text, steps_of in self._parameters(units).items():
+            for text, steps_of in (self._parameters(units) or self._inside(units)).items():
                 out.setdefault(text, Role(text, steps_of))
             return list(out.values())
+        for text, steps_of in self._handed(units).items():
+            out.setdefault(text, Role(text, steps_of))
         for text, role in self._compound(units, list(out.values())).items():
             out.setdefault(text, role)
         for name, step in self.subject.aliases:
@@ -145,6 +149,26 @@ class Roles:
             if held[-1] >= 0:
                 out[name] = Role(name, held)
         return list(out.values())
+
+    def _handed(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
+        """The parameters of the function that a line is in, with what they were in each of its calls."""
+        if all(u.step not in self.subject.callers for u in units):
+            return {}
+        given = [self.parameters.given(u.step, u.span.line) for u in units]
+        return {p: tuple(g.get(p, -1) for g in given) for p in given[0] if all(p in g for g in given)}
+
+    def _inside(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
+        """What a line that a function returns has at hand: its parameters, and what was worked out before."""
+        out = self._handed(units)
+        around = function_at(self.subject.source, units[0].span.line)
+        if around is None or not out:
+            return {}
+        for name, mine in self.layout.by_name.items():
+            steps = [u.step for u in mine if around.lineno < u.line <= (around.end_lineno or u.line)]
+            held = tuple(steps[n - 1] if (n := bisect_left(steps, u.step)) else -1 for u in units)
+            if name.isidentifier() and min(held) >= 0:
+                out.setdefault(name, held)
+        return out
 
     def _parameters(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
         """What a function of one expression was given in each of its calls, and what others make of that."""
@@ -257,8 +281,12 @@ class Roles:
         if any(p is None for p in places):
             return
         for other in dict.fromkeys((base, *(stem for stem, _ in self.entries))):
+            size = sum(stem == other for stem, _ in self.entries)
             for by in (0, -1, 1, -2, 2):
-                steps = tuple(self.entries.get((other, p[1] + by), -1) for p in places if p is not None)
+                at = [p[1] + by for p in places if p is not None]
+                if "-" in role.text and by > 0:
+                    at = [n if (other, n) in self.entries else n % size for n in at]  # xs[i - 1] is the last of all
+                steps = tuple(self.entries.get((other, n), -1) for n in at)
                 if (other, by) != (base, 0) and any(s >= 0 for s in steps):
                     yield Role(f"{other}[{shifted(node.slice, by)}]", steps)
 

@@ -56,6 +56,15 @@ class SourceMap:
     def _assignments(self) -> dict[int, ast.Assign]:
         return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
 
+    def is_header(self, span: Span) -> bool:
+        """What a loop runs over: ``enumerate(self.x)`` of ``for i, x in enumerate(self.x):``."""
+        return (span.line, span.column, span.end_column) in self._headers
+
+    @cached_property
+    def _headers(self) -> set[tuple[int, int, int]]:
+        loops = (n.iter for n in _nodes(self.source) if isinstance(n, ast.For))
+        return {(n.lineno, n.col_offset + 1, (n.end_col_offset or 0) + 1) for n in loops}
+
     def target(self, line: int) -> str:
         """What the assignment that begins on a line assigns to, as it is written; empty if there is none."""
         node = self._assignments.get(line)
@@ -184,6 +193,25 @@ class SourceMap:
             return Span(span.file, *_begins(first), *end), text
         return None
 
+    def loop_statement(self, lines: Sequence[int]) -> tuple[int, int] | None:
+        """The first and the last line of the statement in the body of the innermost loop around some lines."""
+        loops = (n for n in self._compound if isinstance(n, ast.For | ast.While))
+        around = [n for n in loops if all(n.lineno < at <= (n.end_lineno or 0) for at in lines)]
+        inner = max(around, key=lambda n: n.lineno, default=None)
+        for s in inner.body if isinstance(inner, ast.For | ast.While) else ():
+            if all(s.lineno <= at <= (s.end_lineno or 0) for at in lines):
+                return s.lineno, s.end_lineno or s.lineno
+        return None
+
+    def loop_around(self, line: int, *, inner: bool = False) -> tuple[int, int] | None:
+        """The first and the last line of the outermost loop around a line, or of the innermost; none beyond a function.
+        """
+        around = [n for n in self._compound if n.lineno < line <= (n.end_lineno or 0)]
+        function = max((n.lineno for n in around if isinstance(n, ast.FunctionDef)), default=0)
+        loops = [n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function]
+        loop = (max if inner else min)(loops, key=lambda n: n.lineno, default=None)
+        return (loop.lineno, loop.end_lineno or loop.lineno) if loop is not None else None
+
     def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
         """The outermost loop around a statement that reads a name; none beyond a function."""
         inside = [f for f in self._compound if isinstance(f, ast.FunctionDef) and _holds(f, statement)]
@@ -225,6 +253,16 @@ class SourceMap:
                 return Span(span.file, *_begins(block[at]), *_ends(later)), joint.join(texts)
         return None
 
+    def followed(self, span: Span, line: int, text: str) -> tuple[Span, str] | None:
+        """A statement with another one put in behind a later line of its block: the place of all, and their text."""
+        for block in self._blocks:
+            at = next((n for n, s in enumerate(block) if _begins(s) == (span.line, span.column)), -1)
+            last = next((s for s in block[at + 1 :] if s.lineno == line == s.end_lineno), None) if at >= 0 else None
+            if last is not None:
+                whole = self._as_it_is((span.line, span.column), _ends(last))
+                return Span(span.file, span.line, span.column, *_ends(last)), f"{whole}\n{' ' * last.col_offset}{text}"
+        return None
+
     @cached_property
     def _blocks(self) -> list[list[ast.stmt]]:
         try:
@@ -262,9 +300,14 @@ class SourceMap:
         node = self._nodes.get((span.line, span.column - 1, span.end_line, span.end_column - 1))
         if not isinstance(node, ast.IfExp):
             return ""
-        zeros = [isinstance(n, ast.Constant) and n.value == 0 for n in (node.body, node.orelse)]
         test, yes, no = (self.text(_span(span.file, n)) for n in (node.test, node.body, node.orelse))
-        return f"{no} if {test} else {yes}" if any(zeros) else ""
+        return f"{no} if {test} else {yes}"
+
+    def branches(self, span: Span) -> tuple[str, ...]:
+        """The two texts that a choice is between; none where a span is no choice."""
+        node = self._at(span)
+        nodes = (node.body, node.orelse) if isinstance(node, ast.IfExp) else ()
+        return tuple("0" if _is_zero(n) else self.text(_span(span.file, n)) for n in nodes)
 
     def added_at(self, span: Span, function: str) -> str:
         """``G[i] += v``, or ``G[i] = v``, as the call ``function(G, i, v)``."""
@@ -315,9 +358,40 @@ class SourceMap:
         """``text``, in parentheses where the place needs them."""
         if ";" in text or "\n" in text:
             return text  # statements
+        if text[:1] in ("+", "-") and self.text(span)[:1] in ("+", "-") and text[1:] == self.text(span)[1:]:
+            return text  # a term with its sign
         if not _is_compound(text) or self._is_enclosed(span) or self._is_whole(span) or self.statement(span) == span:
             return text
         return f"({text})"
+
+    def signed(self, span: Span, expected: str) -> tuple[Span, str] | None:
+        """A term of the wrong sign from its sign on, and how it should be: ``+ b`` for ``- b``, ``+=`` for ``-=``.
+
+        Args:
+            span: what is wrong: the term, or the sum of which it is the last one.
+            expected: what belongs there.
+        """
+        text = self.text(span)
+        if span.line != span.end_line or span.line > len(self.lines) or not self.lines[span.line - 1].isascii():
+            return None
+        line = self.lines[span.line - 1]
+        begin = span.column - 1
+        if expected not in (f"-{text}", f"-({text})"):
+            begin += _last_term(text, expected)
+            if begin < span.column:
+                return None
+        at = len(line[:begin].rstrip()) - 1
+        other = {"+": "-", "-": "+"}
+        if at > 0 and line[at] == "=" and line[at - 1] in other and (whole := self.statement(span)) is not None:
+            sign = other[line[at - 1]]
+            if span.end_column != whole.end_column:
+                return None
+            return whole, line[whole.column - 1 : at - 1] + sign + line[at : whole.end_column - 1]
+        before = line[: max(at, 0)].rstrip()
+        if at <= 0 or line[at] not in other or not before or not (before[-1].isalnum() or before[-1] in ")]_"):
+            return None
+        rest = line[at + 1 : span.end_column - 1]
+        return replace(span, column=at + 1), other[line[at]] + rest
 
     def _is_enclosed(self, span: Span) -> bool:
         line = self.lines[span.line - 1]
@@ -336,15 +410,23 @@ class SourceMap:
 def number_names(graph: Graph, source: SourceMap) -> dict[Fraction, str]:
     """What the script calls the numbers that it works with: 3 may be N, which is ``len(X)``."""
     found: dict[Fraction, set[str]] = {}
+    held: dict[str, set[Fraction]] = {}
     for step in graph.steps:
         for slot, j in enumerate(step.inputs):
             value = graph.steps[j].value if graph.steps[j].is_const else None
-            if isinstance(value, Fraction) and value not in (0, 1, -1):
+            if isinstance(value, Fraction):
                 where = source.operand(step.span, slot)
                 text = source.text(where) if where is not None else ""
                 if text.isidentifier():
+                    held.setdefault(text, set()).add(value)
                     found.setdefault(value, set()).add(text)
-    return {value: names.pop() for value, names in found.items() if len(names) == 1}
+    out = {}
+    for value, names in found.items():
+        # What counts the rounds of a loop is this number by chance.
+        lasting = [name for name in names if len(held[name]) == 1]
+        if len(lasting) == 1 and value not in (0, 1, -1):
+            out[value] = lasting[0]
+    return out
 
 
 #: Modules whose functions take all their operands between the parentheses.
@@ -407,3 +489,22 @@ def _is_compound(text: str) -> bool:
         elif depth == 0 and c in "+-*/^·×÷− " and n > 0:
             return True
     return text.startswith("-")
+
+
+def _is_zero(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == 0
+
+
+def _last_term(text: str, expected: str) -> int:
+    """Where the last term of a sum begins, where another text is the same sum but for its sign; -1 if it is not."""
+    try:
+        # A power is ^ in a formula.
+        have, want = (ast.parse(t.replace("^", "**"), mode="eval").body for t in (text, expected))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return -1
+    if not isinstance(have, ast.BinOp) or not isinstance(want, ast.BinOp) or not isinstance(have.op, ast.Add | ast.Sub):
+        return -1
+    same = ast.dump(have.left) == ast.dump(want.left) and ast.dump(have.right) == ast.dump(want.right)
+    turned = isinstance(want.op, ast.Sub if isinstance(have.op, ast.Add) else ast.Add)
+    at = have.right.col_offset
+    return at - text.replace("^", "**")[:at].count("**") + text[:at].count("**") if same and turned else -1

@@ -11,6 +11,7 @@ from symgrad.ops import OPS
 from symgrad.ops.slips import PLAINLY
 
 _CALL = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\(")
+_PI = re.compile(r"(?<![\w.])pi(?![\w.(\[])")
 #: The modules that an op may be spelled by, in this order.
 _MODULES = ("numpy", "torch", "math")
 
@@ -51,7 +52,14 @@ class Spelling:
                 continue
             out += self._name(name) + "("
             at = begin
-        return out + text[at:]
+        return self._constants(out + text[at:])
+
+    def _constants(self, text: str) -> str:
+        """``math.pi`` for ``pi``."""
+        module = next((m for m in ("math", "numpy", "torch") if m in self._modules), "")
+        if not module or "pi" in self._own:
+            return text
+        return _PI.sub(f"{self._modules[module]}.pi", text)
 
     def _name(self, name: str) -> str:
         op = OPS.get(name)

@@ -52,13 +52,14 @@ class Explanation:
     def repair(self, n: int, layout: Layout) -> Repair:
         """Change number ``n``, as the other repairs are given."""
         h, shown = self.hypotheses[n], self.shown(n, layout)
-        node, parent = h.parent if shown == 0 else h.at[shown][0], -1
+        node, parent, at_parent = h.parent if shown == 0 else h.at[shown][0], -1, False
         wanted = self.values.get(node, layout.actual(node))
         if h.slot >= 0 and shown == 0:
             node, parent = layout.graph.steps[h.parent].inputs[h.slot], h.parent
-            wanted = layout.actual(h.instead) if h.instead >= 0 else wanted
+            at_parent = h.instead < 0
+            wanted = wanted if at_parent else layout.actual(h.instead)
         place = Place(node, parent, h.slot if shown == 0 else -1, wanted, ())
-        return Repair(place, h.mistake, h.words, h.cost, text=h.text, span=h.span)
+        return Repair(place, h.mistake, h.words, h.cost, text=h.text, span=h.span, at_parent=at_parent)
 
 
 class Trials:

@@ -101,6 +101,13 @@ class Truth:
             self._named_links()
         self._tangents: dict[int, dict[int, Vec]] = {}
         self._from: dict[int, dict[int, Vec]] = {}
+        self._above: dict[int, list[bool]] = {}
+
+    def reaches(self, bottom: int, top: int) -> bool:
+        """Whether ``top`` is computed from ``bottom``."""
+        if top not in self._above:
+            self._above[top] = self.subject.graph.ancestors(top)
+        return self._above[top][bottom]
 
     def original(self, i: int) -> int:
         """The step that a step renames, through as many names as there are."""

@@ -71,6 +71,11 @@ def to_quotient(value: Fraction, want: int) -> Change:
     return lambda get, run, one: one(value) / get(want)
 
 
+def to_rest(value: Fraction, want: int) -> Change:
+    """``p - 1``, or ``1 - p``."""
+    return lambda get, run, one: one(value) - get(want) if value > 0 else get(want) + one(value)
+
+
 def to_step(want: int) -> Change:
     return lambda get, run, one: get(want)
 

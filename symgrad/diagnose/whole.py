@@ -96,7 +96,9 @@ class Whole(Attempts):
         """The changes that are needed, those made before included; empty where there are none."""
         placed = self._outright(right, before)
         first = self._first([t for t in placed if t.full])
-        if first is not None and first.edit.passage.units and (near := self._upto(first, placed, before)):
+        # Where it is something true, what follows it may be wrong as well.
+        ends = first is not None and first.edit.passage.units and not self._is_true_line(first)
+        if first is not None and ends and (near := self._upto(first, placed, before)):
             return (*before, *near)
         if first is not None and before:
             return (*before, first.edit)  # what is wrong in it is looked for once the others are known

@@ -8,8 +8,11 @@ from fractions import Fraction
 from functools import cached_property
 
 from symgrad.backward import Backward, backward
+from symgrad.diagnose.callees import Calls
 from symgrad.diagnose.naming import claims
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.through import Held, gathered, through
 from symgrad.diagnose.truth import Link, Quantity, Truth
 from symgrad.diagnose.vectors import Vec
 from symgrad.errors import SymgradError
@@ -41,6 +44,8 @@ class Wording:
     ) -> None:
         self.subject, self.truth, self.meaning = subject, truth, meaning
         self._variable = variable
+        #: Finds what holds gradients up to a constant factor, where that is asked.
+        self.deferred: Callable[[], Mapping[int, Sequence[tuple[int, Held]]]] | None = None
         self._taught: Backward | None = None
         self._tidied: Tidied | None = None
         #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
@@ -81,10 +86,21 @@ class Wording:
 
     def symbol(self, step: int) -> str:
         """The name of a forward step, or its formula where it has none."""
-        name = self.subject.names.get(step, "")
+        name = self.subject.names.get(step, "") or self._calls.get(step, "")
         if name:
             return name
         return self.formula(step) or "u"
+
+    @cached_property
+    def _calls(self) -> dict[int, str]:
+        """Steps without a name that a function of the script made of something that has one: ``cdf(d1)``."""
+        names, calls = self.subject.names, Calls(self.subject.graph, SourceMap(self.subject.source))
+        return {
+            i: f"{function}({names[given]})"
+            for (function, given), made in calls.results.items()
+            for i in made
+            if given in names and i not in names and self.truth.values[i] is not None
+        }
 
     def variable(self, vec: Vec) -> str:
         """The name of a forward value."""
@@ -127,10 +143,10 @@ class Wording:
         held = [s for s in self._held.get((q.kind, q.top, q.bottom), ()) if s < before]
         if held and (name := self._called(held[-1])):
             return name
-        if q.kind == "cotangent":
-            return self.paths([t for t, _ in self.truth.into.get(q.bottom, ())], q.bottom, before)
-        if q.kind == "contribution":
-            return self.paths([q.top], q.bottom, before)
+        if q.kind in ("cotangent", "contribution"):
+            tops = [q.top] if q.kind == "contribution" else [t for t, _ in self.truth.into.get(q.bottom, ())]
+            text = self.paths(tops, q.bottom, before)
+            return text or (self.through(q.bottom, before, tops) if self.subject.is_shaped else "")
         if q.kind == "tangent" and q.top != q.bottom:
             return self.chain(q.top, q.bottom, before)
         if q.kind == "term":
@@ -148,8 +164,34 @@ class Wording:
             chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
             if q.bottom == self.subject.loss:
                 return "1"
-            return self.paths(chosen, q.bottom, before) or (self.closed(q.bottom) if q.kind == "cotangent" else "")
+            if made := self.paths(chosen, q.bottom, before):
+                return made
+            some = None if q.kind == "cotangent" else chosen
+            if self.subject.is_shaped and (made := self.through(q.bottom, before, some)):
+                return made
+            return self.closed(q.bottom) if q.kind == "cotangent" else ""
         return self.quantity(q, before)
+
+    def through(self, bottom: int, before: int, tops: Sequence[int] | None = None) -> str:
+        """The derivative by a step in the gradients that are held before a step; empty if that is long."""
+
+        def holder(i: int) -> Held | None:
+            name = self._holder("cotangent", self.subject.loss, i, before)
+            return (name, Fraction(1)) if name else None
+
+        def roughly(i: int) -> Held | None:
+            mine = (held for step, held in self._deferred.get(i, ()) if step < before and i != bottom)
+            return holder(i) or next(mine, None)
+
+        for held in (holder, roughly):
+            text = through(self.subject, self.truth, bottom, held, tops=tops, symbol=self.symbol, limit=LONGEST)
+            if text or (held is holder and not self._deferred):
+                return text
+        return ""
+
+    @cached_property
+    def _deferred(self) -> Mapping[int, Sequence[tuple[int, Held]]]:
+        return self.deferred() if self.deferred is not None else {}
 
     def closed(self, bottom: int) -> str:
         """dL/d bottom written out in terms of the forward pass; empty if that is long."""
@@ -189,7 +231,7 @@ class Wording:
             elif local == "1":
                 parts.append(upstream)
             else:
-                parts.append(f"{upstream}*{_wrap(local)}")
+                parts.append(_product(upstream, local))
         return " + ".join(parts)
 
     def _near(self, top: int, bottom: int, before: int) -> list[str]:
@@ -207,7 +249,7 @@ class Wording:
             else:
                 todo += onward
         factors = [(name, self.local(i, bottom, before) or self._composite(i, bottom)) for i, name in held.items()]
-        return [n if x == "1" else f"{n}*{_wrap(x)}" for n, x in factors] if all(x for _, x in factors) else []
+        return [n if x == "1" else _product(n, x) for n, x in factors] if all(x for _, x in factors) else []
 
     def _consumers(self, i: int) -> list[int]:
         return [link.top for link in self._used_by.get(i, ())]
@@ -264,7 +306,7 @@ class Wording:
         names: Mapping[int, str] = {i: s.name for i, s in enumerate(tidied.graph.steps) if s.is_input}
         text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text or "__setitem__" in text else text
+        return "" if "#" in text or "__setitem__" in text else gathered(text)
 
     def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
         """The steps that some steps are made of, down to named ones; empty where there are too many."""
@@ -418,6 +460,12 @@ def _is_atom(text: str) -> bool:
         if depth == 0 and c in "+-*/ ":
             return False
     return True
+
+
+def _product(upstream: str, local: str) -> str:
+    """A gradient times a local derivative: ``dr/x`` for the derivative ``1/x``."""
+    below = local.removeprefix("1/")
+    return f"{upstream}/{below}" if below != local and _is_atom(below) else f"{upstream}*{_wrap(local)}"
 
 
 def _wrap(text: str) -> str:

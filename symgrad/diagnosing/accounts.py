@@ -19,6 +19,7 @@ from symgrad.diagnosing.objectives import of_an_objective
 from symgrad.diagnosing.penalties import with_penalties
 from symgrad.diagnosing.recomputed import of_recomputed
 from symgrad.diagnosing.results import of_further_results
+from symgrad.diagnosing.reversals import of_lists_not_reversed
 from symgrad.diagnosing.roundings import passed_straight, straightened
 from symgrad.diagnosing.softmaxes import named_softmax
 from symgrad.diagnosing.work import Account, SecondReading, Work
@@ -29,6 +30,7 @@ from symgrad.frontends.trace.data import Trace
 SECOND_READINGS: tuple[SecondReading, ...] = (
     of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
     in_imported, of_further_results, of_recomputed,
+    of_lists_not_reversed,
 )  # fmt: skip
 
 

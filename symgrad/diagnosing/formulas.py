@@ -11,8 +11,8 @@ from symgrad.checking import Manual, check_expression, read_target
 from symgrad.diagnose.engine import diagnose
 from symgrad.diagnose.source import FORMULA
 from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnosing.edits import patched
 from symgrad.diagnosing.reporting import conventions, finding_of, with_findings
-from symgrad.diagnosing.verifying import patched
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.formats import get_format
 from symgrad.frontends import expression

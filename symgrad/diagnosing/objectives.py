@@ -38,6 +38,10 @@ NAMES = ("loss", "objective", "the_loss")
 Way = tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]
 
 
+#: What a note begins with that says which loss was made up.
+NO_LOSS = "no loss is computed"
+
+
 @dataclass(frozen=True, slots=True)
 class Objective:
     """A run that computes an objective at its end.
@@ -64,7 +68,7 @@ def of_an_objective(taken: Account) -> Account:
         other = choose(objective.trace, objective.name, {})
         again = diagnose(other, brief=True)
         if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
-            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
             other = replace(other, made_up=True)
             again = replace(diagnose(other), notes=(*again.notes, note))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
@@ -85,7 +89,7 @@ def _explained_by_fixes(taken: Account) -> Account:
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
-            note = f"no loss is computed: the derivatives are held against that of {objective.text}"
+            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
             again = replace(again, notes=(*again.notes, note))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
@@ -342,4 +346,4 @@ def _text(source: str, span: Span | None) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-__all__ = ["Objective", "objectives", "of_an_objective", "trained"]
+__all__ = ["NO_LOSS", "Objective", "objectives", "of_an_objective", "trained"]

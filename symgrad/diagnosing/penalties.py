@@ -78,6 +78,7 @@ def penalties(
         depends: for each step, whether it is made of one of them.
     """
     found: dict[int, Penalty] = {}
+    twice: set[int] = set()
     for i in manual:
         if sign_of(steps[i].op) != "+":
             continue
@@ -89,8 +90,14 @@ def penalties(
                 squared = weight in weights
                 kept = weight if squared else sign_at(steps, weight)
                 if kept in weights and not steps[number].shape and not depends[number]:
-                    found.setdefault(kept, (number, kept, squared, j))
-    return list(found.values())
+                    before = found.setdefault(kept, (number, kept, squared, j))[3]
+                    if before != j and _line(steps[before]) == _line(part) > 0:
+                        twice.add(kept)  # of two in one line, one is a slip
+    return [p for kept, p in found.items() if kept not in twice]
+
+
+def _line(step: Step) -> int:
+    return step.span.line if step.span is not None else 0
 
 
 def penalised(graph: Graph, total: int, added: Sequence[Penalty], share: Fraction = Fraction(1)) -> Graph:

@@ -24,7 +24,7 @@ from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 
 #: So many lines are tried, each a run of its own.
-MOST = 3
+MOST = 4
 #: ... and so many such lines are found in one script.
 DEEPEST = 2
 #: A run of more assignments is not run again for this.
@@ -41,7 +41,7 @@ class Again:
 
     Attributes:
         line: of the assignment; ``target``: what it assigns to.
-        forward: the line of the forward pass.
+        forward: the line of the forward pass; 0 where it is an entry of what that keeps.
         slip: what is wrong with the line, if that is the mistake.
         whole: all that is assigned, with the text that the forward pass has.
     """
@@ -91,7 +91,7 @@ def _candidates(taken: Account) -> Iterator[Again]:
     others: list[tuple[float, Again]] = []
     for target, nodes in assigned.items():
         for node in nodes:
-            if node.lineno not in derivation:
+            if node.lineno not in derivation or _reads(node.value, target):
                 continue
             if target in forward:
                 have = values[node.lineno].get(target, [])
@@ -104,6 +104,40 @@ def _candidates(taken: Account) -> Iterator[Again]:
                 if 0 < d <= ALIKE:
                     others += [(d, again) for again in _again(source, file, node, piece)]
     yield from (again for _, again in sorted(others, key=itemgetter(0)))
+    if len(taken.diagnosis.blames) > 1 or not all(b.edits for b in taken.diagnosis.blames):
+        for nodes in assigned.values():
+            for node in nodes:
+                if node.lineno in derivation:
+                    yield from _entries(source, file, node)
+
+
+def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Again]:
+    """``n = history[k]`` for ``n = history[k - 1]``: the entry before, and the one after."""
+    place = SourceMap(source).assigned(node.lineno)
+    value = node.value
+    if not isinstance(value, ast.Subscript) or place is None or place.line != place.end_line:
+        return
+    stem, at = ast.unparse(value.value), value.slice
+    shift = 0
+    match at:
+        case ast.BinOp(ast.Name() as at, ast.Add() | ast.Sub() as op, ast.Constant(int() as by)):
+            shift = by if isinstance(op, ast.Add) else -by
+    if not isinstance(at, ast.Name):
+        return
+    place = replace(place, file=file)
+    found = SourceMap(source).text(place)
+    for n in (shift + 1, shift - 1):
+        moved = f" {'+' if n > 0 else '-'} {abs(n)}" if n else ""
+        meant = f"{stem}[{at.id}{moved}]"
+        words = "is the value of another step in time"
+        made = Slip(place, found, meant, "wrong-time-step", words)
+        yield Again(node.lineno, ast.unparse(node.targets[0]), 0, made, (place, meant))
+
+
+def _reads(value: ast.expr, target: str) -> bool:
+    """``h = 1 - h`` works out nothing again: it changes what is there."""
+    return any(isinstance(n, ast.Name | ast.Attribute | ast.Subscript) and ast.unparse(n) == target
+               for n in ast.walk(value))  # fmt: skip
 
 
 def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Again]:
@@ -182,17 +216,23 @@ def _explained(taken: Account, again: Again) -> Account | None:
     blame = _blame(again, apart, source, taken.work.filename, sorted({u.line for u in carried}))
     blames = tuple(sorted((*now.blames, blame), key=lambda b: (b.span.line, b.span.column)))
     right = tuple(u for u in now.right if u not in carried)
-    told = replace(now, blames=blames, right=right, inherited=(*now.inherited, *carried))
+    unchecked = tuple(u for u in now.unchecked if u.line != again.line)
+    told = replace(now, blames=blames, right=right, inherited=(*now.inherited, *carried), unchecked=unchecked)
     return replace(after, work=taken.work, diagnosis=told)
 
 
 def _blame(again: Again, values: tuple[float, float], source: SourceMap, file: str, inherited: Sequence[int]) -> Blame:
     """The finding that stands at the line."""
     s, (found, expected) = again.slip, values
-    where = source.assigned(again.forward)
+    where = source.assigned(again.forward) if again.forward else None
     forward = f"{source.target(again.forward)} = {source.text(where)}" if where is not None else ""
     message = f"{again.target} is worked out again here, and not as in the forward pass: `{s.found}` {s.words}"
     label = f"{again.target} should be {expected:.6g} as in line {again.forward}; this is {found:.6g}"
+    if not again.forward:
+        message, label = (
+            f"`{s.found}` {s.words}",
+            f"{again.target} should be {s.meant} = {expected:.6g}; this is {found:.6g}",
+        )
     return Blame(
         "wrong-value", s.mistake, message, label, s.span, again.target, again.target, s.found, s.meant, found,
         expected, found / expected if expected else None, s.meant, ((s.span, source.fitted(s.span, s.meant)),), forward,

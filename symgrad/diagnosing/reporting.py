@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -191,9 +192,14 @@ def finding_of(b: Blame, root: bool) -> Finding:
     """What was found, as it is told."""
     message = b.message + (" (right at this point, wrong in general)" if b.hidden else "")
     return Finding(
-        b.code, message, b.span, b.step, "", b.label, b.factor, b.found, b.expected, b.found_value, b.expected_value,
+        b.code, message, b.span, b.step, "", b.label, b.factor, b.found, b.expected,
+        _number(b.found_value), _number(b.expected_value),
         b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, root, b.inherited, b.forward, b.forward_span,
     )  # fmt: skip
+
+
+def _number(x: float) -> float | None:
+    return None if math.isnan(x) else x
 
 
 def with_findings(report: Report, findings: Sequence[Finding], source: str, confirmed: tuple[str, ...]) -> Report:

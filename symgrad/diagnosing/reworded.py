@@ -10,22 +10,23 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.engine import Diagnosis, is_settled
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
-from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.lasting import Lasting
 from symgrad.diagnosing.verifying import patched
 from symgrad.diagnosing.work import Work
-from symgrad.errors import SymgradError
+from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 
 #: So many texts are run at most, and so many assignments in them all in all.
-MOST = 40
+MOST = 30
 ASSIGNMENTS = 12_000
 #: ... where nothing is wrong for certain, and something was not recognised.
-MOST_UNASKED = 4
+MOST_UNASKED = 8
 #: Kinds of mistakes that lines in the wrong order are often taken for.
 LIKE_ORDER = frozenset({"scale", "missing-factor", "extra-factor", "wrong-formula", "wrong-variable", "missing-term"})
 
@@ -45,11 +46,16 @@ def reworded(
     explained = bool(blames) and len(verified) == len(blames)
     if explained and not any(b.mistake in LIKE_ORDER for b in blames):
         return same
-    asked = {b.span.line for b in blames} | {u.line for u in diagnosis.unchecked}
+    open_names = {u.name.partition("[")[0] for u in diagnosis.unchecked}
+    asked = {b.span.line for b in blames} | {u.line for u in subject.units if u.name.partition("[")[0] in open_names}
     manual = _lines(subject)
+    steps = subject.graph.steps
+    held = (*((name, i) for name, i, _ in subject.bound), *subject.aliases)
+    ranks = {name: len(steps[i].shape) for name, i in held}
     most = MOST if blames else MOST_UNASKED
     tries = Tries(replace(work, like=subject), diagnosis, min(most, ASSIGNMENTS // max(len(trace.bindings), 1)))
-    found = tries.first(work.source, rewordings(work.source, manual, asked, order_only=explained), explained)
+    options = rewordings(work.source, manual, asked, ranks, explained=explained)
+    found = tries.first(work.source, options)
     if found is not None:
         return _told(diagnosis, blames, found, subject), {0}
     if explained or len(blames) != 2:
@@ -60,8 +66,8 @@ def reworded(
         other = blames[1 - n]
         if base is None or base.count("\n") != work.source.count("\n"):
             continue
-        options = [r for r in rewordings(base, manual, {other.span.line}) if blame.span.line not in _of(r)]
-        found = tries.first(base, options, False)
+        options = [r for r in rewordings(base, manual, {other.span.line}, ranks) if blame.span.line not in _of(r)]
+        found = tries.first(base, options)
         if found is not None:
             told = _told(diagnosis, (other,), found, subject)
             both = sorted((*told.blames, blame), key=lambda b: b.span.line)
@@ -80,11 +86,9 @@ class Tries:
         self.work, self.diagnosis, self.left = work, diagnosis, left
         self.lasting = Lasting(diagnosis)
 
-    def first(self, source: str, options: list[Rewording], explained: bool) -> Rewording | None:
+    def first(self, source: str, options: list[Rewording]) -> Rewording | None:
         """The first of some changes after which all is right."""
         for r in options:
-            if explained and r.cost > 0.8:
-                return None  # what is explained is only doubted where a line stands beside the one that it belongs to
             if self.left <= 0:
                 return None
             if self.lasting.stay(r.span, whole=source == self.work.source):
@@ -98,7 +102,7 @@ class Tries:
     def _is_right(self, text: str) -> bool:
         try:
             trace = self.work.run(text)
-            if trace.error is not None:
+            if trace.error is not None or not is_settled(self.work.subject(trace)):
                 return False
             found = account(self.work, trace, brief=True).diagnosis
         except SymgradError:
@@ -124,12 +128,16 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     unit = next((u for u in subject.units if u.line in _of(r)), None)
     old = instead[0] if instead else None
     name = unit.name if unit is not None else old.step if old is not None else ""
-    span = r.span if r.span.line == r.span.end_line else replace(r.span, end_line=r.span.line, end_column=_end(subject, r))
-    shown = replace(span, column=max(span.column, _begin(subject, r)))
+    first = subject.source.split("\n")[r.span.line - 1]
+    end = r.span.end_column if r.span.line == r.span.end_line else len(first.rstrip()) + 1
+    begin = max(r.span.column, len(first) - len(first.lstrip()) + 1)
+    shown = Span("", r.span.line, begin, r.span.line, end)
+    have, want = (old.found_value, old.expected_value) if old is not None else (math.nan, math.nan)
+    factor, fix = old.factor if old is not None else name, r.text.strip()
     blame = Blame(
-        r.mistake, r.mistake, r.message, f"with this change every result is right", shown, name, old.factor if old else name,
-        _text(subject, shown), r.text.strip(), old.found_value if old else math.nan, old.expected_value if old else math.nan,
-        None, r.text.strip(), ((r.span, r.text),), "", None, tuple(sorted(gone - set(_of(r)))), 0, False,
+        r.mistake, r.mistake, r.message, "with this change every result is right", shown, name, factor,
+        SourceMap(subject.source).text(shown), fix, have, want, None, fix, ((r.span, r.text),), "", None,
+        tuple(sorted(gone - set(_of(r)))), 0, False,
     )  # fmt: skip
     kept = [b for b in diagnosis.blames if b not in instead]
     carried = [u for u in (*diagnosis.inherited, *diagnosis.unchecked) if u.line not in _of(r)]
@@ -137,23 +145,4 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     return replace(diagnosis, blames=blames, inherited=tuple(dict.fromkeys(carried)), unchecked=())
 
 
-def _line(subject: Subject, r: Rewording) -> str:
-    return subject.source.split("\n")[r.span.line - 1]
-
-
-def _begin(subject: Subject, r: Rewording) -> int:
-    line = _line(subject, r)
-    return len(line) - len(line.lstrip()) + 1
-
-
-def _end(subject: Subject, r: Rewording) -> int:
-    return len(_line(subject, r).rstrip()) + 1
-
-
-def _text(subject: Subject, span: object) -> str:
-    from symgrad.diagnose.source import SourceMap
-
-    return SourceMap(subject.source).text(span)  # type: ignore[arg-type]
-
-
-__all__ = ["Unit", "reworded"]
+__all__ = ["reworded"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,10 @@ _NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*(?![\w(])")
 def passed_straight(taken: Account) -> Account:
     """The account of the run in which a gradient passes a rounding as if it were not there, where more is understood
     then, and says so. Who has a zero there is right as it is."""
-    if (straight := straightened(taken.trace)) is None:
+    graph = taken.subject.graph
+    needed = graph.ancestors(taken.subject.loss)
+    forward = {s.span for i, s in enumerate(graph.steps) if needed[i] and s.span is not None}
+    if (straight := straightened(taken.trace, forward)) is None:
         return taken
     try:
         again = taken.against(taken.work.subject(straight[0]))
@@ -35,10 +39,14 @@ def passed_straight(taken: Account) -> Account:
     return replace(again, diagnosis=replace(found, notes=(*found.notes, straight[1])))
 
 
-def straightened(trace: Trace) -> tuple[Trace, str] | None:
+def straightened(trace: Trace, forward: Collection[Span] | None = None) -> tuple[Trace, str] | None:
     """The run in which what was rounded is what it was before and a number more, and what is to be said of it; ``None``
-    where nothing was rounded."""
-    found = _rounded(trace)
+    where nothing was rounded.
+
+    Args:
+        forward: the places of the forward pass, where they are known: sign(r) in a derivation is the slope of abs(r).
+    """
+    found = {i: told for i, told in _rounded(trace).items() if forward is None or _is_in(trace, i, forward)}
     if not found:
         return None
     places = sorted(found)
@@ -66,6 +74,12 @@ def straightened(trace: Trace) -> tuple[Trace, str] | None:
     return made, (
         f"line {lines}: the gradient is passed straight through {names}: a deliberate difference, and right as that"
     )
+
+
+def _is_in(trace: Trace, i: int, forward: Collection[Span]) -> bool:
+    """A step is one of the forward pass; what was taken as a constant may be."""
+    step = trace.graph.steps[i]
+    return step.is_leaf or step.span in forward
 
 
 def _rounded(trace: Trace) -> dict[int, tuple[int, str, Span]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 from symgrad.diagnose.engine import Diagnosis, is_settled
-from symgrad.diagnose.source import SourceMap
 from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.edits import patched
 from symgrad.diagnosing.work import Work
-from symgrad.errors import Span, SymgradError
+from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 
 #: In a run of more assignments than this, fixes count as verified if they make every result right.
@@ -27,7 +25,7 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         trace = work.run(fixed)
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
-        repaired = replace(work, like=diagnosis.subject)
+        repaired = replace(work, source=fixed, like=diagnosis.subject)
         if len(before.bindings) > MANY and is_settled(repaired.choose(trace, repaired.like)):
             return {n for n, b in enumerate(blames) if b.edits}
         again = account(repaired, trace, brief=True).diagnosis
@@ -51,14 +49,4 @@ def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool
     return fixed.count("\n") - after.error.span.line > source.count("\n") - before.error.span.line
 
 
-def patched(source: str, edits: Sequence[tuple[Span, str]]) -> str | None:
-    """The text with all edits made, last first; ``None`` if there are none or two overlap."""
-    if not edits:
-        return None
-    ordered = sorted(edits, key=lambda e: (e[0].line, e[0].column), reverse=True)
-    for later, earlier in pairwise(ordered):
-        if (earlier[0].end_line, earlier[0].end_column) > (later[0].line, later[0].column):
-            return None
-    for span, text in ordered:
-        source = SourceMap(source).replaced(span, text)
-    return source
+__all__ = ["patched", "verified_fixes"]

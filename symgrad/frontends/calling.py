@@ -52,6 +52,8 @@ class Called:
 
 #: How far backward moves parameters that it updates at once.
 RATE = 0.1
+#: What an object calls the output that its forward does not return.
+KEPT = ("output", "out", "outputs", "A", "a", "activation", "activations", "y", "result")
 EMPTY = Trace(Graph((), 0), ())
 
 
@@ -127,6 +129,14 @@ class Caller:
         self.loss_name = ""
         #: Backward is a derivative as a function of forward's ``"input"`` or ``"output"``, and no backward pass.
         self.helper = ""
+        #: Backward is a force: the negative gradient of what forward gives, or the gradient.
+        self.negative = False
+        #: See :class:`symgrad.frontends.plan.Plan`.
+        self.mean = self.of_inputs = False
+        #: A parameter of backward that stands for an input of another name -> that input.
+        self.stands: dict[str, str] = {}
+        #: Backward takes what forward takes, and nothing that flows in from above: it is forward's derivative.
+        self.derivative = False
         self.forward_node = run.find(pair.forward.function)
         self.backward_node = self.forward_node if pair.backward is None else run.find(pair.backward.function)
 
@@ -158,13 +168,16 @@ class Caller:
             return Called(run.tracer.finish(error))
         if back is None:
             return self.both(result[0], leaves)
-        outputs, saved = self.split(result[0])
+        outputs, saved = self.split(self.kept() if result[0] is None else result[0])
         if self.helper:
             return self.derived(outputs, arguments, leaves)
         found = roles.roles(
             back, list(given), saved=bool(saved), output=self.output_name(), is_torch=self.pair.is_torch
         )
+        if self.of_inputs:
+            found = self.as_inputs(found, list(given))
         several = len(found.upstream)
+        self.derivative = not several and all(role == "input" for _, role in found.roles)
         if several > 1 and len(outputs) == 1 and saved:
             # forward returned (y1, y2) and backward takes a gradient of each
             outputs, saved = self.more_outputs(outputs, saved, several)
@@ -178,6 +191,29 @@ class Caller:
             Returned(self, self.all_leaves(leaves), called).bind(answer[0])
         called.trace = run.tracer.finish(error)
         return called
+
+    def kept(self) -> Any:
+        """What an object keeps as its output, where forward returns nothing: ``self.output``."""
+        owner = self.pair.forward.first[0] if self.pair.forward.first else None
+        for name in KEPT if owner is not None else ():
+            value = getattr(owner, name, None)
+            if isinstance(value, Value) and value.step is not None and self.run_.tracer.varies[value.step]:
+                return value
+        return None
+
+    def as_inputs(self, found: roles.Roles, given: Sequence[str]) -> roles.Roles:
+        """Backward's one upstream gradient is what forward was called with: ``def backward(self, dvalues, y_true)`` of
+        a loss, which is called with the predictions.
+
+        Raises:
+            SymgradError: there is not just one such parameter, and one such input.
+        """
+        taken = {p.name for p, role in found.roles if role == "input"}
+        left = [n for n in given if n not in taken]
+        if len(left) != 1 or len(found.upstream) != 1:
+            raise self.error("backward", "backward takes no input under another name")
+        self.stands = {found.upstream[0]: left[0]}
+        return roles.Roles(tuple((p, "input" if role == "upstream" else role) for p, role in found.roles))
 
     def derived(self, outputs: Sequence[Any], arguments: Mapping[str, Any], leaves: Mapping[str, int]) -> Called:
         """``sigmoid_derivative(x)``, or of the output: each entry is the derivative of its own entry."""
@@ -382,6 +418,15 @@ class Caller:
         elif np.shape(total.raw):
             # A function of single numbers, applied to many: each result is differentiated by its own number.
             total = self.summed(total)
+        if self.mean:
+            count = np.size(outputs[0].raw)
+            if values or len(outputs) > 1 or count < 2:
+                raise self.error("backward", "there is nothing to take the mean of")
+            total = total / count
+            tr.builder.steps[-1] = replace(tr.builder.steps[-1], span=span)
+        if self.negative:
+            total = -total
+            tr.builder.steps[-1] = replace(tr.builder.steps[-1], span=span)
         name = _free(("loss", "L", "objective", "total_loss"), taken)
         tr.bind(name, total.step, span, span.line, "", "")
         self.loss_name = name
@@ -409,7 +454,8 @@ class Caller:
             elif role == "upstream":
                 out[p.name] = left.pop(0)
             else:
-                known = {"saved": store, "output": outputs[0], "input": arguments.get(p.name), "rate": RATE}
+                known = {"saved": store, "output": outputs[0], "rate": RATE}
+                known["input"] = arguments.get(self.stands.get(p.name, p.name))
                 out[p.name] = known[role]
         return out
 

@@ -22,7 +22,7 @@ from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
-from symgrad.frontends.trace.passes import PARTIAL, Pass, is_function, passes
+from symgrad.frontends.trace.passes import PARTIAL, Pass, is_force, is_function, passes
 from symgrad.frontends.trace.sites import literal_value
 from symgrad.frontends.trace.stop import Stop
 from symgrad.ops.fitting import misfits
@@ -91,8 +91,9 @@ class Driver:
             target = self.target(run)
             kinds, lengths = self.fitting(run, target)
             final, _ = self.start()
+            own = len(final.tracer.bindings)
             outcome = self.attempt(final, target, kinds, lengths)
-            return self.finished(final, target, outcome, kinds, lengths, error)
+            return _without(self.finished(final, target, outcome, kinds, lengths, error), own)
         except SymgradError as problem:
             if error is not None and problem.span is None:
                 message = f"{problem.message}; it stopped here: {error.message}"
@@ -370,6 +371,8 @@ class Driver:
         if returns is None and partial is not None and partial["x"] in wanted:
             returns = (f"d{partial['x']}",)
         caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
+        caller.mean, caller.of_inputs = self.plan.mean, self.plan.of_inputs
+        caller.negative = is_force(target.backward) and not self.plan.positive
         if _is_helper(target):
             caller.helper = "output" if self.plan.of_output else "input"
         given = {n: v for n, v in values.items() if n in wanted}
@@ -419,6 +422,14 @@ def _is_helper(target: Target) -> bool:
     if len(theirs) != 1 or len(ours) != 1:
         return False
     return ours[0].name == theirs[0].name or not roles.is_upstream(ours[0].name)
+
+
+def _without(trace: Trace, own: int) -> Trace:
+    """The run without the names that the file gave, before its functions were called, to what it computed itself: these
+    are no part of the pass. ``own`` is how many names it gave."""
+    leaf = [s.is_leaf for s in trace.graph.steps]
+    kept = [b for n, b in enumerate(trace.bindings) if n >= own or leaf[b.step]]
+    return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(kept)))
 
 
 class _Ended(Exception):

@@ -26,6 +26,9 @@ class Plan:
         seed: of the random values.
         of_output: backward is a derivative as a function of forward's output: ``a*(1 - a)``.
         globals: top-level name -> its value: ``{"shape": [4, 3]}``, or ``{"value": ...}``.
+        mean: what is differentiated is the mean of forward's results, not their sum, where nothing flows in from above.
+        of_inputs: what backward takes under a name of its own is the input that it does not take otherwise.
+        positive: a force is taken as the gradient itself, not as its negative.
         lenient: shapes and values for inputs that the functions have not are for other functions.
     """
 
@@ -39,12 +42,16 @@ class Plan:
     lenient: bool = False
     globals: Mapping[str, Any] = field(default_factory=dict)
     of_output: bool = False
+    positive: bool = False
+    mean: bool = False
+    of_inputs: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
             "forward": self.forward, "backward": self.backward, "values": dict(self.values), "upstream": self.upstream,
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
-            "of_output": self.of_output, "globals": dict(self.globals), "lenient": self.lenient,
+            "of_output": self.of_output, "positive": self.positive, "mean": self.mean, "of_inputs": self.of_inputs,
+            "globals": dict(self.globals), "lenient": self.lenient,
             "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
@@ -53,7 +60,8 @@ class Plan:
         shapes = {n: tuple(s) for n, s in data["shapes"].items()}
         return Plan(
             data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
-            data["lenient"], data["globals"], data["of_output"],
+            data["lenient"], data["globals"], data["of_output"], data["positive"],
+            data["mean"], data["of_inputs"],
         )  # fmt: skip
 
 

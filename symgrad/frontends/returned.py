@@ -106,6 +106,7 @@ class Returned:
                 if owner is not None:  # the others are gradients of what lies between
                     yield f'return["{key}"]', owner, answer[key], at.get(key, whole)
             return
+        answer = self.by_entries(answer)
         if type(answer) in (tuple, list):
             labels = [f"return[{i}]" for i in range(len(answer))]
             shown = whole.elts if isinstance(whole, ast.Tuple | ast.List) else []
@@ -115,6 +116,15 @@ class Returned:
         for label, owner, value, element in zip(labels, self.owners(answer, elements), answer, elements, strict=True):
             if owner:
                 yield label, owner, value, element
+
+    def by_entries(self, answer: Any) -> Any:
+        """``np.array([df_dx, df_dy])``, the derivative of a function of single numbers, as the list of its entries."""
+        count = np.shape(answer.raw)[0] if isinstance(answer, Array) and np.ndim(answer.raw) == 1 else 0
+        inputs = [n for n in self.names if n.partition("[")[0] in self.caller.given]
+        numbers = [n for n in inputs if not self.tr.builder.steps[self.leaves[n]].shape]
+        if not self.caller.derivative or not 0 < count <= len(numbers) or numbers != inputs:
+            return answer
+        return [answer[i] for i in range(count)]
 
     def owners(self, answer: Sequence[Any], elements: Sequence[ast.AST]) -> Sequence[str | None]:
         """The input of each returned value: as the caller says, else as they are called, else in order."""
@@ -147,6 +157,9 @@ class Returned:
         ):  # fmt: skip
             if len(answer) == len(wanted):
                 return self.fitting(wanted, answer)
+        if caller.derivative and len(answer) < len(inputs):
+            # The derivative by what comes first: what follows are settings, as in f(x, a, b).
+            return inputs[: len(answer)]
         names = inputs or names
         example = ", ".join(f'"d{n}"' for n in names[: len(answer)])
         who = "forward" if self.first else "backward"

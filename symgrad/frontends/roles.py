@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from symgrad.errors import SymgradError, did_you_mean
+from symgrad.frontends.returned import LABELS
 from symgrad.frontends.trace.functions import plain_function
 
 #: What an output is called that forward does not name.
@@ -237,6 +238,11 @@ def roles(part: Part, inputs: Sequence[str], *, saved: bool, output: str, is_tor
     for p in open_:
         if saved and "saved" not in out.values():
             out[p.name] = "saved"
+        elif "upstream" not in out.values() and LABELS.match(p.name) and (
+            p.name not in _OUTPUTS or len(open_) > 1
+        ):
+            raise SymgradError(f"backward takes {p.name!r}, which forward does not: it is the gradient of a loss that "
+                               "forward does not compute")  # fmt: skip
         elif "upstream" not in out.values():
             out[p.name] = "upstream"
         elif p.name in _OUTPUTS and "output" not in out.values():

@@ -18,6 +18,8 @@ PYTHON: dict[str, Callable[..., Any]] = {
 
 #: Ops whose value is a truth.
 COMPARISONS = frozenset({"lt", "gt", "le", "ge", "eq", "ne"})
+#: ... those that compare by size.
+ORDERINGS = COMPARISONS - {"eq", "ne"}
 
 
 def _decay(x: Any) -> Any:

@@ -95,6 +95,8 @@ def _axis_text(axis: int) -> tuple[tuple[str, str], ...]:
         (r"\b(axis|dim)\s*=\s*-?\d+", rf"\1={axis}"),
         (r",\s*-?\d+\s*\)$", f", {axis})"),
         (r"\(\s*-?\d+\s*\)$", f"({axis})"),
+        (r"\(\s*-?\d+\s*(,\s*\w+\s*=)", rf"({axis}\1"),
+        (r",\s*-?\d+\s*(,\s*\w+\s*=)", rf", {axis}\1"),
     )
 
 

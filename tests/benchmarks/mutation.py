@@ -94,6 +94,10 @@ class Place:
             return
         if _dump(self.line[:a] + text + self.line[b:]) != safe:
             text = f"({text})"
+        if within_index(self, node):
+            # Whatever is done to a place in a list, another entry is read.
+            mistakes = ("wrong-time-step", "wrong-variable", "input-for-output")
+            more = {k: v for k, v in more.items() if k not in ("scope", "dropped")}
         yield Edit(self.stmt.lineno, a, b, text, operator, tuple(mistakes), description, **more)
 
 
@@ -118,6 +122,14 @@ def edits(place: Place) -> Iterator[Edit]:
     yield from _within(place, value)
 
 
+def within_index(place: Place, node: ast.AST) -> bool:
+    """A node is a part of the place in a list: of the ``t + 1`` of ``hs[t + 1]``."""
+    up = place.parents.get(node)
+    while up is not None and not isinstance(up, ast.Subscript):
+        node, up = up, place.parents.get(up)
+    return isinstance(up, ast.Subscript) and node is up.slice
+
+
 def value_of(stmt: ast.stmt) -> ast.expr | None:
     """The expression that a statement computes: the value assigned, returned, appended, or added by ``np.add.at``."""
     match stmt:
@@ -139,7 +151,9 @@ def whole(place: Place, value: ast.expr) -> Iterator[Edit]:
     product = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Div)
     for k in ("2", "0.5"):
         new = f"{k} * {text if product else tight}"
-        yield from place.edit(value, new, "scale", ("scale", "extra-factor"), f"the line times {k}", scope=WHOLE)
+        # Half of something may lack a factor 2 just as well.
+        kinds = ("scale", "extra-factor", "missing-factor")[: 2 if k == "2" else 3]
+        yield from place.edit(value, new, "scale", kinds, f"the line times {k}", scope=WHOLE)
     sign = ("sign", "scale", "extra-factor")
     if not isinstance(value, ast.UnaryOp):
         new = f"-{text}" if product and not place.text(value).startswith("-") else f"-{tight}"

@@ -32,6 +32,8 @@ ANSWERING = 25
 #: Seconds of computing after its time in which a script may come to a place where it can be ended, and seconds after
 #: which that is tried again.
 LEAVING, RETRYING = 3.0, 0.05
+#: How much of its time a file may run before its functions are called.
+SHARE = 0.3
 #: What is written when the script begins: on the stream of errors, which the script cannot reach.
 BEGUN = b"symgrad: the script begins\n"
 
@@ -185,6 +187,7 @@ def watch(seconds: float) -> None:
     """
     for number in (signal.SIGALRM, signal.SIGXCPU, signal.SIGPROF):
         # The handler before, which is called in turn, ends the process.
+        faulthandler.unregister(number)
         signal.signal(number, signal.SIG_DFL)
         faulthandler.register(number, file=2, all_threads=False, chain=True)
     signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
@@ -310,7 +313,7 @@ def main() -> None:
             )
             document = made.to_json()
         else:
-            document = called(source, filename, siblings, wall, request["plan"]).to_json()
+            document = called(source, filename, siblings, wall, request["plan"], seconds=seconds).to_json()
     except MemoryError:
         error = TraceError("limit", "the trace does not fit into the memory that the script may have")
         document = Trace(Graph((), 0, source), (), error=error).to_json()
@@ -342,12 +345,16 @@ def traced(
     return run.execute(code)
 
 
-def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str, Any]) -> Any:
-    """The trace of a file's functions, which are called when it has run."""
+def called(
+    source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str, Any], *, seconds: float
+) -> Any:
+    """The trace of a file's functions, which are called when it has run, or has had a part of its time."""
     from symgrad.frontends.driving import Driver
     from symgrad.frontends.plan import Plan, given_values
     from symgrad.frontends.trace.hosting import Hosted
     from symgrad.frontends.trace.stop import Stop
+
+    end = time.monotonic() + seconds
 
     def start() -> tuple[Any, Any]:
         with wall.opened():
@@ -359,7 +366,13 @@ def called(source: str, filename: str, siblings: Any, wall: Wall, plan: dict[str
             except Stop as e:
                 return run, e.error
         wall.closed = True
-        return run, run.attempt(lambda: exec(code, run.namespace()))
+        watch_kindly(seconds * SHARE, run.tracer)
+        error = run.attempt(lambda: exec(code, run.namespace()))
+        unwatch()
+        watch(max(end - time.monotonic(), 1.0))
+        if error is not None and not error.fatal:
+            run.tracer.revive()
+        return run, error
 
     trace = Driver(Plan.from_json(plan), start).drive()
     unwatch()

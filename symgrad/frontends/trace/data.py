@@ -145,7 +145,8 @@ class TraceError:
     """Why the run stopped.
 
     ``kind`` is ``"syntax"`` (does not parse), ``"refused"`` (the sandbox does not allow it), ``"limit"`` (time,
-    memory, output, depth), ``"call"`` (its functions cannot be called as asked), ``"unsupported"`` (cannot be traced
+    memory, output, depth), ``"time"`` (its time was over, where what is recorded is whole), ``"call"`` (its functions
+    cannot be called as asked), ``"unsupported"`` (cannot be traced
     yet) or ``"exception"`` (the user's code raised). ``frames`` are the places in the text that were being executed,
     the innermost first: what their loops and functions were to do next was not done.
     """
@@ -189,6 +190,7 @@ class Trace:
         call: of functions that were called, what became of that.
         passes: forward and backward passes that the file holds and does not run itself: (forward, backward).
         offered: all such passes, whether the file runs anything or not.
+        asked: of the functions of these, what the file itself calls them with: (function, parameter -> plain value).
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
         rounds: of the loops that train, in the order in which they began.
         hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
@@ -208,6 +210,7 @@ class Trace:
     call: Call | None = None
     passes: tuple[tuple[str, str], ...] = ()
     offered: tuple[tuple[str, str], ...] = ()
+    asked: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
     rounds: tuple[Round, ...] = ()
     hurried: bool = False
@@ -288,6 +291,7 @@ class Trace:
             "call": None,
             "passes": [list(p) for p in self.passes],
             "offered": [list(p) for p in self.offered],
+            "asked": [[name, dict(given)] for name, given in self.asked],
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
             "rounds": [[r.begun, r.start] for r in self.rounds],
             "hurried": self.hurried,
@@ -377,10 +381,24 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         call=call,
         passes=tuple((str(f), str(b)) for f, b in data["passes"]),
         offered=tuple((str(f), str(b)) for f, b in data["offered"]),
+        asked=tuple((str(n), {str(p): _argument(v) for p, v in given.items()}) for n, given in data["asked"]),
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
         rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
         hurried=bool(data["hurried"]),
     )
+
+
+def _argument(value: Any) -> Any:
+    """A plain value, as it may have been passed to a function.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if isinstance(value, list):
+        return [_argument(v) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError("no plain value")
 
 
 def _value_to_json(value: Number | None) -> Any:

@@ -133,13 +133,13 @@ class Library:
         own: dict[str, Callable[..., Any]] = {
             names.BIND: quiet.bind, names.APPEND: quiet.append, names.SETATTR: quiet.set_attribute,
             names.SETITEM: quiet.set_item, names.ENTER: quiet.enter, names.RETURN: quiet.handed_back,
-            names.EXACT: quiet.exact, names.ROUND: lambda index: False,
-            names.LOOP: lambda index: None,
+            names.EXACT: quiet.exact, names.ROUND: quiet.round, names.LOOP: quiet.loop,
         }  # fmt: skip
         table["__builtins__"] = {**table["__builtins__"], **own}
         table["__name__"] = "imported"
         if label == TORCH_NN:
             tr = run.tracer
+            table["__builtins__"] |= {names.ROUND: lambda index: False, names.LOOP: lambda index: None}
             table["__builtins__"] |= {
                 "fields_of": lambda owner: list(vars(owner).items()),
                 "on_tape": partial(autograd.on_tape, tr),
@@ -194,6 +194,12 @@ class Quiet:
 
     def handed_back(self, index: int, value: Any) -> Any:
         return value
+
+    def loop(self, index: int) -> None:
+        self.made.loops[index].rounds = 0
+
+    def round(self, index: int) -> bool:
+        return self.run.one_more(self.made.loops[index], self.run.tracer.here())
 
     def exact(self, index: int) -> Any:
         return self.made.exacts[index][0]

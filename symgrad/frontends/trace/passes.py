@@ -16,7 +16,14 @@ _BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "bac
 _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
              "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
              "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx",
-             "{}_dash")  # fmt: skip
+             "{}_dash", "{}prime", "{}deriv", "{}der", "{}p", "nabla_{}", "gradient_of_{}", "{}grad")  # fmt: skip
+#: Words for a force and for the energy that it is the negative derivative of; what is around them must be the same.
+_FORCE = re.compile(r"(?P<before>\w*?)(?:forces?|Forces?|F)(?P<after>(?:_\w+)?)$")
+_ENERGY = re.compile(
+    r"(?P<before>\w*?)(?:potential_energy|total_energy|energy_potential|potential|energy|Potential|Energy|pot|V|U|E)"
+    r"(?P<after>(?:_\w+)?)$"
+)
+_VERB = re.compile(r"^(?:compute|calc|calculate|get|eval|evaluate)_?(?:the_)?")
 #: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
 PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
 _GENERIC = re.compile(r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope)(?:_at|_fn|_func|_function)?$")
@@ -53,6 +60,9 @@ def passes(tree: ast.Module) -> list[Pass]:
             same = [n for n, f in functions.items() if n != name and _named(f) == _named(node) and n not in found]
             if len(same) == 1 and _named(node):
                 found[name] = Pass(same[0], name)
+    for name, node in functions.items():
+        if name not in found and is_force(name) and (energy := _energy_of(name, node, functions)):
+            found[name] = Pass(energy, name)
     used = {p.forward for p in found.values()} | set(found)
     for name, node in functions.items():
         if name not in used and _does_both(node):
@@ -65,6 +75,30 @@ def passes(tree: ast.Module) -> list[Pass]:
             )
     order = {n.name: n.lineno for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     return sorted(found.values(), key=lambda p: order[(p.backward or p.forward).partition(".")[0]])
+
+
+def is_force(name: str) -> bool:
+    """A function of this name gives a force: the negative derivative of an energy."""
+    found = _FORCE.fullmatch(_VERB.sub("", name.rpartition(".")[2]))
+    return found is not None and (not found["before"] or found["before"].endswith("_"))
+
+
+def _energy_of(force: str, node: ast.FunctionDef, functions: Mapping[str, ast.FunctionDef]) -> str:
+    """The function of the energy that a force belongs to: of the same stem, or the only one, and of its parameters."""
+    stem = _stem(_FORCE, force)
+    known = {n: _stem(_ENERGY, n) for n, f in functions.items() if set(_named(f)) & set(_named(node)) and n != force}
+    known = {n: s for n, s in known.items() if s is not None}
+    same = [n for n, s in known.items() if s == stem]
+    found = same if len(same) == 1 else list(known)
+    return found[0] if len(found) == 1 else ""
+
+
+def _stem(pattern: re.Pattern[str], name: str) -> str | None:
+    """What is left of a name without the word, or ``None`` where it has none."""
+    found = pattern.fullmatch(_VERB.sub("", name))
+    if found is None or (found["before"] and not found["before"].endswith("_")):
+        return None
+    return f"{found['before']}{found['after']}".replace("_", "")
 
 
 def _named(node: ast.FunctionDef) -> list[str]:

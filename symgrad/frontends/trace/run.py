@@ -15,15 +15,17 @@ from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import instrument as names
 from symgrad.frontends.trace.arrays import Array, Tensor
+from symgrad.frontends.trace.asked import Calls
 from symgrad.frontends.trace.cells import Cells
 from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.lambdas import as_functions
 from symgrad.frontends.trace.library import Library, Package, SourceModule
 from symgrad.frontends.trace.passes import passes
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_private, syntax_message
-from symgrad.frontends.trace.sites import Function, Instrumented, Site
+from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
@@ -56,6 +58,8 @@ class Run:
         self.ended: Callable[[], None] = lambda: None
         #: The forward and backward passes that the text holds.
         self.passes: tuple[tuple[str, str], ...] = ()
+        #: What the script calls these with.
+        self.asked = Calls()
 
     # --- before -------------------------------------------------------------------------------------------------
 
@@ -79,7 +83,9 @@ class Run:
                 tree = ast.parse(self.source, CODE_NAME)
                 settle_private(tree)
                 check(tree)
+                as_functions(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
+                self.asked.wanted = {name for pair in self.passes for name in pair}
                 return self.rewrite(tree)
         except SyntaxError as e:
             message, hint = syntax_message(e, self.source)
@@ -175,7 +181,10 @@ class Run:
         trace = self.guarded(lambda: exec(code, self.namespace()))
         computed = any(v and not s.is_leaf for v, s in zip(self.tracer.varies, trace.graph.steps, strict=False))
         fatal = trace.error is not None and trace.error.fatal
-        return trace if fatal else replace(trace, offered=self.passes, passes=() if computed else self.passes)
+        if fatal:
+            return trace
+        passes = () if computed else self.passes
+        return replace(trace, offered=self.passes, passes=passes, asked=self.asked.all())
 
     def guarded(self, action: Callable[[], Any]) -> Trace:
         """Run something of the script's; whatever ends it becomes the trace's error."""
@@ -231,6 +240,9 @@ class Run:
         tr.alive()
         function: Function = self.made.functions[index]
         scope = tr.entered(function.qualname)
+        if function.qualname in self.asked.wanted:
+            names = (site.name for site in function.parameters)
+            self.asked.note(function.qualname, dict(zip(names, arguments, strict=True)))
         out: list[Any] = [scope]
         for site, value in zip(function.parameters, arguments, strict=True):
             out.append(self.bound(site, site.name, value, scope) if type(value) is float else value)
@@ -266,8 +278,12 @@ class Run:
 
     def round(self, index: int) -> bool:
         """One more round of a loop that trains; whether there have been enough: they are all alike."""
-        tr = self.tracer
         site = self.made.loops[index]
+        return self.one_more(site, self.span(site.node))
+
+    def one_more(self, site: Loop, span: Span) -> bool:
+        """The same of a loop, of whatever file, that is told with this place."""
+        tr = self.tracer
         site.rounds += 1
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
@@ -285,7 +301,6 @@ class Run:
         if not (enough or soon or (done >= 2 and numbers >= ENOUGH_NUMBERS)):
             return False
         tr.hurried |= soon
-        span = self.span(site.node)
         head = Span(span.file, span.line, span.column, span.line, span.column + 5)
         message = f"the loop was ended after {done} rounds, since they are alike"
         tr.notes.setdefault((message, head), Note(message, head))

@@ -388,10 +388,15 @@ class Tracer:
         """How many numbers have been kept."""
         return self._numbers
 
+    def revive(self) -> None:
+        """What ended the run counts no more: something else of the file is run."""
+        self.dead = None
+        self._late = ""
+        self.no_grad = 0
+
     def forget(self) -> None:
         """What was recorded was a trial: its names, its inputs and its end count no more."""
-        self.dead = None
-        self.no_grad = 0
+        self.revive()
         self.bindings.clear()
         self.leaves.clear()
         self._bound.clear()
