@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from symgrad.diagnose import changes, loss
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.region import Region
-from symgrad.diagnosing import check_source, lasting
+from symgrad.diagnosing import check_source, lasting, verifying
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.subjects import choose
@@ -72,3 +73,21 @@ def test_texts_that_leave_a_mistake_as_it_is_need_not_be_run(monkeypatch: pytest
     monkeypatch.setattr(lasting.Lasting, "stay", never)
     assert check_source(source, sandbox=False).findings == found.findings
     assert any(asked)
+
+
+def test_fixes_are_not_run_where_a_mistake_without_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    stays = verifying.stays
+
+    def never(diagnosis: Diagnosis) -> bool:
+        asked.append(stays(diagnosis))
+        return False
+
+    for name in ("vanilla_rnn.py", "recurrent_tanh.py", "lstm.py", "attention.py", "batchnorm.py"):
+        source = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        found = check_source(source, sandbox=False).findings
+        with monkeypatch.context() as patched:
+            patched.setattr(verifying, "stays", never)
+            assert check_source(source, sandbox=False).findings == found, name
+    assert any(asked)
+    assert not all(asked)
