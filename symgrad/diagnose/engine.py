@@ -12,6 +12,7 @@ from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
 from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.joined import joined
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
 from symgrad.diagnose.outcomes import results
@@ -105,7 +106,7 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        layout.aside = residuals(layout)
+        layout.aside = {**residuals(layout), **joined(layout)}
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
@@ -337,7 +338,7 @@ def _explained(
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
-        if weak and (not root.repairs or root.cost > WEAK):
+        if weak and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
         else:
             kept.append(root)

@@ -16,10 +16,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+
 from symgrad.diagnose.likely import likely
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import claims, is_derivation, is_generic, is_loss, normal, primitives
 from symgrad.diagnose.replay import LOOK_AHEAD, Layout
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import BITS, Move, Subject, Unit, broadcasts
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
@@ -27,6 +30,7 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
+from symgrad.ops.writing import is_joined
 
 Pair = tuple[int, int]
 
@@ -272,6 +276,8 @@ def _move(
         have, held = graph.steps[i].shape, graph.steps[before].shape
         return have == held or broadcasts(have, held)
 
+    if source < 0 and is_joined(graph.steps[at]) and fits(at):
+        source = at  # w -= rate*np.array([g0, g1])
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
@@ -478,7 +484,12 @@ def _is_constant(have: Vec, right: Vec) -> bool:
 
 
 def _ratio(have: Vec, right: Vec) -> float | None:
-    """The number by which the one is the other; ``None`` where it is none."""
-    ratios = [x for x in (have / right).floats if math.isfinite(x)]
-    plain = len(ratios) >= 3 and ratios[0] != 0
-    return ratios[0] if plain and all(abs(x - ratios[0]) <= SAME_RATIO * abs(ratios[0]) for x in ratios) else None
+    """The number by which the one is the other; ``None`` where it is none. Zeros in both say nothing."""
+    ratio = have / right
+    arrays = lifted(ratio).arrays if ratio.shaped else [np.array([x]) for x in ratio.floats]
+    finite = [a[np.isfinite(a)].ravel() for a in arrays]
+    found = np.concatenate(finite)
+    if found.size < 3 or not all(a.size for a in finite) or found[0] == 0:
+        return None
+    first = float(found[0])
+    return first if bool((np.abs(found - first) <= SAME_RATIO * abs(first)).all()) else None

@@ -126,7 +126,7 @@ class Weighing:
     def _doubt(self, unit: Unit) -> float:
         """How much it speaks against an answer that an assignment is not what it should be: the more, the plainer
         that is, because its name says so, or because it is the last that a name is given."""
-        if self.reading.is_exact(unit.name):
+        if self.reading.is_exact(unit.name) or unit.step in self.layout.aside:
             return PER_PLAIN_DOUBT
         if self.layout.subject.is_shaped:
             return PER_DOUBT

@@ -16,6 +16,7 @@ from symgrad.graph import Step
 from symgrad.ops.indexing import numpy_index
 
 SET, ADD_AT, INDEX, SUM, STACK = "set", "add_at", "index", "add", "stack"
+CONCATENATE, RESHAPE = "concatenate", "reshape"
 #: Ops that give a copy of an array (their first input) in which something (the second) is written.
 WRITING = frozenset({SET, ADD_AT})
 
@@ -66,6 +67,18 @@ def read_at(steps: Sequence[Step], i: int) -> tuple[int, Any] | None:
 def is_united(step: Step) -> bool:
     """The values of many writes that were made one."""
     return step.op == STACK
+
+
+def is_joined(step: Step) -> bool:
+    """Several values as one array: ``np.array([g0, g1])``."""
+    return step.op in (STACK, CONCATENATE) and len(step.inputs) > 1
+
+
+def number_at(steps: Sequence[Step], i: int) -> int:
+    """The number that an array of one number was made of."""
+    while steps[i].op == RESHAPE:
+        i = steps[i].inputs[0]
+    return i
 
 
 def places(spec: tuple[Any, ...], shape: tuple[int, ...]) -> Any:

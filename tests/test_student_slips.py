@@ -1,0 +1,312 @@
+"""Scripts as students write them, each right as it stands and with one slip: classes, batches, samples one by one.
+
+Each was a false alarm, an accusation of the wrong line, or silence, when it was tried first.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+import symgrad
+
+LOGREG_CLASS = """
+import numpy as np
+
+class LogisticRegression:
+    def __init__(self, lr=0.1, n_iters=20):
+        self.lr = lr
+        self.n_iters = n_iters
+        self.weights = None
+        self.bias = None
+
+    def _sigmoid(self, x):
+        return 1 / (1 + np.exp(-x))
+
+    def fit(self, X, y):
+        n_samples, n_features = X.shape
+        self.weights = np.zeros(n_features)
+        self.bias = 0
+        for _ in range(self.n_iters):
+            linear_model = np.dot(X, self.weights) + self.bias
+            y_predicted = self._sigmoid(linear_model)
+            dw = (1 / n_samples) * np.dot(X.T, (y_predicted - y))
+            db = (1 / n_samples) * np.sum(y_predicted - y)
+            self.weights -= self.lr * dw
+            self.bias -= self.lr * db
+
+    def predict(self, X):
+        p = self._sigmoid(np.dot(X, self.weights) + self.bias)
+        return np.array([1 if i > 0.5 else 0 for i in p])
+
+rng = np.random.default_rng(1)
+X = rng.normal(size=(20, 3))
+y = (X[:, 0] + X[:, 1] > 0).astype(int)
+clf = LogisticRegression()
+clf.fit(X, y)
+print("accuracy", np.mean(clf.predict(X) == y))
+"""
+
+SOFTMAX_MINIBATCH = """
+import numpy as np
+np.random.seed(0)
+N, D, C = 60, 4, 3
+X = np.random.randn(N, D)
+labels = np.random.randint(0, C, N)
+Y = np.eye(C)[labels]
+W = 0.01 * np.random.randn(D, C)
+b = np.zeros((1, C))
+lr, reg, batch = 0.5, 1e-3, 20
+
+def softmax(z):
+    z = z - z.max(axis=1, keepdims=True)
+    e = np.exp(z)
+    return e / e.sum(axis=1, keepdims=True)
+
+for epoch in range(3):
+    perm = np.random.permutation(N)
+    for i in range(0, N, batch):
+        idx = perm[i:i+batch]
+        xb, yb = X[idx], Y[idx]
+        p = softmax(xb @ W + b)
+        loss = -np.sum(yb * np.log(p)) / len(xb) + 0.5 * reg * np.sum(W * W)
+        dscores = (p - yb) / len(xb)
+        dW = xb.T @ dscores + reg * W
+        db = dscores.sum(axis=0, keepdims=True)
+        W -= lr * dW
+        b -= lr * db
+    print(f"epoch {epoch} loss {loss:.4f}")
+"""
+
+POLY_FIT = """
+import numpy as np
+x = np.linspace(-1, 1, 30)
+y = 1.5*x**3 - 0.5*x + 0.2
+w = np.array([0.1, -0.2, 0.3, 0.4])
+alpha = 0.1
+for it in range(50):
+    y_hat = w[0] + w[1]*x + w[2]*x**2 + w[3]*x**3
+    err = y_hat - y
+    cost = np.mean(err**2)
+    g0 = 2*np.mean(err)
+    g1 = 2*np.mean(err*x)
+    g2 = 2*np.mean(err*x**2)
+    g3 = 2*np.mean(err*x**3)
+    w = w - alpha*np.array([g0, g1, g2, g3])
+print(w, cost)
+"""
+
+REINFORCE = """
+import numpy as np
+rng = np.random.default_rng(0)
+theta = rng.normal(size=(4, 2))
+states = rng.normal(size=(10, 4))
+actions = rng.integers(0, 2, size=10)
+returns = rng.normal(size=10)
+
+logits = states @ theta
+probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+logp = np.log(probs[np.arange(10), actions])
+J = -(logp * returns).mean()
+
+onehot = np.zeros((10, 2))
+onehot[np.arange(10), actions] = 1
+dlogits = (probs - onehot) * returns[:, None] / 10
+dtheta = states.T @ dlogits
+print(J, dtheta)
+"""
+
+ELASTIC_NET = """
+import numpy as np
+rng = np.random.RandomState(42)
+X = rng.randn(40, 5)
+true_w = np.array([1.0, 0, -2.0, 0, 0.5])
+y = X @ true_w + 0.1 * rng.randn(40)
+w = rng.randn(5) * 0.1
+l1, l2 = 0.01, 0.1
+
+def loss_fn(w):
+    r = X @ w - y
+    return 0.5 * np.mean(r ** 2) + l1 * np.sum(np.abs(w)) + 0.5 * l2 * np.sum(w ** 2)
+
+def grad_fn(w):
+    r = X @ w - y
+    return X.T @ r / len(y) + l1 * np.sign(w) + l2 * w
+
+for step in range(200):
+    w = w - 0.05 * grad_fn(w)
+print(loss_fn(w), w)
+"""
+
+KMEANS_SOFT = """
+import numpy as np
+np.random.seed(0)
+x = np.random.randn(12, 2)
+mu = np.random.randn(3, 2)
+beta = 2.0
+d2 = ((x[:, None, :] - mu[None, :, :]) ** 2).sum(-1)
+a = np.exp(-beta * d2)
+r = a / a.sum(1, keepdims=True)
+obj = (r * d2).sum()
+# derivative with respect to mu
+dr = d2
+dd2 = r.copy()
+dlog = r * (dr - (dr * r).sum(1, keepdims=True))
+dd2 += -beta * dlog
+dmu = (dd2[:, :, None] * -2 * (x[:, None, :] - mu[None, :, :])).sum(0)
+print(obj, dmu)
+"""
+
+LAGRANGE_PHYSICS = """
+from math import sin, cos, sqrt
+m, g, l = 1.0, 9.81, 0.5
+theta, omega = 0.7, 1.2
+x = l*sin(theta)
+y = -l*cos(theta)
+T = 0.5*m*(l*omega)**2
+V = m*g*y
+L = T - V
+dL_domega = m*l**2*omega
+dL_dtheta = -m*g*l*sin(theta)
+E = T + V
+dE_dtheta = m*g*l*sin(theta)
+print(L, dL_domega, dL_dtheta, E, dE_dtheta)
+"""
+
+WORD2VEC_LOOP = """
+import numpy as np
+np.random.seed(0)
+vocab = 7; dim = 4
+W_in = np.random.randn(vocab, dim) * 0.3
+W_out = np.random.randn(dim, vocab) * 0.3
+corpus = [0, 3, 1, 4, 2, 6, 5, 0]
+lr = 0.05
+for epoch in range(3):
+    total = 0
+    for t in range(1, len(corpus) - 1):
+        center = corpus[t]
+        for ctx in (corpus[t-1], corpus[t+1]):
+            h = W_in[center]
+            u = h @ W_out
+            p = np.exp(u) / np.sum(np.exp(u))
+            total += -np.log(p[ctx])
+            e = p.copy()
+            e[ctx] -= 1
+            dW_out = np.outer(h, e)
+            dh = W_out @ e
+            W_out -= lr * dW_out
+            W_in[center] -= lr * dh
+    print(epoch, total)
+"""
+
+TRIPLET = """
+import numpy as np
+np.random.seed(3)
+anchor, pos, neg = np.random.randn(3, 4, 6)
+margin = 1.0
+d_pos = np.sum((anchor - pos)**2, axis=1)
+d_neg = np.sum((anchor - neg)**2, axis=1)
+losses = np.maximum(0, d_pos - d_neg + margin)
+loss = losses.mean()
+active = (losses > 0)[:, None] / len(losses)
+d_anchor = active * 2 * (neg - pos)
+d_pos_grad = active * -2 * (anchor - pos)
+d_neg_grad = active * 2 * (anchor - neg)
+print(loss, d_anchor, d_pos_grad, d_neg_grad)
+"""
+
+TWO_FUNCS_PARAMS = """
+import numpy as np
+
+def initialize(n_x, n_h, n_y):
+    np.random.seed(2)
+    return {"W1": np.random.randn(n_h, n_x) * 0.5, "b1": np.zeros((n_h, 1)),
+            "W2": np.random.randn(n_y, n_h) * 0.5, "b2": np.zeros((n_y, 1))}
+
+def forward(X, params):
+    Z1 = params["W1"] @ X + params["b1"]
+    A1 = np.tanh(Z1)
+    Z2 = params["W2"] @ A1 + params["b2"]
+    A2 = 1 / (1 + np.exp(-Z2))
+    return A2, {"Z1": Z1, "A1": A1, "Z2": Z2, "A2": A2}
+
+def compute_cost(A2, Y):
+    m = Y.shape[1]
+    return -np.sum(Y * np.log(A2) + (1 - Y) * np.log(1 - A2)) / m
+
+def backward(params, cache, X, Y):
+    m = X.shape[1]
+    A1, A2 = cache["A1"], cache["A2"]
+    dZ2 = A2 - Y
+    dW2 = dZ2 @ A1.T / m
+    db2 = np.sum(dZ2, axis=1, keepdims=True) / m
+    dZ1 = params["W2"].T @ dZ2 * (1 - np.power(A1, 2))
+    dW1 = dZ1 @ X.T / m
+    db1 = np.sum(dZ1, axis=1, keepdims=True) / m
+    return {"dW1": dW1, "db1": db1, "dW2": dW2, "db2": db2}
+
+def update(params, grads, lr=1.2):
+    for k in params:
+        params[k] = params[k] - lr * grads["d" + k]
+    return params
+
+X = np.random.randn(2, 50)
+Y = (X[0:1] * X[1:2] > 0).astype(float)
+params = initialize(2, 4, 1)
+for i in range(30):
+    A2, cache = forward(X, params)
+    cost = compute_cost(A2, Y)
+    grads = backward(params, cache, X, Y)
+    params = update(params, grads)
+    if i % 10 == 0:
+        print("Cost after iteration %i: %f" % (i, cost))
+"""
+
+#: (script, what stands there, what a student wrote, the kind of mistake or nothing)
+SLIPS = [
+    (LOGREG_CLASS, "np.dot(X.T, (y_predicted - y))", "np.dot(X.T, (y_predicted - y) * y_predicted)", "extra-factor"),
+    (
+        LOGREG_CLASS,
+        "db = (1 / n_samples) * np.sum(y_predicted - y)",
+        "db = (1 / n_samples) * np.sum(y - y_predicted)",
+        "sign",
+    ),
+    (SOFTMAX_MINIBATCH, "dscores = (p - yb) / len(xb)", "dscores = (p - yb)", "scale"),
+    (POLY_FIT, "g2 = 2*np.mean(err*x**2)", "g2 = 2*np.mean(err*x*2)", "unknown"),
+    (POLY_FIT, "g3 = 2*np.mean(err*x**3)", "g3 = np.mean(err*x**3)", ""),
+    (REINFORCE, "(probs - onehot) * returns[:, None] / 10", "(probs - onehot) / 10", "missing-factor"),
+    (ELASTIC_NET, "X.T @ r / len(y)", "X.T @ r", "scale"),
+    (KMEANS_SOFT, "(dr * r).sum(1, keepdims=True)", "(dr * r).sum(0, keepdims=True)", "wrong-reduction"),
+    (LAGRANGE_PHYSICS, "dL_domega = m*l**2*omega", "dL_domega = m*l*omega", "missing-factor"),
+    (WORD2VEC_LOOP, "np.outer(h, e)", "np.outer(e, h).T * 2", "scale"),
+    (WORD2VEC_LOOP, "dh = W_out @ e", "dh = W_out @ p", "wrong-variable"),
+    (WORD2VEC_LOOP, "e[ctx] -= 1", "e[center] -= 1", "wrong-variable"),
+    (TRIPLET, "active * 2 * (neg - pos)", "active * 2 * (pos - neg)", "sign"),
+    (TWO_FUNCS_PARAMS, "(1 - np.power(A1, 2))", "(1 - A1)", ""),
+]
+
+
+@pytest.mark.parametrize("source", dict.fromkeys(source for source, *_ in SLIPS))
+def test_right_work_is_right(source: str) -> None:
+    report = symgrad.check(source)
+    assert report.ok, report.explain()
+    assert report.confirmed
+    assert not [f for f in report.findings if f.code == "unchecked"], report.explain()
+
+
+@pytest.mark.parametrize(("source", "right", "slip", "mistake"), SLIPS)
+def test_a_slip_is_found_in_its_line(source: str, right: str, slip: str, mistake: str) -> None:
+    wrong = source.replace(right, slip, 1)
+    line = next(n for n, (a, b) in enumerate(zip(source.split("\n"), wrong.split("\n"), strict=True), 1) if a != b)
+    report = symgrad.check(wrong)
+    roots = [f for f in report.findings if f.root]
+    assert [f.span.line for f in roots if f.span] == [line], report.explain()
+    if mistake:
+        assert roots[0].mistake == mistake
+    if mistake != "unknown":
+        assert roots[0].fix_verified, report.explain()
+
+
+def test_a_number_does_not_name_itself_after_a_loop() -> None:
+    """The counter of a loop is 20 in the round that is judged; what is divided by is the length of the batch."""
+    report = symgrad.check(SOFTMAX_MINIBATCH.replace("(p - yb) / len(xb)", "(p - yb)"))
+    assert [f.fix for f in report.findings if f.root] == ["(p - yb)/len(xb)"]
