@@ -41,7 +41,7 @@ MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError,
 Shape = tuple[int, ...]
 
 #: Of all arrays here; NumPy has one such object.
-_FLOAT = np.dtype(np.float64)
+FLOAT = np.dtype(np.float64)
 #: What stands where arrays do not fit.
 NOWHERE = np.asarray(math.nan)
 #: A block of many steps is under way, in which NumPy does not warn.
@@ -60,7 +60,7 @@ class Shaped(Vec):
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays: tuple[Any, ...] | None = tuple([
-            a if type(a) is np.ndarray and a.dtype is _FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
+            a if type(a) is np.ndarray and a.dtype is FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
         ])  # fmt: skip
         #: ``False`` as long as it is not known whether there is one.
         self._stack: Any = False
@@ -207,6 +207,9 @@ class Shaped(Vec):
         return False
 
     def constant(self) -> Fraction | None:
+        some = self.arrays[0].flat[:FEW]
+        if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():
+            return None  # most are told by a few entries
         parts = [a[np.isfinite(a)].ravel() for a in self.arrays]
         values = np.concatenate(parts)
         if values.size < 3 or not all(p.size for p in parts):
@@ -356,7 +359,7 @@ def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], adds: bo
         value = compute(*stacks, **params)
         if value is None or value.shape[:1] != (points,) or not value.size:
             return None
-        if value.dtype is not _FLOAT:
+        if value.dtype is not FLOAT:
             value = value.astype(np.float64)
         return _without_rests_at_once(value, args, compute, params, op) if adds else Shaped.of(value)
     except MISFITS:
