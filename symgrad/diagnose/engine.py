@@ -223,15 +223,26 @@ def standing(subject: Subject) -> tuple[int, int]:
     return sum(r.is_right(r.actual) for r in found), len(found)
 
 
+def is_refuted(subject: Subject) -> bool:
+    """Some result that a name tells is wrong: quick to find out where many texts are tried."""
+    found = _told(subject)
+    return found is None or not all(r.is_right(r.actual) for r in found)
+
+
 def is_settled(subject: Subject) -> bool:
     """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
+    found = _told(subject)
+    return bool(found) and all(r.is_right(r.actual) for r in found or ())
+
+
+def _told(subject: Subject) -> list[Result] | None:
+    """The results that names tell; ``None`` where the forward pass has no values."""
     prepared = _truth(subject)
     if prepared is None:
-        return False
+        return None
     layout = Layout(subject, prepared)
     reading = Reading(subject, prepared)
-    found = results(layout, reading, updates(layout, reading))
-    return bool(found) and all(r.is_right(r.actual) for r in found)
+    return results(layout, reading, updates(layout, reading))
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:
