@@ -7,15 +7,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
+from symgrad.diagnose.headlines import beside, code_of, headline, short
 from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
-from symgrad.diagnose.precise import precise
 from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
+from symgrad.diagnose.signs import signed as signed_term
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
@@ -98,7 +100,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
     """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
     span = root.unit.span
     words = "branch that is zero where there is a gradient" if root.found.is_zero else "wrong branch"
-    message = f"`{_short(source.text(span))}` takes the {words}"
+    message = f"`{short(source.text(span))}` takes the {words}"
     return _make(
         root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
         text, wording, source, subject,
@@ -108,7 +110,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
     expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
-    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step], _made(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
     message = (
@@ -142,8 +144,15 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
     )
 
 
-def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
-    """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
+def _value_span(unit: Unit, source: SourceMap, step: Step | None = None, made: Step | None = None) -> Span:
+    """The right-hand side also of an augmented assignment, and of a call the expression that it returns.
+
+    ``made``: what a function worked out that the assignment calls, where that has no name of its own there.
+    """
+    if made is not None and made.span is not None and not made.is_leaf and not _within(made.span, unit.span):
+        alone = source.is_pure_helper(made.span.line) and "()" not in source.text(unit.span)
+        if source.statement(made.span) is not None and not alone:
+            return made.span
     if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
         # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
         own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
@@ -154,6 +163,17 @@ def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span
         if value is not None:
             return value
     return unit.span
+
+
+def _made(unit: Unit, subject: Subject) -> Step | None:
+    """What a method that is called in the line of an assignment worked out."""
+    from symgrad.ops import OPS
+
+    i, steps = unit.step, subject.graph.steps
+    while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        i = steps[i].inputs[0]
+    call = subject.callers.get(i)
+    return steps[i] if call is not None and call.line == unit.span.line and not unit.augmented else None
 
 
 def _meaning(root: Root, wording: Wording) -> str:
@@ -199,6 +219,9 @@ def _one(
         piece = repair.spelling or wording.quantity(q, root.unit.step)
         span, expected = source.respelled(spans, piece, root.unit.span)
         text = source.text(span)
+    elif repair.mistake == "sign" and q is not None and not repair.combine and have.same(-place.wanted):
+        body = f"({text})" if _additive(text) else text
+        expected = body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)
@@ -244,13 +267,13 @@ def _one(
         if have is root.found:
             have, want = have - before, want - before
             have, want = (-have, -want) if root.unit.augmented == "-=" else (have, want)
-    signed = source.signed(span, expected) if repair.mistake == "sign" else None
+    signed = signed_term(source, span, expected) if repair.mistake == "sign" else None
     if signed is not None:
         span, expected = signed
         text = source.text(span)
     blame = _make(
         root,
-        _code(repair),
+        code_of(repair),
         repair.mistake,
         "",
         span,
@@ -265,27 +288,10 @@ def _one(
         subject,
     )
     plain = line and not root.unit.augmented and not repair.everywhere and not repair.text
-    message = _headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
+    message = blame.message or headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
     name = factor if named else _meaning(root, wording) if plain and signed is None else ""
-    label = _label(blame, name, valued=signed is None and not repair.at_parent)
+    label = beside(blame.label, blame.expected, name, valued=signed is None and not repair.at_parent)
     return replace(blame, message=message, label=label)
-
-
-def _label(blame: Blame, name: str, *, valued: bool) -> str:
-    """What stands beside the carets.
-
-    Args:
-        name: of what they are under; empty for a piece of something, whose name would be another value's.
-        valued: the values are of what is shown.
-    """
-    _, should, rest = blame.label.partition(" should be ")
-    if not should or not rest.startswith(blame.expected):
-        return blame.label
-    if name:
-        return f"{name} should be {rest}"
-    values = rest.removeprefix(blame.expected).replace("; this is ", "; it is ")
-    plain = not valued or blame.expected.lstrip("-").replace(".", "", 1).isdigit()
-    return f"this should be {blame.expected}{'' if plain else values}"
 
 
 def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
@@ -469,67 +475,23 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
     return wording.factor(wording.subject.loss, target.bottom)
 
 
-def _code(repair: Repair) -> str:
-    return {
-        "missing-term": "missing-term",
-        "extra-term": "extra-term",
-        "sign": "wrong-sign",
-        "scale": "wrong-scale",
-        "missing-factor": "missing-factor",
-        "lost-accumulation": "lost-accumulation",
-        "extra-factor": "extra-factor",
-        "overwritten": "overwritten",
-        "other-objective": "other-objective",
-    }.get(repair.mistake, "wrong-factor")
+def _by_variables(text: str, unit: Unit, source: SourceMap) -> str:
+    """``dz * x[j]`` for ``dz * x[0]``, in the line that sets ``dw[i][j]``, in the round in which j is 0."""
+    target = source.target(unit.line)
+    values, variables = (re.findall(r"\[(\w+)\]", t) for t in (unit.name, target))
+    if len(values) != len(variables) or not target.startswith(unit.name.partition("[")[0]):
+        return text
+    pairs = [(v, k) for v, k in zip(values, variables, strict=True) if v.isdecimal() and k.isidentifier()]
+    known = source.source.replace(" ", "")
 
+    def called(match: re.Match[str]) -> str:
+        """As the script itself writes it somewhere; what it nowhere writes so stays."""
+        name, *places = match.groups()
+        options = [[k for v, k in pairs if v == place] for place in places if place is not None]
+        made = (f"{name}{''.join(f'[{k}]' for k in some)}" for some in product(*options))
+        return next((m for m in made if m in known), match.group())
 
-def _headline(
-    repair: Repair, factor: str, wording: Wording, text: str, expected: str, *, signed: bool = False
-) -> str:
-    words = "has the wrong sign" if signed else precise(repair.words, text, expected)
-    q = repair.quantity
-    if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
-        assert q is not None  # only factors of a link have such words
-        graph = wording.subject.graph
-        inputs = (
-            [wording.symbol(j) for j in graph.steps[q.top].inputs]
-            if not wording.subject.names.get(q.bottom)
-            else [wording.symbol(q.bottom)]
-        )
-        step = graph.steps[q.top]
-        inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
-        words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
-    subject = (
-        f"the local derivative {factor}"
-        if q is not None and q.kind == "local" and not repair.combine
-        else f"`{_short(text)}`"
-    )
-    if repair.mistake in ("overwritten", "other-objective"):
-        return f"`{_short(text)}` {words}"
-    if repair.regain:
-        return f"`=` throws away what {repair.regain} held already; it should be `+=`"
-    if repair.combine and q is not None:
-        if repair.mistake == "missing-factor" and q.kind == "local" and repair.combine == "*":
-            return f"the factor {factor} of the chain rule is missing"
-        if repair.mistake == "missing-factor" and words != repair.words:
-            return f"`{_short(text)}` {words}"
-        if repair.combine == "*":
-            return f"{factor}: a factor of the chain rule is missing"
-        if repair.combine == "/":
-            if repair.mistake == "missing-factor":
-                return f"`{_short(text)}` {words}"
-            return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
-        if repair.combine == "+":
-            if words != repair.words and words.startswith("lacks the term "):
-                words = words.removeprefix("lacks ")
-                return f"{factor}: {words} is missing; the paths through all uses add up"
-            return f"{factor}: a term is missing; the paths through all uses add up"
-        return f"{factor}: there is a term too many"
-    return f"{subject} {words}"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+    return re.sub(r"(\w+)\[(\d+)\](?:\[(\d+)\])?", called, text)
 
 
 def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:
@@ -558,6 +520,8 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    if fix and "[" in root.unit.name:
+        expected, fix = (_by_variables(text, root.unit, source) for text in (expected, fix))
     here = mistake in ("wrong-formula", "unknown") and span.line == root.unit.line
     if here and is_right_but_for_some(root.found, root.target.vec):
         code = mistake = "missing-term"
