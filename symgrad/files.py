@@ -300,7 +300,8 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
                 return again, call
         report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
     if not plan.shapes and not plan.values:
-        found_out = tuple(map(_if_it_was_called_so, report.findings))
+        labelled = any(g.whole for g in call.inputs)
+        found_out = tuple(_if_it_was_called_so(f, labelled=labelled) for f in report.findings)
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
         report = replace(report, findings=found_out, verdict="agree" if plain else report.verdict)
     names = f"{call.forward} and {call.backward}" if call.backward else call.forward
@@ -382,9 +383,10 @@ def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
     return {n: shape for n, shape in out.items() if n in known}
 
 
-def _if_it_was_called_so(finding: Finding) -> Finding:
-    """What no change puts right, where the inputs were guessed, may be right for others: one-hot labels."""
-    if not finding.root or finding.fix or finding.code not in ("wrong-value", "unknown"):
+def _if_it_was_called_so(finding: Finding, *, labelled: bool) -> Finding:
+    """What no change puts right, where the inputs were guessed, may be right for others: one-hot labels, or two classes
+    where there were more."""
+    if not finding.root or finding.fix or not (labelled or finding.code in ("wrong-value", "unknown")):
         return finding
     message = f"{finding.message}, for the inputs that were tried"
     hint = "say what it takes: --shape NAME=4x3, --value NAME=VALUE"

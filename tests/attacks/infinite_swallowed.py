@@ -11,5 +11,5 @@ def g():
     return f()  #!
 
 
-while True:
+while True:  #!
     f()  #!

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -253,9 +255,8 @@ class Wall:
             self.closed = True
 
 
-def answer(out: int, document: dict[str, Any]) -> None:
+def answer(out: int, data: bytes) -> None:
     """Write one JSON document and end, without running anything on the way out."""
-    data = answer_of(document)
     while data:
         data = data[os.write(out, data) :]
     # Whoever waits need not wait until all that this process holds is taken down.
@@ -305,19 +306,23 @@ def main() -> None:
     source, filename = str(request["source"]), str(request["filename"])
     siblings = Siblings.from_json(request["siblings"])
     wall = Wall(None)
-    document: dict[str, Any]
+    made: Any = None
     try:
         if request["plan"] is None:
             made = traced(
                 source, filename, siblings, wall, request["given"], patient=request["patient"], seconds=seconds
             )
-            document = made.to_json()
         else:
-            document = called(source, filename, siblings, wall, request["plan"], seconds=seconds).to_json()
+            made = called(source, filename, siblings, wall, request["plan"], seconds=seconds)
+        data = answer_of(made.to_json())
     except MemoryError:
+        late = made.error if made is not None and made.error is not None and made.error.kind == "time" else None
+        del made
+        gc.collect()
         error = TraceError("limit", "the trace does not fit into the memory that the script may have")
-        document = Trace(Graph((), 0, source), (), error=error).to_json()
-    answer(out, document)
+        error = error if late is None else replace(late, kind="limit")
+        data = answer_of(Trace(Graph((), 0, source), (), error=error).to_json())
+    answer(out, data)
 
 
 def traced(

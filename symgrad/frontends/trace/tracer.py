@@ -42,6 +42,8 @@ LIBRARY_NAME = "<symgrad: an imported file>"
 
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
+#: Of a run that was ended for its time, no more are handed over: to diagnose them takes longer than to compute them.
+MOST_DIAGNOSED = 100_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
 MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
@@ -219,8 +221,13 @@ class Tracer:
             self.end_late()
 
     def end_late(self) -> NoReturn:
-        """End the run: what it recorded so far may be used."""
-        self.stop("time", self._late, "raise the limit with --timeout, or shorten the loop")
+        """End the run: what it recorded so far may be used, unless it is so much that its diagnosis would not end."""
+        place = self.here()
+        text = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+        start = len(text) - len(text.lstrip())
+        span = Span(place.file, place.line, start + 1, place.line, max(len(text.rstrip()), start + 1) + 1)
+        kind = "time" if len(self.values) <= MOST_DIAGNOSED else "limit"
+        self.stop(kind, self._late, "raise the limit with --timeout, or shorten the loop", span)
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
         self.stop("refused", message, hint)
