@@ -109,7 +109,7 @@ def test_these_too_are_right(source: str) -> None:
 
 #: (correct, wrong, kind of mistake, fix)
 MISTAKES = [
-    ("-= 1", "+= 1", "sign", "-1"),
+    ("-= 1", "+= 1", "sign", "dscores[np.arange(N), y] -= 1"),
     ("h.T @ dscores", "z1.T @ dscores", "input-for-output", "h"),
     ("h.T @ dscores", "h.T @ probs", "wrong-variable", "dscores"),
     ("dscores.sum(axis=0)", "dscores.sum(axis=1)", "wrong-reduction", "dscores.sum(axis=0)"),
