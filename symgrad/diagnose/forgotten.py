@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.naming import is_bare
+from symgrad.diagnose.naming import is_bare, stem_of
 from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.roles import Roles
 from symgrad.diagnose.rounds import Rounds
@@ -160,8 +160,12 @@ def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement
 def _along(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
     """The path of every round of a loop: ``alpha_bar += s_bar*(data[k] - s[k])``, where s_bar is known."""
     unit, bottom, layout = root.unit, root.target.bottom, walk.layout
-    parts = [(top, flow) for top, flow in walk.truth.into.get(bottom, ()) if top != layout.subject.loss]
-    if not 2 <= len(parts) <= ROUNDS or not _sum(parts, walk).same(gap):
+    groups: dict[str, list[tuple[int, Vec]]] = {}
+    for top, flow in walk.truth.into.get(bottom, ()):
+        groups.setdefault(stem_of(layout.subject.names.get(top, "")), []).append((top, flow))
+    fitting = (g for g in groups.values() if 2 <= len(g) <= ROUNDS and _sum(g, walk).same(gap))
+    parts = next(fitting, None)
+    if parts is None:
         return None
     first = layout.by_name[unit.name][0].step
     for name, mine in layout.by_name.items():

@@ -12,11 +12,12 @@ from itertools import product
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
+from symgrad.diagnose.headlines import beside, code_of, headline, short
 from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
-from symgrad.diagnose.precise import precise
 from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
+from symgrad.diagnose.signs import signed as signed_term
 from symgrad.diagnose.source import SourceMap, number_names
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
@@ -99,7 +100,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
     """``0 if z > 0 else dh``: the other branch is the one that belongs here."""
     span = root.unit.span
     words = "branch that is zero where there is a gradient" if root.found.is_zero else "wrong branch"
-    message = f"`{_short(source.text(span))}` takes the {words}"
+    message = f"`{short(source.text(span))}` takes the {words}"
     return _make(
         root, "wrong-factor", "wrong-formula", message, span, "", source.text(span), text, root.found, root.target.vec,
         text, wording, source, subject,
@@ -218,6 +219,9 @@ def _one(
         piece = repair.spelling or wording.quantity(q, root.unit.step)
         span, expected = source.respelled(spans, piece, root.unit.span)
         text = source.text(span)
+    elif repair.mistake == "sign" and q is not None and not repair.combine and have.same(-place.wanted):
+        body = f"({text})" if _additive(text) else text
+        expected = body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
     elif q is not None:
         piece = (
             wording.expected(q, root.unit.step)
@@ -263,13 +267,13 @@ def _one(
         if have is root.found:
             have, want = have - before, want - before
             have, want = (-have, -want) if root.unit.augmented == "-=" else (have, want)
-    signed = source.signed(span, expected) if repair.mistake == "sign" else None
+    signed = signed_term(source, span, expected) if repair.mistake == "sign" else None
     if signed is not None:
         span, expected = signed
         text = source.text(span)
     blame = _make(
         root,
-        _code(repair),
+        code_of(repair),
         repair.mistake,
         "",
         span,
@@ -284,27 +288,10 @@ def _one(
         subject,
     )
     plain = line and not root.unit.augmented and not repair.everywhere and not repair.text
-    message = _headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
+    message = blame.message or headline(repair, factor, wording, text, blame.expected, signed=signed is not None)
     name = factor if named else _meaning(root, wording) if plain and signed is None else ""
-    label = _label(blame, name, valued=signed is None and not repair.at_parent)
+    label = beside(blame.label, blame.expected, name, valued=signed is None and not repair.at_parent)
     return replace(blame, message=message, label=label)
-
-
-def _label(blame: Blame, name: str, *, valued: bool) -> str:
-    """What stands beside the carets.
-
-    Args:
-        name: of what they are under; empty for a piece of something, whose name would be another value's.
-        valued: the values are of what is shown.
-    """
-    _, should, rest = blame.label.partition(" should be ")
-    if not should or not rest.startswith(blame.expected):
-        return blame.label
-    if name:
-        return f"{name} should be {rest}"
-    values = rest.removeprefix(blame.expected).replace("; this is ", "; it is ")
-    plain = not valued or blame.expected.lstrip("-").replace(".", "", 1).isdigit()
-    return f"this should be {blame.expected}{'' if plain else values}"
 
 
 def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
@@ -488,65 +475,6 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
     return wording.factor(wording.subject.loss, target.bottom)
 
 
-def _code(repair: Repair) -> str:
-    return {
-        "missing-term": "missing-term",
-        "extra-term": "extra-term",
-        "sign": "wrong-sign",
-        "scale": "wrong-scale",
-        "missing-factor": "missing-factor",
-        "lost-accumulation": "lost-accumulation",
-        "extra-factor": "extra-factor",
-        "overwritten": "overwritten",
-        "other-objective": "other-objective",
-    }.get(repair.mistake, "wrong-factor")
-
-
-def _headline(
-    repair: Repair, factor: str, wording: Wording, text: str, expected: str, *, signed: bool = False
-) -> str:
-    words = "has the wrong sign" if signed else precise(repair.words, text, expected)
-    q = repair.quantity
-    if (q is not None and q.kind == "local" and "{" in words) or "{y}" in words:
-        assert q is not None  # only factors of a link have such words
-        graph = wording.subject.graph
-        inputs = (
-            [wording.symbol(j) for j in graph.steps[q.top].inputs]
-            if not wording.subject.names.get(q.bottom)
-            else [wording.symbol(q.bottom)]
-        )
-        step = graph.steps[q.top]
-        inputs = [wording.symbol(j) for j in step.inputs] if q.bottom in step.inputs else [wording.symbol(q.bottom)]
-        words = words.format(*inputs, *[""] * 3, y=wording.symbol(q.top))
-    subject = (
-        f"the local derivative {factor}"
-        if q is not None and q.kind == "local" and not repair.combine
-        else f"`{_short(text)}`"
-    )
-    if repair.mistake in ("overwritten", "other-objective"):
-        return f"`{_short(text)}` {words}"
-    if repair.regain:
-        return f"`=` throws away what {repair.regain} held already; it should be `+=`"
-    if repair.combine and q is not None:
-        if repair.mistake == "missing-factor" and q.kind == "local" and repair.combine == "*":
-            return f"the factor {factor} of the chain rule is missing"
-        if repair.mistake == "missing-factor" and words != repair.words:
-            return f"`{_short(text)}` {words}"
-        if repair.combine == "*":
-            return f"{factor}: a factor of the chain rule is missing"
-        if repair.combine == "/":
-            if repair.mistake == "missing-factor":
-                return f"`{_short(text)}` {words}"
-            return f"{factor}: there is a factor {wording.quantity(q, 10**9) or ''} too many".replace("  ", " ")
-        if repair.combine == "+":
-            if words != repair.words and words.startswith("lacks the term "):
-                words = words.removeprefix("lacks ")
-                return f"{factor}: {words} is missing; the paths through all uses add up"
-            return f"{factor}: a term is missing; the paths through all uses add up"
-        return f"{factor}: there is a term too many"
-    return f"{subject} {words}"
-
-
 def _by_variables(text: str, unit: Unit, source: SourceMap) -> str:
     """``dz * x[j]`` for ``dz * x[0]``, in the line that sets ``dw[i][j]``, in the round in which j is 0."""
     target = source.target(unit.line)
@@ -564,10 +492,6 @@ def _by_variables(text: str, unit: Unit, source: SourceMap) -> str:
         return next((m for m in made if m in known), match.group())
 
     return re.sub(r"(\w+)\[(\d+)\](?:\[(\d+)\])?", called, text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:

@@ -116,8 +116,8 @@ class Hypotheses(Operands):
         for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
             if number != value:
                 at = ((i, to_number(number)) for i in steps)
-                cost = 0.9 if number == 1 else 1.02
-                yield from self._hypothesis(line, span, written(number), cost, "scale", words, at, first, -1)
+                cost, mistake = 0.9 if number == 1 else 1.02, "sign" if number == -value else "scale"
+                yield from self._hypothesis(line, span, written(number), cost, mistake, words, at, first, -1)
         text = self.source.text(span)
         plain = f"({text})" if is_sum(text) else text
         for role in self.roles.at(units, operands):

@@ -105,6 +105,9 @@ class Writing:
         own = any(e is not None and e[0] == listed for e in map(entry, self.roles.names.get(a, ())))
         if listed and own:
             return "wrong-time-step", "is the value of another step in time"
+        made_of = (made for (_, given), made in self.roles.calls.results.items() if given == found)
+        if "(" in role.text and any(role.steps[0] in made for made in made_of):
+            return "input-for-output", "uses the input where the output belongs"
         links = self.layout.truth.links
         real = self.layout.original
 

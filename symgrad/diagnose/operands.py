@@ -47,8 +47,8 @@ class Operands(Operations):
             if isinstance(value, Fraction):
                 for number in (value + 1, value - 1, value * 2, value / 2, -value):
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
-                    words = "is another number than belongs here"
-                    yield from self._hypothesis(line, place, written(number), 1.02, "scale", words, at, parent, slot)
+                    words, mistake = "is another number than belongs here", "sign" if number == -value else "scale"
+                    yield from self._hypothesis(line, place, written(number), 1.02, mistake, words, at, parent, slot)
                 yield from self._with_variable(line, rounds, span, slot, place, value, roles)
             if not OPS[self.graph.steps[parent].op].renames:
                 return

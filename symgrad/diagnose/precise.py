@@ -14,6 +14,8 @@ OFF = "is off by a constant factor"
 #: Pieces beyond this are not repeated.
 LONGEST = 40
 
+#: An augmented assignment: target, operator, value.
+_AUGMENTED = re.compile(r"([^=]*?) ([-+*/]=) (.*)")
 #: A power as people write it.
 _POWER = re.compile(r" \*\* ")
 _SYMBOLS: dict[type[ast.operator], str] = {
@@ -23,6 +25,9 @@ _SYMBOLS: dict[type[ast.operator], str] = {
 
 def precise(words: str, text: str, expected: str) -> str:
     """The words for what is wrong with a piece of text, more precise where the two texts tell; else as they were."""
+    if words == OPERATION and (a := _AUGMENTED.fullmatch(text)) and (b := _AUGMENTED.fullmatch(expected)):
+        same = a[1] == b[1] and a[3] == b[3]
+        return f"has {a[2]} where {b[2]} belongs" if same else words
     have, want = _parsed(text), _parsed(expected)
     if have is None or want is None:
         return words

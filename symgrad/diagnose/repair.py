@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from symgrad.diagnose.confusions import alternatives, differ_by_sign, swapped
 from symgrad.diagnose.places import Context, Line, Place, Repair
+from symgrad.diagnose.products import divides, is_twice, is_written
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply, differ, difference, is_other, quotient
@@ -230,7 +231,8 @@ def _other_variable(
                 cost += 0.5 * (not context.known.truth.reaches(context.goal.bottom, q.bottom))
             # What is carried forward is no part of what is carried back.
             cost += 0.5 * (q.kind == "tangent" and context.goal.kind in ("cotangent", "contribution", "sum"))
-            yield Repair(place, "wrong-variable", "is another derivative than belongs here", cost, q)
+            words = "is another derivative than belongs here" if not is_value else "stands where a derivative belongs"
+            yield Repair(place, "wrong-variable", words, cost, q)
 
 
 def _other_number(
@@ -280,28 +282,13 @@ def _dropped_operand(line: Line, place: Place, context: Context) -> Iterator[Rep
                 yield Repair(place, "scale", "has a constant factor too many", 0.45, keep=slot)
                 continue
             cost = 0.95 if infix.symbol in "*/" else 1.3
-            if _is_twice(line, place.node, 1 - slot):
+            if is_twice(line, place.node, 1 - slot):
                 cost = TWICE
             else:
                 cost += 0.5 * bool(context.known.wrong(line.values(step.inputs[1 - slot])))
             yield Repair(place, "extra-factor", "has a factor too many", cost, keep=slot)
         elif infix.symbol in "+-":
             yield Repair(place, "extra-term", "has a term too many", 0.95, keep=slot)
-
-
-def _is_twice(line: Line, node: int, slot: int) -> bool:
-    """The factor in one slot of a product is written in the other one as well: ``x*(1 - a)*(1 - a)``."""
-    inputs = line.graph.steps[node].inputs
-    factor, todo = line.values(inputs[slot]), [inputs[1 - slot]]
-    while todo:
-        i = todo.pop()
-        step = line.graph.steps[i]
-        if not step.is_const and line.values(i).same(factor):
-            return True
-        infix = None if step.is_leaf or line.is_stop(i) else OPS[step.op].infix
-        if infix is not None and not infix.prefix and infix.symbol in "*/":
-            todo += step.inputs
-    return False
 
 
 def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Iterator[Repair]:
@@ -362,7 +349,7 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
         for q in context.offers(ratio):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
                 cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + (0.15 if simple else 0) + 0.6 * bare
-                cost += AGAINST * _divides(line, place.node, q.vec)
+                cost += AGAINST * divides(line, place.node, q.vec)
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*")
         for q in context.offers(-ratio):
             if q.kind in ("cotangent", "tangent") and context.held(q):
@@ -370,7 +357,7 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
                 yield Repair(place, "missing-factor", "leaves out a factor", cost, q, "*", negated=True)
         for q in context.offers(have / place.wanted):
             if q.kind in ("local", "forward") or (q.kind in ("cotangent", "tangent") and context.held(q)):
-                if _is_written(line, place.node, q.vec):
+                if is_written(line, place.node, q.vec):
                     yield Repair(place, "extra-factor", "has a factor too many", UNWRITTEN, q, "/")
                 else:
                     yield Repair(place, "missing-factor", "leaves out a factor", UNDIVIDED, q, "/")
@@ -400,41 +387,6 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
                 # That it is one too many of something without a name says little.
                 cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
-
-
-def _divides(line: Line, node: int, factor: Vec) -> bool:
-    """A product divides by a value, or by a power of it."""
-    todo = [(node, False)]
-    while todo:
-        i, below = todo.pop()
-        step = line.graph.steps[i]
-        if below and line.values(i).same(factor):
-            return True
-        infix = None if step.is_leaf or (i != line.root and line.is_stop(i)) else OPS[step.op].infix
-        if infix is None or infix.symbol in ("+", "-"):
-            if infix is not None and infix.prefix:
-                todo.append((step.inputs[0], below))
-            continue
-        todo.append((step.inputs[0], below))
-        if infix.symbol in "*/" and not infix.prefix:
-            todo.append((step.inputs[1], below != (infix.symbol == "/")))
-    return False
-
-
-def _is_written(line: Line, node: int, factor: Vec) -> bool:
-    """A value stands somewhere within a sub-expression."""
-    todo, seen = [node], set[int]()
-    while todo:
-        i = todo.pop()
-        if i in seen:
-            continue
-        seen.add(i)
-        step = line.graph.steps[i]
-        if line.values(i).same(factor):
-            return True
-        if not step.is_leaf and (i == line.root or not line.is_stop(i)):
-            todo += step.inputs
-    return False
 
 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:

@@ -222,7 +222,7 @@ class Wording:
                 upstream = self._seed(before)
             else:
                 upstream = self._holder("cotangent", self.subject.loss, top, before)
-                if not upstream:
+                if not upstream and not _is_one(self.truth.cotangents[top]):
                     return ""
             if not local:
                 return ""

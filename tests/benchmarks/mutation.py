@@ -96,7 +96,7 @@ class Place:
             text = f"({text})"
         if within_index(self, node):
             # Whatever is done to a place in a list, another entry is read.
-            mistakes = ("wrong-time-step", "wrong-variable", "input-for-output")
+            mistakes = dict.fromkeys(("wrong-time-step", "wrong-variable", "input-for-output", *mistakes))
             more = {k: v for k, v in more.items() if k not in ("scope", "dropped")}
         yield Edit(self.stmt.lineno, a, b, text, operator, tuple(mistakes), description, **more)
 
