@@ -202,7 +202,9 @@ def _other_op(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
             yield (
                 _on_inputs(partial(apply, name)),
                 _repair(
-                    "sign" if sign else "wrong-formula", "applies another operation than belongs here", 1.0, op=name
+                    "sign" if sign else "wrong-formula", "applies another operation than belongs here",
+                    # That a plus and a minus are mixed up is likelier than that a whole line lacks its sign.
+                    0.88 if sign else 1.0, op=name,
                 ),
             )
         if len(args) == 2:
