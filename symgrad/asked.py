@@ -32,14 +32,42 @@ def parameters_of(source: str, name: str) -> tuple[str, ...]:
     return _parameters(source).get(name, ())
 
 
-@lru_cache(maxsize=4)
+def returns_at_the_first(source: str, name: str) -> bool:
+    """A function goes through something in a loop, passes over zeros, and returns within the loop: ``if g == 0:
+    continue``. It is made for what has one entry that is not 0."""
+    node = _functions(source).get(name)
+    for loop in ast.walk(node) if node is not None else ():
+        if isinstance(loop, ast.For) and any(isinstance(s, ast.Return) for s in loop.body):
+            return any(isinstance(s, ast.If) and _is_for_zero(s) for s in loop.body)
+    return False
+
+
+def _is_for_zero(node: ast.If) -> bool:
+    match node:
+        case ast.If(
+            test=ast.Compare(ops=[ast.Eq()], comparators=[ast.Constant(value=0 | 0.0)]), body=[ast.Continue()]
+        ):
+            return True
+    return False
+
+
 def _parameters(source: str) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(a.arg for a in node.args.args) for name, node in _functions(source).items()}
+
+
+@lru_cache(maxsize=4)
+def _functions(source: str) -> dict[str, ast.FunctionDef]:
+    """A file's functions by name, with lambdas that have names, and methods as ``Layer.forward``."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     as_functions(tree)
-    return {n.name: tuple(a.arg for a in n.args.args) for n in tree.body if isinstance(n, ast.FunctionDef)}
+    found = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    for owner in tree.body:
+        if isinstance(owner, ast.ClassDef):
+            found |= {f"{owner.name}.{n.name}": n for n in owner.body if isinstance(n, ast.FunctionDef)}
+    return found
 
 
-__all__ = ["at_its_calls", "parameters_of"]
+__all__ = ["at_its_calls", "parameters_of", "returns_at_the_first"]

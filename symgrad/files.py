@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from symgrad.asked import at_its_calls, parameters_of
+from symgrad.asked import at_its_calls, parameters_of, returns_at_the_first
 from symgrad.callables import call_subject, missing_finding
 from symgrad.diagnose.naming import claims
 from symgrad.diagnosing import NO_LOSS, Work, check_source, check_work
@@ -18,6 +18,7 @@ from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
 from symgrad.frontends.trace.passes import is_force
 from symgrad.picturing import renumbered
@@ -281,11 +282,23 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
             again = _attempt(code, replace(plan, shapes=other, lenient=True), options)
             if again is not None and again.ok and again.confirmed:
                 return again, call
-    if report.exit_code == 1 and not plan.values and plan.upstream is None:
-        for meaning in _other_meanings(plan):
-            again = _attempt(code, meaning, options)
-            if again is not None and (again.confirmed if again.ok else _is_explained(again) > _is_explained(report)):
+        for given in _columns(call.inputs):
+            # (np.identity(n) - s.T)*s is for a column s.
+            again = _attempt(code, replace(plan, shapes=given, lenient=True), options)
+            if again is not None and again.ok and again.confirmed:
                 return again, call
+        alone = _one_entry(code, trace, call) if plan.upstream is None else None
+        if alone is not None:
+            again = _attempt(code, replace(plan, upstream=alone), options)
+            if again is not None and again.ok and again.confirmed:
+                message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
+                return replace(again, findings=(*again.findings, Finding("note", message))), call
+    if report.exit_code == 1 and not plan.values and plan.upstream is None:
+        others = [again for p in _other_meanings(plan) if (again := _attempt(code, p, options)) is not None]
+        for again in others:
+            if again.ok and again.confirmed:
+                return again, call
+        report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
     if not plan.shapes and not plan.values:
         found_out = tuple(map(_if_it_was_called_so, report.findings))
         plain = report.verdict == "disagree" and not any(f.root for f in found_out)
@@ -320,6 +333,25 @@ def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
     for g in inputs:
         if g.whole and rows is not None and g.shape is not None and len(g.shape) == 1:
             yield {g.name: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
+
+
+def _columns(inputs: Sequence[Given]) -> Iterator[dict[str, tuple[int, ...]]]:
+    """For an input that was one row of numbers, a column."""
+    for g in inputs:
+        if not g.whole and g.shape is not None and len(g.shape) == 1:
+            yield {g.name: (*g.shape, 1)}
+
+
+def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
+    """An upstream gradient of one entry, for a pass that passes over zeros in a loop and returns within it; ``None``
+    for any other."""
+    if not returns_at_the_first(code.source, call.backward):
+        return None
+    named = {b.name: trace.graph.steps[b.step].shape for b in trace.bindings}
+    shape = next((named[n] for n in parameters_of(code.source, call.backward) if is_upstream(n) and n in named), ())
+    if len(shape) != 1 or shape[0] < 2:
+        return None
+    return [[0.0, -1.0, *([0.0] * (shape[0] - 2))]]  # whole numbers stay as they are at nearby points
 
 
 def _other_meanings(plan: Plan) -> Iterator[Plan]:

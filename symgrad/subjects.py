@@ -18,6 +18,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.returned import with_returns
+from symgrad.states import joined
 
 
 def choose(
@@ -43,6 +44,9 @@ def choose(
             # A twin in torch may stand beside the pass by hand, and have a loss of its own.
             steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
+    elif loss is None and not trace.backward_calls:
+        trace, steps = joined(trace, steps)
+        count = len(trace.graph)
     found = [s for step in steps if (s := subject_at(trace, step, mapping)) is not None]
     # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found

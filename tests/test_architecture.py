@@ -28,6 +28,7 @@ LAYERS = [
     {"report"},
     {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
     {"upstream", "picturing", "cutting"},
+    {"states"},
     {"derivation"},
     {"subjects"},
     {"judging"},

@@ -242,3 +242,57 @@ def test_rewordings_keep_to_the_derivation() -> None:
     assert all(r.line in lines for r in found)
     assert not rewordings("def (", lines, {12}, {})
     assert np.all(np.diff([r.cost for r in found]) >= 0)
+
+
+LISTS = """\
+import math
+x, t = [0.4, -0.7, 1.2], [0.3, -0.5]
+w = [[0.5, -0.3, 0.8], [0.2, 0.9, -0.6]]
+out = [math.tanh(sum(w[k][i] * x[i] for i in range(3))) for k in range(2)]
+loss = sum((out[k] - t[k]) ** 2 for k in range(2)) / 2
+dw = [[0.0] * 3 for _ in range(2)]
+for k in range(2):
+    dz = (out[k] - t[k]) * (1 - out[k] ** 2)
+    for i in range(3):
+        dw[k][i] = dz * x[i]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fix"),
+    [("dz * x[i]", "dz * x[i - 1]", "x[i]"), ("dz * x[i]", "dz", "dz*x[i]")],
+    ids=["another entry", "a factor is missing"],
+)
+def test_rows_of_lists_of_lists_are_told_apart(old: str, new: str, fix: str) -> None:
+    assert not diagnosed(LISTS).findings
+    report = diagnosed(LISTS.replace(old, new))
+    (found,) = [f for f in report.findings if f.root]
+    assert found.line == 10, report.explain()
+    assert fix in found.fix, report.explain()
+    assert found.fix_verified
+
+
+def test_a_method_that_returns_the_wrong_thing_is_to_blame_itself() -> None:
+    source = """\
+import numpy as np
+class Norm:
+    def forward(self, x):
+        self.mu = x.mean(axis=1, keepdims=True)
+        self.c = x - self.mu
+        return self.c**3
+    def backward(self, dy):
+        dc = 3 * dy * self.c**2
+        mean = dc.mean(axis=1, keepdims=True)
+        return dc - dy * mean
+rng = np.random.RandomState(6)
+x, R = rng.randn(3, 5), rng.randn(3, 5)
+norm = Norm()
+y = norm.forward(x)
+loss = np.sum(y * R)
+dy = R
+dx = norm.backward(dy)
+"""
+    report = diagnosed(source)
+    (found,) = [f for f in report.findings if f.root]
+    assert found.line == 10, report.explain()
+    assert not diagnosed(source.replace("dy * mean", "mean")).findings

@@ -324,6 +324,8 @@ class Attempts:
             i = unit.step
             if layout.is_forward(i) or layout.children[i] or not layout.graph.steps[i].shape:
                 continue
+            if len(layout.by_name[unit.name]) > 1:
+                continue  # carried through a loop: two wrong signs may make a right one
             held = self.known.right(layout.actual(i))
             if any(q.kind == "cotangent" and q.bottom in truth.leaves for q in held):
                 out.append(i)
@@ -334,15 +336,18 @@ class Attempts:
         true as they stand."""
         untrue = float(sum(any(map(self._is_true_of, e.passage.units[:2])) for e in edits))
         untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
+        by_line: dict[int, float] = {}
         for i in self._between:
             vec = values.get(i) or self.layout.actual(i)
             held = [q for q in self.known.right(vec) if is_meant(q)]
-            named = [u.name for u in self.layout.units_at.get(i, ())[:1] if self.reading.pairs(u.name)]
+            units = self.layout.units_at.get(i, ())[:1]
+            named = [u.name for u in units if self.reading.pairs(u.name)]
+            line = units[0].line if units else -i
             if not held and not self._again.holds(i, vec):
-                untrue += 1
+                by_line[line] = 1.0
             elif named and not any(self.reading.says(q, named[0]) for q in held):
-                untrue += MISNAMED
-        return untrue
+                by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
+        return untrue + sum(by_line.values())
 
     def _is_in_a_true_term(self, edit: Edit) -> bool:
         """What is changed is a part of a term that is, as it stands, what flows along some path."""

@@ -158,7 +158,7 @@ class Choosing(Ground):
 
     def _overwrites(self, unit: Unit) -> bool:
         """A name of the forward pass, which stands for no derivative, gets another value."""
-        if unit.name not in self._forward or self.reading.pairs(unit.name):
+        if unit.name not in self._forward or self.reading.pairs(unit.name) or unit.step in self.layout.aside:
             return False
         # In the next epoch the same line runs again: that is no other value.
         spans = (self.graph.steps[i].span for name, i in self.subject.aliases if name == unit.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from symgrad.diagnose import frames, truncation
+from symgrad.diagnose.analogies import analogies
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses, is_strong, scaled
@@ -25,6 +26,7 @@ from symgrad.diagnose.search import Search
 from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
+from symgrad.diagnose.strides import strides
 from symgrad.diagnose.subject import BITS, Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.through import deferred
 from symgrad.diagnose.truth import Quantity, Truth
@@ -104,9 +106,11 @@ def prepare(subject: Subject) -> Prepared | None:
             subject.memo[_PREPARED] = None
             return None
         known, layout = Known(truth), Layout(subject, truth)
-        reading = Reading(subject, truth, guesses(layout, known))
+        reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        layout.aside = {**residuals(layout), **joined(layout)}
+        moved = strides(layout, reading)
+        layout.aside = {**residuals(layout), **joined(layout), **moved}
+        layout.moved = {i: q.vec for i, q in moved.items()}
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
@@ -209,15 +213,36 @@ def glance(subject: Subject) -> Diagnosis:
     return Diagnosis((), tuple(out.right), (), ())
 
 
+@quiet()
+def standing(subject: Subject) -> tuple[int, int]:
+    """How many results that names tell are right, and how many there are: what is quick to find out."""
+    p = prepare(subject)
+    if p is None:
+        return 0, 0
+    found = results(p.layout, p.reading, p.moves)
+    return sum(r.is_right(r.actual) for r in found), len(found)
+
+
+def is_refuted(subject: Subject) -> bool:
+    """Some result that a name tells is wrong: quick to find out where many texts are tried."""
+    found = _told(subject)
+    return found is None or not all(r.is_right(r.actual) for r in found)
+
+
 def is_settled(subject: Subject) -> bool:
     """All results that names tell are right: what is quick to find out, and enough where nothing else was wrong."""
+    found = _told(subject)
+    return bool(found) and all(r.is_right(r.actual) for r in found or ())
+
+
+def _told(subject: Subject) -> list[Result] | None:
+    """The results that names tell; ``None`` where the forward pass has no values."""
     prepared = _truth(subject)
     if prepared is None:
-        return False
+        return None
     layout = Layout(subject, prepared)
     reading = Reading(subject, prepared)
-    found = results(layout, reading, updates(layout, reading))
-    return bool(found) and all(r.is_right(r.actual) for r in found)
+    return results(layout, reading, updates(layout, reading))
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:

@@ -356,7 +356,8 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 continue
             ratio = _ratio(layout.actual(m.source), right)
             uneven = ratio is not None and claims(unit.name) and uneven_moves(layout, ratio, up=m.up)
-            if (ratio is None or uneven) and _is_single(unit, layout):
+            exact = ratio is not None and abs(ratio - 1) <= SAME_RATIO
+            if (ratio is None or exact or uneven) and _is_single(unit, layout):
                 out.setdefault(unit.name, {})[subject.loss, m.bottom] = None
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None

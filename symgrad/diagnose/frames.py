@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
@@ -109,7 +110,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
     expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
-    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step], _made(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
     message = (
@@ -143,8 +144,15 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
     )
 
 
-def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span:
-    """The right-hand side also of an augmented assignment, and of a call the expression that it returns."""
+def _value_span(unit: Unit, source: SourceMap, step: Step | None = None, made: Step | None = None) -> Span:
+    """The right-hand side also of an augmented assignment, and of a call the expression that it returns.
+
+    ``made``: what a function worked out that the assignment calls, where that has no name of its own there.
+    """
+    if made is not None and made.span is not None and not made.is_leaf and not _within(made.span, unit.span):
+        alone = source.is_pure_helper(made.span.line) and "()" not in source.text(unit.span)
+        if source.statement(made.span) is not None and not alone:
+            return made.span
     if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
         # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
         own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
@@ -155,6 +163,17 @@ def _value_span(unit: Unit, source: SourceMap, step: Step | None = None) -> Span
         if value is not None:
             return value
     return unit.span
+
+
+def _made(unit: Unit, subject: Subject) -> Step | None:
+    """What a method that is called in the line of an assignment worked out."""
+    from symgrad.ops import OPS
+
+    i, steps = unit.step, subject.graph.steps
+    while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        i = steps[i].inputs[0]
+    call = subject.callers.get(i)
+    return steps[i] if call is not None and call.line == unit.span.line and not unit.augmented else None
 
 
 def _meaning(root: Root, wording: Wording) -> str:
@@ -456,6 +475,25 @@ def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:
     return wording.factor(wording.subject.loss, target.bottom)
 
 
+def _by_variables(text: str, unit: Unit, source: SourceMap) -> str:
+    """``dz * x[j]`` for ``dz * x[0]``, in the line that sets ``dw[i][j]``, in the round in which j is 0."""
+    target = source.target(unit.line)
+    values, variables = (re.findall(r"\[(\w+)\]", t) for t in (unit.name, target))
+    if len(values) != len(variables) or not target.startswith(unit.name.partition("[")[0]):
+        return text
+    pairs = [(v, k) for v, k in zip(values, variables, strict=True) if v.isdecimal() and k.isidentifier()]
+    known = source.source.replace(" ", "")
+
+    def called(match: re.Match[str]) -> str:
+        """As the script itself writes it somewhere; what it nowhere writes so stays."""
+        name, *places = match.groups()
+        options = [[k for v, k in pairs if v == place] for place in places if place is not None]
+        made = (f"{name}{''.join(f'[{k}]' for k in some)}" for some in product(*options))
+        return next((m for m in made if m in known), match.group())
+
+    return re.sub(r"(\w+)\[(\d+)\](?:\[(\d+)\])?", called, text)
+
+
 def _as_in_line(text: str, unit: Unit, subject: Subject) -> str:
     """A formula as a line says it that has names of its own for the objects it works on: ``other.data`` for ``b``."""
     words: dict[str, str] = {}
@@ -482,6 +520,8 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    if fix and "[" in root.unit.name:
+        expected, fix = (_by_variables(text, root.unit, source) for text in (expected, fix))
     here = mistake in ("wrong-formula", "unknown") and span.line == root.unit.line
     if here and is_right_but_for_some(root.found, root.target.vec):
         code = mistake = "missing-term"

@@ -36,6 +36,8 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _rests(passage, sites, depth, offers)
         if slot >= 0 and OPS[step.op].infix is not None:
             yield from _differences(passage, sites, depth, offers)
+        if slot >= 0 and len(step.inputs) == 1 and OPS[step.op].infix is None and OPS[step.op].elementwise:
+            yield from _mirrored(passage, sites, depth)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
@@ -66,6 +68,20 @@ def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
 
         words = "is another part of the array than belongs here"
         yield sites, depth, make, Repair(_NOWHERE, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
+
+
+def _mirrored(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``exp(a)`` for ``exp(-a)``."""
+    step = passage.graph.steps[sites[0][0]]
+    where = passage.text.source.operand(step.span, 0)
+    if where is None or not passage.text.source.is_atom(passage.text.source.text(where)):
+        return
+
+    def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
+        return -value
+
+    text = f"-{passage.text.source.text(where)}"
+    yield sites, depth, make, Repair(_NOWHERE, "sign", "has the wrong sign", 0.95, text=text, span=where)
 
 
 def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:

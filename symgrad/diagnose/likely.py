@@ -44,7 +44,7 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         found = abbreviated(unit.name, leaves, subject.names, computed)
         if found < 0 and not layout.dependents(unit.step):
             found = numbered(unit.name, leaves, subject.names)
-        if found < 0:
+        if found < 0 and not _is_one(unit, leaves, layout, known):
             found = _by_shape(unit, free, layout)
         if found >= 0:
             out[unit.name] = ((subject.loss, found),)
@@ -54,6 +54,11 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
 def _arrives(name: str) -> bool:
     """The gradient that a pass starts with: nobody differentiates by that."""
     return is_bare(name) or any(c.top in LOSS_NAMES for c in claims(name))
+
+
+def _is_one(unit: Unit, leaves: Collection[int], layout: Layout, known: Known) -> bool:
+    """It is the gradient by some input as it stands: ``grad``, by x, where b has the same shape."""
+    return any(q.kind == "cotangent" and q.bottom in leaves for q in known.right(layout.actual(unit.step)))
 
 
 def _taken(layout: Layout, known: Known) -> set[int]:

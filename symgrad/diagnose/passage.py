@@ -183,7 +183,7 @@ class Passage(Reader):
                     yield _with(offer, compute), Repair(
                         _NOWHERE, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
                     )
-            if whole and q.vec.shape and have.shape and offer.text:
+            if (whole or self._is_accumulated(i, slot)) and q.vec.shape and have.shape and offer.text:
                 yield from self._matrices(offer, have)
 
     def _slopes(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:

@@ -19,6 +19,9 @@ MANY = 12
 #: Forward-mode values are looked for with respect to every input as long as there are no more than this.
 TANGENT_WORK = 5000
 
+#: What the gradient is called that is handed on from layer to layer.
+_DELTA = re.compile(r"^(?:\w*_)?deltas?(?:_?\w*)$", re.I)
+
 Pair = tuple[int, int]
 
 
@@ -144,7 +147,7 @@ class Reading:
             if found:
                 if not claim.top:
                     self._topless.add(name)
-                return found
+                return [*found, *self._before_activation(found)] if _DELTA.match(name) else found
         found = self._subscripted(name)
         if found and self.subject.is_shaped:
             self._loose.add(name)  # loss_ws may be the losses at all of ws
@@ -164,6 +167,20 @@ class Reading:
                 return found
         return []
 
+    def _before_activation(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """``delta_out`` is as often the gradient of what the activation ``out`` is made of."""
+        steps = self.subject.graph.steps
+        out = []
+        for top, bottom in pairs:
+            i = bottom
+            while len(others := [j for j in steps[i].inputs if not steps[j].is_const]) == 1:
+                if len(OPS[steps[i].op].partials) != len(steps[i].inputs):
+                    break  # not entry by entry
+                i = others[0]
+            if i != bottom and not steps[i].is_leaf and self._depends(top, i):
+                out.append((top, i))
+        return out
+
     def _subscripted(self, name: str) -> list[Pair]:
         """F_x and Fx for dF/dx, where F is what the loss is called."""
         loss = normal(self.subject.names.get(self.subject.loss, ""))
@@ -174,7 +191,8 @@ class Reading:
 
     def _pairs(self, top: str, bottom: str) -> list[Pair]:
         bottoms = self._aliases.get(bottom, [])
-        if "[" in bottom:
+        # dw[1][2] is a place in a matrix; of a list of layers, or of time steps, the order says less.
+        if "[" in bottom and not (bottoms and re.fullmatch(r".*\[\d+\]\[\d+\]", bottom)):
             # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
             bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
             if not bottoms and (entry := re.fullmatch(r"(\w+)\[(\d+)\]", bottom)) is not None:

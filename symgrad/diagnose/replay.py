@@ -39,6 +39,8 @@ class Layout:
         self.tried: dict[Hashable, list[Any]] = {}
         #: What assignments should be that are derivatives of something else than the loss: known beforehand.
         self.aside: Mapping[int, Quantity] = {}
+        #: ... and what parameters should be that are moved by formulas: results of the derivation.
+        self.moved: Mapping[int, Vec] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:

@@ -66,7 +66,8 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
 
 def _parameter(unit: Unit) -> str:
     """What has another value from here on: ``w_new`` for ``w``, and for ``W[i] -= lr*g`` all of ``W``."""
-    name = unit.name.split("[", maxsplit=1)[0] if unit.augmented in ("-=", "+=") else unit.name
+    is_part = unit.augmented in ("-=", "+=") and '["' not in unit.name
+    name = unit.name.split("[", maxsplit=1)[0] if is_part else unit.name
     return re.sub(r"_?(new|next|updated)$", "", name)
 
 

@@ -79,5 +79,8 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
     for parent, _ in (*repair.place.path[-1:], *repair.everywhere):
         call = layout.subject.callers.get(parent)
         if call is not None and unit.span.line <= call.line <= unit.span.end_line:
+            spans = {layout.graph.steps[k].span for k in layout.children[node] if layout.subject.callers.get(k) == call}
+            if layout.subject.is_shaped and len(spans) > 1 and not repair.everywhere:
+                return None  # in other lines of the function it is right
             return call
     return None

@@ -96,8 +96,8 @@ class Whole(Attempts):
         """The changes that are needed, those made before included; empty where there are none."""
         placed = self._outright(right, before)
         first = self._first([t for t in placed if t.full])
-        # Where it is something true, what follows it may be wrong as well.
-        ends = first is not None and first.edit.passage.units and not self._is_true_line(first)
+        named = first is not None and self._is_renamed(first)
+        ends = first is not None and first.edit.passage.units and not named
         if first is not None and ends and (near := self._upto(first, placed, before)):
             return (*before, *near)
         if first is not None and before:
@@ -108,7 +108,7 @@ class Whole(Attempts):
         whole = [t for t in tried if t.full]
         if whole:
             best_one = min(whole, key=lambda t: t.cost)
-            if not before and best_one.cost - best_one.edit.repair.cost >= PER_NAME:
+            if not before and any(not ok and n not in best_one.fixed for n, ok in enumerate(right)):
                 # What has a name is left wrong: one change makes up for another mistake.
                 two = self._followed(right, before, [t for t in tried if not t.full and t.fixed], plain=True)
                 if two and cost_of(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
@@ -137,6 +137,13 @@ class Whole(Attempts):
 
     def _is_true_line(self, tried: Tried) -> bool:
         return any(self._is_true_of(u) for u in tried.edit.passage.units[:1])
+
+    def _is_renamed(self, tried: Tried) -> bool:
+        """What a line works out is something true, and a line further down only gives it the name of a result: that
+        line may be to blame."""
+        own = set(tried.edit.passage.steps)
+        ends = {r.unit.step for r in self.results if not r.is_right(r.actual)} - own
+        return self._is_true_line(tried) and any(self.layout.original(i) in own for i in ends)
 
     def _place(self, tried: Tried) -> tuple[int, bool]:
         """The first step that is not what it must be; what is read there comes before it."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 
+from symgrad.diagnose.engine import standing
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.source import SourceMap
@@ -191,6 +192,9 @@ def _explained(taken: Account, again: Again) -> Account | None:
         trace = work.run(work.source)
         if trace.error is not None and taken.trace.error is None:
             return None
+        fine, count = standing(work.subject(trace))
+        if count and fine < count and fine <= standing(taken.subject)[0]:
+            return None  # no better than before: mistakes need not be looked for
         after = account(work, trace)
     except SymgradError:
         return None

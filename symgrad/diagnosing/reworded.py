@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, is_settled
+from symgrad.diagnose.engine import Diagnosis, is_refuted
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
 from symgrad.diagnose.source import SourceMap
@@ -58,6 +58,15 @@ def reworded(
     found = tries.first(work.source, options)
     if found is not None:
         return _told(diagnosis, blames, found, subject), {0}
+    for n, blame in enumerate(blames if not explained and len(blames) > 1 else ()):
+        # What is left to say once one of them is mended may be nothing.
+        base = patched(work.source, blame.edits)
+        if base is not None and tries.is_right(base):
+            others = {b.span.line for b in blames} - {blame.span.line}
+            only = replace(blame, inherited=tuple(sorted({*blame.inherited, *others})))
+            return replace(diagnosis, blames=(only,)), {0}
+        if n == MOST_ALONE:
+            break
     if explained or len(blames) != 2:
         return same
     for n, blame in enumerate(blames):
@@ -69,14 +78,16 @@ def reworded(
         options = [r for r in rewordings(base, manual, {other.span.line}, ranks) if blame.span.line not in _of(r)]
         found = tries.first(base, options)
         if found is not None:
-            told = _told(diagnosis, (other,), found, subject)
-            both = sorted((*told.blames, blame), key=lambda b: b.span.line)
-            return replace(told, blames=tuple(both)), {0, 1}
+            return _told(diagnosis, (other,), found, subject), {0, 1}
     return same
 
 
 def _of(r: Rewording) -> range:
     return range(r.span.line, r.span.end_line + 1)
+
+
+#: So many of several findings are tried alone.
+MOST_ALONE = 4
 
 
 class Tries:
@@ -95,14 +106,14 @@ class Tries:
                 continue
             self.left -= 1
             text = patched(source, [(r.span, r.text)])
-            if text is not None and self._is_right(text):
+            if text is not None and self.is_right(text):
                 return r
         return None
 
-    def _is_right(self, text: str) -> bool:
+    def is_right(self, text: str) -> bool:
         try:
             trace = self.work.run(text)
-            if trace.error is not None or not is_settled(self.work.subject(trace)):
+            if trace.error is not None or is_refuted(self.work.subject(trace)):
                 return False
             found = account(self.work, trace, brief=True).diagnosis
         except SymgradError:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.objectives import trained
@@ -14,7 +15,7 @@ from symgrad.diagnosing.reworded import reworded
 from symgrad.diagnosing.verifying import verified_fixes
 from symgrad.diagnosing.work import Work
 from symgrad.errors import SymgradError, did_you_mean
-from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose
 
@@ -135,6 +136,9 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
     inputs = [subject.names[i] for i in subject.leaves() if i in subject.names] or ["x"]
     tried = ", ".join(dict.fromkeys(f"d{result}/d{name}" for name in inputs[:4]))
     last = max((b for b in trace.bindings if b.name == result), key=lambda b: b.order, default=None)
+    if (along := _along(trace)) is not None:
+        message = f"{along.name} is a derivative along a direction (forward mode): of arrays these are not checked"
+        raise SymgradError(message, along.span, source=source, hint="give the gradients, as a backward pass has them")
     moved = result in inputs and last is not None and not trace.graph.steps[last.step].is_input
     if moved or (subject.made_up and trained(trace)):
         # w = w - lr*dw: what would be differentiated is a parameter that is being trained.
@@ -147,6 +151,33 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
         f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
     )
+
+
+def _along(trace: Trace) -> Binding | None:
+    """What is worked out of arrays in the manner of forward mode: ``z_dot = W @ x_dot`` beside ``z = W @ x``, or
+    ``dz = W @ dx`` where dx is given."""
+    steps = trace.graph.steps
+    shapes = {normal(b.name): steps[b.step].shape for b in trace.bindings}
+    arrays = [b for b in trace.bindings if steps[b.step].shape]
+    given = any(steps[b.step].is_input and _tangent_of(b.name) in shapes for b in arrays)
+    for b in trace.bindings:
+        shape = steps[b.step].shape
+        marked = given or b.name.endswith(_TANGENTS)
+        if marked and shape and not steps[b.step].is_leaf and shapes.get(_tangent_of(b.name)) == shape:
+            return b
+    return None
+
+
+#: How names of derivatives along a direction end.
+_TANGENTS = ("_dot", "_tangent", "_jvp")
+
+
+def _tangent_of(name: str) -> str:
+    """``z`` for ``dz``, ``z_dot``, ``z_tangent``."""
+    for end in _TANGENTS:
+        if name.endswith(end):
+            return normal(name.removesuffix(end))
+    return next((c.bottom for c in claims(name) if not c.top), "")
 
 
 def _not_finite(subject: Subject) -> SymgradError | None:

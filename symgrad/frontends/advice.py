@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DICT, LABELS, VALUE, Kind, Lengths
+from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DERIVED, DICT, FUNCTION, LABELS, VALUE, Kind, Lengths
 from symgrad.frontends.trace.data import Given
 
 
@@ -21,6 +21,8 @@ def _shown(kind: Kind, lengths: Lengths) -> str:
     if kind.what == VALUE:
         value = kind.value
         return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
+    if kind.what in (FUNCTION, DERIVED):
+        return "tanh" if kind.what == FUNCTION else "the derivative of tanh"
     if kind.what == DICT:
         return "{" + ", ".join(f"{k}: {_shown(v, lengths)}" for k, v in kind.items.items()) + "}"
     if kind.what in (COUNT, COUNTS):

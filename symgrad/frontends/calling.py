@@ -53,7 +53,7 @@ class Called:
 #: How far backward moves parameters that it updates at once.
 RATE = 0.1
 #: What an object calls the output that its forward does not return.
-KEPT = ("output", "out", "outputs", "A", "a", "activation", "activations", "y", "result")
+KEPT = ("output", "out", "outputs", "A", "a", "activation", "activations", "Z", "z", "y", "result")
 EMPTY = Trace(Graph((), 0), ())
 
 

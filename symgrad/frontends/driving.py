@@ -17,7 +17,7 @@ from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends import guessing, roles
 from symgrad.frontends.advice import advice, given
 from symgrad.frontends.calling import Called, Caller
-from symgrad.frontends.guessing import ARRAY, DEFAULT, DICT, VALUE, Kind, Lengths, Parameter
+from symgrad.frontends.guessing import ARRAY, COUNTS, DEFAULT, DERIVED, DICT, FUNCTION, VALUE, Kind, Lengths, Parameter
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.data import Call, Trace, TraceError
@@ -210,11 +210,18 @@ class Driver:
                 more = guessing.told_by_text(target.backward_node, names)
                 told = {n: k for n, k in more.items() if k.what == ARRAY} | told
             side_by_side = guessing.gates(target.forward_node, target.backward_node, target.maker)
+            functions = guessing.called_in(target.maker or node, names)
             for p in found:
                 likely = guessing.candidates(p, told.get(p.name))
                 if not p.optional:
                     likely = [*guessing.with_gates(p.name, side_by_side, told.get(p.name)), *likely]
-                out[p.name] = self.given(p.name) or likely
+                called = functions.get(p.name)
+                out[p.name] = self.given(p.name) or ([called] if called is not None else likely)
+        sizes = [k.dims for n, found in out.items() if n.endswith("shape") for k in found if k.what == COUNTS]
+        own = [p.name for p in _parameters(target.forward_node)[_bound(target) :]]
+        if target.maker is not None and sizes and own and not self.given(own[0]) and own[0] in out:
+            # What an object is made for, it is given.
+            out[own[0]] = [*(Kind(ARRAY, dims) for dims in sizes if dims), *out[own[0]]]
         for name in (*self.plan.shapes, *self.plan.values):
             top = name.partition(".")[0].partition("[")[0]
             if top not in out and not self.plan.lenient:
@@ -320,7 +327,9 @@ class Driver:
         values: dict[str, Any] = {}
         positive = False
         for name, kind in kinds.items():
-            if kind.what != DEFAULT:
+            if kind.what in (FUNCTION, DERIVED):
+                values[name] = _function(run, kind)
+            elif kind.what != DEFAULT:
                 values[name] = guessing.make(name, kind, lengths, source, positive=positive, classes=classes)
         caller: Caller | None = None
         try:
@@ -412,6 +421,12 @@ class Driver:
         return finite and bool(called.gradients or attributes) and all(
             steps[held[name]].shape == steps[leaf].shape for name, leaf in called.gradients.items()
         )
+
+
+def _function(run: Hosted, kind: Kind) -> Callable[[Any], Any]:
+    """What stands in for a function that is passed: the hyperbolic tangent, or its derivative."""
+    tanh = run.guard.module("numpy").get("tanh")
+    return tanh if kind.what == FUNCTION else lambda x: 1 - tanh(x) ** 2
 
 
 def _is_helper(target: Target) -> bool:

@@ -26,6 +26,8 @@ ARRAY, LABELS, VALUE, DICT, DEFAULT = "array", "labels", "value", "dict", "defau
 COUNT, COUNTS = "count", "counts"
 #: Several arrays of one shape in a list.
 LIST = "list"
+#: A function of one array, and the derivative of that.
+FUNCTION, DERIVED = "function", "derived"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,13 @@ _POSITIVE = re.compile(
     r"(?:\w*var\w*|sigma\w*|std\w*|p_?hat|ps?|preds?|prob\w*|y_?hat\w*|AL|y_pred\w*|A2|a2|output\w*)$"
 )
 _COUNT = re.compile(
-    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|len|classes|features|channels|filters)|n_\w+|num_\w+"
+    r"(?:\w*(?:size|dim|_num|dims_?\d|units|neurons|nodes|length|len|depth|height|width|classes|features|channels|filters)|n_\w+|num_\w+"
     r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"
 )
 _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
 #: Settings of which the default hides something: weights so small that all is linear.
 _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
+_DERIVED = re.compile(r"(?:prime|deriv|grad|^d_|_d$|backward)", re.I)
 _SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
 #: Methods that take the new lengths.
 _RESHAPING = frozenset({"reshape", "view"})
@@ -115,6 +118,24 @@ def told_by_text(node: ast.FunctionDef | ast.Lambda, names: Sequence[str]) -> di
         if name not in out:
             rank = max(max(dims) + 1, 1 if _BIAS.match(name) else 2)
             out[name] = Kind(ARRAY, tuple(dims.get(n, f"{name}.{n}") for n in range(rank)))
+    return out
+
+
+def called_in(node: ast.AST, names: Sequence[str]) -> dict[str, Kind]:
+    """Parameters that are functions: the text calls them, or an attribute that is one of them."""
+    own = {
+        s.targets[0].attr: s.value.id
+        for s in ast.walk(node)
+        if isinstance(s, ast.Assign) and isinstance(s.value, ast.Name) and s.value.id in names
+        and len(s.targets) == 1 and isinstance(s.targets[0], ast.Attribute)
+    }  # fmt: skip
+    out = {}
+    for part in ast.walk(node):
+        if isinstance(part, ast.Call) and len(part.args) == 1:
+            f = part.func
+            name = own.get(f.attr, "") if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else ""
+            if name in names:
+                out[name] = Kind(DERIVED if _DERIVED.search(name) else FUNCTION)
     return out
 
 
@@ -316,7 +337,9 @@ def _by_name(name: str) -> list[Kind]:
         return [Kind(VALUE, value=1), Kind(LABELS, (f"{name}.0",))]
     if re.match(r"[hw]_(?:filter|kernel|pool)$|(?:filter|kernel|pool)_[hw]$", name):
         return [Kind(VALUE, value=2), *_arrays(name, (2, 1))]
-    if _COUNTS.match(name):
+    if re.match(r"(?:in|input|image|img|x)_?shape$", name):
+        return [Kind(COUNTS, tuple(f"{name}.{n}" for n in range(r))) for r in (3, 2, 1)]
+    if _COUNTS.match(name) and not re.match(r"layer_(?:depth|size|width)$", name):
         return [Kind(COUNTS, (f"{name}.0", f"{name}.1", f"{name}.2")), *_arrays(name, (2, 1))]
     if _COUNT.match(name):
         return [Kind(COUNT, (name,)), *_arrays(name, (2, 1))]
@@ -335,7 +358,9 @@ def _by_name(name: str) -> list[Kind]:
         return [*_arrays(name, (1,)), row, column, *_arrays(name, (2, 0, 4))]
     if _WEIGHT.match(name):
         return _arrays(name, (2, 4, 1, 0))
-    return [*_arrays(name, (2, 1, 3, 4, 0)), Kind(LABELS, (f"{name}.0",)), Kind(LABELS, (f"{name}.0", f"{name}.1"))]
+    column = Kind(ARRAY, (f"{name}.0", 1))
+    labels = [Kind(LABELS, (f"{name}.0",)), Kind(LABELS, (f"{name}.0", f"{name}.1"))]
+    return [*_arrays(name, (2, 1, 3, 4, 0)), column, *labels]
 
 
 def _inner(key: str, kind: Kind) -> Kind:

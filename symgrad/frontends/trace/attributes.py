@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.frontends.trace import autograd, lib_numpy, lib_torch
+from symgrad.frontends.trace import autograd, lib_numpy, lib_scipy, lib_torch  # noqa: F401  (it registers itself)
 from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker

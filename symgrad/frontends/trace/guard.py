@@ -21,12 +21,13 @@ from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.drawn import BATCHES
-from symgrad.frontends.trace.inert import NOTHING, PROGRESS_METHODS, Inert, Progress, Written, is_inert
+from symgrad.frontends.trace.inert import PROGRESS_METHODS, Progress, Written, is_inert
 from symgrad.frontends.trace.library import Package, SourceModule
+from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
-from symgrad.frontends.trace.standins import SINK_METHODS, TEXT_METHODS, Sink, TextFile, opened
+from symgrad.frontends.trace.standins import BUNCH_ATTRIBUTES, SINK_METHODS, TEXT_METHODS, Bunch, Sink, TextFile, opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
 
@@ -90,7 +91,9 @@ KINDS = {
     "number": ("int", "uint", "float"), "generic": ("int", "uint", "float", "bool"),
 }  # fmt: skip
 #: Methods of our own objects that stand for files.
-OPEN: dict[type, frozenset[str]] = {TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"})}
+OPEN: dict[type, frozenset[str]] = {
+    TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"}), Bunch: BUNCH_ATTRIBUTES,
+}  # fmt: skip
 
 
 class Guard(Numbers):

@@ -1,7 +1,7 @@
 """Modules that only show, count or name things: what they do has no part in a derivative, so it is left undone."""
 
 # A handler has the signature of the function that it stands for, used or not.
-# ruff: noqa: ARG001, ARG002
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from symgrad.frontends.trace.nothing import NOTHING
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, MODULES, constant, traced
 from symgrad.frontends.trace.tracer import Tracer
 
@@ -22,40 +23,6 @@ INERT = frozenset({
 
 #: The same of modules whose neighbours are not: models that are trained beside a net, for a picture to compare with.
 PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "sklearn.neural_network", "numpy.typing")
-
-
-class Inert:
-    """Stands for a picture, an axis, a progress bar: everything may be done to it, and nothing happens."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Inert:
-        return self
-
-    def __iter__(self) -> Iterator[Inert]:
-        return iter((self, self))  # fig, ax = plt.subplots()
-
-    def __getitem__(self, key: Any) -> Inert:
-        return self
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def __enter__(self) -> Inert:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        return None
-
-    def __sub__(self, other: Any) -> float:
-        return 0.0
-
-    def __repr__(self) -> str:
-        return "<nothing>"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-NOTHING = Inert()
 
 
 for _name in PARTS:

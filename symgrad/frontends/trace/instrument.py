@@ -231,12 +231,12 @@ class _Rewriter(Transformer):
         return placed(made, node)
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
+        backwards = "reversed(" in ast.unparse(node.iter) or "-1" in ast.unparse(node.iter)
+        begun, rounds = ([], []) if backwards else self.rounds(node)
         name = self.temporary()
         # There is no right-hand side: a loop variable's span is the iterable.
         stores = self.assign(node.target, self.load(name, node.target), None, node.iter)
         node.target = self.store(name, node.target)
-        backwards = "reversed(" in ast.unparse(node.iter) or "-1" in ast.unparse(node.iter)
-        begun, rounds = ([], []) if backwards else self.rounds(node)
         node.iter = self.expr(node.iter)
         node.body = [*rounds, *stores, *self.looped(node.body)]
         node.orelse = self.block(node.orelse)

@@ -35,6 +35,9 @@ ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
 #: So many rounds that do the same as the one before are enough, where it is certain that a loop trains.
 ALIKE = 4
 
+#: Rows of lists of lists are known by name up to this many.
+MOST_ROWS = 1000
+
 
 class Run:
     """A script on its way through the tracer."""
@@ -50,6 +53,8 @@ class Run:
         self.library = Library(self, siblings or Siblings())
         self.tracer.of_torch = self.library.of_torch
         self.globals: dict[str, Any] = {}
+        #: The rows of lists of lists, by identity, with what they are called; kept, so that no other gets their place.
+        self.rows: dict[int, tuple[list[Any], str]] = {}
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}
         #: Every loop is to have as many rounds as can be.
@@ -335,7 +340,9 @@ class Run:
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()
         site = self.made.sites[index]
-        owner[key] = self.bound(site, f"{site.name}[{key_text(key)}]", self.renamed(site, value), scope)
+        row = self.rows.get(id(owner)) if type(owner) is list and "[" in site.name else None
+        name = row[1] if row is not None and row[0] is owner else site.name  # dw[k][i]: which row that is
+        owner[key] = self.bound(site, f"{name}[{key_text(key)}]", self.renamed(site, value), scope)
 
     def bound(self, site: Site, name: str, value: Any, scope: str) -> Any:
         """A value gets a name: a plain number becomes a named input, a traced one is recorded under the name."""
@@ -347,6 +354,8 @@ class Run:
             return self.leaf(site, name, value, scope)
         if type(value) is float or (type(value) is int and site.literal):
             return self.leaf(site, name, value, scope)
+        if type(value) is list and value and type(value[0]) is list and len(value) <= MOST_ROWS:
+            self.rows.update((id(inner), (inner, f"{name}[{i}]")) for i, inner in enumerate(value))
         if site.fresh:
             return self.elements(site, name, value, scope)
         if type(value) is dict and not site.augmented:

@@ -14,6 +14,7 @@ import numpy as np
 from symgrad.errors import Unsupported
 from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor, View
+from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.records import Extreme
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import ARRAY, INT, NUMPY, PACKAGERS, TENSOR, Value, apply, is_data, number, step_of
@@ -238,7 +239,7 @@ def entries(x: Array) -> Iterator[Any]:
 
 def gather(tr: Tracer, value: Any, dtype: Any = None) -> Any:
     """Nested lists as an array; where numbers in them are traced, by stacking."""
-    if isinstance(value, Value):
+    if isinstance(value, Value | Inert):
         return value
     if not _holds_steps(value):
         return Array(tr, np.array(_plain(value), dtype=dtype))
@@ -274,16 +275,26 @@ JOINING = frozenset({"concatenate", "hstack", "vstack", "stack", "column_stack",
 OF_TWO = frozenset({"dot", "matmul", "inner", "outer", "vdot", "tensordot", "kron", "cross"})
 
 
+#: Functions of a list or a tuple that is no array.
+OF_SEVERAL = JOINING | {"block", "meshgrid", "broadcast_arrays", "ix_", "einsum", "where", "dstack", "multi_dot"}
+
+
 def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
     """A function or method of NumPy or torch, under its dotted name."""
     tr.alive()
     out = kwargs.pop("out", None)
     if out is not None:
         return given_out(out, call(tr, name, *args, **kwargs))
+    if any(isinstance(a, Inert) for a in args):
+        return NOTHING
     floor = TENSOR if name.startswith("torch.") else INT
     ready = [_argument(tr, a) for a in args]
     if name.rpartition(".")[2] in JOINING and ready and isinstance(ready[0], list | tuple):
         ready[0] = [gather(tr, part) if isinstance(part, list | tuple) else part for part in ready[0]]
+    elif name.startswith("numpy.") and name.rpartition(".")[2] not in OF_SEVERAL and args and (
+        isinstance(args[0], list | tuple) and _holds_steps(args[0])
+    ):  # fmt: skip
+        ready[0] = gather(tr, args[0])
     if name.rpartition(".")[2] in OF_TWO:
         ready[:2] = [gather(tr, part) if isinstance(part, list | tuple) else part for part in ready[:2]]
     named = {k: _argument(tr, v) for k, v in kwargs.items() if k not in ("dtype", "device")}

@@ -106,6 +106,11 @@ def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -
     return TextFile()
 
 
+MODULES |= {
+    "keras", "keras.datasets", "keras.datasets.mnist", "keras.datasets.fashion_mnist", "keras.utils", "tensorflow",
+    "tensorflow.keras", "tensorflow.keras.datasets", "tensorflow.keras.datasets.mnist", "tensorflow.keras.utils",
+    "tensorflow.keras.datasets.fashion_mnist", "keras.utils.np_utils",
+}
 MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection", "nnfs.datasets"}
 
 
@@ -146,3 +151,105 @@ def _of_classes(name: str) -> Callable[..., Any]:
 
 for _name in ("spiral_data", "vertical_data"):
     HANDLERS[f"nnfs.datasets.{_name}"] = _of_classes(_name)
+
+
+class Bunch:
+    """What ``load_iris()`` gives: ``data`` and ``target``, by attribute and by key."""
+
+    def __init__(self, data: Any, target: Any, feature_names: list[str], target_names: list[str]) -> None:
+        self.data, self.target = data, target
+        self.feature_names, self.target_names = feature_names, target_names
+        self.DESCR = "random numbers stand in for the data"
+
+    def keys(self) -> list[str]:
+        return ["data", "target", "feature_names", "target_names", "DESCR"]
+
+    def __getitem__(self, key: Any) -> Any:
+        found = {
+            "data": self.data, "target": self.target, "feature_names": self.feature_names,
+            "target_names": self.target_names, "DESCR": self.DESCR,
+        }  # fmt: skip
+        return found[key]
+
+
+#: What a script may do with one.
+BUNCH_ATTRIBUTES = frozenset({"data", "target", "feature_names", "target_names", "DESCR", "keys"})
+
+
+def _loaded(name: str, samples: int, features: int, classes: int) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        source = np.random.RandomState(1)
+        tr.note(f"random numbers stand in for the data of {name}")
+        x = Array(tr, np.round(source.standard_normal((samples, features)), 6))
+        numbers = np.arange(samples) % max(classes, 1)
+        y = Array(tr, source.permutation(numbers) if classes else np.round(source.standard_normal(samples), 6))
+        if raw(options.get("return_X_y", False)):
+            return x, y
+        columns, kinds = [f"x{n}" for n in range(features)], [f"class {n}" for n in range(classes)]
+        return Bunch(x, y, columns, kinds)
+
+    return call
+
+
+#: How many pictures stand in for a data set of them.
+SAMPLES = 60
+#: As many samples as there are in the small data sets: who knows them writes their number.
+for _name, _samples, _features, _classes in (
+    ("load_iris", 150, 4, 3), ("load_digits", 200, 64, 10), ("load_wine", 178, 13, 3),
+    ("load_breast_cancer", 569, 30, 2), ("load_diabetes", 442, 10, 0), ("load_boston", 506, 13, 0),
+    ("fetch_california_housing", 500, 8, 0), ("fetch_openml", 60, 784, 10),
+):  # fmt: skip
+    HANDLERS[f"sklearn.datasets.{_name}"] = _loaded(_name, _samples, _features, _classes)
+
+
+def _pictures(name: str) -> Callable[..., Any]:
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        source = np.random.RandomState(1)
+        tr.note(f"random numbers stand in for the data of {name}")
+
+        def some(count: int) -> tuple[Any, Any]:
+            x = Array(tr, source.randint(0, 256, (count, 28, 28)))
+            return x, Array(tr, source.permutation(np.arange(count) % 10))
+
+        return some(SAMPLES), some(SAMPLES // 3)
+
+    return call
+
+
+for _home in ("keras.datasets", "tensorflow.keras.datasets"):
+    for _name in ("mnist", "fashion_mnist"):
+        HANDLERS[f"{_home}.{_name}.load_data"] = _pictures(_name)
+
+
+def _to_categorical(tr: Tracer, y: Any, num_classes: Any = None, **options: Any) -> Any:
+    places = np.asarray(raw(y)).astype(int).reshape(-1)
+    count = int(raw(num_classes)) if num_classes is not None else int(places.max(initial=0)) + 1
+    size_of(tr, (len(places), count))
+    return Array(tr, np.eye(count)[places])
+
+
+for _name in ("keras.utils", "tensorflow.keras.utils", "keras.utils.np_utils"):
+    HANDLERS[f"{_name}.to_categorical"] = _to_categorical
+
+
+def _split(tr: Tracer, *arrays: Any, test_size: Any = 0.25, **options: Any) -> Any:
+    """The first rows of each, and the last ones: which they are is chance."""
+    out: list[Any] = []
+    for array in arrays:
+        count = len(array)
+        size = raw(test_size) if test_size is not None else 0.25
+        last = min(max(int(size if isinstance(size, int) else -(-count * size // 1)), 1), max(count - 1, 1))
+        out += [array[: count - last], array[count - last :]]
+    return out
+
+
+HANDLERS["sklearn.model_selection.train_test_split"] = _split
+
+
+def _sine(tr: Tracer, samples: Any = 100) -> Any:
+    rows, _ = size_of(tr, (int(raw(samples)), 1))
+    x = np.linspace(0.0, 1.0, rows).reshape(-1, 1)
+    return Array(tr, x), Array(tr, np.sin(2 * np.pi * x))
+
+
+HANDLERS["nnfs.datasets.sine_data"] = _sine

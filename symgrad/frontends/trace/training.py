@@ -63,7 +63,21 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
         return False  # over parameters, or data
     calls = [ast.unparse(node.func).rsplit(".", maxsplit=1)[-1] for node in own if isinstance(node, ast.Call)]
     rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
-    return bool(counts or rounds) and (any(_BACKWARD.search(c) for c in calls) or any(_moves(node) for node in own))
+    if not counts and not rounds:
+        return False
+    return any(_BACKWARD.search(c) for c in calls) or any(_moves(node) or _ascends(node, loop) for node in own)
+
+
+def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
+    """``W += rate*h.T @ delta`` over epochs, where something else in the round is made of W: what is added is the
+    negative gradient. What only is added up is read nowhere."""
+    if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name) or "ep" not in loop.target.id.lower():
+        return False
+    if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add) or not isinstance(node.value, ast.BinOp):
+        return False
+    name = ast.unparse(node.target)
+    read = (n for statement in loop.body for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute))
+    return any(isinstance(n.ctx, ast.Load) and ast.unparse(n) == name for n in read)
 
 
 def _moves(node: ast.AST) -> bool:

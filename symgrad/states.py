@@ -1,0 +1,45 @@
+"""A state of several variables that a loop carries on, with the derivative of each carried beside it.
+
+``x`` and ``v`` of an oscillator, and ``dx_dk`` and ``dv_dk``: neither is made of the last value of the other, so no one
+of them is all that is differentiated. Their sum is, of which both are parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symgrad.diagnose.naming import claims, normal
+from symgrad.frontends.trace.data import Trace
+from symgrad.graph import Graph
+from symgrad.upstream import extended
+
+#: A variable that was given a value so often is carried on by a loop.
+ROUNDS = 3
+
+
+def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
+    """The run, and what may be differentiated in it.
+
+    Args:
+        results: the steps that may be. They stay, unless none of them knows the last values of all variables that a
+            loop carries on and whose derivatives by something are named; then it is the sum of those values.
+    """
+    values: dict[str, list[int]] = {}
+    for b in trace.bindings:
+        values.setdefault(normal(b.name), []).append(b.step)
+    asked = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in values}
+    ends = [values[top][-1] for top in sorted(asked) if len(set(values.get(top, ()))) >= ROUNDS]
+    steps = trace.graph.steps
+    if len(ends) < 2 or any(steps[i].shape or steps[i].is_leaf for i in ends):
+        return trace, list(results)
+    for i in results:
+        known = Graph(steps, i, trace.graph.source).ancestors(i)
+        if all(known[j] for j in ends):
+            return trace, list(results)
+    total = ends[0]
+    for i in ends[1:]:
+        trace, total = extended(trace, "add", (total, i))
+    return trace, [total]
+
+
+__all__ = ["joined"]

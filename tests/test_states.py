@@ -1,0 +1,87 @@
+"""States of several variables, parameters moved by formulas, and names that are told by their likes."""
+
+from __future__ import annotations
+
+import pytest
+
+from symgrad.diagnosing import check_source
+
+OSCILLATOR = """
+k, c = 1.4, 0.3
+x, v = 0.8, -0.1
+dt = 0.2
+dx_dk, dv_dk = 0, 0
+for step in range(3):
+    xm = x + 0.5 * dt * v
+    vm = v + 0.5 * dt * (-k * x - c * v)
+    dxm_dk = dx_dk + 0.5 * dt * dv_dk
+    dvm_dk = dv_dk + 0.5 * dt * (-x - k * dx_dk - c * dv_dk)
+    dx_dk = dx_dk + dt * dvm_dk
+    dv_dk = dv_dk + dt * (-xm - k * dxm_dk - c * dvm_dk)
+    x = x + dt * vm
+    v = v + dt * (-k * xm - c * vm)
+"""
+
+NET = """
+import math
+x = [0.7, -0.4]
+t = 0.9
+w1 = [0.3, -0.6]
+b1 = [0.05, 0.2]
+w2 = [0.8, -0.5]
+b2 = 0.1
+lr = 0.25
+h = [0, 0]
+for j in range(2):
+    h[j] = math.tanh(w1[j] * x[j] + b1[j])
+o = b2
+for j in range(2):
+    o += w2[j] * h[j]
+loss = 0.5 * (o - t) ** 2
+d_o = o - t
+d_h = [0, 0]
+for j in range(2):
+    d_h[j] = d_o * w2[j] * (1 - h[j] ** 2)
+for j in range(2):
+    w2[j] -= lr * d_o * h[j]
+    w1[j] -= lr * d_h[j] * x[j]
+    b1[j] -= lr * d_h[j]
+b2 -= lr * d_o
+"""
+
+ARM = """
+import math
+l1, l2 = 1.2, 0.7
+theta1, theta2 = 0.5, -0.9
+x = l1 * math.cos(theta1) + l2 * math.cos(theta1 + theta2)
+cost = 0.5 * (x - 1.1) ** 2
+J1 = -l1 * math.sin(theta1) - l2 * math.sin(theta1 + theta2)
+J2 = -l2 * math.sin(theta1 + theta2)
+grad_t1 = (x - 1.1) * J1
+grad_t2 = (x - 1.1) * J2
+"""
+
+WRONG = [
+    (OSCILLATOR, "(-x - k * dx_dk - c * dv_dk)", "(-x - k * dx_dk + c * dv_dk)"),
+    (OSCILLATOR, "dx_dk = dx_dk + dt * dvm_dk", "dx_dk = dx_dk + dt * dv_dk"),
+    (NET, "w2[j] -= lr * d_o * h[j]", "w2[j] -= lr * d_o * x[j]"),
+    (NET, "b1[j] -= lr * d_h[j]", "b1[j] -= lr * d_h[j] * h[j]"),
+    (NET, "b2 -= lr * d_o", "b2 += lr * d_o"),
+    (NET, "d_o * w2[j] * (1 - h[j] ** 2)", "d_o * w2[j] * (1 + h[j] ** 2)"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= -lr * d_h[j] * x[j]"),
+    (ARM, "J1 = -l1 * math.sin(theta1)", "J1 = -l1 * math.cos(theta1)"),
+    (ARM, "grad_t1 = (x - 1.1) * J1", "grad_t1 = (x - 1.1) * J2"),
+]
+
+
+@pytest.mark.parametrize("source", [OSCILLATOR, NET, NET.replace("-= lr * d", "+= -lr * d"), ARM])
+def test_what_is_right_is_left_alone(source: str) -> None:
+    report = check_source(source, sandbox=False)
+    assert report.ok
+    assert not report.unchecked
+
+
+@pytest.mark.parametrize(("source", "right", "wrong"), WRONG)
+def test_the_line_of_the_mistake_is_told(source: str, right: str, wrong: str) -> None:
+    (found,) = [f for f in check_source(source.replace(right, wrong), sandbox=False).findings if f.root]
+    assert found.line == source.count("\n", 0, source.index(right)) + 1
