@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from symgrad.diagnose import changes, loss
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.region import Region
-from symgrad.diagnosing import check_source, lasting
+from symgrad.diagnosing import check_source, lasting, verifying
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.subjects import choose
@@ -58,27 +59,10 @@ def test_changes_that_cannot_fit_are_none_that_are_right(name: str, monkeypatch:
     assert asked
 
 
-UNSET = """
-import numpy as np
-x = np.array([[0.5, -0.3], [0.8, 0.1], [0.2, 0.4]])
-W = np.array([[0.3, -0.2], [0.1, 0.7]])
-b = np.array([0.1, -0.4])
-z = x @ W + b
-loss = (z**2).sum()
-
-def backward(x, z):
-    db = np.zeros(2)
-    dz = 2*z
-    dW = x.T @ dz
-    return dW, db
-
-dW, db = backward(x, z)
-"""
-
-
 def test_texts_that_leave_a_mistake_as_it_is_need_not_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = check_source(UNSET, sandbox=False)
-    assert [f.mistake for f in found.findings if f.root] == ["never-assigned"]
+    source = (ROOT / "examples" / "vanilla_rnn.py").read_text(encoding="utf-8")
+    found = check_source(source, sandbox=False)
+    assert [f.mistake for f in found.findings if f.root] == ["never-assigned", "wrong-shape"]
     asked: list[bool] = []
     stay = lasting.Lasting.stay
 
@@ -87,5 +71,23 @@ def test_texts_that_leave_a_mistake_as_it_is_need_not_be_run(monkeypatch: pytest
         return False
 
     monkeypatch.setattr(lasting.Lasting, "stay", never)
-    assert check_source(UNSET, sandbox=False).findings == found.findings
+    assert check_source(source, sandbox=False).findings == found.findings
     assert any(asked)
+
+
+def test_fixes_are_not_run_where_a_mistake_without_one_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    stays = verifying.stays
+
+    def never(diagnosis: Diagnosis) -> bool:
+        asked.append(stays(diagnosis))
+        return False
+
+    for name in ("vanilla_rnn.py", "recurrent_tanh.py", "lstm.py", "attention.py", "batchnorm.py"):
+        source = (ROOT / "examples" / name).read_text(encoding="utf-8")
+        found = check_source(source, sandbox=False).findings
+        with monkeypatch.context() as patched:
+            patched.setattr(verifying, "stays", never)
+            assert check_source(source, sandbox=False).findings == found, name
+    assert any(asked)
+    assert not all(asked)

@@ -414,7 +414,7 @@ class Attempts:
                 fixed.add(n)
             return right[n] and not ok
 
-        values = self.board.run(edit.change, stops)
+        values = self.board.run(edit.change, stops, self._at)
         if values is None:
             return None
         if not fixed:

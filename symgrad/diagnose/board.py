@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
+from symgrad.diagnose.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted, unwarned
 from symgrad.diagnose.vectors import Vec, apply
-from symgrad.ops.values import function
+from symgrad.ops.stacked import settled
 
 #: A step that is changed costs so many more.
 DEAR = 4
@@ -38,7 +38,8 @@ class Board:
         self._ops: dict[int, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {}
         for i in self.steps:
             step = self.graph.steps[i]
-            self._ops[i] = (function(step.op), step.inputs, dict(step.params))
+            run, params = settled(step.op, dict(step.params))
+            self._ops[i] = (run, step.inputs, params)
             for j in step.inputs:
                 self._users.setdefault(j, []).append(i)
         self._base: dict[int, Any] = {}
@@ -80,47 +81,68 @@ class Board:
             found = self._cones[key] = sorted(seen)
         return found
 
-    def run(self, change: Change, stops: Callable[[int, Any], bool]) -> dict[int, Any] | None:
-        """The values that change at the one point; ``None`` where arrays do not fit, or a value stops the run."""
+    def run(
+        self, change: Change, stops: Callable[[int, Any], bool], watched: Collection[int] | None = None
+    ) -> dict[int, Any] | None:
+        """The values that change at the one point; ``None`` where arrays do not fit, or a value stops the run.
+
+        ``watched``: the steps whose values may stop it; ``None``: all.
+        """
         sites, make = change
         at: dict[int, list[tuple[int, Make]]] = {i: list(v) for i, v in self._settled.items()} if self._settled else {}
         for i, slot in sites:
             at.setdefault(i, []).append((slot, make))
         changed: dict[int, Any] = {}
         self._running = changed
+        # This is the inner loop of the search: what is looked up once is looked up here.
+        base, ops, within, count = self._base, self._ops, self.within, 0
         try:
             with unwarned():
                 for i in self.cone([i for i, _ in sites]):
-                    if self.within is not None and i not in self.within:
+                    if within is not None and i not in within:
                         continue
-                    self.left -= 1
-                    run, inputs, params = self._ops[i]
-                    args = [changed[j] if j in changed else self.array(j) for j in inputs]
-                    here = at.get(i, ())
+                    count += 1
+                    run, inputs, params = ops[i]
+                    args = []
+                    for j in inputs:
+                        given = changed.get(j)
+                        if given is None:
+                            given = base.get(j)
+                        args.append(self.array(j) if given is None else given)
+                    here = at.get(i)
                     if here:
-                        self.left -= DEAR
-                        vecs: list[Vec] = [Shaped([a]) for a in args]
-                        for slot, put in here:
-                            if slot >= 0:
-                                vecs[slot] = put(i, vecs[slot], vecs)
-                                (args[slot],) = lifted(vecs[slot]).arrays
-                    try:
-                        value = np.asarray(run(*args, **params), dtype=np.float64)
-                    except MISFITS:
-                        if not here:
-                            raise
-                        value = NOWHERE
-                    for slot, put in here:
-                        if slot < 0:
-                            (value,) = lifted(put(i, Shaped([value]), vecs)).arrays
+                        count += DEAR
+                        value = self._put(i, args, here)
+                    else:
+                        value = run(*args, **params)
+                        if type(value) is not np.ndarray or value.dtype is not FLOAT:
+                            value = np.asarray(value, dtype=np.float64)
                     changed[i] = value
-                    if stops(i, value):
+                    if (watched is None or i in watched) and stops(i, value):
                         return None
         except MISFITS:
             return None
         finally:
             self._running = None
+            self.left -= count
         return changed
+
+    def _put(self, i: int, args: list[Any], at: Sequence[tuple[int, Make]]) -> Any:
+        """A step with something else at it, at the one point."""
+        vecs: list[Vec] = [Shaped([a]) for a in args]
+        for slot, make in at:
+            if slot >= 0:
+                vecs[slot] = make(i, vecs[slot], vecs)
+                (args[slot],) = lifted(vecs[slot]).arrays
+        run, _, params = self._ops[i]
+        try:
+            value = np.asarray(run(*args, **params), dtype=np.float64)
+        except MISFITS:
+            value = NOWHERE
+        for slot, make in at:
+            if slot < 0:
+                (value,) = lifted(make(i, Shaped([value]), vecs)).arrays
+        return value
 
     def _made(self, i: int, args: list[Vec], at: Sequence[tuple[int, Make]]) -> Vec:
         for slot, make in at:

@@ -14,6 +14,8 @@ from symgrad.enclosure import precision
 
 #: An index of more values than this is not searched from end to end, for what has no value at some point.
 SCANNED = 500
+#: Of a bucket, in logarithms.
+_WIDTH = 4 * TOLERANCE
 T = TypeVar("T")
 Key = tuple[int, ...]
 
@@ -46,7 +48,7 @@ class Index(Generic[T]):
         bucket.append((vec, {name: what}))
 
     def find(self, vec: Vec) -> list[T]:
-        if self.is_far(vec.floats[1] if vec.shaped or vec.is_function else vec.rough(1)):
+        if self.is_far(vec.one):
             return []
         if _is_nothing(vec):
             return []
@@ -110,7 +112,7 @@ def _key(vec: Vec) -> Key | None:
 
 def _number(x: float) -> int:
     """The bucket of one number: of its logarithm, and its sign."""
-    return 2 * int(math.log(abs(x)) / (4 * TOLERANCE)) + (x > 0)
+    return 2 * int(math.log(abs(x)) / _WIDTH) + (x > 0)
 
 
 class Known:

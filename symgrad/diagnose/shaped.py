@@ -30,13 +30,18 @@ CANCELLED = 1e-13
 SMALL = 1e-11
 #: Arrays of so many entries, at all points together, are computed at once.
 AT_ONCE = 1 << 14
+#: A product of vectors that are longer than this is done by several threads, which on a busy machine wait for one
+#: another a thousand times as long as they work.
+ALONE = 8192
+#: Of larger arrays so many entries are compared first.
+FEW = 64
 #: What a computation on arrays that do not fit raises.
 MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
 
 Shape = tuple[int, ...]
 
 #: Of all arrays here; NumPy has one such object.
-_FLOAT = np.dtype(np.float64)
+FLOAT = np.dtype(np.float64)
 #: What stands where arrays do not fit.
 NOWHERE = np.asarray(math.nan)
 #: A block of many steps is under way, in which NumPy does not warn.
@@ -55,7 +60,7 @@ class Shaped(Vec):
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays: tuple[Any, ...] | None = tuple([
-            a if type(a) is np.ndarray and a.dtype is _FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
+            a if type(a) is np.ndarray and a.dtype is FLOAT else np.asarray(a, dtype=np.float64) for a in arrays
         ])  # fmt: skip
         #: ``False`` as long as it is not known whether there is one.
         self._stack: Any = False
@@ -115,6 +120,11 @@ class Shaped(Vec):
     @property
     def balls(self) -> tuple[Any, ...]:
         raise TypeError("arrays hold no balls")
+
+    @property
+    def one(self) -> float:
+        """What ``floats`` has for the first random point, up to rounding: most are told apart by that."""
+        return self._floats[1] if self._floats is not None else signature(self.arrays[1])
 
     @property
     def tops(self) -> tuple[float, ...]:
@@ -197,6 +207,9 @@ class Shaped(Vec):
         return False
 
     def constant(self) -> Fraction | None:
+        some = self.arrays[0].flat[:FEW]
+        if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():
+            return None  # most are told by a few entries
         parts = [a[np.isfinite(a)].ravel() for a in self.arrays]
         values = np.concatenate(parts)
         if values.size < 3 or not all(p.size for p in parts):
@@ -346,7 +359,7 @@ def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], adds: bo
         value = compute(*stacks, **params)
         if value is None or value.shape[:1] != (points,) or not value.size:
             return None
-        if value.dtype is not _FLOAT:
+        if value.dtype is not FLOAT:
             value = value.astype(np.float64)
         return _without_rests_at_once(value, args, compute, params, op) if adds else Shaped.of(value)
     except MISFITS:
@@ -468,7 +481,14 @@ def _close(a: Any, b: Any) -> bool | None:
     """``None`` where there is nothing to compare."""
     if not a.size:
         return True
-    larger = np.maximum(np.abs(a), np.abs(b))
+    x, y = np.abs(a), np.abs(b)
+    if a.size > FEW:
+        # A few entries tell most of them apart, since none may differ by more than this.
+        some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
+        apart = float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max())
+        if apart > SMALL * max(float(x.max()), float(y.max())):
+            return False
+    larger = np.maximum(x, y)
     top = float(larger.max())
     if math.isfinite(top):
         return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * top).all())
@@ -495,5 +515,8 @@ def signature(a: Any) -> float:
         return float(a)
     if not a.size:
         return 0.0
+    flat, weights = a.ravel(), _weights(a.size)
     with unwarned():
-        return float(a.ravel() @ _weights(a.size))
+        if a.size <= ALONE:
+            return float(flat @ weights)
+        return float(sum([flat[k : k + ALONE] @ weights[k : k + ALONE] for k in range(0, a.size, ALONE)]))

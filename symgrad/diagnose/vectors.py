@@ -88,6 +88,11 @@ class Vec:
         """It is a sum or the like, and not worked out yet: what has a rough value has an exact one, too."""
         return self._how is not None and self._how[0] != "f"
 
+    @property
+    def one(self) -> float:
+        """The value at the first random point, as far as it is told from others by what costs least."""
+        return self.floats[1] if self.is_function else self.rough(1)
+
     def rough(self, k: int) -> float:
         """The value at one point to some nine digits, by what costs least; NaN where floats cannot tell it."""
         if self._floats is not None or self._how is None:

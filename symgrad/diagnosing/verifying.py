@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from symgrad.diagnose.engine import Diagnosis, is_settled
+from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.edits import patched
 from symgrad.diagnosing.work import Work
@@ -19,7 +22,7 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
     """Which findings are gone once all fixes are put into the text and the whole script is run and diagnosed again."""
     blames = diagnosis.blames
     fixed = patched(work.source, [edit for b in blames for edit in b.edits]) if blames else None
-    if fixed is None:
+    if fixed is None or (len(before.bindings) <= MANY and stays(diagnosis)):
         return set()
     try:
         trace = work.run(fixed)
@@ -34,6 +37,37 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
     if again.blames or not (again.right or again.conventions):
         return set()
     return {n for n, b in enumerate(blames) if b.edits}
+
+
+def stays(diagnosis: Diagnosis) -> bool:
+    """A mistake without a fix is there after the fixes of the others as well: nothing that they change leads to it."""
+    subject, blames = diagnosis.subject, diagnosis.blames
+    if subject is None or all(b.edits for b in blames):
+        return False
+    steps = subject.graph.steps
+    fixed = [b for b in blames if b.edits]
+    # A line that is added changes the name that it is for, and no line that is there.
+    lines = {
+        n for b in fixed for span, _ in b.edits
+        if (span.line, span.column) != (span.end_line, span.end_column)
+        for n in range(span.line, span.end_line + 1)
+    }  # fmt: skip
+    names = {b.step for b in fixed}
+    changed = {u.step for u in subject.units if u.name in names or u.line in lines or u.span.line in lines}
+    affected: list[bool] = []
+    for i, step in enumerate(steps):
+        written = step.span is not None and step.span.line in lines
+        affected.append(written or i in changed or any(affected[j] for j in step.inputs))
+    forward = subject.graph.ancestors(subject.loss)
+    if any(a and f and not s.is_leaf for a, f, s in zip(affected, forward, steps, strict=True)):
+        return False  # what is differentiated becomes something else
+    return any(_is_apart(b, subject, affected) for b in blames if not b.edits)
+
+
+def _is_apart(blame: Blame, subject: Subject, affected: Sequence[bool]) -> bool:
+    """No value that was judged in a line is affected."""
+    mine = [u.step for u in subject.units if u.name == blame.step and blame.span.line in (u.line, u.span.line)]
+    return bool(mine) and not any(affected[i] for i in mine)
 
 
 def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:

@@ -8,6 +8,7 @@ form is one call as well; what is not here is computed array by array.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,14 @@ _APART = frozenset({"index", "reshape", "transpose", "broadcast_to", "concatenat
 def never_adds(op: Op) -> bool:
     """Nothing can cancel in it: each number of the value is one of the inputs', or a product of two of them."""
     return op.name in _APART
+
+
+def settled(name: str, params: dict[str, Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """The value of an op with its parameters: a function of arrays, and what of them it still has to be given."""
+    spec = params.get("spec")
+    if name == "index" and spec is not None and not any(isinstance(i, tuple) and i[0] == "input" for i in spec):
+        return itemgetter(numpy_index(spec)), {}
+    return function(name), params
 
 
 def aligned(stack: Any, axes: int) -> Any:
