@@ -82,7 +82,7 @@ def _same(a: Any, b: Any) -> bool:
 def _scaled(a: Any, b: Any) -> bool:
     """The same but for a number: the gradient is there already, and a mean is taken later."""
     size = float(np.sum(np.square(a)))
-    return size > 0 and np.shape(a) == np.shape(b) and _same(np.asarray(a) * (float(np.sum(a * b)) / size), b)
+    return size > 0 and np.size(a) > 1 and np.shape(a) == np.shape(b) and _same(np.asarray(a) * (float(np.sum(a * b)) / size), b)
 
 
 def _before(step: int, subject: Subject) -> Iterator[int]:

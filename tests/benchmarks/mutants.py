@@ -23,9 +23,9 @@ symgrad check each, and prints what it measures:
 * **factor touched**: the same by a loose measure, to see how much of what is missing is a matter of precision: the
   range overlaps the changed piece, or the finding's factor, expected and fix name every variable that stood there;
 * **right kind**: singles with the right line where the reported kind of mistake is one that describes the edit.
-  Whatever is done to a place in a list (``hs[t - 1]`` or ``hs[1]`` for ``hs[t + 1]``), another entry is read, so that a wrong
-  time step or variable describes it as well, and it is a piece that was changed, though something was left out of it;
-  half of a line (``0.5*(y - t)``, of (y - t)**2/2) may be called a missing factor 2 just as well as a factor too many;
+  Whatever is done to a place in a list (``hs[t - 1]`` or ``hs[1]`` for ``hs[t + 1]``), another entry is read, so that
+  a wrong time step or variable describes it as well, and it is a piece that was changed, though something was left out
+  of it; half of a line (``0.5*(y - t)``, of (y - t)**2/2) may be called a missing factor 2 as well as one too many;
 * **verified fix**: singles with the right line whose finding carries a fix that symgrad says it verified;
 * **fix confirmed**: those where the benchmark itself put the fix in place of the reported range (or of the value, or
   of the line, or as a line of its own) and the script's derivatives came out right at every point;
