@@ -9,7 +9,7 @@ M = 1.1
 target = 0.62
 
 E = M
-for _ in range(12):
+for _ in range(5):
     res = E - e * math.sin(E) - M
     E = E - res / (1 - e * math.cos(E))
 radius = 1 - e * math.cos(E)
