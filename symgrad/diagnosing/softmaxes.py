@@ -82,7 +82,9 @@ def _same(a: Any, b: Any) -> bool:
 def _scaled(a: Any, b: Any) -> bool:
     """The same but for a number: the gradient is there already, and a mean is taken later."""
     size = float(np.sum(np.square(a)))
-    return size > 0 and np.size(a) > 1 and np.shape(a) == np.shape(b) and _same(np.asarray(a) * (float(np.sum(a * b)) / size), b)
+    if np.size(a) < 2 or np.shape(a) != np.shape(b):
+        return False  # of two numbers that says nothing
+    return size > 0 and _same(np.asarray(a) * (float(np.sum(a * b)) / size), b)
 
 
 def _before(step: int, subject: Subject) -> Iterator[int]:
