@@ -96,7 +96,7 @@ class Whole(Attempts):
         """The changes that are needed, those made before included; empty where there are none."""
         placed = self._outright(right, before)
         first = self._first([t for t in placed if t.full])
-        named = first is not None and self._is_renamed(first)
+        named = first is not None and (self._is_renamed(first) or self._is_worked_out_again(first))
         ends = first is not None and first.edit.passage.units and not named
         if first is not None and ends and (near := self._upto(first, placed, before)):
             return (*before, *near)
@@ -137,6 +137,11 @@ class Whole(Attempts):
 
     def _is_true_line(self, tried: Tried) -> bool:
         return any(self._is_true_of(u) for u in tried.edit.passage.units[:1])
+
+    def _is_worked_out_again(self, tried: Tried) -> bool:
+        """A value of the forward pass: it is right, and what follows it is wrong."""
+        units = tried.edit.passage.units[:1]
+        return any(self._again.holds(u.step, self.layout.actual(u.step)) for u in units)
 
     def _is_renamed(self, tried: Tried) -> bool:
         """What a line works out is something true, and a line further down only gives it the name of a result: that
