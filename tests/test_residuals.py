@@ -69,6 +69,10 @@ def test_the_line_of_the_mistake_is_told(source: str, right: str, wrong: str, fi
     assert not fix or (found.fix_verified and found.fix == fix)
 
 
+def test_a_part_under_another_name_leaves_the_rest_alone() -> None:
+    assert check_source(KEPLER.replace("G_E", "slope"), sandbox=False).ok
+
+
 def test_names_that_differ_in_capitals_only_are_told_apart() -> None:
     text = "e = 0.4\nE = 1.7\nloss = e**2*E\ndE = e**2\nde = 2*e*E\n"
     assert set(check_source(text, sandbox=False).confirmed) == {"dE", "de"}

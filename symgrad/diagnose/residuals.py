@@ -91,11 +91,16 @@ def _bottoms(family: Family, layout: Layout) -> dict[str, list[int]]:
 def _of_family(family: Family, bottoms: Mapping[str, list[int]], layout: Layout) -> dict[int, Quantity]:
     """Of the step that most of a family are partial derivatives of, those of all of it."""
     truth, loss = layout.truth, layout.subject.loss
-    # What is solved for has a value after each round.
-    solved = {name for name, steps in bottoms.items() if len(steps) > 1}
+    # What is solved for has a value after each round, and may have a partial derivative under any name.
+    rounds: dict[str, list[int]] = defaultdict(list)
+    for name, i in layout.subject.aliases:
+        rounds[name].append(i)
+    ended = {n for n, s in rounds.items() if len(s) > MANY and is_near(truth.values[s[-2]], truth.values[s[-1]])}
+    among = (s for n, s in rounds.items() if n in ended or (n in bottoms and len(s) > 1))
+    solved = {i for steps in among for i in steps}
     if not solved:
         return {}
-    frozen = {i for name in bottoms for i in bottoms[name]}
+    frozen = {i for name in bottoms for i in bottoms[name]} | {i for i in solved if not layout.graph.steps[i].is_const}
     found: tuple[int, dict[int, Quantity]] = (0, {})
     for top in _candidates(truth, loss, frozen):
         partials = _partials(truth, top, frozen)
