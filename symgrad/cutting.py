@@ -17,7 +17,7 @@ from typing import Any
 from symgrad.diagnose import differences, evidence
 from symgrad.diagnose.naming import claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import Move, Subject, Unit
+from symgrad.diagnose.subject import STEP_OF, Move, Subject, Unit
 from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -309,7 +309,7 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
             step = waiting.pop(0)
             span = trace.graph.steps[step].span
             assert span is not None  # those without were left out
-            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
+            out.append(Binding(f"{STEP_OF}{unnamed[step].name}", step, span, span.line, b.scope, b.order))
         out.append(b)
     return out
 

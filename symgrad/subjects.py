@@ -13,6 +13,7 @@ from symgrad.diagnose import differences, evidence
 from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.naming import claims, is_bare, is_loss, normal, primitives
 from symgrad.diagnose.subject import Subject, Unit
+from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.logarithms import by_logarithms
@@ -177,9 +178,17 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         *sorted(dict.fromkeys(wanted), reverse=True),
         *(step for step in dict.fromkeys(late) if step not in wanted),
     ]
-    found = [step for step in found if step not in quotients][:12]
+    found = _of_last_rounds([step for step in found if step not in quotients], trace)[:12]
     # g(x), where nothing else is: no gradient then, whatever it is called.
     return found or [b.step for b in trace.bindings if b.step not in leaves and not is_claim(b)][-1:]
+
+
+def _of_last_rounds(steps: Sequence[int], trace: Trace) -> list[int]:
+    """Of a loss that every round of training computes, the last: the first sample may be all zeros."""
+    places = {b.step: (b.name, b.line) for b in trace.bindings if b.step in set(steps)}
+    last = {place: step for step, place in places.items()}
+    late = {place for place, step in last.items() if last_epoch(trace, step) is not None}
+    return [i for i in steps if i not in places or places[i] not in late or last[places[i]] == i]
 
 
 def names_result(name: str, subject: Subject) -> bool:

@@ -270,6 +270,8 @@ def _move(
         at = others[0]
     if free[at] or graph.steps[at].is_leaf:
         return None
+    if not graph.steps[at].shape and _has_rate(graph, at, free, bound):
+        return None  # lr*d*x: no step of it is the gradient by itself
     source = _source(graph, at, inner, bound)
 
     def fits(i: int) -> bool:
@@ -281,6 +283,19 @@ def _move(
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
+
+
+def _has_rate(graph: Graph, at: int, free: Sequence[bool], bound: Collection[int]) -> bool:
+    """A product of which a factor is a number of its own, such as a learning rate."""
+    stack = [at]
+    while stack:
+        i = stack.pop()
+        if free[i]:
+            if graph.steps[i].is_input:
+                return True
+        elif (i == at or i not in bound) and sign_of(graph.steps[i].op) == "*":
+            stack.extend(graph.steps[i].inputs)
+    return False
 
 
 def _source(graph: Graph, at: int, inner: Sequence[bool], bound: Collection[int]) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from symgrad.diagnose.evidence import sign_of
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.subject import BITS, Unit
+from symgrad.diagnose.subject import BITS, STEP_OF, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
@@ -36,7 +36,9 @@ def strides(layout: Layout, reading: Reading) -> dict[int, Quantity]:
         lines = {unit.line for unit, _ in ends}
         # All go down, or all go up: what is wanted may be as large as possible.
         right = [{u.line for u, to in ends if layout.actual(u.step).same(to[n])} for n in (0, 1)]
-    way = 0 if len(right[0]) >= len(right[1]) else 1
+    if len(right[0]) == len(right[1]):
+        return {}  # which of them are wrong nobody can tell
+    way = 0 if len(right[0]) > len(right[1]) else 1
     if not right[way] or len(right[way]) * SHARE < len(lines):
         return {}
     return {unit.step: Quantity("helper", -1, -1, to[way]) for unit, to in ends}
@@ -58,15 +60,20 @@ def _rate(unit: Unit, before: int, layout: Layout, reading: Reading) -> Vec | No
         step, sign = steps[i], sign_of(steps[i].op)
         if step.is_input and not layout.is_forward(i):
             rate = layout.actual(i) if rate is None else rate * layout.actual(i)
-        elif not layout.is_forward(i) and i not in layout.units_at and sign == "*":
+        elif not layout.is_forward(i) and not _is_named(i, layout) and sign == "*":
             stack.extend(step.inputs)
-        elif not layout.is_forward(i) and i not in layout.units_at and (sign == "/" or len(step.inputs) == 1):
+        elif not layout.is_forward(i) and not _is_named(i, layout) and (sign == "/" or len(step.inputs) == 1):
             stack.append(step.inputs[0])
         else:
-            derivative = derivative or i in layout.units_at
+            derivative = derivative or _is_named(i, layout)
             if any(any(b == before for _, b in reading.pairs(u.name)) for u in layout.units_at.get(i, ())):
                 return None  # its gradient has a name
     return rate if derivative else None
+
+
+def _is_named(i: int, layout: Layout) -> bool:
+    """The user has a name for it; that the parameter is moved by it is none."""
+    return any(not u.name.startswith(STEP_OF) for u in layout.units_at.get(i, ()))
 
 
 __all__ = ["strides"]

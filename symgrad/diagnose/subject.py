@@ -22,6 +22,8 @@ from symgrad.ops.balls import exact_ball
 RANDOM_POINTS = 3
 #: ... and where there are arrays, whose entries say as much as many points.
 SHAPED_POINTS = 2
+#: What is said of a value without a name that a parameter is moved by.
+STEP_OF = "step of "
 #: Working precision.
 BITS = PRECISION
 
