@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DERIVED, DICT, FUNCTION, LABELS, VALUE, Kind, Lengths
 from symgrad.frontends.trace.data import Given
+
+#: An array of more numbers than this is shown as its shape.
+SHOWN = 8
 
 
 def given(name: str, kind: Kind, lengths: Lengths) -> Given:
@@ -19,8 +23,9 @@ def given(name: str, kind: Kind, lengths: Lengths) -> Given:
 
 def _shown(kind: Kind, lengths: Lengths) -> str:
     if kind.what == VALUE:
-        value = kind.value
-        return f"{value.tolist()!r}"[:60] if isinstance(value, np.ndarray) else repr(value)[:60]
+        value = kind.value.tolist() if isinstance(kind.value, np.ndarray) else kind.value
+        lengths_of = np.shape(kind.value) if isinstance(kind.value, np.ndarray | list) else ()
+        return "x".join(map(str, lengths_of)) if math.prod(lengths_of) > SHOWN else repr(value)[:60]
     if kind.what in (FUNCTION, DERIVED):
         return "tanh" if kind.what == FUNCTION else "the derivative of tanh"
     if kind.what == DICT:
