@@ -261,6 +261,36 @@ for i in range(30):
         print("Cost after iteration %i: %f" % (i, cost))
 """
 
+PURE_PYTHON_XOR = """
+import math, random
+random.seed(1)
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+data = [([0, 0], 0), ([0, 1], 1), ([1, 0], 1), ([1, 1], 0)]
+w_h = [[random.uniform(-1, 1) for _ in range(2)] for _ in range(2)]
+b_h = [0.1, -0.2]
+w_o = [random.uniform(-1, 1) for _ in range(2)]
+b_o = 0.05
+lr = 0.5
+for epoch in range(3):
+    total = 0
+    for x, t in data:
+        h = [sigmoid(sum(w * xi for w, xi in zip(w_h[j], x)) + b_h[j]) for j in range(2)]
+        o = sigmoid(sum(w_o[j] * h[j] for j in range(2)) + b_o)
+        total += 0.5 * (o - t) ** 2
+        d_o = (o - t) * o * (1 - o)
+        d_h = [d_o * w_o[j] * h[j] * (1 - h[j]) for j in range(2)]
+        for j in range(2):
+            w_o[j] -= lr * d_o * h[j]
+            for i in range(2):
+                w_h[j][i] -= lr * d_h[j] * x[i]
+            b_h[j] -= lr * d_h[j]
+        b_o -= lr * d_o
+    print(epoch, total)
+"""
+
 #: (script, what stands there, what a student wrote, the kind of mistake or nothing)
 SLIPS = [
     (LOGREG_CLASS, "np.dot(X.T, (y_predicted - y))", "np.dot(X.T, (y_predicted - y) * y_predicted)", "extra-factor"),
@@ -282,6 +312,9 @@ SLIPS = [
     (WORD2VEC_LOOP, "e[ctx] -= 1", "e[center] -= 1", "wrong-variable"),
     (TRIPLET, "active * 2 * (neg - pos)", "active * 2 * (pos - neg)", "sign"),
     (TWO_FUNCS_PARAMS, "(1 - np.power(A1, 2))", "(1 - A1)", ""),
+    (PURE_PYTHON_XOR, "d_o * w_o[j] * h[j] * (1 - h[j])", "d_o * w_o[j] * (1 - h[j])", "missing-factor"),
+    (PURE_PYTHON_XOR, "w_o[j] -= lr * d_o * h[j]", "w_o[j] -= lr * d_o * x[j]", "input-for-output"),
+    (PURE_PYTHON_XOR, "b_h[j] -= lr * d_h[j]", "b_h[j] += lr * d_h[j]", "sign"),
 ]
 
 
