@@ -270,8 +270,8 @@ def _move(
         at = others[0]
     if free[at] or graph.steps[at].is_leaf:
         return None
-    if not graph.steps[at].shape and _has_rate(graph, at, free, bound):
-        return None  # lr*d*x: no step of it is the gradient by itself
+    if not graph.steps[at].shape and _is_of_one_line(graph, at, step) and _has_rate(graph, at, free, bound):
+        return None  # w -= lr*d*x: no step of it is the gradient by itself
     source = _source(graph, at, inner, bound)
 
     def fits(i: int) -> bool:
@@ -283,6 +283,11 @@ def _move(
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return None if source < 0 else Move(name, before, source, up, tuple(factors))
+
+
+def _is_of_one_line(graph: Graph, one: int, other: int) -> bool:
+    a, b = graph.steps[one].span, graph.steps[other].span
+    return a is not None and b is not None and a.line == b.line
 
 
 def _has_rate(graph: Graph, at: int, free: Sequence[bool], bound: Collection[int]) -> bool:
