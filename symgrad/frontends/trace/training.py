@@ -25,6 +25,7 @@ _STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(
 
 #: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
 _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
+_EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
 _BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
@@ -71,7 +72,8 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
 def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
     """``W += rate*h.T @ delta`` over epochs, where something else in the round is made of W: what is added is the
     negative gradient. What only is added up is read nowhere."""
-    if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name) or "ep" not in loop.target.id.lower():
+    # Not over steps: x += dt*v carries a state on.
+    if not isinstance(loop, ast.For) or not isinstance(loop.target, ast.Name) or not _EPOCHS.match(loop.target.id):
         return False
     if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add) or not isinstance(node.value, ast.BinOp):
         return False
