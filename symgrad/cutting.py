@@ -14,7 +14,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from symgrad.diagnose import differences, evidence
+from symgrad.diagnose import differences, functions
+from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.moves import moves as moves_of
 from symgrad.diagnose.naming import claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import STEP_OF, Move, Subject, Unit
@@ -44,7 +46,7 @@ def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
         for i, step in enumerate(steps):
             others = [j for j in step.inputs if j != h]
-            is_sum = len(step.inputs) == 2 and evidence.sign_of(step.op) in ("+", "-")
+            is_sum = len(step.inputs) == 2 and sign_of(step.op) in ("+", "-")
             if is_sum and len(others) == 1 and step.inputs[0] != h:
                 steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
@@ -67,7 +69,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     quotients = trace.graph.dependents(h) if h >= 0 else None
     entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
     numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
-    moves = evidence.moves(trace, graph, forward)
+    moves = moves_of(trace, graph, forward)
     bindings = _with_moves(trace, moves)
     done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
     names: dict[int, str] = {}
@@ -150,7 +152,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
-        called=evidence.called(trace),
+        called=functions.called(trace),
         frozen=_still(trace, graph, point, units, moves), bound=_bound(bindings),
         left_out=tuple(left_out),
     )  # fmt: skip

@@ -6,7 +6,7 @@ some of the parameters, it is meant to be that for the others as well.
 
 from __future__ import annotations
 
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import BITS, STEP_OF, Unit

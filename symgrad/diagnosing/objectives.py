@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.negatives import of_the_negative

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgrad.diagnose.engine import prepare
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.prepared import prepare
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnosing.work import Account
 from symgrad.enclosure import precision

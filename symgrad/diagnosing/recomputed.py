@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 
-from symgrad.diagnose.engine import standing
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.standing import standing
 from symgrad.diagnosing.slips import Slip, distance, slip
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span, SymgradError
@@ -192,8 +192,8 @@ def _explained(taken: Account, again: Again) -> Account | None:
         trace = work.run(work.source)
         if trace.error is not None and taken.trace.error is None:
             return None
-        fine, count = standing(work.subject(trace))
-        if count and fine < count and fine <= standing(taken.subject)[0]:
+        stands = standing(work.subject(trace))
+        if stands.judged and stands.is_refuted and stands.right <= standing(taken.subject).right:
             return None  # no better than before: mistakes need not be looked for
         after = account(work, trace)
     except SymgradError:
