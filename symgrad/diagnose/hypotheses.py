@@ -161,7 +161,7 @@ class Hypotheses(Operands):
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if not first.name or first.augmented or " " in first.name:
+        if not first.name or first.augmented or first.unnamed:
             return
         if "[" in first.name and '["' not in first.name:
             return  # an entry of a list is set once
