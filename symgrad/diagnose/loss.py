@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -155,6 +155,9 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
             return subject
+    kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
+    if kept and len(kept) < len(candidates):
+        return best_subject(kept)
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
     told = bool(asked) or any(name in LOSS_NAMES for name in named)
     late = 3.0 if told else 0.3
@@ -195,6 +198,17 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:
+    """Something is made of what has this name, and a gradient that is worked out arrives at it: ``d_o = (o - t)*...``
+    by o. So it is no end, whatever the values happen to be where a label is 0."""
+    name = normal(subject.names.get(subject.loss, ""))
+    used = (s for s in others if s is not subject and normal(s.names.get(s.loss, "")) != name)
+    if not name or name in begun or not any(name in {normal(n) for n, _ in s.aliases} for s in used):
+        return False
+    given = (u for u in subject.units if any(c.bottom == name and not c.top for c in claims(u.name)))
+    return any(subject.graph.ancestors(u.step)[i] for u in given for i in subject.leaves())
 
 
 def _begun(subject: Subject) -> Iterator[str]:
