@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.negatives import of_the_negative
-from symgrad.diagnosing.penalties import penalised, penalties
+from symgrad.diagnosing.penalties import decayed
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -71,13 +71,10 @@ def of_an_objective(taken: Account) -> Account:
     if any(is_bare(u.name) or claims(u.name) for u in found.right):
         return taken
     best = taken
-    for objective in objectives(trace):
-        other = choose(objective.trace, objective.name, {})
+    for other, text in _candidates(trace):
         again = diagnose(other, brief=True)
         if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
-            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
-            other = replace(other, made_up=True)
-            again = replace(diagnose(other), notes=(*again.notes, note))
+            again = replace(diagnose(other), notes=(*again.notes, _said(text)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
         best = _explained_by_fixes(taken)
@@ -90,16 +87,28 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for objective in objectives(taken.trace):
-        other = replace(choose(objective.trace, objective.name, {}), made_up=True)
+    for other, text in _candidates(taken.trace):
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
-            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
-            again = replace(again, notes=(*again.notes, note))
+            again = replace(again, notes=(*again.notes, _said(text)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
+
+
+def _candidates(trace: Trace) -> Iterator[tuple[Subject, str]]:
+    """What may be differentiated, and what it is in words: every objective, and then every one with the penalties
+    whose gradients are added to those of the weights."""
+    plain = [(replace(choose(o.trace, o.name, {}), made_up=True), o.text) for o in objectives(trace)]
+    yield from plain
+    for subject, text in plain:
+        if (whole := decayed(subject)) is not None:
+            yield whole, f"{text} and a penalty of the weights' squares"
+
+
+def _said(text: str) -> str:
+    return f"{NO_LOSS}: the derivatives are held against that of {text}"
 
 
 def _explained(found: Diagnosis) -> tuple[int, int]:
@@ -156,30 +165,19 @@ def objectives(trace: Trace) -> Iterator[Objective]:
 
 
 def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) -> Iterator[Objective]:
-    """The run with each of these objectives: where weights are added to their gradients, without the penalty whose
-    gradient that is, and with it."""
+    """The run with each of these objectives."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
-    weights = set(_moved(trace))
-    end = max((b.step for b in trace.bindings), default=-1)
-    later = range(differences[-1] + 1, end + 1)
-    added = penalties(trace.graph.steps, later, weights, trace.graph.dependents(*weights))
     # It is known as soon as the last difference is: what follows is derivation.
     after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
-    for with_penalty in (False, True) if added else (False,):
-        for make, factor, words in ways:
-            made, total = _added(trace, differences, make)
-            made, number = _number(made, factor)
-            made, step = extended(made, "mul", (total, number))
-            shown = words
-            if with_penalty:
-                whole = penalised(made.graph, step, added)
-                made, step = grown(made, whole.steps), whole.output
-                shown = f"{words} and a penalty of the weights' squares"
-            bound = Binding(name, step, span, span.line, "", after)
-            bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
-            numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
-            yield Objective(replace(made, bindings=numbered), name, shown)
+    for make, factor, words in ways:
+        made, total = _added(trace, differences, make)
+        made, number = _number(made, factor)
+        made, step = extended(made, "mul", (total, number))
+        bound = Binding(name, step, span, span.line, "", after)
+        bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
+        numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
+        yield Objective(replace(made, bindings=numbered), name, words)
 
 
 def trained(trace: Trace) -> set[str]:
