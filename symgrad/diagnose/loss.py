@@ -15,7 +15,7 @@ from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, pri
 from symgrad.diagnose.prepared import Prepared, forget, prepare
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import quiet
-from symgrad.diagnose.subject import BITS, Subject
+from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts
 from symgrad.enclosure import precision
@@ -116,13 +116,21 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
-        if walk is None or not walk.out.right:
+        if walk is None or not walk.out.right or not _holds_rate(subject, abs(seed), walk.out.right):
             continue
         # What moves the parameters decides where the lines themselves say nothing.
         as_good = seed < 0 and best is subject and found is not None and is_negative(found.layout)
         if _explained(walk.out) > most or (as_good and _explained(walk.out) == most):
             best, most = tried, _explained(walk.out)
     return best
+
+
+def _holds_rate(subject: Subject, rate: Fraction, right: Sequence[Unit]) -> bool:
+    """What is right with a learning rate in it is made of that rate; 1 is none."""
+    steps, leaves = subject.graph.steps, subject.leaves()
+    rates = (i for i, s in enumerate(steps) if s.is_input and not s.shape and subject.point.get(i) == rate)
+    made = subject.graph.dependents(*(i for i in rates if i not in leaves))
+    return rate == 1 or all(made[u.step] or steps[u.step].is_leaf for u in right)
 
 
 def _score(out: Verdicts) -> int:
