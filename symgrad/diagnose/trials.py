@@ -173,7 +173,7 @@ class Trials:
 
         first = min((*edits, *common))
         with np.errstate(all="ignore"):
-            for i, op, inputs in self._ops[bisect_left(self._starts, first) :]:
+            for i, op, inputs in self._ops[self._place(first) :]:
                 if i > end:
                     break
                 if i in common:
@@ -188,6 +188,29 @@ class Trials:
                 for n, change in edits.get(i, ()):
                     value[n] = _edited(change, values, base, n)
                 values[i] = value
+        return values
+
+    def _place(self, step: int) -> int:
+        """Where among what is computed a step comes."""
+        return bisect_left(self._starts, step)
+
+    def _after(self, h: Hypothesis, before: Mapping[int, Floats]) -> Mapping[int, Floats]:
+        """The values of the steps that change, a column for each of some changes, with one of a later line besides."""
+        changes, values, base = dict(h.at), dict(before), self._base
+        fresh: set[int] = set()
+
+        def get(j: int) -> Any:
+            return values.get(j, base[j])
+
+        with np.errstate(all="ignore"):
+            for i, op, inputs in self._ops[self._place(h.at[0][0]) :]:
+                if i in changes:
+                    values[i] = np.asarray(changes[i](get, _vectorised, float), dtype=float)
+                elif any(j in fresh for j in inputs):
+                    values[i] = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
+                else:
+                    continue
+                fresh.add(i)
         return values
 
     def _confirmed(self, some: Sequence[Hypothesis]) -> Explanation | None:
@@ -208,7 +231,7 @@ class Trials:
             return constant(x, points)
 
         with precision(BITS):
-            for i, _, inputs in self._ops[bisect_left(self._starts, min(changes)) :]:
+            for i, _, inputs in self._ops[self._place(min(changes)) :]:
                 step = self.graph.steps[i]
                 if i in changes:
                     values[i] = changes[i](get, apply, number)
@@ -222,7 +245,7 @@ class Trials:
         changes = dict(h.at)
         dirty = bytearray(len(value))
         get, number = value.__getitem__, float
-        for i, op, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
+        for i, op, inputs in self._ops[self._place(h.at[0][0]) :]:
             change = changes.get(i)
             try:
                 if change is not None:
