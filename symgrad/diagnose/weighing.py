@@ -20,6 +20,8 @@ from symgrad.diagnose.verdicts import Root
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 
+#: Mistakes that are one variable in the place of another one.
+SWAPS = ("wrong-variable", "wrong-time-step", "input-for-output")
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
 PER_DOUBT = 1.3
@@ -42,6 +44,8 @@ ASTRAY = 2.0
 RIGHT = 1.0
 #: ... for each that is a gradient up to a factor that may come later.
 DEFERRED = 1.0
+#: ... for each that leaves what another line works out without any use.
+UNUSED = 1.2
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: A function that is called so often works out one part after the other.
@@ -102,6 +106,7 @@ class Weighing:
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
+            cost += UNUSED * sum(map(self._leaves_unused, out.roots))
             cost += IDLE * len({u.line for u in self._idle(walk)})
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
         doubts = sum(doubted.values())
@@ -118,6 +123,18 @@ class Weighing:
     def _is_put_off(self, root: Root, walk: Walk) -> bool:
         """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""
         return root.target.kind == "helper" and self._is_deferred(root.unit, root.found, walk)
+
+    def _leaves_unused(self, root: Root) -> bool:
+        """Another variable is put where a value stands that was worked out for just this place."""
+        layout = self.layout
+        for repair in root.repairs:
+            node, parent = repair.place.node, repair.place.parent
+            swaps = repair.mistake in SWAPS and not repair.combine and not repair.everywhere
+            if not swaps or parent < 0 or repair.at_parent or layout.is_forward(node) or node not in layout.units_at:
+                continue
+            if set(layout.children[node]) <= {parent} and node != root.unit.step:
+                return True
+        return False
 
     def _is_flow(self, vec: Vec) -> bool:
         """A gradient on its way: a weight is the local derivative of something, always."""
