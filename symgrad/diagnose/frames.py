@@ -93,8 +93,8 @@ def _undivided(blame: Blame, lost: Division, source: SourceMap) -> Blame:
     told = f"{message}; after line {lost.line.after} add `{lost.line.text}`"
     label = f"{lost.of} comes out {lost.times} times too large"
     return replace(
-        blame, code="wrong-scale", mistake="scale", message=told, label=label, expected=lost.line.text, fix=lost.line.text,
-        edits=(edit(lost.line, source, blame.span.file),),
+        blame, code="wrong-scale", mistake="scale", message=told, label=label, expected=lost.line.text,
+        fix=lost.line.text, edits=(edit(lost.line, source, blame.span.file),),
     )  # fmt: skip
 
 

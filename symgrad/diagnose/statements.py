@@ -82,6 +82,11 @@ class Statements:
         loops = (n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function)
         return sorted((n.lineno, n.end_lineno or n.lineno) for n in loops)
 
+    def function_around(self, line: int) -> int:
+        """The line at which the innermost function around a line begins; 0 where there is none."""
+        around = (n for n in self._compound if isinstance(n, ast.FunctionDef))
+        return max((n.lineno for n in around if n.lineno < line <= (n.end_lineno or 0)), default=0)
+
     def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
         """The outermost loop around a statement that reads a name; none beyond a function."""
         inside = [f for f in self._compound if isinstance(f, ast.FunctionDef) and _holds(f, statement)]

@@ -18,8 +18,12 @@ from symgrad.enclosure import precision
 
 @dataclass(frozen=True, slots=True)
 class Division:
-    """A division that is missing: of what, by what and which number, the line that is to be added, and the line of the forward pass that
-    has one like it."""
+    """A division that is missing.
+
+    Attributes:
+        of: what is not divided; by: what it should be divided by, which is the number ``times``.
+        line: what is to be added; ``like``: the line of the forward pass that divides so.
+    """
 
     of: str
     by: str

@@ -16,7 +16,7 @@ from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec, constant
-from symgrad.diagnose.verdicts import Root
+from symgrad.diagnose.verdicts import Root, handed
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 
@@ -102,7 +102,7 @@ class Weighing:
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and self._is_flow(r.found) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += ASTRAY * sum(bool(r.astray) for r in out.roots)
-        cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
+        cost += SHARED * sum(self.is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
@@ -209,15 +209,18 @@ class Weighing:
         added = any(u.augmented in ("+=", "-=") for u in mine)
         return root.target.kind == "helper" and says and not added
 
-    def _is_shared(self, root: Root, walk: Walk) -> bool:
+    def is_shared(self, root: Root, walk: Walk) -> bool:
         """The change is in a function that a line which is right calls as well: there it would be made, too."""
         graph, fine = self.layout.graph, {u.step for u in walk.out.right}
         for repair in root.repairs:
-            span = graph.steps[repair.place.parent].span if repair.place.parent >= 0 else None
-            if span is None or root.unit.span.line <= span.line <= root.unit.span.end_line:
-                continue
+            places = (repair.place.parent, repair.place.node) if repair.place.parent >= 0 else ()
+            # A change of the text was tried in all calls.
+            own = repair.span is None and handed(repair, root.unit, self.layout) is None
+            within = (i for i in places if own and not graph.steps[i].is_leaf and i not in self.layout.units_at)
+            spans = (graph.steps[i].span for i in within)
+            apart = (s for s in spans if s and not root.unit.span.line <= s.line <= root.unit.span.end_line)
             inside = set(walk.line(root.unit).inside())
-            for k in self._at_span.get(span, ()):
+            for k in (k for span in apart for k in self._at_span.get(span, ())):
                 if k not in inside and fine & set(self.layout.dependents(k)):
                     return True
         return False
