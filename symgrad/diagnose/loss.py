@@ -209,14 +209,20 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
 
 
 def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:
-    """Something is made of what has this name, and a gradient that is worked out arrives at it: ``d_o = (o - t)*...``
-    by o. So it is no end, whatever the values happen to be where a label is 0."""
+    """Something is made of what has this name, and after that a gradient that is worked out arrives at it:
+    ``d_o = (o - t)*...`` by o. So it is no end, whatever the values happen to be where a label is 0."""
     name = normal(subject.names.get(subject.loss, ""))
-    used = (s for s in others if s is not subject and normal(s.names.get(s.loss, "")) != name)
-    if not name or name in begun or not any(name in {normal(n) for n, _ in s.aliases} for s in used):
+    if not name or name in begun:
         return False
-    given = (u for u in subject.units if any(c.bottom == name and not c.top for c in claims(u.name)))
-    return any(subject.graph.ancestors(u.step)[i] for u in given for i in subject.leaves())
+    given = [u for u in subject.units if any(c.bottom == name and not c.top for c in claims(u.name))]
+    made = subject.graph.dependents(*subject.leaves())
+    for s in others if any(made[u.step] for u in given) else ():
+        forward, span = s.graph.ancestors(s.loss), s.graph.steps[s.loss].span
+        used = normal(s.names.get(s.loss, "")) != name and name in {normal(n) for n, _ in s.aliases}
+        # Of a loop it is the text that tells what comes first.
+        if used and all(not forward[u.step] and span is not None and span.line < u.line for u in given):
+            return True
+    return False
 
 
 def _begun(subject: Subject) -> Iterator[str]:

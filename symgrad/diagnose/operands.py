@@ -230,7 +230,7 @@ class Operands(Operations):
                 if have is None or len(have.steps) != len(role.steps) or min(have.steps) < 0:
                     continue
                 made = list(zip(role.steps, have.steps, strict=True))
-                inside = [self._inside(i, given, line[0]) for i, given in made]
+                inside = [self.roles.calls.inside(i, given, line[0]) for i, given in made]
                 reader = next((k for k in inside[0] if made[0][1] in steps[k].inputs), -1)
                 if not all(inside) or reader < 0:
                     continue
@@ -247,23 +247,3 @@ class Operands(Operations):
                     yield from self._hypothesis(
                         line, place, other.text, 1.0, mistake, words, at, reader, where, other.steps[0]
                     )
-
-    def _inside(self, result: int, given: int, line: int) -> list[int]:
-        """The steps that a call in a line makes of a value, in their order; none where it is no call."""
-        statements, own = self.source.statements, self.source.statements.function_around(line)
-        stack, found = [result], set[int]()
-        while stack:
-            i = stack.pop()
-            span = self.graph.steps[i].span
-            if i <= given or i in found or span is None or span.line == line or self.graph.steps[i].is_leaf:
-                continue
-            if statements.function_around(span.line) in (0, own) and self.roles.calls.at(span) is None:
-                continue
-            found.add(i)
-            stack.extend(self.graph.steps[i].inputs)
-        reached, out = {given}, list[int]()
-        for i in sorted(found):
-            if reached & set(self.graph.steps[i].inputs):
-                reached.add(i)
-                out.append(i)
-        return out if out and out[-1] == result else []

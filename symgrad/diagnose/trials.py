@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -177,7 +177,7 @@ class Trials:
                 if i > end:
                     break
                 if i in common:
-                    value = np.asarray(common[i](get, _vectorised, float), dtype=float)
+                    value = _changed(common[i], get)
                 elif any(j in values for j in inputs):
                     value = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
                 elif i in edits:
@@ -205,7 +205,7 @@ class Trials:
         with np.errstate(all="ignore"):
             for i, op, inputs in self._ops[self._place(h.at[0][0]) :]:
                 if i in changes:
-                    values[i] = np.asarray(changes[i](get, _vectorised, float), dtype=float)
+                    values[i] = _changed(changes[i], get)
                 elif any(j in fresh for j in inputs):
                     values[i] = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
                 else:
@@ -276,6 +276,13 @@ def _edited(change: Change, values: Mapping[int, Floats], base: Sequence[float],
         return float(change(get, _scalar, float))
     except (ArithmeticError, ValueError, TypeError):
         return math.nan
+
+
+def _changed(change: Change, get: Callable[[int], Any]) -> Floats:
+    try:
+        return np.asarray(change(get, _vectorised, float), dtype=float)
+    except (ArithmeticError, ValueError, TypeError):
+        return np.asarray(math.nan)
 
 
 def _scalar(op: str, args: Sequence[float]) -> float:
