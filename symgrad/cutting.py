@@ -69,7 +69,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
     moves = evidence.moves(trace, graph, forward)
     bindings = _with_moves(trace, moves)
-    done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
+    done = evidence.done_at(trace, loss, forward)
     names: dict[int, str] = {}
     aliases: list[tuple[str, int]] = []
     units: list[Unit] = []
