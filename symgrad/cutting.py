@@ -16,6 +16,7 @@ from typing import Any
 
 from symgrad.diagnose import differences, functions
 from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.moves import done_at
 from symgrad.diagnose.moves import moves as moves_of
 from symgrad.diagnose.naming import claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
@@ -72,7 +73,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     moves = moves_of(trace, graph, forward)
     unnamed = {m.source for m in moves} - {b.step for b in trace.bindings}
     bindings = _with_moves(trace, moves)
-    done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
+    done = done_at(trace, loss, forward)
     names: dict[int, str] = {}
     aliases: list[tuple[str, int]] = []
     units: list[Unit] = []
