@@ -18,12 +18,12 @@ from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, normal
 from symgrad.diagnose.outcomes import results
 from symgrad.diagnose.places import Repair
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.replay import Budget, Layout, Result
 from symgrad.diagnose.residuals import converged, is_near, residuals
 from symgrad.diagnose.search import Search
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.strides import strides
