@@ -173,7 +173,9 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         fine |= {u.step: u for u in verdicts.right}
         verdicts.right = [fine[i] for i in sorted(fine)]
         verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
-    verdicts.roots, doubtful = _explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
+    verdicts.roots, doubtful = _explained(
+        verdicts.roots, layout, reading, verdicts.right, bool(walk.given), walk.settled
+    )
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
@@ -319,10 +321,13 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
 
 
 def _explained(
-    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool = False
+    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool, settled: int
 ) -> tuple[list[Root], list[Unit]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
-    change makes that: they were not understood."""
+    change makes that: they were not understood.
+
+    ``given``: changes of the text are known under which all is right; ``settled``: so many results, that were wrong.
+    """
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
@@ -340,10 +345,13 @@ def _explained(
         if _is_data(root.unit, layout):
             doubtful.append(root.unit)
             continue
-        if layout.subject.is_shaped and not root.repairs and right.get(name, root.unit.step) < root.unit.step:
+        before = right.get(name, root.unit.step)
+        if layout.subject.is_shaped and not root.repairs and before < root.unit.step:
             # What is under this name once more, made in another way, and no slip away from right: of something else.
-            doubtful.append(root.unit)
-            continue
+            # But zeros in the place of what nobody has used by then are nothing that was made.
+            if layout.children[before] or not _is_plain_result(root.unit, layout, reading):
+                doubtful.append(root.unit)
+                continue
         found = root.repairs and given  # the change makes all wrong results right
         passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
         if layout.subject.is_shaped and passing and not found:
@@ -363,7 +371,9 @@ def _explained(
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
-        if weak and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
+        # What one line alone makes right of several gradients, it was to be, whatever it is called.
+        shown = found and settled > 1
+        if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
         else:
             kept.append(root)
