@@ -346,12 +346,12 @@ def _explained(
             doubtful.append(root.unit)
             continue
         before = right.get(name, root.unit.step)
-        if layout.subject.is_shaped and not root.repairs and before < root.unit.step:
+        again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
+        if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
-            # But zeros in the place of what nobody has used by then are nothing that was made.
-            if layout.children[before] or not _is_plain_result(root.unit, layout, reading):
-                doubtful.append(root.unit)
-                continue
+            # But what stands in the place of a result that nobody has used by then is that result.
+            doubtful.append(root.unit)
+            continue
         found = root.repairs and given  # the change makes all wrong results right
         passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
         if layout.subject.is_shaped and passing and not found:
