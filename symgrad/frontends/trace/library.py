@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 #: Our own text for what a script finds in these modules of torch.
 TORCH_NN = "torch.nn"
-_NN_TEXT = Path(__file__).with_name("nn_layers.py").read_text(encoding="utf-8")
+_NN_PARTS = ("modules", "layers", "recurrent", "losses", "training")
+_NN_TEXT = "\n".join(Path(__file__).with_name(f"nn_{part}.py").read_text(encoding="utf-8") for part in _NN_PARTS)
 _NN_HOMES = {
     "torch.nn": frozenset({"Module", "ModuleList", "ModuleDict", "ParameterList", "Sequential"}),
     "torch.optim": frozenset({"SGD", "Adam", "AdamW", "Optimizer"}),
