@@ -149,5 +149,3 @@ def choices(options: Mapping[str, Sequence[Kind]], most: int) -> Iterator[dict[s
     every = sorted(islice(product(*ranges), 20_000), key=lambda c: (sum(c), max(c, default=0)))
     for chosen in every[:most]:
         yield {n: options[n][i] for n, i in zip(names, chosen, strict=True)}
-
-

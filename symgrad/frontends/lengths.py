@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from itertools import count
 
-from symgrad.frontends.kinds import (
-    Dim,
-)
+from symgrad.frontends.kinds import Dim
 
 _SMALL = re.compile(r"(?:hh|ww|f|fh|fw|kh|kw|k|kernel\w*|filter_?[hw]\w*|pool_?\w*|r|s)$")
 #: Sizes of lengths in the order in which they are met.

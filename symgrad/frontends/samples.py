@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.frontends.kinds import (
-    COUNT,
-    COUNTS,
-    DICT,
-    LABELS,
-    LIST,
-    VALUE,
-    Kind,
-)
+from symgrad.frontends.kinds import COUNT, COUNTS, DICT, LABELS, LIST, VALUE, Kind
 from symgrad.frontends.lengths import Lengths
 
 _POSITIVE = re.compile(
