@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import autograd
-from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.places import LIBRARY_NAME
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
-from symgrad.frontends.trace.tracer import LIBRARY_NAME
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.run import Run
