@@ -211,7 +211,7 @@ class Derivation:
         """The derivative as a function on torch tensors, evaluated with the accurate local factors.
 
         Many points are evaluated in blocks that fit the cache, or in a loop that the machine's C compiler makes (a
-        fraction of a second): see :mod:`symgrad.bulk`. The last digit may then differ from that of a few points.
+        fraction of a second): see :mod:`symgrad.bulk.evaluation`. The last digit may then differ from that of a few points.
 
         Args:
             dtype: float64, float32, bfloat16 or float16; by default that of the tensors given.
@@ -238,7 +238,8 @@ class TorchDerivative:
         self, derivation: Derivation, dtype: str | None, device: str | None, value: bool = False,
         compile: bool | None = None,
     ) -> None:  # fmt: skip
-        from symgrad import bulk, evaluate, formats
+        from symgrad import evaluate, formats
+        from symgrad.bulk.evaluation import Bulk
 
         self.variables = derivation.variables
         self.labels = tuple(e.label for e in derivation.entries)
@@ -251,7 +252,7 @@ class TorchDerivative:
             wanted = [derivation.graph.output] if value and n == 0 else []
             inputs = [low.place[i] for i in derivation.graph.variables.values()]
             targets = [low.place[t] for t in (*wanted, *row.targets)]
-            self._plans.append(bulk.Bulk(low.graph, inputs, targets, compile))
+            self._plans.append(Bulk(low.graph, inputs, targets, compile))
 
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Evaluate at the given values: tensors, or anything that ``torch.as_tensor`` takes.
