@@ -211,7 +211,7 @@ class Derivation:
         """The derivative as a function on torch tensors, evaluated with the accurate local factors.
 
         Many points are evaluated in blocks that fit the cache, or in a loop that the machine's C compiler makes (a
-        fraction of a second): see :mod:`symgrad.bulk.evaluation`. The last digit may then differ from that of a few points.
+        fraction of a second): see :mod:`symgrad.bulk`. The last digit may then differ from that of a few points.
 
         Args:
             dtype: float64, float32, bfloat16 or float16; by default that of the tensors given.

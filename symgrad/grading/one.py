@@ -21,8 +21,8 @@ from symgrad.files import Code, check_pass
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import Notebook, notebook_of
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.sandbox import MAX_SOURCE, decode
 from symgrad.frontends.siblings import Siblings, siblings_among
+from symgrad.frontends.texts import MAX_SOURCE, decode
 from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked
