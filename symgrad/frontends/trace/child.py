@@ -116,6 +116,11 @@ def warm() -> None:
 def rehearse() -> None:
     """In a child that waits for its script: all that can be done before it comes."""
     cut()
+    practise()
+
+
+def practise() -> None:
+    """Run a few lines of ours as a script is run."""
     with contextlib.suppress(Exception):
         answer_of(load()(REHEARSAL, "rehearsal.py").to_json())
 
@@ -144,7 +149,7 @@ def nurse() -> None:
     from symgrad.frontends.trace.library import get_ready
 
     get_ready()
-    serve(main, rehearse)
+    serve(main, rehearse, practise)
 
 
 def main() -> None:
