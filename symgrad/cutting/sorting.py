@@ -26,12 +26,14 @@ class Sorting:
         forward: for each step, whether it is of the forward pass.
         epoch: the last round of training, where there are rounds.
         h: the step size of a difference quotient, -1 where there is none.
+        done: the assignment with which the result is there.
+        unnamed: steps that move a parameter without having a name.
         mapping: of names, what they hold the gradient of.
     """
 
     def __init__(
         self, trace: Trace, graph: Graph, forward: Sequence[bool], epoch: Epoch | None, h: int,
-        mapping: Mapping[str, str],
+        done: int, unnamed: Collection[int], mapping: Mapping[str, str],
     ) -> None:  # fmt: skip
         self._trace, self._graph, self._forward, self._epoch, self._mapping = trace, graph, forward, epoch, mapping
         #: What each step of the forward pass is called first, and all its names.
@@ -46,7 +48,7 @@ class Sorting:
         quotients = self._quotients
         entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
         self._numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
-        self._done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
+        self._done, self._unnamed = done, unnamed
         self._latest: dict[str, int] = {}
         self._known: set[str] = set()
         self._dead: set[str] = set()
@@ -120,8 +122,8 @@ class Sorting:
 
     def _take_unit(self, b: Binding) -> None:
         written = self._written
-        latest = self._latest.get(b.name, -1)
-        self.units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest, b.written, b.near))
+        earlier, nameless = self._latest.get(b.name, -1), b.step in self._unnamed
+        self.units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless))
         self._ends.add(b.step)
         before = written.get((b.name, b.line)) or written.get((b.name, _text(b, self._trace)), set())
         # What is taken out of a cache once more is what was put there, in whatever epoch.

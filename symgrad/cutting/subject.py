@@ -13,10 +13,13 @@ from fractions import Fraction
 
 from symgrad.cutting.sorting import Sorting
 from symgrad.cutting.still import point_of, still
-from symgrad.diagnose import differences, evidence
+from symgrad.diagnose import differences, functions
+from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.moves import done_at
+from symgrad.diagnose.moves import moves as moves_of
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import STEP_OF, Move, Subject, Unit
+from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -44,9 +47,10 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         return None
     forward = graph.ancestors(loss)
     h = differences.step_size(trace, loss)
-    moves = evidence.moves(trace, graph, forward)
+    moves = moves_of(trace, graph, forward)
     bindings = _with_moves(trace, moves)
-    sorting = Sorting(trace, graph, forward, epoch, h, mapping)
+    unnamed = {m.source for m in moves} - {b.step for b in trace.bindings}
+    sorting = Sorting(trace, graph, forward, epoch, h, done_at(trace, loss, forward), unnamed, mapping)
     for b in bindings:
         sorting.take(b)
     names, aliases, units = sorting.names, sorting.aliases, sorting.units
@@ -59,8 +63,8 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
-        called=evidence.called(trace),
-        frozen=still(trace, graph, point, units, moves), bound=_bound(bindings),
+        called=functions.called(trace),
+        frozen=still(trace, graph, point, units, moves), bound=_bound(trace.bindings),
         left_out=tuple(sorting.left_out),
     )  # fmt: skip
 
@@ -79,7 +83,7 @@ def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
         for i, step in enumerate(steps):
             others = [j for j in step.inputs if j != h]
-            is_sum = len(step.inputs) == 2 and evidence.sign_of(step.op) in ("+", "-")
+            is_sum = len(step.inputs) == 2 and sign_of(step.op) in ("+", "-")
             if is_sum and len(others) == 1 and step.inputs[0] != h:
                 steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
@@ -98,7 +102,7 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
             step = waiting.pop(0)
             span = trace.graph.steps[step].span
             assert span is not None  # those without were left out
-            out.append(Binding(f"{STEP_OF}{unnamed[step].name}", step, span, span.line, b.scope, b.order))
+            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
         out.append(b)
     return out
 
