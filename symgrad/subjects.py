@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from symgrad import upstream
 from symgrad.copies import told_apart
-from symgrad.cutting import subject_at
+from symgrad.cutting.subject import subject_at
 from symgrad.diagnose import differences, functions
 from symgrad.diagnose.following import ends_of
 from symgrad.diagnose.loss import best_seed, best_subject
@@ -164,7 +164,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     ]
     if not wanted:
         wanted += differences.shifted_values(trace)[:2]
-    late: list[int] = []
+    used = {j for step in trace.graph.steps for j in step.inputs}
+    begun = next((b.order for b in trace.bindings if b.step not in leaves and is_claim(b)), len(trace.bindings))
+    # What nothing is made of, and the derivation comes after: cost, before the entries of a Jacobian.
+    late = [p.step for p in plain if p.order < begun and p.step not in used][-3:]
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
         wanted += [p.step for p in plain if p.order < first][-1:]

@@ -88,10 +88,13 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
 
 
 def explained(
-    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool = False
+    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool, settled: int
 ) -> tuple[list[Root], list[Unit]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
-    change makes that: they were not understood."""
+    change makes that: they were not understood.
+
+    ``given``: changes of the text are known under which all is right; ``settled``: so many results, that were wrong.
+    """
     kept: list[Root] = []
     doubtful: list[Unit] = []
     unfinished = Unfinished(layout.subject)
@@ -109,8 +112,11 @@ def explained(
         if _is_data(root.unit, layout):
             doubtful.append(root.unit)
             continue
-        if layout.subject.is_shaped and not root.repairs and right.get(name, root.unit.step) < root.unit.step:
+        before = right.get(name, root.unit.step)
+        again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
+        if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
+            # But what stands in the place of a result that nobody has used by then is that result.
             doubtful.append(root.unit)
             continue
         found = root.repairs and given  # the change makes all wrong results right
@@ -133,7 +139,9 @@ def explained(
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
-        if weak and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
+        # What one line alone makes right of several gradients, it was to be, whatever it is called.
+        shown = found and settled > 1
+        if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
         else:
             kept.append(root)

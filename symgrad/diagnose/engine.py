@@ -9,11 +9,11 @@ from symgrad.diagnose.believing import believed, explained
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.prepared import prepare
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.remarks import literal_note, misnamed_note, scaled_remark, seed_note
 from symgrad.diagnose.renaming import with_own_steps
 from symgrad.diagnose.replay import Budget
 from symgrad.diagnose.search import Search
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.stepping import stepping
 from symgrad.diagnose.subject import Subject, Unit
@@ -79,7 +79,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         fine |= {u.step: u for u in verdicts.right}
         verdicts.right = [fine[i] for i in sorted(fine)]
         verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
-    verdicts.roots, doubtful = explained(verdicts.roots, layout, reading, verdicts.right, bool(walk.given))
+    given = bool(walk.given)
+    verdicts.roots, doubtful = explained(verdicts.roots, layout, reading, verdicts.right, given, walk.settled)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None

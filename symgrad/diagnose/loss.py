@@ -13,8 +13,8 @@ from symgrad.diagnose.evidence import is_negative, scaled
 from symgrad.diagnose.functions import stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
 from symgrad.diagnose.prepared import Prepared, forget, prepare
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts

@@ -51,19 +51,39 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     bound = {b.step for b in trace.bindings}
     #: Steps that are called the gradient of something: db moves what is called bias.
     named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
+    done = done_at(trace, graph.output, forward)
     latest: dict[str, int] = {}
+    #: What each name was in the forward pass. One that is something else of it in the derivation is no parameter then:
+    #: ``xm = xs[n]``, to which something is added.
+    had: dict[str, set[int]] = {}
+    lent: set[str] = set()
     out: list[Move] = []
     for b in trace.bindings:
+        held = original(graph, b.step)
+        if b.order <= done:
+            had.setdefault(b.name, set()).add(held)
+        elif forward[held] and held not in had.get(b.name, (held,)):
+            lent.add(b.name)
         if not forward[b.step]:
             for name in (b.name, _NEXT.sub("", b.name)):
                 before = original(graph, latest[name]) if name in latest else -1
-                if before >= 0 and inner[before]:
+                if before >= 0 and inner[before] and name not in lent:
                     made = _move(graph, name, b.step, before, free, inner, bound, named)
                     if made is not None:
                         out.append(made)
                     break
         latest[b.name] = b.step
     return tuple(out)
+
+
+def done_at(trace: Trace, loss: int, forward: Sequence[bool]) -> int:
+    """The number of the assignment with which the forward pass is done: that of the loss, or where that has no name the
+    last that gives a step of it its first one."""
+    first: dict[int, int] = {}
+    for b in trace.bindings:
+        if forward[b.step]:
+            first.setdefault(b.step, b.order)
+    return first.get(loss, max(first.values(), default=len(trace.bindings)))
 
 
 def _move(

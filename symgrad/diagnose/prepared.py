@@ -12,10 +12,10 @@ from symgrad.diagnose.branches import branches, keep
 from symgrad.diagnose.evidence import guesses
 from symgrad.diagnose.joined import joined
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.residuals import converged, is_near, residuals
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.strides import strides
 from symgrad.diagnose.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.truth import Quantity, Truth

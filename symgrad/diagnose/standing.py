@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from symgrad.diagnose.outcomes import results
 from symgrad.diagnose.prepared import truth_of
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.updates import updates
 

@@ -9,6 +9,7 @@ from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.hidden import uncovered
 from symgrad.diagnosing.objectives import trained
 from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.diagnosing.reworded import reworded
@@ -98,6 +99,7 @@ def check_work(
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
+        diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
         findings = [finding_of(b, True) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):
