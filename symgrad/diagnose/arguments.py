@@ -13,6 +13,8 @@ from symgrad.diagnose.vectors import Vec, apply, constant
 if TYPE_CHECKING:
     from symgrad.diagnose.passage import Passage
 
+#: What it costs that a function is handed its output, or what it is to be handed is another variable.
+CONFUSED, OTHER = 0.45, 1.0
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
 
 
@@ -37,7 +39,8 @@ def arguments(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[tuple
                 mistake, words = swapped(
                     passage.context.known, passage.layout.origin(made[0][1]), offer.quantity, passage.layout.variable
                 )
-                repair = Repair(_NOWHERE, mistake, words, 1.0, text=offer.text, span=place)
+                cost = CONFUSED if mistake == "input-for-output" else OTHER
+                repair = Repair(_NOWHERE, mistake, words, cost, text=offer.text, span=place)
                 yield sites, depth, _make(passage, offer, [given for _, given in made], inside), repair
 
 

@@ -70,8 +70,7 @@ class Statements:
         return None
 
     def loop_around(self, line: int, *, inner: bool = False) -> tuple[int, int] | None:
-        """The first and the last line of the outermost loop around a line, or of the innermost; none beyond a function.
-        """
+        """The first and the last line of the outermost loop around a line, or of the innermost."""
         loops = self.loops_around(line)
         return loops[-1 if inner else 0] if loops else None
 
