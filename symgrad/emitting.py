@@ -8,15 +8,17 @@ from typing import Any
 
 from symgrad.api import is_code, of_arrays
 from symgrad.callables import call_subject
-from symgrad.codegen import LANGUAGES, emit, pruned
+from symgrad.codegen.function import LANGUAGES, emit
+from symgrad.codegen.pruning import pruned
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.errors import SymgradError
-from symgrad.files import Code, called, fitting, opened
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
+from symgrad.passes import called, fitting
+from symgrad.programs import Code, opened
 from symgrad.subjects import choose
 
 
@@ -45,7 +47,7 @@ def emit_source(
         trace: the run of ``source``, where it has been run.
 
     Returns:
-        source text; see :func:`symgrad.codegen.emit`.
+        source text; see :func:`symgrad.codegen.function.emit`.
 
     Raises:
         SymgradError: the script cannot be used, or holds a function that the language has not.

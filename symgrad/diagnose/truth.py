@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from symgrad.backward import NO_LOCAL, Backward, backward
-from symgrad.diagnose.shaped import SMALL, lifted
+from symgrad.diagnose.closeness import SMALL
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
