@@ -64,6 +64,7 @@ class Diagnosis:
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
         unchecked: assignments that may be derivatives, and were not recognised.
         subject: what was judged, whose steps these are: names of one array may have been told apart.
+        left: what to blame for a result that is plainly wrong, where no other reading of the run explains it.
     """
 
     blames: tuple[Blame, ...]
@@ -73,6 +74,7 @@ class Diagnosis:
     conventions: tuple[str, ...] = ()
     unchecked: tuple[Unit, ...] = ()
     subject: Subject | None = None
+    left: tuple[Blame, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -173,7 +175,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         fine |= {u.step: u for u in verdicts.right}
         verdicts.right = [fine[i] for i in sorted(fine)]
         verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
-    verdicts.roots, doubtful = _explained(
+    verdicts.roots, doubtful, left = _explained(
         verdicts.roots, layout, reading, verdicts.right, bool(walk.given), walk.settled
     )
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
@@ -186,6 +188,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
+    open_blames = [b for root in left for b in frames.blames(root, subject, truth, walk, wording, source)]
     if not remark and not verdicts.roots and not verdicts.right:
         remark = _scaled_remark(layout)
     notes = [_literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
@@ -202,6 +205,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
         tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
         subject,
+        tuple(_attribute(_distinct(open_blames), verdicts)),
     )
 
 
@@ -322,14 +326,16 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
 
 def _explained(
     roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool, settled: int
-) -> tuple[list[Root], list[Unit]]:
+) -> tuple[list[Root], list[Unit], list[Root]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
-    change makes that: they were not understood.
+    change makes that: they were not understood. Last those of the latter that a result is plainly wrong by, if nothing
+    else is a mistake.
 
     ``given``: changes of the text are known under which all is right; ``settled``: so many results, that were wrong.
     """
     kept: list[Root] = []
     doubtful: list[Unit] = []
+    open_roots: list[Root] = []
     unfinished = Unfinished(layout.subject)
     right = {unit.name: unit.step for unit in reversed(fine)}
     for told in roots:
@@ -375,9 +381,24 @@ def _explained(
         shown = found and settled > 1
         if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
+            if not root.repairs:
+                open_roots.append(root)
         else:
             kept.append(root)
-    return kept, doubtful
+    wrong = _wrong_results(layout, reading) if open_roots and not kept else []
+    return kept, doubtful, [r for r in open_roots if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
+
+
+def _wrong_results(layout: Layout, reading: Reading) -> list[int]:
+    """What is there in the end under the plain name of a gradient by an input, and is not that, nor nearly so."""
+    out = []
+    for unit in layout.last.values() if layout.subject.is_shaped else ():
+        actual = layout.actual(unit.step)
+        if _is_plain_result(unit, layout, reading) and not actual.is_zero:
+            rights = reading.rights(unit.name)
+            if not any(actual.alike(r) or (actual / r).constant() is not None for r in rights):
+                out.append(unit.step)
+    return out
 
 
 def _inside(root: Root, layout: Layout) -> Unit | None:
@@ -420,7 +441,9 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
         return False
     ends = layout.original(layout.last[name].step) == layout.original(unit.step)
     spelled = name[:1] == "d" and normal(name[1:]) in inputs
-    return ends and spelled and reading.by_inputs(name) and not layout.dependents(layout.last[name].step)
+    last = layout.original(layout.last[name].step)
+    used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
+    return ends and spelled and reading.by_inputs(name) and not used
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:

@@ -87,7 +87,7 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     taken = account(work, trace)
-    subject, diagnosis = taken.subject, taken.diagnosis
+    subject, diagnosis = taken.subject, _with_what_is_left(taken.diagnosis)
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
@@ -114,6 +114,15 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:
+    """A result that is plainly wrong is somebody's fault, if no reading of the run says otherwise."""
+    if diagnosis.blames or diagnosis.conventions or not diagnosis.left:
+        return diagnosis
+    lines = {b.span.line for b in diagnosis.left}
+    open_units = tuple(u for u in diagnosis.unchecked if u.line not in lines)
+    return replace(diagnosis, blames=diagnosis.left, unchecked=open_units)
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
