@@ -85,7 +85,7 @@ def check(
 
 
 def _is_program(text: str) -> bool:
-    from symgrad.files import is_program
+    from symgrad.programs import is_program
 
     return is_program(text)
 

@@ -14,10 +14,13 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from symgrad.diagnose import differences, evidence
+from symgrad.diagnose import differences, functions
+from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.moves import done_at
+from symgrad.diagnose.moves import moves as moves_of
 from symgrad.diagnose.naming import claims, is_bare, key_of, normal
 from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import STEP_OF, Move, Subject, Unit
+from symgrad.diagnose.subject import Move, Subject, Unit
 from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -44,7 +47,7 @@ def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
         for i, step in enumerate(steps):
             others = [j for j in step.inputs if j != h]
-            is_sum = len(step.inputs) == 2 and evidence.sign_of(step.op) in ("+", "-")
+            is_sum = len(step.inputs) == 2 and sign_of(step.op) in ("+", "-")
             if is_sum and len(others) == 1 and step.inputs[0] != h:
                 steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
@@ -67,9 +70,10 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     quotients = trace.graph.dependents(h) if h >= 0 else None
     entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
     numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
-    moves = evidence.moves(trace, graph, forward)
+    moves = moves_of(trace, graph, forward)
+    unnamed = {m.source for m in moves} - {b.step for b in trace.bindings}
     bindings = _with_moves(trace, moves)
-    done = next((b.order for b in trace.bindings if b.step == loss), len(trace.bindings))
+    done = done_at(trace, loss, forward)
     names: dict[int, str] = {}
     aliases: list[tuple[str, int]] = []
     units: list[Unit] = []
@@ -121,7 +125,9 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
                 written.setdefault((b.name, _text(b, trace)), set()).add(held)
             known |= {normal(b.name), normal(key_of(b.name))}
         elif claimed or not is_forward or any(c.bottom in known for c in claims(b.name)):
-            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, latest.get(b.name, -1), b.written, b.near))
+            earlier = latest.get(b.name, -1)
+            nameless = b.step in unnamed
+            units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless))
             ends.add(b.step)
             before = written.get((b.name, b.line)) or written.get((b.name, _text(b, trace)), set())
             # What is taken out of a cache once more is what was put there, in whatever epoch.
@@ -150,8 +156,8 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
-        called=evidence.called(trace),
-        frozen=_still(trace, graph, point, units, moves), bound=_bound(bindings),
+        called=functions.called(trace),
+        frozen=_still(trace, graph, point, units, moves), bound=_bound(trace.bindings),
         left_out=tuple(left_out),
     )  # fmt: skip
 
@@ -309,7 +315,7 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
             step = waiting.pop(0)
             span = trace.graph.steps[step].span
             assert span is not None  # those without were left out
-            out.append(Binding(f"{STEP_OF}{unnamed[step].name}", step, span, span.line, b.scope, b.order))
+            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
         out.append(b)
     return out
 

@@ -12,11 +12,12 @@ from symgrad.codegen import LANGUAGES, emit, pruned
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.errors import SymgradError
-from symgrad.files import Code, called, fitting, opened
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
+from symgrad.passes import called, fitting
+from symgrad.programs import Code, opened
 from symgrad.subjects import choose
 
 

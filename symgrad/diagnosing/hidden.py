@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, standing
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.standing import standing
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.edits import patched
@@ -36,7 +37,7 @@ def uncovered(
     settled = len(verified) == len(known) or not all(b.edits for b in known)
     if settled or not subject.is_shaped or trace.error is not None or len(trace.bindings) > MANY:
         return same
-    right = standing(subject)[0]
+    right = standing(subject).right
     for n in range(ROUNDS + 1):
         found = _mended(work, subject, known)
         if found is None:
@@ -49,7 +50,7 @@ def uncovered(
         if n == ROUNDS or any(b.span.line in touched for b in more):
             break
         known = tuple(sorted((*known, *more), key=lambda b: (b.span.line, b.span.column)))
-        now = standing(found.subject)[0]
+        now = standing(found.subject).right
         if now > right:
             right, believed = now, (_with(diagnosis, known), set[int]())
         if not all(b.edits for b in more):

@@ -15,6 +15,7 @@ from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, sc
 from symgrad.diagnosing.reworded import reworded
 from symgrad.diagnosing.verifying import verified_fixes
 from symgrad.diagnosing.work import Work
+from symgrad.epochs import before_divergence
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.report.model import Finding, Report
@@ -87,6 +88,11 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     taken = account(work, trace)
+    if not taken.diagnosis.understood and (finite := before_divergence(trace)) is not None:
+        trace, rounds = finite
+        taken = account(work, trace)
+        said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"
+        taken = replace(taken, diagnosis=replace(taken.diagnosis, notes=(*taken.diagnosis.notes, said)))
     subject, diagnosis = taken.subject, _with_what_is_left(taken.diagnosis)
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from symgrad.frontends.guessing import ARRAY, COUNT, COUNTS, DERIVED, DICT, FUNCTION, LABELS, VALUE, Kind, Lengths
+from symgrad.frontends.kinds import ARRAY, COUNT, COUNTS, DERIVED, DICT, FUNCTION, LABELS, VALUE, Kind
+from symgrad.frontends.lengths import Lengths
 from symgrad.frontends.trace.data import Given
 
 #: An array of more numbers than this is shown as its shape.

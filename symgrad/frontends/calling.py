@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain, count
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from symgrad.errors import Span, SymgradError, Unsupported
 from symgrad.frontends import roles
+from symgrad.frontends.above import Above
 from symgrad.frontends.returned import Returned
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import source_of
-from symgrad.frontends.trace.hosting import Hosting, is_tensor
-from symgrad.frontends.trace.shaped import Recorder
+from symgrad.frontends.trace.hosting import Hosting
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
 from symgrad.frontends.trace.writes import valued
 from symgrad.graph import Graph
-
-#: dL/d(output) where none is given: not 1, so that a forgotten upstream gradient shows.
-UPSTREAM = 1.5
-#: What the upstream gradients of arrays are drawn with.
-SEED = 20
 
 
 @dataclass(slots=True)
@@ -96,11 +90,6 @@ def call(
         return called
     finally:
         runner.run_.restore()
-
-
-def _free(words: Sequence[str], taken: Collection[str]) -> str:
-    """A name that nothing has yet."""
-    return next(w for w in chain(words, (f"{words[0]}_{n}" for n in count(1))) if w not in taken)
 
 
 class Caller:
@@ -181,8 +170,9 @@ class Caller:
         if several > 1 and len(outputs) == 1 and saved:
             # forward returned (y1, y2) and backward takes a gradient of each
             outputs, saved = self.more_outputs(outputs, saved, several)
-        values = self.upstreams(found, outputs)
-        loss = self.loss(outputs, values)
+        above = Above(self)
+        values = above.upstreams(found, outputs)
+        loss = above.loss(outputs, values)
         calls = self.backward_arguments(found, arguments, values, saved, outputs)
         answer: list[Any] = []
         error = run.attempt(lambda: answer.append(self.backward(calls, context)))
@@ -217,7 +207,7 @@ class Caller:
 
     def derived(self, outputs: Sequence[Any], arguments: Mapping[str, Any], leaves: Mapping[str, int]) -> Called:
         """``sigmoid_derivative(x)``, or of the output: each entry is the derivative of its own entry."""
-        loss = self.loss(outputs, [])
+        loss = Above(self).loss(outputs, [])
         value = outputs[0] if self.helper == "output" else next(iter(arguments.values()))
         part = self.pair.backward
         assert part is not None
@@ -239,7 +229,7 @@ class Caller:
         if isinstance(loss, Value) and np.size(loss.raw) > 1:
             raise self.error("forward", "what is returned first is the loss, and this is an array of several numbers")
         self.refuse_outputs([loss])
-        called = Called(EMPTY, self.loss([loss], []))
+        called = Called(EMPTY, Above(self).loss([loss], []))
         returned = Returned(self, self.all_leaves(leaves), called, first=1)
         returned.bind(rest[0] if len(rest) == 1 else tuple(rest))
         called.trace = self.run_.tracer.finish()
@@ -345,100 +335,6 @@ class Caller:
         return outputs, saved
 
     # --- between ------------------------------------------------------------------------------------------------
-
-    def upstreams(self, found: roles.Roles, outputs: Sequence[Any]) -> list[Any]:
-        """An input of the graph for each output; none where backward takes none."""
-        names = [p for p, role in found.roles if role == "upstream"]
-        if not names:
-            if self.upstream is not None:
-                raise self.error("backward", "backward has no parameter for the upstream gradient that was given")
-            return []
-        given = list(self.upstream.values()) if isinstance(self.upstream, Mapping) else self.upstream
-        given = list(given) if isinstance(given, list | tuple) else [given]
-        if len(given) == 1 and given[0] is None:
-            given = self.own_upstreams(outputs)
-            only = names[0].default if len(names) == len(given) == 1 else None
-            if isinstance(only, int | float) and not np.shape(given[0]):
-                # A loss's ``dout=1``: a number, whatever becomes of it, since nobody calls it with another.
-                return [float(only)]
-        spread = len(names) == 1 and names[0].kind == names[0].VAR_POSITIONAL
-        if len(given) != len(outputs) or not (spread or len(names) == len(outputs)):
-            message = f"forward has {len(outputs)} outputs, backward takes {len(names)} upstream gradients"
-            raise self.error("backward", f"{message}, and {len(given)} are given")
-        places = {a.arg: a for a in ast.walk(self.backward_node.args) if isinstance(a, ast.arg)}
-        out = []
-        for n, value in enumerate(given):
-            parameter = names[0] if spread else names[n]
-            name = f"{parameter.name}[{n}]" if spread else parameter.name
-            made: Any = value.detach() if is_tensor(value) else np.asarray(value, dtype=np.float64)
-            wanted = np.shape(outputs[n].raw)
-            if tuple(made.shape) not in ((), wanted):
-                message = f"the upstream gradient given has shape {tuple(made.shape)}, and the output {wanted}"
-                raise self.error("forward", message)
-            if not is_tensor(made):
-                made = self.kind(np.broadcast_to(made, wanted).copy() if wanted else float(made))
-            out.append(self.run_.named(name, made, places.get(parameter.name, self.backward_node)))
-            if isinstance(out[-1], Value):
-                self.upstream_steps.append(out[-1].place)
-        return out
-
-    def own_upstreams(self, outputs: Sequence[Any]) -> list[Any]:
-        """Of our choice: nothing special about any entry, so that nothing forgotten or summed wrongly is hidden."""
-        source = np.random.default_rng(SEED)
-        out: list[Any] = []
-        for n, output in enumerate(outputs):
-            shape = np.shape(output.raw)
-            out.append(np.round(source.standard_normal(shape), 6) if shape else UPSTREAM + n)
-        return out
-
-    def loss(self, outputs: Sequence[Any], values: Sequence[Any]) -> str:
-        """What is differentiated: the output, times what flows in from above where backward takes that."""
-        tr = self.run_.tracer
-        taken = {b.name for b in tr.bindings}
-        place = self.place("forward")
-        span = self.run_.span(place)
-        for n, output in enumerate(outputs):
-            if output.step not in {b.step for b in tr.bindings}:
-                name = _free(("out", "y", "output", f"out_{n}"), taken)
-                taken.add(name)
-                tr.bind(name, output.step, span, span.line, "", "")
-        total = outputs[0]
-        if values:
-            begin = len(tr.builder.steps)
-            parts = [self.weighed(o, v) for o, v in zip(outputs, values, strict=True)]
-            total = parts[0]
-            for part in parts[1:]:
-                total = total + part
-            for i in range(begin, len(tr.builder.steps)):
-                tr.builder.steps[i] = replace(tr.builder.steps[i], span=span)
-        elif len(outputs) > 1:
-            raise self.error("backward", "forward has several outputs, and backward takes no upstream gradients")
-        elif np.size(total.raw) == 1 and np.shape(total.raw):
-            total = self.summed(total)
-        elif np.shape(total.raw):
-            # A function of single numbers, applied to many: each result is differentiated by its own number.
-            total = self.summed(total)
-        if self.mean:
-            count = np.size(outputs[0].raw)
-            if values or len(outputs) > 1 or count < 2:
-                raise self.error("backward", "there is nothing to take the mean of")
-            total = total / count
-            tr.builder.steps[-1] = replace(tr.builder.steps[-1], span=span)
-        if self.negative:
-            total = -total
-            tr.builder.steps[-1] = replace(tr.builder.steps[-1], span=span)
-        name = _free(("loss", "L", "objective", "total_loss"), taken)
-        tr.bind(name, total.step, span, span.line, "", "")
-        self.loss_name = name
-        return name
-
-    def weighed(self, output: Any, value: Any) -> Any:
-        """The part of the loss that one output has: its product with the gradient that flows in."""
-        product = output * value
-        return self.summed(product) if np.shape(product.raw) else product
-
-    def summed(self, value: Any) -> Any:
-        return Recorder(self.run_.tracer).sum(value)
 
     def backward_arguments(
         self, found: roles.Roles, arguments: Mapping[str, Any], upstream: Sequence[Any], saved: Sequence[Any],

@@ -7,23 +7,26 @@ import inspect
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from symgrad.errors import Span, SymgradError, did_you_mean
-from symgrad.frontends import guessing, roles
+from symgrad.errors import Span, SymgradError
+from symgrad.frontends import guessing
 from symgrad.frontends.advice import advice, given
 from symgrad.frontends.calling import Called, Caller
-from symgrad.frontends.guessing import ARRAY, COUNTS, DEFAULT, DERIVED, DICT, FUNCTION, VALUE, Kind, Lengths, Parameter
+from symgrad.frontends.kinds import ARRAY, DEFAULT, DERIVED, FUNCTION, Kind
+from symgrad.frontends.lengths import Lengths
+from symgrad.frontends.options import possible
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import Pair, Part
+from symgrad.frontends.samples import make
+from symgrad.frontends.targets import Target, bound, constructor, find_target, is_helper, parameters, speaks_torch
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
-from symgrad.frontends.trace.passes import PARTIAL, Pass, is_force, is_function, passes
-from symgrad.frontends.trace.sites import literal_value
+from symgrad.frontends.trace.passes import PARTIAL, is_force
 from symgrad.frontends.trace.stop import Stop
 from symgrad.ops.fitting import misfits
 
@@ -50,24 +53,6 @@ class Outcome:
     called: Called | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is called: the functions' nodes and the class that they are methods of.
-
-    Attributes:
-        forward, backward: names in the file.
-        maker: the class, where they are methods that need an object.
-        context: they are static methods of a class of torch's.
-    """
-
-    forward: str
-    backward: str
-    forward_node: ast.FunctionDef
-    backward_node: ast.FunctionDef | None
-    maker: ast.ClassDef | None = None
-    context: bool = False
-
-
 class Driver:
     """Calls functions of a file.
 
@@ -88,7 +73,7 @@ class Driver:
         if error is not None and error.fatal:
             return run.tracer.finish(error)
         try:
-            target = self.target(run)
+            target = find_target(self.plan, run.tree)
             kinds, lengths = self.fitting(run, target)
             final, _ = self.start()
             own = len(final.tracer.bindings)
@@ -131,135 +116,14 @@ class Driver:
             call = replace(call, notes=(*call.notes, _stopped(before)))
         return replace(trace, call=call)
 
-    # --- which functions ----------------------------------------------------------------------------------------
-
-    def target(self, run: Hosted) -> Target:
-        """The functions that are wanted.
-
-        Raises:
-            SymgradError: there are none of these names.
-        """
-        plan = self.plan
-        found = passes(run.tree)
-        if not plan.forward and not plan.backward:
-            if not found:
-                raise SymgradError("the file runs nothing, and no forward and backward function were found in it",
-                                   hint="name them: --forward NAME --backward NAME")  # fmt: skip
-            chosen = found[0]
-        elif plan.forward and plan.backward:
-            chosen = Pass(plan.forward, plan.backward)
-        else:
-            chosen = self.other_half(found)
-        forward, maker = self.node(run, chosen.forward)
-        backward = self.node(run, chosen.backward)[0] if chosen.backward else None
-        context = maker is not None and is_function(maker)
-        static = any(_name(d) == "staticmethod" for d in forward.decorator_list)
-        return Target(
-            chosen.forward, chosen.backward, forward, backward, None if static else maker, context
-        )
-
-    def other_half(self, found: Sequence[Pass]) -> Pass:
-        plan = self.plan
-        one = plan.forward or plan.backward
-        for p in found:
-            if one in (p.forward, p.backward) or one in (p.forward.partition(".")[0], p.backward.partition(".")[0]):
-                return p
-        if plan.forward:
-            return Pass(plan.forward, "")
-        raise SymgradError(f"the forward function of '{plan.backward}' is not found", hint="name it with --forward")
-
-    def node(self, run: Hosted, name: str) -> tuple[ast.FunctionDef, ast.ClassDef | None]:
-        """A function or method by its name.
-
-        Raises:
-            SymgradError: there is none.
-        """
-        owner, _, method = name.rpartition(".")
-        top = {n.name: n for n in run.tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-        wanted = owner or method
-        found = top.get(wanted)
-        if found is None or (not owner and isinstance(found, ast.ClassDef)):
-            functions = [n for n, v in top.items() if isinstance(v, ast.FunctionDef)]
-            if isinstance(found, ast.ClassDef):
-                raise SymgradError(f"'{name}' is a class: name its methods, --forward {name}.forward")
-            raise SymgradError(f"the file has no function '{wanted}'{did_you_mean(wanted, functions)}")
-        if isinstance(found, ast.FunctionDef):
-            return found, None
-        classes = {n.name: n for n in run.tree.body if isinstance(n, ast.ClassDef)}
-        methods = _methods(found, classes)
-        if method not in methods:
-            raise SymgradError(f"the class {owner} has no method '{method}'{did_you_mean(method, list(methods))}")
-        return methods[method], found
-
     # --- values that fit ----------------------------------------------------------------------------------------
-
-    def parameters(self, target: Target, run: Hosted) -> dict[str, list[Kind]]:
-        """What each parameter may be, of the constructor and of forward."""
-        out: dict[str, list[Kind]] = {}
-        nodes: list[tuple[ast.FunctionDef, int]] = [(target.forward_node, _bound(target))]
-        if target.maker is not None:
-            init = _constructor(target.maker, run)
-            nodes = [*([(init, 1)] if init is not None else []), *nodes]
-        for node, skipped in nodes:
-            found = _parameters(node)[skipped:]
-            names = [p.name for p in found]
-            told = guessing.told_by_text(node, names)
-            if node is not target.forward_node:  # what the object is made with, forward looks at
-                told = guessing.told_by_text(target.forward_node, names) | told
-            if target.backward_node is not None and node is target.forward_node:
-                more = guessing.told_by_text(target.backward_node, names)
-                told = {n: k for n, k in more.items() if k.what == ARRAY} | told
-            side_by_side = guessing.gates(target.forward_node, target.backward_node, target.maker)
-            functions = guessing.called_in(target.maker or node, names)
-            for p in found:
-                likely = guessing.candidates(p, told.get(p.name))
-                if not p.optional:
-                    likely = [*guessing.with_gates(p.name, side_by_side, told.get(p.name)), *likely]
-                called = functions.get(p.name)
-                out[p.name] = self.given(p.name) or ([called] if called is not None else likely)
-        sizes = [k.dims for n, found in out.items() if n.endswith("shape") for k in found if k.what == COUNTS]
-        own = [p.name for p in _parameters(target.forward_node)[_bound(target) :]]
-        if target.maker is not None and sizes and own and not self.given(own[0]) and own[0] in out:
-            # What an object is made for, it is given.
-            out[own[0]] = [*(Kind(ARRAY, dims) for dims in sizes if dims), *out[own[0]]]
-        for name in (*self.plan.shapes, *self.plan.values):
-            top = name.partition(".")[0].partition("[")[0]
-            if top not in out and not self.plan.lenient:
-                raise SymgradError(
-                    f"{target.forward} has no parameter '{name}'{did_you_mean(name, list(out))}",
-                    hint=f"its parameters are {', '.join(out)}" if out else "",
-                )
-        return out
-
-    def given(self, name: str) -> list[Kind] | None:
-        """What the person says of a parameter."""
-        plan = self.plan
-        items: dict[str, Kind] = {}
-        for key, shape in plan.shapes.items():
-            top, inner = _split(key)
-            if top == name:
-                kind = Kind(ARRAY, tuple(shape))
-                if not inner:
-                    return [kind]
-                items[inner] = kind
-        if name in plan.values:
-            value = plan.values[name]
-            if isinstance(value, Mapping):
-                items = {str(k): Kind(VALUE, value=_array(v)) for k, v in value.items()} | items
-                return [Kind(DICT, items=items)]
-            return [Kind(VALUE, value=_array(value))]
-        for key, value in plan.values.items():
-            top, inner = _split(key)
-            if top == name and inner:
-                items[inner] = Kind(VALUE, value=_array(value))
-        return [Kind(DICT, items=items)] if items else None
 
     def fitting(self, run: Hosted, target: Target) -> tuple[dict[str, Kind], Lengths]:
         """Kinds of the parameters with which forward and backward run, and lengths.
 
         Where none are found, those that came furthest.
         """
-        options = self.parameters(target, run)
+        options = possible(self.plan, target, run.tree)
         best: tuple[int, dict[str, Kind], Lengths] = (-1, {}, Lengths())
         end = time.monotonic() + SECONDS
         queue = deque(guessing.choices(options, COMBINATIONS))
@@ -330,7 +194,7 @@ class Driver:
             if kind.what in (FUNCTION, DERIVED):
                 values[name] = _function(run, kind)
             elif kind.what != DEFAULT:
-                values[name] = guessing.make(name, kind, lengths, source, positive=positive, classes=classes)
+                values[name] = make(name, kind, lengths, source, positive=positive, classes=classes)
         caller: Caller | None = None
         try:
             caller, given, made = self.prepared(run, target, values)
@@ -355,13 +219,13 @@ class Driver:
         first: tuple[Any, ...] = ()
         made: dict[str, int] = {}
         owner = run.globals.get(target.forward.partition(".")[0])
-        wanted = {p.name for p in _parameters(target.forward_node)[_bound(target) :]}
-        tensors = target.context or _speaks_torch(run.tree)
+        wanted = {p.name for p in parameters(target.forward_node)[bound(target) :]}
+        tensors = target.context or speaks_torch(run.tree)
         if target.maker is not None and owner is None:
             raise SymgradError(f"the file stops before '{target.forward.partition('.')[0]}' is defined")
         if target.maker is not None:
-            init = _constructor(target.maker, run)
-            ours = {p.name for p in _parameters(init)[1:]} if init is not None else set()
+            init = constructor(target.maker, run.tree)
+            ours = {p.name for p in parameters(init)[1:]} if init is not None else set()
             mine = {n: v for n, v in values.items() if n in ours}
             helper = Caller.__new__(Caller)
             helper.run_, helper.tensors = run, tensors
@@ -382,7 +246,7 @@ class Driver:
         caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
         caller.mean, caller.of_inputs = self.plan.mean, self.plan.of_inputs
         caller.negative = is_force(target.backward) and not self.plan.positive
-        if _is_helper(target):
+        if is_helper(target):
             caller.helper = "output" if self.plan.of_output else "input"
         given = {n: v for n, v in values.items() if n in wanted}
         return caller, given, made
@@ -429,16 +293,6 @@ def _function(run: Hosted, kind: Kind) -> Callable[[Any], Any]:
     return tanh if kind.what == FUNCTION else lambda x: 1 - tanh(x) ** 2
 
 
-def _is_helper(target: Target) -> bool:
-    """Backward is a derivative as a function of one number, and no backward pass: ``sigmoid_derivative(x)``."""
-    if target.backward_node is None or target.maker is not None or target.context:
-        return False
-    theirs, ours = _parameters(target.forward_node), _parameters(target.backward_node)
-    if len(theirs) != 1 or len(ours) != 1:
-        return False
-    return ours[0].name == theirs[0].name or not roles.is_upstream(ours[0].name)
-
-
 def _without(trace: Trace, own: int) -> Trace:
     """The run without the names that the file gave, before its functions were called, to what it computed itself: these
     are no part of the pass. ``own`` is how many names it gave."""
@@ -455,78 +309,8 @@ class _Ended(Exception):
         self.error = error
 
 
-def _parameters(node: ast.FunctionDef) -> list[Parameter]:
-    """Those that take a value each."""
-    ordered = [*node.args.posonlyargs, *node.args.args]
-    defaults: list[ast.expr | None] = [None] * (len(ordered) - len(node.args.defaults))
-    defaults += node.args.defaults
-    pairs = [*zip(ordered, defaults, strict=True), *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
-    out = []
-    for argument, default in pairs:
-        literal = literal_value(default) if default is not None else None
-        value = literal[0] if literal is not None else getattr(default, "value", ...) if default is not None else ...
-        out.append(Parameter(argument.arg, default is not None, value))
-    return out
-
-
-def _bound(target: Target) -> int:
-    """How many first parameters are not ours to fill."""
-    static = any(_name(d) == "staticmethod" for d in target.forward_node.decorator_list)
-    if "." not in target.forward:
-        return 0
-    if target.context:
-        names = [a.arg for a in target.forward_node.args.args]
-        return int(bool(names) and names[0] in ("ctx", "context", "self"))
-    return 0 if static else 1
-
-
-def _constructor(node: ast.ClassDef, run: Hosted) -> ast.FunctionDef | None:
-    classes = {n.name: n for n in run.tree.body if isinstance(n, ast.ClassDef)}
-    return _methods(node, classes).get("__init__")
-
-
-def _methods(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:
-    out: dict[str, ast.FunctionDef] = {}
-    for base in node.bases:
-        if isinstance(base, ast.Name) and base.id in classes and base.id != node.name:
-            out |= _methods(classes[base.id], {n: c for n, c in classes.items() if n != node.name})
-    return out | {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
-
-
-def _name(node: ast.AST) -> str:
-    return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
-
-
-def _speaks_torch(tree: ast.Module) -> bool:
-    """The file imports torch, and NumPy not."""
-    known = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            known |= {a.name.partition(".")[0] for a in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            known.add((node.module or "").partition(".")[0])
-    return "torch" in known and "numpy" not in known
-
-
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(n) for n in text.replace(",", " ").split())
-
-
-def _split(key: str) -> tuple[str, str]:
-    """``params.W1`` and ``params["W1"]`` as the parameter and its key."""
-    top, _, inner = key.replace("[", ".").partition(".")
-    return top, inner.strip("]\"'")
-
-
-def _array(value: Any) -> Any:
-    """Lists of numbers are arrays."""
-    if isinstance(value, list | tuple) and value:
-        try:
-            made = np.array(value)
-        except ValueError:
-            return value
-        return made if made.dtype.kind in "iufb" else value
-    return value
 
 
 def _stopped(error: TraceError) -> tuple[str, Span]:

@@ -38,7 +38,7 @@ from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import Siblings, siblings
 from symgrad.frontends.trace.child import ANSWERING, BEGUN
 from symgrad.frontends.trace.data import Trace
-from symgrad.frontends.trace.tracer import CODE_NAME
+from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.writes import whole
 
 #: More than this from the child is not a trace.

@@ -17,7 +17,6 @@ import numpy as np
 
 from symgrad.diagnosing import check_source
 from symgrad.errors import SymgradError, Unsupported
-from symgrad.files import Code, check_pass
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import Notebook, notebook_of
 from symgrad.frontends.plan import Plan
@@ -27,6 +26,8 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked
 from symgrad.grading.truth import MISSING, REVIEW, RIGHT, WRONG, Held, Outcome, Runner, Truth, outcomes
+from symgrad.passes import check_pass
+from symgrad.programs import Code
 from symgrad.report.document import document, place
 from symgrad.report.hints import hinted
 from symgrad.report.marks import Mark, marked_steps, shares

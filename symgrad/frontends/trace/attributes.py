@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.frontends.trace import autograd, lib_numpy, lib_scipy, lib_torch  # noqa: F401  (it registers itself)
+from symgrad.frontends.trace import autograd, lib_numpy, lib_scipy, lib_torch, numpy_random  # noqa: F401  (they register themselves)
 from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.lib_math import copied, raw
+from symgrad.frontends.trace.numpy_types import dtype_name
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker
 from symgrad.frontends.trace.shaped import call
 from symgrad.frontends.trace.values import ARRAY, FLOAT, NUMPY, TENSOR, TracedFloat, TracedInt, Value, apply, number
@@ -97,7 +98,7 @@ def _cast(name: str) -> Callable[..., Any]:
 
 def _to(x: Any, *args: Any, **kwargs: Any) -> Any:
     dtypes = [a for a in (*args, *kwargs.values()) if isinstance(a, Marker)]
-    return _cast(lib_numpy.dtype_name(dtypes[0], ""))(x) if dtypes else x
+    return _cast(dtype_name(dtypes[0], ""))(x) if dtypes else x
 
 
 def _tolist(x: Any) -> Any:
@@ -141,7 +142,7 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "conjugate": (0, _same),
     "tolist": (NUMPY, _tolist),
     "copy": (NUMPY, lambda x, *a: copied(x) if isinstance(x, Array) else x),
-    "astype": (NUMPY, lambda x, dtype, **kw: _as_type(x, lib_numpy.dtype_name(dtype, ""))),
+    "astype": (NUMPY, lambda x, dtype, **kw: _as_type(x, dtype_name(dtype, ""))),
     "flatten": (ARRAY, lambda x, *a, **kw: _apart(call(x.tr, library_name(x, "flatten") or "", x, *a, **kw))),
     "fill": (ARRAY, _fill),
     "fill_": (TENSOR, _fill),

@@ -17,7 +17,8 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import raw
-from symgrad.frontends.trace.lib_numpy import draw, size_of
+from symgrad.frontends.trace.numpy_random import draw
+from symgrad.frontends.trace.numpy_types import size_of
 from symgrad.frontends.trace.registry import HANDLERS, as_array, constant, traced
 from symgrad.frontends.trace.shaped import gather, pick
 from symgrad.frontends.trace.tracer import Tracer

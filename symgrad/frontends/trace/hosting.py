@@ -21,9 +21,9 @@ from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.functions import RETURN, WatchedReturns
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.sites import Site
-from symgrad.frontends.trace.tracer import CODE_NAME
 from symgrad.frontends.trace.values import NUMPY, Value, number
 
 

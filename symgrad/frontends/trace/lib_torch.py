@@ -13,7 +13,8 @@ import numpy as np
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import copied, raw
-from symgrad.frontends.trace.lib_numpy import Nothing, clip, dtype_name, size_of
+from symgrad.frontends.trace.lib_numpy import Nothing, clip
+from symgrad.frontends.trace.numpy_types import dtype_name, size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Facade, Marker, as_array, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply

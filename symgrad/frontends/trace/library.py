@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import autograd
-from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.places import LIBRARY_NAME
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
-from symgrad.frontends.trace.tracer import LIBRARY_NAME
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.run import Run
 
 #: Our own text for what a script finds in these modules of torch.
 TORCH_NN = "torch.nn"
-_NN_TEXT = Path(__file__).with_name("nn_layers.py").read_text(encoding="utf-8")
+_NN_PARTS = ("modules", "layers", "recurrent", "losses", "training")
+_NN_TEXT = "\n".join(Path(__file__).with_name(f"nn_{part}.py").read_text(encoding="utf-8") for part in _NN_PARTS)
 _NN_HOMES = {
     "torch.nn": frozenset({"Module", "ModuleList", "ModuleDict", "ParameterList", "Sequential"}),
     "torch.optim": frozenset({"SGD", "Adam", "AdamW", "Optimizer"}),

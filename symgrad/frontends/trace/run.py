@@ -13,7 +13,7 @@ import numpy as np
 
 from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
-from symgrad.frontends.trace import instrument as names
+from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.asked import Calls
 from symgrad.frontends.trace.cells import Cells
@@ -23,11 +23,12 @@ from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.lambdas import as_functions
 from symgrad.frontends.trace.library import Library, Package, SourceModule
 from symgrad.frontends.trace.passes import passes
+from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.registry import Missing
 from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_private, syntax_message
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site
 from symgrad.frontends.trace.stop import Stop
-from symgrad.frontends.trace.tracer import CODE_NAME, Tracer
+from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
 
 #: A loop that trains is ended when it has recorded so much.

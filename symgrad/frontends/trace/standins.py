@@ -17,7 +17,7 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.lib_math import raw
-from symgrad.frontends.trace.lib_numpy import size_of
+from symgrad.frontends.trace.numpy_types import size_of
 from symgrad.frontends.trace.registry import HANDLERS, MODULES
 from symgrad.frontends.trace.tracer import Tracer
 

@@ -1,18 +1,16 @@
 """The recorder of one run: steps, values, names and places.
 
 Every traced value (see ``values.py``) points here. The recorder gives each op a step whose span is exactly the
-sub-expression that the interpreter was executing: Python 3.11 keeps for every instruction the range of source text
-that it came from, so the innermost frame of the user's code and its instruction pointer tell.
+sub-expression that the interpreter was executing: see ``places.py``.
 """
 
 from __future__ import annotations
 
 import math
 import posixpath
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from types import CodeType, FrameType, TracebackType
+from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
@@ -29,16 +27,11 @@ from symgrad.frontends.trace.data import (
     Trace,
     TraceError,
 )
+from symgrad.frontends.trace.places import CODE_NAME, LIBRARY_NAME, Places
 from symgrad.frontends.trace.stop import Stop
 from symgrad.graph import INPUT, Graph, GraphBuilder, Param
 from symgrad.ops.values import function
 from symgrad.ops.writing import WRITING
-
-#: The file name that the user's code is compiled under: it marks its frames, and cannot be a real file's.
-CODE_NAME = "<symgrad: the traced code>"
-
-#: ... and the name that the files are compiled under which that code imports, before their own.
-LIBRARY_NAME = "<symgrad: an imported file>"
 
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
@@ -47,21 +40,17 @@ MOST_DIAGNOSED = 100_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
 MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
-#: So many calls are kept of a run that stopped, the innermost.
-MOST_FRAMES = 50
 
 #: ``Binding.augmented`` of a name whose array was changed in place by another statement than ``name op= value``.
 CHANGED = "[]="
 
 
-class Tracer:
+class Tracer(Places):
     """What is recorded while the user's code runs."""
 
     def __init__(self, source: str, filename: str, *, output_limit: int = 200_000) -> None:
-        self.filename = filename
+        super().__init__(source, filename)
         self.builder = GraphBuilder(source=source)
-        self.source = source
-        self.lines = source.split("\n")
         self.values: list[Any] = []
         #: For each step, whether it depends on an input: the others are constants, however they were computed.
         self.varies: list[bool] = []
@@ -87,15 +76,11 @@ class Tracer:
         self.output_left = output_limit
         #: The step of a traced function's result, where it has one.
         self.result: int | None = None
-        #: By the number of a code object, which ``_positions`` keeps alive: to hash one takes longer than all else.
-        self._spans: dict[tuple[int, int], Span] = {}
-        self._positions: dict[int, tuple[CodeType, list[tuple[int | None, int | None, int | None, int | None]]]] = {}
         self._consts: dict[tuple[type, float], int] = {}
         self._calls: dict[str, int] = {}
         self._has_functions = "def " in source or "lambda" in source
         self.callers: dict[int, Span] = {}
-        #: Where in an imported file the last place lies, and in which each step was made: its label and line.
-        self._inside: tuple[str, int] | None = None
+        #: Where in an imported file each step was made: its label and line.
         self._made_in: dict[int, tuple[str, int]] = {}
         #: The texts of the imported files, by their labels.
         self.texts: Mapping[str, str] = {}
@@ -110,97 +95,6 @@ class Tracer:
         self.of_torch: Callable[[str], Any] | None = None
         #: The last operation whose arrays did not fit: the op, their shapes, its parameters.
         self.misfit: tuple[str, list[tuple[int, ...]], dict[str, Any]] | None = None
-
-    # --- places -------------------------------------------------------------------------------------------------
-
-    def here(self) -> Span:
-        """The sub-expression of the user's code that is being executed."""
-        frame: FrameType | None = sys._getframe(1)
-        self._inside = None
-        while frame is not None:
-            name = frame.f_code.co_filename
-            if name == CODE_NAME:
-                return self.place(frame.f_code, frame.f_lasti)
-            if self._inside is None and name.startswith(LIBRARY_NAME):
-                self._inside = (name.removeprefix(LIBRARY_NAME), frame.f_lineno)
-            frame = frame.f_back
-        return Span(self.filename, 1, 1, 1, 1)
-
-    def caller(self) -> Span | None:
-        """Where the function of the script that is running was called in the script; ``None`` at module level."""
-        frame: FrameType | None = sys._getframe(1)
-        inside = False
-        while frame is not None:
-            code = frame.f_code
-            if code.co_filename == CODE_NAME:
-                if inside:
-                    return self.place(code, frame.f_lasti)
-                if code.co_name == "<module>":
-                    return None
-                # A comprehension is a function to Python, and none to the reader.
-                inside = code.co_name not in ("<listcomp>", "<genexpr>", "<dictcomp>", "<setcomp>")
-            frame = frame.f_back
-        return None
-
-    def place(self, code: CodeType, lasti: int) -> Span:
-        """The source range of the instruction at byte ``lasti`` of ``code``."""
-        key = (id(code), lasti)
-        found = self._spans.get(key)
-        if found is None:
-            if id(code) not in self._positions:
-                self._positions[id(code)] = code, list(code.co_positions())
-            positions = self._positions[id(code)][1]
-            line, end_line, column, end_column = positions[lasti // 2] if lasti >= 0 else (None,) * 4
-            line = line or code.co_firstlineno
-            end_line = end_line or line
-            found = self._spans[key] = Span(
-                self.filename, line, self.column(line, column or 0), end_line, self.column(end_line, end_column or 0)
-            )
-        return found
-
-    def column(self, line: int, offset: int) -> int:
-        """A 1-based column in characters from the interpreter's 0-based offset in UTF-8 bytes."""
-        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
-        if text.isascii():
-            return offset + 1
-        return len(text.encode()[:offset].decode(errors="ignore")) + 1
-
-    def text(self, span: Span) -> str:
-        """The source under a span that lies within one line, else nothing."""
-        inside = span.line == span.end_line and 0 < span.line <= len(self.lines)
-        return self.lines[span.line - 1][span.column - 1 : span.end_column - 1] if inside else ""
-
-    def place_of(self, traceback: TracebackType | None, *, calls: bool = False) -> Span | None:
-        """The innermost place in the user's code that an exception passed through.
-
-        With ``calls``, a place that is the head of a function gives way to where the function was called: what fails
-        for want of depth may fail at the first thing that the last call does.
-        """
-        found = None
-        while traceback is not None:
-            code = traceback.tb_frame.f_code
-            if code.co_filename == CODE_NAME:
-                place = self.place(code, traceback.tb_lasti)
-                line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
-                if found is None or not calls or not line[place.column - 1 :].startswith("def "):
-                    found = place
-            traceback = traceback.tb_next
-        return found
-
-    def frames(self, traceback: TracebackType | None = None) -> tuple[Span, ...]:
-        """All places in the user's code that are being executed, or that an exception passed through, the innermost
-        first."""
-        found: list[Span] = []
-        while traceback is not None:
-            if traceback.tb_frame.f_code.co_filename == CODE_NAME:
-                found.insert(0, self.place(traceback.tb_frame.f_code, traceback.tb_lasti))
-            traceback = traceback.tb_next
-        frame: FrameType | None = None if found else sys._getframe(1)
-        while frame is not None:
-            if frame.f_code.co_filename == CODE_NAME:
-                found.append(self.place(frame.f_code, frame.f_lasti))
-            frame = frame.f_back
-        return tuple(found[:MOST_FRAMES])
 
     # --- ends ---------------------------------------------------------------------------------------------------
 

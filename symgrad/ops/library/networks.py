@@ -7,7 +7,8 @@ from typing import Any
 
 from symgrad.errors import Unsupported
 from symgrad.ops.indexing import encode
-from symgrad.ops.library.shapes import along, item, torch_pad
+from symgrad.ops.library.moving import torch_pad
+from symgrad.ops.library.picking import along, item
 from symgrad.ops.library.spelling import spelled
 from symgrad.ops.shapes import one_axis
 from symgrad.ops.tensor import ShapeError, shape_of

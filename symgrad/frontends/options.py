@@ -1,0 +1,95 @@
+"""What each parameter of the functions may be: what the person says, what the text and the names tell."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from symgrad.errors import SymgradError, did_you_mean
+from symgrad.frontends import guessing
+from symgrad.frontends.kinds import ARRAY, COUNTS, DICT, VALUE, Kind
+from symgrad.frontends.plan import Plan
+from symgrad.frontends.targets import Target, bound, constructor, parameters
+from symgrad.frontends.told import called_in, gates, told_by_text, with_gates
+
+
+def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kind]]:
+    """What each parameter may be, of the constructor and of forward."""
+    out: dict[str, list[Kind]] = {}
+    nodes: list[tuple[ast.FunctionDef, int]] = [(target.forward_node, bound(target))]
+    if target.maker is not None:
+        init = constructor(target.maker, tree)
+        nodes = [*([(init, 1)] if init is not None else []), *nodes]
+    for node, skipped in nodes:
+        found = parameters(node)[skipped:]
+        names = [p.name for p in found]
+        told = told_by_text(node, names)
+        if node is not target.forward_node:  # what the object is made with, forward looks at
+            told = told_by_text(target.forward_node, names) | told
+        if target.backward_node is not None and node is target.forward_node:
+            more = told_by_text(target.backward_node, names)
+            told = {n: k for n, k in more.items() if k.what == ARRAY} | told
+        side_by_side = gates(target.forward_node, target.backward_node, target.maker)
+        functions = called_in(target.maker or node, names)
+        for p in found:
+            likely = guessing.candidates(p, told.get(p.name))
+            if not p.optional:
+                likely = [*with_gates(p.name, side_by_side, told.get(p.name)), *likely]
+            called = functions.get(p.name)
+            out[p.name] = _given(plan, p.name) or ([called] if called is not None else likely)
+    sizes = [k.dims for n, found in out.items() if n.endswith("shape") for k in found if k.what == COUNTS]
+    own = [p.name for p in parameters(target.forward_node)[bound(target) :]]
+    if target.maker is not None and sizes and own and not _given(plan, own[0]) and own[0] in out:
+        # What an object is made for, it is given.
+        out[own[0]] = [*(Kind(ARRAY, dims) for dims in sizes if dims), *out[own[0]]]
+    for name in (*plan.shapes, *plan.values):
+        top = name.partition(".")[0].partition("[")[0]
+        if top not in out and not plan.lenient:
+            raise SymgradError(
+                f"{target.forward} has no parameter '{name}'{did_you_mean(name, list(out))}",
+                hint=f"its parameters are {', '.join(out)}" if out else "",
+            )
+    return out
+
+
+def _given(plan: Plan, name: str) -> list[Kind] | None:
+    """What the person says of a parameter."""
+    items: dict[str, Kind] = {}
+    for key, shape in plan.shapes.items():
+        top, inner = _split(key)
+        if top == name:
+            kind = Kind(ARRAY, tuple(shape))
+            if not inner:
+                return [kind]
+            items[inner] = kind
+    if name in plan.values:
+        value = plan.values[name]
+        if isinstance(value, Mapping):
+            items = {str(k): Kind(VALUE, value=_array(v)) for k, v in value.items()} | items
+            return [Kind(DICT, items=items)]
+        return [Kind(VALUE, value=_array(value))]
+    for key, value in plan.values.items():
+        top, inner = _split(key)
+        if top == name and inner:
+            items[inner] = Kind(VALUE, value=_array(value))
+    return [Kind(DICT, items=items)] if items else None
+
+
+def _split(key: str) -> tuple[str, str]:
+    """``params.W1`` and ``params["W1"]`` as the parameter and its key."""
+    top, _, inner = key.replace("[", ".").partition(".")
+    return top, inner.strip("]\"'")
+
+
+def _array(value: Any) -> Any:
+    """Lists of numbers are arrays."""
+    if isinstance(value, list | tuple) and value:
+        try:
+            made = np.array(value)
+        except ValueError:
+            return value
+        return made if made.dtype.kind in "iufb" else value
+    return value

@@ -1,0 +1,273 @@
+"""Forward and backward passes of a file, called and checked: one, or all that it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from symgrad.asked import at_its_calls, parameters_of, returns_at_the_first
+from symgrad.callables import call_subject, missing_finding
+from symgrad.diagnosing import Work, check_work
+from symgrad.errors import SymgradError
+from symgrad.frontends.plan import Plan
+from symgrad.frontends.roles import is_upstream
+from symgrad.frontends.trace.data import Call, Given, Trace
+from symgrad.frontends.trace.passes import is_force
+from symgrad.picturing import renumbered
+from symgrad.programs import Code
+from symgrad.report.model import Finding, Report
+
+#: Functions that are a derivative, and no backward pass.
+_HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
+#: Of a function that returns one derivative, so many parameters are looked at.
+MOST_PARAMETERS = 5
+#: More passes than this are named and not called.
+MOST_PASSES = 40
+
+
+def called(code: Code, plan: Plan) -> tuple[Trace, Call]:
+    """The run of a forward pass, and of its backward pass as far as that came.
+
+    Raises:
+        SymgradError: they cannot be called.
+    """
+    trace = code.run(code.source, plan)
+    if trace.call is not None and trace.call.loss:
+        return trace, trace.call
+    if trace.error is not None:
+        raise trace.error.exception(code.source)
+    raise SymgradError("forward could not be called")
+
+
+def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
+    """One forward and its backward.
+
+    Raises:
+        SymgradError: they cannot be called.
+    """
+    return _pass(code, plan, options)[0]
+
+
+def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
+    """The same, with what was called."""
+    trace, call = called(code, plan)
+
+    def run(text: str) -> Trace:
+        return code.run(text, plan)
+
+    if trace.error is not None and trace.error.kind == "exception" and not _after(trace):
+        raise trace.error.exception(code.source)
+    work = Work(code.source, code.name, run, _chosen, code.original, what="backward pass")
+    found = [missing_finding(name, span) for name, span in call.missing]
+    strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
+    verify = bool(options.get("verify", True))
+    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
+    helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
+    if helper and len(call.inputs) == 1:
+        # A helper may be a function of the output: a*(1 - a) for the sigmoid.
+        again = _attempt(code, replace(plan, of_output=True), options)
+        if again is not None and again.ok:
+            message = f"{call.backward} takes the output of {call.forward}, not its input"
+            return replace(again, findings=(*again.findings, Finding("note", message))), call
+    if report.exit_code == 1 and not plan.shapes and not plan.values:
+        for given in _one_hot(call.inputs):
+            # Labels that are multiplied with logarithms of probabilities: one row for each sample.
+            again = _attempt(code, replace(plan, values=given, lenient=True), options)
+            if again is None:
+                continue
+            roots = [f for f in again.findings if f.root]
+            if again.confirmed if not roots else all(f.fix_verified for f in roots):
+                return again, call
+        if other := _as_gradients(trace, call):
+            # A layer for rows, which was given one without its first axis.
+            again = _attempt(code, replace(plan, shapes=other, lenient=True), options)
+            if again is not None and again.ok and again.confirmed:
+                return again, call
+        for given in _columns(call.inputs):
+            # (np.identity(n) - s.T)*s is for a column s.
+            again = _attempt(code, replace(plan, shapes=given, lenient=True), options)
+            if again is not None and again.ok and again.confirmed:
+                return again, call
+        alone = _one_entry(code, trace, call) if plan.upstream is None else None
+        if alone is not None:
+            again = _attempt(code, replace(plan, upstream=alone), options)
+            if again is not None and again.ok and again.confirmed:
+                message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
+                return replace(again, findings=(*again.findings, Finding("note", message))), call
+    if report.exit_code == 1 and not plan.values and plan.upstream is None:
+        others = [again for p in _other_meanings(plan) if (again := _attempt(code, p, options)) is not None]
+        for again in others:
+            if again.ok and again.confirmed:
+                return again, call
+        report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
+    if not plan.shapes and not plan.values:
+        labelled = any(g.whole for g in call.inputs)
+        found_out = tuple(_if_it_was_called_so(f, labelled=labelled) for f in report.findings)
+        plain = report.verdict == "disagree" and not any(f.root for f in found_out)
+        report = replace(report, findings=found_out, verdict="agree" if plain else report.verdict)
+    names = f"{call.forward} and {call.backward}" if call.backward else call.forward
+    said = Finding("note", f"{names}: called with {', '.join(map(str, call.inputs))}")
+    notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]
+    return replace(report, findings=(*report.findings, *notes, said)), call
+
+
+def _attempt(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | None:
+    """:func:`check_pass`; ``None`` where the functions cannot be called so."""
+    try:
+        return check_pass(code, plan, options)
+    except SymgradError:
+        return None
+
+
+def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
+    """For labels that were whole numbers, labels as rows with a single 1, of the shape of another input."""
+    rows = next((g.shape for g in inputs if not g.whole and g.shape is not None and len(g.shape) == 2), None)
+    for g in inputs:
+        if g.whole and rows is not None and g.shape is not None and len(g.shape) == 1:
+            yield {g.name: [[float((3 * i + 1) % rows[1] == j) for j in range(rows[1])] for i in range(rows[0])]}
+
+
+def _columns(inputs: Sequence[Given]) -> Iterator[dict[str, tuple[int, ...]]]:
+    """For an input that was one row of numbers, a column."""
+    for g in inputs:
+        if not g.whole and g.shape is not None and len(g.shape) == 1:
+            yield {g.name: (*g.shape, 1)}
+
+
+def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
+    """An upstream gradient of one entry, for a pass that passes over zeros in a loop and returns within it; ``None``
+    for any other."""
+    if not returns_at_the_first(code.source, call.backward):
+        return None
+    named = {b.name: trace.graph.steps[b.step].shape for b in trace.bindings}
+    shape = next((named[n] for n in parameters_of(code.source, call.backward) if is_upstream(n) and n in named), ())
+    if len(shape) != 1 or shape[0] < 2:
+        return None
+    return [[0.0, -1.0, *([0.0] * (shape[0] - 2))]]  # whole numbers stay as they are at nearby points
+
+
+def _other_meanings(plan: Plan) -> Iterator[Plan]:
+    """The same functions, meant in another way: a loss for each sample, of which the mean is meant; predictions under
+    the name of a gradient."""
+    if plan.mean or plan.of_inputs:
+        return
+    for mean, of_inputs in ((True, False), (False, True), (True, True)):
+        yield replace(plan, mean=mean, of_inputs=of_inputs)
+
+
+def _is_explained(report: Report) -> bool:
+    """With the fixes that are offered everything is right."""
+    roots = [f for f in report.findings if f.root]
+    return bool(roots) and all(f.fix_verified for f in roots)
+
+
+def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
+    """The shapes of the gradients of inputs that differ from those of the inputs by axes of length one only."""
+    bound = {b.name: b.step for b in trace.bindings}
+    names = {leaf.step: leaf.name for leaf in trace.leaves}
+    out = {}
+    for name, leaf in call.gradients.items():
+        have, held = (trace.graph.steps[i].shape for i in (bound.get(name, leaf), leaf))
+        if have != held and [n for n in have if n != 1] == [n for n in held if n != 1]:
+            out[names.get(leaf, "")] = have
+    known = {g.name for g in call.inputs}
+    return {n: shape for n, shape in out.items() if n in known}
+
+
+def _if_it_was_called_so(finding: Finding, *, labelled: bool) -> Finding:
+    """What no change puts right, where the inputs were guessed, may be right for others: one-hot labels, or two classes
+    where there were more."""
+    if not finding.root or finding.fix or not (labelled or finding.code in ("wrong-value", "unknown")):
+        return finding
+    message = f"{finding.message}, for the inputs that were tried"
+    hint = "say what it takes: --shape NAME=4x3, --value NAME=VALUE"
+    return Finding("unchecked", message, finding.span, hint=hint)
+
+
+def _after(trace: Trace) -> bool:
+    """Something was computed after forward had ended."""
+    assert trace.call is not None
+    loss = next(b for b in reversed(trace.bindings) if b.name == trace.call.loss)
+    return any(b.order > loss.order and b.step > loss.step for b in trace.bindings)
+
+
+def _chosen(trace: Trace, _like: Any) -> Any:
+    call = trace.call
+    if call is None or not call.loss:
+        raise SymgradError("forward could not be called")
+    return call_subject(trace, call.loss, call.gradients)
+
+
+def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> tuple[Report, set[str]]:
+    """Every pass that the file holds; one that cannot be called is said, and the others are checked.
+
+    Returns:
+        The report, and the names of the parameters that were given something.
+    """
+    reports: list[tuple[str, Report]] = []
+    errors: list[tuple[str, SymgradError]] = []
+    parameters: set[str] = set()
+    for forward, backward in trace.passes[:MOST_PASSES]:
+        try:
+            mine = fitting(plan, forward, backward)
+            found = [_of_pair(code, one, options) for one in at_its_calls(mine, code.source, trace)]
+            report, call = next((f for f in found if not f[0].ok), found[0])
+        except SymgradError as error:
+            errors.append((backward or forward, error))
+        else:
+            reports.append((backward or forward, report))
+            parameters.update(g.name for g in call.inputs)
+    if not reports:
+        raise errors[0][1]
+    findings = [f for _, report in reports for f in report.findings if f.root]
+    findings += [f for _, report in reports for f in report.findings if not f.root]
+    findings += [_unchecked(name, error) for name, error in errors]
+    findings += [Finding("note", f"not called: {b or f}") for f, b in trace.passes[MOST_PASSES:]]
+    right = [f"{name}: {', '.join(r.confirmed)}" for name, r in reports if r.confirmed]
+    if len(reports) == 1:
+        right = list(reports[0][1].confirmed)
+    worst: Callable[[Report], int] = lambda r: {"disagree": 2, "undefined": 1}.get(r.verdict, 0)  # noqa: E731
+    base = max((r for _, r in reports), key=worst)
+    gradients = tuple(g for _, r in reports for g in r.gradients)
+    merged = tuple(dict.fromkeys(findings))
+    # One pass is drawn: that with a mistake, where there is one.
+    drawn = renumbered(base.picture, base.findings, merged)
+    whole = replace(
+        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn,
+        judged=tuple(j for _, r in reports for j in r.judged),
+    )  # fmt: skip
+    return whole, parameters
+
+
+def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
+    """One forward and its backward; by whichever parameter it is, and of a force, whichever of an energy's gradient and
+    its negative."""
+    report, call = _pass(code, plan, options)
+    if report.ok:
+        return report, call
+    # A derivative may be the one by another parameter than the first.
+    for name in parameters_of(code.source, plan.forward)[1:MOST_PARAMETERS] if plan.values else ():
+        again = _attempt(code, replace(plan, returns=(f"d{name}",)), options)
+        if again is not None and again.ok and again.confirmed:
+            return again, call
+    if not is_force(plan.backward):
+        return report, call
+    again = _attempt(code, replace(plan, positive=True), options)
+    if again is not None and again.ok and again.confirmed:
+        message = f"{plan.backward} is the gradient of {plan.forward}, and not its negative, which a force would be"
+        return replace(again, findings=(*again.findings, Finding("note", message))), call
+    roots = [f for f in report.findings if f.root]
+    if len(roots) == 1 and roots[0].fix_verified:
+        return report, call
+    # That these belong together is only what their names say.
+    raise SymgradError(f"{plan.backward} is no gradient of {plan.forward}, which its name may not say either")
+
+
+def _unchecked(name: str, error: SymgradError) -> Finding:
+    return Finding("unchecked", f"{name} was not checked: {error.message}", error.span, hint=error.hint)
+
+
+def fitting(plan: Plan, forward: str, backward: str) -> Plan:
+    return replace(plan, forward=forward, backward=backward, lenient=True)
