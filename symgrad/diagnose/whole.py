@@ -126,11 +126,11 @@ class Whole(Attempts):
                 if two and cost_of(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
                     return two
             return (*before, best_one.edit)
-        if not before and (found := self._in_order(right, before)):
-            return found
         two = self._together(right, before) if len(before) + 2 <= MOST else ()
         if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
+        if not before and not two and (found := self._in_order(right, before)):
+            return found
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
             best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
@@ -198,8 +198,8 @@ class Whole(Attempts):
             if len(before) + 2 > MOST:
                 return ()
             return (
-                self._in_order(right, before)
-                or self._together(right, before)
+                self._together(right, before)
+                or self._in_order(right, before)
                 or self._one_by_one(right, before, tried, among)
             )
         finally:
