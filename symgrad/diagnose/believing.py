@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import is_strong
-from symgrad.diagnose.naming import is_bare, normal
+from symgrad.diagnose.naming import claims, is_bare, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Subject, Unit
@@ -204,6 +204,7 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
         return False
     ends = layout.original(layout.last[name].step) == layout.original(unit.step)
     spelled = name[:1] == "d" and normal(name[1:]) in inputs
+    spelled = spelled or ("grad" in name.lower() and any(not c.top and c.bottom in inputs for c in claims(name)))
     last = layout.original(layout.last[name].step)
     used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
     return ends and spelled and reading.by_inputs(name) and not used
