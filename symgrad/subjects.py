@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from symgrad import upstream
 from symgrad.copies import told_apart
-from symgrad.cutting import subject_at
+from symgrad.cutting.subject import subject_at
 from symgrad.diagnose import differences, functions
 from symgrad.diagnose.following import ends_of
 from symgrad.diagnose.loss import best_seed, best_subject

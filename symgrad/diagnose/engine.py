@@ -81,9 +81,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         fine |= {u.step: u for u in verdicts.right}
         verdicts.right = [fine[i] for i in sorted(fine)]
         verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
-    verdicts.roots, doubtful, left = explained(
-        verdicts.roots, layout, reading, verdicts.right, bool(walk.given), walk.settled
-    )
+    given = bool(walk.given)
+    verdicts.roots, doubtful, left = explained(verdicts.roots, layout, reading, verdicts.right, given, walk.settled)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
