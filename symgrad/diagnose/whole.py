@@ -9,7 +9,6 @@ are known to be by their names (``dz``) decides between changes that do the same
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,10 +24,8 @@ from symgrad.diagnose.outright import is_whole
 from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.region import Site
-from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
-from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import Vec
 from symgrad.errors import Span
 
@@ -63,10 +60,6 @@ class Explained:
 
 class Whole(Attempts):
     """Looks for the changes that make all results right."""
-
-    @cached_property
-    def _told(self) -> dict[tuple[str, ...], list[float]]:
-        return {}
 
     def find(self) -> Explained | None:
         """The cheapest changes under which all results are right."""
@@ -243,13 +236,7 @@ class Whole(Attempts):
         i = unit.step
         if (unit.name, i) in self.layout.continued or self.layout.graph.steps[i].is_leaf:
             return True
-        return is_in(lifted(Shaped([self.board.array(i)])).floats[0], self._signatures(kinds))
-
-    def _signatures(self, kinds: tuple[str, ...]) -> list[float]:
-        """What tells the true quantities of some kinds at the one point."""
-        if kinds not in self._told:
-            self._told[kinds] = sorted(x for x in self.known.floats(1, kinds) if math.isfinite(x))
-        return self._told[kinds]
+        return self.between.is_some(signature(self.board.array(i)), kinds)
 
     def _one_by_one(
         self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[Tried], among: set[int]
