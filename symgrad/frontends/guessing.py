@@ -138,6 +138,8 @@ def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) 
         if k.what == ARRAY:
             found = [o for o in options[n] if o.what == LABELS]
             found.sort(key=lambda o: len(o.dims) != len(k.dims))
+            # A docstring that says its shape does not always say that it is whole numbers.
+            found += [Kind(LABELS, k.dims)] if k.dims and not found else []
             out.extend({**kinds, n: o} for o in found)
     return out
 

@@ -26,7 +26,7 @@ from symgrad.frontends.kinds import (
 _SHAPE = re.compile(
     r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]"
 )
-_WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", re.I)
+_WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b|\bint(?:32|64)?\b", re.I)
 _DERIVED = re.compile(r"(?:prime|deriv|grad|^d_|_d$|backward)", re.I)
 #: Methods that take the new lengths.
 _RESHAPING = frozenset({"reshape", "view"})
