@@ -238,7 +238,8 @@ class TorchDerivative:
         self, derivation: Derivation, dtype: str | None, device: str | None, value: bool = False,
         compile: bool | None = None,
     ) -> None:  # fmt: skip
-        from symgrad import bulk, evaluate, formats
+        from symgrad import evaluate, formats
+        from symgrad.bulk.evaluation import Bulk
 
         self.variables = derivation.variables
         self.labels = tuple(e.label for e in derivation.entries)
@@ -251,7 +252,7 @@ class TorchDerivative:
             wanted = [derivation.graph.output] if value and n == 0 else []
             inputs = [low.place[i] for i in derivation.graph.variables.values()]
             targets = [low.place[t] for t in (*wanted, *row.targets)]
-            self._plans.append(bulk.Bulk(low.graph, inputs, targets, compile))
+            self._plans.append(Bulk(low.graph, inputs, targets, compile))
 
     def __call__(self, *args: Any, **kwargs: Any) -> torch.Tensor | tuple[torch.Tensor, ...]:
         """Evaluate at the given values: tensors, or anything that ``torch.as_tensor`` takes.

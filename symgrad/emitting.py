@@ -8,7 +8,8 @@ from typing import Any
 
 from symgrad.api import is_code, of_arrays
 from symgrad.callables import call_subject
-from symgrad.codegen import LANGUAGES, emit, pruned
+from symgrad.codegen.function import LANGUAGES, emit
+from symgrad.codegen.pruning import pruned
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.errors import SymgradError
@@ -46,7 +47,7 @@ def emit_source(
         trace: the run of ``source``, where it has been run.
 
     Returns:
-        source text; see :func:`symgrad.codegen.emit`.
+        source text; see :func:`symgrad.codegen.function.emit`.
 
     Raises:
         SymgradError: the script cannot be used, or holds a function that the language has not.

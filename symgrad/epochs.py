@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
 
@@ -64,4 +66,18 @@ def cut_at(graph: Graph, epoch: Epoch) -> Graph:
     return Graph(tuple(steps), graph.output, graph.source)
 
 
-__all__ = ["Epoch", "cut_at", "last_epoch"]
+def before_divergence(trace: Trace) -> tuple[Trace, int] | None:
+    """The rounds of training before the one in which finite numbers give an infinite one, and how many they are;
+    ``None`` where that is not so, or is so from the first round on: then it is no wrong gradient that does it."""
+    finite = [bool(np.isfinite(np.asarray(v, dtype=np.float64)).all()) for v in trace.values]
+    made = (i for i, s in enumerate(trace.graph.steps) if not s.is_leaf and all(finite[j] for j in s.inputs))
+    bad = next((i for i in made if not finite[i]), None)
+    earlier = [r for r in trace.rounds if bad is not None and r.start <= bad]
+    if not earlier:
+        return None
+    last = max(earlier, key=lambda r: r.start)
+    done = len({r.start for r in earlier if r.begun == last.begun}) - 1
+    return (trace.until(last.start), done) if done else None
+
+
+__all__ = ["Epoch", "before_divergence", "cut_at", "last_epoch"]

@@ -117,15 +117,16 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return found
     if asked or not trace.offered:
         return report
-    if report.verdict == "disagree":
+    # What is held against a loss that nobody wrote, or is right only as a step that moves something, is less than that.
+    guessed = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note")
+    if not guessed and report.verdict == "disagree":
         return _of_layers(code, plan, trace, report, options) or report
-    if any(claims(n) for n in report.confirmed):
+    if not guessed and any(claims(n) for n in report.confirmed):
         return report
     found = _of_functions(code, plan, trace, options)
     if found is None:
         return report
-    # What is held against a loss that nobody wrote, or is right only as a step that moves something, is less than that.
-    weak = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note") or not report.confirmed
+    weak = guessed or not report.confirmed
     return found if weak or len(found.confirmed) > len(report.confirmed) else beside(report, found)
 
 

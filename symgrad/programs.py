@@ -13,6 +13,7 @@ from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.texts import read_text
 from symgrad.frontends.trace.data import Trace
 
 #: What begins a line of a script and of no expression.
@@ -53,7 +54,7 @@ def opened(path: str | os.PathLike[str], timeout: float) -> tuple[str, Code]:
     if os.fspath(path).endswith(".ipynb"):
         notebook = read_notebook(path)
         return notebook.source, Code(notebook.source, "", notebook.file, os.fspath(path), timeout)
-    source, original = sandbox.read_text(path)
+    source, original = read_text(path)
     if _MAGIC.search(source):  # a notebook that was saved as a file
         source = read_cell(1, source).python
     return source, Code(source, original, os.path.basename(os.fspath(path)), os.fspath(path), timeout)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from symgrad.diagnose.naming import claims, normal
 from symgrad.frontends.trace.data import Trace
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 from symgrad.upstream import extended
 
 #: A variable that was given a value so often is carried on by a loop.
@@ -28,8 +28,8 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     for b in trace.bindings:
         values.setdefault(normal(b.name), []).append(b.step)
     asked = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in values}
-    ends = [values[top][-1] for top in sorted(asked) if len(set(values.get(top, ()))) >= ROUNDS]
     steps = trace.graph.steps
+    ends = [e for top in sorted(asked) if (e := _end(values.get(top, ()), steps)) >= 0]
     if len(ends) < 2 or any(steps[i].shape or steps[i].is_leaf for i in ends):
         return trace, list(results)
     for i in results:
@@ -40,6 +40,34 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     for i in ends[1:]:
         trace, total = extended(trace, "add", (total, i))
     return trace, [total]
+
+
+def _end(values: Sequence[int], steps: Sequence[Step]) -> int:
+    """The last of the values of one name of which each is made of the one before; -1 where they are too few.
+
+    What the derivation works out once more under the same name (``xm = xs[n] + dt*vs[n]``) is not made of them.
+    """
+    run: list[int] = []
+    for i in dict.fromkeys(values):
+        if run and not (i > run[-1] and _is_made_of(i, run[-1], steps)):
+            if len(run) >= ROUNDS:
+                break
+            run = []
+        run.append(i)
+    return run[-1] if len(run) >= ROUNDS else -1
+
+
+def _is_made_of(step: int, other: int, steps: Sequence[Step]) -> bool:
+    """A step is computed from an earlier one: what lies between two rounds of a loop is looked at, and no more."""
+    stack, seen = [step], set[int]()
+    while stack:
+        i = stack.pop()
+        if i == other:
+            return True
+        if i > other and i not in seen:
+            seen.add(i)
+            stack.extend(steps[i].inputs)
+    return False
 
 
 __all__ = ["joined"]

@@ -8,9 +8,11 @@ from fractions import Fraction
 
 from symgrad import upstream
 from symgrad.copies import told_apart
-from symgrad.cutting import subject_at
-from symgrad.diagnose import differences, evidence
+from symgrad.cutting.subject import subject_at
+from symgrad.diagnose import differences, functions
+from symgrad.diagnose.following import ends_of
 from symgrad.diagnose.loss import best_seed, best_subject
+from symgrad.diagnose.moves import seeds
 from symgrad.diagnose.naming import claims, is_bare, is_loss, normal, primitives
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.epochs import last_epoch
@@ -37,7 +39,7 @@ def choose(
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
-    trace = evidence.with_results(evidence.tied(trace))
+    trace = functions.with_results(functions.tied(trace))
     steps = _losses(trace, loss)
     count = len(trace.graph)
     if any(step.shape for step in trace.graph.steps):
@@ -58,7 +60,7 @@ def choose(
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
     same = [s for s in found if like is not None and _is_called(s, like)]
     subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
-    if subject is not None and subject.seed == 1 and (others := evidence.seeds(subject)):
+    if subject is not None and subject.seed == 1 and (others := seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
         _refuse_lost(trace)
@@ -120,7 +122,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     if trace.backward_calls:
         return [trace.backward_calls[-1].step]
     names = {normal(b.name) for b in trace.bindings}
-    called = evidence.called(trace)
+    called = functions.called(trace)
     leaves = {leaf.step for leaf in trace.leaves}
 
     def is_claim(b: Binding) -> bool:
@@ -143,7 +145,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
                 wanted.append(last[c.top])
             if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
                 wanted.append(last[c.bottom])
-        for stem in (*primitives(b.name), *evidence.stems(called.get(b.name, ""))):
+        for stem in (*primitives(b.name), *functions.stems(called.get(b.name, ""))):
             if stem in last and last[stem] < b.step:
                 wanted.append(last[stem])
         # F_x for dF/dx
@@ -162,7 +164,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     ]
     if not wanted:
         wanted += differences.shifted_values(trace)[:2]
-    late: list[int] = []
+    used = {j for step in trace.graph.steps for j in step.inputs}
+    begun = next((b.order for b in trace.bindings if b.step not in leaves and is_claim(b)), len(trace.bindings))
+    # What nothing is made of, and the derivation comes after: cost, before the entries of a Jacobian.
+    late = [p.step for p in plain if p.order < begun and p.step not in used][-3:]
     for among in (trace.bindings, [b for b in trace.bindings if b.step not in leaves]):
         first = next((b.order for b in among if is_claim(b)), len(trace.bindings))
         wanted += [p.step for p in plain if p.order < first][-1:]
@@ -204,7 +209,7 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     named = {u.step for u in subject.units}
     out = []
     for unit in unchecked:
-        ends = evidence.ends_of(subject.graph, unit.step, named.__contains__)
+        ends = ends_of(subject.graph, unit.step, named.__contains__)
         steps = subject.graph.steps
         if all(i in fine or steps[i].is_const or (steps[i].is_input and i in named) for i in ends):
             fine.add(unit.step)
@@ -220,7 +225,7 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    trace = evidence.with_results(evidence.tied(_prepared(trace)))  # as the subject was made of it
+    trace = functions.with_results(functions.tied(_prepared(trace)))  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}

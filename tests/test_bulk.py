@@ -14,11 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import symgrad
-from symgrad import bulk, native
 from symgrad.backward import rows
+from symgrad.bulk import evaluation
+from symgrad.bulk.pieces import share
+from symgrad.bulk.plan import execute, plan
 from symgrad.enclosure import precision
 from symgrad.formats import FORMATS
 from symgrad.frontends.expression import parse
+from symgrad.native import loops
+from symgrad.native.source import write
 from symgrad.ops import OPS, lower
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.ckernels import KERNELS
@@ -35,7 +39,7 @@ GOALS = {
     "rational": "(x^3 - 2x + 1)/(x^2 + 1)",
     "eight": "a*b + sin(c)*exp(d)/(1 + k^2) + log(1 + g^2)*tanh(h) - sqrt(1 + p^2)*a",
 }
-needs_compiler = pytest.mark.skipif(native.compiler() is None, reason="needs a C compiler, and there is none")
+needs_compiler = pytest.mark.skipif(loops.compiler() is None, reason="needs a C compiler, and there is none")
 WAYS = [pytest.param(False, id="blocks"), pytest.param(True, id="compiled", marks=needs_compiler)]
 
 
@@ -153,18 +157,18 @@ def test_every_op_at_its_points(compile: bool) -> None:
         tensors = [torch.tensor([p[k] for p in points], dtype=torch.float64) for k in range(required)]
         low = lower(parse(text)).graph
         order = [low.find(v) for v in letters]
-        plain = bulk.Bulk(low, order, [low.output], None)
+        plain = evaluation.Bulk(low, order, [low.output], None)
         (theirs,) = plain(tensors, tensors[0].shape, torch.float64, torch.device("cpu"))
         if compile:
-            loop = native.build(low, order, [low.output], "float64", [False] * required)
+            loop = loops.build(low, order, [low.output], "float64", [False] * required)
             assert loop is not None, name
             mine = torch.empty_like(theirs)
             loop(len(points), [t.data_ptr() for t in (*tensors, mine)])
         else:
-            program = bulk.plan(low, order, [low.output])
+            program = plan(low, order, [low.output])
             slots: dict[object, object] = {("x", n): t for n, t in enumerate(tensors)}
             slots |= {("b", n): torch.empty_like(theirs) for n in range(program.buffers)}
-            bulk.execute(program, slots, torch)
+            execute(program, slots, torch)
             (slot,) = program.results
             mine = slots[slot]  # type: ignore[assignment]
         for n, point in enumerate(points):
@@ -204,11 +208,11 @@ def test_constants_second_derivatives_and_nothing(compile: bool) -> None:
 
 def test_a_plan_uses_buffers_again_and_never_overwrites_what_is_needed() -> None:
     graph = lower(parse("x = w;" + "x = tanh(w*x);" * 50)).graph
-    program = bulk.plan(graph, [graph.find("w")], [graph.output])
+    program = plan(graph, [graph.find("w")], [graph.output])
     assert program.buffers == 1
     text = "a = sin(x); b = cos(x); c = exp(a*b); d = a + b*c; a*d + c"
     graph = lower(parse(text)).graph
-    program = bulk.plan(graph, [graph.find("x")], [graph.output])
+    program = plan(graph, [graph.find("x")], [graph.output])
     assert program.buffers <= 4
     live: dict[object, int] = {}
     for number, step in enumerate(program.instructions):
@@ -221,7 +225,7 @@ def test_a_plan_uses_buffers_again_and_never_overwrites_what_is_needed() -> None
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_pieces_are_shared_and_errors_seen(threads: int) -> None:
     done: list[int] = []
-    bulk.share(done.append, iter(range(200)), threads)
+    share(done.append, iter(range(200)), threads)
     assert sorted(done) == list(range(200))
 
     def fail(piece: int) -> None:
@@ -229,14 +233,14 @@ def test_pieces_are_shared_and_errors_seen(threads: int) -> None:
             raise ValueError("seven")
 
     with pytest.raises(ValueError, match="seven"):
-        bulk.share(fail, iter(range(200)), threads)
+        share(fail, iter(range(200)), threads)
 
 
 def test_compiling_waits_until_it_pays() -> None:
     built: list[object] = []
 
-    class Counting(bulk.Bulk):
-        def _loop(self, count: int, dtype: torch.dtype, single: tuple[bool, ...]) -> native.Loop | None:
+    class Counting(evaluation.Bulk):
+        def _loop(self, count: int, dtype: torch.dtype, single: tuple[bool, ...]) -> loops.Loop | None:
             built.append(count)
             return None
 
@@ -246,12 +250,12 @@ def test_compiling_waits_until_it_pays() -> None:
     few = torch.rand(100)
     run([few], few.shape, torch.float32, torch.device("cpu"))
     assert built == []  # a few points never ask
-    plain = bulk.Bulk(low.graph, [low.place[0]], [low.place[row.targets[0]]], None)
+    plain = evaluation.Bulk(low.graph, [low.place[0]], [low.place[row.targets[0]]], None)
     assert plain._loop(100_000, torch.float32, (False,)) is None
 
 
 def test_without_a_compiler_blocks_do_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "compiler", lambda: None)
+    monkeypatch.setattr(loops, "compiler", lambda: None)
     many = torch.linspace(-2, 2, 5000)
     found = symgrad.derive("tanh(x)").torch(compile=True)(many)
     assert torch.allclose(found.double(), 1 / torch.cosh(many.double()) ** 2, rtol=2e-7, atol=0)
@@ -259,14 +263,14 @@ def test_without_a_compiler_blocks_do_it(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @needs_compiler
 def test_a_compiler_that_fails_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(native, "compiler", lambda: sys.executable)  # it is no compiler, and exits with 2
+    monkeypatch.setattr(loops, "compiler", lambda: sys.executable)  # it is no compiler, and exits with 2
     many = torch.linspace(-2, 2, 5000)
     assert symgrad.derive("x*x").torch(compile=True)(many).tolist() == (2 * many).tolist()
 
 
 def test_numbers_and_names_of_c_alone_get_into_the_source() -> None:
     graph = lower(parse("σ_2 = 3*while1; tanh(σ_2)/7")).graph
-    source = native.write(graph, [graph.find("while1")], [graph.output], FORMATS["float32"], [False])
+    source = write(graph, [graph.find("while1")], [graph.output], FORMATS["float32"], [False])
     assert source is not None
     assert "while1" not in source
     assert "σ" not in source
@@ -291,17 +295,17 @@ def test_the_way_of_an_accelerator(dtype: torch.dtype, fused: bool, monkeypatch:
     """All of it but the device and torch.compile: pieces, broadcasting, and the operations that would be compiled."""
     compiled: list[object] = []
     monkeypatch.setattr(torch, "compile", lambda graph, **_: compiled.append(graph) or graph)
-    monkeypatch.setattr(bulk, "ON_DEVICE", 1000)
+    monkeypatch.setattr(evaluation, "ON_DEVICE", 1000)
     for text in (GOALS["flagship"], "x*sin(y)/(1 + y^2)"):
         (row,) = rows(parse(text), list(parse(text).variables.values()), 1, "accurate")
         low = lower(row.reverse.graph)
         places = [low.place[i] for i in parse(text).variables.values()]
-        run = bulk.Bulk(low.graph, places, [low.place[t] for t in row.targets], fused or None)
+        run = evaluation.Bulk(low.graph, places, [low.place[t] for t in row.targets], fused or None)
         values = [torch.linspace(0.1, 3.9, 2500, dtype=torch.float64).to(dtype) for _ in places]
         if len(values) > 1:
             values[0] = torch.tensor(0.75, dtype=dtype)
         found = run._on_device(values, (2500,), dtype, torch.device("cpu"))
-        wide = bulk.Bulk(low.graph, places, [low.place[t] for t in row.targets], False)
+        wide = evaluation.Bulk(low.graph, places, [low.place[t] for t in row.targets], False)
         truth = wide([v.double() for v in values], (2500,), torch.float64, torch.device("cpu"))
         for mine, exact in zip(found, truth, strict=True):
             assert mine.dtype == dtype

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from symgrad.errors import InternalError, SymgradError
-from symgrad.frontends import children, sandbox
+from symgrad.frontends import children, starting
 from symgrad.frontends.sandbox import Sandbox, run_source
 
 pytestmark = pytest.mark.skipif(not children.POSSIBLE, reason="children are forked on Linux only")
@@ -93,7 +93,7 @@ def test_a_nursery_that_dies_takes_its_children_and_the_script_is_run_once_more(
 
 
 def test_what_keeps_a_nursery_from_starting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox, "_path", lambda: ["/nowhere"])
+    monkeypatch.setattr(starting, "_path", lambda: ["/nowhere"])
     with pytest.raises(InternalError, match="could not be started"):
         run_source(SCRIPT, "s.py")
     monkeypatch.undo()

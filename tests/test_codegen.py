@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 import symgrad
 from symgrad.cli import main
-from symgrad.codegen import Emitted, emit, identifier, style_of
+from symgrad.codegen.function import Emitted, emit
+from symgrad.codegen.style import identifier, style_of
 from symgrad.emitting import emit_source, emit_target
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import symgrad
-from symgrad import bulk
+from symgrad.bulk import evaluation
 from symgrad.frontends.expression import parse
 from tests.benchmarks.bulk import CASES
 
@@ -96,7 +96,7 @@ def test_two_devices_one_after_the_other(fused: bool) -> None:
 
 @WAYS
 def test_more_points_than_32_bits_count(fused: bool) -> None:
-    if torch.cuda.mem_get_info()[0] < ROOM + 4 * bulk.ON_DEVICE * 40:
+    if torch.cuda.mem_get_info()[0] < ROOM + 4 * evaluation.ON_DEVICE * 40:
         pytest.skip("the device has too little memory")
     source = torch.zeros(HUGE, dtype=torch.bfloat16, device="cuda")
     source[-1] = 1

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from symgrad.errors import InternalError, SymgradError
-from symgrad.frontends.sandbox import Answer, Sandbox, _read, read_source, run_file, run_source
+from symgrad.frontends.sandbox import Answer, Sandbox, _read, run_file, run_source
+from symgrad.frontends.texts import read_source
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.tracing import trace_source
 
@@ -141,10 +142,10 @@ def test_the_child_loads_neither_sympy_nor_torch() -> None:
 
 WALL = """
 import contextlib, os, subprocess, sys
-from symgrad.frontends.trace import child
+from symgrad.frontends.trace import locks
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import Tracer
-wall = child.Wall(Tracer("", "s.py"))
+wall = locks.Wall(Tracer("", "s.py"))
 wall.closed = wall.begun = True
 try:
     {attempt}
@@ -182,10 +183,10 @@ def test_the_audit_hook_stops_what_the_guards_would_have_missed(attempt: str, ev
 
 
 LIMITS = """
-from symgrad.frontends.trace import child
+from symgrad.frontends.trace import locks
 import os, socket
-child.cut()
-child.limit(64 << 20, 5)
+locks.cut()
+locks.limit(64 << 20, 5)
 try:
     {attempt}
 except (MemoryError, OSError) as e:
@@ -243,7 +244,7 @@ def test_a_script_that_catches_its_end_is_ended_all_the_same() -> None:
 
 
 def test_a_call_without_end_is_ended_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("symgrad.frontends.trace.child.LEAVING", 0.3)
+    monkeypatch.setattr("symgrad.frontends.trace.locks.LEAVING", 0.3)
     with pytest.raises(SymgradError, match="does not end") as caught:
         run_source("x = 0.5\ny = max(iter(int, 1))\n", "s.py", timeout=0.5)
     assert caught.value.span is not None

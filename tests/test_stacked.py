@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.diagnose import shaped
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.shaped import Shaped
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.stacked import stacked
@@ -69,7 +70,7 @@ def test_what_is_computed_at_once_is_what_comes_out_point_by_point(
         op = OPS[name]
         args = (a,) if op.arity == 1 else (a, b)
         params = dict(typed(name, [x.shape for x in args], {})[0])
-        with shaped.quiet():
+        with quiet():
             out = shaped.run(op, args, params)
             back = shaped.run(OPS["sub"], (out, shaped.lifted(a)), {}) if out.shape == a.shape else out
             nearly = Shaped([x * (1 + 3e-7) for x in out.arrays])

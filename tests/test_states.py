@@ -61,7 +61,57 @@ grad_t1 = (x - 1.1) * J1
 grad_t2 = (x - 1.1) * J2
 """
 
+# The forward pass first, its states in lists; the derivation works out the middle of each step once more.
+MIDPOINT = """
+k = 1.4
+c = 0.3
+x = 0.8
+v = -0.1
+dt = 0.2
+xs, vs = [x], [v]
+for step in range(3):
+    xm = x + 0.5 * dt * v
+    vm = v + 0.5 * dt * (-k * x - c * v)
+    x = x + dt * vm
+    v = v + dt * (-k * xm - c * vm)
+    xs.append(x)
+    vs.append(v)
+dx_dk, dv_dk = 0, 0
+for n in range(3):
+    xm = xs[n] + 0.5 * dt * vs[n]
+    vm = vs[n] + 0.5 * dt * (-k * xs[n] - c * vs[n])
+    dxm_dk = dx_dk + 0.5 * dt * dv_dk
+    dvm_dk = dv_dk + 0.5 * dt * (-xs[n] - k * dx_dk - c * dv_dk)
+    dx_dk = dx_dk + dt * dvm_dk
+    dv_dk = dv_dk + dt * (-xm - k * dxm_dk - c * dvm_dk)
+"""
+AGAIN = "xm = xs[n] + 0.5 * dt * vs[n]"
+ADDED = MIDPOINT.replace(AGAIN, "xm = xs[n]\n    xm += 0.5 * dt * vs[n]")
+FROM_ZERO = MIDPOINT.replace(AGAIN, "xm = 0.0\n    xm = xs[n] + xm\n    xm += 0.5 * dt * vs[n]")
+#: J22 stands between what is differentiated and its gradients; gx is no gradient of x.
+UNNAMED_ARM = """
+import math
+l1, l2 = 1.2, 0.7
+theta1, theta2 = 0.5, -0.9
+gx, gy = 1.1, 0.8
+x = l1 * math.cos(theta1) + l2 * math.cos(theta1 + theta2)
+y = l1 * math.sin(theta1) + l2 * math.sin(theta1 + theta2)
+ex = x - gx
+ey = y - gy
+temp3 = 0.5 * (ex**2 + ey**2)
+J11 = -l1 * math.sin(theta1) - l2 * math.sin(theta1 + theta2)
+J12 = -l2 * math.sin(theta1 + theta2)
+J21 = l1 * math.cos(theta1) + l2 * math.cos(theta1 + theta2)
+J22 = l2 * math.cos(theta1 + theta2)
+grad_theta1 = ex * J11 + ey * J21
+grad_theta2 = ex * J12
+grad_theta2 += ey * J22
+"""
+RIGHT = [OSCILLATOR, NET, NET.replace("-= lr * d", "+= -lr * d"), ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+
 WRONG = [
+    (MIDPOINT, "xm = xs[n] + 0.5 * dt * vs[n]", "xm = xs[n] + 0.5 * dt * vs[n] * vs[n]"),
+    (MIDPOINT, "+ dt * (-xm - k * dxm_dk", "+ dt * (-xm + k * dxm_dk"),
     (OSCILLATOR, "(-x - k * dx_dk - c * dv_dk)", "(-x - k * dx_dk + c * dv_dk)"),
     (OSCILLATOR, "dx_dk = dx_dk + dt * dvm_dk", "dx_dk = dx_dk + dt * dv_dk"),
     (NET, "w2[j] -= lr * d_o * h[j]", "w2[j] -= lr * d_o * x[j]"),
@@ -74,7 +124,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("source", [OSCILLATOR, NET, NET.replace("-= lr * d", "+= -lr * d"), ARM])
+@pytest.mark.parametrize("source", RIGHT)
 def test_what_is_right_is_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert report.ok

@@ -12,8 +12,9 @@ import pytest
 
 from symgrad.errors import SymgradError
 from symgrad.frontends import children
-from symgrad.frontends.sandbox import read_source, run_source
+from symgrad.frontends.sandbox import run_source
 from symgrad.frontends.siblings import siblings_among
+from symgrad.frontends.texts import read_source
 from symgrad.frontends.warm import Nursery
 from tests.test_sandbox import ATTACKS, CANARY, HONEST, expected
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from symgrad.diagnose.again import Again
-from symgrad.diagnose.board import Board, Change
+from symgrad.diagnose.between import FLOWING, Between, fine, is_meant
+from symgrad.diagnose.board import Board
+from symgrad.diagnose.closeness import is_multiple, signature
 from symgrad.diagnose.counts import counts
+from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.evidence import is_strong
 from symgrad.diagnose.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.likely import abbreviated, numbered
@@ -22,16 +22,12 @@ from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
 from symgrad.diagnose.outright import Outright
 from symgrad.diagnose.passage import Passage
-from symgrad.diagnose.places import Repair
 from symgrad.diagnose.reading import MANY, Reading
-from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.shaped import Shaped, lifted, signature
-from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.typed import is_in
-from symgrad.diagnose.vectors import TOLERANCE, Vec
-from symgrad.ops import OPS
+from symgrad.diagnose.vectors import Vec
 
 #: Steps that are computed again, at most, for one mistake; all in all.
 WORK = 250_000
@@ -40,64 +36,13 @@ WORK_IN_ALL = 700_000
 PER_NAME = 0.6
 #: Changes that cost so much more than the cheapest are still compared with it.
 SLACK = 0.7
-#: ... and one that leaves an assignment without a meaning by this much; of so many at most.
+#: ... and one that leaves an assignment without a meaning by this much.
 PER_UNTRUE = 0.3
-MOST_BETWEEN = 120
-#: ... of which one that holds something true, and not what its name says, counts so much.
-MISNAMED = 0.3
-#: ... and a change inside a term of a sum that is right as it stands so much.
-TRUE_TERM = 3.0
 #: Two changes that are only right together: none is dearer than this.
 DEAREST = 1.65
 #: What is cheaper about a change to a line that does nothing but give a derivative another name.
 IDLE = 0.4
 IDLE_FACTOR = 0.1
-#: What flows back.
-FLOWING = ("cotangent", "contribution", "sum")
-#: What is this small beside the rest of the pass is a rest of rounding.
-REST = 1e-11
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One change to the text of a line, in all its rounds."""
-
-    passage: Passage
-    sites: tuple[Site, ...]
-    make: Make
-    repair: Repair
-
-    @property
-    def change(self) -> Change:
-        return self.sites, self.make
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A value that is known: a result, or one in between whose name says what it is."""
-
-    step: int
-    rights: tuple[Any, ...]
-    is_result: bool
-
-    def is_right(self, array: Any) -> bool:
-        """Of a value in between the shape is no matter of its own."""
-        return any(
-            is_near(array, right)
-            or (not self.is_result and array.size == right.size and is_near(array.ravel(), right.ravel()))
-            for right in self.rights
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    edit: Edit
-    values: dict[int, Any]
-    fixed: frozenset[int]
-    full: bool
-    cost: float
-    meant: int = -1
-    scaled: int = 0
 
 
 class Attempts:
@@ -116,13 +61,13 @@ class Attempts:
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
         self._whole_lines = Outright(layout)
+        self._fine = fine(layout, known)
         self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine)), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
         self._unmeant: dict[int, bool] = {}
-        self._trues: dict[int, bool] = {}
-        self._again = Again(self.layout, self.known)
+        self.between = Between(layout, known, reading, self.board.steps)
         #: Which results are right but for a constant factor as it is.
         self._off: dict[int, bool] = {}
         #: How many steps may still be computed, all in all.
@@ -313,94 +258,20 @@ class Attempts:
             return None  # a gradient that is right would not be so any more
         if self.board.within is not None:
             tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
-        return replace(tried, cost=tried.cost + PER_UNTRUE * self._untrue([tried.edit], values))
-
-    @cached_property
-    def _fine(self) -> list[int]:
-        """The gradients by inputs that are right as they stand, whatever they are called, and that nothing uses."""
-        truth, layout = self.layout.truth, self.layout
-        out = []
-        for unit in layout.last.values():
-            i = unit.step
-            if layout.is_forward(i) or layout.children[i] or not layout.graph.steps[i].shape:
-                continue
-            if len(layout.by_name[unit.name]) > 1:
-                continue  # carried through a loop: two wrong signs may make a right one
-            held = self.known.right(layout.actual(i))
-            if any(q.kind == "cotangent" and q.bottom in truth.leaves for q in held):
-                out.append(i)
-        return out
-
-    def _untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
-        """How many values in between are nothing true with some changes made, and how many changed lines are something
-        true as they stand."""
-        untrue = float(sum(any(map(self._is_true_of, e.passage.units[:2])) for e in edits))
-        untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
-        by_line: dict[int, float] = {}
-        for i in self._between:
-            vec = values.get(i) or self.layout.actual(i)
-            held = [q for q in self.known.right(vec) if is_meant(q)]
-            units = self.layout.units_at.get(i, ())[:1]
-            named = [u.name for u in units if self.reading.pairs(u.name)]
-            line = units[0].line if units else -i
-            if not held and not self._again.holds(i, vec):
-                by_line[line] = 1.0
-            elif named and not any(self.reading.says(q, named[0]) for q in held):
-                by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
-        return untrue + sum(by_line.values())
-
-    def _is_in_a_true_term(self, edit: Edit) -> bool:
-        """What is changed is a part of a term that is, as it stands, what flows along some path."""
-        passage = edit.passage
-        i, slot = edit.sites[0]
-        term, users = (i if slot >= 0 else -1), passage.users
-        if slot < 0:
-            # The change of a term as a whole is one of its sign or scale, or adds to it.
-            inner = [k for k, _ in users.get(i, ())]
-            term = i if inner and edit.repair.keep >= 0 else -1
-        while term >= 0 and not any(self._adds(passage, k) for k, _ in users.get(term, ())):
-            inner = [k for k, _ in users.get(term, ())]
-            term = inner[0] if inner else -1
-        if term < 0 or self._adds(passage, term) or not self.layout.graph.steps[term].shape:
-            return False
-        held = self.known.right(self.layout.actual(term))
-        return any(q.kind in ("contribution", "cotangent") for q in held)
-
-    @staticmethod
-    def _adds(passage: Passage, i: int) -> bool:
-        infix = OPS[passage.graph.steps[i].op].infix
-        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+        return replace(tried, cost=tried.cost + PER_UNTRUE * self.between.untrue([tried.edit], values))
 
     def _price(self, edits: Sequence[Edit]) -> float:
         """What some changes cost together, with what speaks against them."""
         values = self.board.full([e.change for e in edits])
-        return cost_of(edits) + PER_UNTRUE * self._untrue(edits, values)
+        return cost_of(edits) + PER_UNTRUE * self.between.untrue(edits, values)
 
     def _misnamed(self, edits: Sequence[Edit], values: Mapping[int, Vec] | None = None) -> int:
         """How many values in between are not what their names say, with some changes made."""
         found = self.board.full([e.change for e in edits]) if values is None else values
         return sum(not c.is_result and not c.is_right(self._at_one(c.step, found)) for c in self._named)
 
-    def _is_true_of(self, unit: Unit) -> bool:
-        """An assignment is what something is, in the first round: the line was made for that."""
-        i = unit.step
-        if i not in self._trues:
-            vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
-            held = self.known.right(vec) if done else ()
-            true = any(is_meant(q) for q in held) or (done and self._again.holds(i, vec))
-            self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
-        return self._trues[i]
-
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
         return lifted(values.get(i) or self.layout.actual(i)).arrays[1]
-
-    @cached_property
-    def _between(self) -> list[int]:
-        """The assignments on the way to the results."""
-        feeding = set(self.board.steps)
-        done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
-        found = sorted(done & feeding)
-        return found if len(found) <= MOST_BETWEEN else []
 
     def _try(self, edit: Edit, right: Sequence[bool]) -> Tried | None:
         fixed: set[int] = set()
@@ -446,43 +317,3 @@ class Attempts:
             if not self._off[n] and any(is_multiple(values[c.step], r) for r in c.rights):
                 count += 1
         return count
-
-
-def cost_of(edits: Sequence[Edit]) -> float:
-    return sum(e.repair.cost for e in edits)
-
-
-def is_meant(q: Quantity) -> bool:
-    """What an assignment on the way to a gradient may hold."""
-    return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
-
-
-def is_multiple(a: Any, b: Any) -> bool:
-    """An array is another one, of several entries, times a number that is neither 0 nor 1."""
-    if a.shape != b.shape or a.size < 2:
-        return False
-    n = int(np.abs(b).argmax())
-    x, y = float(a.flat[n]), float(b.flat[n])
-    if not y or not x or not math.isfinite(x):
-        return False
-    # Most are told apart by one more entry.
-    k = n - 1 if n else 1
-    if abs(float(a.flat[k]) * y - float(b.flat[k]) * x) > TOLERANCE * abs(x * y):
-        return False
-    return is_near(a * (y / x), b)
-
-
-def is_near(a: Any, b: Any) -> bool:
-    if a.shape != b.shape:
-        return False
-    if not a.size:
-        return True
-    x, y = np.abs(a), np.abs(b)
-    first, then = a.item(0), b.item(0)
-    apart = abs(first - then) - TOLERANCE * max(abs(first), abs(then))
-    # Most are told apart by one entry.
-    if apart > REST and apart > REST * max(float(x.max()), float(y.max())):
-        return False
-    larger = np.maximum(x, y)
-    scale = float(larger.max())
-    return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.quiet import unwarned
 from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted, unwarned
+from symgrad.diagnose.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops.stacked import settled
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symgrad.diagnose.evidence import Pair, original, sign_of
+from symgrad.diagnose.evidence import Pair
+from symgrad.diagnose.following import original, sign_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS

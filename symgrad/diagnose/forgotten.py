@@ -106,7 +106,7 @@ def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> S
 def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
     """Paths whose gradients are known only later."""
     bottom, unit = root.target.bottom, root.unit
-    loop = source.loop_around(unit.line) if len(_rounds(unit, walk)) > 1 else None
+    loop = source.statements.loop_around(unit.line) if len(_rounds(unit, walk)) > 1 else None
     parts = walk.truth.into.get(bottom, [])
     tops = [t for t, flow in parts if flow.same(gap)][:1] or [t for t, _ in parts]
     if len(tops) > 1 and not gap.same(root.target.vec):
@@ -171,7 +171,7 @@ def _along(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap
     for name, mine in layout.by_name.items():
         for order in (parts, parts[::-1]) if name != unit.name and mine[-1].step > first else ():
             rounds = _holders(mine, [walk.truth.cotangents[top] for top, _ in order], walk)
-            end = source.loop_statement([u.line for u in rounds]) if rounds else None
+            end = source.statements.loop_statement([u.line for u in rounds]) if rounds else None
             if end is None:
                 continue
             texts = set()

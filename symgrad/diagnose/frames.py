@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import product
 
 from symgrad.diagnose.blame import Walk
+from symgrad.diagnose.corrected import corrected, walk_value
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.forgotten import Statement, edit, statement
 from symgrad.diagnose.headlines import beside, code_of, headline, short
 from symgrad.diagnose.numbers import Numbers
-from symgrad.diagnose.parameters import Parameters
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
 from symgrad.diagnose.signs import signed as signed_term
-from symgrad.diagnose.source import SourceMap, number_names
+from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
-from symgrad.diagnose.truth import Quantity, Truth
+from symgrad.diagnose.truth import Truth
 from symgrad.diagnose.vectors import Vec
-from symgrad.diagnose.verdicts import Root, handed
-from symgrad.diagnose.wording import Wording, number
+from symgrad.diagnose.verdicts import Root
+from symgrad.diagnose.where import made_by_call, place_span, value_span
+from symgrad.diagnose.wording import Wording
 from symgrad.errors import Span
-from symgrad.graph import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
 
 def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, source: SourceMap) -> Blame:
     """A line that is missing: what to add, and where."""
-    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+    span = value_span(root.unit, source, subject.graph.steps[root.unit.step])
     name, code = root.unit.name, "never-assigned" if root.found.is_zero else "missing-term"
     if root.found.is_zero:
         message = f"{name} is never given its value: it is still zero where it is used"
@@ -110,7 +108,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
     expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
-    span = _value_span(root.unit, source, subject.graph.steps[root.unit.step], _made(root.unit, subject))
+    span = value_span(root.unit, source, subject.graph.steps[root.unit.step], made_by_call(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
     message = (
@@ -144,38 +142,6 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
     )
 
 
-def _value_span(unit: Unit, source: SourceMap, step: Step | None = None, made: Step | None = None) -> Span:
-    """The right-hand side also of an augmented assignment, and of a call the expression that it returns.
-
-    ``made``: what a function worked out that the assignment calls, where that has no name of its own there.
-    """
-    if made is not None and made.span is not None and not made.is_leaf and not _within(made.span, unit.span):
-        alone = source.is_pure_helper(made.span.line) and "()" not in source.text(unit.span)
-        if source.statement(made.span) is not None and not alone:
-            return made.span
-    if step is not None and step.span is not None and not step.is_leaf and not _within(step.span, unit.span):
-        # A function that does part of the work is to blame itself; one that is a mere formula was used wrongly.
-        own = step.name == unit.name or step.name.startswith(f"{unit.name}#")
-        if own and not source.is_pure_helper(step.span.line):
-            return step.span
-    if unit.augmented:
-        value = source.operand(unit.span, 1)
-        if value is not None:
-            return value
-    return unit.span
-
-
-def _made(unit: Unit, subject: Subject) -> Step | None:
-    """What a method that is called in the line of an assignment worked out."""
-    from symgrad.ops import OPS
-
-    i, steps = unit.step, subject.graph.steps
-    while not steps[i].is_leaf and OPS[steps[i].op].renames:
-        i = steps[i].inputs[0]
-    call = subject.callers.get(i)
-    return steps[i] if call is not None and call.line == unit.span.line and not unit.augmented else None
-
-
 def _meaning(root: Root, wording: Wording) -> str:
     q = root.target
     if q.kind in ("tangent", "local"):
@@ -189,69 +155,17 @@ def _one(
     root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
 ) -> Blame:
     place = repair.place
-    span = _place_span(root.unit, repair, subject, walk, source)
+    span = place_span(root.unit, repair, subject, walk, source)
     have = walk_value(walk, root, repair)
-    text = source.text(span)
     q = repair.quantity
-    expected = ""
-    if repair.text and repair.span is not None:
-        span, expected = repair.span, repair.text
-        text = source.text(span)
-    elif repair.regain:
-        held = source.target(span.line) or repair.regain
-        value = source.assigned(span.line)
-        span, text = (value, source.text(value)) if value is not None and held.endswith("]") else (span, text)
-        expected = f"{held} {repair.combine or '+'} {text}"
-    elif repair.keep >= 0:
-        expected = _kept(repair, subject, walk, source)
-    elif repair.respell or repair.template or repair.operand or repair.series:
-        expected = _respelled(repair, span, text, subject, source)
-        if repair.template and "{0}" not in repair.template and (whole := source.statement(span)) is not None:
-            span, text = whole, source.text(whole)  # a call stands for the whole statement
-    elif repair.op and place.parent < 0 and (made := _with_other_sign(root.unit, repair, source)) is not None:
-        span, expected = made
-        text = source.text(span)
-    elif repair.op:
-        expected = _with_op(repair, subject, walk, source, span)
-    elif repair.everywhere and handed(repair, root.unit, walk.layout) is None:
-        assert q is not None  # one variable in place of another
-        spans = [source.operand(subject.graph.steps[i].span, slot) for i, slot in repair.everywhere]
-        piece = repair.spelling or wording.quantity(q, root.unit.step)
-        span, expected = source.respelled(spans, piece, root.unit.span)
-        text = source.text(span)
-    elif repair.mistake == "sign" and q is not None and not repair.combine and have.same(-place.wanted):
-        body = f"({text})" if _additive(text) else text
-        expected = body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
-    elif q is not None:
-        piece = (
-            wording.expected(q, root.unit.step)
-            if place.parent < 0 and q.kind != "forward" and not repair.combine
-            else wording.quantity(q, root.unit.step)
-        )
-        if repair.spelling:
-            piece = repair.spelling
-        elif repair.combine:
-            piece = wording.own(_operand(q, piece, root, walk, wording))
-        else:
-            piece = wording.own(piece)
-        how = repair.combine
-        if repair.negated and how == "+":
-            how = "-"
-        elif repair.negated and piece:
-            piece = piece[1:] if piece.startswith("-") and not _additive(piece) else f"(-{piece})"
-        expected = _combined(text, how, piece)
-        if handed(repair, root.unit, walk.layout) is not None:
-            # dtanh(x) for dtanh(h): the same call with the other argument.
-            old = walk.layout.variable(place.node)
-            expected = re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", lambda _: piece, text) if old in text else ""
-    elif repair.number is not None:
-        expected = _numbered(text, repair, number_names(subject.graph, source))
+    span, expected = corrected(root, repair, span, subject, walk, wording, source)
+    text = source.text(span)
     factor = _factor(root, repair, truth, wording)
     want, line = place.wanted, place.parent < 0
     named = q is not None and q.kind == "local" and not repair.combine
     if not expected or (root.astray and not repair.text and not line):
         expected_whole = wording.own(wording.expected(root.target, root.unit.step))
-        whole = _value_span(root.unit, source, subject.graph.steps[root.unit.step])
+        whole = value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole
             have, want, line, named = root.found, root.target.vec, True, False
@@ -292,165 +206,6 @@ def _one(
     name = factor if named else _meaning(root, wording) if plain and signed is None else ""
     label = beside(blame.label, blame.expected, name, valued=signed is None and not repair.at_parent)
     return replace(blame, message=message, label=label)
-
-
-def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:
-    """How a factor or a term is written that was left out: as the chain rule has it, where it has names for it."""
-    for name, step in Parameters(walk.layout).given(root.unit.step, root.unit.span.line).items():
-        if walk.layout.actual(step).same(q.vec):
-            return name
-    if piece and (piece.isidentifier() or q.kind in ("contribution", "term")):
-        return piece
-    return wording.variable(q.vec) or walk.spelled(q.vec, root.unit.step) or piece
-
-
-def walk_value(walk: Walk, root: Root, repair: Repair) -> Vec:
-    """What stands at the place, given true inputs."""
-    place = repair.place
-    if repair.at_parent:
-        return walk.layout.actual(place.parent)
-    inner = place.parent >= 0 or (repair.text and place.node >= 0 and place.node != root.unit.step)
-    return walk.layout.actual(place.node) if inner else root.found
-
-
-def _place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
-    """Where the wrong sub-expression is written: an operand's own characters if they can be told."""
-    place = repair.place
-    if repair.span is not None:
-        return repair.span
-    if place.parent < 0:
-        return _value_span(unit, source, subject.graph.steps[unit.step])
-    parent = subject.graph.steps[place.parent].span
-    step = subject.graph.steps[place.node]
-    if (call := handed(repair, unit, walk.layout)) is not None:
-        return call
-    named = bool(walk.layout.variable(place.node))
-    operand = source.operand(parent, place.slot) if parent is not None else None
-    own = step.span if not step.is_leaf and not named else None
-    lent = own in walk.layout.forward_spans  # by a function of the forward pass, which is right
-    if own is not None and not (lent and operand) and (operand is None or not _within(own, operand)):
-        return own  # inside a helper function, not where it is called
-    return operand or own or parent or unit.span
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
-        outer.end_line,
-        outer.end_column,
-    )
-
-
-def _combined(text: str, how: str, piece: str) -> str:
-    if not piece:
-        return ""
-    if not how:
-        return piece
-    left = f"({text})" if how in "*/" and _additive(text) else text
-    right = f"({piece})" if _additive(piece) or (how in "*/-" and "/" in piece) else piece
-    return f"{left}{how}{right}" if how in "*/" else f"{left} {how} {right}"
-
-
-def _kept(repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> str:
-    """The one operand that stays, as it is written."""
-    step = subject.graph.steps[repair.place.node]
-    operand = source.operand(step.span, repair.keep) if step.span is not None else None
-    j = step.inputs[repair.keep]
-    span = subject.graph.steps[j].span
-    if operand is not None:
-        return source.text(operand)
-    return walk.layout.variable(j) or (source.text(span) if span is not None else "")
-
-
-def _numbered(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
-    """A number in its place, as a factor, or as a term."""
-    if repair.combine == "+":
-        value = repair.number
-        assert isinstance(value, Fraction)  # only rationals are offered as terms
-        if text.startswith("-") and value > 0:
-            return f"{number(value)} - {text[1:].lstrip()}"
-        return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
-    if repair.combine == "**":
-        return f"{text}**{repair.number}" if text.isidentifier() else f"({text})**{repair.number}"
-    return _scaled(text, repair, names) if repair.combine else number(repair.number)
-
-
-def _scaled(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
-    factor = repair.number
-    body = f"({text})" if _additive(text) else text
-    if factor == -1:
-        return body[1:] if body.startswith("-") and not _additive(body[1:]) else f"-{body}"
-    if isinstance(factor, Fraction) and factor.numerator == 1:
-        return f"{body}/{names.get(Fraction(factor.denominator), factor.denominator)}"
-    return (
-        f"{number(factor)}*{body}"
-        if not isinstance(factor, Fraction) or factor.denominator == 1
-        else f"({number(factor)})*{body}"
-    )
-
-
-def _additive(text: str) -> bool:
-    depth = 0
-    for n, c in enumerate(text):
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and c in "+-" and n > 0 and text[n - 1] not in "eE*":
-            return True
-    return False
-
-
-def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: SourceMap) -> str:
-    """What is written, changed as a slip says."""
-    if repair.series is not None:
-        stem, offset = repair.series
-        at = re.search(r"\[(.+)\]", text)
-        index = at.group(1) if at else ""
-        entry = f"{stem}[{index} {'+' if offset > 0 else '-'} {abs(offset)}]" if offset else f"{stem}[{index}]"
-        return _combined(text, repair.combine, entry) if index else ""
-    if repair.operand:
-        first = source.operand(subject.graph.steps[repair.place.node].span, 0)
-        return repair.operand.format(source.text(first)) if first is not None else ""
-    for pattern, replacement in repair.respell:
-        if re.search(pattern, text):
-            return re.sub(pattern, replacement, text, count=1)
-    if "{0}" in repair.template:
-        return repair.template.format(text if source.is_atom(text) else f"({text})")
-    return source.added_at(span, repair.template) if repair.template else ""
-
-
-def _with_other_sign(unit: Unit, repair: Repair, source: SourceMap) -> tuple[Span, str] | None:
-    """``grad *= k`` for ``grad /= k``: the statement, and how it should be."""
-    from symgrad.ops import OPS
-
-    infix = OPS[repair.op].infix
-    target, value = source.operand(unit.span, 0), source.operand(unit.span, 1)
-    if not unit.augmented or infix is None or target is None or value is None or len(infix.symbol) != 1:
-        return None
-    return unit.span, f"{source.text(target)} {infix.symbol}= {source.text(value)}"
-
-
-def _with_op(repair: Repair, subject: Subject, walk: Walk, source: SourceMap, span: Span) -> str:
-    """The same operands under another op."""
-    from symgrad.ops import OPS
-
-    op = OPS[repair.op]
-    step = subject.graph.steps[repair.place.node]
-    parts = []
-    for slot, j in enumerate(step.inputs):
-        operand = source.operand(step.span, slot) if step.span is not None else None
-        parts.append(source.text(operand) if operand is not None else walk.layout.variable(j))
-    if not all(parts):
-        return ""
-    if op.name == step.op:
-        return source.exchanged(step.span)
-    if op.infix is not None and len(parts) == 2:
-        wrapped = [f"({p})" if _additive(p) and op.infix.precedence > 1 else p for p in parts]
-        space = " " if op.infix.precedence == 1 else ""
-        return f"{wrapped[0]}{space}{op.infix.symbol}{space}{wrapped[1]}"
-    prefix = source.text(span).split("(")[0]
-    module = prefix.rsplit(".", 1)[0] + "." if "." in prefix else ""
-    made = f"{op.name}({', '.join(parts)})"
-    if module and "." not in source.spelled(made).partition("(")[0]:
-        return ""  # the module has no such function
-    return f"{module}{made}"
 
 
 def _factor(root: Root, repair: Repair, truth: Truth, wording: Wording) -> str:

@@ -55,6 +55,8 @@ class Ground:
         self.hints: Mapping[int, Quantity] = {**(hints or {}), **layout.aside}
         #: Changes that are known already: for each assignment that one is a part of, the change and its line.
         self.given: Mapping[int, tuple[Repair, int]] = {}
+        #: So many wrong results are right with these.
+        self.settled = 0
         self._settled: set[int] = set()
         self._forward = {name for name, _ in self.subject.aliases}
         self._seen: dict[tuple[int, int, int, str], int] = {}

@@ -161,13 +161,13 @@ class Hypotheses(Operands):
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
         """``=`` for ``+=``."""
         first = units[0]
-        if not first.name or first.augmented or " " in first.name:
+        if not first.name or first.augmented or first.unnamed:
             return
         if "[" in first.name and '["' not in first.name:
             return  # an entry of a list is set once
         if first.name in names_in(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
-        loop = self.source.loop_around(first.line, inner=True)
+        loop = self.source.statements.loop_around(first.line, inner=True)
         if loop is not None and loop[0] <= self.layout.by_name[first.name][0].line <= loop[1]:
             return  # in the first round there is nothing to add to
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}

@@ -188,7 +188,7 @@ def _too_early(passage: Passage) -> Iterator[Try]:
             if not times or passage.layout.is_forward(times[0][1]) or i in passage.layout.feeding([times[0][1]]):
                 continue
             later = times[0][1]
-            told = source.moved_behind(source.statement(step.span), name)
+            told = source.statements.moved_behind(source.statement(step.span), name)
             if told is None or passage.graph.steps[later].is_leaf:
                 continue
 
@@ -216,7 +216,7 @@ def _added_later(passage: Passage) -> Iterator[Try]:
             renamed = next((u for u in layout.units_at[unit.step] if u.line > late.line and not u.augmented), None)
             if renamed is unit:
                 continue
-            told = source.followed(statement, late.span.line, f"{unit.name} += {name}")
+            told = source.statements.followed(statement, late.span.line, f"{unit.name} += {name}")
             if renamed is not None:
                 told = renamed.span, f"{source.text(renamed.span)} + {name}"
             if late.step <= unit.step or told is None or unit.step in layout.feeding([late.step]):

@@ -9,11 +9,12 @@ from fractions import Fraction
 from itertools import accumulate
 
 from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.engine import Prepared, forget, prepare
-from symgrad.diagnose.evidence import is_negative, scaled, stems
+from symgrad.diagnose.evidence import is_negative, scaled
+from symgrad.diagnose.functions import stems
 from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
+from symgrad.diagnose.prepared import Prepared, forget, prepare
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.shaped import quiet
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts

@@ -41,8 +41,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
     # What a parameter is moved by says no more than the gradient that it is made of.
-    named = {b for r in out if " " not in r.unit.name for _, b in reading.pairs(r.unit.name)}
-    return [r for r in out if " " not in r.unit.name or not named & {b for _, b in reading.pairs(r.unit.name)}]
+    named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
+    return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
 
 
 def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:

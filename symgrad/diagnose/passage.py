@@ -298,7 +298,7 @@ class Passage(Reader):
                 words = f"overwrites {name} before its old value is used"
                 unit = next(u for u in self.units if u.name == name)
                 whole = self.text.source.statement(unit.span)
-                told = self.text.source.moved_down(whole, name) if whole is not None else None
+                told = self.text.source.statements.moved_down(whole, name) if whole is not None else None
                 span, text = told or (None, "")
                 yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.6, text=text, span=span)
 

@@ -135,7 +135,7 @@ class Reader(Region):
 
         for name, times in sorted(bound.items(), key=order):
             entry = SERIES.match(name)
-            if " " in name or (entry and (loops or len(bound) > 20 * MOST_ENTRIES)):
+            if entry and (loops or len(bound) > 20 * MOST_ENTRIES):
                 continue
             held = tuple(
                 times[n - 1][1] if (n := bisect_left(times, a, key=lambda t: t[0])) else -1 for a in self._anchors

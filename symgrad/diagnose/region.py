@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.places import Context, Line, Place
-from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted, unwarned
+from symgrad.diagnose.quiet import unwarned
+from symgrad.diagnose.shaped import MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec, apply
 from symgrad.ops import OPS

@@ -142,7 +142,7 @@ class Roles:
         for name, mine in self.layout.by_name.items():
             # What a name stands for depends on where it is read, if it is given to one value after the other.
             changes = name in out and len({u.line for u in mine}) > 1
-            if "[" in name or " " in name or (name in out and not changes):
+            if "[" in name or mine[0].unnamed or (name in out and not changes):
                 continue
             steps = [u.step for u in mine]
             held = tuple(steps[n - 1] if (n := bisect_left(steps, u.step)) else -1 for u in units)

@@ -131,6 +131,7 @@ class Search(Weighing):
         lines = {n for _, n in found.given.values()} | {u.line for u in found.given} | {r.unit.line for r in whole.lost}
         walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
         walk.given = {u.step: told for u, told in found.given.items()}
+        walk.settled = sum(not r.is_right(r.actual) for r in whole.results)
         walk.run()
         return walk if walk.out.roots else None
 

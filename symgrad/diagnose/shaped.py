@@ -6,35 +6,26 @@ that a gradient that vanishes (of a bias before a softmax, of x in ``sum(x - mea
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.closeness import FEW, SMALL, agree, agree_at_once, close, signature, weights
+from symgrad.diagnose.quiet import unwarned
+from symgrad.diagnose.rests import adds, without_rests, without_rests_at_once
 from symgrad.diagnose.vectors import TOLERANCE, Vec
-from symgrad.ops import OPS, Op, TensorOp
+from symgrad.ops import OPS, Op
 from symgrad.ops.base import Rule
-from symgrad.ops.floats import COMPARISONS
-from symgrad.ops.stacked import aligned, never_adds, stacked
+from symgrad.ops.stacked import stacked
 from symgrad.ops.tensor import ShapeError, typed
 from symgrad.ops.values import NUMERIC, function
 
-#: What is left of a sum after rounding, relative to its terms.
-CANCELLED = 1e-13
-#: Entries are compared as if they were at least this large, relative to the largest of their array.
-SMALL = 1e-11
 #: Arrays of so many entries, at all points together, are computed at once.
 AT_ONCE = 1 << 14
-#: A product of vectors that are longer than this is done by several threads, which on a busy machine wait for one
-#: another a thousand times as long as they work.
-ALONE = 8192
-#: Of larger arrays so many entries are compared first.
-FEW = 64
 #: What a computation on arrays that do not fit raises.
 MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
 
@@ -44,9 +35,6 @@ Shape = tuple[int, ...]
 FLOAT = np.dtype(np.float64)
 #: What stands where arrays do not fit.
 NOWHERE = np.asarray(math.nan)
-#: A block of many steps is under way, in which NumPy does not warn.
-_QUIET: ContextVar[bool] = ContextVar("quiet", default=False)
-_NOTHING = contextlib.nullcontext()
 
 
 class Shaped(Vec):
@@ -110,7 +98,7 @@ class Shaped(Vec):
             else:
                 with unwarned():
                     flat = stack.reshape(len(stack), -1)
-                    self._floats = tuple((flat @ _weights(flat.shape[1])).tolist())
+                    self._floats = tuple((flat @ weights(flat.shape[1])).tolist())
         return self._floats
 
     def rough(self, k: int) -> float:  # noqa: ARG002
@@ -187,23 +175,23 @@ class Shaped(Vec):
             most = TOLERANCE * max(abs(a), abs(b)) + SMALL * max(self.top, found.top)
             if math.isfinite(most) and abs(a - b) > 2 * most:
                 return False
-            close = _agree_at_once(mine, theirs)
-            if close is not None:
-                return close
-        return _agree(self.arrays, found.arrays)
+            equal = agree_at_once(mine, theirs)
+            if equal is not None:
+                return equal
+        return agree(self.arrays, found.arrays)
 
     def same_at_user(self, other: Vec) -> bool:
         a, b = self.arrays[0], lifted(other).arrays[0]
-        return a.shape == b.shape and _close(a, b) is True
+        return a.shape == b.shape and close(a, b) is True
 
     def alike(self, other: Vec) -> bool:
         """The same numbers in the same order, whatever the shape; or one number where it stands in every entry."""
         mine, theirs = self.arrays, lifted(other).arrays
         if mine[0].size == theirs[0].size:
-            return _agree([a.ravel() for a in mine], [b.ravel() for b in theirs])
+            return agree([a.ravel() for a in mine], [b.ravel() for b in theirs])
         if 1 in (mine[0].size, theirs[0].size) and mine[0].size and theirs[0].size:
             pairs = [np.broadcast_arrays(a.ravel(), b.ravel()) for a, b in zip(mine, theirs, strict=True)]
-            return _agree([a for a, _ in pairs], [b for _, b in pairs])
+            return agree([a for a, _ in pairs], [b for _, b in pairs])
         return False
 
     def constant(self) -> Fraction | None:
@@ -286,22 +274,6 @@ def _stack_of(arrays: Sequence[Any]) -> Any:
     return np.array(arrays)
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """No warnings of NumPy in a block of many steps: asked for once, and not for every step."""
-    before = _QUIET.set(True)
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        _QUIET.reset(before)
-
-
-def unwarned() -> contextlib.AbstractContextManager[object]:
-    """No warnings of NumPy in a block, which costs nothing inside of :func:`quiet`."""
-    return _NOTHING if _QUIET.get() else np.errstate(all="ignore")
-
-
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
     with unwarned():
@@ -312,15 +284,15 @@ def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     compute = function(op.name)
     if args[0].points == 1:
         return _glimpse(compute, args, params)
-    adds = _adds(op.name)
-    if (found := _at_once(op, args, params, adds)) is not None:
+    sums = adds(op.name)
+    if (found := _at_once(op, args, params, sums)) is not None:
         return found
     out = []
     for k, arrays in enumerate(zip(*[a.arrays for a in args], strict=True)):
         try:
             value = np.asarray(compute(*arrays, **params), dtype=np.float64)
-            if adds and value.size:
-                value = _without_rests(value, arrays, [a.tops[k] for a in args], compute, params, op)
+            if sums and value.size:
+                value = without_rests(value, arrays, [a.tops[k] for a in args], compute, params, op)
         except MISFITS:
             value = NOWHERE
         out.append(value)
@@ -341,7 +313,7 @@ def _stacked(name: str) -> Callable[..., Any] | None:
     return stacked(OPS[name])
 
 
-def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], adds: bool) -> Shaped | None:
+def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], sums: bool) -> Shaped | None:
     """One step at all points in one; ``None`` where that cannot be, or would not be what comes out point by point."""
     compute = _stacked(op.name)
     if compute is None:
@@ -361,41 +333,16 @@ def _at_once(op: Op, args: Sequence[Shaped], params: Mapping[str, Any], adds: bo
             return None
         if value.dtype is not FLOAT:
             value = value.astype(np.float64)
-        return _without_rests_at_once(value, args, compute, params, op) if adds else Shaped.of(value)
+        if not sums:
+            return Shaped.of(value)
+        rid = without_rests_at_once(value, stacks, [a.top for a in args], compute, params, op)
+        if rid is None:
+            return None
+        out = Shaped.of(rid[0])
+        out._top = rid[1]
+        return out
     except MISFITS:
         return None  # where the shapes do not fit, that is said point by point
-
-
-def _without_rests_at_once(
-    value: Any, args: Sequence[Shaped], compute: Callable[..., Any], params: Mapping[str, Any], op: Op
-) -> Shaped | None:
-    """As :func:`_without_rests`, at all points; ``None`` where not all is finite."""
-    tops = [a.top for a in args]
-    if op.elementwise:
-        bound = max(tops)
-    else:
-        bound = 1.0
-        for a, top in zip(args, tops, strict=True):
-            bound *= max(top, 1e-300) * (a.stack.size // len(a.stack))
-    sizes = np.abs(value)
-    least, most = float(np.minimum.reduce(sizes, axis=None)), float(np.maximum.reduce(sizes, axis=None))
-    if not math.isfinite(sum(tops) + bound + most):
-        return None
-    # The bound is one for all points, and at least that of each: what is below it is looked at.
-    if least < CANCELLED * bound:
-        stacks = [a.stack for a in args]
-        if op.elementwise:
-            axes = max([x.ndim for x in stacks])
-            a, b = (np.abs(aligned(x, axes)) for x in stacks)
-            terms = np.maximum(a, b)
-        else:
-            terms = np.abs(compute(*(np.abs(x) for x in stacks), **params))
-        rests = sizes < CANCELLED * terms
-        if rests.any():
-            return Shaped.of(np.where(rests, 0.0, value))
-    out = Shaped.of(value)
-    out._top = most
-    return out
 
 
 def is_nowhere(vec: Vec) -> bool:
@@ -417,106 +364,3 @@ def _attempt(compute: Callable[..., Any], arrays: Sequence[Any]) -> Any:
             return np.asarray(compute(*arrays), dtype=np.float64)
         except MISFITS:
             return np.asarray(math.nan)
-
-
-@cache
-def _adds(name: str) -> bool:
-    """The op adds numbers up, so that they may cancel."""
-    op = OPS[name]
-    if isinstance(op, TensorOp):
-        return op.define is None and not op.whole and not never_adds(op)
-    return op.infix is not None and op.infix.symbol in ("+", "-") and not op.infix.prefix and op.name not in COMPARISONS
-
-
-def _without_rests(
-    value: Any, arrays: Sequence[Any], tops: Sequence[float], compute: Callable[..., Any], params: Mapping[str, Any],
-    op: Op,
-) -> Any:  # fmt: skip
-    """The value, with exact zeros where terms have cancelled to rounding; ``tops`` are the arrays' largest sizes."""
-    sizes = np.abs(value)
-    bound = 1.0
-    if op.elementwise:
-        bound = max(tops)
-    else:
-        for a, top in zip(arrays, tops, strict=True):
-            bound *= max(top, 1e-300) if a.size else 1.0
-            bound *= max(a.size, 1)
-    if not (sizes < CANCELLED * bound).any() or not math.isfinite(bound):
-        return value
-    if op.elementwise:
-        terms = np.maximum(np.abs(arrays[0]), np.abs(arrays[1]))
-    else:
-        terms = np.abs(np.asarray(compute(*(np.abs(a) for a in arrays), **params)))
-    rests = sizes < CANCELLED * terms
-    return np.where(rests, 0.0, value) if rests.any() else value
-
-
-def _agree(first: Sequence[Any], second: Sequence[Any]) -> bool:
-    """Equal at every point where both have values (two random points at least)."""
-    shared = 0
-    for k, (a, b) in enumerate(zip(first, second, strict=True)):
-        if a.shape != b.shape:
-            return False
-        close = _close(a, b)
-        if close is False:
-            return False
-        shared += k > 0 and close is True
-    return shared >= 2
-
-
-def _agree_at_once(a: Any, b: Any) -> bool | None:
-    """As :func:`_agree`, of two stacks of one shape; ``None`` where not all is finite."""
-    x, y = np.abs(a), np.abs(b)
-    larger = np.maximum(x, y, out=x)
-    points = len(a)
-    tops = larger.reshape(points, -1).max(1)
-    if not math.isfinite(float(tops.sum())):
-        return None
-    allowed = TOLERANCE * larger
-    allowed += SMALL * tops.reshape(points, *(1,) * (a.ndim - 1))
-    return points > 2 and bool((np.abs(a - b) <= allowed).all())
-
-
-def _close(a: Any, b: Any) -> bool | None:
-    """``None`` where there is nothing to compare."""
-    if not a.size:
-        return True
-    x, y = np.abs(a), np.abs(b)
-    if a.size > FEW:
-        # A few entries tell most of them apart, since none may differ by more than this.
-        some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
-        apart = float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max())
-        if apart > SMALL * max(float(x.max()), float(y.max())):
-            return False
-    larger = np.maximum(x, y)
-    top = float(larger.max())
-    if math.isfinite(top):
-        return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * top).all())
-    known, too = np.isfinite(a), np.isfinite(b)
-    if not (known & too).any():
-        return None
-    if (known != too).any():
-        return False
-    if not known.all():
-        a, b = a[known], b[known]
-    x, y = np.abs(a), np.abs(b)
-    larger = np.maximum(x, y)
-    return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * larger.max()).all())
-
-
-@cache
-def _weights(size: int) -> Any:
-    return np.random.default_rng(size).uniform(0.5, 1.5, size) * np.random.default_rng(size + 1).choice((-1, 1), size)
-
-
-def signature(a: Any) -> float:
-    """A number that any two arrays of one size differ in: the entries, weighted at random. It is linear."""
-    if a.ndim == 0:
-        return float(a)
-    if not a.size:
-        return 0.0
-    flat, weights = a.ravel(), _weights(a.size)
-    with unwarned():
-        if a.size <= ALONE:
-            return float(flat @ weights)
-        return float(sum([flat[k : k + ALONE] @ weights[k : k + ALONE] for k in range(0, a.size, ALONE)]))

@@ -6,10 +6,10 @@ some of the parameters, it is meant to be that for the others as well.
 
 from __future__ import annotations
 
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.subject import BITS, STEP_OF, Unit
+from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.truth import Quantity
 from symgrad.diagnose.vectors import Vec
 from symgrad.enclosure import precision
@@ -73,7 +73,7 @@ def _rate(unit: Unit, before: int, layout: Layout, reading: Reading) -> Vec | No
 
 def _is_named(i: int, layout: Layout) -> bool:
     """The user has a name for it; that the parameter is moved by it is none."""
-    return any(not u.name.startswith(STEP_OF) for u in layout.units_at.get(i, ()))
+    return any(not u.unnamed for u in layout.units_at.get(i, ()))
 
 
 __all__ = ["strides"]

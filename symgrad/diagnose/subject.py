@@ -22,8 +22,6 @@ from symgrad.ops.balls import exact_ball
 RANDOM_POINTS = 3
 #: ... and where there are arrays, whose entries say as much as many points.
 SHAPED_POINTS = 2
-#: What is said of a value without a name that a parameter is moved by.
-STEP_OF = "step of "
 #: Working precision.
 BITS = PRECISION
 
@@ -41,6 +39,7 @@ class Unit:
         previous: for an augmented assignment the step that the name stood for before, else -1.
         written: the target as it stands in the line, where that is another name: ``self.grad`` for ``a.grad``.
         near: what such a line has at hand, (text, step).
+        unnamed: the user has no name for it, and a parameter is moved by it: ``name`` says of which.
     """
 
     name: str
@@ -51,6 +50,7 @@ class Unit:
     previous: int = -1
     written: str = ""
     near: tuple[tuple[str, int], ...] = ()
+    unnamed: bool = False
 
     @property
     def place(self) -> tuple[int, int, int, str]:

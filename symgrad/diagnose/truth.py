@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.backward import NO_LOCAL, Backward, backward
-from symgrad.diagnose.shaped import SMALL, Shaped, lifted
+from symgrad.diagnose.closeness import SMALL
+from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision

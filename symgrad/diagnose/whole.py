@@ -16,11 +16,12 @@ from functools import cached_property
 from itertools import product
 from operator import itemgetter
 
-from symgrad.diagnose.attempts import PER_NAME, WORK, Attempts, Check, Edit, Tried, cost_of, is_near
+from symgrad.diagnose.attempts import PER_NAME, WORK, Attempts
+from symgrad.diagnose.closeness import is_near, signature
+from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.outright import is_whole
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.region import Site
-from symgrad.diagnose.shaped import signature
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.vectors import Vec
@@ -136,12 +137,12 @@ class Whole(Attempts):
         return max(placed, key=self._place)
 
     def _is_true_line(self, tried: Tried) -> bool:
-        return any(self._is_true_of(u) for u in tried.edit.passage.units[:1])
+        return any(self.between.is_true_of(u) for u in tried.edit.passage.units[:1])
 
     def _is_worked_out_again(self, tried: Tried) -> bool:
         """A value of the forward pass: it is right, and what follows it is wrong."""
         units = tried.edit.passage.units[:1]
-        return any(self._again.holds(u.step, self.layout.actual(u.step)) for u in units)
+        return any(self.between.again.holds(u.step, self.layout.actual(u.step)) for u in units)
 
     def _is_renamed(self, tried: Tried) -> bool:
         """What a line works out is something true, and a line further down only gives it the name of a result: that

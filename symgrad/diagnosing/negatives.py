@@ -7,10 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
-from symgrad.diagnose.engine import Diagnosis, prepare
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.evidence import SAME_RATIO, scaled
 from symgrad.diagnose.loss import convention
-from symgrad.diagnose.shaped import quiet
+from symgrad.diagnose.prepared import prepare
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.work import Account
 

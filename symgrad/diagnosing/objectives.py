@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
 from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.negatives import of_the_negative
-from symgrad.diagnosing.penalties import penalised, penalties
+from symgrad.diagnosing.penalties import decayed
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -37,6 +38,9 @@ NAMES = ("loss", "objective", "the_loss")
 #: What is made of a difference, by what it is multiplied when all are added up, and what that is in words.
 Way = tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]
 
+
+Values = npt.NDArray[np.float64]
+Link = Callable[[Values], Values]
 
 #: What a note begins with that says which loss was made up.
 NO_LOSS = "no loss is computed"
@@ -59,18 +63,18 @@ def of_an_objective(taken: Account) -> Account:
     """The account against what the script may be making smaller without computing it, where that explains more."""
     trace, found = taken.trace, taken.diagnosis
     named = normal(taken.subject.names.get(taken.subject.loss, "")) in SURELY_LOSS or trace.backward_calls
-    if not taken.work.guesses or found.right or named or trace.error is not None:
+    if not taken.work.guesses or named or trace.error is not None:
         return taken
-    if found.understood and not _is_made_for(trace, taken.subject):
+    if (found.right or found.understood) and not _is_made_for(trace, taken.subject):
+        return taken
+    # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
+    if any(is_bare(u.name) or claims(u.name) for u in found.right):
         return taken
     best = taken
-    for objective in objectives(trace):
-        other = choose(objective.trace, objective.name, {})
+    for other, text in _candidates(trace):
         again = diagnose(other, brief=True)
         if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
-            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
-            other = replace(other, made_up=True)
-            again = replace(diagnose(other), notes=(*again.notes, note))
+            again = replace(diagnose(other), notes=(*again.notes, _said(text)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
         best = _explained_by_fixes(taken)
@@ -83,16 +87,28 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for objective in objectives(taken.trace):
-        other = replace(choose(objective.trace, objective.name, {}), made_up=True)
+    for other, text in _candidates(taken.trace):
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
-            note = f"{NO_LOSS}: the derivatives are held against that of {objective.text}"
-            again = replace(again, notes=(*again.notes, note))
+            again = replace(again, notes=(*again.notes, _said(text)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
+
+
+def _candidates(trace: Trace) -> Iterator[tuple[Subject, str]]:
+    """What may be differentiated, and what it is in words: every objective, and then every one with the penalties
+    whose gradients are added to those of the weights."""
+    plain = [(replace(choose(o.trace, o.name, {}), made_up=True), o.text) for o in objectives(trace)]
+    yield from plain
+    for subject, text in plain:
+        if (whole := decayed(subject)) is not None:
+            yield whole, f"{text} and a penalty of the weights' squares"
+
+
+def _said(text: str) -> str:
+    return f"{NO_LOSS}: the derivatives are held against that of {text}"
 
 
 def _explained(found: Diagnosis) -> tuple[int, int]:
@@ -139,39 +155,29 @@ def objectives(trace: Trace) -> Iterator[Objective]:
         (_square, Fraction(1), f"sum({squares})"),
         (_square, Fraction(1, 2), f"sum({squares})/2"),
     ]
-    if all(_sigmoid(trace, i) is not None for i in differences):
-        ways.append((_cross_entropy, Fraction(1, count), f"the mean cross-entropy, of which {text} is the gradient"))
-        ways.append((_cross_entropy, Fraction(1), f"the cross-entropy, of which {text} is the gradient"))
+    for function, make, words in LINKS:
+        if all(_outcome(trace, i, function) is not None for i in differences):
+            ways.append((make, Fraction(1, count), f"the mean {words}, of which {text} is the gradient"))
+            ways.append((make, Fraction(1), f"the {words}, of which {text} is the gradient"))
     if count == 1:
         ways = [(make, factor, words if make is not _square else _single(words)) for make, factor, words in ways]
     yield from _made(trace, differences, ways, name)
 
 
 def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) -> Iterator[Objective]:
-    """The run with each of these objectives: where weights are added to their gradients, without the penalty whose
-    gradient that is, and with it."""
+    """The run with each of these objectives."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
-    weights = set(_moved(trace))
-    end = max((b.step for b in trace.bindings), default=-1)
-    later = range(differences[-1] + 1, end + 1)
-    added = penalties(trace.graph.steps, later, weights, trace.graph.dependents(*weights))
     # It is known as soon as the last difference is: what follows is derivation.
     after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
-    for with_penalty in (False, True) if added else (False,):
-        for make, factor, words in ways:
-            made, total = _added(trace, differences, make)
-            made, number = _number(made, factor)
-            made, step = extended(made, "mul", (total, number))
-            shown = words
-            if with_penalty:
-                whole = penalised(made.graph, step, added)
-                made, step = grown(made, whole.steps), whole.output
-                shown = f"{words} and a penalty of the weights' squares"
-            bound = Binding(name, step, span, span.line, "", after)
-            bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
-            numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
-            yield Objective(replace(made, bindings=numbered), name, shown)
+    for make, factor, words in ways:
+        made, total = _added(trace, differences, make)
+        made, number = _number(made, factor)
+        made, step = extended(made, "mul", (total, number))
+        bound = Binding(name, step, span, span.line, "", after)
+        bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
+        numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
+        yield Objective(replace(made, bindings=numbered), name, words)
 
 
 def trained(trace: Trace) -> set[str]:
@@ -298,8 +304,8 @@ def _square(trace: Trace, i: int) -> tuple[Trace, int]:
 
 def _cross_entropy(trace: Trace, i: int) -> tuple[Trace, int]:
     """``-(y*log(p) + (1 - y)*log(1 - p))``, whose derivative by the argument of the sigmoid p is ``p - y``."""
-    found = _sigmoid(trace, i)
-    assert found is not None
+    found = _outcome(trace, i, _sigmoid)
+    assert found is not None  # else this is not among the ways
     trace, one = _number(trace, Fraction(1))
     total = -1
     for of_one in (False, True):
@@ -313,18 +319,44 @@ def _cross_entropy(trace: Trace, i: int) -> tuple[Trace, int]:
     return extended(trace, "neg", (total,))
 
 
-def _sigmoid(trace: Trace, i: int) -> tuple[int, int] | None:
-    """p and y of a difference of p = sigmoid(z) and y, however the sigmoid is written; ``None`` if it is none."""
+def _poisson(trace: Trace, i: int) -> tuple[Trace, int]:
+    """``p - y*log(p)``, whose derivative by the argument of the exponential p is ``p - y``."""
+    found = _outcome(trace, i, _exp)
+    assert found is not None  # else this is not among the ways
+    trace, logarithm = extended(trace, "log", (found[0],))
+    trace, term = extended(trace, "mul", (found[1], logarithm))
+    return extended(trace, "sub", (found[0], term))
+
+
+def _outcome(trace: Trace, i: int, function: Link) -> tuple[int, int] | None:
+    """p and y of a difference of p = function(z) and y, however the function is written; ``None`` if it is none."""
     steps = trace.graph.steps
     for p, y in (steps[i].inputs, steps[i].inputs[::-1]):
         z = p
         while len(others := [j for j in steps[z].inputs if not steps[j].is_const]) == 1:
             z = others[0]
-            with np.errstate(over="ignore"):
-                sigmoid = 1 / (1 + np.exp(-np.asarray(trace.values[z], dtype=np.float64)))
-            if np.shape(sigmoid) == np.shape(trace.values[p]) and np.allclose(sigmoid, trace.values[p], 1e-9, 1e-12):
+            expected = function(np.asarray(trace.values[z], dtype=np.float64))
+            if np.shape(expected) == np.shape(trace.values[p]) and np.allclose(expected, trace.values[p], 1e-9, 1e-12):
                 return p, y
     return None
+
+
+def _sigmoid(z: Values) -> Values:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-z)))
+
+
+def _exp(z: Values) -> Values:
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(z))
+
+
+#: Generalised linear models: the function by which what is predicted comes of a linear one, the loss whose gradient is
+#: then what is predicted less what is known (McCullagh and Nelder, Generalized Linear Models, 2.2.4), and its name.
+LINKS: tuple[tuple[Link, Callable[[Trace, int], tuple[Trace, int]], str], ...] = (
+    (_sigmoid, _cross_entropy, "cross-entropy"),
+    (_exp, _poisson, "negative log-likelihood of a Poisson distribution"),
+)
 
 
 def _number(trace: Trace, value: Fraction) -> tuple[Trace, int]:

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from symgrad.diagnose.engine import prepare
-from symgrad.diagnose.evidence import sign_of
+from symgrad.diagnose.following import sign_of
+from symgrad.diagnose.prepared import prepare
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnosing.work import Account
 from symgrad.enclosure import precision
@@ -31,17 +31,10 @@ def with_penalties(taken: Account) -> Account:
     steps = [u for u in found.unchecked if u.step in sources]
     if not (found.blames or steps) or any(b.mistake != "extra-term" for b in found.blames):
         return taken
-    weights = {m.bottom for m in subject.moves}
-    if not weights:
+    whole = decayed(subject, shared=not found.blames)
+    if whole is None:
         return taken
-    graph = subject.graph
-    forward = graph.ancestors(subject.loss)
-    manual = [i for i in range(len(graph)) if not forward[i]]
-    added = penalties(graph.steps, manual, weights, graph.dependents(*weights))
-    if not added:
-        return taken
-    share = Fraction(1) if found.blames else _share(subject, added)
-    again = taken.against(replace(subject, graph=penalised(graph, subject.loss, added, share), made_up=True))
+    again = taken.against(whole)
     if again.diagnosis.blames or len(again.diagnosis.right) < len(found.right):
         return taken
     if not found.blames and {u.step for u in again.diagnosis.unchecked} & sources:
@@ -50,6 +43,25 @@ def with_penalties(taken: Account) -> Account:
     called = subject.names.get(subject.loss, "the loss")
     note = f"line {lines}: a penalty of the weights is in the gradients, and not in {called}: right as weight decay"
     return replace(again, diagnosis=replace(again.diagnosis, notes=(*again.diagnosis.notes, note)))
+
+
+def decayed(subject: Subject, *, shared: bool = False) -> Subject | None:
+    """What is differentiated with the penalties whose gradients are added to those of the weights; ``None`` where there
+    are none.
+
+    ``shared``: what moves the parameters may be some times the gradient, and the penalty beside it is not.
+    """
+    weights = {m.bottom for m in subject.moves}
+    if not weights:
+        return None
+    graph = subject.graph
+    forward = graph.ancestors(subject.loss)
+    manual = [i for i in range(len(graph)) if not forward[i]]
+    added = _penalties(graph.steps, manual, weights, graph.dependents(*weights))
+    if not added:
+        return None
+    share = _share(subject, added) if shared else Fraction(1)
+    return replace(subject, graph=_penalised(graph, subject.loss, added, share), made_up=True)
 
 
 def _share(subject: Subject, added: Sequence[Penalty]) -> Fraction:
@@ -68,7 +80,7 @@ def _share(subject: Subject, added: Sequence[Penalty]) -> Fraction:
     return Fraction(1)
 
 
-def penalties(
+def _penalties(
     steps: Sequence[Step], manual: Iterable[int], weights: set[int], depends: Sequence[bool]
 ) -> list[Penalty]:
     """The parts of gradients that are to keep weights small.
@@ -100,7 +112,7 @@ def _line(step: Step) -> int:
     return step.span.line if step.span is not None else 0
 
 
-def penalised(graph: Graph, total: int, added: Sequence[Penalty], share: Fraction = Fraction(1)) -> Graph:
+def _penalised(graph: Graph, total: int, added: Sequence[Penalty], share: Fraction) -> Graph:
     """Its output is the step ``total`` and ``number*sum(weight**2)/2``, or ``number*sum(abs(weight))``, for each;
     these divided by ``share``."""
     builder = GraphBuilder(graph)
@@ -116,4 +128,4 @@ def penalised(graph: Graph, total: int, added: Sequence[Penalty], share: Fractio
     return Graph(tuple(builder.steps), out.index, graph.source)
 
 
-__all__ = ["penalised", "penalties", "with_penalties"]
+__all__ = ["decayed", "with_penalties"]

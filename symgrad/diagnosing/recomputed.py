@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 
-from symgrad.diagnose.engine import standing
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import claims, is_bare
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.standing import standing
 from symgrad.diagnosing.slips import Slip, distance, slip
 from symgrad.diagnosing.work import Account
 from symgrad.errors import Span, SymgradError
@@ -37,7 +37,7 @@ NEAR = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Recomputed:
     """A line of the derivation that gives another value than an expression of the forward pass that reads much alike.
 
     Attributes:
@@ -68,7 +68,7 @@ def of_recomputed(taken: Account) -> Account:
     return taken
 
 
-def _candidates(taken: Account) -> Iterator[Again]:
+def _candidates(taken: Account) -> Iterator[Recomputed]:
     """Lines of the derivation whose values are not those that the same name has in the forward pass; then those with
     another name that read almost like a piece of it."""
     source, file = taken.work.source, taken.work.filename
@@ -89,7 +89,7 @@ def _candidates(taken: Account) -> Iterator[Again]:
             assigned.setdefault(ast.unparse(node.targets[0]), []).append(node)
     forward = {name for name, _ in taken.subject.aliases}
     known = {u.line for u in (*taken.diagnosis.right, *taken.diagnosis.inherited)}
-    others: list[tuple[float, Again]] = []
+    others: list[tuple[float, Recomputed]] = []
     for target, nodes in assigned.items():
         for node in nodes:
             if node.lineno not in derivation or _reads(node.value, target):
@@ -112,7 +112,7 @@ def _candidates(taken: Account) -> Iterator[Again]:
                     yield from _entries(source, file, node)
 
 
-def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Again]:
+def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Recomputed]:
     """``n = history[k]`` for ``n = history[k - 1]``: the entry before, and the one after."""
     place = SourceMap(source).assigned(node.lineno)
     value = node.value
@@ -132,7 +132,7 @@ def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Again]:
         meant = f"{stem}[{at.id}{moved}]"
         words = "is the value of another step in time"
         made = Slip(place, found, meant, "wrong-time-step", words)
-        yield Again(node.lineno, ast.unparse(node.targets[0]), 0, made, (place, meant))
+        yield Recomputed(node.lineno, ast.unparse(node.targets[0]), 0, made, (place, meant))
 
 
 def _reads(value: ast.expr, target: str) -> bool:
@@ -141,11 +141,12 @@ def _reads(value: ast.expr, target: str) -> bool:
                for n in ast.walk(value))  # fmt: skip
 
 
-def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Again]:
+def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Recomputed]:
     made, place = slip(source, file, node.value, other), SourceMap(source).assigned(node.lineno)
     text = ast.get_source_segment(source, other) or ""
     if made is not None and place is not None and place.line == place.end_line and "\n" not in text:
-        yield Again(node.lineno, ast.unparse(node.targets[0]), other.lineno, made, (replace(place, file=file), text))
+        target, whole = ast.unparse(node.targets[0]), (replace(place, file=file), text)
+        yield Recomputed(node.lineno, target, other.lineno, made, whole)
 
 
 def _pieces(given: Sequence[ast.stmt]) -> Iterator[ast.expr]:
@@ -181,7 +182,7 @@ def _differs(one: Sequence[float], other: Sequence[float]) -> bool:
     return len(one) != len(other) or not all(map(_near, one, other))
 
 
-def _explained(taken: Account, again: Again) -> Account | None:
+def _explained(taken: Account, again: Recomputed) -> Account | None:
     """The account with the line as the forward pass has it, and the line among the mistakes."""
     from symgrad.diagnosing.accounts import account
 
@@ -192,8 +193,8 @@ def _explained(taken: Account, again: Again) -> Account | None:
         trace = work.run(work.source)
         if trace.error is not None and taken.trace.error is None:
             return None
-        fine, count = standing(work.subject(trace))
-        if count and fine < count and fine <= standing(taken.subject)[0]:
+        stands = standing(work.subject(trace))
+        if stands.judged and stands.is_refuted and stands.right <= standing(taken.subject).right:
             return None  # no better than before: mistakes need not be looked for
         after = account(work, trace)
     except SymgradError:
@@ -225,7 +226,9 @@ def _explained(taken: Account, again: Again) -> Account | None:
     return replace(after, work=taken.work, diagnosis=told)
 
 
-def _blame(again: Again, values: tuple[float, float], source: SourceMap, file: str, inherited: Sequence[int]) -> Blame:
+def _blame(
+    again: Recomputed, values: tuple[float, float], source: SourceMap, file: str, inherited: Sequence[int]
+) -> Blame:
     """The finding that stands at the line."""
     s, (found, expected) = again.slip, values
     where = source.assigned(again.forward) if again.forward else None

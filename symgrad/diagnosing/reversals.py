@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Prepared, prepare
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.naming import claims, normal
+from symgrad.diagnose.prepared import Prepared, prepare
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnose.vectors import Vec

@@ -10,10 +10,11 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, is_refuted
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.rewordings import Rewording, rewordings
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.standing import standing
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.lasting import Lasting
@@ -113,7 +114,7 @@ class Tries:
     def is_right(self, text: str) -> bool:
         try:
             trace = self.work.run(text)
-            if trace.error is not None or is_refuted(self.work.subject(trace)):
+            if trace.error is not None or standing(self.work.subject(trace)).is_refuted:
                 return False
             found = account(self.work, trace, brief=True).diagnosis
         except SymgradError:

@@ -9,11 +9,13 @@ from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
+from symgrad.diagnosing.hidden import uncovered
 from symgrad.diagnosing.objectives import trained
 from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.diagnosing.reworded import reworded
 from symgrad.diagnosing.verifying import verified_fixes
 from symgrad.diagnosing.work import Work
+from symgrad.epochs import before_divergence
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.report.model import Finding, Report
@@ -86,12 +88,18 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     taken = account(work, trace)
+    if not taken.diagnosis.understood and (finite := before_divergence(trace)) is not None:
+        trace, rounds = finite
+        taken = account(work, trace)
+        said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"
+        taken = replace(taken, diagnosis=replace(taken.diagnosis, notes=(*taken.diagnosis.notes, said)))
     subject, diagnosis = taken.subject, taken.diagnosis
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
+        diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
         findings = [finding_of(b, True) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, is_settled
+from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
+from symgrad.diagnose.standing import standing
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.edits import patched
@@ -29,7 +30,7 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         if _stops_earlier(trace, fixed, before, work.source):
             return set()
         repaired = replace(work, source=fixed, like=diagnosis.subject)
-        if len(before.bindings) > MANY and is_settled(repaired.choose(trace, repaired.like)):
+        if len(before.bindings) > MANY and standing(repaired.choose(trace, repaired.like)).is_settled:
             return {n for n, b in enumerate(blames) if b.edits}
         again = account(repaired, trace, brief=True).diagnosis
     except SymgradError:

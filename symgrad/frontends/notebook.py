@@ -17,7 +17,7 @@ from typing import Any
 
 from symgrad.errors import Span, SymgradError, Unsupported
 from symgrad.frontends.cells import Cell, read_cell
-from symgrad.frontends.sandbox import read_bytes
+from symgrad.frontends.texts import read_bytes
 
 #: A notebook holds its pictures, so it may be much larger than its code.
 MAX_BYTES = 64_000_000

@@ -14,8 +14,6 @@ Limits on memory and processes are those of the operating system, which is more 
 from __future__ import annotations
 
 import contextlib
-import importlib.util
-import io
 import json
 import math
 import os
@@ -23,30 +21,26 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import time
-import tokenize
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span, SymgradError
 from symgrad.frontends import children
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import Siblings, siblings
-from symgrad.frontends.trace.child import ANSWERING, BEGUN
+from symgrad.frontends.starting import command, environment
+from symgrad.frontends.texts import read_source
+from symgrad.frontends.trace.child import BEGUN
 from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.locks import ANSWERING
 from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.writes import whole
 
 #: More than this from the child is not a trace.
 MAX_ANSWER = 256 << 20
-MAX_SOURCE = 2_000_000
 DEFAULT_MEMORY_MB = 1024
-
-_CODE = "import sys; sys.path[:] = {path!r}; from symgrad.frontends.trace.child import {main}; {main}()"
 
 #: Seconds that the child may take to start, before its script runs: a loaded machine is slow to import.
 STARTING = 60.0
@@ -88,7 +82,7 @@ class Sandbox:
         self._answered = False
         #: From a nursery, whose imports are done: see ``children``.
         self.process: subprocess.Popen[bytes] | children.Child
-        self.process = children.child(_command("nurse"), _environment()) or _start()
+        self.process = children.child(command("nurse"), environment()) or _start()
 
     def __enter__(self) -> Sandbox:
         return self
@@ -213,15 +207,11 @@ class Sandbox:
         return Answer(bytes(out), bytes(err[-65536:]).decode(errors="replace"), status, late, begun, overdue)
 
 
-def _command(main: str) -> list[str]:
-    return [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _CODE.format(path=_path(), main=main)]
-
-
 def _start() -> subprocess.Popen[bytes]:
     """A child that imports everything by itself."""
     return subprocess.Popen(
-        _command("main"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
-        env=_environment(), start_new_session=True,
+        command("main"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd="/",
+        env=environment(), start_new_session=True,
     )  # fmt: skip
 
 
@@ -260,90 +250,9 @@ def run_source(
         return trace
 
 
-def read_source(path: str | os.PathLike[str]) -> str:
-    """The text of a Python file, in the encoding that it declares.
-
-    Raises:
-        SymgradError: it is not there, too large, or no text.
-    """
-    return read_text(path)[0]
-
-
-def read_text(path: str | os.PathLike[str]) -> tuple[str, str]:
-    """The text of a Python file as Python reads it, and as it is in the file: with its line ends and its mark.
-
-    Raises:
-        SymgradError: as for :func:`read_source`.
-    """
-    return decode(read_bytes(path, MAX_SOURCE), os.fspath(path))
-
-
-def decode(data: bytes, name: str) -> tuple[str, str]:
-    """The same of a file's bytes.
-
-    Raises:
-        SymgradError: they are no text.
-    """
-    try:
-        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
-        text = importlib.util.decode_source(data)
-        # What marks UTF-8 is dropped by "utf-8-sig" and kept by "utf-8".
-        return text, data.decode("utf-8" if encoding == "utf-8-sig" else encoding)
-    except (SyntaxError, UnicodeDecodeError, LookupError) as e:
-        raise SymgradError(f"{name} is no Python text: {e}", Span(name, 1, 1, 1, 1)) from e
-
-
-def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
-    """A file of at most ``most`` bytes.
-
-    Raises:
-        SymgradError: it is not there, or larger.
-    """
-    name = os.fspath(path)
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(most + 1)
-    except OSError as e:
-        raise SymgradError(f"{name} cannot be read: {e.strerror}") from e
-    if len(data) > most:
-        raise SymgradError(f"{name} is too long to be traced")
-    return data
-
-
 def _siblings(filename: str, source: str) -> Siblings:
     """The files beside a file that it imports; none where the text is not a file's."""
     return siblings(filename, source) if os.path.isfile(filename) else Siblings()
-
-
-def _path() -> list[str]:
-    """Where the child finds what it imports: the standard library, and the folders of NumPy and of symgrad.
-
-    It is started without ``site``, so that neither ``.pth`` files nor the environment nor the working directory can add
-    anything to it.
-    """
-    standard = [p for p in (os.path.dirname(os.__file__), _folder("_json", tuple(sys.path))) if p]
-    wanted = [_folder(name, tuple(sys.path)) for name in ("numpy", "flint", "sympy", "mpmath", "symgrad")]
-    paths = [*standard, *(p for p in wanted if p)]
-    return list(dict.fromkeys(paths))
-
-
-@lru_cache(maxsize=64)
-def _folder(package: str, _among: tuple[str, ...]) -> str:
-    """Looked up once for what the caller imports from: for all of them it takes half a millisecond."""
-    found = importlib.util.find_spec(package)
-    if found is None:
-        return ""
-    if found.submodule_search_locations:
-        return str(Path(next(iter(found.submodule_search_locations))).resolve().parent)
-    # A module may be built into the interpreter, which needs no folder.
-    return str(Path(found.origin).resolve().parent) if found.has_location and found.origin else ""
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of the caller's environment but what loading a shared library may need; one thread for NumPy."""
-    kept = {k: v for k, v in os.environ.items() if k in ("LD_LIBRARY_PATH", "SYSTEMROOT")}
-    one = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "NUMEXPR")}
-    return kept | one | {"LC_ALL": "C.UTF-8"}
 
 
 def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:

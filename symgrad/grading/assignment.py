@@ -12,7 +12,8 @@ from typing import Any
 
 from symgrad import __version__
 from symgrad.errors import SymgradError, did_you_mean
-from symgrad.frontends.sandbox import DEFAULT_MEMORY_MB, read_source
+from symgrad.frontends.sandbox import DEFAULT_MEMORY_MB
+from symgrad.frontends.texts import read_source
 from symgrad.report.hints import level_of
 from symgrad.report.marks import Rubric, rubric_of
 

@@ -20,8 +20,8 @@ from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import Notebook, notebook_of
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.sandbox import MAX_SOURCE, decode
 from symgrad.frontends.siblings import Siblings, siblings_among
+from symgrad.frontends.texts import MAX_SOURCE, decode
 from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked

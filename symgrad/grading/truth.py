@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.arrays import Program
-from symgrad.cutting import read_as
+from symgrad.cutting.subject import read_as
 from symgrad.diagnose import differences
 from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.errors import SymgradError, did_you_mean

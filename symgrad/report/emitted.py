@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from symgrad.backward import backward
-from symgrad.codegen import identifier
+from symgrad.codegen.style import identifier
 from symgrad.graph import Graph
 from symgrad.ops.recognise import recognise
 from symgrad.ops.source import unspread, zeros

@@ -363,7 +363,8 @@ class Report:
         Raises:
             SymgradError: the function cannot be written in that language.
         """
-        from symgrad.codegen import emit, pruned
+        from symgrad.codegen.function import emit
+        from symgrad.codegen.pruning import pruned
 
         wrt = [i for i, s in enumerate(self.graph.steps) if s.is_input and s.name in {g.wrt for g in self.gradients}]
         needed = self.graph.ancestors(self.graph.output)

@@ -314,7 +314,8 @@ def rewritten(case: Derivation, seed: int = SEED, n: int = REWRITES) -> list[Rew
         done: list[str] = []
         for _ in range(1 + attempt % 3):
             options = sorted(rewrites(case, source, rng), key=lambda r: r.operator)
-            kinds = sorted({r.operator for r in options} - set(done), key=lambda o: (turn[o], rng.random()))
+            among = sorted({r.operator for r in options} - set(done))  # the order of a set is not the same in two runs
+            kinds = sorted(among, key=lambda o: (turn[o], rng.random()))
             if not kinds:
                 break
             step = rng.choice([r for r in options if r.operator == kinds[0]])

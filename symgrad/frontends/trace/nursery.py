@@ -7,7 +7,8 @@ every time.
 
 Children are forked before they are asked for, where there is time. While one waits it runs a few lines of ours, so that
 the memory that a run writes to is its own by then: half of what a short script took went into copying that. A check
-takes two, the second soon after the first.
+takes two, the second soon after the first. Where more are asked for, the nursery runs these lines some times itself
+when it has nothing else to do: Python makes code faster that has been run before, and every child inherits that.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from collections.abc import Callable
 HIGHEST = 1024
 #: So many children wait; the second is forked when nobody has asked for this time, in seconds.
 SPARES, APART = 2, 0.012
+#: How often the nursery runs what a child runs while it waits, and after how many children that were asked for.
+PRACTICE, PRACTISES_AFTER = 12, 2
 
 
 class _Spare:
@@ -65,10 +68,15 @@ class _Spare:
         return True
 
 
-def serve(child: Callable[[], None], ready: Callable[[], None] = lambda: None) -> None:
+def serve(
+    child: Callable[[], None],
+    ready: Callable[[], None] = lambda: None,
+    practise: Callable[[], None] = lambda: None,
+) -> None:
     """Fork a child for every set of descriptors that comes by standard input, a socket, until that is closed.
 
-    ``child`` reads its request from descriptor 0 and never returns; ``ready`` is run by a child that has to wait.
+    ``child`` reads its request from descriptor 0 and never returns; ``ready`` is run by a child that has to wait, and
+    ``practise`` here, where there is time.
     """
     channel = socket.socket(fileno=0)
     # What is alive now is never collected, in no child: so its memory stays shared.
@@ -81,10 +89,22 @@ def serve(child: Callable[[], None], ready: Callable[[], None] = lambda: None) -
     signal.set_wakeup_fd(wake)
     watched: dict[int, int] = {}
     spares: list[_Spare] = []
+    times, served = 0, 0
     while True:
         # Nobody asks for a child just now: the next one is made.
         while len(spares) < SPARES and not select.select([channel.fileno()], [], [], APART if spares else 0)[0]:
             spares.append(_Spare(child, ready))
+        while served >= PRACTISES_AFTER and times < PRACTICE:
+            if select.select([channel.fileno(), woken], [], [], APART)[0]:
+                break
+            practise()
+            times += 1
+            if times == PRACTICE:
+                # Those who wait have not seen it.
+                while spares:
+                    spares.pop().channel.close()
+                gc.collect()
+                gc.freeze()
         asked, _, _ = select.select([channel.fileno(), woken], [], [])
         if woken in asked:
             os.read(woken, 4096)
@@ -97,6 +117,7 @@ def serve(child: Callable[[], None], ready: Callable[[], None] = lambda: None) -
             if not word:
                 break
             pid = 0
+            served += 1
             if spares:
                 # The one that has waited longest is ready.
                 spare = spares.pop(0)

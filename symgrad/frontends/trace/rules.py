@@ -8,10 +8,9 @@ three layers, of which each would stop the known escapes by itself:
 
 1. this module: only node types of an allow-list, and no identifier that begins with two underscores but a few;
 2. ``guard.py``: every attribute access of the script goes through a function that decides by the *exact type* of the
-object
-   which names exist; there is no path to a frame, a code object, a module, a base class or a function's globals;
-3. ``child.py``: a process without files, network or subprocesses, where an audit hook ends the run on the first
-attempt.
+   object which names exist; there is no path to a frame, a code object, a module, a base class or a function's globals;
+3. ``child.py`` and ``locks.py``: a process without files, network or subprocesses, where an audit hook ends the run
+   on the first attempt.
 """
 
 from __future__ import annotations

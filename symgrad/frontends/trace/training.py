@@ -28,6 +28,7 @@ _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$"
 _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
 _BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
+_WIDTH = re.compile(r"^(eps|epsilon|h|dx|step|delta|tiny|i|j|k|n)$", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
 
 
@@ -83,10 +84,12 @@ def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
 
 
 def _moves(node: ast.AST) -> bool:
-    """``w -= rate*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
+    """``w -= rate*dw``, ``w -= 0.1*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
     if isinstance(node, ast.AugAssign):
         # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
-        return isinstance(node.op, ast.Sub) and len({n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}) > 1
+        names = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+        by_a_number = isinstance(node.value, ast.BinOp) and any(not _WIDTH.match(name) for name in names)
+        return isinstance(node.op, ast.Sub) and (len(names) > 1 or by_a_number)
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
         target = ast.unparse(node.targets[0])
         return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))

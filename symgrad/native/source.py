@@ -1,27 +1,19 @@
-"""A graph as one loop in C, compiled by the machine's own compiler: nothing goes through memory but inputs and results.
+"""A graph as the text of one loop in C: nothing goes through memory but inputs and results.
 
 Everything is computed in double. float32 comes out rounded once, which no compensation in float32 reaches; float64 is
 compensated with the rules of :func:`symgrad.evaluate.run`, where a fused multiply-add gives the error of a product.
-This is an option: without a compiler, or for an op without a kernel in C, :func:`build` gives ``None``. Nothing of a
-user's text gets into the source: it is made from op names of the table and numbers.
+Nothing of a user's text gets into the source: it is made from op names of the table and numbers.
 """
 
 from __future__ import annotations
 
-import ctypes
 import math
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from symgrad.formats import Format, get_format
+from symgrad.formats import Format
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 from symgrad.ops.ckernels import kernel, prelude, square
@@ -29,25 +21,11 @@ from symgrad.ops.compensation import carried
 
 #: Longer graphs are not compiled: what the compiler needs grows faster than linearly.
 LONGEST = 600
-#: Seconds that the compiler may take.
-PATIENCE = 20.0
-
-_FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-shared", "-fPIC",
-          "-fno-builtin-sin", "-fno-builtin-cos", "-w")  # fmt: skip
-_VECTORS = "-mprefer-vector-width=512"
-#: Loops of at most so many assignments are unrolled, and the rounds run interleaved: what one tanh waits for is shorter
-#: than what a processor looks ahead, but not than that of the next round.
-SHORT = 48
-_UNROLLED = ("-funroll-loops", "--param", "max-unroll-times=4", "--param", "max-unrolled-insns=2000",
-             "--param", "max-average-unrolled-insns=2000", "-fschedule-insns")  # fmt: skip
-
 #: pi and e to 60 digits, for what a double leaves of them.
 _DIGITS = {
     "pi": Fraction("3.14159265358979323846264338327950288419716939937510582097494"),
     "E": Fraction("2.71828182845904523536028747135266249775724709369995957496697"),
 }
-
-
 #: How quotients are written, and which operand is divided by which.
 _QUOTIENTS = {"{0} / {1}": (0, 1), "{1} / {0}": (1, 0)}
 
@@ -124,7 +102,7 @@ class _Writer:
             return value.name
         number = float(value)
         if math.isnan(number):
-            return "__builtin_nan(\"\")"
+            return '__builtin_nan("")'
         return f"({number.hex()})" if math.isfinite(number) else f"({'-' if number < 0 else ''}__builtin_inf())"
 
     def let(self, template: str, *args: Any) -> _Value:
@@ -154,19 +132,6 @@ class _Writer:
         if op.lower is None:
             raise _Missing(name)
         return op.lower(_Rules(self), *filled)
-
-
-class _Rules:
-    """The namespace ``m`` of the table's rules, over values of the loop."""
-
-    def __init__(self, writer: _Writer) -> None:
-        self._writer = writer
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *args: self._writer.op(name, *args)
-
-    def constant(self, value: Fraction | int | str) -> float:
-        return float(_DIGITS[value] if isinstance(value, str) else value)
 
 
 class _Torch:
@@ -203,14 +168,17 @@ class _Torch:
         return self._writer.let("k_product_error({0}, {1}, {2})", y, a, b)
 
 
-def _constant(value: Fraction | str) -> tuple[float, float]:
-    """A constant in double, and what that lacks."""
-    exact = _DIGITS[value] if isinstance(value, str) else value
-    try:
-        rounded = float(exact)
-    except OverflowError:
-        return math.inf if exact > 0 else -math.inf, 0.0
-    return rounded, float(exact - Fraction(rounded))
+class _Rules:
+    """The namespace ``m`` of the table's rules, over values of the loop."""
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return lambda *args: self._writer.op(name, *args)
+
+    def constant(self, value: Fraction | int | str) -> float:
+        return float(_DIGITS[value] if isinstance(value, str) else value)
 
 
 def write(
@@ -243,6 +211,16 @@ def write(
         f"{'' if compensated else '#define SINGLE'}\n{prelude()}\nvoid run(long long count, {', '.join(pointers)}) {{\n"
         f"#pragma GCC ivdep\n  for (long long i = 0; i < count; i++) {{\n    {body}\n  }}\n}}\n"
     )
+
+
+def _constant(value: Fraction | str) -> tuple[float, float]:
+    """A constant in double, and what that lacks."""
+    exact = _DIGITS[value] if isinstance(value, str) else value
+    try:
+        rounded = float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf, 0.0
+    return rounded, float(exact - Fraction(rounded))
 
 
 def _body(
@@ -281,73 +259,3 @@ def _body(
             value = writer.let("(k_abs({0}) <= 0x1.fffffffffffffp1023 ? {0} : {1})", better, value)
         results.append(value)
     return results
-
-
-class Loop:
-    """A compiled loop. Call it with the number of points and the addresses of inputs and results."""
-
-    def __init__(self, library: Any) -> None:
-        self._run = library.run
-        self._run.restype = None
-        self._library = library
-
-    def __call__(self, count: int, addresses: Sequence[int]) -> None:
-        """Run it; other Python threads go on meanwhile."""
-        self._run(ctypes.c_longlong(count), *(ctypes.c_void_p(a) for a in addresses))
-
-    def on(self, piece: tuple[Sequence[Any], Sequence[Any]]) -> None:
-        """Run it on contiguous tensors: inputs and results."""
-        self(piece[1][0].numel(), [t.data_ptr() for part in piece for t in part])
-
-
-@cache
-def compiler() -> str | None:
-    """The C compiler: what ``CC`` names, or the first of cc, gcc and clang that is there."""
-    wanted = os.environ.get("CC", "").split()
-    for name in [*wanted[:1], "cc", "gcc", "clang"]:
-        found = shutil.which(name)
-        if found:
-            return found
-    return None
-
-
-def build(
-    graph: Graph, inputs: Sequence[int], targets: Sequence[int], dtype: str, single: Sequence[bool]
-) -> Loop | None:
-    """Compile a graph, or say ``None``: no compiler, an op without a kernel, a format other than float32 and float64.
-
-    Arguments are those of :func:`write`; ``dtype`` is a format's name.
-    """
-    if dtype not in ("float32", "float64") or compiler() is None or os.name != "posix":
-        return None
-    source = write(graph, inputs, targets, get_format(dtype), single)
-    # Contracted, the error of a compensated sum would not be what was computed.
-    contract = "fast" if dtype == "float32" else "off"
-    if source is None:
-        return None
-    short = dtype == "float32" and source.count("const double v") <= SHORT
-    return _compiled(source, [f"-ffp-contract={contract}"], _UNROLLED if short else ())
-
-
-def _compiled(source: str, contract: Sequence[str], unrolled: Sequence[str]) -> Loop | None:
-    with tempfile.TemporaryDirectory(prefix="symgrad-") as folder:
-        path, library = Path(folder) / "loop.c", Path(folder) / "loop.so"
-        path.write_text(source, encoding="ascii")
-        # Not every compiler knows the width, or how to unroll, and not every C library has vectors.
-        first = [[*unrolled, _VECTORS, "-lmvec"]] if unrolled else []
-        for extra in (*first, [_VECTORS, "-lmvec"], ["-lmvec"], []):
-            flags = [*_FLAGS, *contract, *(f for f in extra if not f.startswith("-l"))]
-            libraries = [f for f in extra if f.startswith("-l")]
-            command = [str(compiler()), *flags, "-o", str(library), str(path), *libraries, "-lm"]
-            try:
-                done = subprocess.run(
-                    command, capture_output=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL
-                )
-            except (OSError, subprocess.TimeoutExpired):
-                return None
-            if done.returncode == 0:
-                try:
-                    return Loop(ctypes.CDLL(str(library)))
-                except OSError:
-                    return None
-    return None

@@ -1,0 +1,207 @@
+"""The assignments of a run, sorted into the forward pass of one result and what may be its derivation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from symgrad.diagnose.naming import claims, is_bare, key_of, normal
+from symgrad.diagnose.subject import Unit
+from symgrad.epochs import Epoch
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Graph
+
+#: What is typed in once more is made of so many steps at most.
+MOST_RETYPED = 200
+#: What is computed from something is looked for among so many steps at most.
+MOST_NEAR = 200
+
+
+class Sorting:
+    """Takes the assignments in their order.
+
+    Args:
+        graph: of the run, cut to what is differentiated; its output is that.
+        forward: for each step, whether it is of the forward pass.
+        epoch: the last round of training, where there are rounds.
+        h: the step size of a difference quotient, -1 where there is none.
+        done: the assignment with which the result is there.
+        unnamed: steps that move a parameter without having a name.
+        mapping: of names, what they hold the gradient of.
+    """
+
+    def __init__(
+        self, trace: Trace, graph: Graph, forward: Sequence[bool], epoch: Epoch | None, h: int,
+        done: int, unnamed: Collection[int], mapping: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        self._trace, self._graph, self._forward, self._epoch, self._mapping = trace, graph, forward, epoch, mapping
+        #: What each step of the forward pass is called first, and all its names.
+        self.names: dict[int, str] = {}
+        self.aliases: list[tuple[str, int]] = []
+        #: What may be a derivative.
+        self.units: list[Unit] = []
+        #: What is written into, or added to, after what it is of has been worked out once more.
+        self.left_out: list[tuple[str, int]] = []
+        loss = graph.output
+        self._quotients = trace.graph.dependents(h) if h >= 0 else None
+        quotients = self._quotients
+        entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
+        self._numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
+        self._done, self._unnamed = done, unnamed
+        self._latest: dict[str, int] = {}
+        self._known: set[str] = set()
+        self._dead: set[str] = set()
+        self._beyond: set[int] = set()
+        self._ends: set[int] = set()
+        #: A name and its line, or what is assigned to it -> the values that this had in the forward pass.
+        self._written: dict[tuple[str, int | str], set[int]] = {}
+        #: The values that a name had in the forward pass, on whatever line.
+        self._had: dict[str, set[int]] = {}
+        all_names = {b.name for b in trace.bindings}
+        self._derived = {n for name in all_names for c in claims(name) for n in (c.top, c.bottom)}
+        self._begins = loss if len(trace.backward_calls) > 1 else -1
+        self._elsewhere = _elsewhere(trace, graph, forward)
+
+    def take(self, b: Binding) -> None:
+        """Sort one assignment."""
+        is_forward = self._forward[b.step]
+        if not is_forward and self._is_another_matter(b):
+            return
+        if self._is_lost(b):
+            self._beyond.add(b.step)
+            if b.augmented or "[" in b.name:
+                self.left_out.append((b.name, b.step))
+            return
+        bottoms = {c.bottom for c in claims(b.name)}
+        claimed = b.name in self._mapping or (b.step in self.names and bool(bottoms & self._known))
+        if is_forward and b.order <= self._done and not claimed:
+            self._take_forward(b)
+        elif claimed or not is_forward or bottoms & self._known:
+            self._take_unit(b)
+        elif self._graph.steps[b.step].shape:
+            # After the loss a plain new name for a forward value (x, = ctx.saved_tensors) claims nothing itself; grad_x
+            # may be meant by it all the same.
+            self.aliases.append((b.name, b.step))
+        self._latest[b.name] = b.step
+
+    def _is_another_matter(self, b: Binding) -> bool:
+        """It belongs to no derivation of this result."""
+        if b.name.split("[", maxsplit=1)[0] in self._numeric:
+            return True  # what a difference quotient is written into
+        if self._epoch is not None and b.step < self._epoch.start:
+            self._latest[b.name] = b.step
+            return True  # of an earlier round
+        if self._quotients is not None and self._quotients[b.step]:
+            return True  # the difference quotient, and what compares it
+        if b.step < self._begins:
+            return True  # the derivation of an earlier epoch, of which the last loss knows nothing
+        reads = any(claims(b.name)) or is_bare(b.name)
+        if not reads or self._elsewhere is None or not self._elsewhere[b.step]:
+            return False
+        if b.name in self._latest and self._graph.steps[held := self._latest[b.name]].is_leaf:
+            # The zeros that it is added up in are of the other cell as well.
+            self.units = [u for u in self.units if (u.name, u.step) != (b.name, held)]
+            self._latest.pop(b.name)
+        return True
+
+    def _is_lost(self, b: Binding) -> bool:
+        """It is derived from a line of the forward pass that was run once more, with another value."""
+        lost = bool(self._dead) and any(self._dead & {c.top, c.bottom} for c in claims(b.name))
+        return lost or _near(b.step, self._beyond, self._graph, self._ends)
+
+    def _take_forward(self, b: Binding) -> None:
+        self.names.setdefault(b.step, b.name)
+        self.aliases.append((b.name, b.step))
+        held = _hash(self._trace.values[b.step])
+        self._had.setdefault(b.name, set()).add(held)
+        self._written.setdefault((b.name, b.line), set()).add(held)
+        if not self._graph.steps[b.step].is_leaf:
+            self._written.setdefault((b.name, _text(b, self._trace)), set()).add(held)
+        self._known |= {normal(b.name), normal(key_of(b.name))}
+
+    def _take_unit(self, b: Binding) -> None:
+        written = self._written
+        earlier, nameless = self._latest.get(b.name, -1), b.step in self._unnamed
+        self.units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless))
+        self._ends.add(b.step)
+        before = written.get((b.name, b.line)) or written.get((b.name, _text(b, self._trace)), set())
+        # What is taken out of a cache once more is what was put there, in whatever epoch.
+        again = bool(before) and _hash(self._trace.values[b.step]) not in before | self._had.get(b.name, set())
+        again = again and ((b.name, b.line) in written or not self._is_retyped(b.step))
+        if again and normal(b.name) in self._derived and not is_bare(b.name):
+            # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from here
+            # on under this name is no derivative of the loss. (A backward pass may well work out once more what forward
+            # had: that is the same value.)
+            self._dead.add(normal(b.name))
+            self._beyond.add(b.step)
+
+    def _is_retyped(self, step: int) -> bool:
+        """A number of the forward pass is typed in once more, and made of the same inputs: wrongly then, and of no
+        other data. What was moved by a derivative is other data."""
+        graph, forward = self._graph, self._forward
+        derivatives = {u.step for u in self.units if any(claims(u.name)) or is_bare(u.name)}
+        stack, seen = [step], set[int]()
+        while stack and len(seen) < MOST_RETYPED:
+            i = stack.pop()
+            if graph.steps[i].shape or i in derivatives or (graph.steps[i].is_input and not forward[i]):
+                return False
+            if i not in seen:
+                seen.add(i)
+                stack.extend(j for j in graph.steps[i].inputs if not forward[j])
+        return not stack
+
+
+def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
+    """For each step, whether it is made of other arrays than the loss, and of none of its own: what another cell of a
+    notebook tries out, under the same names. ``None`` without arrays."""
+    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i]]
+    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i]]
+    # Zeros that something is added up in are no data.
+    others = [i for i in others if len(set(_flat(trace.values[i]))) > 1]
+    if not mine or not others:
+        return None
+    near, far = graph.dependents(*mine), graph.dependents(*others)
+    return [far[i] and not near[i] and not s.is_leaf for i, s in enumerate(graph.steps)]
+
+
+def _flat(value: Any) -> list[float]:
+    import numpy as np
+
+    found: list[float] = np.asarray(value, dtype=np.float64).ravel()[:200].tolist()
+    return found
+
+
+def _hash(value: Any) -> int:
+    """The same for the same value of a step."""
+    if isinstance(value, float):
+        return hash(value)
+    import numpy as np
+
+    return hash(np.asarray(value, dtype=np.float64).tobytes())
+
+
+@lru_cache(maxsize=4)
+def _lines(source: str) -> list[str]:
+    return source.split("\n")
+
+
+def _text(b: Binding, trace: Trace) -> str:
+    """The right-hand side as it is written."""
+    lines = _lines(trace.graph.source)
+    if b.span.line != b.span.end_line or b.span.line > len(lines):
+        return f"line {b.span.line}"
+    return lines[b.span.line - 1][b.span.column - 1 : b.span.end_column - 1]
+
+
+def _near(step: int, wanted: Collection[int], graph: Graph, ends: Collection[int]) -> bool:
+    """A step is one of some others, or computed from one: looked for as far as the next assignments (``ends``)."""
+    stack, seen = [step], set[int]()
+    while wanted and stack and len(seen) < MOST_NEAR:
+        i = stack.pop()
+        if i in wanted:
+            return True
+        if i not in seen and (i == step or i not in ends):
+            seen.add(i)
+            stack.extend(graph.steps[i].inputs)
+    return False

@@ -1,0 +1,105 @@
+"""The inputs of a run: their values, and which of them must not be moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from symgrad.diagnose.naming import claims, normal
+from symgrad.diagnose.subject import Move, Unit
+from symgrad.frontends.trace.data import Trace
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+
+
+def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
+    """The values of the inputs; ``None`` where one is not finite."""
+    point: dict[int, Any] = {}
+    for i, step in enumerate(graph.steps):
+        value = trace.values[i]
+        if not step.is_input:
+            continue
+        if isinstance(value, float):
+            if not math.isfinite(value):
+                return None
+            point[i] = Fraction(value)
+        else:
+            import numpy as np
+
+            point[i] = np.asarray(value, dtype=np.float64).reshape(step.shape)
+            if not np.isfinite(point[i]).all():
+                return None
+    return point
+
+
+def still(
+    trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move]
+) -> frozenset[int]:
+    """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
+    of a batch, labels (0 and 1, -1 and 1), places and masks.
+
+    What somebody differentiates by is none of these, and neither are weights that begin as zeros.
+    """
+    if not any(step.shape for step in graph.steps):
+        return frozenset()
+    begun = _begun(trace, graph)
+    kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
+    called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
+    claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    trained = {m.bottom for m in moves}
+    out = set()
+    for i, value in point.items():
+        if called.get(i, "") in claimed or i in trained:
+            continue
+        kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
+        if not graph.steps[i].shape:
+            chooses = i in begun or (not kind.startswith("float") and value.denominator == 1)
+        elif kind.startswith("float"):
+            chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
+        else:
+            chooses = bool((value == value.round()).all())
+        if chooses:
+            out.add(i)
+    return frozenset(out | (_worked_out_twice(trace, graph) - {i for i in point if called.get(i, "") in claimed}))
+
+
+def _begun(trace: Trace, graph: Graph) -> set[int]:
+    """``total = 0.0`` before ``total += x[i]`` in a loop, and the 1 of a product: what is added up is a sum, and the
+    derivation may have it from ``np.sum``."""
+    names: dict[int, set[str]] = {}
+    for b in trace.bindings:
+        names.setdefault(b.step, set()).add(b.name)
+    users: dict[int, list[int]] = {}
+    for k, step in enumerate(graph.steps):
+        for j in step.inputs:
+            users.setdefault(j, []).append(k)
+
+    def goes_on(i: int, k: int) -> bool:
+        infix = OPS[graph.steps[k].op].infix
+        signs = "+-" if trace.values[i] == 0 else "*"
+        same = names.get(i, set()) & names.get(k, set())
+        return bool(same) and infix is not None and infix.symbol in signs and graph.steps[k].inputs[0] == i
+
+    literal = [leaf.step for leaf in trace.leaves if leaf.literal and trace.values[leaf.step] in (0.0, 1.0)]
+    return {i for i in literal if i in users and all(goes_on(i, k) for k in users[i])}
+
+
+def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
+    """Numbers that the forward pass and the derivation each work out for themselves: ``scale = 1/np.sqrt(d)``. To move
+    one of them alone would be to make them two."""
+    forward = graph.ancestors(graph.output)
+    literal = {leaf.step for leaf in trace.leaves if leaf.literal}
+    held: dict[float, list[tuple[int, str]]] = {}
+    for leaf in trace.leaves:
+        value = trace.values[leaf.step]
+        if isinstance(value, float) and value != round(value) and graph.steps[leaf.step].is_input:
+            held.setdefault(value, []).append((leaf.step, normal(leaf.name)))
+    out = set()
+    for found in held.values():
+        for i, name in found:
+            others = [(j, other) for j, other in found if forward[i] and not forward[j]]
+            if any(name == other or not {i, j} & literal for j, other in others):
+                out.add(i)
+    return out

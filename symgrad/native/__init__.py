@@ -1,0 +1,1 @@
+"""A graph as one loop in C, compiled by the machine's own compiler."""
