@@ -17,7 +17,7 @@ from itertools import product
 from operator import itemgetter
 
 from symgrad.diagnose.attempts import PER_NAME, WORK, Attempts
-from symgrad.diagnose.closeness import is_near, signature
+from symgrad.diagnose.closeness import is_near
 from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.outright import is_whole
 from symgrad.diagnose.places import Repair
@@ -289,7 +289,8 @@ class Whole(Attempts):
             rights = [r for r in self.checks[n].rights if r.shape == have.shape]
             if not rights or len(rights) > MOST:
                 return ()
-            needed[n] = [signature(r) - signature(have) for r in rights]
+            step = self.checks[n].step
+            needed[n] = [self.narrow.signature(step, r) - self.narrow.signature(step, have) for r in rights]
         pivot = wrong[0]
         moving = sorted(((moved[pivot], k) for k, (_, moved) in enumerate(self._moved) if pivot in moved))
         found: list[tuple[float, Edit, Edit]] = []
