@@ -177,7 +177,10 @@ class Trials:
                 if i > end:
                     break
                 if i in common:
-                    value = np.asarray(common[i](get, _vectorised, float), dtype=float)
+                    try:
+                        value = np.asarray(common[i](get, _vectorised, float), dtype=float)
+                    except (ArithmeticError, ValueError, TypeError):
+                        value = np.asarray(math.nan)  # of plain floats: there is no such value
                 elif any(j in values for j in inputs):
                     value = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
                 elif i in edits:
