@@ -225,9 +225,7 @@ def _span(given: ast.expr, call: Span, source: SourceMap) -> Span | None:
     return replace(call, column=shift + given.col_offset, end_column=shift + given.end_col_offset)
 
 
-def _made_of(
-    trace: Trace, ones: set[int], derivatives: set[int], values: set[int]
-) -> list[frozenset[int]] | None:
+def _made_of(trace: Trace, ones: set[int], derivatives: set[int], values: set[int]) -> list[frozenset[int]] | None:
     """For each step, the numbers given with the derivative 1 that it is made of; ``None`` where a value is made of a
     derivative: the two are carried apart."""
     out: list[frozenset[int]] = []

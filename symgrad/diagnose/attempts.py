@@ -24,9 +24,8 @@ from symgrad.diagnose.outright import Outright
 from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.shaped import Shaped, lifted
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import Vec
 
 #: Steps that are computed again, at most, for one mistake; all in all.
@@ -238,15 +237,10 @@ class Attempts:
             if i not in self._unmeant:
                 vec = self.layout.actual(i)
                 self._unmeant[i] = not any(is_meant(q) for q in self.known.right(vec))
-            x = lifted(Shaped([values[i]])).floats[0]
-            if self._unmeant[i] and values[i].size > 1 and is_in(x, self._true):
+            wanted = self._unmeant[i] and values[i].size > 1
+            if wanted and self.between.is_some(signature(values[i]), FLOWING):
                 return i
         return -1
-
-    @cached_property
-    def _true(self) -> list[float]:
-        """The signatures of everything that a gradient on the way may be, at the one point."""
-        return sorted(x for x in self.known.floats(1, FLOWING) if math.isfinite(x))
 
     def _weighed(self, tried: Tried, before: Sequence[Edit]) -> Tried | None:
         """All results are right at every point; what costs more is a change after which values in between are nothing

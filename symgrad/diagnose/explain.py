@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -34,6 +35,8 @@ FIRST = 6
 LONG = 300
 #: Changed steps, at most, that are computed one by one in one run, in all runs for one number of mistakes.
 EDITS, MORE_EDITS = 60_000, 150_000
+#: Steps that are computed again, at most, for every change of a line with every one of another line.
+CROSSED = 60_000
 #: Steps that are computed again, at most, for a long loop.
 WORK = 3_000_000
 #: How many mistakes are looked for together, and how many partial answers are kept; of one line at most ``PER_LINE``.
@@ -106,14 +109,41 @@ class Explain(Trials):
         self._partials = sorted((*self._partials, *more), key=Partial.rank)
         if found := self._confirmed_of([p for p in whole if p.hypotheses[0].words == USED]):
             return found
-        # What does it alone needs no other.
+        # What makes everything right alone does so with any other change: that one is none.
         alone = {id(p.hypotheses[0]) for p in whole}
         self._options = [*known, *(h for h in named if id(h) not in alone)]
         for _ in range(MOST - 1):
             self._partials, whole = self._extended(self._partials)
             if found := self._confirmed_of(whole):
                 return found
-        return []
+        return self._confirmed_of(self._crossed())
+
+    def _crossed(self) -> list[Partial]:
+        """Two changes of which neither makes anything right alone, though both do together: every one of a line with
+        every one of a later line."""
+        mine: dict[At, list[Hypothesis]] = {}
+        for h in self._options:
+            mine.setdefault(h.at_text, []).append(h)
+        begins = {at: min(h.at[0][0] for h in some) for at, some in mine.items()}
+        ends = {at: max(h.at[-1][0] for h in some) for at, some in mine.items()}
+        order = sorted(mine, key=begins.__getitem__)
+        left, whole = CROSSED, list[Partial]()
+        for first, second in combinations(order, 2):
+            if first[0] == second[0] or ends[first] >= begins[second]:
+                continue
+            left -= len(mine[first]) + len(mine[second]) * (len(self._ops) - self._place(begins[second]))
+            if left < 0:
+                break
+            before = self._run(mine[first], (), len(self.graph))
+            for h in mine[second]:
+                values = self._after(h, before)
+                right = np.ones(len(mine[first]), bool)
+                for r in self.results:
+                    value = values.get(r.unit.step, self._base[r.unit.step])
+                    right &= close(value, [v.floats[POINT] for v in r.rights])
+                for n in np.flatnonzero(right):
+                    whole.append(Partial((mine[first][n], h), len(self.results), 0))
+        return whole
 
     def beginnings(self) -> list[Explanation]:
         """Single changes after which more is right than before: the best, one for each line."""

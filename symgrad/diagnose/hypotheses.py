@@ -97,6 +97,7 @@ class Hypotheses(Operands):
         for span, slot, role in mine:
             yield from self._at_operand(line, rounds, span, slot, role, roles)
         yield from self._everywhere(line, rounds, mine, roles)
+        yield from self._handed(line, mine, roles)
         first = units[0]
         for span in rounds[0]:
             yield from self._at_operation(line, rounds, span, roles, whole=rounds[0][span] == first.step)

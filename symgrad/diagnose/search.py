@@ -75,7 +75,8 @@ class Search(Weighing):
         bound = PLAIN_OF_ARRAYS if self.layout.subject.is_shaped else PLAIN
         if not answer.left and out.limited and not out.roots and not out.doubts:
             return first  # every difference is deliberate
-        if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
+        cheap = all(r.cost <= bound and r.repairs and not self.is_shared(r, first) for r in out.roots)
+        if not answer.left and out.roots and cheap:
             return first
         told = []
         if explain is not None and (found or not explain.is_long):

@@ -17,10 +17,12 @@ from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.roles import names_in
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec, constant
-from symgrad.diagnose.verdicts import DERIVATIVES, Root
+from symgrad.diagnose.verdicts import DERIVATIVES, Root, handed
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 
+#: Mistakes that are one variable in the place of another one.
+SWAPS = ("wrong-variable", "wrong-time-step", "input-for-output")
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
 PER_DOUBT = 1.3
@@ -43,6 +45,8 @@ ASTRAY = 2.0
 RIGHT = 1.0
 #: ... for each that is a gradient up to a factor that may come later.
 DEFERRED = 1.0
+#: ... for each that leaves what another line works out without any use.
+UNUSED = 1.2
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: ... for each line of no name that the change makes something true (then it speaks for it), or true no more.
@@ -103,10 +107,11 @@ class Weighing:
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and self._is_flow(r.found) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += ASTRAY * sum(bool(r.astray) for r in out.roots)
-        cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
+        cost += SHARED * sum(self.is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
+            cost += UNUSED * sum(map(self._leaves_unused, out.roots))
             cost += IDLE * len({u.line for u in self._idle(walk)})
             cost -= HELPS * self._helps(walk)
             cost += ORPHAN * sum(self._orphans(r, walk) for r in out.roots)
@@ -171,6 +176,18 @@ class Weighing:
     def _is_put_off(self, root: Root, walk: Walk) -> bool:
         """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""
         return root.target.kind == "helper" and self._is_deferred(root.unit, root.found, walk)
+
+    def _leaves_unused(self, root: Root) -> bool:
+        """Another variable is put where a value stands that was worked out for just this place."""
+        layout = self.layout
+        for repair in root.repairs:
+            node, parent = repair.place.node, repair.place.parent
+            swaps = repair.mistake in SWAPS and not repair.combine and not repair.everywhere
+            if not swaps or parent < 0 or repair.at_parent or layout.is_forward(node) or node not in layout.units_at:
+                continue
+            if set(layout.children[node]) <= {parent} and node != root.unit.step:
+                return True
+        return False
 
     def _is_flow(self, vec: Vec) -> bool:
         """A gradient on its way: a weight is the local derivative of something, always."""
@@ -245,15 +262,18 @@ class Weighing:
         added = any(u.augmented in ("+=", "-=") for u in mine)
         return root.target.kind == "helper" and says and not added
 
-    def _is_shared(self, root: Root, walk: Walk) -> bool:
+    def is_shared(self, root: Root, walk: Walk) -> bool:
         """The change is in a function that a line which is right calls as well: there it would be made, too."""
         graph, fine = self.layout.graph, {u.step for u in walk.out.right}
         for repair in root.repairs:
-            span = graph.steps[repair.place.parent].span if repair.place.parent >= 0 else None
-            if span is None or root.unit.span.line <= span.line <= root.unit.span.end_line:
-                continue
+            places = (repair.place.parent, repair.place.node) if repair.place.parent >= 0 else ()
+            # A change of the text was tried in all calls.
+            own = repair.span is None and handed(repair, root.unit, self.layout) is None
+            within = (i for i in places if own and not graph.steps[i].is_leaf and i not in self.layout.units_at)
+            spans = (graph.steps[i].span for i in within)
+            apart = (s for s in spans if s and not root.unit.span.line <= s.line <= root.unit.span.end_line)
             inside = set(walk.line(root.unit).inside())
-            for k in self._at_span.get(span, ()):
+            for k in (k for span in apart for k in self._at_span.get(span, ())):
                 if k not in inside and fine & set(self.layout.dependents(k)):
                     return True
         return False
