@@ -15,6 +15,7 @@ from symgrad.diagnose.loss import best_seed, best_subject
 from symgrad.diagnose.moves import seeds
 from symgrad.diagnose.naming import claims, is_bare, is_loss, normal, primitives
 from symgrad.diagnose.subject import Subject, Unit
+from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -48,6 +49,8 @@ def choose(
             steps = list(dict.fromkeys((*steps, *_losses(replace(trace, backward_calls=()), None))))
         trace, steps = upstream.numbers(trace, steps)
     elif loss is None and not trace.backward_calls:
+        if (duals := carried(trace)) is not None and (dual := subject_at(duals.trace, duals.loss, mapping)) is not None:
+            return replace(dual, mapped={**duals.mapped, **dual.mapped}, seed=Fraction(1), sure=True)
         trace, steps = joined(trace, steps)
         count = len(trace.graph)
     same = _once_more(trace, steps, mapping, like) if like is not None else None
