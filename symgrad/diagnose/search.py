@@ -159,11 +159,14 @@ class Search(Weighing):
         as well.
         """
         layout = self.layout
-        unknown = {h.at[0][0]: h for h in explanation.hypotheses if not h.text}
+        unknown = {i: h for h in explanation.hypotheses if not h.text for i, _ in h.at}
         hints = {}
         for i in unknown:
             vec, name = explanation.values[i], layout.units_at[i][0].name
-            held = [q for q in self.known.right(vec) if self.reading.says(q, name)]
+            known = self.known.right(vec)
+            held = [q for q in known if self.reading.says(q, name)]
+            if not self.reading.pairs(name):
+                held += [q for q in known if q.kind == "tangent"]  # dy/dt, under a name of its own
             hints[i] = (*held, Quantity("helper", -1, -1, vec))[0]
         suspects = None if further else {h.line for h in unknown.values()}
         walk = Walk(layout, self.known, self.reading, suspects, hints, self.moves)

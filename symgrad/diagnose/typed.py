@@ -168,6 +168,11 @@ def with_term(step: Any, value: Callable[..., Any], want: int, sign: str) -> Cha
     return change
 
 
+def taken_from(step: Any, want: int) -> Change:
+    """The value is taken from another one."""
+    return lambda get, run, one: get(want) - itself(step, get, run)
+
+
 def plain(x: Any, one: Number) -> Any:  # noqa: ARG001
     return x
 
