@@ -84,7 +84,7 @@ def grown(trace: Trace, steps: Sequence[Step]) -> Trace:
         if step.is_const:
             values.append(float(step.value))
             continue
-        inputs = [np.asarray(values[j], dtype=np.float64) for j in step.inputs]
+        inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
         value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
         values.append(value.tolist() if step.shape else float(value))
     graph = Graph(tuple(steps), trace.graph.output, trace.graph.source)

@@ -11,6 +11,7 @@ from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Move, Unit
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
+from symgrad.ops import OPS
 
 
 def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
@@ -43,6 +44,7 @@ def still(
     """
     if not any(step.shape for step in graph.steps):
         return frozenset()
+    begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
@@ -53,7 +55,7 @@ def still(
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:
-            chooses = not kind.startswith("float") and value.denominator == 1
+            chooses = i in begun or (not kind.startswith("float") and value.denominator == 1)
         elif kind.startswith("float"):
             chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
         else:
@@ -61,6 +63,27 @@ def still(
         if chooses:
             out.add(i)
     return frozenset(out | (_worked_out_twice(trace, graph) - {i for i in point if called.get(i, "") in claimed}))
+
+
+def _begun(trace: Trace, graph: Graph) -> set[int]:
+    """``total = 0.0`` before ``total += x[i]`` in a loop, and the 1 of a product: what is added up is a sum, and the
+    derivation may have it from ``np.sum``."""
+    names: dict[int, set[str]] = {}
+    for b in trace.bindings:
+        names.setdefault(b.step, set()).add(b.name)
+    users: dict[int, list[int]] = {}
+    for k, step in enumerate(graph.steps):
+        for j in step.inputs:
+            users.setdefault(j, []).append(k)
+
+    def goes_on(i: int, k: int) -> bool:
+        infix = OPS[graph.steps[k].op].infix
+        signs = "+-" if trace.values[i] == 0 else "*"
+        same = names.get(i, set()) & names.get(k, set())
+        return bool(same) and infix is not None and infix.symbol in signs and graph.steps[k].inputs[0] == i
+
+    literal = [leaf.step for leaf in trace.leaves if leaf.literal and trace.values[leaf.step] in (0.0, 1.0)]
+    return {i for i in literal if i in users and all(goes_on(i, k) for k in users[i])}
 
 
 def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:

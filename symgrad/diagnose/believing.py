@@ -125,7 +125,8 @@ def explained(
         passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
         if layout.subject.is_shaped and passing and not found:
             continue
-        weak = name in reading.guessed and not is_strong(name, layout)
+        # What a name itself says of a gradient is no guess, if a parameter is moved by it as well.
+        weak = name in reading.guessed and not is_strong(name, layout) and not _says_itself(name, reading)
         if layout.subject.is_shaped and not root.repairs:
             # An array that no change puts right, under a name that says little: more likely it was misread.
             ends = layout.original(layout.last[name].step) == layout.original(root.unit.step)
@@ -162,6 +163,10 @@ def _wrong_results(layout: Layout, reading: Reading) -> list[int]:
             if not any(actual.alike(r) or (actual / r).constant() is not None for r in rights):
                 out.append(unit.step)
     return out
+
+
+def _says_itself(name: str, reading: Reading) -> bool:
+    return bool(reading.pairs(name)) and not reading.is_loose(name)
 
 
 def _inside(root: Root, layout: Layout) -> Unit | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.arguments import arguments
 from symgrad.diagnose.changes import ways
 from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
@@ -144,6 +145,7 @@ class Passage(Reader):
         for sites_of_one in used.values():
             if len({self.graph.steps[i].span for i, _ in sites_of_one}) > 1:
                 yield from self._everywhere(sites_of_one, offers)
+        yield from arguments(self, offers)
         yield from self._regained()
         yield from self._overwritten()
         yield from lapses(self, offers)

@@ -11,16 +11,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from symgrad.backward import NO_LOCAL, Backward, backward
 from symgrad.diagnose.closeness import SMALL
-from symgrad.diagnose.shaped import lifted
+from symgrad.diagnose.shaped import Shaped, lifted
 from symgrad.diagnose.subject import BITS, Subject
 from symgrad.diagnose.vectors import TOLERANCE, Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
-from symgrad.ops.values import scalar
+from symgrad.ops.values import function, scalar
 
 #: Sums of all subsets of contributions are tried up to this many; beyond it, runs from either end.
 MANY_PATHS = 5
@@ -134,9 +136,14 @@ class Truth:
         values: dict[int, Vec] = {i: v for i, v in enumerate(self.values) if v is not None}
         # What the user computed as well, such as a transpose, is shared with the reverse pass.
         for i, step in enumerate(reverse.graph.steps):
-            if needed[i] and i not in values:
-                args = [values[j] for j in step.inputs]
-                values[i] = constant(step.value, self.points) if step.is_const else apply(step.op, args, step.params)
+            if needed[i] and i not in values and step.is_const:
+                values[i] = constant(step.value, self.points)
+            elif needed[i] and i not in values and not step.inputs:
+                # What is made of nothing, the numbers of places, is the same at all points.
+                places = np.asarray(function(step.op)(**dict(step.params)), dtype=np.float64)
+                values[i] = Shaped([places] * self.points)
+            elif needed[i] and i not in values:
+                values[i] = apply(step.op, [values[j] for j in step.inputs], step.params)
         return values
 
     def _owners(self, named: Collection[int]) -> set[int]:

@@ -21,6 +21,7 @@ from symgrad.frontends.kinds import ARRAY, DEFAULT, DERIVED, FUNCTION, Kind
 from symgrad.frontends.lengths import Lengths
 from symgrad.frontends.options import possible
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.returned import meant
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.samples import make
 from symgrad.frontends.targets import Target, bound, constructor, find_target, is_helper, parameters, speaks_torch
@@ -280,11 +281,12 @@ class Driver:
         """Every gradient has the shape of what it is the gradient of, and there is one at least."""
         steps = called.trace.graph.steps
         held = {b.name: b.step for b in called.trace.bindings}
-        attributes = any(b.name.startswith("self.") for b in called.trace.bindings)
         finite = bool(np.all(np.isfinite(np.asarray(called.trace.values[held[called.loss]]))))
-        return finite and bool(called.gradients or attributes) and all(
-            steps[held[name]].shape == steps[leaf].shape for name, leaf in called.gradients.items()
-        )
+        kept = {n: i for n, i in held.items() if n.startswith("self.")}
+        leaves = {leaf.name: leaf.step for leaf in called.trace.leaves if leaf.name.startswith("self.")}
+        pairs = [(held[name], leaf) for name, leaf in called.gradients.items()]
+        pairs += [(i, leaves[of]) for n, i in kept.items() if (of := meant(n, list(leaves), exact=False)) is not None]
+        return finite and bool(called.gradients or kept) and all(steps[i].shape == steps[j].shape for i, j in pairs)
 
 
 def _function(run: Hosted, kind: Kind) -> Callable[[Any], Any]:

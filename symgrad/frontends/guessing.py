@@ -44,8 +44,9 @@ _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$
 def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
     """What a parameter may be, the likeliest first."""
     name = parameter.name
-    if told is not None and told.what == VALUE and isinstance(parameter.default, str):
-        return [Kind(DEFAULT), told]  # mode="train", which the text compares with "test"
+    given = {VALUE: str, COUNTS: tuple | list}.get(told.what) if told is not None else None
+    if told is not None and given is not None and isinstance(parameter.default, given):
+        return [Kind(DEFAULT), told]  # mode="train", which the text compares with "test"; shape=(2, 2)
     if told is not None and (told.what != DICT or told.items or not parameter.optional):
         if told.what == DICT:
             items = {k: _inner(k, v) for k, v in told.items.items()}
@@ -66,7 +67,12 @@ def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
             return [Kind(VALUE, value=0.3), Kind(DEFAULT)]
         labels = [Kind(LABELS, (f"{name}.0",)), *_arrays(name, (2, 1)), Kind(DEFAULT)]
         return labels if wanted else [Kind(DEFAULT)]
-    return _by_name(name)
+    likely = _by_name(name)
+    if parameter.annotation == "int" and likely[0].what == ARRAY:
+        return [Kind(COUNT, (name,)), *likely]
+    if parameter.annotation == "float" and likely[0].what == ARRAY:
+        return [Kind(ARRAY), *likely]
+    return likely
 
 
 def _by_name(name: str) -> list[Kind]:
@@ -138,6 +144,8 @@ def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) 
         if k.what == ARRAY:
             found = [o for o in options[n] if o.what == LABELS]
             found.sort(key=lambda o: len(o.dims) != len(k.dims))
+            # A docstring that says its shape does not always say that it is whole numbers.
+            found += [Kind(LABELS, k.dims)] if k.dims and not found else []
             out.extend({**kinds, n: o} for o in found)
     return out
 

@@ -38,11 +38,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a function: its name, whether it may be left out, and its default where that is a literal."""
+    """A parameter of a function: its name, whether it may be left out, its default where that is a literal, and what
+    is written of its type."""
 
     name: str
     optional: bool = False
     default: Any = None
+    annotation: str = ""
 
 
 #: What is usual for a dictionary's keys and for parameters that are no arrays.

@@ -10,10 +10,10 @@ import numpy as np
 
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends import guessing
-from symgrad.frontends.kinds import ARRAY, COUNTS, DICT, VALUE, Kind
+from symgrad.frontends.kinds import ARRAY, COUNT, COUNTS, DICT, VALUE, Kind
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.targets import Target, bound, constructor, parameters
-from symgrad.frontends.told import called_in, gates, told_by_text, with_gates
+from symgrad.frontends.told import called_in, divided, gates, told_by_text, with_gates
 
 
 def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kind]]:
@@ -34,10 +34,12 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
             told = {n: k for n, k in more.items() if k.what == ARRAY} | told
         side_by_side = gates(target.forward_node, target.backward_node, target.maker)
         functions = called_in(target.maker or node, names)
+        parts = divided(target.maker or node, names)
         for p in found:
             likely = guessing.candidates(p, told.get(p.name))
             if not p.optional:
                 likely = [*with_gates(p.name, side_by_side, told.get(p.name)), *likely]
+                likely = [parts[p.name], *likely] if p.name in parts and likely[0].what in (COUNT, ARRAY) else likely
             called = functions.get(p.name)
             out[p.name] = _given(plan, p.name) or ([called] if called is not None else likely)
     sizes = [k.dims for n, found in out.items() if n.endswith("shape") for k in found if k.what == COUNTS]

@@ -53,8 +53,8 @@ def siblings(path: str | os.PathLike[str], source: str) -> Siblings:
         known = out.found.setdefault(label, {})
         for name in _imported(text):
             found = _resolve(name, at.parent, place.parent)
-            if found is None or found == place:
-                continue
+            if found is None or (found == place and not label):
+                continue  # a package may import the file, which is then another copy of it, as in Python
             child = str(found)
             if child not in out.texts:
                 if len(out.texts) >= MOST_FILES:
@@ -90,7 +90,7 @@ def siblings_among(files: Mapping[str, bytes], first: str) -> Siblings:
         known = out.found.setdefault(label, {})
         for name in _imported(texts.get(path, "")):
             child = _among(name, path, first, texts)
-            if child is None or child == first:
+            if child is None or (child == first and path == first):
                 continue
             if child not in out.texts:
                 left -= len(texts[child])
@@ -115,7 +115,7 @@ def _among(name: str, path: str, first: str, texts: Mapping[str, str]) -> str | 
         roots = list(dict.fromkeys([here, PurePosixPath(first).parent, *PurePosixPath(first).parent.parents]))
     for root in roots:
         base = root.joinpath(*parts) if all(parts) else root
-        for candidate in (f"{base}.py", f"{base}/__init__.py"):
+        for candidate in (f"{base}.py", f"{base}/__init__.py") if all(parts) else (f"{base}/__init__.py",):
             if texts.get(candidate):
                 return candidate
     return None
@@ -125,8 +125,7 @@ def _imported(text: str) -> Iterator[str]:
     """Every dotted name that an import line names; of ``from a import b`` both ``a`` and ``a.b``."""
     for match in _FROM.finditer(text):
         module, names = match.groups()
-        if module.strip("."):
-            yield module
+        yield module
         for name in re.findall(r"\w+", re.sub(r"\bas\s+\w+", "", names)):
             yield f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
     for match in _IMPORT.finditer(text):
@@ -148,7 +147,7 @@ def _resolve(name: str, folder: Path, first: Path) -> Path | None:
         roots = list(dict.fromkeys([folder, first, *list(first.parents)[:UPWARDS]]))
     for root in roots:
         base = root.joinpath(*parts)
-        for candidate in (base.with_suffix(".py"), base / "__init__.py"):
+        for candidate in (base.with_suffix(".py"), base / "__init__.py") if all(parts) else (base / "__init__.py",):
             try:
                 if candidate.is_file() and candidate.stat().st_size:
                     return candidate.resolve()

@@ -111,7 +111,10 @@ def parameters(node: ast.FunctionDef) -> list[Parameter]:
     for argument, default in pairs:
         literal = literal_value(default) if default is not None else None
         value = literal[0] if literal is not None else getattr(default, "value", ...) if default is not None else ...
-        out.append(Parameter(argument.arg, default is not None, value))
+        if isinstance(default, ast.Tuple | ast.List) and all(isinstance(e, ast.Constant) for e in default.elts):
+            value = ast.literal_eval(default)
+        annotation = ast.unparse(argument.annotation) if argument.annotation is not None else ""
+        out.append(Parameter(argument.arg, default is not None, value, annotation))
     return out
 
 

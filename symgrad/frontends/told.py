@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from symgrad.frontends.kinds import (
     ARRAY,
     BIAS,
+    COUNT,
     COUNTS,
     DERIVED,
     DICT,
@@ -26,8 +27,11 @@ from symgrad.frontends.kinds import (
 _SHAPE = re.compile(
     r"(?:shape|size|array|vector|matrix|tensor|examples|data\S*|state\S*|labels?)\D{0,40}?[(\[]([^()\[\]]+)[)\]]"
 )
-_WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b", re.I)
+_WHOLE = re.compile(r"\blabels?\b|\bind(?:ex|ices)\b|integers?\b|\bint(?:32|64)?\b", re.I)
 _DERIVED = re.compile(r"(?:prime|deriv|grad|^d_|_d$|backward)", re.I)
+#: How many heads, and what is split among them.
+_HEADS = re.compile(r"(?:n|num|number_of)?_?heads?$")
+_EMBEDDED = re.compile(r"(?:d_?model|d_embed\w*|emb\w*_(?:dim|size)|model_dim|dim|hidden_(?:dim|size))$")
 #: Methods that take the new lengths.
 _RESHAPING = frozenset({"reshape", "view"})
 
@@ -66,6 +70,22 @@ def called_in(node: ast.AST, names: Sequence[str]) -> dict[str, Kind]:
             name = own.get(f.attr, "") if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else ""
             if name in names:
                 out[name] = Kind(DERIVED if _DERIVED.search(name) else FUNCTION)
+    return out
+
+
+def divided(node: ast.AST, names: Sequence[str]) -> dict[str, Kind]:
+    """``d_model % n_heads`` and ``d_model // n_heads``: the one is a multiple of the other. So it is of heads, though
+    another file divides."""
+    pairs = []
+    for part in ast.walk(node):
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Mod | ast.FloorDiv):
+            sides = [e.attr if isinstance(e, ast.Attribute) else getattr(e, "id", "") for e in (part.left, part.right)]
+            pairs += [sides] if set(sides) <= set(names) else []
+    heads = [n for n in names if _HEADS.match(n)]
+    pairs += [[n, heads[0]] for n in names if heads and _EMBEDDED.match(n)]
+    out: dict[str, Kind] = {}
+    for whole, count in pairs:
+        out |= {count: Kind(VALUE, value=2), whole: Kind(COUNT, (("*", "2", whole),))}
     return out
 
 

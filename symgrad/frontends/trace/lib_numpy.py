@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def _full_like(tr: Tracer, model: Any, fill_value: Any, **options: Any) -> Any:
 def _arange(tr: Tracer, *args: Any, **options: Any) -> Any:
     plain = [raw(a) for a in args]
     if len(plain) == 1:
-        size_of(tr, max(plain[0], 0))
+        size_of(tr, max(math.ceil(plain[0]), 0))
     elif plain[1:]:
         step = plain[2] if len(plain) > 2 else 1
         size_of(tr, max(int((plain[1] - plain[0]) / step), 0))

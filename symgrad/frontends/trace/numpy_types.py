@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import index
 from typing import Any
 
 from symgrad.frontends.trace.arrays import Array, Tensor
@@ -21,7 +22,8 @@ LARGEST = 1 << 24
 
 def size_of(tr: Tracer, shape: Any) -> tuple[int, ...]:
     """A shape that a script asks for, within reason."""
-    plain = tuple(int(n) for n in shape) if isinstance(shape, list | tuple) else (int(shape),)
+    given = shape if isinstance(shape, list | tuple) else (shape,)
+    plain = tuple(index(raw(n)) for n in given)
     total = 1
     for n in plain:
         total *= max(n, 1)

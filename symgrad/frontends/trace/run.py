@@ -163,18 +163,18 @@ class Run:
     def import_from(self, label: str, module: str, name: str) -> Any:
         joined = f"{module}{name}" if module.endswith(".") else f"{module}.{name}"
         inner = self.library.find(label, joined)
-        found = self.library.find(label, module) if module.strip(".") else None
+        found = self.library.find(label, module)
         if isinstance(found, SourceModule) and (inner is None or name in found.table):
             return self.guard.of_source(found, name)
         if inner is not None:
             return inner
+        if isinstance(found, Missing):
+            return Missing(self.tracer, joined, found.message)
         if module.startswith("."):
             self.tracer.alive()
             message = f"the module {module} is not found beside this file"
             return Missing(self.tracer, module, message)
-        return Missing(self.tracer, joined, found.message) if isinstance(found, Missing) else self.guard.import_from(
-            module, name
-        )
+        return self.guard.import_from(module, name)
 
     def import_star(self, label: str, module: str) -> dict[str, Any]:
         found = self.library.find(label, module)

@@ -38,10 +38,12 @@ def valued(trace: Trace) -> Trace:
     if all(v is not None for v in trace.values):
         return trace
     values: list[Any] = list(trace.values)
+    steps = trace.graph.steps
     with np.errstate(all="ignore"):
-        for i, step in enumerate(trace.graph.steps):
+        for i, step in enumerate(steps):
             if values[i] is None:
-                inputs = [np.asarray(values[j], dtype=np.float64) for j in step.inputs]
+                # Nested lists do not tell all lengths of what has no entries.
+                inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
                 values[i] = np.asarray(numeric.function(step.op)(*inputs, **dict(step.params)), dtype=np.float64)
     return replace(trace, values=tuple(plain(v) if isinstance(v, np.ndarray) else v for v in values))
 
