@@ -93,7 +93,7 @@ def check_work(
         taken = account(work, trace)
         said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"
         taken = replace(taken, diagnosis=replace(taken.diagnosis, notes=(*taken.diagnosis.notes, said)))
-    subject, diagnosis = taken.subject, _with_what_is_left(taken.diagnosis)
+    subject, diagnosis = taken.subject, taken.diagnosis
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
@@ -101,6 +101,9 @@ def check_work(
     if verify and not guessed:
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
+        findings = [finding_of(b, True) for b in diagnosis.blames]
+    if not diagnosis.blames and diagnosis.left and not subject.made_up:
+        diagnosis = _with_what_is_left(diagnosis)
         findings = [finding_of(b, True) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):
         units = {(u.name, u.line): u for u in subject.units}
@@ -124,7 +127,7 @@ def check_work(
 
 def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:
     """A result that is plainly wrong is somebody's fault, if no reading of the run says otherwise."""
-    if diagnosis.blames or diagnosis.conventions or not diagnosis.left:
+    if diagnosis.conventions:
         return diagnosis
     lines = {b.span.line for b in diagnosis.left}
     open_units = tuple(u for u in diagnosis.unchecked if u.line not in lines)

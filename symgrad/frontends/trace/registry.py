@@ -258,11 +258,12 @@ class Facade:
         if dotted in CONSTANTS:
             return CONSTANTS[dotted](tr)
         if dotted in HANDLERS:
-            return named(partial(HANDLERS[dotted], tr), attribute)
+            handler = partial(HANDLERS[dotted], tr)
+            return named(partial(_into, handler) if self.name == "numpy" else handler, attribute)
         if dotted in SPELLED:
             op, run, floor = SPELLED[dotted]
             function = named(partial(elementwise, tr, dotted, op, run, floor), attribute)
-            if any(name.startswith(f"{dotted}.") for name in HANDLERS):  # numpy.add has an attribute at
+            if any(name.startswith(f"{dotted}.") for name in (*HANDLERS, *LIBRARY)):  # numpy.add has an attribute at
                 inner = Facade(tr, dotted)
                 inner.function = function
                 return inner
@@ -276,6 +277,13 @@ class Facade:
         if attribute in FORBIDDEN:
             return Missing(tr, dotted, f"{dotted} is not available: a traced file may not reach outside", "refused")
         return Missing(tr, dotted)
+
+
+def _into(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """A function of NumPy, whose result may be asked for in an array that is there: ``out=``."""
+    out = kwargs.pop("out", None)
+    found = function(*args, **kwargs)
+    return found if out is None else given_out(out, found)
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:

@@ -55,6 +55,27 @@ def outer(m: Any, x: Any, other: Any) -> Any:
     return m.outer(m.reshape(x, shape=(-1,)), m.reshape(other, shape=(-1,)))
 
 
+@spelled("numpy.multiply.outer", rename={"b": "other"})
+def every_product(m: Any, x: Any, other: Any) -> Any:
+    """Every entry of the one with every entry of the other, the axes of both kept."""
+    return _apart(m, x, other) * other
+
+
+@spelled("numpy.add.outer", rename={"b": "other"})
+def every_sum(m: Any, x: Any, other: Any) -> Any:
+    return _apart(m, x, other) + other
+
+
+@spelled("numpy.subtract.outer", rename={"b": "other"})
+def every_difference(m: Any, x: Any, other: Any) -> Any:
+    return _apart(m, x, other) - other
+
+
+def _apart(m: Any, x: Any, other: Any) -> Any:
+    """The one with an axis of length 1 for each axis of the other."""
+    return m.reshape(x, shape=(*shape_of(x), *(1,) * len(shape_of(other))))
+
+
 @spelled("numpy.tensordot", "torch.tensordot", rename={"b": "other", "axis": "axes"})
 def tensordot(m: Any, x: Any, other: Any, axes: Any = 2, axis: Any = None) -> Any:
     """Summed over pairs of axes; a number means the last of the one with the first of the other."""

@@ -24,6 +24,12 @@ def total(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.sum(x, axis=axis, keepdims=keepdims)
 
 
+@spelled("numpy.add.reduce")
+def reduced(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    """A sum, over the first axis where none is said."""
+    return m.sum(x, axis=axis, keepdims=keepdims)
+
+
 @spelled(*both("mean"))
 def mean(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.mean(x, axis=axis, keepdims=keepdims)
