@@ -153,7 +153,7 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
 
 
 def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report:
-    """The report, and with it the layers of the script of which no line was judged: a demo prints what comes of them."""
+    """The report, and with it the layers of which no line was judged: a demo only prints what comes of them."""
     judged = {j.span.line for j in report.judged}
     left = tuple(p for p in trace.offered if "." in p[1] and judged.isdisjoint(lines_of(code.source, p[1])))
     if not left:
