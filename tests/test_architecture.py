@@ -28,7 +28,7 @@ LAYERS = [
     {"report"},
     {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
     {"upstream", "picturing", "cutting"},
-    {"states"},
+    {"states", "duals"},
     {"derivation"},
     {"subjects"},
     {"judging"},

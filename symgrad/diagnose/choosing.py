@@ -160,6 +160,10 @@ class Choosing(Ground):
         """A name of the forward pass, which stands for no derivative, gets another value."""
         if unit.name not in self._forward or self.reading.pairs(unit.name) or unit.step in self.layout.aside:
             return False
+        used = self.line(unit).used() if not self.subject.is_shaped else ()
+        own = {i for name, i in self.subject.aliases if name == unit.name}
+        if used and all(self.layout.is_forward(i) and i not in own for i in used):
+            return False  # made of other values of the forward pass: worked out once more, and wrongly
         # In the next epoch the same line runs again: that is no other value.
         spans = (self.graph.steps[i].span for name, i in self.subject.aliases if name == unit.name)
         return not any(span is not None and span.line == unit.span.line for span in spans)

@@ -229,12 +229,22 @@ def _header(source: str, key: str) -> str:
     return found[1] if found else ""
 
 
+def manual_lines(source: str) -> frozenset[int]:
+    """The lines of the hand-written parts, by their marks."""
+    found, inside = set(), False
+    for number, line in enumerate(source.split("\n"), 1):
+        inside = line.strip() == "# --- manual" or (inside and line.strip() != "# --- end")
+        if inside:
+            found.add(number)
+    return frozenset(found)
+
+
 def read(path: Path) -> Derivation:
     """One file."""
     source = path.read_text(encoding="ascii")
     lines = source.split("\n")
     first = next(i for i, line in enumerate(lines, 1) if line.strip() == "# --- manual")
-    last = next((i for i, line in enumerate(lines, 1) if line.strip() == "# --- end"), len(lines))
+    last = max((i for i, line in enumerate(lines, 1) if line.strip() == "# --- end"), default=len(lines))
     gradients = [g.rsplit("=", 1) for g in _header(source, "gradients").split()]
     tangents = [re.split("[=/]", t) for t in _header(source, "tangents").split()]
     return Derivation(

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks.corpus import Derivation, Unusable, program, run
+from tests.benchmarks.corpus import Derivation, Unusable, manual_lines, program, run
 
 #: What a caret must do to be right: point into the edited piece; say what was dropped; or judge the line as a whole.
 LOCAL, ABSENT, WHOLE = "local", "absent", "whole"
@@ -379,10 +379,10 @@ def places(case: Derivation) -> Iterator[Place]:
         module_names = numeric(run(program(case.source, case.first), case.points()[0]))
     except Unusable as e:
         raise AssertionError(f"{case.name} does not run: {e}") from e
-    inputs = _forward_inputs(tree)
+    inputs, manual = _forward_inputs(tree), manual_lines(case.source)
     inside = {s: f for f in ast.walk(tree) if isinstance(f, ast.FunctionDef) for s in ast.walk(f)}
     for stmt in ast.walk(tree):
-        if not isinstance(stmt, ast.stmt) or not case.first < stmt.lineno < case.last:
+        if not isinstance(stmt, ast.stmt) or stmt.lineno not in manual:
             continue
         if stmt.lineno != stmt.end_lineno or isinstance(stmt, ast.For | ast.FunctionDef):
             continue

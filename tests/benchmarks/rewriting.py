@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.corpus import Derivation
+from tests.benchmarks.corpus import Derivation, manual_lines
 from tests.benchmarks.mutation import value_of
 
 ODD_NAMES = ("foo", "qq", "blah", "thing", "k7", "zz_top", "temp3", "answer", "aa", "Gamma_", "u_u", "stuff")
@@ -102,16 +102,6 @@ def _parsed(text: str) -> ast.expr:
 #: More operators: what else one expression, or one statement, may be written as.
 Expressions = Callable[[_At, ast.expr], Iterator[tuple[str, str]]]
 Statements = Callable[[_At], Iterator[tuple[str, list[str]]]]
-
-
-def manual_lines(source: str) -> frozenset[int]:
-    """The lines of the hand-written parts, by their marks."""
-    found, inside = set(), False
-    for number, line in enumerate(source.split("\n"), 1):
-        inside = line.strip() == "# --- manual" or (inside and line.strip() != "# --- end")
-        if inside:
-            found.add(number)
-    return frozenset(found)
 
 
 def rewrites(
