@@ -121,7 +121,7 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     if not guessed and report.verdict == "disagree":
         return _of_layers(code, plan, trace, report, options) or report
     if not guessed and any(claims(n) for n in report.confirmed):
-        return report
+        return _with_layers(code, plan, trace, report, options)
     found = _of_functions(code, plan, trace, options)
     if found is None:
         return report
@@ -155,6 +155,18 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     if report.verdict == "disagree" and not parameters <= said:
         return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
     return report if report.confirmed or report.verdict == "disagree" else None
+
+
+def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report:
+    """The report, and with it the layers of which no line was judged: a demo only prints what comes of them."""
+    judged = {j.span.line for j in report.judged}
+    left = tuple(p for p in trace.offered if "." in p[1] and judged.isdisjoint(lines_of(code.source, p[1])))
+    if not left:
+        return report
+    try:
+        return beside(report, check_passes(code, plan, replace(trace, passes=left, asked=()), options)[0])
+    except SymgradError:
+        return report
 
 
 def _of_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report | None:

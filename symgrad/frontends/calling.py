@@ -165,6 +165,10 @@ class Caller:
         )
         if self.of_inputs:
             found = self.as_inputs(found, list(given))
+            stood_for = arguments[next(iter(self.stands.values()))]
+            if len(given) == 1 or np.shape(outputs[0].raw) == np.shape(getattr(stood_for, "raw", stood_for)) != ():
+                # Of an activation the gradient that flows in is of this shape, and may have been forgotten.
+                raise self.error("backward", "what flows in from above is no input here")
         several = len(found.upstream)
         self.derivative = not several and all(role == "input" for _, role in found.roles)
         if several > 1 and len(outputs) == 1 and saved:

@@ -68,7 +68,7 @@ def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
         labels = [Kind(LABELS, (f"{name}.0",)), *_arrays(name, (2, 1)), Kind(DEFAULT)]
         return labels if wanted else [Kind(DEFAULT)]
     likely = _by_name(name)
-    if parameter.annotation == "int" and likely[0].what == ARRAY:
+    if parameter.annotation == "int" and likely[0].what in (ARRAY, LABELS):
         return [Kind(COUNT, (name,)), *likely]
     if parameter.annotation == "float" and likely[0].what == ARRAY:
         return [Kind(ARRAY), *likely]

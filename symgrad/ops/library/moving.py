@@ -12,7 +12,7 @@ from symgrad.ops.shapes import WHOLE, one_axis
 from symgrad.ops.tensor import ShapeError, shape_of
 
 
-@spelled("numpy.pad")
+@spelled("numpy.pad", rename={"array": "x"})
 def pad(m: Any, x: Any, pad_width: Any, mode: Any = "constant", constant_values: Any = 0) -> Any:
     rank = len(shape_of(x))
     widths = _pairs(pad_width, rank)
