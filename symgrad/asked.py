@@ -32,6 +32,12 @@ def parameters_of(source: str, name: str) -> tuple[str, ...]:
     return _parameters(source).get(name, ())
 
 
+def lines_of(source: str, name: str) -> range:
+    """The lines of a function of a file."""
+    node = _functions(source).get(name)
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1) if node is not None else range(0)
+
+
 def returns_at_the_first(source: str, name: str) -> bool:
     """A function goes through something in a loop, passes over zeros, and returns within the loop: ``if g == 0:
     continue``. It is made for what has one entry that is not 0."""
@@ -70,4 +76,4 @@ def _functions(source: str) -> dict[str, ast.FunctionDef]:
     return found
 
 
-__all__ = ["at_its_calls", "parameters_of", "returns_at_the_first"]
+__all__ = ["at_its_calls", "lines_of", "parameters_of", "returns_at_the_first"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from symgrad.asked import lines_of
 from symgrad.diagnose.naming import claims
 from symgrad.diagnosing import NO_LOSS, check_source
 from symgrad.errors import SymgradError
@@ -116,15 +117,20 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return found
     if asked or not trace.offered:
         return report
-    # What is held against a loss that nobody wrote, or is right only as a step that moves something, is less than that.
     guessed = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note")
     if not guessed and (report.verdict == "disagree" or any(claims(n) for n in report.confirmed)):
         return report
     found = _of_functions(code, plan, trace, options)
     if found is None:
         return report
-    weak = guessed or not report.confirmed
-    return found if weak or len(found.confirmed) > len(report.confirmed) else beside(report, found)
+    if guessed and report.verdict == "disagree":
+        # What is held against a loss that nobody wrote is less than what is held against the one of the functions.
+        own = {n for _, backward in trace.offered for n in lines_of(code.source, backward)}
+        blamed = {f.span.line for f in report.findings if f.root and f.span is not None}
+        return found if blamed <= own else report
+    # What is right only as a step that moves something is less as well.
+    alone = found.verdict == "disagree" if guessed else len(found.confirmed) > len(report.confirmed)
+    return found if alone or not report.confirmed else beside(report, found)
 
 
 def beside(report: Report, found: Report) -> Report:

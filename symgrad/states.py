@@ -6,7 +6,7 @@ of them is all that is differentiated. Their sum is, of which both are parts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from symgrad.diagnose.naming import claims, normal
 from symgrad.frontends.trace.data import Trace
@@ -24,12 +24,12 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
         results: the steps that may be. They stay, unless none of them knows the last values of all variables that a
             loop carries on and whose derivatives by something are named; then it is the sum of those values.
     """
-    values: dict[str, list[int]] = {}
+    values: dict[str, dict[int, int]] = {}
     for b in trace.bindings:
-        values.setdefault(normal(b.name), []).append(b.step)
+        values.setdefault(normal(b.name), {}).setdefault(b.step, b.line)
     asked = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in values}
     steps = trace.graph.steps
-    ends = [e for top in sorted(asked) if (e := _end(values.get(top, ()), steps)) >= 0]
+    ends = [e for top in sorted(asked) if (e := _end(values.get(top, {}), steps)) >= 0]
     if len(ends) < 2 or any(steps[i].shape or steps[i].is_leaf for i in ends):
         return trace, list(results)
     for i in results:
@@ -42,14 +42,16 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     return trace, [total]
 
 
-def _end(values: Sequence[int], steps: Sequence[Step]) -> int:
-    """The last of the values of one name of which each is made of the one before; -1 where they are too few.
+def _end(values: Mapping[int, int], steps: Sequence[Step]) -> int:
+    """The last of the values of one name (with their lines) of which each is made of the one before; -1 where they are
+    too few.
 
-    What the derivation works out once more under the same name (``xm = xs[n] + dt*vs[n]``) is not made of them.
+    What the derivation works out once more under the same name (``xm = xs[n] + dt*vs[n]``) is another series.
     """
     run: list[int] = []
-    for i in dict.fromkeys(values):
-        if run and not (i > run[-1] and _is_made_of(i, run[-1], steps)):
+    for i, line in values.items():
+        looped = len(run) >= ROUNDS and len({values[j] for j in run[1 - ROUNDS :]}) == 1 and values[run[-1]] != line
+        if run and (looped or i < run[-1] or not _is_made_of(i, run[-1], steps)):
             if len(run) >= ROUNDS:
                 break
             run = []

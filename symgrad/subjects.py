@@ -188,6 +188,9 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         wanted += [p.step for p in plain if p.order < first][-1:]
         late += [p.step for p in plain if p.order < first][-3:]
     late += [p.step for p in plain[-2:]]
+    # What nothing else is made of may be what all is done for, however far up it stands.
+    used = {j for step in trace.graph.steps for j in step.inputs}
+    late += [p.step for p in plain if p.step not in used][-2:]
     if not any(is_claim(b) for b in trace.bindings):
         # No name says anything: every result is tried, and values decide.
         late += list(last.values())[-12:]

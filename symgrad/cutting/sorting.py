@@ -155,8 +155,10 @@ class Sorting:
 def _elsewhere(trace: Trace, graph: Graph, forward: Sequence[bool]) -> list[bool] | None:
     """For each step, whether it is made of other arrays than the loss, and of none of its own: what another cell of a
     notebook tries out, under the same names. ``None`` without arrays."""
-    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i]]
-    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i]]
+    # What autograd has handed over is a gradient of the loss.
+    given = {g.step for g in trace.grad_reads}
+    mine = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and (forward[i] or i in given)]
+    others = [i for i, s in enumerate(graph.steps) if s.is_input and s.shape and not forward[i] and i not in given]
     # Zeros that something is added up in are no data.
     others = [i for i in others if len(set(_flat(trace.values[i]))) > 1]
     if not mine or not others:

@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.diagnose.between import FLOWING, Between, fine, is_meant
 from symgrad.diagnose.board import Board, Wide
-from symgrad.diagnose.closeness import is_multiple
+from symgrad.diagnose.closeness import is_multiple, signature
 from symgrad.diagnose.counts import counts
 from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.evidence import is_strong
@@ -25,9 +25,8 @@ from symgrad.diagnose.outright import Outright
 from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
-from symgrad.diagnose.shaped import Shaped, lifted
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.truth import Quantity
-from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import Vec
 
 #: Steps that are computed again, at most, for one mistake; all in all.
@@ -248,12 +247,7 @@ class Attempts:
         """A step's value is something that a gradient on the way may be; of some columns, it may be."""
         if self.narrow.is_part(i, value):
             return self.narrow.may_be_any(i, value, partial(self.known.arrays, kinds=FLOWING))
-        return is_in(lifted(Shaped([value])).floats[0], self._true)
-
-    @cached_property
-    def _true(self) -> list[float]:
-        """The signatures of everything that a gradient on the way may be, at the one point."""
-        return sorted(x for x in self.known.floats(1, FLOWING) if math.isfinite(x))
+        return self.between.is_some(signature(value), FLOWING)
 
     def _weighed(self, tried: Tried, before: Sequence[Edit]) -> Tried | None:
         """All results are right at every point; what costs more is a change after which values in between are nothing

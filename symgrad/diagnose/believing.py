@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.evidence import is_strong
-from symgrad.diagnose.naming import is_bare, normal
+from symgrad.diagnose.naming import claims, is_bare, normal
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.subject import BITS, Subject, Unit
@@ -89,14 +89,16 @@ def _is_scale(ratio: Vec, layout: Layout) -> bool:
 
 def explained(
     roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool, settled: int
-) -> tuple[list[Root], list[Unit]]:
+) -> tuple[list[Root], list[Unit], list[Root]]:
     """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
-    change makes that: they were not understood.
+    change makes that: they were not understood. Last those of the latter that a result is plainly wrong by, if nothing
+    else is a mistake.
 
     ``given``: changes of the text are known under which all is right; ``settled``: so many results, that were wrong.
     """
     kept: list[Root] = []
     doubtful: list[Unit] = []
+    unfit: list[Root] = []
     unfinished = Unfinished(layout.subject)
     right = {unit.name: unit.step for unit in reversed(fine)}
     for told in roots:
@@ -123,7 +125,8 @@ def explained(
         passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
         if layout.subject.is_shaped and passing and not found:
             continue
-        weak = name in reading.guessed and not is_strong(name, layout)
+        # What a name itself says of a gradient is no guess, if a parameter is moved by it as well.
+        weak = name in reading.guessed and not is_strong(name, layout) and not _says_itself(name, reading)
         if layout.subject.is_shaped and not root.repairs:
             # An array that no change puts right, under a name that says little: more likely it was misread.
             ends = layout.original(layout.last[name].step) == layout.original(root.unit.step)
@@ -142,9 +145,28 @@ def explained(
         shown = found and settled > 1
         if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
             doubtful.append(root.unit)
+            if not root.repairs:
+                unfit.append(root)
         else:
             kept.append(root)
-    return kept, doubtful
+    wrong = _wrong_results(layout, reading) if unfit and not kept else []
+    return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
+
+
+def _wrong_results(layout: Layout, reading: Reading) -> list[int]:
+    """What is there in the end under the plain name of a gradient by an input, and is not that, nor nearly so."""
+    out = []
+    for unit in layout.last.values() if layout.subject.is_shaped else ():
+        actual = layout.actual(unit.step)
+        if _is_plain_result(unit, layout, reading) and not actual.is_zero:
+            rights = reading.rights(unit.name)
+            if not any(actual.alike(r) or (actual / r).constant() is not None for r in rights):
+                out.append(unit.step)
+    return out
+
+
+def _says_itself(name: str, reading: Reading) -> bool:
+    return bool(reading.pairs(name)) and not reading.is_loose(name)
 
 
 def _inside(root: Root, layout: Layout) -> Unit | None:
@@ -187,7 +209,10 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
         return False
     ends = layout.original(layout.last[name].step) == layout.original(unit.step)
     spelled = name[:1] == "d" and normal(name[1:]) in inputs
-    return ends and spelled and reading.by_inputs(name) and not layout.dependents(layout.last[name].step)
+    spelled = spelled or ("grad" in name.lower() and any(not c.top and c.bottom in inputs for c in claims(name)))
+    last = layout.original(layout.last[name].step)
+    used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
+    return ends and spelled and reading.by_inputs(name) and not used
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:

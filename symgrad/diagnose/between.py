@@ -3,6 +3,7 @@ some changes made."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
@@ -14,6 +15,7 @@ from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.truth import Quantity
+from symgrad.diagnose.typed import is_in
 from symgrad.diagnose.vectors import Vec
 from symgrad.ops import OPS
 
@@ -39,6 +41,13 @@ class Between:
         self.feeding = frozenset(feeding)
         self.again = Again(layout, known)
         self._trues: dict[int, bool] = {}
+        self._told: dict[tuple[str, ...], list[float]] = {}
+
+    def is_some(self, number: float, kinds: tuple[str, ...]) -> bool:
+        """Something true of some kinds has this signature at the one point."""
+        if kinds not in self._told:
+            self._told[kinds] = sorted(x for x in self.known.floats(1, kinds) if math.isfinite(x))
+        return is_in(number, self._told[kinds])
 
     def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something

@@ -336,8 +336,12 @@ class Walk(Choosing):
         units = self.layout.units_at.get(node)
         if not units or node in self._settled or node == unit.step or self.layout.is_forward(node):
             return False
-        if repair.quantity is not None and repair.quantity.kind == "forward" and not repair.combine:
-            return False
+        q = repair.quantity
+        if q is not None and q.kind == "forward" and not repair.combine:
+            # Another variable, unless it is what the helper works out once more, under its name or one of its own.
+            called = self.subject.names.get(q.bottom, "")
+            if (called and called != units[0].name) or self.graph.steps[q.bottom].is_leaf:
+                return False
         self._settled.add(node)
         self._root(units[0], [Quantity("helper", -1, -1, repair.place.wanted)])
         return units[0].place in self._seen

@@ -119,6 +119,26 @@ class Calls:
                                 out[argument] = found[parameter]
         return out
 
+    def inside(self, result: int, given: int, line: int) -> list[int]:
+        """The steps that a call in a line makes of a value, in their order; none where it is no call."""
+        statements = self.source.statements
+        own, stack, found = statements.function_around(line), [result], set[int]()
+        while stack:
+            i = stack.pop()
+            span = self.graph.steps[i].span
+            if i <= given or i in found or span is None or span.line == line or self.graph.steps[i].is_leaf:
+                continue
+            if statements.function_around(span.line) in (0, own) and self.at(span) is None:
+                continue
+            found.add(i)
+            stack.extend(self.graph.steps[i].inputs)
+        reached, out = {given}, list[int]()
+        for i in sorted(found):
+            if reached & set(self.graph.steps[i].inputs):
+                reached.add(i)
+                out.append(i)
+        return out if out and out[-1] == result else []
+
     def arguments(self, call: Span | None, callee: Callee) -> dict[str, str]:
         """What is written in a call: parameter -> argument."""
         found = self._call(self.source.text(call).strip()) if call is not None else None

@@ -316,7 +316,7 @@ def _other_number(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Mak
     """A number in place of another one."""
     i, slot = sites[0]
     have = region.graph.steps[region.graph.steps[i].inputs[slot]].value
-    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3), Fraction(-1)]
+    tried = [Fraction(1), Fraction(2), Fraction(1, 2), Fraction(3)]  # a sign is a mistake of its own
     if isinstance(have, Fraction):
         tried += [-have, have + 1, have - 1, 2 * have, have / 2, *([1 / have] if have else [])]
         tried += [Fraction(n) for n in _lengths(region)]

@@ -160,6 +160,8 @@ class Choosing(Ground):
         """A name of the forward pass, which stands for no derivative, gets another value."""
         if unit.name not in self._forward or self.reading.pairs(unit.name) or unit.step in self.layout.aside:
             return False
+        if not self.subject.is_shaped and all(self.layout.is_forward(i) for i in self.line(unit).used()):
+            return False  # made of nothing but the forward pass: worked out once more, and wrongly
         # In the next epoch the same line runs again: that is no other value.
         spans = (self.graph.steps[i].span for name, i in self.subject.aliases if name == unit.name)
         return not any(span is not None and span.line == unit.span.line for span in spans)

@@ -34,6 +34,7 @@ class Diagnosis:
         conventions: deliberate differences that the results allow: a negative gradient, a deferred factor.
         unchecked: assignments that may be derivatives, and were not recognised.
         subject: what was judged, whose steps these are: names of one array may have been told apart.
+        left: what to blame for a result that is plainly wrong, where no other reading of the run explains it.
     """
 
     blames: tuple[Blame, ...]
@@ -43,6 +44,7 @@ class Diagnosis:
     conventions: tuple[str, ...] = ()
     unchecked: tuple[Unit, ...] = ()
     subject: Subject | None = None
+    left: tuple[Blame, ...] = ()
 
     @property
     def understood(self) -> int:
@@ -80,7 +82,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         verdicts.right = [fine[i] for i in sorted(fine)]
         verdicts.inherited = [u for u in verdicts.inherited if u.step not in fine]
     given = bool(walk.given)
-    verdicts.roots, doubtful = explained(verdicts.roots, layout, reading, verdicts.right, given, walk.settled)
+    verdicts.roots, doubtful, left = explained(verdicts.roots, layout, reading, verdicts.right, given, walk.settled)
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
@@ -91,6 +93,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     for root in verdicts.roots:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
+    open_blames = [b for root in left for b in frames.blames(root, subject, truth, walk, wording, source)]
     if not remark and not verdicts.roots and not verdicts.right:
         remark = scaled_remark(layout)
     notes = [literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
@@ -107,6 +110,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         tuple(dict.fromkeys(text for text in (subject.convention, remark) if text)),
         tuple(sorted((*not_checked(walk), *doubtful), key=lambda u: u.step)),
         subject,
+        tuple(_attribute(_distinct(open_blames), verdicts)),
     )
 
 

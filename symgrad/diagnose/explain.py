@@ -11,17 +11,21 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from symgrad.diagnose.hypothesis import Hypothesis
 from symgrad.diagnose.match import Known
+from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.reading import Reading
 from symgrad.diagnose.replay import Layout, Result
 from symgrad.diagnose.roles import At
-from symgrad.diagnose.subject import Unit
+from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.trials import POINT, Explanation, Trials, close
 from symgrad.diagnose.typed import to_step
+from symgrad.diagnose.vectors import Vec, constant
+from symgrad.enclosure import precision
 
 #: A line that runs at least so often is a loop's.
 LOOP = 3
@@ -31,12 +35,18 @@ FIRST = 6
 LONG = 300
 #: Changed steps, at most, that are computed one by one in one run, in all runs for one number of mistakes.
 EDITS, MORE_EDITS = 60_000, 150_000
+#: Steps that are computed again, at most, for every change of a line with every one of another line.
+CROSSED = 60_000
 #: Steps that are computed again, at most, for a long loop.
 WORK = 3_000_000
 #: How many mistakes are looked for together, and how many partial answers are kept; of one line at most ``PER_LINE``.
 MOST, KEPT, PER_LINE = 3, 48, 6
 #: What it costs that an assignment becomes what its name says by a change that is not known yet.
 AS_NAMED = 1.7
+#: What is said of a line whose name says nothing, and whose use does.
+USED = "is not what its use says"
+#: So many operations of the forward pass are tried as what a line works out once more.
+MOST_AGAIN = 60
 #: So many changes that explain a part are offered for the rest to be looked for in another way.
 BEGINNINGS = 6
 #: So many answers are confirmed, the cheapest first.
@@ -95,14 +105,45 @@ class Explain(Trials):
         named = list(self._as_named())
         known = self._options
         self._options = named
-        more, _ = self._extended([Partial((), 0, 0)])
+        more, whole = self._extended([Partial((), 0, 0)])
         self._partials = sorted((*self._partials, *more), key=Partial.rank)
-        self._options = [*known, *named]
+        if found := self._confirmed_of([p for p in whole if p.hypotheses[0].words == USED]):
+            return found
+        # What makes everything right alone does so with any other change: that one is none.
+        alone = {id(p.hypotheses[0]) for p in whole}
+        self._options = [*known, *(h for h in named if id(h) not in alone)]
         for _ in range(MOST - 1):
             self._partials, whole = self._extended(self._partials)
             if found := self._confirmed_of(whole):
                 return found
-        return []
+        return self._confirmed_of(self._crossed())
+
+    def _crossed(self) -> list[Partial]:
+        """Two changes of which neither makes anything right alone, though both do together: every one of a line with
+        every one of a later line."""
+        mine: dict[At, list[Hypothesis]] = {}
+        for h in self._options:
+            mine.setdefault(h.at_text, []).append(h)
+        begins = {at: min(h.at[0][0] for h in some) for at, some in mine.items()}
+        ends = {at: max(h.at[-1][0] for h in some) for at, some in mine.items()}
+        order = sorted(mine, key=begins.__getitem__)
+        left, whole = CROSSED, list[Partial]()
+        for first, second in combinations(order, 2):
+            if first[0] == second[0] or ends[first] >= begins[second]:
+                continue
+            left -= len(mine[first]) + len(mine[second]) * (len(self._ops) - self._place(begins[second]))
+            if left < 0:
+                break
+            before = self._run(mine[first], (), len(self.graph))
+            for h in mine[second]:
+                values = self._after(h, before)
+                right = np.ones(len(mine[first]), bool)
+                for r in self.results:
+                    value = values.get(r.unit.step, self._base[r.unit.step])
+                    right &= close(value, [v.floats[POINT] for v in r.rights])
+                for n in np.flatnonzero(right):
+                    whole.append(Partial((mine[first][n], h), len(self.results), 0))
+        return whole
 
     def beginnings(self) -> list[Explanation]:
         """Single changes after which more is right than before: the best, one for each line."""
@@ -118,22 +159,61 @@ class Explain(Trials):
         return [f for f in found if f is not None][:CONFIRMED]
 
     def _as_named(self) -> Iterator[Hypothesis]:
-        """Assignments that hold what their names say, by whatever change: what it is can be found out then."""
+        """Assignments that hold what their names say, or what their use says, or a value of the forward pass that they
+        work out once more, by whatever change: what it is can be found out then."""
         for at, units in self.lines.items():
             unit = units[0]
-            if len(units) > 1 or not unit.name or self.layout.last[unit.name] is not unit:
+            if not unit.name:
                 continue
-            rights = self.reading.rights(unit.name) if self.reading.is_exact(unit.name) else []
-            for vec in rights[:1]:
-                x = vec.floats[POINT]
-                if math.isfinite(x) and not vec.same(self.layout.actual(unit.step)):
-                    self._base.append(x)
+            told: list[tuple[list[Vec], str]] = []
+            silent = not self.reading.pairs(unit.name) and not is_bare(unit.name)
+            if len(units) == 1 and self.layout.last[unit.name] is unit:
+                rights = self.reading.rights(unit.name)[:1] if self.reading.is_exact(unit.name) else []
+                told += [([v], "is not what its name says") for v in rights]
+                told += [([v], USED) for v in (self._as_used(unit) if silent else ())]
+            if silent and not any(unit.name == name for name, _ in self.subject.aliases):
+                told += [(v, USED) for v in self._again_forward(len(units))]
+            for vecs, words in told:
+                same = all(v.same(self.layout.actual(u.step)) for u, v in zip(units, vecs, strict=True))
+                if same or not all(math.isfinite(v.floats[POINT]) for v in vecs):
+                    continue
+                changes = []
+                for u, vec in zip(units, vecs, strict=True):
+                    self._base.append(vec.floats[POINT])
                     self._named[len(self._base) - 1] = vec
-                    change = to_step(len(self._base) - 1)
-                    words = "is not what its name says"
-                    yield Hypothesis(
-                        at, unit.span, "", AS_NAMED, "wrong-formula", words, ((unit.step, change),), unit.step, -1
-                    )
+                    changes.append((u.step, to_step(len(self._base) - 1)))
+                yield Hypothesis(at, unit.span, "", AS_NAMED, "wrong-formula", words, tuple(changes), unit.step, -1)
+
+    def _again_forward(self, rounds: int) -> Iterator[list[Vec]]:
+        """What an operation of the forward pass without a name gives, where it runs as often as a line."""
+        for steps in list(self.hypotheses.roles.unnamed.values())[:MOST_AGAIN]:
+            if len(steps) != rounds:
+                continue
+            vecs = [self.layout.actual(i) for i in steps]
+            if all(v.usable for v in vecs):
+                yield vecs
+
+    def _as_used(self, unit: Unit) -> Iterator[Vec]:
+        """``J21`` in ``grad_t = ex*J11 + ey*J21``: what is multiplied by dL/dy, for a result dL/dt, is dy/dt."""
+        loss, have = self.subject.loss, self.layout.actual(unit.step)
+        ends = [r for r in self.results if self.reading.is_exact(r.unit.name) and r.unit.step > unit.step]
+        if not have.usable or self.layout.is_forward(unit.step) or not ends:
+            return
+        seen: list[Vec] = []
+        with precision(BITS):
+            moved = self.layout.with_value(
+                unit.step, have + constant(1, self.layout.truth.points), ends[-1].unit.step
+            )
+            for r in ends:
+                ((top, bottom),) = self.reading.pairs(r.unit.name)
+                if top != loss or r.unit.step not in moved:
+                    continue
+                slope = moved[r.unit.step] - r.actual
+                for q in self.known.right(slope):
+                    made = self.layout.truth.segment(q.bottom, bottom) if q.kind == "cotangent" else None
+                    if made is not None and not made.is_zero and not any(made.same(v) for v in seen):
+                        seen.append(made)
+                        yield made
 
     def _extended(self, partials: Sequence[Partial]) -> tuple[list[Partial], list[Partial]]:
         """Every partial answer with one change more: the best that are still partial, and what explains everything."""

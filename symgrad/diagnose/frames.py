@@ -20,6 +20,7 @@ from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.spelling import Owner
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Truth
+from symgrad.diagnose.undivided import Division, division
 from symgrad.diagnose.vectors import Vec
 from symgrad.diagnose.verdicts import Root
 from symgrad.diagnose.where import made_by_call, place_span, value_span
@@ -63,6 +64,8 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
         return [_forgotten(root, made, subject, wording, source)]
     if text := _other_branch(root, walk, source):
         return [_turned(root, text, subject, wording, source)]
+    if (lost := division(root, walk, source)) is not None:
+        return [_undivided(_one(root, root.repairs[0], subject, truth, walk, wording, source), lost, source)]
     if not root.repairs:
         return [_whole_line(root, subject, walk, wording, source)]
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
@@ -82,6 +85,17 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
+
+
+def _undivided(blame: Blame, lost: Division, source: SourceMap) -> Blame:
+    """A sum that is never divided: what to add after the loop."""
+    message = f"a division by {lost.by} is missing: {lost.of} adds up what line {lost.like} divides by {lost.by}"
+    told = f"{message}; after line {lost.line.after} add `{lost.line.text}`"
+    label = f"{lost.of} comes out {lost.times} times too large"
+    return replace(
+        blame, code="wrong-scale", mistake="scale", message=told, label=label, expected=lost.line.text,
+        fix=lost.line.text, edits=(edit(lost.line, source, blame.span.file),),
+    )  # fmt: skip
 
 
 def _other_branch(root: Root, walk: Walk, source: SourceMap) -> str:

@@ -21,6 +21,7 @@ from symgrad.diagnose.typed import (
     Change,
     is_sum,
     itself,
+    taken_from,
     to_number,
     to_product,
     to_quotient,
@@ -96,6 +97,7 @@ class Hypotheses(Operands):
         for span, slot, role in mine:
             yield from self._at_operand(line, rounds, span, slot, role, roles)
         yield from self._everywhere(line, rounds, mine, roles)
+        yield from self._handed(line, mine, roles)
         first = units[0]
         for span in rounds[0]:
             yield from self._at_operation(line, rounds, span, roles, whole=rounds[0][span] == first.step)
@@ -159,7 +161,7 @@ class Hypotheses(Operands):
                 )
 
     def _accumulation(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
-        """``=`` for ``+=``."""
+        """``=`` for ``+=``, or for ``-=``."""
         first = units[0]
         if not first.name or first.augmented or first.unnamed:
             return
@@ -171,16 +173,20 @@ class Hypotheses(Operands):
         if loop is not None and loop[0] <= self.layout.by_name[first.name][0].line <= loop[1]:
             return  # in the first round there is nothing to add to
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
-        at: list[tuple[int, Change]] = []
+        added: list[tuple[int, Change]] = []
+        taken: list[tuple[int, Change]] = []
         for u in units:
             mine = held[u.name]
             n = bisect_left(mine, u.step)
             before = mine[n - 1] if n else -1
             if before >= 0:
-                at.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
+                added.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
+                taken.append((u.step, taken_from(self.graph.steps[u.step], before)))
         words = "throws away what was accumulated before"
-        text = f"{first.written or first.name} + {self.source.text(first.span)}"
-        yield from self._hypothesis(line, first.span, text, 0.0, "lost-accumulation", words, at, first.step, -2)
+        text, name = self.source.text(first.span), first.written or first.name
+        plain = f"({text})" if is_sum(text) else text
+        for spelled, cost, at in ((f"{name} + {text}", 0.0, added), (f"{name} - {plain}", 0.1, taken)):
+            yield from self._hypothesis(line, first.span, spelled, cost, "lost-accumulation", words, at, first.step, -2)
 
 
 def _may_be_one(name: str) -> bool:

@@ -71,21 +71,27 @@ def _taken(layout: Layout, known: Known) -> set[int]:
 
 
 def abbreviated(name: str, leaves: Sequence[int], names: Mapping[int, str], others: Collection[str] = ()) -> int:
-    """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``; -1 if none, or
-    if one of the other names begins so too."""
+    """The one input whose name begins as a claim does: ``b`` of ``bias``, ``ws[1]`` of ``weights[1]``, and ``w[-1]`` of
+    the last of them; -1 if none, or if one of the other names begins so too."""
     for claim in claims(name):
-        base, bracket, index = claim.bottom.partition("[")
+        base, _, index = claim.bottom.partition("[")
         for short in dict.fromkeys((base, base.removesuffix("s"))):
             if not short or any(other.startswith(short) for other in others):
                 continue
-            found = []
+            entries: dict[str, dict[str, int]] = {}
             for i in leaves:
                 whole, _, place = normal(names[i]).partition("[")
-                if whole.startswith(short) and place == (index if bracket else ""):
-                    found.append(i)
+                if whole.startswith(short):
+                    entries.setdefault(whole, {})[place] = i
+            found = [places[at] for places in entries.values() if (at := _from_the_start(index, places)) in places]
             if len(found) == 1:
                 return found[0]
     return -1
+
+
+def _from_the_start(index: str, places: Collection[str]) -> str:
+    """``0]`` for ``-2]`` of a list of two."""
+    return f"{len(places) + int(index[:-1])}]" if re.fullmatch(r"-\d+\]", index) else index
 
 
 def numbered(name: str, leaves: Sequence[int], names: Mapping[int, str]) -> int:

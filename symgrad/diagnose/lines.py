@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
 
+from symgrad.diagnose.callees import Calls
 from symgrad.diagnose.offers import SERIES
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.source import SourceMap
@@ -38,6 +39,7 @@ class Text:
     Attributes:
         brackets: line -> the items of lists in it, as (list, index).
         added: the places of augmented assignments.
+        calls: of functions of one expression.
         loops: line -> the variables of the loops around it, the innermost first.
         loop_at: line -> the line in which the innermost loop around it begins.
         bound: name -> (after which step, what it then is), in order.
@@ -48,6 +50,7 @@ class Text:
         self.bound = _bindings(layout)
         self._words: dict[int, set[str]] = {}
         self.source = SourceMap(source)
+        self.calls = Calls(layout.graph, self.source)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}

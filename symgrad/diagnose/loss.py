@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
@@ -15,7 +15,7 @@ from symgrad.diagnose.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, pri
 from symgrad.diagnose.prepared import Prepared, forget, prepare
 from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.replay import Layout
-from symgrad.diagnose.subject import BITS, Subject
+from symgrad.diagnose.subject import BITS, Subject, Unit
 from symgrad.diagnose.unchecked import not_checked
 from symgrad.diagnose.verdicts import DERIVATIVES, Verdicts
 from symgrad.enclosure import precision
@@ -116,13 +116,21 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
-        if walk is None or not walk.out.right:
+        if walk is None or not walk.out.right or not _holds_rate(subject, abs(seed), walk.out.right):
             continue
         # What moves the parameters decides where the lines themselves say nothing.
         as_good = seed < 0 and best is subject and found is not None and is_negative(found.layout)
         if _explained(walk.out) > most or (as_good and _explained(walk.out) == most):
             best, most = tried, _explained(walk.out)
     return best
+
+
+def _holds_rate(subject: Subject, rate: Fraction, right: Sequence[Unit]) -> bool:
+    """What is right with a learning rate in it is made of that rate; 1 is none."""
+    steps, leaves = subject.graph.steps, subject.leaves()
+    rates = (i for i, s in enumerate(steps) if s.is_input and not s.shape and subject.point.get(i) == rate)
+    made = subject.graph.dependents(*(i for i in rates if i not in leaves))
+    return rate == 1 or all(made[u.step] or steps[u.step].is_leaf for u in right)
 
 
 def _score(out: Verdicts) -> int:
@@ -155,6 +163,9 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
             return subject
+    kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
+    if kept and len(kept) < len(candidates):
+        return best_subject(kept)
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
     told = bool(asked) or any(name in LOSS_NAMES for name in named)
     late = 3.0 if told else 0.3
@@ -195,6 +206,23 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:
+    """Something is made of what has this name, and after that a gradient that is worked out arrives at it:
+    ``d_o = (o - t)*...`` by o. So it is no end, whatever the values happen to be where a label is 0."""
+    name = normal(subject.names.get(subject.loss, ""))
+    if not name or name in begun:
+        return False
+    given = [u for u in subject.units if any(c.bottom == name and not c.top for c in claims(u.name))]
+    made = subject.graph.dependents(*subject.leaves())
+    for s in others if any(made[u.step] for u in given) else ():
+        forward, span = s.graph.ancestors(s.loss), s.graph.steps[s.loss].span
+        used = normal(s.names.get(s.loss, "")) != name and name in {normal(n) for n, _ in s.aliases}
+        # Of a loop it is the text that tells what comes first.
+        if used and all(not forward[u.step] and span is not None and span.line < u.line for u in given):
+            return True
+    return False
 
 
 def _begun(subject: Subject) -> Iterator[str]:

@@ -14,6 +14,7 @@ from symgrad.diagnose.subject import Unit
 from symgrad.diagnose.typed import (
     FORMS,
     Change,
+    called_with,
     combined,
     less,
     squared,
@@ -216,3 +217,33 @@ class Operands(Operations):
                         line, place, spelled, 1.0, mistake, words, at, rounds[0][places[0][0]], places[0][1],
                         other.steps[0],
                     )  # fmt: skip
+
+    def _handed(
+        self, line: At, mine: Sequence[tuple[Span, int, Role]], roles: Sequence[Role]
+    ) -> Iterator[Hypothesis]:
+        """Another variable handed to a function: ``dsigmoid(out)`` for ``dsigmoid(h)``."""
+        steps, known = self.graph.steps, {role.text: role for role in roles}
+        for span, slot, role in mine:
+            call = self.source.operand(span, slot)
+            for place, text in self.source.arguments(call):
+                have = known.get(text)
+                if have is None or len(have.steps) != len(role.steps) or min(have.steps) < 0:
+                    continue
+                made = list(zip(role.steps, have.steps, strict=True))
+                inside = [self.roles.calls.inside(i, given, line[0]) for i, given in made]
+                reader = next((k for k in inside[0] if made[0][1] in steps[k].inputs), -1)
+                if not all(inside) or reader < 0:
+                    continue
+                for other in roles:
+                    ready = all(0 <= want < some[0] for want, some in zip(other.steps, inside, strict=True))
+                    if other.text == text or not ready or self._is_other(other.text):
+                        continue
+                    at = (
+                        (i, called_with(steps, some, given, want))
+                        for (i, given), some, want in zip(made, inside, other.steps, strict=True)
+                    )
+                    mistake, words = self._swapped(have.steps[0], other)
+                    where = steps[reader].inputs.index(made[0][1])
+                    yield from self._hypothesis(
+                        line, place, other.text, 1.0, mistake, words, at, reader, where, other.steps[0]
+                    )

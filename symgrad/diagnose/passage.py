@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.diagnose.arguments import arguments
 from symgrad.diagnose.changes import ways
 from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
@@ -144,6 +145,7 @@ class Passage(Reader):
         for sites_of_one in used.values():
             if len({self.graph.steps[i].span for i, _ in sites_of_one}) > 1:
                 yield from self._everywhere(sites_of_one, offers)
+        yield from arguments(self, offers)
         yield from self._regained()
         yield from self._overwritten()
         yield from lapses(self, offers)
@@ -191,17 +193,24 @@ class Passage(Reader):
         i, slot = sites[0]
         node = self.graph.steps[i].inputs[slot] if slot >= 0 else i
         have = self.value(node)
-        if (node in self._ends and node in self._own) or self.graph.steps[node].is_const:
+        if node in self._ends and node in self._own:
+            return
+        # A number as a factor of an array may be what is left of its slope: (1e-5)**-1.5 for (var + 1e-5)**-1.5.
+        inside = [i] if slot >= 0 else [k for k, _ in self.users.get(i, ())]
+        factor = not have.shape and len(inside) == 1 and self._is_product(inside[0])
+        shape = self.graph.steps[inside[0]].shape if factor else have.shape
+        if not shape or (self.graph.steps[node].is_const and not factor):
             return
         made_of = self._made_of(node)
         for offer in offers:
             q = offer.quantity
-            if q.kind == "local" and have.shape and q.vec.shape == have.shape and not q.vec.same(have):
+            mine = have.shape or self.graph.steps[q.bottom].shape == shape
+            if q.kind == "local" and mine and q.vec.shape == shape and not q.vec.same(have):
                 cost = 1.7 if slot >= 0 else 1.9
                 if made_of and made_of <= {q.top, q.bottom}:
                     cost = 0.95  # a function of the same value: the slope of another one
                 words, kind = "is not the derivative that belongs here", "wrong-formula"
-                if (q.vec / have).constant() is not None:
+                if have.shape and (q.vec / have).constant() is not None:
                     words, kind = "is off by a constant factor", "scale"
                 yield _in_place(offer), Repair(_NOWHERE, kind, words, cost, q)
 
@@ -246,6 +255,8 @@ class Passage(Reader):
     ) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
         """One variable for another wherever the line has it: z*(1 - z)."""
         first = tuple((i, slot) for i, slot in sites if self.round_of(i) == 0)
+        if not first:
+            return  # nowhere in the first round
         for _, depth, make, repair in (
             (first, 0, m, r) for m, r in ways(self, (first[0],), offers) if r.quantity is not None and not r.combine
         ):

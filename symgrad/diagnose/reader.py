@@ -133,18 +133,22 @@ class Reader(Region):
             name, times = item
             return name not in own, not name.isidentifier(), -times[-1][1]  # as the line itself calls it
 
-        for name, times in sorted(bound.items(), key=order):
+        for name, _ in sorted(bound.items(), key=order):
             entry = SERIES.match(name)
             if entry and (loops or len(bound) > 20 * MOST_ENTRIES):
                 continue
-            held = tuple(
-                times[n - 1][1] if (n := bisect_left(times, a, key=lambda t: t[0])) else -1 for a in self._anchors
-            )
+            held = self.held(name)
             if held in seen or sum(i < 0 for i in held) > 1 or all(i < 0 for i in held):
                 continue
             seen.add(held)
             first = next(i for i in held if i >= 0)
             yield self._offer(self._quantity(first), held, name)
+
+    def held(self, name: str) -> tuple[int, ...]:
+        """The step that a name stands for in each round; -1 where there is none yet."""
+        times = self.text.bound.get(name, ())
+        places = (bisect_left(times, a, key=lambda t: t[0]) for a in self._anchors)
+        return tuple(times[n - 1][1] if n else -1 for n in places)
 
     def _quantity(self, i: int) -> Quantity:
         if self.layout.is_forward(i):

@@ -214,7 +214,7 @@ class Roles:
         at_hand: list[set[int]] = [{r.steps[n] for r in known} for n in range(count)]
         names = {r.text for r in known}
         out: dict[str, Role] = {}
-        for span, steps in self._unnamed.items():
+        for span, steps in self.unnamed.items():
             text = f"({self.source.text(span)})"
             if not is_sum(text[1:-1]) or not names_in(text) <= names | self._by_alias.keys():
                 continue
@@ -227,7 +227,7 @@ class Roles:
         return out
 
     @cached_property
-    def _unnamed(self) -> dict[Span, list[int]]:
+    def unnamed(self) -> dict[Span, list[int]]:
         """The operations of the forward pass that have no name, by place."""
         out: dict[Span, list[int]] = {}
         # A formula may be checked of a function that stands elsewhere.

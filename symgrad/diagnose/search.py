@@ -75,7 +75,8 @@ class Search(Weighing):
         bound = PLAIN_OF_ARRAYS if self.layout.subject.is_shaped else PLAIN
         if not answer.left and out.limited and not out.roots and not out.doubts:
             return first  # every difference is deliberate
-        if not answer.left and out.roots and all(r.cost <= bound and r.repairs for r in out.roots):
+        cheap = all(r.cost <= bound and r.repairs and not self.is_shared(r, first) for r in out.roots)
+        if not answer.left and out.roots and cheap:
             return first
         told = []
         if explain is not None and (found or not explain.is_long):
@@ -158,11 +159,14 @@ class Search(Weighing):
         as well.
         """
         layout = self.layout
-        unknown = {h.at[0][0]: h for h in explanation.hypotheses if not h.text}
+        unknown = {i: h for h in explanation.hypotheses if not h.text for i, _ in h.at}
         hints = {}
         for i in unknown:
             vec, name = explanation.values[i], layout.units_at[i][0].name
-            held = [q for q in self.known.right(vec) if self.reading.says(q, name)]
+            known = self.known.right(vec)
+            held = [q for q in known if self.reading.says(q, name)]
+            if not self.reading.pairs(name):
+                held += [q for q in known if q.kind == "tangent"]  # dy/dt, under a name of its own
             hints[i] = (*held, Quantity("helper", -1, -1, vec))[0]
         suspects = None if further else {h.line for h in unknown.values()}
         walk = Walk(layout, self.known, self.reading, suspects, hints, self.moves)

@@ -136,6 +136,14 @@ class SourceMap:
             children = [statement.target, statement.value]
         return _span(parent.file, children[slot]) if slot < len(children) else None
 
+    def arguments(self, call: Span | None) -> list[tuple[Span, str]]:
+        """Where the variables are written that a function of the script is called with, and which they are."""
+        node = self._at(call)
+        if call is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            return []
+        names = (a for a in node.args if isinstance(a, ast.Name))
+        return [(_span(call.file, a), a.id) for a in names]
+
     def index(self, span: Span | None, place: int) -> tuple[Span, ast.expr] | None:
         """What stands at a place between the brackets of the item at ``span``."""
         node = self._at(span)

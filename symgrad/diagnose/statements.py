@@ -72,11 +72,20 @@ class Statements:
     def loop_around(self, line: int, *, inner: bool = False) -> tuple[int, int] | None:
         """The first and the last line of the outermost loop around a line, or of the innermost; none beyond a function.
         """
+        loops = self.loops_around(line)
+        return loops[-1 if inner else 0] if loops else None
+
+    def loops_around(self, line: int) -> list[tuple[int, int]]:
+        """The first and the last line of every loop around a line, the outermost first; none beyond a function."""
         around = [n for n in self._compound if n.lineno < line <= (n.end_lineno or 0)]
         function = max((n.lineno for n in around if isinstance(n, ast.FunctionDef)), default=0)
-        loops = [n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function]
-        loop = (max if inner else min)(loops, key=lambda n: n.lineno, default=None)
-        return (loop.lineno, loop.end_lineno or loop.lineno) if loop is not None else None
+        loops = (n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function)
+        return sorted((n.lineno, n.end_lineno or n.lineno) for n in loops)
+
+    def function_around(self, line: int) -> int:
+        """The line at which the innermost function around a line begins; 0 where there is none."""
+        around = (n for n in self._compound if isinstance(n, ast.FunctionDef))
+        return max((n.lineno for n in around if n.lineno < line <= (n.end_lineno or 0)), default=0)
 
     def _loop(self, statement: ast.stmt, name: str) -> ast.stmt | None:
         """The outermost loop around a statement that reads a name; none beyond a function."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -173,11 +173,11 @@ class Trials:
 
         first = min((*edits, *common))
         with np.errstate(all="ignore"):
-            for i, op, inputs in self._ops[bisect_left(self._starts, first) :]:
+            for i, op, inputs in self._ops[self._place(first) :]:
                 if i > end:
                     break
                 if i in common:
-                    value = np.asarray(common[i](get, _vectorised, float), dtype=float)
+                    value = _changed(common[i], get)
                 elif any(j in values for j in inputs):
                     value = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
                 elif i in edits:
@@ -188,6 +188,29 @@ class Trials:
                 for n, change in edits.get(i, ()):
                     value[n] = _edited(change, values, base, n)
                 values[i] = value
+        return values
+
+    def _place(self, step: int) -> int:
+        """Where among what is computed a step comes."""
+        return bisect_left(self._starts, step)
+
+    def _after(self, h: Hypothesis, before: Mapping[int, Floats]) -> Mapping[int, Floats]:
+        """The values of the steps that change, a column for each of some changes, with one of a later line besides."""
+        changes, values, base = dict(h.at), dict(before), self._base
+        fresh: set[int] = set()
+
+        def get(j: int) -> Any:
+            return values.get(j, base[j])
+
+        with np.errstate(all="ignore"):
+            for i, op, inputs in self._ops[self._place(h.at[0][0]) :]:
+                if i in changes:
+                    values[i] = _changed(changes[i], get)
+                elif any(j in fresh for j in inputs):
+                    values[i] = np.asarray(_vectorised(op, [get(j) for j in inputs]), dtype=float)
+                else:
+                    continue
+                fresh.add(i)
         return values
 
     def _confirmed(self, some: Sequence[Hypothesis]) -> Explanation | None:
@@ -208,7 +231,7 @@ class Trials:
             return constant(x, points)
 
         with precision(BITS):
-            for i, _, inputs in self._ops[bisect_left(self._starts, min(changes)) :]:
+            for i, _, inputs in self._ops[self._place(min(changes)) :]:
                 step = self.graph.steps[i]
                 if i in changes:
                     values[i] = changes[i](get, apply, number)
@@ -222,7 +245,7 @@ class Trials:
         changes = dict(h.at)
         dirty = bytearray(len(value))
         get, number = value.__getitem__, float
-        for i, op, inputs in self._ops[bisect_left(self._starts, h.at[0][0]) :]:
+        for i, op, inputs in self._ops[self._place(h.at[0][0]) :]:
             change = changes.get(i)
             try:
                 if change is not None:
@@ -253,6 +276,13 @@ def _edited(change: Change, values: Mapping[int, Floats], base: Sequence[float],
         return float(change(get, _scalar, float))
     except (ArithmeticError, ValueError, TypeError):
         return math.nan
+
+
+def _changed(change: Change, get: Callable[[int], Any]) -> Floats:
+    try:
+        return np.asarray(change(get, _vectorised, float), dtype=float)
+    except (ArithmeticError, ValueError, TypeError):
+        return np.asarray(math.nan)
 
 
 def _scalar(op: str, args: Sequence[float]) -> float:

@@ -88,6 +88,18 @@ def with_steps(step: Any, by: Mapping[int, int]) -> Change:
     return lambda get, run, one: run(step.op, [get(by.get(n, j)) for n, j in enumerate(step.inputs)])
 
 
+def called_with(steps: Sequence[Any], inside: Sequence[int], given: int, want: int) -> Change:
+    """What a call gives where it is handed another value: ``inside`` are the steps that it makes, in their order."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
+        held = {given: get(want)}
+        for k in inside:
+            held[k] = run(steps[k].op, [held[j] if j in held else get(j) for j in steps[k].inputs])
+        return held[inside[-1]]
+
+    return change
+
+
 def with_number(step: Any, slot: int, want: Fraction) -> Change:
     return lambda get, run, one: run(step.op, [one(want) if n == slot else get(j) for n, j in enumerate(step.inputs)])
 
@@ -154,6 +166,11 @@ def with_term(step: Any, value: Callable[..., Any], want: int, sign: str) -> Cha
         return finish(step, value, have + get(want) if sign == "+" else have - get(want), get, run)
 
     return change
+
+
+def taken_from(step: Any, want: int) -> Change:
+    """The value is taken from another one."""
+    return lambda get, run, one: get(want) - itself(step, get, run)
 
 
 def plain(x: Any, one: Number) -> Any:  # noqa: ARG001

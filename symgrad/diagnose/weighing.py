@@ -14,12 +14,15 @@ from symgrad.diagnose.naming import is_bare
 from symgrad.diagnose.outcomes import results
 from symgrad.diagnose.reading import MANY, Reading
 from symgrad.diagnose.replay import Layout, Result
+from symgrad.diagnose.roles import names_in
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import Vec, constant
-from symgrad.diagnose.verdicts import Root
+from symgrad.diagnose.verdicts import DERIVATIVES, Root, handed
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 
+#: Mistakes that are one variable in the place of another one.
+SWAPS = ("wrong-variable", "wrong-time-step", "input-for-output")
 #: What an answer costs: for each line, for each assignment that does not fit it, for each result left wrong.
 PER_LINE = 1.0
 PER_DOUBT = 1.3
@@ -42,8 +45,14 @@ ASTRAY = 2.0
 RIGHT = 1.0
 #: ... for each that is a gradient up to a factor that may come later.
 DEFERRED = 1.0
+#: ... for each that leaves what another line works out without any use.
+UNUSED = 1.2
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
+#: ... for each line of no name that the change makes something true (then it speaks for it), or true no more.
+HELPS = 0.8
+#: ... for each line of no name that holds nothing true, and that the change leaves without any use.
+ORPHAN = 1.3
 #: A function that is called so often works out one part after the other.
 MANY_CALLS = 2
 #: So many numbers may be a factor that comes later.
@@ -98,11 +107,14 @@ class Weighing:
         cost += TRUE * sum(not self.reading.pairs(r.unit.name) and self._is_flow(r.found) for r in out.roots)
         cost += UNTRUE * sum(self._is_untrue(r) for r in out.roots)
         cost += ASTRAY * sum(bool(r.astray) for r in out.roots)
-        cost += SHARED * sum(self._is_shared(r, walk) for r in out.roots)
+        cost += SHARED * sum(self.is_shared(r, walk) for r in out.roots)
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
+            cost += UNUSED * sum(map(self._leaves_unused, out.roots))
             cost += IDLE * len({u.line for u in self._idle(walk)})
+            cost -= HELPS * self._helps(walk)
+            cost += ORPHAN * sum(self._orphans(r, walk) for r in out.roots)
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
         doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
@@ -115,9 +127,67 @@ class Weighing:
             PER_LINE * len(lines(walk)) + cost + doubts + PER_RESULT * left,
         )
 
+    def _helps(self, walk: Walk) -> float:
+        """How many lines whose names say nothing are made something true: ``J21`` in ``ex*J11 + ey*J21``. A line that
+        is something true as it stands, and is not with the change, counts against it."""
+        out: dict[int, float] = {}
+        for unit in self.layout.subject.units:
+            i, name = unit.step, unit.name
+            if self.layout.is_forward(i) or i in walk.given or self.reading.pairs(name) or is_bare(name):
+                continue
+            have, now = self.layout.actual(i), walk.corrected(i)
+            if not now.same(have):
+                worth = min(self._worth(have), 0.5 if self._stands_elsewhere(i, have) else 1.0)
+                out[unit.line] = self._worth(now) - worth
+        return sum(out.values())
+
+    def _stands_elsewhere(self, step: int, vec: Vec) -> bool:
+        """Another assignment has the value: nobody works out the same thing twice."""
+        return any(u.step != step and self.layout.actual(u.step).same(vec) for u in self.layout.last.values())
+
+    def _orphans(self, root: Root, walk: Walk) -> bool:
+        """The change puts something else in the place of a variable that nothing else reads, and that is no whole
+        derivative as it stands, or one that stands elsewhere: it is likelier that its own line is wrong."""
+        layout = self.layout
+        for repair in root.repairs:
+            node, parent = repair.place.node, repair.place.parent
+            unit = layout.units_at.get(node, (None,))[0]
+            if unit is None or parent < 0 or layout.is_forward(node) or repair.combine or repair.everywhere:
+                continue
+            if layout.graph.steps[node].is_leaf or unit.name in names_in(repair.text) or unit.line in root.lines:
+                continue
+            value = walk.corrected(node)
+            if len(layout.children[node]) == 1 and (self._stands_elsewhere(node, value) or self._worth(value) < 1):
+                return True
+        return False
+
+    def _worth(self, vec: Vec) -> float:
+        """How much a value says for itself: one where it is the derivative of something that has a name by something
+        that has one; less where it is a part of such; nothing for an input, which is always the local derivative of
+        something."""
+        held, steps, names = self.known.right(vec), self.layout.graph.steps, self.layout.subject.names
+        if any(q.kind == "forward" and steps[q.bottom].is_leaf for q in held):
+            return 0.0
+        whole = (q for q in held if q.kind in ("cotangent", "tangent", "local"))
+        if any(q.bottom in names and (q.kind == "cotangent" or q.top in names) for q in whole):
+            return 1.0
+        return 0.5 * any(q.kind in DERIVATIVES for q in held)
+
     def _is_put_off(self, root: Root, walk: Walk) -> bool:
         """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""
         return root.target.kind == "helper" and self._is_deferred(root.unit, root.found, walk)
+
+    def _leaves_unused(self, root: Root) -> bool:
+        """Another variable is put where a value stands that was worked out for just this place."""
+        layout = self.layout
+        for repair in root.repairs:
+            node, parent = repair.place.node, repair.place.parent
+            swaps = repair.mistake in SWAPS and not repair.combine and not repair.everywhere
+            if not swaps or parent < 0 or repair.at_parent or layout.is_forward(node) or node not in layout.units_at:
+                continue
+            if set(layout.children[node]) <= {parent} and node != root.unit.step:
+                return True
+        return False
 
     def _is_flow(self, vec: Vec) -> bool:
         """A gradient on its way: a weight is the local derivative of something, always."""
@@ -192,15 +262,18 @@ class Weighing:
         added = any(u.augmented in ("+=", "-=") for u in mine)
         return root.target.kind == "helper" and says and not added
 
-    def _is_shared(self, root: Root, walk: Walk) -> bool:
+    def is_shared(self, root: Root, walk: Walk) -> bool:
         """The change is in a function that a line which is right calls as well: there it would be made, too."""
         graph, fine = self.layout.graph, {u.step for u in walk.out.right}
         for repair in root.repairs:
-            span = graph.steps[repair.place.parent].span if repair.place.parent >= 0 else None
-            if span is None or root.unit.span.line <= span.line <= root.unit.span.end_line:
-                continue
+            places = (repair.place.parent, repair.place.node) if repair.place.parent >= 0 else ()
+            # A change of the text was tried in all calls.
+            own = repair.span is None and handed(repair, root.unit, self.layout) is None
+            within = (i for i in places if own and not graph.steps[i].is_leaf and i not in self.layout.units_at)
+            spans = (graph.steps[i].span for i in within)
+            apart = (s for s in spans if s and not root.unit.span.line <= s.line <= root.unit.span.end_line)
             inside = set(walk.line(root.unit).inside())
-            for k in self._at_span.get(span, ()):
+            for k in (k for span in apart for k in self._at_span.get(span, ())):
                 if k not in inside and fine & set(self.layout.dependents(k)):
                     return True
         return False

@@ -17,9 +17,11 @@ from itertools import product
 from operator import itemgetter
 
 from symgrad.diagnose.attempts import PER_NAME, WORK, Attempts
-from symgrad.diagnose.closeness import is_near
+from symgrad.diagnose.between import FLOWING
+from symgrad.diagnose.closeness import is_near, signature
 from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.outright import is_whole
+from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.places import Repair
 from symgrad.diagnose.region import Site
 from symgrad.diagnose.source import SourceMap
@@ -36,6 +38,8 @@ WIDTH = (5, 2)
 #: Two changes that are only right together: so many are weighed, and so many confirmed.
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
+#: What a derivation may hold.
+_ANYTHING = (*FLOWING, "local", "tangent", "forward")
 #: What any change costs; and one that is believed without others being held against it.
 LEAST, PLAIN = 0.2, 1.0
 PLAIN_OF_TWO = 1.2
@@ -118,6 +122,8 @@ class Whole(Attempts):
         two = self._together(right, before) if len(before) + 2 <= MOST else ()
         if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
+        if not before and not two and (found := self._in_order(right, before)):
+            return found
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
             best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
@@ -170,7 +176,9 @@ class Whole(Attempts):
         right = [c.is_right(self.board.array(c.step)) for c in checks]
         if among is None or len(before) >= MOST:
             return ()
-        kept, self.checks, self.board.within = self.checks, checks, frozenset(self.layout.feeding(ends))
+        # What is used nowhere may belong there, and changes as well.
+        idle = [u.step for name in self._idle for u in self.layout.by_name.get(name, ())]
+        kept, self.checks, self.board.within = self.checks, checks, frozenset(self.layout.feeding([*ends, *idle]))
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         try:
             self.board.left = min(WORK_MORE, self._left)
@@ -182,10 +190,53 @@ class Whole(Attempts):
                 return (min(whole, key=lambda t: t.cost).edit,)
             if len(before) + 2 > MOST:
                 return ()
-            return self._together(right, before) or self._one_by_one(right, before, tried, among)
+            return (
+                self._together(right, before)
+                or self._in_order(right, before)
+                or self._one_by_one(right, before, tried, among)
+            )
         finally:
             self.checks, self.board.within = kept, None
             self._at = {c.step: n for n, c in enumerate(self.checks)}
+
+    def _in_order(self, right: Sequence[bool], before: tuple[Edit, ...]) -> tuple[Edit, ...]:
+        """Changes to one line after the other, in the order of the run, each to the first that is nothing true by then.
+
+        Of a long loop that is much less work than to try all changes of all lines after each other.
+        """
+        taken = {e.passage.number for e in before}
+        own = [p for p in self.passages if p.number not in taken and p.units]
+        passage = min((p for p in own if not self._holds(p, _ANYTHING)), key=lambda p: p.units[0].step, default=None)
+        if passage is None or self._left <= 0:
+            return ()
+        # A factor of the gradient alone is true of something as well: what leads there and is no gradient may be wrong.
+        leading = self.layout.feeding([passage.units[0].step])
+        parts = [p for p in own if p.units[0].step in leading and not self._holds(p, FLOWING)]
+        self.board.left = given = min(WORK_MORE, self._left)
+        tried = self._level(right, before, {i for p in (passage, *parts) for i in p.steps})
+        self._left -= given - max(self.board.left, 0)
+        tried = [t for t in tried if t.edit.passage is passage or t.edit.passage in parts]
+        if whole := [t for t in tried if t.full]:
+            return (min(whole, key=lambda t: t.cost).edit,)
+        mended = sorted((t for t in tried if t.meant >= 0), key=lambda t: t.edit.repair.cost)
+        for t in mended[: WIDTH[1]] if len(before) + 2 <= MOST else ():
+            state = self.board.state()
+            self.board.settle(t.edit.change, t.values)
+            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            more = self._in_order(now, (*before, t.edit))
+            self.board.restore(state)
+            if more:
+                return (t.edit, *more)
+        return ()
+
+    def _holds(self, passage: Passage, kinds: tuple[str, ...]) -> bool:
+        """The first assignment of a line is something of some kinds with the changes that are settled, or begins a
+        sum."""
+        unit = passage.units[0]
+        i = unit.step
+        if (unit.name, i) in self.layout.continued or self.layout.graph.steps[i].is_leaf:
+            return True
+        return self.between.is_some(signature(self.board.array(i)), kinds)
 
     def _one_by_one(
         self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[Tried], among: set[int]

@@ -6,7 +6,7 @@ give and what they do not. It is taken where the derivation agrees with it at le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.following import sign_of
-from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, normal
+from symgrad.diagnose.likely import abbreviated
+from symgrad.diagnose.naming import SURELY_LOSS, claims, is_bare, is_loss, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.penalties import decayed
@@ -68,7 +69,8 @@ def of_an_objective(taken: Account) -> Account:
     if (found.right or found.understood) and not _is_made_for(trace, taken.subject):
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
-    if any(is_bare(u.name) or claims(u.name) for u in found.right):
+    names = {normal(b.name) for b in trace.bindings}
+    if any(_is_called_derivative(u.name, names) for u in found.right):
         return taken
     best = taken
     for other, text in _candidates(trace):
@@ -119,16 +121,18 @@ def _explained(found: Diagnosis) -> tuple[int, int]:
 
 def _is_made_for(trace: Trace, subject: Subject) -> bool:
     """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
-    of what a training script compares."""
+    of what a training script compares; what has no name, where only a gradient is worked out."""
     names = trained(trace)
     step = subject.graph.steps[subject.loss]
     while not step.is_leaf and OPS[step.op].renames:
         step = subject.graph.steps[step.inputs[0]]
+    if not names and subject.loss not in subject.names:
+        return bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
     return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:
-    """What the script may be making smaller, the likeliest first; nothing where no parameter is being trained."""
+    """What the script may be making smaller, the likeliest first; nothing where there are no parameters."""
     trace = _first_epoch(trace)
     if not trace.bindings:
         return
@@ -200,14 +204,18 @@ def _is_derivative(b: Binding, trace: Trace, names: set[str]) -> bool:
     """Something is computed, and called a derivative of the loss by something that there is."""
     if trace.graph.steps[b.step].is_leaf:
         return False
-    return is_bare(b.name) or any(c.bottom in names and not c.top for c in claims(b.name))
+    return _is_called_derivative(b.name, names)
+
+
+def _is_called_derivative(name: str, names: Collection[str]) -> bool:
+    return is_bare(name) or any(c.bottom in names and not c.top for c in claims(name))
 
 
 def _differences(trace: Trace) -> list[int]:
     """``y_pred - y``: the first place that subtracts what does not depend on the parameters, or from it; in all rounds
     before the first parameter is moved."""
     steps = trace.graph.steps
-    moved = _moved(trace)
+    moved = _parameters(trace)
     reached = [False] * len(steps)
     found: list[int] = []
     for i, step in enumerate(steps):
@@ -215,7 +223,7 @@ def _differences(trace: Trace) -> list[int]:
         if reached[i] and len(step.inputs) == 2 and sign_of(step.op) == "-" and step.span is not None:
             one, other = (reached[j] for j in step.inputs)
             plain = next(j for j in step.inputs if not reached[j]) if one != other else -1
-            if plain >= 0 and not steps[plain].is_const:
+            if plain >= 0 and not (steps[plain].is_const and not steps[plain].shape):
                 found.append(i)
     if not found:
         return []
@@ -230,7 +238,7 @@ def _picked(trace: Trace) -> list[int]:
     """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
     all rounds before the first parameter is moved."""
     steps = trace.graph.steps
-    moved = _moved(trace)
+    moved = _parameters(trace)
     given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
     end = min(moved.values(), default=-1)
     found = []
@@ -266,13 +274,33 @@ def _whole_sum(i: int, steps: Sequence[Step]) -> int:
 def _first_epoch(trace: Trace) -> Trace:
     """The run until every parameter has been moved once: all rounds of training are alike."""
     moves = set(_moved(trace).values())
+    if not moves:
+        return trace
     last = max((n for n, b in enumerate(trace.bindings) if b.step in moves), default=-1)
     kept = trace.bindings[: last + 1]
     return replace(trace.until(max((b.step for b in kept), default=-1) + 1), bindings=kept)
 
 
+def _parameters(trace: Trace) -> dict[int, int]:
+    """What is moved, and where that begins; what derivatives are called after, and is not moved: never."""
+    return dict.fromkeys(_claimed(trace), len(trace.graph)) | _moved(trace)
+
+
+def _claimed(trace: Trace) -> set[int]:
+    """Inputs that something is called the gradient by: ``weights[0]`` where there is ``nabla_w[-2]``."""
+    steps = trace.graph.steps
+    names = {f.step: f.name for f in trace.leaves if steps[f.step].is_input}
+    called = {normal(name): i for i, name in names.items()}
+    found = set()
+    for name in {b.name for b in trace.bindings if not steps[b.step].is_leaf}:
+        exact = [called[c.bottom] for c in claims(name) if not c.top and c.bottom in called]
+        found.update(exact or [abbreviated(name, list(names), names)])
+    return found - {-1}
+
+
 def _moved(trace: Trace) -> dict[int, int]:
-    """Inputs whose names are given other values that come of them -> the step at which that begins."""
+    """Inputs from which something is taken away, or to which something is added, under their own names -> the step at
+    which that begins. What is made of a name's value otherwise is the state of a forward pass: ``a = tanh(w @ a)``."""
     starts: dict[str, int] = {}
     moved: dict[str, int] = {}
     reached: dict[str, Sequence[bool]] = {}
@@ -282,9 +310,16 @@ def _moved(trace: Trace) -> dict[int, int]:
         elif b.name in starts and b.name not in moved:
             if b.name not in reached:
                 reached[b.name] = trace.graph.dependents(starts[b.name])
-            if reached[b.name][b.step]:
+            if reached[b.name][b.step] and _is_a_move(b.step, trace.graph.steps):
                 moved[b.name] = b.step
     return {starts[name]: step for name, step in moved.items()}
+
+
+def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
+    """A sum, a difference, or what was written into."""
+    while OPS[steps[i].op].renames:
+        i = steps[i].inputs[0]
+    return sign_of(steps[i].op) in ("+", "-") or write_at(steps, i, steps[i].inputs) is not None
 
 
 def _added(trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]) -> tuple[Trace, int]:

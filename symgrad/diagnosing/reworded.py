@@ -45,7 +45,7 @@ def reworded(
     if not subject.is_shaped or trace.error is not None or not (blames or diagnosis.unchecked):
         return same
     explained = bool(blames) and len(verified) == len(blames)
-    if explained and not any(b.mistake in LIKE_ORDER for b in blames):
+    if explained and not any(b.mistake in LIKE_ORDER and not _takes_out(b) for b in blames):
         return same
     open_names = {u.name.partition("[")[0] for u in diagnosis.unchecked}
     asked = {b.span.line for b in blames} | {u.line for u in subject.units if u.name.partition("[")[0] in open_names}
@@ -81,6 +81,12 @@ def reworded(
         if found is not None:
             return _told(diagnosis, (other,), found, subject), {0, 1}
     return same
+
+
+def _takes_out(blame: Blame) -> bool:
+    """The fix does nothing but leave out a part of what is written: no order of lines is likelier than that."""
+    left = iter(blame.found)
+    return len(blame.fix) < len(blame.found) and all(c in left for c in blame.fix)
 
 
 def _of(r: Rewording) -> range:

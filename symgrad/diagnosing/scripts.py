@@ -93,7 +93,7 @@ def check_work(
         taken = account(work, trace)
         said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"
         taken = replace(taken, diagnosis=replace(taken.diagnosis, notes=(*taken.diagnosis.notes, said)))
-    subject, diagnosis = taken.subject, taken.diagnosis
+    subject, diagnosis = taken.subject, _with_what_is_left(taken.diagnosis)
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
@@ -120,6 +120,15 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:
+    """A result that is plainly wrong is somebody's fault, if no reading of the run says otherwise."""
+    if diagnosis.blames or diagnosis.conventions or not diagnosis.left:
+        return diagnosis
+    lines = {b.span.line for b in diagnosis.left}
+    open_units = tuple(u for u in diagnosis.unchecked if u.line not in lines)
+    return replace(diagnosis, blames=diagnosis.left, unchecked=open_units)
 
 
 def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Finding:
