@@ -1,4 +1,4 @@
-"""Steady temperature of a fin by Newton's law: one Newton step by hand, and the derivative of the answer by the inputs."""
+"""The temperature at the tip of a fin, and how far its error moves with two of the constants."""
 
 # loss: err
 # gradients: derr_dh=h derr_dk=k
