@@ -53,7 +53,10 @@ def choose(
             return replace(dual, mapped={**duals.mapped, **dual.mapped}, seed=Fraction(1), sure=True)
         trace, steps = joined(trace, steps)
         count = len(trace.graph)
-    found = [s for step in steps if (s := subject_at(trace, step, mapping)) is not None]
+    same = _once_more(trace, steps, mapping, like) if like is not None else None
+    found = [same] if same is not None else [
+        s for step in steps if (s := subject_at(trace, step, mapping)) is not None
+    ]
     # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
     found = [replace(s, made_up=s.loss >= count) for s in found]
@@ -61,8 +64,8 @@ def choose(
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
-    same = [s for s in found if like is not None and _is_called(s, like)]
-    subject = found[0] if len(found) == 1 else same[0] if len(same) == 1 else best_subject(found)
+    alike = [s for s in found if like is not None and _is_called(s, like)]
+    subject = found[0] if len(found) == 1 else alike[0] if len(alike) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := seeds(subject)):
         subject = best_seed(subject, others)
     if subject is None or not subject.sure:
@@ -70,6 +73,18 @@ def choose(
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _once_more(trace: Trace, steps: Sequence[int], mapping: Mapping[str, str], like: Subject) -> Subject | None:
+    """What was differentiated in another run, where no more than one of some steps can be that: the others need not be
+    looked at. ``None`` where there is more to it."""
+    name = like.names.get(like.loss, "")
+    named = {b.step for b in trace.bindings if b.name == name}
+    wanted = [step for step in steps if step in named]
+    subject = subject_at(trace, wanted[0], mapping) if len(wanted) == 1 else None
+    if subject is None or subject.seed != 1 or any(m.bottom == subject.loss for m in subject.moves):
+        return None
+    return subject if _is_called(subject, like) else None
 
 
 def _is_called(subject: Subject, other: Subject) -> bool:

@@ -6,11 +6,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from symgrad.diagnose.between import FLOWING, Between, fine, is_meant
-from symgrad.diagnose.board import Board
+from symgrad.diagnose.board import Board, Wide
 from symgrad.diagnose.closeness import is_multiple, signature
 from symgrad.diagnose.counts import counts
 from symgrad.diagnose.edits import Check, Edit, Tried, cost_of
@@ -20,6 +20,7 @@ from symgrad.diagnose.likely import abbreviated, numbered
 from symgrad.diagnose.lines import Text, listed
 from symgrad.diagnose.match import Known
 from symgrad.diagnose.naming import is_bare, is_generic, normal
+from symgrad.diagnose.narrow import Narrow
 from symgrad.diagnose.outright import Outright
 from symgrad.diagnose.passage import Passage
 from symgrad.diagnose.reading import MANY, Reading
@@ -73,6 +74,7 @@ class Attempts:
         self._left = WORK_IN_ALL
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
+        self._narrowed: tuple[list[Check], Narrow] | None = None
 
     def _is_given(self, i: int) -> bool:
         first = self.layout.original(i)
@@ -237,10 +239,15 @@ class Attempts:
             if i not in self._unmeant:
                 vec = self.layout.actual(i)
                 self._unmeant[i] = not any(is_meant(q) for q in self.known.right(vec))
-            wanted = self._unmeant[i] and values[i].size > 1
-            if wanted and self.between.is_some(signature(values[i]), FLOWING):
+            if self._unmeant[i] and values[i].size > 1 and self._is_true(i, values[i]):
                 return i
         return -1
+
+    def _is_true(self, i: int, value: Any) -> bool:
+        """A step's value is something that a gradient on the way may be; of some columns, it may be."""
+        if self.narrow.is_part(i, value):
+            return self.narrow.may_be_any(i, value, partial(self.known.arrays, kinds=FLOWING))
+        return self.between.is_some(signature(value), FLOWING)
 
     def _weighed(self, tried: Tried, before: Sequence[Edit]) -> Tried | None:
         """All results are right at every point; what costs more is a change after which values in between are nothing
@@ -267,7 +274,61 @@ class Attempts:
     def _at_one(self, i: int, values: Mapping[int, Vec]) -> Any:
         return lifted(values.get(i) or self.layout.actual(i)).arrays[1]
 
+    @property
+    def narrow(self) -> Narrow:
+        """The large ones among the values that are known, by some columns."""
+        if self._narrowed is None or self._narrowed[0] is not self.checks:
+            rights = {c.step: c.rights for c in self.checks if c.is_result}
+            others = {c.step for c in self.checks if not c.is_result}
+            self._narrowed = self.checks, Narrow(self.layout, self.board, rights, others)
+        return self._narrowed[1]
+
+    def _is_hopeless(self, edit: Edit, right: Sequence[bool]) -> bool:
+        """Some columns of the large results tell that a change makes nothing right; what it moves is noted then."""
+        narrow = self.narrow
+        if not narrow.columns:
+            return False
+        hopeful, left = False, self.board.left
+
+        def stops(i: int, value: Any) -> bool:
+            nonlocal hopeful
+            n = self._at.get(i)
+            if n is None:
+                return False
+            ok = narrow.may_be_right(i, value) if i in narrow.columns else self.checks[n].is_right(value)
+            hopeful = hopeful or (ok and not right[n])
+            return ok is not right[n]
+
+        try:
+            values = self.board.run(edit.change, stops, self._at, narrow.columns)
+        except Wide:
+            hopeful, values = True, None
+        if values is not None:
+            hopeful = self._meant(edit, values) >= 0 or self._scaled(values, right) > 0
+        if hopeful:
+            self.board.left = left  # it is computed once more
+        elif values is not None:
+            self._note_moved(edit, values, right)
+        return not hopeful
+
+    def _note_moved(self, edit: Edit, values: Mapping[int, Any], right: Sequence[bool]) -> None:
+        """Keep how much a change moves the wrong results, for pairs of changes that are right together."""
+        if edit.repair.cost > DEAREST:
+            return
+        narrow = self.narrow
+        moved = {
+            n: narrow.signature(c.step, values[c.step]) - narrow.signature(c.step, self.board.array(c.step))
+            for n, c in enumerate(self.checks)
+            if not right[n] and c.is_result and c.step in values
+            and (narrow.is_part(c.step, values[c.step]) or values[c.step].shape == self.board.array(c.step).shape)
+        }  # fmt: skip
+        # What is no number has no place in an order.
+        if moved and all(map(math.isfinite, moved.values())):
+            self._moved.append((edit, moved))
+
     def _try(self, edit: Edit, right: Sequence[bool]) -> Tried | None:
+        if self._is_hopeless(edit, right):
+            return None
         fixed: set[int] = set()
 
         def stops(i: int, value: Any) -> bool:
@@ -283,15 +344,7 @@ class Attempts:
         if values is None:
             return None
         if not fixed:
-            moved = {
-                n: signature(values[c.step]) - signature(self.board.array(c.step))
-                for n, c in enumerate(self.checks)
-                if not right[n] and c.is_result and c.step in values
-                and values[c.step].shape == self.board.array(c.step).shape
-            }  # fmt: skip
-            # What is no number has no place in an order.
-            if moved and edit.repair.cost <= DEAREST and all(map(math.isfinite, moved.values())):
-                self._moved.append((edit, moved))
+            self._note_moved(edit, values, right)
             meant, scaled = self._meant(edit, values), self._scaled(values, right)
             if meant < 0 and not scaled:
                 return None
@@ -308,6 +361,9 @@ class Attempts:
                 continue
             if n not in self._off:
                 self._off[n] = any(is_multiple(self.board.array(c.step), r) for r in c.rights)
-            if not self._off[n] and any(is_multiple(values[c.step], r) for r in c.rights):
+            value = values[c.step]
+            if self.narrow.is_part(c.step, value):
+                count += not self._off[n] and self.narrow.may_be_multiple(c.step, value)
+            elif not self._off[n] and any(is_multiple(value, r) for r in c.rights):
                 count += 1
         return count

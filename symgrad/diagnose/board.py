@@ -12,12 +12,20 @@ from symgrad.diagnose.region import Make, Site
 from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.vectors import Vec, apply
+from symgrad.ops import OPS
+from symgrad.ops.columns import for_columns
 from symgrad.ops.stacked import settled
 
+#: It has the shape of nothing.
+NOTHING = np.empty(0)
 #: A step that is changed costs so many more.
 DEAR = 4
 #: Something else at some sites.
 Change = tuple[Sequence[Site], Make]
+
+
+class Wide(Exception):
+    """A value is asked for as a whole, of which there are some columns only."""
 
 
 class Board:
@@ -35,17 +43,18 @@ class Board:
         self.layout, self.graph, self.left = layout, layout.graph, left
         inside = {i for i in steps if not self.graph.steps[i].is_leaf and i not in layout.subject.autograd}
         self.steps = sorted(inside)
-        self._users: dict[int, list[int]] = {}
+        self.users: dict[int, list[int]] = {}
         self._ops: dict[int, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {}
         for i in self.steps:
             step = self.graph.steps[i]
             run, params = settled(step.op, dict(step.params))
             self._ops[i] = (run, step.inputs, params)
             for j in step.inputs:
-                self._users.setdefault(j, []).append(i)
+                self.users.setdefault(j, []).append(i)
         self._base: dict[int, Any] = {}
         self._settled: dict[int, list[tuple[int, Make]]] = {}
         self._running: Mapping[int, Any] | None = None
+        self._narrow: Mapping[int, Any] = {}
         self._full: Mapping[int, Vec] = {}
         self._cones: dict[tuple[int, ...], list[int]] = {}
         self.within: frozenset[int] | None = None
@@ -64,6 +73,8 @@ class Board:
     def now(self, i: int) -> Vec:
         """A step's value in the run that is going on, at the one point or at all; else what the user's code gives."""
         if self._running is not None:
+            if i in self._narrow and i in self._running:
+                raise Wide
             return Shaped([self._running[i] if i in self._running else self.array(i)])
         return self._full.get(i) or self.layout.actual(i)
 
@@ -75,7 +86,7 @@ class Board:
             seen = {i for i in steps if i in self._ops}
             stack = list(seen)
             while stack:
-                for k in self._users.get(stack.pop(), ()):
+                for k in self.users.get(stack.pop(), ()):
                     if k not in seen:
                         seen.add(k)
                         stack.append(k)
@@ -83,11 +94,16 @@ class Board:
         return found
 
     def run(
-        self, change: Change, stops: Callable[[int, Any], bool], watched: Collection[int] | None = None
+        self, change: Change, stops: Callable[[int, Any], bool], watched: Collection[int] | None = None,
+        narrow: Mapping[int, Any] | None = None,
     ) -> dict[int, Any] | None:
         """The values that change at the one point; ``None`` where arrays do not fit, or a value stops the run.
 
-        ``watched``: the steps whose values may stop it; ``None``: all.
+        ``watched``: the steps whose values may stop it; ``None``: all. ``narrow``: of some steps, the columns that are
+        computed, and no others.
+
+        Raises:
+            Wide: one of these is needed as a whole.
         """
         sites, make = change
         at: dict[int, list[tuple[int, Make]]] = {i: list(v) for i, v in self._settled.items()} if self._settled else {}
@@ -95,6 +111,7 @@ class Board:
             at.setdefault(i, []).append((slot, make))
         changed: dict[int, Any] = {}
         self._running = changed
+        self._narrow = narrow or {}
         # This is the inner loop of the search: what is looked up once is looked up here.
         base, ops, within, count = self._base, self._ops, self.within, 0
         try:
@@ -111,7 +128,9 @@ class Board:
                             given = base.get(j)
                         args.append(self.array(j) if given is None else given)
                     here = at.get(i)
-                    if here:
+                    if narrow and i in narrow:
+                        value = self._columns(i, args, changed, here or ())
+                    elif here:
                         count += DEAR
                         value = self._put(i, args, here)
                     else:
@@ -125,11 +144,40 @@ class Board:
             return None
         finally:
             self._running = None
+            self._narrow = {}
             self.left -= count
         return changed
 
-    def _put(self, i: int, args: list[Any], at: Sequence[tuple[int, Make]]) -> Any:
-        """A step with something else at it, at the one point."""
+    def _columns(self, i: int, args: list[Any], changed: Collection[int], at: Sequence[tuple[int, Make]]) -> Any:
+        """Some columns of a step's value, perhaps with something else in its place or those of its inputs."""
+        run, inputs, params = self._ops[i]
+        step, narrow = self.graph.steps[i], self._narrow
+        taken = [j in changed and j in narrow for j in inputs]
+        if at and any(taken):
+            raise Wide
+        if any(slot < 0 for slot, _ in at):
+            # What stands in its place may be made of all of it, which is known where nothing before it has changed.
+            known = len(at) == 1 and i not in self._settled and not any(j in changed for j in inputs)
+            value = self._put(i, args, at, self.array(i) if known else None)
+            return value[..., narrow[i]] if value.shape == step.shape else self._misshapen(i)
+        vecs: list[Vec] = [Shaped([a]) for a in args] if at else []
+        for slot, make in at:
+            vecs[slot] = make(i, vecs[slot], vecs)
+            (args[slot],) = lifted(vecs[slot]).arrays
+        found = for_columns(OPS[step.op], args, taken, narrow[i], step.shape[-1])
+        if found is None:
+            raise Wide
+        value = np.asarray(run(*found, **params), dtype=np.float64)
+        return value if value.shape == (*step.shape[:-1], len(narrow[i])) else self._misshapen(i)
+
+    def _misshapen(self, i: int) -> Any:
+        """What stands for a value of another shape: at the end it is wrong, whatever it is."""
+        if self.users.get(i):
+            raise Wide
+        return NOTHING
+
+    def _put(self, i: int, args: list[Any], at: Sequence[tuple[int, Make]], known: Any = None) -> Any:
+        """A step with something else at it, at the one point; ``known``: its value without that."""
         vecs: list[Vec] = [Shaped([a]) for a in args]
         for slot, make in at:
             if slot >= 0:
@@ -137,7 +185,7 @@ class Board:
                 (args[slot],) = lifted(vecs[slot]).arrays
         run, _, params = self._ops[i]
         try:
-            value = np.asarray(run(*args, **params), dtype=np.float64)
+            value = np.asarray(run(*args, **params), dtype=np.float64) if known is None else known
         except MISFITS:
             value = NOWHERE
         for slot, make in at:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+from symgrad.diagnose.shaped import lifted
 from symgrad.diagnose.subject import BITS
 from symgrad.diagnose.truth import Link, Quantity, Truth, WrongFactor, wrong_factors
 from symgrad.diagnose.vectors import TOLERANCE, Vec
@@ -177,6 +178,11 @@ class Known:
             for v, held in self._right.entries()
             if any(q.kind in kinds if kinds else q.kind != "forward" for q in held)
         ]
+
+    def arrays(self, size: int, kinds: Collection[str]) -> list[Any]:
+        """At the first random point, what is of some kinds and has so many entries."""
+        held = [v for v, held in self._right.entries() if any(q.kind in kinds for q in held)]
+        return [a for v in held if (a := lifted(v).arrays[1]).size == size]
 
     def is_far(self, *values: float) -> bool:
         """No true quantity is near any of these values at the first random point; NaN is taken to be near one."""

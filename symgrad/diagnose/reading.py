@@ -114,9 +114,16 @@ class Reading:
 
     def _as_spelled(self, name: str, found: list[Pair]) -> list[Pair]:
         """Where two names of the forward pass differ in nothing but capitals, e and E, those that are meant."""
-        if not self._twins or name in self.subject.mapped:
+        if name in self.subject.mapped:
             return found
         plain = name.replace("_", "")
+        for called, steps in self._unlike.items():
+            if not plain.endswith(called) and plain.lower().endswith(called.lower()):
+                found = [(t, b) for t, b in found if b not in steps]
+            if not plain.startswith(f"d{called}") and plain.lower().startswith(f"d{called.lower()}"):
+                found = [(t, b) for t, b in found if t not in steps]
+        if not self._twins:
+            return found
         tops, bottoms = {t for t, _ in found}, {b for _, b in found}
         for called, steps in self._twins.items():
             if bottoms & steps and not plain.endswith(called) and not plain.startswith(called):
@@ -125,6 +132,26 @@ class Reading:
                 tops -= steps
         kept = [(t, b) for t, b in found if b in bottoms and (t in tops or t == self.subject.loss)]
         return kept or found
+
+    @cached_property
+    def _unlike(self) -> dict[str, set[int]]:
+        """The steps of names that are spelled in one way, where derivatives say that the other spelling is something
+        else: G_E beside G_e, and there is no E. Kepler's E may be called otherwise where it is worked out."""
+        spelled: dict[str, set[str]] = {}
+        for unit in self.subject.units:
+            if unit.name.isidentifier():
+                spelled.setdefault(normal(unit.name), set()).add(unit.name.replace("_", ""))
+        pairs = [names for names in spelled.values() if len(names) > 1]
+        out: dict[str, set[int]] = {}
+        for name, step in self.subject.aliases if pairs else ():
+            called = name.replace("_", "")
+            if any(
+                any(n.endswith(called) for n in names)
+                and any(not n.endswith(called) and n.lower().endswith(called.lower()) for n in names)
+                for names in pairs
+            ):
+                out.setdefault(called, set()).add(step)
+        return {called: steps for called, steps in out.items() if called not in self._twins}
 
     @cached_property
     def _twins(self) -> dict[str, set[int]]:

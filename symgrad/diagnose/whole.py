@@ -340,7 +340,8 @@ class Whole(Attempts):
             rights = [r for r in self.checks[n].rights if r.shape == have.shape]
             if not rights or len(rights) > MOST:
                 return ()
-            needed[n] = [signature(r) - signature(have) for r in rights]
+            step = self.checks[n].step
+            needed[n] = [self.narrow.signature(step, r) - self.narrow.signature(step, have) for r in rights]
         pivot = wrong[0]
         moving = sorted(((moved[pivot], k) for k, (_, moved) in enumerate(self._moved) if pivot in moved))
         found: list[tuple[float, Edit, Edit]] = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,8 +29,20 @@ _VECTORS = "-mprefer-vector-width=512"
 #: Loops of at most so many assignments are unrolled, and the rounds run interleaved: what one tanh waits for is shorter
 #: than what a processor looks ahead, but not than that of the next round.
 SHORT = 48
-_UNROLLED = ("-funroll-loops", "--param", "max-unroll-times=4", "--param", "max-unrolled-insns=2000",
-             "--param", "max-average-unrolled-insns=2000", "-fschedule-insns")  # fmt: skip
+#: ... four times where functions of at most so many numbers are in it, else twice: more does not fit into registers.
+FEW = 2
+_UNROLLED = ("-funroll-loops", "--param", "max-unrolled-insns=2000", "--param", "max-average-unrolled-insns=2000",
+             "-fschedule-insns")  # fmt: skip
+_CALL = re.compile(r"\bk_\w+\((v\d+)")
+
+
+def _unrolling(source: str) -> tuple[str, ...]:
+    """Flags under which a short loop is unrolled; none for a long one."""
+    body = source[source.index("void run(") :]
+    if body.count("const double v") > SHORT:
+        return ()
+    times = 4 if len(set(_CALL.findall(body))) <= FEW else 2
+    return (*_UNROLLED, "--param", f"max-unroll-times={times}")
 
 
 class Loop:
@@ -74,8 +87,7 @@ def build(
     contract = "fast" if dtype == "float32" else "off"
     if source is None:
         return None
-    short = dtype == "float32" and source.count("const double v") <= SHORT
-    return _compiled(source, [f"-ffp-contract={contract}"], _UNROLLED if short else ())
+    return _compiled(source, [f"-ffp-contract={contract}"], _unrolling(source) if dtype == "float32" else ())
 
 
 def _compiled(source: str, contract: Sequence[str], unrolled: Sequence[str]) -> Loop | None:

@@ -68,7 +68,21 @@ K k_inverse(double d) {
   r = FMA(r, FMA(h, h, h), r);
   return FMA(r, FMA(-d, r, 1.0), r);
 }
+/* log(1 + e) for e from 0 to 1: 2 atanh(s), s = e/(2 + e), by a polynomial in (2 s)**2 through Chebyshev's points:
+   within 2.8e-12 of it. A call of the library's would keep the loop from being unrolled. */
+K k_log_beyond(double e) {
+  double s = e * k_inverse(FMA(0.5, e, 1.0)), u = s * s;
+  double p = 0x1.bfb4561e8dc48p-16;
+  p = FMA(p, u, 0x1.5eab67b0d884cp-14);
+  p = FMA(p, u, 0x1.c8cf1b3455de3p-12);
+  p = FMA(p, u, 0x1.2489ae158dab2p-9);
+  p = FMA(p, u, 0x1.9999c2d1aee49p-7);
+  p = FMA(p, u, 0x1.5555553081220p-4);
+  p = FMA(p, u, 0x1.0000000002acdp+0);
+  return s * p;
+}
 #else
+K k_log_beyond(double e) { return log1p(e); }
 /* 2**k for whole k from -1022 to 1023: k moves into the exponent's bits by an addition. */
 K k_power2(double k) { return k_shifted(k + 0x1.8p52, 1023LL << 52); }
 K k_whole(double z) { return __builtin_rint(z * 0x1.71547652b82fep+0); }
@@ -150,8 +164,8 @@ K k_sigmoid(double x) {
 }
 K k_max(double a, double b) { return a != a ? a : b != b ? b : a > b ? a : b; }
 K k_min(double a, double b) { return a != a ? a : b != b ? b : a < b ? a : b; }
-K k_softplus(double x) { return k_max(x, 0.0) + log1p(k_falling(-k_abs(x))); }
-K k_logsigmoid(double x) { return k_min(x, 0.0) - log1p(k_falling(-k_abs(x))); }
+K k_softplus(double x) { return k_max(x, 0.0) + k_log_beyond(k_falling(-k_abs(x))); }
+K k_logsigmoid(double x) { return k_min(x, 0.0) - k_log_beyond(k_falling(-k_abs(x))); }
 K k_silu(double x) { return x * k_sigmoid(x); }
 K k_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0; }
 K k_heaviside(double x, double h) { return x > 0.0 ? 1.0 : x < 0.0 ? 0.0 : h; }
