@@ -127,9 +127,9 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return report
     if guessed and report.verdict == "disagree":
         # What is held against a loss that nobody wrote is less than what is held against the one of the functions.
-        own = {n for _, backward in trace.offered for n in lines_of(code.source, backward)}
+        judged = {j.span.line for j in found.judged if j.status != "unchecked"}
         blamed = {f.span.line for f in report.findings if f.root and f.span is not None}
-        return found if blamed <= own else report
+        return found if blamed <= judged else report
     # What is right only as a step that moves something is less as well.
     alone = found.verdict == "disagree" if guessed else len(found.confirmed) > len(report.confirmed)
     return found if alone or not report.confirmed else beside(report, found)

@@ -212,7 +212,7 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
     for forward, backward in trace.passes[:MOST_PASSES]:
         try:
             mine = fitting(plan, forward, backward)
-            found = [_of_pair(code, one, options) for one in at_its_calls(mine, code.source, trace)]
+            found = _at_points(code, at_its_calls(mine, code.source, trace), options)
             report, call = next((f for f in found if not f[0].ok), found[0])
         except SymgradError as error:
             errors.append((backward or forward, error))
@@ -239,6 +239,23 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
         judged=tuple(j for _, r in reports for j in r.judged),
     )  # fmt: skip
     return whole, parameters
+
+
+def _at_points(code: Code, plans: Sequence[Plan], options: Mapping[str, Any]) -> list[tuple[Report, Call]]:
+    """One pair at several points; one at which nothing can be judged is left out: a descent that runs away ends there.
+
+    Raises:
+        SymgradError: nothing can be judged at any of them.
+    """
+    found, failed = [], None
+    for plan in plans:
+        try:
+            found.append(_of_pair(code, plan, options))
+        except SymgradError as error:
+            failed = failed or error
+    if not found and failed is not None:
+        raise failed
+    return found
 
 
 def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:

@@ -30,7 +30,9 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def _loss(trace: Trace, name: str) -> Graph:
-    step = [b.step for b in trace.bindings if b.name == name][-1]
+    # An object that holds a number is named in the run, and its attribute is not.
+    names = (name, name.removesuffix(".value"))
+    step = [b.step for b in trace.bindings if b.name in names][-1]
     return Graph(trace.graph.steps, step, trace.graph.source)
 
 

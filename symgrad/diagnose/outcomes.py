@@ -40,9 +40,24 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
+    out = [r for r in out if not _is_of_another(r, out, layout, reading)]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
+    """``G_e``, which is no derivative of the loss by e, and goes into a ``dloss_de`` that is right: it is one of G."""
+    if not reading.is_topless(r.unit.name) or r.is_right(r.actual):
+        return False
+    mine = set(reading.pairs(r.unit.name))
+    return any(
+        not reading.is_topless(s.unit.name)
+        and mine <= set(reading.pairs(s.unit.name))
+        and layout.feeds(r.unit.step, {s.unit.step})
+        and s.is_right(s.actual)
+        for s in all_of_them
+    )
 
 
 def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:

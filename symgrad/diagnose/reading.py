@@ -11,7 +11,9 @@ from symgrad.diagnose.replay import Layout
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, constant
+from symgrad.graph import Graph
 from symgrad.ops import OPS
+from symgrad.ops.writing import read_at, write_at
 
 #: A name that stands for more steps than this (a loop) is looked up by value and not compared one by one.
 MANY = 12
@@ -37,6 +39,14 @@ def is_shaped_later(unit: Unit, layout: Layout, reading: Reading) -> bool:
     return False
 
 
+def _made_of(graph: Graph, i: int, depth: int) -> set[int]:
+    """A step and what it is made of, so many steps back."""
+    found = {i}
+    for j in graph.steps[i].inputs if depth else ():
+        found |= _made_of(graph, j, depth - 1)
+    return found
+
+
 class Reading:
     """Names -> the (top, bottom) pairs whose derivative they may hold, for one subject.
 
@@ -54,6 +64,7 @@ class Reading:
         self._loose: set[str] = set()
         self._sets: dict[str, frozenset[Pair]] = {}
         self._inputs: dict[str, bool] = {}
+        self._reads: dict[Pair, list[int]] = {}
         self._zero: Vec = constant(0, truth.points)
         leaves = truth.leaves
         wanted = {
@@ -102,9 +113,48 @@ class Reading:
     def pairs(self, name: str) -> tuple[Pair, ...]:
         """The (top, bottom) pairs that a name may stand for; empty if it says nothing."""
         if name not in self._resolved:
-            self._resolved[name] = tuple(self._as_spelled(name, self._resolve(name)))
+            self._resolved[name] = tuple(self._by_part(name, self._as_spelled(name, self._resolve(name))))
             self._sets[name] = frozenset(self._resolved[name])
         return self._resolved[name]
+
+    def _by_part(self, name: str, found: list[Pair]) -> list[Pair]:
+        """``W[i] -= rate*dW``: what is called after all of W, has the shape of the part that is read, and moves that
+        part, is the gradient by it: the sum of what arrives at all places where it is read."""
+        steps, out = self.subject.graph.steps, list[Pair]()
+        for top, bottom in found if name in self._of_parts and name not in self.subject.mapped else ():
+            reads = [k for k in self._children.get(bottom, ()) if read_at(steps, k) is not None]
+            reads = [k for k in reads if steps[k].shape == self._of_parts[name] and self._depends(top, k)]
+            if steps[bottom].shape == self._of_parts[name]:
+                out.append((top, bottom))
+            elif len({str(read_at(steps, k)) for k in reads}) == 1:
+                out.append((top, reads[0]))
+                self._reads[top, reads[0]] = reads
+        return out if name in self._of_parts and name not in self.subject.mapped else found
+
+    @cached_property
+    def _of_parts(self) -> dict[str, tuple[int, ...]]:
+        """The names of values by which nothing but parts of arrays are moved, with their shapes."""
+        graph = self.subject.graph
+        if not self.subject.is_shaped:
+            return {}
+        moved: set[int] = set()
+        for i in range(len(graph)):
+            write = write_at(graph.steps, i, graph.steps[i].inputs)
+            array = i
+            while (earlier := write_at(graph.steps, array, graph.steps[array].inputs)) is not None:
+                array = earlier.array
+            if write is not None and array in self.truth.cotangents:
+                moved |= _made_of(graph, write.value, 3)
+        last = {u.name: u.step for u in self.subject.units}
+        return {name: graph.steps[i].shape for name, i in last.items() if i in moved and graph.steps[i].shape}
+
+    @cached_property
+    def _children(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for k, step in enumerate(self.subject.graph.steps):
+            for j in step.inputs:
+                out.setdefault(j, []).append(k)
+        return out
 
     def leave(self, names: Collection[str]) -> None:
         """These names hold derivatives of something else than is differentiated, and say nothing of it."""
@@ -267,6 +317,12 @@ class Reading:
     def vec(self, pair: Pair) -> Vec:
         """The value of d top/d bottom; zero where the one does not depend on the other."""
         top, bottom = pair
+        if len(reads := self._reads.get(pair, ())) > 1:
+            parts = [self.vec((top, k)) for k in reads[1:]]
+            return sum(parts, self._vec(top, bottom))
+        return self._vec(top, bottom)
+
+    def _vec(self, top: int, bottom: int) -> Vec:
         vec = self.truth.cotangents.get(bottom) if top == self.subject.loss else self.truth.segment(top, bottom)
         return vec or self._zero
 

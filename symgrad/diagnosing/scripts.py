@@ -88,7 +88,8 @@ def check_work(
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
     taken = account(work, trace)
-    if not taken.diagnosis.understood and (finite := before_divergence(trace)) is not None:
+    finite = before_divergence(trace) if trace.call is None and not taken.diagnosis.understood else None
+    if finite is not None:
         trace, rounds = finite
         taken = account(work, trace)
         said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"

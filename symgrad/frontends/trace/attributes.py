@@ -172,6 +172,7 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "cuda": (TENSOR, _same),
     "is_floating_point": (TENSOR, lambda x: "float" in x.dtype),
     "square": (TENSOR, lambda x: lib_numpy.square(x.tr, x)),
+    "rsqrt": (TENSOR, lambda x: lib_numpy.rsqrt(x.tr, x)),
     "reciprocal": (TENSOR, lambda x: lib_numpy.reciprocal(x.tr, x)),
     "clamp": (TENSOR, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
     "clip": (ARRAY, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),

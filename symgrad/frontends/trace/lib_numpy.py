@@ -94,6 +94,11 @@ def reciprocal(tr: Tracer, x: Any) -> Any:
     return apply("div", (1, lift(tr, x, NUMPY)), floor=NUMPY)
 
 
+@traced("torch.rsqrt")
+def rsqrt(tr: Tracer, x: Any) -> Any:
+    return apply("div", (1, apply("sqrt", (lift(tr, x, NUMPY),), floor=NUMPY)), floor=NUMPY)
+
+
 @traced("numpy.exp2", "torch.exp2")
 def _exp2(tr: Tracer, x: Any) -> Any:
     return apply("pow", (2, lift(tr, x, NUMPY)), floor=NUMPY)

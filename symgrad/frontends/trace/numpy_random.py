@@ -70,10 +70,16 @@ def _generator(tr: Tracer, seed: Any = None) -> Any:
     return Facade(tr, "numpy.random.Generator")
 
 
+#: Distributions of one number: their second argument is a size, and that of others their third.
+_OF_ONE_NUMBER = frozenset({"poisson", "exponential", "geometric"})
+
+
 def _generates(name: str) -> Callable[..., Any]:
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
         source = tr.__dict__["numpy_generator"]
         size = kwargs.get("size", args[0] if args and name in ("standard_normal", "random") else None)
+        if name in _OF_ONE_NUMBER and len(args) > 1:
+            size = args[1]
         if size is not None:
             size_of(tr, size)
         plain = [tuple(int(n) for n in a) if isinstance(a, tuple | list) else raw(a) for a in args]
@@ -87,7 +93,10 @@ def _generates(name: str) -> Callable[..., Any]:
     return call
 
 
-for _name in ("standard_normal", "normal", "uniform", "random", "integers"):
+for _name in (
+    "standard_normal", "normal", "uniform", "random", "integers", "binomial", "poisson", "exponential", "laplace",
+    "beta", "gamma", "geometric", "logistic",
+):  # fmt: skip
     HANDLERS[f"numpy.random.Generator.{_name}"] = _generates(_name)
 
 
