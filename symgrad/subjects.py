@@ -59,7 +59,7 @@ def choose(
     ]
     # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
-    found = [replace(s, made_up=s.loss >= count) for s in found]
+    found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
@@ -73,6 +73,18 @@ def choose(
     if subject is None:
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _under_its_name(subject: Subject) -> Subject:
+    """Where f is an array of values, and the sum of them is differentiated, df_dx is that of the sum: entry by entry.
+    What is differentiated is no guess then."""
+    steps = subject.graph.steps
+    inputs = steps[subject.loss].inputs
+    if not subject.made_up or len(inputs) != 1 or not steps[inputs[0]].shape or inputs[0] not in subject.names:
+        return subject
+    name = subject.names[inputs[0]]
+    asked = any(c.top == normal(name) for u in subject.units for c in claims(u.name))
+    return replace(subject, aliases=(*subject.aliases, (name, subject.loss)), made_up=not asked)
 
 
 def _once_more(trace: Trace, steps: Sequence[int], mapping: Mapping[str, str], like: Subject) -> Subject | None:

@@ -27,7 +27,7 @@ from symgrad.manual.work import Account
 from symgrad.ops import OPS
 from symgrad.ops.recognise import softmaxes
 from symgrad.ops.writing import write_at
-from symgrad.subjects import choose
+from symgrad.subjects import choose, names_result
 from symgrad.upstream import extended, grown
 
 #: So many steps after a part of a sum the sum itself is looked for.
@@ -64,7 +64,10 @@ def of_an_objective(taken: Account) -> Account:
     """The account against what the script may be making smaller without computing it, where that explains more."""
     trace, found = taken.trace, taken.diagnosis
     named = normal(taken.subject.names.get(taken.subject.loss, "")) in SURELY_LOSS or trace.backward_calls
-    if not taken.work.guesses or named or trace.error is not None:
+    # df_dx, of an array f: entry by entry.
+    asked = taken.subject.loss not in taken.subject.names
+    asked = asked and any(names_result(u.name, taken.subject) for u in taken.subject.units)
+    if not taken.work.guesses or named or asked or trace.error is not None:
         return taken
     if (found.right or found.understood) and not _is_made_for(trace, taken.subject):
         return taken

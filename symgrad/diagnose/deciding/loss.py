@@ -152,13 +152,13 @@ def convention(seed: Fraction) -> str:
 @quiet()
 def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     """Of several guesses at which step the loss is, the one under which most assignments make sense. Values decide."""
-    named = [normal(s.names.get(s.loss, "")) for s in candidates]
+    named = [_called(s) for s in candidates]
     # dL_dx says itself what is differentiated.
     asked = {c.top for s in candidates for u in s.units for c in claims(u.name)}
     asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
     asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
-    asked = (asked & set(named)) | begun
+    asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
         if name in SURELY_LOSS and not part and (not asked or name in asked):
@@ -206,6 +206,12 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _called(subject: Subject) -> str:
+    """The name of what is differentiated, or of the array of which it is the sum."""
+    other = next((name for name, i in subject.aliases if i == subject.loss), "")
+    return normal(subject.names.get(subject.loss, other))
 
 
 def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:

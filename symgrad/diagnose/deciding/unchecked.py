@@ -39,6 +39,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
         if normal(_parameter(u)) in forward_names and u.step not in judged
     }  # fmt: skip
     names = {normal(name) for name, _, _ in layout.subject.bound}
+    told = {u.place for u in layout.subject.units if u.step in judged}
     live = _live(walk)
     feeding = layout.feeding(judged)
     found: dict[tuple[str, int], Unit] = {}
@@ -48,6 +49,8 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
             i = unit.step
             if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i):
                 continue
+            if unit.place in told and walk.reading.is_of_what_follows(unit):
+                continue  # the last round of a loop, of which the loss knows the others
             if layout.origin(i) != i and not any({c.top, c.bottom} <= names for c in claims(unit.name)):
                 continue  # another name for a value, unless it says of what it is the derivative, and by what
             if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:

@@ -379,6 +379,10 @@ class Reading:
         """What one assignment under a name may stand for: in a loop, of its own round."""
         return self._turns.pairs(unit, self.pairs(unit.name))
 
+    def is_of_what_follows(self, unit: Unit) -> bool:
+        """The derivative of a state that the loss is not made of: nothing is known about that."""
+        return self.is_topless(unit.name) and self._turns.is_of_what_follows(unit)
+
     def by_inputs(self, name: str) -> bool:
         """The name stands for derivatives by inputs only."""
         if name not in self._inputs:

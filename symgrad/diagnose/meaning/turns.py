@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.text.naming import claims, normal
 
 Pair = tuple[int, int]
 
@@ -15,6 +16,11 @@ class Turns:
 
     def __init__(self, subject: Subject) -> None:
         self._loss = subject.loss
+        self._forward = subject.graph.ancestors(subject.loss)
+        #: The values that each name was given, with the latest step by then.
+        self._given: dict[str, list[tuple[int, int]]] = {}
+        for name, step, time in subject.bound:
+            self._given.setdefault(normal(name), []).append((time, step))
         self._tops: dict[str, tuple[list[int], dict[int, list[Pair]]]] = {}
         #: What each assignment of the text gave, in all its rounds.
         self._steps: dict[tuple[int, int, int, str], list[int]] = {}
@@ -26,6 +32,9 @@ class Turns:
         result that was given in the same round, or of the next one, where the derivative comes first; all of them where
         the two are not given in turn."""
         tops, mine = self._by_top(unit.name, everything)
+        if not tops:
+            states = set(self._states(unit))
+            return [pair for pair in everything if pair[1] in states] or everything
         if len(tops) < 2:
             return everything
         steps = self._steps[unit.place]
@@ -34,6 +43,24 @@ class Turns:
         if end - begin != 1:
             return everything
         return [*mine[tops[begin]], *(mine[tops[end]] if end < len(tops) else ())]
+
+    def is_of_what_follows(self, unit: Unit) -> bool:
+        """``ds``, in turn with a state ``s`` of which the loss does not know this round's value: after the last round
+        nothing is made of it any more."""
+        mine = self._states(unit)
+        return bool(mine) and not all(self._forward[step] for step in mine)
+
+    def _states(self, unit: Unit) -> list[int]:
+        """The values of a state in the round in which its derivative is given: the one before, and the next one; none
+        where the two are not given in turn."""
+        steps = self._steps[unit.place]
+        at = bisect_left(steps, unit.step)
+        for claim in claims(unit.name) if at else ():
+            given = self._given.get(claim.bottom, []) if not claim.top else []
+            begin, end = bisect_right(given, (steps[at - 1], len(self._forward))), bisect_left(given, (unit.step, -1))
+            if end - begin == 1:
+                return [step for _, step in given[begin : end + 1]]
+        return []
 
     def _by_top(self, name: str, pairs: Sequence[Pair]) -> tuple[list[int], dict[int, list[Pair]]]:
         """The results whose derivative a name may be, in order, with what it may be of each; nothing, if it may be that

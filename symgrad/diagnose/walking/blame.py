@@ -52,6 +52,9 @@ class Walk(Choosing):
         if i in self.hints:
             self._settle(unit, self.hints[i]) if vec.same(self.hints[i].vec) else self._root(unit, [self.hints[i]])
             return
+        if self.reading.is_of_what_follows(unit):
+            self._settled.add(i)
+            return
         pairs = self.reading.pairs_of(unit)
         final = self.layout.last[name] is unit
         free = self.suspects is not None and unit.line in self.suspects
