@@ -80,12 +80,6 @@ def line_of(source: str, text: str) -> int:
     return found
 
 
-def where(source: str, piece: str) -> str:
-    """The line that holds the piece."""
-    (found,) = [line for line in source.split("\n") if piece in line]
-    return found
-
-
 # --- the forum case -----------------------------------------------------------------------------------------------
 
 SLIPS = [

@@ -26,7 +26,7 @@ from symgrad.names import CONSTANTS, NAME_HINTS, normalize, refusal
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import to_text
 
-__all__ = ["NAME_HINTS", "operand_spans", "parse", "parse_point", "parse_points", "to_text"]
+__all__ = ["NAME_HINTS", "operand_spans", "parse", "parse_points", "to_text"]
 
 #: Infix symbol -> op.
 _INFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and not op.infix.prefix}
@@ -387,7 +387,7 @@ MAX_POINT = 20_000
 _EQUATION = re.compile(r"[ \t]*([^=\s]*)[ \t]*(=?)")
 
 
-def parse_points(texts: Sequence[str], file: str = "--at") -> dict[str, Graph]:
+def parse_points(texts: Sequence[str]) -> dict[str, Graph]:
     """Read values such as ``"x=3, z=sqrt(2)"``: a graph without variables for each name, in the order given.
 
     Raises:
@@ -395,7 +395,7 @@ def parse_points(texts: Sequence[str], file: str = "--at") -> dict[str, Graph]:
     """
     values: dict[str, Graph] = {}
     for text in texts:
-        source = Source(text[:MAX_POINT], file)
+        source = Source(text[:MAX_POINT], "--at")
         if len(text) > MAX_POINT:
             raise source.error(0, 1, f"the text has {len(text)} characters; at most {MAX_POINT} can be read")
         for start, end in _parts(text):
@@ -405,11 +405,6 @@ def parse_points(texts: Sequence[str], file: str = "--at") -> dict[str, Graph]:
                 raise source.error(at, end, f"'{name}' is given twice")
             values[name] = value
     return values
-
-
-def parse_point(text: str, file: str = "--at") -> dict[str, Graph]:
-    """:func:`parse_points` for one text."""
-    return parse_points((text,), file)
 
 
 def _parts(text: str) -> list[tuple[int, int]]:

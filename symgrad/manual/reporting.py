@@ -188,13 +188,13 @@ def _final_gradients(subject: Subject) -> dict[int, Unit]:
     return out
 
 
-def finding_of(b: Blame, root: bool) -> Finding:
+def finding_of(b: Blame) -> Finding:
     """What was found, as it is told."""
     message = b.message + (" (right at this point, wrong in general)" if b.hidden else "")
     return Finding(
         b.code, message, b.span, b.step, "", b.label, b.factor, b.found, b.expected,
         _number(b.found_value), _number(b.expected_value),
-        b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, root, b.inherited, b.forward, b.forward_span,
+        b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, True, b.inherited, b.forward, b.forward_span,
     )  # fmt: skip
 
 

@@ -78,14 +78,12 @@ class Move:
         bottom: its value before, in the forward pass.
         source: the step that was worked out as its gradient, all that is a number of its own taken off.
         up: it is added, not subtracted.
-        factors: inputs that scale it and that the forward pass knows nothing of: learning rates.
     """
 
     name: str
     bottom: int
     source: int
     up: bool
-    factors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
