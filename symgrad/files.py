@@ -96,6 +96,8 @@ def _plan(
 
 
 def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:
+    if not code.source.strip():
+        raise SymgradError(f"{code.name} is empty: there is nothing to check")
     if plan.forward or plan.backward:
         return check_pass(code, plan, options)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
