@@ -13,7 +13,7 @@ from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
-from symgrad.manual import NO_LOSS, check_source
+from symgrad.manual import check_source
 from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
@@ -119,7 +119,7 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return found
     if asked or not trace.offered:
         return report
-    guessed = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note")
+    guessed = bool(report.assumed)
     if not guessed and report.verdict == "disagree":
         return _of_layers(code, plan, trace, report, options) or report
     if not guessed and any(claims(n) for n in report.confirmed):

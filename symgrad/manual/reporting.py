@@ -71,7 +71,7 @@ def script_report(
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
     report = with_findings(report, findings, source, confirmed)
-    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held))
+    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held), assumed=subject.assumed)
 
 
 def _judged(subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit]) -> tuple[Judged, ...]:

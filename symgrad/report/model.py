@@ -159,7 +159,7 @@ class Finding:
         label: what stands beside the carets.
         factor: the chain-rule factor concerned: ``dh2/dh2_raw``.
         found, expected: as formulas; ``found_value``, ``expected_value``: at the user's point; ``ratio`` of the two.
-        mistake: input-for-output, wrong-variable, sign, scale, ... (see the README).
+        mistake: input-for-output, wrong-variable, sign, scale, ... (see docs/code.md).
         fix: the text that belongs at ``span``; ``edits``: the same with places.
         fix_verified: with the fixes applied to the text, the whole derivation was run again and is right there.
         root: True for a mistake, False for a note.
@@ -257,6 +257,7 @@ class Report:
         confirmed: the names of manual lines that are right.
         unchecked: manual lines of which nothing is known, right or wrong.
         judged: every step of the derivation by hand, in order: what :meth:`marks` are given for.
+        assumed: what the derivatives are held against, in words, where a program computes no loss.
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
@@ -283,6 +284,7 @@ class Report:
     confirmed: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     judged: tuple[Judged, ...] = ()
+    assumed: str = ""
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
