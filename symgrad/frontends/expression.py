@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span
-from symgrad.frontends.tokens import MAX_DIGITS, MAX_TEXT, Source, Words, number, unexpected
+from symgrad.frontends.tokens import MAX_DIGITS, MAX_TEXT, Source, Words, built, number, unexpected
 from symgrad.graph import CONST, INPUT, Graph, GraphBuilder
 from symgrad.names import CONSTANTS, NAME_HINTS, normalize, refusal
 from symgrad.ops import OPS, SPELLINGS
@@ -307,15 +306,8 @@ _NOTHING = Source("", "")
 
 @cache
 def _parser() -> tuple[Any, Words, Actions]:
-    # Imported here: what only reads graphs does not pay for lark and its tables.
-    from lark import Lark
-
     words, actions = Words(), Actions()
-    grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    transformer: Any = actions
-    postlex: Any = words
-    parser = Lark(grammar, parser="lalr", lexer="basic", postlex=postlex, transformer=transformer)
-    return parser, words, actions
+    return built("grammar.lark", words, actions), words, actions
 
 
 def _run(

@@ -12,6 +12,7 @@ from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.picture import Picture
+from symgrad.report.shown import Shown
 
 if TYPE_CHECKING:
     from symgrad.report.marks import Marks
@@ -240,7 +241,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Shown[GradientReport]):
     """The result of a check.
 
     Attributes:
@@ -291,27 +292,11 @@ class Report:
     picture: Picture | None = field(default=None, repr=False)
 
     @property
-    def ok(self) -> bool:
-        """True where every witness agrees, rounding included."""
-        return self.exit_code == 0
-
-    @property
     def exit_code(self) -> int:
         """0: all agree (rounding included); 1: a disagreement; 2: the derivative is undefined at the point, or the
         program stopped before its end and what ran before is right."""
         stopped = any(f.code == "stopped" for f in self.findings)
         return {"disagree": 1, "undefined": 2}.get(self.verdict, 2 if stopped else 0)
-
-    def __getitem__(self, wrt: str) -> GradientReport:
-        """The derivative with respect to ``wrt``.
-
-        Raises:
-            KeyError: it is not in this report.
-        """
-        for gradient in self.gradients:
-            if gradient.wrt == wrt:
-                return gradient
-        raise KeyError(wrt)
 
     @property
     def score(self) -> float:
@@ -343,20 +328,6 @@ class Report:
 
         return render(prettied(self) if unicode else self, width=width, color=color)
 
-    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
-        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
-
-        Args:
-            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
-            document: a whole file.
-
-        Raises:
-            SymgradError: there is no such notation.
-        """
-        from symgrad.report.tex import latex
-
-        return latex(self, notation=notation, document=document)
-
     def emit(self, language: str = "numpy") -> str:
         """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.
 
@@ -377,23 +348,6 @@ class Report:
             small, place = pruned(self.graph, wrt)
             return emitted_latex(small, [place[i] for i in wrt])
         return emit(self.graph, wrt, language, names=self.confirmed).text
-
-    def html(self) -> str:
-        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
-        from symgrad.report.html import page
-
-        return page(self)
-
-    def _repr_html_(self) -> str:
-        from symgrad.report.notebook import framed
-
-        return framed(self.html())
-
-    def _repr_latex_(self) -> str:
-        from symgrad.report.notebook import mathjax
-        from symgrad.report.paper import paper
-
-        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

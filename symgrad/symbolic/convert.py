@@ -11,7 +11,7 @@ import sympy as sp
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
-from symgrad.ops.balls import exact_ball
+from symgrad.ops.balls import exact_ball, precision
 from symgrad.symbolic.census import ClosedFormCensus
 from symgrad.symbolic.guard import (
     BUILD_LIMIT,
@@ -19,7 +19,6 @@ from symgrad.symbolic.guard import (
     MAX_SCALE,
     TooLarge,
     check_arguments,
-    precision,
 )
 from symgrad.symbolic.named import (
     definition,

@@ -11,8 +11,7 @@ from flint import arb
 
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
-from symgrad.ops.balls import exact_ball, run_balls
-from symgrad.symbolic.guard import precision
+from symgrad.ops.balls import exact_ball, precision, run_balls
 from symgrad.symbolic.reading import from_sympy
 
 #: Points that must agree, and how many are tried to find them.
