@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import SymgradError
-from symgrad.frontends.expression import NAME_HINTS, parse, parse_points
+from symgrad.frontends.expression import NAME_HINTS, parse
+from symgrad.frontends.pointtext import parse_points
 from tests.work import at_most
 
 #: Text, line:column, fragment of the message, fragment of the help.

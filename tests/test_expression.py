@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import Span, SymgradError
-from symgrad.frontends.expression import operand_spans, parse, parse_points
+from symgrad.frontends.expression import operand_spans, parse
+from symgrad.frontends.pointtext import parse_points
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import expression_text, number_text, step_text, text_names, to_text

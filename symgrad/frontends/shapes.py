@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.errors import SymgradError
-from symgrad.frontends.expression import MAX_POINT
+from symgrad.frontends.pointtext import MAX_POINT
 from symgrad.frontends.tensoractions import MOST_NUMBERS
 from symgrad.frontends.tokens import MAX_DIGITS, MAX_EXPONENT, Source
 from symgrad.names import normalize, refusal
