@@ -6,12 +6,12 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
 
 from symgrad import __version__
+from symgrad.command import Command
 
 EPILOG = """\b
 Examples:
@@ -39,47 +39,7 @@ Exit codes:
 """
 
 
-#: Commands with a word of their own, and their modules: ``symgrad grade FOLDER ...``.
-_OTHERS = {"grade": "symgrad.grading.command", "gradescope": "symgrad.grading.gradescope"}
-#: Options that come first after such a word; after any other it is an expression: ``symgrad grade --at grade=2``.
-_FIRST = ("-h", "--help", "--version", "--assignment", "--out", "--jobs", "--scheduler", "--results", "--folder",
-          "--visibility")  # fmt: skip
-
-
-class _Command(click.Command):
-    """A command whose argument may begin with a minus sign: ``symgrad "-x^2"`` is an expression, ``--foo`` a typo."""
-
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **more: Any) -> Any:
-        """The command, or one of those in a module of their own."""
-        given = list(sys.argv[1:] if args is None else args)
-        if len(given) > 1 and given[0] in _OTHERS and (given[1] in _FIRST or not given[1].startswith("-")):
-            import importlib
-
-            command = getattr(importlib.import_module(_OTHERS[given[0]]), given[0])
-            return command.main(given[1:], *rest, **{**more, "prog_name": f"symgrad {given[0]}"})
-        return super().main(args, *rest, **more)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if len(args) > 1 and args[0] == "check" and not args[1].startswith("--"):
-            args = args[1:]
-        options = {o for p in self.params for o in p.opts} | set(ctx.help_option_names)
-        fixed: list[str] = []
-        after_option = False
-        for n, arg in enumerate(args):
-            if arg == "--":
-                fixed += args[n:]
-                break
-            looks_like_option = arg.startswith("--") or arg in options or arg == "-"
-            if arg.startswith("-") and not looks_like_option and not after_option:
-                fixed = [*fixed, *args[n + 1 :], "--", arg] if "--" not in args[n + 1 :] else [*fixed, *args[n:]]
-                break
-            fixed.append(arg)
-            takes_value = any(arg in p.opts and not getattr(p, "is_flag", False) for p in self.params)
-            after_option = takes_value and "=" not in arg
-        return super().parse_args(ctx, fixed)
-
-
-@click.command(cls=_Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("target")
 @click.option("--at", "points", multiple=True, metavar="NAME=VALUE[,...]",
               help="The point: w=2, or x=pi/4,z=1e-3. A range: w=-4:4:10_000_000.")  # fmt: skip
@@ -167,6 +127,8 @@ def main(
             from symgrad.outputs import check_names
 
             check_names({"graph": graph, "plot": plot})
+        if not points:
+            _refuse_paths(target)
         text = _standard_input() if target == "-" else target
         derive = {"at": points, "wrt": wrt, "order": order, "dtype": dtype, "device": device,
                   "simplify_seconds": simplify_seconds, "manual": manual,
@@ -350,6 +312,18 @@ def _print(
         text = rendered(report, kind, path=_path(target), width=_width(), color=colored, unicode=unicode)
         click.echo(text, nl=False, color=True)
     sys.exit(report.exit_code)
+
+
+def _refuse_paths(target: str) -> None:
+    """A folder, or a file that is no Python, is no expression either: ``symgrad homework`` is not about a variable."""
+    from symgrad.api import is_code
+    from symgrad.errors import SymgradError
+
+    if os.path.isdir(target):
+        hint = f"of many submissions: symgrad grade --help. If '{target}' is meant as an expression: ({target})"
+        raise SymgradError(f"'{target}' is a folder: name a file in it", hint=hint)
+    if os.path.isfile(target) and not is_code(target):
+        raise SymgradError(f"'{target}' is a file, but neither a script (.py) nor a notebook (.ipynb)")
 
 
 def _path(target: str) -> str:

@@ -13,7 +13,7 @@ from symgrad.checking import read_target
 from symgrad.enclosure import OutsideDomain, precision, prove
 from symgrad.errors import SymgradError
 from symgrad.formats import Format, get_format
-from symgrad.frontends.expression import parse_points
+from symgrad.frontends.pointtext import parse_points
 from symgrad.graph import Graph
 from symgrad.manual import merged_formula
 from symgrad.naming import display_names

@@ -6,8 +6,7 @@ Precision is doubled until the digits are proven or a limit is reached. Where th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,7 +17,7 @@ from symgrad.backward import Backward
 from symgrad.errors import SymgradError
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Condition
-from symgrad.ops.balls import ArbMath, exact_ball, run_balls
+from symgrad.ops.balls import ArbMath, exact_ball, precision, run_balls
 
 #: Precision to start with, and where to give up (in bits). The limit is lowered for large graphs.
 FIRST_BITS = 128
@@ -29,17 +28,6 @@ PROVEN_BITS = 80
 WORK_LIMIT = 2**31
 
 _M = ArbMath()
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Run a block at this working precision; Arb's context is global."""
-    old = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = old
 
 
 class OutsideDomain(SymgradError):
@@ -346,3 +334,8 @@ def _limit(found: Sequence[Any], bits: int) -> Any:
     if gap > abs(nearer).abs_lower() * arb((1, -bits // 2)):
         return None
     return arb(nearer.mid(), gap)
+
+
+__all__ = [
+    "FIRST_BITS", "LAST_BITS", "PROVEN_BITS", "OutsideDomain", "Proof", "Proven", "precision", "prove", "trimmed",
+]  # fmt: skip

@@ -68,8 +68,13 @@ def frame(source: str, span: Span, label: str = "") -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """``"; did you mean 'tanh'?"``, or an empty string where nothing is near."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    """``"; did you mean 'tanh'?"``, or an empty string where nothing is near.
+
+    Two letters that changed places are the likeliest slip: ``tahn`` is tanh, although tan is as short a way off.
+    """
+    names = list(known)
+    turned = (word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(len(word) - 1))
+    near = [w for w in turned if w in names] or difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
 
 

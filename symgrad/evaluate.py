@@ -15,6 +15,7 @@ from symgrad.formats import Format, get_format
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 from symgrad.ops.compensation import carried
+from symgrad.ops.values import number
 
 if TYPE_CHECKING:
     import torch
@@ -87,18 +88,6 @@ def function(name: str) -> Callable[..., Any]:
         return raw(*wide, **params).to(dtype)
 
     return guarded
-
-
-def number(value: Fraction | str) -> float:
-    """A constant as the Python float that torch rounds to the dtype."""
-    import math
-
-    if isinstance(value, str):
-        return {"pi": math.pi, "E": math.e}[value]
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 #: pi and e to 60 digits, for what a float leaves of them.

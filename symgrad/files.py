@@ -13,7 +13,7 @@ from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
-from symgrad.manual import NO_LOSS, check_source
+from symgrad.manual import check_source
 from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
@@ -96,6 +96,8 @@ def _plan(
 
 
 def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> Report:
+    if not code.source.strip():
+        raise SymgradError(f"{code.name} is empty: there is nothing to check")
     if plan.forward or plan.backward:
         return check_pass(code, plan, options)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
@@ -117,7 +119,7 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return found
     if asked or not trace.offered:
         return report
-    guessed = any(f.message.startswith(NO_LOSS) for f in report.findings if f.code == "note")
+    guessed = bool(report.assumed)
     if not guessed and report.verdict == "disagree":
         return _of_layers(code, plan, trace, report, options) or report
     if not guessed and any(claims(n) for n in report.confirmed):

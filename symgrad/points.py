@@ -12,7 +12,7 @@ from typing import Any
 from symgrad.enclosure import precision
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.formats import Format
-from symgrad.frontends.expression import parse_points
+from symgrad.frontends.pointtext import parse_points
 from symgrad.graph import Graph
 from symgrad.names import NAME_HINTS
 from symgrad.ops.balls import run_balls

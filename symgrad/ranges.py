@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import SymgradError
-from symgrad.frontends.expression import parse_points
+from symgrad.frontends.pointtext import parse_points
 from symgrad.graph import Graph
 from symgrad.points import evaluate_constant
 from symgrad.report.sweeping import Stretch

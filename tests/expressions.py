@@ -9,8 +9,6 @@ from symgrad.ops import OPS, Op
 #: Ops that can be written. An order of polygamma is a whole number, so it is applied by itself.
 WRITABLE = [op for op in OPS.values() if not op.hidden]
 
-VARIABLES = ("x", "y")
-
 
 def literal(value: float) -> str:
     return f"({value!r})" if value < 0 else repr(value)

@@ -155,17 +155,6 @@ def of_params_back(dout, x, params):
     return {"x": dout * params["w"], "w": dout * x, "b[0]": dout}
 
 
-def several(*xs):
-    total = 0.0
-    for x in xs:
-        total = total + x * x
-    return total
-
-
-def several_back(dout, *ignored):
-    return dout
-
-
 def none_forward(x):
     x = x * 2
 

@@ -42,6 +42,7 @@ LAYERS = [
     {"reference"},
     {"emitting", "outputs", "jupyter", "testing"},
     {"pytest_plugin", "grading"},
+    {"command"},
     {"cli"},
 ]
 

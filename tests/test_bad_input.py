@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import SymgradError
-from symgrad.frontends.expression import NAME_HINTS, parse, parse_point, parse_points
+from symgrad.frontends.expression import NAME_HINTS, parse
+from symgrad.frontends.pointtext import parse_points
 from tests.work import at_most
 
 #: Text, line:column, fragment of the message, fragment of the help.
@@ -241,7 +242,7 @@ BAD_POINTS = [
 @pytest.mark.parametrize(("text", "place", "message"), BAD_POINTS, ids=[ascii(b[0][:30]) for b in BAD_POINTS])
 def test_refused_point(text: str, place: str, message: str) -> None:
     with pytest.raises(SymgradError) as caught:
-        parse_point(text)
+        parse_points([text])
     assert str(caught.value.span) == f"--at:{place}"
     assert message in caught.value.message
     assert_readable(caught.value)

@@ -376,7 +376,6 @@ def test_backward_steps_have_all_their_values() -> None:
 
 # --- points -----------------------------------------------------------------------------------------------------------
 
-THIRD = Fraction(1, 3)
 
 
 @pytest.mark.parametrize(

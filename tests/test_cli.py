@@ -332,6 +332,39 @@ def test_bad_input(text: str, at: str, message: str) -> None:
         assert re.search(r"^ *\| +\^", result.stderr, re.MULTILINE) or "^" in result.stderr
 
 
+USED_WRONGLY = [
+    (["check"], "check what? See symgrad check --help"),
+    (["grade"], "grade what? See symgrad grade --help"),
+    (["check", "work"], "'work' is a folder"),
+    (["work"], "'work' is a folder"),
+    (["work.txt"], "'work.txt' is a file, but neither a script (.py) nor a notebook (.ipynb)"),
+    (["work.py"], "work.py is empty"),
+    (["work.py", "other.py"], "one target at a time, and 'other.py' is a second one"),
+    (["sin", "x"], "one target at a time, and 'x' is a second one; an expression stands in quotes"),
+    (["tahn(x)"], "did you mean 'tanh'?"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USED_WRONGLY, ids=[" ".join(a) for a, _ in USED_WRONGLY])
+def test_what_a_newcomer_types(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work.txt").write_text("y = x**2\n")
+    (tmp_path / "work.py").write_text("\n")
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert not result.stdout
+    assert message in result.stderr
+
+
+def test_a_name_is_an_expression_beside_a_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert run("x", "--at", "x=2").exit_code == run("(x)").exit_code == 0
+
+
 BOMBS = [
     ("9**9**9*x", "x=1", {0, 2}),
     ("exp(exp(exp(exp(x))))", "x=3", {0, 2}),

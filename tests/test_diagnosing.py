@@ -80,12 +80,6 @@ def line_of(source: str, text: str) -> int:
     return found
 
 
-def where(source: str, piece: str) -> str:
-    """The line that holds the piece."""
-    (found,) = [line for line in source.split("\n") if piece in line]
-    return found
-
-
 # --- the forum case -----------------------------------------------------------------------------------------------
 
 SLIPS = [
@@ -1429,7 +1423,7 @@ REFUSED = [
     pytest.param(b"x = '\xff\xfe'\n", (), "no Python text", 1, id="not UTF-8"),
     pytest.param("x = 1.0\ny = (x*\nz = 3\n", (), "'(' was never closed", 2, id="syntax error"),
     pytest.param("x = 1.0\nprint 'y', x\n", (), "Python 2 print statement", 2, id="Python 2"),
-    pytest.param("", (), "no derivative to check", None, id="empty"),
+    pytest.param("", (), "is empty: there is nothing to check", None, id="empty"),
     pytest.param("print('hi')\n", (), "no derivative to check", None, id="no function"),
     pytest.param(
         "x = 2.0\nwhile True:\n    x = x + 1\n", ("--timeout", "3"), "does not end within 3 s", 3, id="infinite loop"

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symgrad.errors import Span, SymgradError
-from symgrad.frontends.expression import operand_spans, parse, parse_point, parse_points
+from symgrad.frontends.expression import operand_spans, parse
+from symgrad.frontends.pointtext import parse_points
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import expression_text, number_text, step_text, text_names, to_text
@@ -530,12 +531,12 @@ def test_points() -> None:
         "σ": Fraction(-1, 1000),
     }  # fmt: skip
     assert parse_points([]) == {}
-    (value,) = parse_point("x_1=(1+\n2)").values()
+    (value,) = parse_points(["x_1=(1+\n2)"]).values()
     assert nested(value) == ("add", Fraction(1), Fraction(2))
 
 
 def test_spans_of_points_count_from_the_whole_text() -> None:
-    span = parse_point("x=3, z=sqrt(2)")["z"][1].span
+    span = parse_points(["x=3, z=sqrt(2)"])["z"][1].span
     assert str(span) == "--at:1:8"
 
 

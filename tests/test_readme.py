@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its console blocks are run and compared, its Python blocks executed."""
+"""What the README and docs/ show is what happens: console blocks are run and compared, Python blocks executed."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from click.testing import CliRunner
 
 from symgrad.cli import main
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCKS = [
+    found
+    for page in PAGES
+    for found in re.findall(r"^```(\w+)\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+]
 CONSOLE = [body for kind, body in BLOCKS if kind == "console"]
 PYTHON = [body for kind, body in BLOCKS if kind == "python"]
 
@@ -39,11 +45,26 @@ def test_the_first_screen_has_output_and_two_commands() -> None:
     assert len(RUNS) >= 3
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    assert links
+    for path, heading in links:
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        titles = re.findall(r"^#+ (.*)", target.read_text(encoding="utf-8"), re.MULTILINE) if heading else []
+        assert not heading or heading in {re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles}, heading
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    assert all(f"](docs/{page.name})" in README for page in PAGES[1:])
+
+
 @pytest.mark.parametrize(("command", "expected"), RUNS, ids=[c for c, _ in RUNS])
 def test_console(command: str, expected: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     if "--out" in command:  # what is written is written elsewhere
-        (tmp_path / "examples").symlink_to(Path(__file__).parent.parent / "examples")
+        (tmp_path / "examples").symlink_to(ROOT / "examples")
         monkeypatch.chdir(tmp_path)
     arguments = shlex.split(command)[1:]
     code = 0
@@ -56,4 +77,4 @@ def test_console(command: str, expected: str, monkeypatch: pytest.MonkeyPatch, t
 
 @pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
 def test_python(block: str) -> None:
-    exec(compile(block, "README.md", "exec"), {})
+    exec(compile(block, "<block>", "exec"), {})

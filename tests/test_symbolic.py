@@ -605,7 +605,6 @@ def test_no_valid_point_is_no_verification() -> None:
     assert not verified(graph, graph.output, to_sympy(graph, graph.output))
     far = graph_of(lambda m, x: m.log(x - 10**6), "x")
     assert not verified(far, far.output, sp.log(x - 10**6))
-    assert verified(far, far.output, sp.log(x - 10**6), near={"x": Fraction(2 * 10**6)})
     assert closed_form(far, far.output).expr == sp.log(x - 10**6)
 
 

@@ -215,7 +215,8 @@ def test_what_is_right_in_one_round_only_is_not_praised() -> None:
 
 def test_a_stop_is_no_plain_success() -> None:
     report = here("w = 0.7\nloss = w**3\ndw = 3*w**2\nrest = [1, 2][5]\n")
-    assert "the rest did not run" in report.explain().splitlines()[0]
+    first = report.explain().splitlines()[0]
+    assert first.startswith("? stopped in line 4, the rest did not run; 1 line of the derivation checked before that")
 
 
 def test_numbers_made_of_gradients_are_no_open_lines() -> None:
@@ -391,3 +392,8 @@ for _ in range(3):
 """
     with pytest.raises(SymgradError, match="never computes"):
         symgrad.check(source)
+
+
+def test_a_gradient_without_a_name_is_called_by_what_it_moves() -> None:
+    report = here("x = 0.7\nb = 0.2\nr = x*b - 1.5\nloss = 0.5*r**2\nb -= 0.1*(x*r)\n")
+    assert "update of b" in report.confirmed, report.explain()

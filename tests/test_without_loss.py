@@ -3,6 +3,7 @@
 import pytest
 
 import symgrad
+from tests import slips
 
 #: A network of lists, whose gradients are worked out for one sample and only returned.
 LISTS = """
@@ -133,20 +134,12 @@ SLIPS = [
 
 @pytest.mark.parametrize("source", [LISTS, POISSON, POISSON_ALONE, FACTORS, RUNAWAY])
 def test_right_work_is_right(source: str) -> None:
-    report = symgrad.check(source)
-    assert report.ok, report.explain()
-    assert report.confirmed
+    slips.passes(source)
 
 
 @pytest.mark.parametrize(("source", "right", "slip", "mistake"), SLIPS)
 def test_a_slip_is_found_in_its_line(source: str, right: str, slip: str, mistake: str) -> None:
-    wrong = source.replace(right, slip, 1)
-    line = next(n for n, (a, b) in enumerate(zip(source.split("\n"), wrong.split("\n"), strict=True), 1) if a != b)
-    report = symgrad.check(wrong)
-    roots = [f for f in report.findings if f.root]
-    assert [f.span.line for f in roots if f.span] == [line], report.explain()
-    if mistake:
-        assert roots[0].mistake == mistake
+    slips.found(source, right, slip, mistake)
 
 
 def test_it_is_said_what_a_gradient_without_a_loss_is_held_against() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from symgrad import evaluate
 from symgrad.graph import Graph
 from symgrad.ops.inplace import INPLACE, Kernel, square
+from symgrad.ops.values import number
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def plan(graph: Graph, inputs: Sequence[int], targets: Sequence[int]) -> Plan:
         if not needed[i] or step.is_input:
             continue
         if step.is_const:
-            place[i] = evaluate.number(step.value)
+            place[i] = number(step.value)
             continue
         used = _inputs(graph, i, folded)
         arguments = tuple(place[j] for j in used)

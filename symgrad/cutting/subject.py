@@ -102,7 +102,7 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
             step = waiting.pop(0)
             span = trace.graph.steps[step].span
             assert span is not None  # those without were left out
-            out.append(Binding(f"step of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
+            out.append(Binding(f"update of {unnamed[step].name}", step, span, span.line, b.scope, b.order))
         out.append(b)
     return out
 

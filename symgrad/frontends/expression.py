@@ -10,23 +10,21 @@ number belongs to the number, and ``+x`` is ``x``.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, Span
-from symgrad.frontends.tokens import MAX_DIGITS, MAX_TEXT, Source, Words, number, unexpected
+from symgrad.frontends.tokens import MAX_DIGITS, MAX_TEXT, Source, Words, built, number, unexpected
 from symgrad.graph import CONST, INPUT, Graph, GraphBuilder
-from symgrad.names import CONSTANTS, NAME_HINTS, normalize, refusal
+from symgrad.names import CONSTANTS, NAME_HINTS, normalize
 from symgrad.ops import OPS, SPELLINGS
 from symgrad.printing import to_text
 
-__all__ = ["NAME_HINTS", "operand_spans", "parse", "parse_point", "parse_points", "to_text"]
+__all__ = ["NAME_HINTS", "operand_spans", "parse", "read", "to_text"]
 
 #: Infix symbol -> op.
 _INFIX = {op.infix.symbol: op.name for op in OPS.values() if op.infix and not op.infix.prefix}
@@ -307,20 +305,22 @@ _NOTHING = Source("", "")
 
 @cache
 def _parser() -> tuple[Any, Words, Actions]:
-    # Imported here: what only reads graphs does not pay for lark and its tables.
-    from lark import Lark
-
     words, actions = Words(), Actions()
-    grammar = Path(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-    transformer: Any = actions
-    postlex: Any = words
-    parser = Lark(grammar, parser="lalr", lexer="basic", postlex=postlex, transformer=transformer)
-    return parser, words, actions
+    return built("grammar.lark", words, actions), words, actions
 
 
-def _run(
+def read(
     source: Source, text: str, *, value_of: str = "", operands: dict[Span, tuple[Span, ...]] | None = None
 ) -> Graph:
+    """The graph of a text; see :func:`parse`.
+
+    Args:
+        value_of: the name that the text gives a value: it may have no variables then.
+        operands: where given, is filled with what stands beside each operator.
+
+    Raises:
+        SymgradError: the text is no expression; it says where and why.
+    """
     from lark.exceptions import LarkError, UnexpectedToken
 
     with _LOCK:
@@ -364,7 +364,7 @@ def parse(text: str, file: str = "expression") -> Graph:
     body = "".join(line.partition("#")[0] for line in text.split("\n"))
     if not body.strip(" \t\r\n;"):
         raise source.error(0, 1, "the expression is empty", "write a formula, such as tanh(w*x)")
-    return _run(source, text)
+    return read(source, text)
 
 
 def operand_spans(text: str, file: str = "expression") -> dict[Span, tuple[Span, ...]]:
@@ -377,74 +377,5 @@ def operand_spans(text: str, file: str = "expression") -> dict[Span, tuple[Span,
         SymgradError: as for :func:`parse`.
     """
     out: dict[Span, tuple[Span, ...]] = {}
-    _run(Source(text[:MAX_TEXT], file), text, operands=out)
+    read(Source(text[:MAX_TEXT], file), text, operands=out)
     return out
-
-
-#: Longest text of one ``--at``, in characters.
-MAX_POINT = 20_000
-
-_EQUATION = re.compile(r"[ \t]*([^=\s]*)[ \t]*(=?)")
-
-
-def parse_points(texts: Sequence[str], file: str = "--at") -> dict[str, Graph]:
-    """Read values such as ``"x=3, z=sqrt(2)"``: a graph without variables for each name, in the order given.
-
-    Raises:
-        SymgradError: a name or a value is missing, a name is given twice, or a value is no constant expression.
-    """
-    values: dict[str, Graph] = {}
-    for text in texts:
-        source = Source(text[:MAX_POINT], file)
-        if len(text) > MAX_POINT:
-            raise source.error(0, 1, f"the text has {len(text)} characters; at most {MAX_POINT} can be read")
-        for start, end in _parts(text):
-            name, value = _point(source, start, end)
-            if name in values:
-                at = text.index(text[start:end].strip(), start)
-                raise source.error(at, end, f"'{name}' is given twice")
-            values[name] = value
-    return values
-
-
-def parse_point(text: str, file: str = "--at") -> dict[str, Graph]:
-    """:func:`parse_points` for one text."""
-    return parse_points((text,), file)
-
-
-def _parts(text: str) -> list[tuple[int, int]]:
-    """The ranges between the commas that stand outside parentheses."""
-    out, depth, start = [], 0, 0
-    for i, char in enumerate(text):
-        if char == "(":
-            depth += 1
-        elif char == ")":
-            depth -= 1
-        elif char == "," and depth <= 0:
-            out.append((start, i))
-            start = i + 1
-    return [*out, (start, len(text))]
-
-
-def _point(source: Source, start: int, end: int) -> tuple[str, Graph]:
-    text = source.text
-    match = _EQUATION.match(text, start, end)
-    if match is None:
-        raise InternalError("the pattern of an equation matches everything")
-    word = match[1]
-    place = (match.start(1), max(match.end(1), match.start(1) + 1))
-    example = "write it as NAME=VALUE, such as w=2"
-    if not word:
-        raise source.error(*place, "a name is missing" if match[2] else "a value such as w=2 is missing", example)
-    name = normalize(word)
-    shown = source.quote(*place)
-    reason = refusal(name)
-    if not match[2]:
-        raise source.error(*place, f"'{shown}' gives no variable a value" if shown else "there is no '='", example)
-    if reason is not None:
-        raise source.error(*place, *reason)
-    after = match.end()
-    if not text[after:end].strip():
-        raise source.error(match.start(2), match.end(2), f"'{name}' has no value", f"write {name}=2")
-    graph = _run(source.part(after), text[after:end], value_of=name)
-    return name, graph

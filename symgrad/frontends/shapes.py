@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.errors import SymgradError
-from symgrad.frontends.expression import MAX_POINT
+from symgrad.frontends.pointtext import MAX_POINT
 from symgrad.frontends.tensoractions import MOST_NUMBERS
 from symgrad.frontends.tokens import MAX_DIGITS, MAX_EXPONENT, Source
 from symgrad.names import normalize, refusal
@@ -86,7 +86,7 @@ def _checked(shape: Shape, error: Callable[[str], SymgradError]) -> Shape:
     return shape
 
 
-def read_values(texts: Sequence[str], file: str = "--at") -> dict[str, Literal | str]:
+def read_values(texts: Sequence[str]) -> dict[str, Literal | str]:
     """``["W=[[1,2],[3,4]],x=pi/4"]``: arrays as they are, other values as text.
 
     Raises:
@@ -96,8 +96,8 @@ def read_values(texts: Sequence[str], file: str = "--at") -> dict[str, Literal |
     for text in texts:
         if len(text) > MAX_ARRAY:
             message = f"the text has {len(text)} characters; at most {MAX_ARRAY} can be read"
-            raise Source(text[:MAX_POINT], file).error(0, 1, message)
-        source = Source(text, file)
+            raise Source(text[:MAX_POINT], "--at").error(0, 1, message)
+        source = Source(text, "--at")
         for start, end in _parts(text):
             name, after = _name(source, start, end, "write it as NAME=VALUE, such as W=[[1,2],[3,4]]")
             if name in out:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends import roles
 from symgrad.frontends.kinds import Parameter
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.trace.passes import Pass, is_function, passes
+from symgrad.frontends.trace.passes import Pass, is_function, methods_of, passes
 from symgrad.frontends.trace.sites import literal_value
 
 
@@ -95,7 +95,7 @@ def _node(tree: ast.Module, name: str) -> tuple[ast.FunctionDef, ast.ClassDef | 
     if isinstance(found, ast.FunctionDef):
         return found, None
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
-    methods = _methods(found, classes)
+    methods = methods_of(found, classes)
     if method not in methods:
         raise SymgradError(f"the class {owner} has no method '{method}'{did_you_mean(method, list(methods))}")
     return methods[method], found
@@ -131,15 +131,7 @@ def bound(target: Target) -> int:
 
 def constructor(node: ast.ClassDef, tree: ast.Module) -> ast.FunctionDef | None:
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
-    return _methods(node, classes).get("__init__")
-
-
-def _methods(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:
-    out: dict[str, ast.FunctionDef] = {}
-    for base in node.bases:
-        if isinstance(base, ast.Name) and base.id in classes and base.id != node.name:
-            out |= _methods(classes[base.id], {n: c for n, c in classes.items() if n != node.name})
-    return out | {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+    return methods_of(node, classes).get("__init__")
 
 
 def _name(node: ast.AST) -> str:

@@ -10,13 +10,12 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from symgrad.errors import InternalError, SymgradError, did_you_mean
 from symgrad.frontends.arraywords import ArrayWords, unshaped
 from symgrad.frontends.tensoractions import TensorActions
-from symgrad.frontends.tokens import MAX_TEXT, Source, unexpected
+from symgrad.frontends.tokens import MAX_TEXT, Source, built, unexpected
 from symgrad.graph import Graph
 from symgrad.ops import Shape
 
@@ -39,14 +38,8 @@ class Parsed:
 
 @cache
 def _parser() -> tuple[Any, ArrayWords, TensorActions]:
-    from lark import Lark
-
     words, actions = ArrayWords(), TensorActions()
-    grammar = Path(__file__).with_name("tensors.lark").read_text(encoding="utf-8")
-    transformer: Any = actions
-    postlex: Any = words
-    parser = Lark(grammar, parser="lalr", lexer="basic", postlex=postlex, transformer=transformer)
-    return parser, words, actions
+    return built("tensors.lark", words, actions), words, actions
 
 
 def parse_tensors(

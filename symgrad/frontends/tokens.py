@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from copy import copy
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from symgrad.errors import Span, SymgradError, did_you_mean
@@ -110,6 +111,15 @@ def character_error(source: Source, offset: int) -> SymgradError:
     hint = f"write {plain}" if plain != char and plain.isascii() and plain.isalnum() else ""
     what = "the character" if not unicodedata.category(char).startswith("C") else "the control character"
     return source.error(offset, offset + 1, f"{what} {shown} cannot be used in an expression", hint)
+
+
+def built(grammar: str, words: Any, actions: Any) -> Any:
+    """The parser of one of the grammars beside this file."""
+    # Imported here: what only reads graphs does not pay for lark and its tables.
+    from lark import Lark
+
+    text = Path(__file__).with_name(grammar).read_text(encoding="utf-8")
+    return Lark(text, parser="lalr", lexer="basic", postlex=words, transformer=actions)
 
 
 class Words:

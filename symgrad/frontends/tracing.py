@@ -1,24 +1,17 @@
-"""Code that runs under tracing: a script's text, or a function of the caller's own.
+"""A script's text that runs under tracing.
 
 :func:`trace_source` runs a script in *this* process: for text that the caller trusts, and for the sandbox's child,
 which has locked itself in first. The guards of ``trace/guard.py`` hold in both, but only the child has a second wall;
 a file from outside goes through :func:`symgrad.frontends.sandbox.run_file`.
 
-:func:`trace_callable` traces a Python function that the caller already has, together with the functions of the same
-file that it calls.
+A function that the caller already has is traced by :class:`symgrad.frontends.trace.trusted.Trusted`.
 """
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from symgrad.frontends.trace.data import BackwardCall, Binding, GradRead, Leaf, Note, Trace, TraceError
-from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.stop import Stop
-from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.writes import whole
 
 
@@ -49,20 +42,6 @@ def trace_unchecked(source: str, filename: str, *, patient: bool = False) -> Tra
     return run.execute(code)
 
 
-def trace_callable(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Trace:
-    """Trace a function of the caller's own, at ``inputs`` (numbers, arrays and anything else, by parameter).
-
-    See :class:`symgrad.frontends.trace.trusted.Trusted` for what is traced and what is not.
-
-    Raises:
-        Unsupported: there is no source text to trace (a built-in, or something typed into a prompt).
-    """
-    target, owner = plain_function(function)
-    if owner is not None:
-        inputs = {next(iter(inspect.signature(target).parameters)): owner, **inputs}
-    return whole(Trusted(*source_of(target)).trace(target, inputs))
-
-
 __all__ = [
-    "BackwardCall", "Binding", "GradRead", "Leaf", "Note", "Trace", "TraceError", "trace_callable", "trace_source",
+    "BackwardCall", "Binding", "GradRead", "Leaf", "Note", "Trace", "TraceError", "trace_source",
 ]  # fmt: skip

@@ -23,21 +23,15 @@ from symgrad.frontends.siblings import Siblings, siblings_among
 from symgrad.frontends.texts import MAX_SOURCE, decode
 from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
+from symgrad.grading.entry import FAILED, REFUSED, STOPPED, UNREADABLE, entry, plain, stopped, unjudged
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked
 from symgrad.grading.truth import MISSING, REVIEW, RIGHT, WRONG, Held, Outcome, Runner, Truth, outcomes
 from symgrad.manual import check_source
 from symgrad.passes import check_pass
 from symgrad.programs import Code
-from symgrad.report.document import document, place
-from symgrad.report.hints import hinted
-from symgrad.report.marks import Mark, marked_steps, shares
+from symgrad.report.marks import marked_steps
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
-
-SCHEMA = "symgrad-grade/1"
-
-#: What may have become of a submission.
-GRADED, UNREADABLE, REFUSED, STOPPED, FAILED = "graded", "unreadable", "refused", "stopped", "failed"
 
 _MAGIC = re.compile(r"^[ \t]*[%!]\w", re.M)
 
@@ -78,21 +72,21 @@ def grade(
             raise Unreadable(submission.trouble)
         work = _work(submission, assignment)
     except SymgradError as error:
-        return _without(submission, assignment, truth, UNREADABLE, error)
+        return unjudged(submission, assignment, truth, UNREADABLE, error)
 
     try:
         source = _complete(work, assignment)
         given, trace, held, found = _run(source, work, assignment, truth, run)
     except SymgradError as error:
-        return _without(submission, assignment, truth, _kind(error), _located(error, work))
+        return unjudged(submission, assignment, truth, _kind(error), _located(error, work))
     found = [_unless_ours(o, trace, held) for o in found]
     runner = _runner(work, assignment, run, given)
-    start = _document(submission, assignment, truth, found, (), None, stopped=_stop(trace))
+    start = entry(submission, assignment, truth, found, (), None, stop=stopped(trace))
     early(start | {"note": "the steps were not checked: that took too long, or too much memory"})
     report, note = _report(source, work, assignment, truth, trace, held, found, runner)
     steps = () if report is None else marked_steps(report, assignment.rubric)
     own = report is not None and _same_function(report, truth, held)
-    made = _document(submission, assignment, truth, found, steps, report, own=own, stopped=_stop(trace))
+    made = entry(submission, assignment, truth, found, steps, report, own=own, stop=stopped(trace))
     return made | {"note": note}
 
 
@@ -102,7 +96,7 @@ def _unless_ours(outcome: Outcome, trace: Trace, held: Held) -> Outcome:
         return outcome
     error = trace.error
     if error is not None and (error.kind == "unsupported" or "traced file" in error.message):
-        return replace(outcome, status=REVIEW, note=_plain(f"not seen: symgrad stopped before it: {error.message}"))
+        return replace(outcome, status=REVIEW, note=plain(f"not seen: symgrad stopped before it: {error.message}"))
     if error is None and held.result < 0:
         return replace(outcome, status=REVIEW, note="neither the function nor this gradient was recognised")
     return outcome
@@ -243,7 +237,7 @@ def _report(
         return None, f"the steps were not checked: {_located(error, work).message}"
     except (ArithmeticError, AttributeError, LookupError, RecursionError, RuntimeError, TypeError, ValueError) as error:
         # A bug of ours must not cost a student anything: the results stand, and what the steps are worth is open.
-        return None, f"the steps were not checked, by a bug in symgrad: {type(error).__name__}: {_plain(str(error))}"
+        return None, f"the steps were not checked, by a bug in symgrad: {type(error).__name__}: {plain(str(error))}"
     if work.notebook is not None:
         report = moved(report, work.notebook.place, work.notebook.texts)
         notes = [Finding("note", message, span) for message, span in work.notebook.notes()]
@@ -291,159 +285,3 @@ def _same_function(report: Report, truth: Truth, held: Held) -> bool:
         if not same(result, truth.reference.results[n], truth.scale):
             return False
     return True
-
-
-# --- marks ----------------------------------------------------------------------------------------------------------
-
-
-def points_of(assignment: Assignment, truth: Truth) -> dict[str, float]:
-    """How many marks each gradient is worth."""
-    rubric = assignment.rubric
-    weights = {name: rubric.gradients.get(name, 1.0) if rubric.gradients else 1.0 for name in truth.gradients}
-    whole = sum(weights.values())
-    return {name: rubric.points * w / whole if whole else 0.0 for name, w in weights.items()}
-
-
-def _document(
-    submission: Submission, assignment: Assignment, truth: Truth, found: list[Outcome], steps: tuple[Mark, ...],
-    report: Report | None, *, own: bool = False, stopped: str = "",
-) -> dict[str, Any]:  # fmt: skip
-    """The whole of what is known of a submission."""
-    points = points_of(assignment, truth)
-    rows = [_row(o, points[o.name], steps, assignment, known=report is not None, own=own) for o in found]
-    right = all(o.status == RIGHT for o in found)
-    said = "" if report is None or right else hinted(report, assignment.hint)
-    roots = [] if report is None else [f for f in report.findings if f.root]
-    review = [f"{r['name']}: {r['note'] or 'it was not checked'}" for r in rows if r["open"]]
-    if right and roots:
-        lines = ", ".join(str(f.span) for f in roots if f.span)
-        review.append(f"every gradient is right, and symgrad calls something wrong that is not asked for: {lines}")
-    unchecked = [] if report is None else [f"{u.name} ({u.span.where})" for u in report.unchecked]
-    return _base(submission, assignment, GRADED) | {
-        "reason": stopped,
-        "marks": _round(sum(r["marks"] for r in rows)),
-        "open": _round(sum(r["open"] for r in rows)),
-        "review": review,
-        "gradients": [r | {k: _round(r[k]) for k in ("marks", "open", "out_of")} for r in rows],
-        "steps": [_step(s) for s in steps],
-        "mistakes": [] if right else [_mistake(f) for f in roots],
-        "not_checked": unchecked,
-        "hinted": said,
-        "report": None if report is None else document(report),
-    }
-
-
-def _row(
-    outcome: Outcome, points: float, steps: tuple[Mark, ...], assignment: Assignment, *, known: bool, own: bool
-) -> dict[str, Any]:
-    """The marks of one gradient."""
-    earned = still = 0.0
-    note = outcome.note
-    mine = [s for s in steps if outcome.name in {*s.gradients, *(g.split(".")[-1] for g in s.gradients)}]
-    if outcome.status == MISSING:
-        mine = [s for s in steps if not s.gradients]
-    if outcome.status == RIGHT:
-        earned = points
-    elif outcome.status == REVIEW:
-        still = points
-    elif not known:
-        still = points
-        note = note or "its steps were not checked"
-    elif outcome.status == MISSING:
-        # What was done on the way to it counts; the gradient itself is one step more.
-        whole = sum(s.weight for s in mine) + assignment.rubric.weight(outcome.name)
-        earned = points * sum(s.earned for s in mine) / whole if own and whole else 0.0
-    elif not own:
-        still = points
-        note = note or "it is the gradient of another function than the assignment's"
-    elif not mine or all(s.status in ("right", "carried") for s in mine):
-        still = points
-        note = note or "no step of it was found to be wrong"
-    else:
-        share, open_share = shares(mine)
-        earned, still = points * share, points * open_share
-        note = note or ("some of its steps were not checked" if still else "")
-    return {
-        "name": outcome.name, "status": outcome.status, "found_as": outcome.found_as or None, "note": note,
-        "marks": earned, "open": still, "out_of": points,
-    }  # fmt: skip
-
-
-def _without(
-    submission: Submission, assignment: Assignment, truth: Truth, status: str, error: SymgradError
-) -> dict[str, Any]:
-    """A submission of which nothing can be judged. What symgrad cannot run may be right: a person looks."""
-    points = points_of(assignment, truth)
-    reason = error.message if isinstance(error, Unreadable) or error.span is None else str(error)
-    undecided = status in (REFUSED, FAILED)
-    rows: list[dict[str, Any]] = [
-        {"name": n, "status": REVIEW if undecided else MISSING, "found_as": None, "note": "", "marks": 0.0,
-         "open": _round(p) if undecided else 0.0, "out_of": _round(p)}
-        for n, p in points.items()
-    ]  # fmt: skip
-    return _base(submission, assignment, status) | {
-        "reason": _plain(reason), "marks": 0.0, "open": _round(assignment.rubric.points) if undecided else 0.0,
-        "review": [_plain(reason)] if undecided else [], "gradients": rows, "steps": [], "mistakes": [],
-        "not_checked": [], "hinted": "", "report": None, "note": "",
-    }  # fmt: skip
-
-
-def lost(submission: Submission, assignment: Assignment, truth: Truth | None, reason: str) -> dict[str, Any]:
-    """The document of a submission whose grading was ended: it took too long, or too much memory."""
-    points = points_of(assignment, truth) if truth is not None else {}
-    return _base(submission, assignment, STOPPED) | {
-        "reason": reason, "marks": 0.0, "open": 0.0, "review": [reason],
-        "gradients": [
-            {"name": n, "status": MISSING, "found_as": None, "note": "", "marks": 0.0, "open": 0.0, "out_of": _round(p)}
-            for n, p in points.items()
-        ],
-        "steps": [], "mistakes": [], "not_checked": [], "hinted": "", "report": None, "note": "",
-    }  # fmt: skip
-
-
-def _base(submission: Submission, assignment: Assignment, status: str) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA, "submission": submission.name, "content": submission.fingerprint,
-        "assignment": assignment.fingerprint, "title": assignment.name, "hint": assignment.hint, "status": status,
-        "out_of": assignment.rubric.points, "note": "",
-    }  # fmt: skip
-
-
-def _stop(trace: Trace) -> str:
-    if trace.error is None:
-        return ""
-    where = f"{trace.error.span}: " if trace.error.span is not None else ""
-    return _plain(f"it stopped: {where}{trace.error.message}")
-
-
-def _step(s: Mark) -> dict[str, Any]:
-    return {
-        "name": s.name, "status": s.status, "gradients": list(s.gradients), "weight": s.weight, "earned": s.earned,
-        "open": s.open, "mistakes": list(s.mistakes), **place(s.span),
-    }  # fmt: skip
-
-
-#: The function in ``h1 = tanh(h1_raw)``.
-_CALL = re.compile(r"=\s*(?:\w+\.)*(\w+)\(")
-
-
-def _mistake(f: Finding) -> dict[str, Any]:
-    """A mistake as it is counted over all submissions: its kind, and the function whose derivative it is."""
-    match = _CALL.search(f.forward or "")
-    return {
-        "kind": f.mistake or f.code, "at": match[1] if match else "", "step": f.step, "message": _plain(f.message),
-        **place(f.span),
-    }  # fmt: skip
-
-
-def _plain(text: str) -> str:
-    """Text from a submission, without what drives a terminal, and not without end."""
-    clean = "".join(c if c.isprintable() else " " for c in text)
-    return clean if len(clean) <= 500 else clean[:497] + "..."
-
-
-def _round(x: float) -> float:
-    return round(x, 2) + 0.0
-
-
-__all__ = ["FAILED", "GRADED", "REFUSED", "SCHEMA", "STOPPED", "UNREADABLE", "grade", "lost", "points_of"]

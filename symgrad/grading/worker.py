@@ -30,8 +30,9 @@ from symgrad.errors import SymgradError
 from symgrad.frontends import children
 from symgrad.frontends.warm import Nursery
 from symgrad.grading.assignment import Assignment
+from symgrad.grading.entry import lost
 from symgrad.grading.feedback import with_feedback
-from symgrad.grading.one import grade, lost
+from symgrad.grading.one import grade
 from symgrad.grading.submissions import Submission
 from symgrad.grading.truth import Truth, truth_of
 

@@ -58,7 +58,7 @@ def check_formulas(
     for name, m in merged.items():
         subject = _formula_subject(graph, m, name, point, formulas[name])
         diagnosis = diagnose(subject)
-        found = [finding_of(b, True) for b in diagnosis.blames]
+        found = [finding_of(b) for b in diagnosis.blames]
         checked = {b.span: b for b in diagnosis.blames}
         findings += [
             replace(f, fix_verified=_formula_fixed(graph, name, point, formulas[name], checked.values())) for f in found

@@ -43,9 +43,6 @@ Way = tuple[Callable[[Trace, int], tuple[Trace, int]], Fraction, str]
 Values = npt.NDArray[np.float64]
 Link = Callable[[Values], Values]
 
-#: What a note begins with that says which loss was made up.
-NO_LOSS = "no loss is computed"
-
 
 @dataclass(frozen=True, slots=True)
 class Objective:
@@ -76,10 +73,10 @@ def of_an_objective(taken: Account) -> Account:
     if any(_is_called_derivative(u.name, names) for u in found.right):
         return taken
     best = taken
-    for other, text in _candidates(trace):
+    for other in _candidates(trace):
         again = diagnose(other, brief=True)
         if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
-            again = replace(diagnose(other), notes=(*again.notes, _said(text)))
+            again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
         best = _explained_by_fixes(taken)
@@ -92,28 +89,28 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for other, text in _candidates(taken.trace):
+    for other in _candidates(taken.trace):
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
-            again = replace(again, notes=(*again.notes, _said(text)))
+            again = replace(again, notes=(*again.notes, _said(other)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
 
 
-def _candidates(trace: Trace) -> Iterator[tuple[Subject, str]]:
-    """What may be differentiated, and what it is in words: every objective, and then every one with the penalties
+def _candidates(trace: Trace) -> Iterator[Subject]:
+    """What may be differentiated: every objective, and then every one with the penalties
     whose gradients are added to those of the weights."""
-    plain = [(replace(choose(o.trace, o.name, {}), made_up=True), o.text) for o in objectives(trace)]
+    plain = [replace(choose(o.trace, o.name, {}), made_up=True, assumed=o.text) for o in objectives(trace)]
     yield from plain
-    for subject, text in plain:
+    for subject in plain:
         if (whole := decayed(subject)) is not None:
-            yield whole, f"{text} and a penalty of the weights' squares"
+            yield replace(whole, assumed=f"{subject.assumed} and a penalty of the weights' squares")
 
 
-def _said(text: str) -> str:
-    return f"{NO_LOSS}: the derivatives are held against that of {text}"
+def _said(subject: Subject) -> str:
+    return f"no loss is computed: the derivatives are held against that of {subject.assumed}"
 
 
 def _explained(found: Diagnosis) -> tuple[int, int]:
@@ -416,4 +413,4 @@ def _text(source: str, span: Span | None) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-__all__ = ["NO_LOSS", "Objective", "objectives", "of_an_objective", "trained"]
+__all__ = ["Objective", "objectives", "of_an_objective", "trained"]

@@ -71,7 +71,7 @@ def script_report(
     confirmed = tuple(dict.fromkeys(u.name for u in diagnosis.right if u.name not in wrong))
     unchecked = tuple(Unchecked(u.name, u.span) for u in diagnosis.unchecked)
     report = with_findings(report, findings, source, confirmed)
-    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held))
+    return replace(report, unchecked=unchecked, judged=_judged(subject, diagnosis, held), assumed=subject.assumed)
 
 
 def _judged(subject: Subject, diagnosis: Diagnosis, held: Mapping[int, Unit]) -> tuple[Judged, ...]:
@@ -188,13 +188,13 @@ def _final_gradients(subject: Subject) -> dict[int, Unit]:
     return out
 
 
-def finding_of(b: Blame, root: bool) -> Finding:
+def finding_of(b: Blame) -> Finding:
     """What was found, as it is told."""
     message = b.message + (" (right at this point, wrong in general)" if b.hidden else "")
     return Finding(
         b.code, message, b.span, b.step, "", b.label, b.factor, b.found, b.expected,
         _number(b.found_value), _number(b.expected_value),
-        b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, root, b.inherited, b.forward, b.forward_span,
+        b.ratio, b.mistake, b.fix, b.edits, b.fix_verified, True, b.inherited, b.forward, b.forward_span,
     )  # fmt: skip
 
 

@@ -95,17 +95,17 @@ def check_work(
         said = f"the numbers become infinite in round {rounds + 1} of the loop: the rounds before it are judged"
         taken = replace(taken, diagnosis=replace(taken.diagnosis, notes=(*taken.diagnosis.notes, said)))
     subject, diagnosis = taken.subject, taken.diagnosis
-    findings = [finding_of(b, True) for b in diagnosis.blames]
+    findings = [finding_of(b) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
-        findings = [finding_of(b, True) for b in diagnosis.blames]
+        findings = [finding_of(b) for b in diagnosis.blames]
     if not diagnosis.blames and diagnosis.left and not subject.made_up:
         diagnosis = _with_what_is_left(diagnosis)
-        findings = [finding_of(b, True) for b in diagnosis.blames]
+        findings = [finding_of(b) for b in diagnosis.blames]
     if guessed and len(verified) < len(findings):
         units = {(u.name, u.line): u for u in subject.units}
         left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]

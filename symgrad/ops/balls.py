@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from flint import arb, fmpq
+from flint import arb, ctx, fmpq
 
 from symgrad.errors import InternalError
 from symgrad.graph import Graph
@@ -16,6 +17,17 @@ from symgrad.ops.tensor import ObjectMath, shape_of
 
 #: What stands for "no value": outside the domain, or too large even for Arb.
 NAN = arb("nan")
+
+
+@contextmanager
+def precision(bits: int) -> Iterator[None]:
+    """Run a block at this working precision; Arb's context is global."""
+    old = ctx.prec
+    ctx.prec = bits
+    try:
+        yield
+    finally:
+        ctx.prec = old
 
 
 def exact_ball(value: Fraction | int | str) -> arb:

@@ -22,7 +22,6 @@ from symgrad.ops.tensor import Shape, ShapeError, TensorOp, broadcast, typed
 FOLD_BITS = 256
 
 Number = int | Fraction
-Operand = "Ref | int | Fraction"
 
 
 class Ref:

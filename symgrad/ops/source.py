@@ -268,12 +268,12 @@ def _index(params: Params, shapes: Sequence[Shape], library: str, hoist: Hoist) 
     return f"{{0:t}}[{brackets(params['spec'], library, hoist)}]"
 
 
-def brackets(spec: Sequence[Any], library: str, hoist: Hoist, shift: int = 0) -> str:
+def brackets(spec: Sequence[Any], library: str, hoist: Hoist) -> str:
     """What stands between the brackets of an index."""
-    return ", ".join(_item(i, library, hoist, shift) for i in spec) or "..."
+    return ", ".join(_item(i, library, hoist) for i in spec) or "..."
 
 
-def _item(item: Any, library: str, hoist: Hoist, shift: int) -> str:
+def _item(item: Any, library: str, hoist: Hoist) -> str:
     if item is None or isinstance(item, int) or item == "...":
         return str(item)
     if item[0] == "slice":
@@ -282,7 +282,7 @@ def _item(item: Any, library: str, hoist: Hoist, shift: int) -> str:
             raise Unsupported("a slice that runs backwards: torch has none")
         return f"{start}:{stop}" + (f":{step}" if step else "")
     if item[0] == "input":
-        return f"{{{item[1] - shift}:t}}.{'astype(int)' if library == 'numpy' else 'long()'}"
+        return f"{{{item[1]}:t}}.{'astype(int)' if library == 'numpy' else 'long()'}"
     if item[0] == "mask":
         places = np.unravel_index(np.array(item[2], dtype=int), item[1])
         return ", ".join(_array(p, library, hoist) for p in places)
@@ -342,7 +342,7 @@ def write(step: Step, shapes: Sequence[Shape], library: str, hoist: Hoist) -> Wr
                     step.inputs[0], adds, f"{{a}}.index_put_((torch.as_tensor({inside}),), {{1}}, accumulate=True)"
                 )
             raise Unsupported("adding at repeated places of some axes: torch has no plain call for it")
-        items = ", ".join(f"torch.as_tensor({_item(i, library, hoist, 0)})" for i in named)
+        items = ", ".join(f"torch.as_tensor({_item(i, library, hoist)})" for i in named)
         return Write(step.inputs[0], adds, f"{{a}}.index_put_(({items},), {{1:x}}, accumulate=True)")
     return Write(step.inputs[0], adds, f"{{a}}[{inside}] {'+=' if adds else '='} {{1}}")
 

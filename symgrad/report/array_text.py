@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
@@ -14,7 +13,7 @@ from rich.text import Text
 from symgrad.report.arrays import ArrayGradient, ArrayReport, ArrayStep, ArrayWitness
 from symgrad.report.diagnostics import print_finding
 from symgrad.report.sources import MARK, headline
-from symgrad.report.text import MOST_LINES, STYLE, WITNESS, finished
+from symgrad.report.text import MOST_LINES, STYLE, WITNESS, begun, finished
 from symgrad.report.values import MOST_NUMBERS, brief, digits, flat, shape_text
 
 
@@ -25,11 +24,7 @@ def render(report: ArrayReport, *, width: int = 100, color: bool = False) -> str
         width: in columns; longer lines are folded.
         color: with ANSI colours.
     """
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
-        highlight=False, emoji=False, legacy_windows=False, _environ={},
-    )  # fmt: skip
+    buffer, console = begun(width, color)
     _summary(console, report)
     for finding in report.findings:
         print_finding(console, report, finding)

@@ -11,6 +11,7 @@ from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.model import Finding
 from symgrad.report.picture import Picture
+from symgrad.report.shown import Shown
 
 #: Version of the JSON document where values are arrays.
 SCHEMA = "symgrad-report/2"
@@ -93,7 +94,7 @@ class ArrayStep:
 
 
 @dataclass(frozen=True, slots=True)
-class ArrayReport:
+class ArrayReport(Shown[ArrayGradient]):
     """The result of a check of a function of arrays.
 
     Attributes:
@@ -140,64 +141,12 @@ class ArrayReport:
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
     picture: Picture | None = field(default=None, repr=False)
 
-    @property
-    def ok(self) -> bool:
-        """True where every witness agrees, rounding included."""
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        """0: all agree (rounding included); 1: a disagreement; 2: some entry has no derivative."""
-        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
-
-    def __getitem__(self, wrt: str) -> ArrayGradient:
-        """The gradient by ``wrt``.
-
-        Raises:
-            KeyError: it is not in this report.
-        """
-        for gradient in self.gradients:
-            if gradient.wrt == wrt:
-                return gradient
-        raise KeyError(wrt)
-
     def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
         """The report as text, as the command line prints it; with ``unicode`` 1 - u4**2 is ``1 − u4²``."""
         from symgrad.report.array_text import render
         from symgrad.report.unicode import prettied
 
         return render(prettied(self) if unicode else self, width=width, color=color)
-
-    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
-        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
-
-        Args:
-            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
-            document: a whole file.
-
-        Raises:
-            SymgradError: there is no such notation.
-        """
-        from symgrad.report.tex import latex
-
-        return latex(self, notation=notation, document=document)
-
-    def html(self) -> str:
-        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
-        from symgrad.report.html import page
-
-        return page(self)
-
-    def _repr_html_(self) -> str:
-        from symgrad.report.notebook import framed
-
-        return framed(self.html())
-
-    def _repr_latex_(self) -> str:
-        from symgrad.report.notebook import mathjax
-        from symgrad.report.paper import paper
-
-        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

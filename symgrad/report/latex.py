@@ -12,8 +12,6 @@ from symgrad.ops import OPS, TensorOp
 
 #: Binding strength of a finished piece of LaTeX that needs no parentheses anywhere.
 ATOM = 9
-#: A derivation of more steps than this is cut: nobody reads page four.
-LIMIT = 200
 
 _GREEK = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "

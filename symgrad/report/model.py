@@ -12,6 +12,7 @@ from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.report.picture import Picture
+from symgrad.report.shown import Shown
 
 if TYPE_CHECKING:
     from symgrad.report.marks import Marks
@@ -159,7 +160,7 @@ class Finding:
         label: what stands beside the carets.
         factor: the chain-rule factor concerned: ``dh2/dh2_raw``.
         found, expected: as formulas; ``found_value``, ``expected_value``: at the user's point; ``ratio`` of the two.
-        mistake: input-for-output, wrong-variable, sign, scale, ... (see the README).
+        mistake: input-for-output, wrong-variable, sign, scale, ... (see docs/code.md).
         fix: the text that belongs at ``span``; ``edits``: the same with places.
         fix_verified: with the fixes applied to the text, the whole derivation was run again and is right there.
         root: True for a mistake, False for a note.
@@ -240,7 +241,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Shown[GradientReport]):
     """The result of a check.
 
     Attributes:
@@ -257,6 +258,7 @@ class Report:
         confirmed: the names of manual lines that are right.
         unchecked: manual lines of which nothing is known, right or wrong.
         judged: every step of the derivation by hand, in order: what :meth:`marks` are given for.
+        assumed: what the derivatives are held against, in words, where a program computes no loss.
         is_code: the target is a program, not an expression.
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
@@ -283,15 +285,11 @@ class Report:
     confirmed: tuple[str, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
     judged: tuple[Judged, ...] = ()
+    assumed: str = ""
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
     picture: Picture | None = field(default=None, repr=False)
-
-    @property
-    def ok(self) -> bool:
-        """True where every witness agrees, rounding included."""
-        return self.exit_code == 0
 
     @property
     def exit_code(self) -> int:
@@ -299,17 +297,6 @@ class Report:
         program stopped before its end and what ran before is right."""
         stopped = any(f.code == "stopped" for f in self.findings)
         return {"disagree": 1, "undefined": 2}.get(self.verdict, 2 if stopped else 0)
-
-    def __getitem__(self, wrt: str) -> GradientReport:
-        """The derivative with respect to ``wrt``.
-
-        Raises:
-            KeyError: it is not in this report.
-        """
-        for gradient in self.gradients:
-            if gradient.wrt == wrt:
-                return gradient
-        raise KeyError(wrt)
 
     @property
     def score(self) -> float:
@@ -341,20 +328,6 @@ class Report:
 
         return render(prettied(self) if unicode else self, width=width, color=color)
 
-    def latex(self, *, notation: str = "fraction", document: bool = False) -> str:
-        """The derivation in LaTeX: an ``align*`` environment (amsmath), or a document that compiles as it is.
-
-        Args:
-            notation: how the gradient by X is written: ``"fraction"`` (dL/dX), ``"bar"``, or ``"d"`` (dX).
-            document: a whole file.
-
-        Raises:
-            SymgradError: there is no such notation.
-        """
-        from symgrad.report.tex import latex
-
-        return latex(self, notation=notation, document=document)
-
     def emit(self, language: str = "numpy") -> str:
         """The correct backward pass as source: a function, in ``"numpy"`` or ``"torch"``, or ``"latex"``.
 
@@ -375,23 +348,6 @@ class Report:
             small, place = pruned(self.graph, wrt)
             return emitted_latex(small, [place[i] for i in wrt])
         return emit(self.graph, wrt, language, names=self.confirmed).text
-
-    def html(self) -> str:
-        """The report as one HTML file that needs nothing else. Nothing of the user's text becomes markup."""
-        from symgrad.report.html import page
-
-        return page(self)
-
-    def _repr_html_(self) -> str:
-        from symgrad.report.notebook import framed
-
-        return framed(self.html())
-
-    def _repr_latex_(self) -> str:
-        from symgrad.report.notebook import mathjax
-        from symgrad.report.paper import paper
-
-        return mathjax(paper(self))
 
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document: plain dict, list, str, int, float and None."""

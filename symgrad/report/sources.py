@@ -110,9 +110,12 @@ def mistakes(roots: Sequence[Finding]) -> str:
 def _praise(report: Any) -> Headline:
     verdict = report.verdict if report.verdict != "undefined" else "agree"
     count = len(report.confirmed)
-    words = f"{count} line{'s' if count > 1 else ''} of the derivation checked, no mistake found"
+    words = f"{count} line{'s' if count > 1 else ''} of the derivation checked"
+    stops = [f.span for f in report.findings if f.code == "stopped"]
+    if stops:
+        where = f" in {in_cells((stops[0].line,), (stops[0].cell,))}" if stops[0] else ""
+        them = "them" if count > 1 else "it"
+        return Headline("", f"stopped{where}, the rest did not run; {words} before that, no mistake found in {them}")
     if getattr(report, "unchecked", ()):
-        return Headline(verdict, words + " in them", "not everything was checked")
-    if any(f.code == "stopped" for f in report.findings):
-        return Headline(verdict, words + " in them", "the rest did not run")
-    return Headline(verdict, words)
+        return Headline(verdict, words + ", no mistake found in them", "not everything was checked")
+    return Headline(verdict, words + ", no mistake found")

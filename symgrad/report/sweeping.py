@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from symgrad.report.document import number
+from symgrad.report.shown import Verdict
 from symgrad.report.sources import MARK
-from symgrad.report.text import STYLE, WITNESS, finished
+from symgrad.report.text import STYLE, WITNESS, begun, finished
 from symgrad.report.unicode import pretty
 
 SCHEMA = "symgrad-sweep/1"
@@ -76,7 +76,7 @@ class SweepGradient:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepReport:
+class SweepReport(Verdict[SweepGradient]):
     """The result of a check at very many points.
 
     Attributes:
@@ -102,27 +102,6 @@ class SweepReport:
     seconds: float
     notes: tuple[str, ...] = field(default=())
 
-    @property
-    def ok(self) -> bool:
-        """True where no witness disagrees."""
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        """0: all agree (rounding included); 1: a disagreement; 2: no point has a derivative."""
-        return {"disagree": 1, "undefined": 2}.get(self.verdict, 0)
-
-    def __getitem__(self, wrt: str) -> SweepGradient:
-        """The derivative with respect to ``wrt``.
-
-        Raises:
-            KeyError: it is not in this report.
-        """
-        for gradient in self.gradients:
-            if gradient.wrt == wrt:
-                return gradient
-        raise KeyError(wrt)
-
     def to_json(self) -> dict[str, Any]:
         """The report as one JSON document."""
         return {
@@ -136,11 +115,7 @@ class SweepReport:
 
     def explain(self, *, width: int = 100, color: bool = False, unicode: bool = False) -> str:
         """The report as text, as the command line prints it; ``unicode``: formulas with the signs of mathematics."""
-        buffer = io.StringIO()
-        console = Console(
-            file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
-            highlight=False, emoji=False, legacy_windows=False, _environ={},
-        )  # fmt: skip
+        buffer, console = begun(width, color)
         shown = self
         if unicode:
             gradients = tuple(replace(g, derivative=pretty(g.derivative)) for g in self.gradients)

@@ -47,11 +47,7 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
         width: in columns; longer lines are folded.
         color: with ANSI colours.
     """
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
-        highlight=False, emoji=False, legacy_windows=False, _environ={},
-    )  # fmt: skip
+    buffer, console = begun(width, color)
     if report.is_code or report.manual_source:
         _manual(console, report)
     elif report.at:
@@ -73,6 +69,16 @@ def render(report: Report, *, width: int = 100, color: bool = False) -> str:
     elif report.graph.variables:
         console.print(Text("\nGive a point to check it there, for example --at " + _example(report), style="dim"))
     return finished(buffer)
+
+
+def begun(width: int, color: bool) -> tuple[io.StringIO, Console]:
+    """Where text is printed: the same whatever terminal this runs in. See :func:`finished`."""
+    buffer = io.StringIO()
+    console = Console(
+        file=buffer, width=width, force_terminal=color, color_system="standard" if color else None,
+        highlight=False, emoji=False, legacy_windows=False, _environ={},
+    )  # fmt: skip
+    return buffer, console
 
 
 def finished(buffer: io.StringIO) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 
 from symgrad.errors import SymgradError
 from symgrad.formats import Format
-from symgrad.frontends.expression import parse_points
+from symgrad.frontends.pointtext import parse_points
 from symgrad.frontends.shapes import Literal, nested, read_values
 from symgrad.graph import Graph
 from symgrad.names import normalize

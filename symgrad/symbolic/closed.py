@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
 from symgrad.symbolic.census import operations
 from symgrad.symbolic.convert import to_sympy
-from symgrad.symbolic.guard import BUILD_LIMIT, READABLE
+from symgrad.symbolic.guard import READABLE
 from symgrad.symbolic.shortening import simplify
 from symgrad.symbolic.verify import verified
 
@@ -42,9 +40,6 @@ def closed_form(
     index: int,
     *,
     seconds: float = 1.0,
-    limit: int = READABLE,
-    definitions: bool = False,
-    near: Mapping[str, Fraction] | None = None,
 ) -> ClosedForm:
     """The closed form of the step at ``index``.
 
@@ -52,18 +47,15 @@ def closed_form(
         graph: any graph of scalar steps.
         index: position of the step.
         seconds: budget of the simplification, see :func:`simplify`.
-        limit: operations that a formula may have to be shown.
-        definitions: write functions that SymPy lacks by their definitions.
-        near: a point that is known to be in the domain; see :func:`verified`.
     """
     try:
-        expr = to_sympy(graph, index, definitions=definitions, limit=max(limit, BUILD_LIMIT))
+        expr = to_sympy(graph, index)
     except Unsupported as error:
         return ClosedForm(reason=error.message)
     found = simplify(expr, seconds=seconds)
-    shown = expr if operations(expr) <= limit else None
+    shown = expr if operations(expr) <= READABLE else None
     simplified = found.expr
-    if simplified == expr or operations(simplified) > limit or not verified(graph, index, simplified, near=near):
+    if simplified == expr or operations(simplified) > READABLE or not verified(graph, index, simplified):
         simplified = shown
-    reason = "" if simplified is not None else f"the closed form has more than {limit} operations"
+    reason = "" if simplified is not None else f"the closed form has more than {READABLE} operations"
     return ClosedForm(shown, simplified, found.complete, reason)

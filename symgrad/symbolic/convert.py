@@ -11,7 +11,7 @@ import sympy as sp
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
-from symgrad.ops.balls import exact_ball
+from symgrad.ops.balls import exact_ball, precision
 from symgrad.symbolic.census import ClosedFormCensus
 from symgrad.symbolic.guard import (
     BUILD_LIMIT,
@@ -19,7 +19,6 @@ from symgrad.symbolic.guard import (
     MAX_SCALE,
     TooLarge,
     check_arguments,
-    precision,
 )
 from symgrad.symbolic.named import (
     definition,
@@ -48,21 +47,20 @@ def symbol(name: str) -> Any:
     return sp.Symbol(name, real=True)
 
 
-def to_sympy(graph: Graph, index: int, *, definitions: bool = False, limit: int = BUILD_LIMIT) -> Any:
+def to_sympy(graph: Graph, index: int, *, definitions: bool = False) -> Any:
     """The closed form of one step.
 
     Args:
         graph: any graph of scalar steps.
         index: position of the step.
         definitions: write functions that SymPy lacks by their definitions, not under their own names.
-        limit: operations that the formula may have when written out (``READABLE`` for one that is shown).
 
     Raises:
         TooLarge: it is larger, deeper, or holds a number that SymPy could not write out; found before it is built.
         Unsupported: the step is no scalar.
     """
-    if tree_size(graph, index, limit) > limit:
-        raise TooLarge(f"the closed form has more than {limit} operations")
+    if tree_size(graph, index, BUILD_LIMIT) > BUILD_LIMIT:
+        raise TooLarge(f"the closed form has more than {BUILD_LIMIT} operations")
     needed = graph.ancestors(index)
     writer = _Writer(definitions)
     values: list[Any] = [None] * len(graph)

@@ -6,12 +6,9 @@ ends at some hundred levels. Nothing here recurses, and nothing here evaluates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import sympy as sp
-from flint import ctx
 
 from symgrad.errors import Unsupported
 
@@ -33,17 +30,6 @@ _EXPANDED = (sp.gamma, sp.loggamma, sp.polygamma, sp.factorial, sp.harmonic, sp.
 
 class TooLarge(Unsupported):
     """There is no closed form that can be read (or that SymPy can hold): named steps are given instead."""
-
-
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Run a block at this precision of Arb, whose context is global."""
-    old = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = old
 
 
 def bits(value: Any) -> int:

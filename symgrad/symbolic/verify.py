@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -11,8 +11,7 @@ from flint import arb
 
 from symgrad.errors import Unsupported
 from symgrad.graph import Graph
-from symgrad.ops.balls import exact_ball, run_balls
-from symgrad.symbolic.guard import precision
+from symgrad.ops.balls import exact_ball, precision, run_balls
 from symgrad.symbolic.reading import from_sympy
 
 #: Points that must agree, and how many are tried to find them.
@@ -33,28 +32,17 @@ MODERATE = 3
 SEED = 0x5EED
 
 
-def verified(
-    graph: Graph,
-    index: int,
-    simplified: Any,
-    *,
-    points: int = POINTS,
-    tries: int = TRIES,
-    near: Mapping[str, Fraction] | None = None,
-) -> bool:
+def verified(graph: Graph, index: int, simplified: Any) -> bool:
     """Whether ``simplified`` has the value of the step at ``index``, at random points of its domain.
 
     Both are enclosed in Arb balls at the same rational points, which depend on nothing but the number of variables.
-    ``False`` also where they could not be compared at ``points`` of the ``tries`` points, and where ``simplified``
-    has no value at a point where the step has one.
+    ``False`` also where they could not be compared at ``POINTS`` of the ``TRIES`` points, and where ``simplified`` has
+    no value at a point where the step has one.
 
     Args:
         graph: the graph, not simplified.
         index: position of the step.
         simplified: what is to be checked.
-        points: how many points must agree.
-        tries: how many are tried to find them.
-        near: a point that is known to be in the domain. Every other point is then taken near it.
     """
     try:
         other = from_sympy(simplified, graph.variables)
@@ -66,15 +54,11 @@ def verified(
         return False
     draw = random.Random(SEED)
     sure = zeros = hard = 0
-    for attempt in range(tries):
+    for attempt in range(TRIES):
         point = {n: _value(draw, attempt) for n in places}
-        if near is not None and attempt % 2:
-            for name, value in near.items():
-                if name in point:
-                    point[name] = value + (abs(value) + Fraction(1, 16)) * point[name] / (64 * REACHES[attempt % 7])
         a, b, tried = _both(graph, index, needed, other, point, LAST_BITS if hard < HARD_POINTS else FIRST_BITS)
         hard += tried > FIRST_BITS
-        if a is None or (b is None and near is None and REACHES[attempt % 7] > MODERATE):
+        if a is None or (b is None and REACHES[attempt % 7] > MODERATE):
             continue
         if b is None or not a.overlaps(b):
             return False
@@ -82,7 +66,7 @@ def verified(
             sure += 1
         else:
             zeros += 1
-        if max(sure, zeros - HARD_POINTS // 2) >= points:
+        if max(sure, zeros - HARD_POINTS // 2) >= POINTS:
             return True
     return False
 

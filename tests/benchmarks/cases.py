@@ -27,7 +27,7 @@ import math
 import random
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -36,7 +36,7 @@ from types import FrameType
 
 from tests.benchmarks.corpus import CHANGED, EQUAL, Derivation, Unusable, close, corpus, expected, program, run, values
 from tests.benchmarks.mutation import Edit, edits, numeric, places
-from tests.benchmarks.rewriting import rewrites
+from tests.benchmarks.rewriting import Rewrite, rewrites
 
 SEED = 3
 #: How many of each are taken from one file at most.
@@ -303,17 +303,37 @@ def pairs(case: Derivation, seed: int = SEED, n: int = PAIRS) -> list[Mutant]:
 
 def rewritten(case: Derivation, seed: int = SEED, n: int = REWRITES) -> list[Rewritten]:
     """Rewrites of a file, one to three at a time, each proved equal by running."""
+
+    def offered(source: str, rng: random.Random) -> Iterator[Rewrite]:
+        return rewrites(case, source, rng)
+
+    return in_turn(case, seed, n, 40 * n, offered, lambda new: _equal(case, *new))
+
+
+def in_turn(
+    case: Derivation,
+    seed: int,
+    n: int,
+    tries: int,
+    offered: Callable[[str, random.Random], Iterator[Rewrite]],
+    is_equal: Callable[[tuple[str, tuple[str, ...]]], bool],
+) -> list[Rewritten]:
+    """n files, each rewritten one to three times, with every operator in its turn.
+
+    Args:
+        offered: the rewrites of a source; ``is_equal``: a source, with what it declares, does what the file does.
+    """
     rng = random.Random(f"{seed}:rewrites:{case.name}")
     out: list[Rewritten] = []
     seen = {case.source}
     turn: dict[str, int] = defaultdict(int)
-    for attempt in range(40 * n):
+    for attempt in range(tries):
         if len(out) == n:
             break
         source, declared = case.source, case.declared
         done: list[str] = []
         for _ in range(1 + attempt % 3):
-            options = sorted(rewrites(case, source, rng), key=lambda r: r.operator)
+            options = sorted(offered(source, rng), key=lambda r: r.operator)
             among = sorted({r.operator for r in options} - set(done))  # the order of a set is not the same in two runs
             kinds = sorted(among, key=lambda o: (turn[o], rng.random()))
             if not kinds:
@@ -321,7 +341,7 @@ def rewritten(case: Derivation, seed: int = SEED, n: int = REWRITES) -> list[Rew
             step = rng.choice([r for r in options if r.operator == kinds[0]])
             new = step.apply(source, declared)
             turn[step.operator] += 1
-            if not _equal(case, *new):
+            if not is_equal(new):
                 continue
             (source, declared), done = new, [*done, step.operator]
         if done and source not in seen:

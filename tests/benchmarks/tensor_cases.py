@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 
-from tests.benchmarks.cases import Mutant, Rewritten, applied
+from tests.benchmarks.cases import Mutant, Rewritten, applied, in_turn
 from tests.benchmarks.mutation import Edit
-from tests.benchmarks.rewriting import rewrites
+from tests.benchmarks.rewriting import Rewrite, rewrites
 from tests.benchmarks.tensor_corpus import (
     CHANGED,
     EQUAL,
@@ -207,31 +207,11 @@ def pairs(case: TensorCase, seed: int = SEED, n: int = PAIRS) -> list[TensorMuta
 
 def rewritten(case: TensorCase, seed: int = SEED, n: int = REWRITES) -> list[Rewritten]:
     """Rewrites of a file, one to three at a time, each proved equal by running."""
-    rng = random.Random(f"{seed}:rewrites:{case.name}")
-    out: list[Rewritten] = []
-    seen = {case.source}
-    turn: dict[str, int] = defaultdict(int)
-    for attempt in range(12 * n):
-        if len(out) == n:
-            break
-        source, declared = case.source, case.declared
-        done: list[str] = []
-        for _ in range(1 + attempt % 3):
-            options = sorted(rewrites(case, source, rng, expressions, statements), key=lambda r: r.operator)
-            among = sorted({r.operator for r in options} - set(done))  # the order of a set is not the same in two runs
-            kinds = sorted(among, key=lambda o: (turn[o], rng.random()))
-            if not kinds:
-                break
-            step = rng.choice([r for r in options if r.operator == kinds[0]])
-            new = step.apply(source, declared)
-            turn[step.operator] += 1
-            if not is_right(case, *new, EQUAL):
-                continue
-            (source, declared), done = new, [*done, step.operator]
-        if done and source not in seen:
-            seen.add(source)
-            out.append(Rewritten(case, source, tuple(done)))
-    return out
+
+    def offered(source: str, rng: random.Random) -> Iterator[Rewrite]:
+        return rewrites(case, source, rng, expressions, statements)
+
+    return in_turn(case, seed, n, 12 * n, offered, lambda new: is_right(case, *new, EQUAL))
 
 
 def everything(

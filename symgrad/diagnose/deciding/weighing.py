@@ -45,14 +45,13 @@ ASTRAY = 2.0
 RIGHT = 1.0
 #: ... for each that is a gradient up to a factor that may come later.
 DEFERRED = 1.0
-#: ... for each that leaves what another line works out without any use.
-UNUSED = 1.2
+#: ... for each that leaves what another line works out without any use: where it is one variable for another, and
+#: again where what is left is no whole derivative, for then it is likelier that its own line is wrong.
+UNUSED = 1.25
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: ... for each line of no name that the change makes something true (then it speaks for it), or true no more.
 HELPS = 0.8
-#: ... for each line of no name that holds nothing true, and that the change leaves without any use.
-ORPHAN = 1.3
 #: A function that is called so often works out one part after the other.
 MANY_CALLS = 2
 #: So many numbers may be a factor that comes later.
@@ -111,10 +110,9 @@ class Weighing:
         if not self.layout.subject.is_shaped:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
-            cost += UNUSED * sum(map(self._leaves_unused, out.roots))
+            cost += UNUSED * sum(self._leaves_unused(r, walk) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
             cost -= HELPS * self._helps(walk)
-            cost += ORPHAN * sum(self._orphans(r, walk) for r in out.roots)
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
         doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
@@ -145,21 +143,25 @@ class Weighing:
         """Another assignment has the value: nobody works out the same thing twice."""
         return any(u.step != step and self.layout.actual(u.step).same(vec) for u in self.layout.last.values())
 
-    def _orphans(self, root: Root, walk: Walk) -> bool:
-        """The change puts something else in the place of a variable that nothing else reads, and that is no whole
-        derivative as it stands, or one that stands elsewhere: it is likelier that its own line is wrong."""
+    def _leaves_unused(self, root: Root, walk: Walk) -> int:
+        """How often a value is left without a use that was worked out for just this place: by a variable in its stead,
+        and by whatever stands in its stead, where it is no whole derivative, or one that stands elsewhere."""
         layout = self.layout
+        swapped = weak = False
         for repair in root.repairs:
             node, parent = repair.place.node, repair.place.parent
+            if parent < 0 or repair.combine or repair.everywhere or layout.is_forward(node) or node == root.unit.step:
+                continue
             unit = layout.units_at.get(node, (None,))[0]
-            if unit is None or parent < 0 or layout.is_forward(node) or repair.combine or repair.everywhere:
+            if unit is None or set(layout.children[node]) != {parent}:
                 continue
-            if layout.graph.steps[node].is_leaf or unit.name in names_in(repair.text) or unit.line in root.lines:
+            swapped = swapped or (repair.mistake in SWAPS and not repair.at_parent)
+            if weak or layout.graph.steps[node].is_leaf or unit.name in names_in(repair.text):
                 continue
-            value = walk.corrected(node)
-            if len(layout.children[node]) == 1 and (self._stands_elsewhere(node, value) or self._worth(value) < 1):
-                return True
-        return False
+            if unit.line not in root.lines:
+                value = walk.corrected(node)
+                weak = self._stands_elsewhere(node, value) or self._worth(value) < 1
+        return swapped + weak
 
     def _worth(self, vec: Vec) -> float:
         """How much a value says for itself: one where it is the derivative of something that has a name by something
@@ -176,18 +178,6 @@ class Weighing:
     def _is_put_off(self, root: Root, walk: Walk) -> bool:
         """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""
         return root.target.kind == "helper" and self._is_deferred(root.unit, root.found, walk)
-
-    def _leaves_unused(self, root: Root) -> bool:
-        """Another variable is put where a value stands that was worked out for just this place."""
-        layout = self.layout
-        for repair in root.repairs:
-            node, parent = repair.place.node, repair.place.parent
-            swaps = repair.mistake in SWAPS and not repair.combine and not repair.everywhere
-            if not swaps or parent < 0 or repair.at_parent or layout.is_forward(node) or node not in layout.units_at:
-                continue
-            if set(layout.children[node]) <= {parent} and node != root.unit.step:
-                return True
-        return False
 
     def _is_flow(self, vec: Vec) -> bool:
         """A gradient on its way: a weight is the local derivative of something, always."""

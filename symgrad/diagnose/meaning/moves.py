@@ -101,7 +101,6 @@ def _move(
         at, up = first, True
     else:
         return None
-    factors: list[int] = []
     for _ in range(LOOK_AHEAD):
         at = original(graph, at)
         row = graph.steps[at]
@@ -119,7 +118,6 @@ def _move(
         scale = [j for j in row.inputs if free[j]] if sign in ("*", "/") else []
         if at in named and scale and all(graph.steps[j].is_const for j in scale):
             break  # dW = 2*(x.T @ d): what is called the gradient is that, with its numbers
-        factors += scale
         at = others[0]
     if free[at] or graph.steps[at].is_leaf:
         return None
@@ -135,7 +133,7 @@ def _move(
         source = at  # w -= rate*np.array([g0, g1])
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
-    return None if source < 0 else Move(name, before, source, up, tuple(factors))
+    return None if source < 0 else Move(name, before, source, up)
 
 
 def _is_of_one_line(graph: Graph, one: int, other: int) -> bool:

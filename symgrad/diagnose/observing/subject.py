@@ -78,14 +78,12 @@ class Move:
         bottom: its value before, in the forward pass.
         source: the step that was worked out as its gradient, all that is a number of its own taken off.
         up: it is added, not subtracted.
-        factors: inputs that scale it and that the forward pass knows nothing of: learning rates.
     """
 
     name: str
     bottom: int
     source: int
     up: bool
-    factors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,6 +106,7 @@ class Subject:
         sure: the loss was given, or its name says that it is one.
         moves: how the parameters are moved once their gradients are there.
         made_up: what is differentiated is nothing that the script computes.
+        assumed: what that is, in words, where no loss is computed and the derivatives are held against one like it.
         autograd: step that holds a number read from autograd -> forward step whose gradient it is.
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
@@ -134,6 +133,7 @@ class Subject:
     frozen: frozenset[int] = frozenset()
     left_out: tuple[tuple[str, int], ...] = ()
     made_up: bool = False
+    assumed: str = ""
     stopped: bool = False
     frames: tuple[int, ...] = ()
     bound: tuple[tuple[str, int, int], ...] = ()

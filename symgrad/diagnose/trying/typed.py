@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.diagnose.values.vectors import TOLERANCE
-from symgrad.ops.values import scalar
 
 Get = Callable[[int], Any]
 Run = Callable[[str, Sequence[Any]], Any]
@@ -196,14 +195,6 @@ def operated(step: Any, symbol: str, *, swap: bool = False) -> Change:
         return a * b if symbol == "*" else a / b
 
     return change
-
-
-def run_op(op: str, args: Sequence[float]) -> float:
-    return float(scalar(op)(*args))
-
-
-def close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b)) + 1e-300
 
 
 def is_in(x: float, truths: Sequence[float]) -> bool:

@@ -125,16 +125,17 @@ def _forward_names(backward: str) -> Iterator[str]:
             yield backward[len(start) : len(backward) - len(end)]
 
 
-def _methods(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:
+def methods_of(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:
+    """A class's methods, and those of the classes of the file that it is made from."""
     out: dict[str, ast.FunctionDef] = {}
     for base in node.bases:
         if isinstance(base, ast.Name) and base.id in classes and base.id != node.name:
-            out |= _methods(classes[base.id], {n: c for n, c in classes.items() if n != node.name})
+            out |= methods_of(classes[base.id], {n: c for n, c in classes.items() if n != node.name})
     return out | {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
 
 
 def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterator[tuple[str, str]]:
-    methods = {n: m for n, m in _methods(node, classes).items() if not _is_empty(m)}
+    methods = {n: m for n, m in methods_of(node, classes).items() if not _is_empty(m)}
     for word in _BACKWARD:
         for other in (*_FORWARD, "__call__", "predict"):
             if word in methods and other in methods:
