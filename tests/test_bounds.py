@@ -8,8 +8,10 @@ import pytest
 
 from symgrad.diagnose import changes, loss
 from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.region import Region
-from symgrad.diagnosing import check_source, lasting, verifying
+from symgrad.diagnose.subject import Subject
+from symgrad.diagnosing import check_source, lasting, reworded, verifying
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.subjects import choose
@@ -71,6 +73,7 @@ def test_texts_that_leave_a_mistake_as_it_is_need_not_be_run(monkeypatch: pytest
         return False
 
     monkeypatch.setattr(lasting.Lasting, "stay", never)
+    monkeypatch.setattr(lasting.Lasting, "for_good", property(lambda _: False))
     assert check_source(source, sandbox=False).findings == found.findings
     assert any(asked)
 
@@ -88,6 +91,31 @@ def test_fixes_are_not_run_where_a_mistake_without_one_stays(monkeypatch: pytest
         found = check_source(source, sandbox=False).findings
         with monkeypatch.context() as patched:
             patched.setattr(verifying, "stays", never)
+            assert check_source(source, sandbox=False).findings == found, name
+    assert any(asked)
+    assert not all(asked)
+
+
+def test_a_fix_alone_is_not_run_where_another_result_stays_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    leaves = lasting.leaves_wrong
+
+    def never(subject: Subject, blame: Blame) -> bool:
+        asked.append(leaves(subject, blame))
+        return False
+
+    both = "    dscores /= num_train\n", "    dW = X.T.dot(dscores)\n"
+    softmax = (ROOT / "tests" / "benchmarks" / "corpus_tensor" / "softmax_vectorized.py").read_text(encoding="utf-8")
+    assert both[0] + both[1] in softmax
+    texts = {
+        # Two mistakes, one of which leads to the only result; and two that have nothing to do with one another.
+        "the order, and an entry": softmax.replace(both[0] + both[1], both[1] + both[0]).replace("] -= 1", "] = 1"),
+        "the example": (ROOT / "examples" / "vanilla_rnn.py").read_text(encoding="utf-8"),
+    }
+    for name, source in texts.items():
+        found = check_source(source, sandbox=False).findings
+        with monkeypatch.context() as patched:
+            patched.setattr(reworded, "leaves_wrong", never)
             assert check_source(source, sandbox=False).findings == found, name
     assert any(asked)
     assert not all(asked)
