@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from symgrad.diagnose import changes, loss
+from symgrad.diagnose import changes, loss, shaped
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.frames import Blame
 from symgrad.diagnose.region import Region
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing import check_source, lasting, reworded, verifying
+from symgrad.diagnosing.reporting import _ten_digits
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.subjects import choose
@@ -119,3 +121,37 @@ def test_a_fix_alone_is_not_run_where_another_result_stays_wrong(monkeypatch: py
             assert check_source(source, sandbox=False).findings == found, name
     assert any(asked)
     assert not all(asked)
+
+
+def test_a_few_entries_tell_no_arrays_apart_that_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(5)
+    plain = random.standard_normal((3, 40, 50)) * 10.0 ** random.integers(-9, 9, (3, 40, 50))
+    pairs = []
+    for size in (0.0, 1e-9, 3e-7, 1e-6, 3e-6, 1e-5):
+        for where in (slice(None), slice(17, 18), slice(0, 1)):
+            other = plain.copy()
+            other[:, :, where] *= 1 + size * random.uniform(-1, 1, other[:, :, where].shape)
+            pairs.append((shaped.Shaped.of(plain), shaped.Shaped.of(other)))
+    pairs.append((shaped.Shaped.of(plain), shaped.Shaped.of(np.where(plain > 1e8, np.nan, plain))))
+    found = [a.same(b) for a, b in pairs]
+    asked: list[bool] = []
+    apart = shaped.are_apart
+
+    def never(*args: object) -> bool:
+        asked.append(apart(*args))
+        return False
+
+    monkeypatch.setattr(shaped, "are_apart", never)
+    assert [a.same(b) for a, b in pairs] == found
+    assert any(found)
+    assert any(asked)
+
+
+def test_ten_digits_are_those_that_would_be_written() -> None:
+    random = np.random.default_rng(6)
+    some = random.standard_normal(500) * 10.0 ** random.integers(-280, 280, 500)
+    some = np.concatenate([some, [0.0, np.inf, -np.inf, np.nan, 1000.0, 1.7e308, 999.99999999999]])
+    for factor in (1 + 1e-15, 1 + 1e-10, 1 + 1e-9, -1.0):
+        for a in some:
+            alike = f"{a:.10g}" == f"{a * factor:.10g}" or (a == 0 and factor < 0)
+            assert (_ten_digits(np.array([a])) == _ten_digits(np.array([a * factor]))) == alike, (a, factor)
