@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symgrad.diagnose import changes, loss, shaped
+from symgrad.diagnose.deciding import loss
 from symgrad.diagnose.engine import Diagnosis
-from symgrad.diagnose.frames import Blame
-from symgrad.diagnose.region import Region
-from symgrad.diagnose.subject import Subject
-from symgrad.diagnosing import check_source, lasting, reworded, verifying
-from symgrad.diagnosing.reporting import _ten_digits
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.telling.frames import Blame
+from symgrad.diagnose.values import shaped
+from symgrad.diagnose.walking import changes
+from symgrad.diagnose.walking.region import Region
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
+from symgrad.manual import check_source, lasting, reworded, verifying
+from symgrad.manual.reporting import _ten_digits
 from symgrad.subjects import choose
 
 ROOT = Path(__file__).parent.parent
