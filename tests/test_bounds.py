@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from symgrad.diagnose.deciding import loss
+from symgrad.diagnose.deciding import loss, search
 from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.observing.replay import Result
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
+from symgrad.diagnose.text import syntax
 from symgrad.diagnose.values import shaped
 from symgrad.diagnose.walking import changes
 from symgrad.diagnose.walking.region import Region
@@ -157,3 +161,26 @@ def test_ten_digits_are_those_that_would_be_written() -> None:
         for a in some:
             alike = f"{a:.10g}" == f"{a * factor:.10g}" or (a == 0 and factor < 0)
             assert (_ten_digits(np.array([a])) == _ten_digits(np.array([a * factor]))) == alike, (a, factor)
+
+
+def test_lines_that_leave_a_result_wrong_need_not_be_suspected_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (ROOT / "examples" / "vanilla_rnn.py").read_text(encoding="utf-8")
+    found = check_source(source, sandbox=False).findings
+    left_out: list[int] = []
+    leading = search.Search._leading_to_all
+
+    def all_of_them(self: search.Search, sites: Sequence[int], wrong: Sequence[Result]) -> list[int]:
+        left_out.append(len(sites) - len(leading(self, sites, wrong)))
+        return list(sites)
+
+    monkeypatch.setattr(search.Search, "_leading_to_all", all_of_them)
+    assert check_source(source, sandbox=False).findings == found
+    assert any(left_out)
+
+
+def test_a_text_is_read_once() -> None:
+    assert syntax.nodes("x = 1\ny = x") is syntax.nodes("x = 1\ny = x")
+    assert [type(n).__name__ for n in syntax.nodes("x = 1")][:2] == ["Module", "Assign"]
+    assert syntax.nodes("x = ") == ()
+    assert syntax.module("x = ") is None
+    assert isinstance(syntax.module(""), ast.Module)

@@ -9,6 +9,7 @@ from symgrad.diagnose.deciding.standing import wrong_results
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 
 #: The mistake of what is zeros to the end.
@@ -87,11 +88,7 @@ def leaves_wrong(subject: Subject, blame: Blame) -> bool:
 
 def _is_set(source: str, name: str, line: int) -> bool:
     """A name may be given a value by another line of the function in which it begins."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in nodes(source) if isinstance(n, ast.FunctionDef)]
     around = [f for f in functions if f.lineno <= line <= (f.end_lineno or 0)]
     if not name.isidentifier() or not around:
         return True
