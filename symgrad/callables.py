@@ -205,5 +205,5 @@ def _pruned(trace: Trace) -> tuple[Graph, dict[str, Fraction]]:
     place = {i: n for n, i in enumerate(kept)}
     steps = tuple(replace(whole.steps[i], inputs=tuple(place[j] for j in whole.steps[i].inputs)) for i in kept)
     graph = Graph(steps, place[whole.output], whole.source)
-    point = {whole.steps[i].name: Fraction(float(trace.values[i])) for i in kept if whole.steps[i].is_input}  # type: ignore[arg-type]
+    point = {whole.steps[i].name: Fraction(float(trace.values[i])) for i in kept if whole.steps[i].is_input}
     return graph, point

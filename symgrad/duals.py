@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose.meaning.parameters import function_at
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.ops import OPS
@@ -152,11 +153,7 @@ def _classes(text: str) -> Iterator[Carried]:
     """The classes whose constructor is given a value and its derivative."""
     if "class " not in text:
         return
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes(text):
         if not isinstance(node, ast.ClassDef):
             continue
         init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)

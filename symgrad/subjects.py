@@ -172,6 +172,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         step = trace.graph.steps[b.step]
         return not step.is_leaf and OPS[step.op].renames
 
+    def is_one(b: Binding) -> bool:
+        value = trace.values[b.step]
+        return isinstance(value, float) and value == 1.0
+
     plain = [
         b for b in trace.bindings
         if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
@@ -182,7 +186,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         for c in (*claims(b.name), *([short[b.name]] if b.name in short else [])):
             if c.top in last and c.bottom in names:
                 wanted.append(last[c.top])
-            if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
+            if b.step in leaves and is_one(b) and c.bottom in last:
                 wanted.append(last[c.bottom])
         for stem in (*primitives(b.name), *functions.stems(called.get(b.name, ""))):
             if stem in last and last[stem] < b.step:

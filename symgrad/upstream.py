@@ -94,6 +94,6 @@ def grown(trace: Trace, steps: Sequence[Step]) -> Trace:
             continue
         inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
         value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
-        values.append(value.tolist() if step.shape else float(value))
+        values.append(value.astype(np.float64) if step.shape else float(value))
     graph = Graph(tuple(steps), trace.graph.output, trace.graph.source)
     return replace(trace, graph=graph, values=tuple(values))

@@ -34,7 +34,8 @@ def trace(text: str) -> Trace:
     assert made.error is None, made.error
     if made.graph.steps:
         made.graph.verify()
-    assert Trace.from_json(json.loads(json.dumps(made.to_json(), allow_nan=False))) == made
+    document = made.to_json()
+    assert Trace.from_json(json.loads(json.dumps(document, allow_nan=False))).to_json() == document
     return made
 
 
@@ -49,8 +50,9 @@ def bindings(made: Trace, name: str) -> list[Binding]:
 
 
 def value(made: Trace, name: str) -> Any:
-    """The last value that a name had."""
-    return made.values[bindings(made, name)[-1].step]
+    """The last value that a name had, arrays as lists."""
+    found = made.values[bindings(made, name)[-1].step]
+    return found if isinstance(found, float) else found.tolist()
 
 
 def step(made: Trace, name: str) -> Any:
@@ -453,7 +455,7 @@ def test_what_stops_a_run_is_located(text: str, kind: str, says: str, place: tup
     assert says in made.error.message
     assert made.error.span is not None
     assert (made.error.span.line, under(made, made.error.span)) == place
-    assert Trace.from_json(json.loads(json.dumps(made.to_json()))) == made
+    assert Trace.from_json(json.loads(json.dumps(made.to_json()))).to_json() == made.to_json()
 
 
 def test_what_was_traced_before_an_error_is_kept() -> None:

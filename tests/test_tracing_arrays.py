@@ -373,5 +373,5 @@ def test_evenly_spaced_numbers() -> None:
         "spaced.py",
     )
     held = {b.name: trace.values[b.step] for b in trace.bindings}
-    assert held["a"] == [0.0, 0.25, 0.5, 0.75]
-    assert held["b"] == [-1.0, -0.5, 0.0, 0.5, 1.0]
+    assert np.array_equal(held["a"], [0.0, 0.25, 0.5, 0.75])
+    assert np.array_equal(held["b"], [-1.0, -0.5, 0.0, 0.5, 1.0])

@@ -28,7 +28,7 @@ def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
         else:
             import numpy as np
 
-            point[i] = np.asarray(value, dtype=np.float64).reshape(step.shape)
+            point[i] = np.array(value, dtype=np.float64).reshape(step.shape)
             if not np.isfinite(point[i]).all():
                 return None
     return point
@@ -82,7 +82,8 @@ def _begun(trace: Trace, graph: Graph) -> set[int]:
         same = names.get(i, set()) & names.get(k, set())
         return bool(same) and infix is not None and infix.symbol in signs and graph.steps[k].inputs[0] == i
 
-    literal = [leaf.step for leaf in trace.leaves if leaf.literal and trace.values[leaf.step] in (0.0, 1.0)]
+    numbers = [(leaf.step, trace.values[leaf.step]) for leaf in trace.leaves if leaf.literal]
+    literal = [i for i, value in numbers if isinstance(value, float) and value in (0.0, 1.0)]
     return {i for i in literal if i in users and all(goes_on(i, k) for k in users[i])}
 
 

@@ -40,7 +40,7 @@ def _plain(trace: Trace) -> tuple[Trace, str] | None:
     for i in found:
         kept = [j for j in steps[i].inputs if not is_small(j)]
         steps[i] = replace(steps[i], op=COPY, inputs=(kept[0],))
-    numbers = sorted({float(trace.values[j]) for i in found for j in trace.graph.steps[i].inputs if is_small(j)})  # type: ignore[arg-type]
+    numbers = sorted({float(trace.values[j]) for i in found for j in trace.graph.steps[i].inputs if is_small(j)})
     lines = sorted({span.line for i in found if (span := steps[i].span) is not None})
     said = ", ".join(f"{n:g}" for n in numbers)
     where = ", ".join(map(str, lines))

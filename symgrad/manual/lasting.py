@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
+from symgrad.diagnose.deciding.standing import wrong_results
 from symgrad.diagnose.engine import Diagnosis
+from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 
 #: The mistake of what is zeros to the end.
@@ -31,6 +35,11 @@ class Lasting:
         unset = (b for b in self._blames if b.mistake == UNSET)
         self._unset = {(b.step, b.span.line) for b in unset if not _is_set(subject.source, b.step, b.span.line)}
 
+    @property
+    def for_good(self) -> bool:
+        """A mistake stays whatever is written in the place of what is there."""
+        return bool(self._unset)
+
     def stay(self, span: Span, *, whole: bool) -> bool:
         """With another text there not all is right, for sure: a mistake is what it was.
 
@@ -50,13 +59,36 @@ class Lasting:
         return self._last.get(place, begin) < begin
 
 
+def affected(subject: Subject, fixed: Sequence[Blame]) -> list[bool] | None:
+    """For each step, whether the fixes of some findings may change it; ``None`` where they change what is
+    differentiated."""
+    # A line that is added changes the name that it is for, and no line that is there.
+    lines = {
+        n for b in fixed for span, _ in b.edits
+        if (span.line, span.column) != (span.end_line, span.end_column)
+        for n in range(span.line, span.end_line + 1)
+    }  # fmt: skip
+    names = {b.step for b in fixed}
+    changed = {u.step for u in subject.units if u.name in names or u.line in lines or u.span.line in lines}
+    out: list[bool] = []
+    for i, step in enumerate(subject.graph.steps):
+        written = step.span is not None and step.span.line in lines
+        out.append(written or i in changed or any(out[j] for j in step.inputs))
+    forward = subject.graph.ancestors(subject.loss)
+    if any(a and f and not s.is_leaf for a, f, s in zip(out, forward, subject.graph.steps, strict=True)):
+        return None
+    return out
+
+
+def leaves_wrong(subject: Subject, blame: Blame) -> bool:
+    """A result that is wrong is what it was after the fix of one finding: nothing that it changes leads to it."""
+    reached = affected(subject, [blame])
+    return reached is not None and any(not reached[i] for i in wrong_results(subject))
+
+
 def _is_set(source: str, name: str, line: int) -> bool:
     """A name may be given a value by another line of the function in which it begins."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    functions = [n for n in nodes(source) if isinstance(n, ast.FunctionDef)]
     around = [f for f in functions if f.lineno <= line <= (f.end_lineno or 0)]
     if not name.isidentifier() or not around:
         return True

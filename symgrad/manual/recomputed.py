@@ -19,6 +19,7 @@ from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.slips import Slip, distance, slip
@@ -72,17 +73,13 @@ def _candidates(taken: Account) -> Iterator[Recomputed]:
     """Lines of the derivation whose values are not those that the same name has in the forward pass; then those with
     another name that read almost like a piece of it."""
     source, file = taken.work.source, taken.work.filename
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
     steps = taken.subject.graph.steps
     first = {span.line for _, i in taken.subject.aliases if (span := steps[i].span) is not None}
     derivation = {u.line for u in taken.subject.units} - first
     values = _values(taken.trace)
     assigned: dict[str, list[ast.Assign]] = {}
     given: list[ast.stmt] = []
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Assign | ast.AugAssign | ast.Return) and node.lineno not in derivation:
             given.append(node)
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and node.lineno in values:
@@ -90,13 +87,13 @@ def _candidates(taken: Account) -> Iterator[Recomputed]:
     forward = {name for name, _ in taken.subject.aliases}
     known = {u.line for u in (*taken.diagnosis.right, *taken.diagnosis.inherited)}
     others: list[tuple[float, Recomputed]] = []
-    for target, nodes in assigned.items():
-        for node in nodes:
+    for target, writes in assigned.items():
+        for node in writes:
             if node.lineno not in derivation or _reads(node.value, target):
                 continue
             if target in forward:
                 have = values[node.lineno].get(target, [])
-                for other in nodes:
+                for other in writes:
                     if other.lineno not in derivation and _apart(have, values[other.lineno].get(target, [])):
                         yield from _again(source, file, node, other.value)
             elif node.lineno not in known and not any(claims(target)) and not is_bare(target):
@@ -106,8 +103,8 @@ def _candidates(taken: Account) -> Iterator[Recomputed]:
                     others += [(d, again) for again in _again(source, file, node, piece)]
     yield from (again for _, again in sorted(others, key=itemgetter(0)))
     if len(taken.diagnosis.blames) > 1 or not all(b.edits for b in taken.diagnosis.blames):
-        for nodes in assigned.values():
-            for node in nodes:
+        for writes in assigned.values():
+            for node in writes:
                 if node.lineno in derivation:
                     yield from _entries(source, file, node)
 

@@ -113,10 +113,21 @@ def _value_keys(subject: Subject, steps: Sequence[int]) -> dict[int, str]:
     out = {}
     for i, value in zip(steps, values, strict=True):
         array = np.asarray(value, dtype=np.float64)
-        # Ten digits: what is computed in another order is the same value still.
-        digits = ",".join(f"{x:.10g}" for x in array.ravel()[:1000])
-        out[i] = f"{array.shape} {hashlib.sha256(digits.encode()).hexdigest()[:16]}"
+        out[i] = f"{array.shape} {hashlib.sha256(_ten_digits(array.ravel()[:1000])).hexdigest()[:16]}"
     return out
+
+
+def _ten_digits(flat: Any) -> bytes:
+    """Ten digits of each of some numbers: what is computed in another order is the same value still."""
+    import numpy as np
+
+    known = np.isfinite(flat) & (flat != 0)
+    size = np.maximum(np.floor(np.log10(np.abs(flat), where=known, out=np.zeros(len(flat)))), -300.0)
+    # In two factors, of which neither is infinite.
+    digits = np.rint(np.where(known, flat, 0.0) * 10.0 ** (4 - size) * 1e5)
+    up = np.abs(digits) >= 1e10  # 9.99999999999 is 10
+    size, digits = size + up, np.where(up, np.sign(digits) * 1e9, digits)
+    return bytes(np.stack((np.where(np.isfinite(flat), digits, flat) + 0.0, size)).tobytes())
 
 
 def as_numbers(subject: Subject) -> dict[int, Any]:

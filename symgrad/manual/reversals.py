@@ -17,6 +17,7 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.errors import Span, SymgradError
 from symgrad.manual.edits import patched
@@ -53,11 +54,7 @@ def _mended(taken: Account) -> Subject | None:
 
 def _idle(source: str) -> Iterator[tuple[str, ast.Subscript, bool]]:
     """What is assigned, the slice with the step 1 or -1 that it is given, and whether it turns round."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
+    for node in nodes(source):
         match node:
             case ast.Assign(
                 targets=[target], value=ast.Subscript(slice=ast.Slice(None, None, ast.expr() as step)) as value

@@ -19,7 +19,7 @@ from symgrad.diagnose.text.source import SourceMap
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
-from symgrad.manual.lasting import Lasting
+from symgrad.manual.lasting import Lasting, leaves_wrong
 from symgrad.manual.verifying import patched
 from symgrad.manual.work import Work
 
@@ -55,14 +55,15 @@ def reworded(
     ranks = {name: len(steps[i].shape) for name, i in held}
     most = MOST if blames else MOST_UNASKED
     tries = Tries(replace(work, like=subject), diagnosis, min(most, ASSIGNMENTS // max(len(trace.bindings), 1)))
-    options = rewordings(work.source, manual, asked, ranks, explained=explained)
+    known = tries.lasting.for_good
+    options = [] if known else rewordings(work.source, manual, asked, ranks, explained=explained)
     found = tries.first(work.source, options)
     if found is not None:
         return _told(diagnosis, blames, found, subject), {0}
     for n, blame in enumerate(blames if not explained and len(blames) > 1 else ()):
         # What is left to say once one of them is mended may be nothing.
         base = patched(work.source, blame.edits)
-        if base is not None and tries.is_right(base):
+        if base is not None and not leaves_wrong(diagnosis.subject or subject, blame) and tries.is_right(base):
             others = {b.span.line for b in blames} - {blame.span.line}
             only = replace(blame, inherited=tuple(sorted({*blame.inherited, *others})))
             return replace(diagnosis, blames=(only,)), {0}

@@ -59,7 +59,7 @@ def straightened(trace: Trace, forward: Collection[Span] | None = None) -> tuple
     for i, step in enumerate(trace.graph.steps):
         if i in found:
             before = found[i][0]
-            offset = _difference(trace.values[i], trace.values[before])
+            offset = trace.values[i] - trace.values[before]
             steps.append(Step(f"%rounding{i}", INPUT, (), shape=step.shape, span=step.span))
             values.append(offset)
             steps.append(replace(step, op=SUM, inputs=(moved(before), len(steps) - 1), params=()))
@@ -109,9 +109,3 @@ def _holds(outer: Span, inner: Span) -> bool:
     same = outer.line == outer.end_line == inner.line == inner.end_line
     return same and outer.column <= inner.column and inner.end_column <= outer.end_column
 
-
-def _difference(a: Any, b: Any) -> Any:
-    """Of numbers, or of nested lists of them."""
-    if isinstance(a, list):
-        return [_difference(x, y) for x, y in zip(a, b, strict=True)]
-    return a - b

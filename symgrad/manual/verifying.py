@@ -13,6 +13,7 @@ from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.edits import patched
+from symgrad.manual.lasting import affected
 from symgrad.manual.work import Work
 
 #: In a run of more assignments than this, fixes count as verified if they make every result right.
@@ -45,30 +46,14 @@ def stays(diagnosis: Diagnosis) -> bool:
     subject, blames = diagnosis.subject, diagnosis.blames
     if subject is None or all(b.edits for b in blames):
         return False
-    steps = subject.graph.steps
-    fixed = [b for b in blames if b.edits]
-    # A line that is added changes the name that it is for, and no line that is there.
-    lines = {
-        n for b in fixed for span, _ in b.edits
-        if (span.line, span.column) != (span.end_line, span.end_column)
-        for n in range(span.line, span.end_line + 1)
-    }  # fmt: skip
-    names = {b.step for b in fixed}
-    changed = {u.step for u in subject.units if u.name in names or u.line in lines or u.span.line in lines}
-    affected: list[bool] = []
-    for i, step in enumerate(steps):
-        written = step.span is not None and step.span.line in lines
-        affected.append(written or i in changed or any(affected[j] for j in step.inputs))
-    forward = subject.graph.ancestors(subject.loss)
-    if any(a and f and not s.is_leaf for a, f, s in zip(affected, forward, steps, strict=True)):
-        return False  # what is differentiated becomes something else
-    return any(_is_apart(b, subject, affected) for b in blames if not b.edits)
+    reached = affected(subject, [b for b in blames if b.edits])
+    return reached is not None and any(_is_apart(b, subject, reached) for b in blames if not b.edits)
 
 
-def _is_apart(blame: Blame, subject: Subject, affected: Sequence[bool]) -> bool:
+def _is_apart(blame: Blame, subject: Subject, reached: Sequence[bool]) -> bool:
     """No value that was judged in a line is affected."""
     mine = [u.step for u in subject.units if u.name == blame.step and blame.span.line in (u.line, u.span.line)]
-    return bool(mine) and not any(affected[i] for i in mine)
+    return bool(mine) and not any(reached[i] for i in mine)
 
 
 def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool:

@@ -91,6 +91,8 @@ class Search(Weighing):
             sites = sorted(lines)
         if len(sites) * len(self.layout.subject.units) > most:
             return best.walk
+        if self.layout.subject.is_shaped and not answer.left and not out.limited and lines.issuperset(sites):
+            sites = self._leading_to_all(sites, wrong)
         singles = [(line, self._suspect({line})) for line in sites]
         answers += [a for _, a in singles]
         best = best_of(answers)
@@ -228,6 +230,11 @@ class Search(Weighing):
         spans = (self.layout.graph.steps[i].span for i in feeding)
         out |= {s.line for s in spans if s is not None}
         return sorted(out)
+
+    def _leading_to_all(self, sites: Sequence[int], wrong: Sequence[Result]) -> list[int]:
+        """The lines that every wrong result is made by: another one, suspected alone, leaves some result wrong."""
+        common = set(sites).intersection(*(self._sites([r]) for r in wrong))
+        return [line for line in sites if line in common]
 
     def _hints(self, lines: Collection[int]) -> dict[int, Quantity]:
         """What the one assignment of a line must be for the results to be right, where that can be worked out: from

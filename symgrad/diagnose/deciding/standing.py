@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from symgrad.diagnose.deciding.outcomes import results
-from symgrad.diagnose.deciding.prepared import truth_of
+from symgrad.diagnose.deciding.prepared import prepare, truth_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.updates import updates
 from symgrad.diagnose.observing.replay import Layout
@@ -42,3 +42,13 @@ def standing(subject: Subject) -> Standing:
     layout, reading = Layout(subject, truth), Reading(subject, truth)
     found = results(layout, reading, updates(layout, reading))
     return Standing(sum(r.is_right(r.actual) for r in found), len(found))
+
+
+@quiet()
+def wrong_results(subject: Subject) -> list[int]:
+    """The steps of the results that are wrong as they stand, of a subject that has been diagnosed."""
+    prepared = prepare(subject)
+    if prepared is None:
+        return []
+    found = results(prepared.layout, prepared.reading, prepared.moves)
+    return [r.unit.step for r in found if not r.is_right(r.actual)]

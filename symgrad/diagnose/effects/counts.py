@@ -13,6 +13,7 @@ from symgrad.diagnose.effects.board import Board
 from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, readers
 from symgrad.diagnose.effects.lines import Text
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.places import Place, Repair
@@ -23,12 +24,8 @@ _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
 
 def counts(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Exchange]]:
     """``m = X.shape[0]`` for ``m = X.shape[1]``: wherever the derivation reads it."""
-    try:
-        tree = ast.parse(layout.subject.source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
     reads = readers(board, text)
-    for node in ast.walk(tree):
+    for node in nodes(layout.subject.source):
         match node:
             case ast.Assign([ast.Name(name)], ast.Subscript(ast.Attribute(array, "shape"), ast.Constant(int(axis)))):
                 held = text.bound.get(ast.unparse(array), ())

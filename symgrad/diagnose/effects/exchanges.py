@@ -17,6 +17,7 @@ from symgrad.diagnose.effects.lines import Text
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.places import Place, Repair
@@ -47,9 +48,8 @@ def exchanges(
     layout: Layout, board: Board, text: Text, results: Sequence[Result]
 ) -> Iterator[tuple[Elsewhere, Exchange]]:
     """The exchanges of names that the text has room for, each with its line."""
-    try:
-        tree = ast.parse(layout.subject.source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = module(layout.subject.source)
+    if tree is None:
         return
     reads = readers(board, text)
     for function in ast.walk(tree):

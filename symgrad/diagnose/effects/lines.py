@@ -11,6 +11,7 @@ from operator import itemgetter
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.callees import Calls
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.offers import SERIES
 from symgrad.errors import Span
 
@@ -55,11 +56,7 @@ class Text:
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}
         self.loop_at: dict[int, int] = {}
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
-        for node in ast.walk(tree):
+        for node in nodes(source):
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
                 self.brackets.setdefault(node.lineno, []).append((ast.unparse(node.value), node.slice))
             elif isinstance(node, ast.AugAssign):

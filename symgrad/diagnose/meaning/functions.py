@@ -10,6 +10,7 @@ from typing import Any
 
 from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.text.naming import claims, is_derivation, is_loss, normal, primitives
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
@@ -108,12 +109,8 @@ def _named(name: str, step: int, trace: Trace) -> Binding:
 @lru_cache(maxsize=4)
 def _returns(source: str) -> dict[tuple[int, int, int, int], str]:
     """The place of every returned expression -> the name of the function."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
     out: dict[tuple[int, int, int, int], str] = {}
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.FunctionDef):
             for inner in _own(node):
                 if isinstance(inner, ast.Return) and isinstance(inner.value, ast.BinOp | ast.UnaryOp | ast.Call):

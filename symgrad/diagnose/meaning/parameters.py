@@ -10,17 +10,14 @@ from bisect import bisect_left
 from functools import cached_property, lru_cache
 
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 
 
 @lru_cache(maxsize=4)
 def _functions(source: str) -> tuple[ast.FunctionDef, ...]:
     """The functions of a Python text, inner ones last; nothing where it does not parse. Nobody changes them."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
-    return tuple(sorted((n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)), key=lambda f: f.lineno))
+    return tuple(sorted((n for n in nodes(source) if isinstance(n, ast.FunctionDef)), key=lambda f: f.lineno))
 
 
 def function_at(source: str, line: int) -> ast.FunctionDef | None:

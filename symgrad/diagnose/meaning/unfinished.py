@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 
 from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.text.syntax import module
 
 Scope = ast.Module | ast.FunctionDef
 #: The first line, the last one, and what is written there.
@@ -43,9 +44,8 @@ def _bare(name: str) -> str:
 
 
 def _rests(subject: Subject) -> Iterator[Rest]:
-    try:
-        tree = ast.parse(subject.source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = module(subject.source)
+    if tree is None:
         return
     for line in subject.frames:
         scope = _scope(tree, line)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -43,12 +44,8 @@ class Callee:
 
 def callees(source: str) -> dict[str, Callee]:
     """The functions of one expression in a text, by name; of a name that is given twice none."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return {}
     out: dict[str, Callee | None] = {}
-    for name, arguments, body in _functions(tree):
+    for name, arguments, body in _functions(source):
         plain = not (arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs)
         one = body is not None and body.lineno == body.end_lineno and plain
         made = None
@@ -59,9 +56,9 @@ def callees(source: str) -> dict[str, Callee]:
     return {name: c for name, c in out.items() if c is not None}
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.arguments, ast.expr | None]]:
+def _functions(source: str) -> Iterator[tuple[str, ast.arguments, ast.expr | None]]:
     """Name, parameters, and the expression that is all of it."""
-    for node in ast.walk(tree):
+    for node in nodes(source):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
             for target in node.targets:
                 if isinstance(target, ast.Name):

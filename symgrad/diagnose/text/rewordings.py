@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
+from symgrad.diagnose.text.syntax import module
 from symgrad.errors import Span
 
 #: So many names of one line are exchanged.
@@ -51,9 +52,8 @@ def rewordings(
         ranks: the axes that arrays have, by their names.
         explained: some change of a formula does it already; only what is likelier still is asked for.
     """
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = module(source)
+    if tree is None:
         return []
     text = _Text(source, tree, frozenset(manual))
     near = text.leading_to(asked)

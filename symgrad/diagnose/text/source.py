@@ -6,25 +6,17 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from symgrad.diagnose.text.spelling import Spelling
 from symgrad.diagnose.text.statements import Statements, text_at
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.expression import operand_spans
 from symgrad.graph import Graph
 
 #: How the name of a formula's text begins: it is in symgrad's own language, where ``^`` is a power.
 FORMULA = "--manual "
-
-
-@lru_cache(maxsize=4)
-def _nodes(source: str) -> tuple[ast.AST, ...]:
-    """All that a Python text is made of, read once; nothing where it does not parse. Nobody changes it."""
-    try:
-        return tuple(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
 
 
 class SourceMap:
@@ -37,14 +29,14 @@ class SourceMap:
     @cached_property
     def _nodes(self) -> dict[tuple[int, int, int, int], ast.expr]:
         out: dict[tuple[int, int, int, int], ast.expr] = {}
-        for node in _nodes(self.source):
+        for node in nodes(self.source):
             if isinstance(node, ast.expr) and node.end_lineno is not None and node.end_col_offset is not None:
                 out.setdefault((node.lineno, node.col_offset, node.end_lineno, node.end_col_offset), node)
         return out
 
     @cached_property
     def _statements(self) -> dict[int, ast.AugAssign]:
-        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.AugAssign)}
+        return {n.lineno: n for n in nodes(self.source) if isinstance(n, ast.AugAssign)}
 
     @cached_property
     def _formula(self) -> dict[Span, tuple[Span, ...]]:
@@ -55,7 +47,7 @@ class SourceMap:
 
     @cached_property
     def _assignments(self) -> dict[int, ast.Assign]:
-        return {n.lineno: n for n in _nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
+        return {n.lineno: n for n in nodes(self.source) if isinstance(n, ast.Assign) and len(n.targets) == 1}
 
     def is_header(self, span: Span) -> bool:
         """What a loop runs over: ``enumerate(self.x)`` of ``for i, x in enumerate(self.x):``."""
@@ -63,7 +55,7 @@ class SourceMap:
 
     @cached_property
     def _headers(self) -> set[tuple[int, int, int]]:
-        loops = (n.iter for n in _nodes(self.source) if isinstance(n, ast.For))
+        loops = (n.iter for n in nodes(self.source) if isinstance(n, ast.For))
         return {(n.lineno, n.col_offset + 1, (n.end_col_offset or 0) + 1) for n in loops}
 
     def target(self, line: int) -> str:
@@ -79,7 +71,7 @@ class SourceMap:
     def is_pure_helper(self, line: int) -> bool:
         """The line stands in a function that assigns nothing: a formula with a name, such as ``dtanh``."""
         inner: ast.AST | None = None
-        for node in _nodes(self.source):
+        for node in nodes(self.source):
             around = isinstance(node, ast.FunctionDef | ast.Lambda) and node.lineno <= line <= (node.end_lineno or line)
             if around and (inner is None or getattr(node, "lineno", 0) >= getattr(inner, "lineno", 0)):
                 inner = node
@@ -155,7 +147,7 @@ class SourceMap:
     @cached_property
     def statements(self) -> Statements:
         """The statements, to be moved."""
-        return Statements(self.lines, _nodes(self.source))
+        return Statements(self.lines, nodes(self.source))
 
     def statement(self, span: Span | None) -> Span | None:
         """The one-line statement that holds a span."""
@@ -169,7 +161,7 @@ class SourceMap:
     def _simple(self) -> dict[int, list[ast.stmt]]:
         """The statements of each line that stand on one line."""
         out: dict[int, list[ast.stmt]] = {}
-        for node in _nodes(self.source):
+        for node in nodes(self.source):
             if isinstance(node, ast.stmt) and node.lineno == node.end_lineno:
                 out.setdefault(node.lineno, []).append(node)
         return out

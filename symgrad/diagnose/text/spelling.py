@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.ops import OPS
 from symgrad.ops.slips import PLAINLY
 
@@ -22,11 +23,7 @@ class Spelling:
     def __init__(self, source: str) -> None:
         self._modules: dict[str, str] = {}
         self._own: set[str] = set()
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return
-        for node in ast.walk(tree):
+        for node in nodes(source):
             if isinstance(node, ast.Import):
                 self._modules.update({a.name: a.asname or a.name for a in node.names})
             elif isinstance(node, ast.ImportFrom):
@@ -88,19 +85,15 @@ class Owner:
         """A formula as a line can say it."""
         if "self." not in text or not self.attributes:
             return text
-        try:
-            tree = ast.parse(self.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return text
         around: ast.FunctionDef | None = None
-        for node in ast.walk(tree):
+        for node in nodes(self.source):
             if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or node.lineno):
                 around = node if around is None or node.lineno > around.lineno else around
         if around is not None and any(a.arg == "self" for a in around.args.args):
             return text
         reads = Counter(
             node.value.id
-            for node in ast.walk(around if around is not None else tree)
+            for node in (ast.walk(around) if around is not None else nodes(self.source))
             if isinstance(node, ast.Attribute)
             and isinstance(node.value, ast.Name)
             and node.value.id != "self"

@@ -49,17 +49,20 @@ def agree_at_once(a: Any, b: Any) -> bool | None:
     return points > 2 and bool((np.abs(a - b) <= allowed).all())
 
 
+def are_apart(a: Any, b: Any, top: float) -> bool:
+    """A few entries tell most of two arrays apart that have no larger ones than ``top``: none may differ by more than
+    this."""
+    some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
+    return float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max()) > SMALL * top
+
+
 def close(a: Any, b: Any) -> bool | None:
     """``None`` where there is nothing to compare."""
     if not a.size:
         return True
     x, y = np.abs(a), np.abs(b)
-    if a.size > FEW:
-        # A few entries tell most of them apart, since none may differ by more than this.
-        some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
-        apart = float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max())
-        if apart > SMALL * max(float(x.max()), float(y.max())):
-            return False
+    if a.size > FEW and are_apart(a, b, max(float(x.max()), float(y.max()))):
+        return False
     larger = np.maximum(x, y)
     top = float(larger.max())
     if math.isfinite(top):

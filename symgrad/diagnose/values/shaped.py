@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnose.values.closeness import FEW, SMALL, agree, agree_at_once, close, signature, weights
+from symgrad.diagnose.values.closeness import FEW, SMALL, agree, agree_at_once, are_apart, close, signature, weights
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.rests import adds, without_rests, without_rests_at_once
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec
@@ -26,6 +26,8 @@ from symgrad.ops.values import NUMERIC, function
 
 #: Arrays of so many entries, at all points together, are computed at once.
 AT_ONCE = 1 << 14
+#: Of so many entries, a few are compared before all are.
+MANY = 1 << 10
 #: What a computation on arrays that do not fit raises.
 MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
 
@@ -173,7 +175,11 @@ class Shaped(Vec):
             n = mine.size // len(mine)
             a, b = (mine.item(n), theirs.item(n)) if len(mine) > 1 else (0.0, 0.0)
             most = TOLERANCE * max(abs(a), abs(b)) + SMALL * max(self.top, found.top)
-            if math.isfinite(most) and abs(a - b) > 2 * most:
+            finite = math.isfinite(most)
+            if finite and abs(a - b) > 2 * most:
+                return False
+            # The sums of a long series are alike in many entries, and seldom in all of a few.
+            if finite and mine.size > MANY and are_apart(mine, theirs, max(self.top, found.top)):
                 return False
             equal = agree_at_once(mine, theirs)
             if equal is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.syntax import module
 
 #: Numbers that mean themselves more often than a count.
 SMALL = 2
@@ -34,10 +35,7 @@ class Numbers:
 
     def __init__(self, subject: Subject) -> None:
         self.shapes = _shapes(subject)
-        try:
-            tree = ast.parse(subject.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            tree = ast.Module([], [])
+        tree = module(subject.source) or ast.Module([], [])
         self._functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
         self._counts = list(self._found(tree))
 

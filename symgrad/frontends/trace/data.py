@@ -6,15 +6,19 @@ import math
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import InternalError, Span, SymgradError, Unsupported
 from symgrad.graph import Graph, Step
 
-TRACE_SCHEMA = 1
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
-#: The value of a step: a float, or nested lists of floats for a shaped one.
-Number = float | list[Any]
+    #: The value of a step: a float, or an array of float64 for a shaped one, which nobody writes into.
+    Number = float | NDArray[np.float64]
+
+TRACE_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,22 +409,19 @@ def _value_to_json(value: Number | None) -> Any:
     """An array as its bytes: a million numbers in decimal take seconds to write and to read."""
     if value is None:
         return None
-    if isinstance(value, list):
-        import numpy as np
-
-        array = np.asarray(value, dtype="<f8")
-        return {"shape": list(array.shape), "f64": b64encode(array.tobytes()).decode("ascii")}
-    return value if math.isfinite(value) else repr(value)
+    if isinstance(value, float | int):
+        return value if math.isfinite(value) else repr(value)
+    array = value.astype("<f8", copy=False)
+    return {"shape": list(array.shape), "f64": b64encode(array.tobytes()).decode("ascii")}
 
 
 def _value_from_json(value: Any) -> Any:
-    """A number, nested lists of numbers, or ``None`` for what was not kept."""
+    """A number, an array, or ``None`` for what was not kept."""
     if value is None:
         return None
     if isinstance(value, dict):
         import numpy as np
 
         numbers = np.frombuffer(b64decode(str(value["f64"]), validate=True), dtype="<f8")
-        listed: list[Any] = numbers.reshape([int(n) for n in value["shape"]]).tolist()
-        return listed
+        return numbers.reshape([int(n) for n in value["shape"]])
     return float(value)

@@ -22,7 +22,6 @@ from symgrad.frontends.trace.data import (
     GradRead,
     Leaf,
     Note,
-    Number,
     Round,
     Trace,
     TraceError,
@@ -355,10 +354,9 @@ class Tracer(Places):
 
 
 def plain(value: Any) -> Any:
-    """A value as floats and lists of floats; ``None`` for one that was not kept: see ``writes.valued``."""
+    """A value as a float, or an array of its own; ``None`` for one that was not kept: see ``writes.valued``."""
     if value is None:
         return None
-    if isinstance(value, np.ndarray):
-        listed: Number = value.astype(np.float64).tolist()
-        return listed
+    if isinstance(value, np.ndarray) and value.ndim:
+        return value.astype(np.float64)
     return float(value)

@@ -42,10 +42,9 @@ def valued(trace: Trace) -> Trace:
     with np.errstate(all="ignore"):
         for i, step in enumerate(steps):
             if values[i] is None:
-                # Nested lists do not tell all lengths of what has no entries.
                 inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
-                values[i] = np.asarray(numeric.function(step.op)(*inputs, **dict(step.params)), dtype=np.float64)
-    return replace(trace, values=tuple(plain(v) if isinstance(v, np.ndarray) else v for v in values))
+                values[i] = plain(np.asarray(numeric.function(step.op)(*inputs, **dict(step.params))))
+    return replace(trace, values=tuple(values))
 
 
 @dataclass
