@@ -107,7 +107,11 @@ grad_theta1 = ex * J11 + ey * J21
 grad_theta2 = ex * J12
 grad_theta2 += ey * J22
 """
-RIGHT = [OSCILLATOR, NET, NET.replace("-= lr * d", "+= -lr * d"), ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+#: A rate of its own for each layer; one that a line works out.
+RATES = NET.replace("lr = 0.25", "lr = 0.25\nrate = 0.1").replace("w2[j] -= lr", "w2[j] -= rate")
+DECAYED = NET.replace("b2 -= lr", "slower = lr / (1 + 0.3 * 4)\nb2 -= slower")
+ADDING = NET.replace("-= lr * d", "+= -lr * d")
+RIGHT = [OSCILLATOR, NET, RATES, DECAYED, ADDING, ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
 
 WRONG = [
     (MIDPOINT, "xm = xs[n] + 0.5 * dt * vs[n]", "xm = xs[n] + 0.5 * dt * vs[n] * vs[n]"),
@@ -119,6 +123,10 @@ WRONG = [
     (NET, "b2 -= lr * d_o", "b2 += lr * d_o"),
     (NET, "d_o * w2[j] * (1 - h[j] ** 2)", "d_o * w2[j] * (1 + h[j] ** 2)"),
     (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= -lr * d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= loss * d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] = lr * d_h[j] * x[j]"),
+    (NET, "b2 -= lr * d_o", "b2 = lr * d_o"),
     (ARM, "J1 = -l1 * math.sin(theta1)", "J1 = -l1 * math.cos(theta1)"),
     (ARM, "grad_t1 = (x - 1.1) * J1", "grad_t1 = (x - 1.1) * J2"),
 ]
@@ -135,6 +143,24 @@ def test_what_is_right_is_left_alone(source: str) -> None:
 def test_the_line_of_the_mistake_is_told(source: str, right: str, wrong: str) -> None:
     (found,) = [f for f in check_source(source.replace(right, wrong), sandbox=False).findings if f.root]
     assert found.line == source.count("\n", 0, source.index(right)) + 1
+
+
+BOTH = [
+    [("d_h[j] = d_o * w2[j] * (1 - h[j] ** 2)", "d_h[j] = d_o * w2[j] * (1 - h[j])"),
+     ("w2[j] -= lr * d_o * h[j]", "w2[j] -= 2 * lr * d_o * h[j]")],
+    [("d_o = o - t", "d_o = o - b2"), ("w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= -lr * d_h[j] * x[j]")],
+    [("d_o = o - t", "d_o = 0.5 * (o - t)"), ("w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= lr * d_h[j] * x[j] * x[j]")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("slips", BOTH)
+def test_a_wrong_move_beside_a_wrong_gradient_is_told_as_well(slips: list[tuple[str, str]]) -> None:
+    wrong = NET
+    for right, slip in slips:
+        wrong = wrong.replace(right, slip)
+    found = [f for f in check_source(wrong, sandbox=False).findings if f.root]
+    assert [f.line for f in found] == [NET.count("\n", 0, NET.index(right)) + 1 for right, _ in slips]
+    assert all(f.fix_verified for f in found)
 
 
 DUAL = """

@@ -165,6 +165,9 @@ class Hypotheses(Operands):
         first = units[0]
         if not first.name or first.augmented or first.unnamed:
             return
+        if all(u.step in self.layout.moved for u in units):
+            yield from self._moved(line, units)
+            return
         if "[" in first.name and '["' not in first.name:
             return  # an entry of a list is set once
         if first.name in names_in(self.source.text(first.span)):
@@ -187,6 +190,18 @@ class Hypotheses(Operands):
         plain = f"({text})" if is_sum(text) else text
         for spelled, cost, at in ((f"{name} + {text}", 0.0, added), (f"{name} - {plain}", 0.1, taken)):
             yield from self._hypothesis(line, first.span, spelled, cost, "lost-accumulation", words, at, first.step, -2)
+
+
+    def _moved(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
+        """``=`` for ``-=``, or for ``+=``, where a parameter is moved."""
+        first, text = units[0], self.source.text(units[0].span)
+        name, plain = self.source.target(first.line) or first.name, f"({text})" if is_sum(text) else text
+        steps = [(self.graph.steps[u.step], self.layout.moved[u.step][0]) for u in units]
+        taken = [(u.step, taken_from(s, before)) for u, (s, before) in zip(units, steps, strict=True)]
+        added = [(u.step, with_term(s, itself, before, "+")) for u, (s, before) in zip(units, steps, strict=True)]
+        words = "takes the place of the value that it should change"
+        for spelled, at in ((f"{name} - {plain}", taken), (f"{name} + {text}", added)):
+            yield from self._hypothesis(line, first.span, spelled, 0.0, "lost-accumulation", words, at, first.step, -2)
 
 
 def _may_be_one(name: str) -> bool:

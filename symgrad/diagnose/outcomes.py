@@ -36,7 +36,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if turned and is_shaped_later(unit, layout, reading):
             continue
         out.append(Result(unit, actual, tuple(rights)))
-    ends = ((u, layout.moved[u.step]) for u in last.values() if u.step in layout.moved)
+    ends = ((u, layout.moved[u.step][1]) for u in last.values() if u.step in layout.moved)
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]

@@ -39,8 +39,8 @@ class Layout:
         self.tried: dict[Hashable, list[Any]] = {}
         #: What assignments should be that are derivatives of something else than the loss: known beforehand.
         self.aside: Mapping[int, Quantity] = {}
-        #: ... and what parameters should be that are moved by formulas: results of the derivation.
-        self.moved: Mapping[int, Vec] = {}
+        #: ... and parameters that are moved by formulas, as they were, and what they should be: results as well.
+        self.moved: Mapping[int, tuple[int, Vec]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
