@@ -127,7 +127,9 @@ def _is_made_for(trace: Trace, subject: Subject) -> bool:
     while not step.is_leaf and OPS[step.op].renames:
         step = subject.graph.steps[step.inputs[0]]
     if not names and subject.loss not in subject.names:
-        return bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
+        called = {normal(b.name) for b in trace.bindings}
+        told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
+        return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
     return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
 
 

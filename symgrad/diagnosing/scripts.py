@@ -10,6 +10,7 @@ from symgrad.diagnose.naming import claims, normal
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.hidden import uncovered
+from symgrad.diagnosing.listed import of_lists
 from symgrad.diagnosing.objectives import trained
 from symgrad.diagnosing.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.diagnosing.reworded import reworded
@@ -101,7 +102,9 @@ def check_work(
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
+        diagnosis, verified = of_lists(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
+        subject = diagnosis.subject or subject
         findings = [finding_of(b, True) for b in diagnosis.blames]
     if not diagnosis.blames and diagnosis.left and not subject.made_up:
         diagnosis = _with_what_is_left(diagnosis)
