@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from symgrad.diagnosing import check_source
@@ -161,6 +163,54 @@ def test_a_wrong_move_beside_a_wrong_gradient_is_told_as_well(slips: list[tuple[
     found = [f for f in check_source(wrong, sandbox=False).findings if f.root]
     assert [f.line for f in found] == [NET.count("\n", 0, NET.index(right)) + 1 for right, _ in slips]
     assert all(f.fix_verified for f in found)
+
+
+CORPUS = Path(__file__).parent / "benchmarks" / "corpus_scalar"
+#: Of derivations of the benchmark's corpus: the file, and slips in it (text, what stands there instead).
+SLIPS = [
+    # Three results that a loop carries on, and no loss.
+    ("bicycle_model", [("(sin(th_k) + v", "(cos(th_k) + v")]),
+    ("bicycle_model", [("cos(steer) ** 2 * dt", "cos(steer) * dt")]),
+    ("bicycle_model", [("v / wheelbase / cos(steer) ** 2", "v / wheelbase / steer ** 2")]),
+    # Gradients in a list that says nothing of what.
+    ("sharpe_ratio", [("excess * drisk) / variance", "excess * drisk) * variance")]),
+    ("sharpe_ratio", [("marginal[i] / risk", "2 * marginal[i] / risk")]),
+    ("sharpe_ratio", [("- excess * drisk)", "+ excess * drisk)"), ("drf = -1 / risk", "drf = 2 * -1 / risk")]),
+    # Entries of a dictionary that only the run tells.
+    ("elo_ratings", [("grad[white] += surprise", "grad[white] = surprise")]),
+    ("elo_ratings", [("grad[black] -= surprise", "grad[black] += surprise"), ("black]) / scale**2", "black])")]),
+    # What holds every adjoint as it is has no wrong sign.
+    ("logistic_growth_adjoint", [("dr += lam", "dr -= lam"), ("dcap += lam", "dcap += -lam")]),
+    # The gradient that is handed to a method and used nowhere, and a value that is kept for the way back.
+    ("neuron_list", [("ds = grad * self.a", "ds = self.a")]),
+    ("object_attributes", [("net.dw1 = da", "net.dw1 = -da")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "slips"), SLIPS)
+def test_each_mistake_is_told_at_its_line(name: str, slips: list[tuple[str, str]]) -> None:
+    source = wrong = (CORPUS / f"{name}.py").read_text()
+    for right, slip in slips:
+        assert right in wrong
+        wrong = wrong.replace(right, slip)
+    found = [f for f in check_source(wrong, sandbox=False).findings if f.root]
+    assert [f.line for f in found] == [source.count("\n", 0, source.index(right)) + 1 for right, _ in slips]
+
+
+def test_a_list_that_something_right_is_made_of_is_no_list_of_gradients() -> None:
+    """Twice too large, and put right where it is used: ``g[i]`` is not by x[i], though there are as many."""
+    source = """
+x = [0.4, -0.7, 1.3]
+y = [0.2, 0.5, 0.9]
+w = 0.6
+loss = sum((w * x[i] - y[i]) ** 2 for i in range(3)) / 3
+g = []
+for i in range(3):
+    g.append(2 * (w * x[i] - y[i]))
+dw = sum(g[i] * x[i] for i in range(3)) / 3
+"""
+    report = check_source(source, sandbox=False)
+    assert report.ok, report.explain()
 
 
 DUAL = """
