@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from symgrad.diagnosing import check_source
+from symgrad.manual import check_source
 
 OSCILLATOR = """
 k, c = 1.4, 0.3
