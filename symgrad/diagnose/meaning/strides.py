@@ -18,7 +18,6 @@ from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.values.vectors import Vec
-from symgrad.diagnose.walking.verdicts import DERIVATIVES
 from symgrad.enclosure import precision
 
 #: One in so many lines must be right as it stands.
@@ -90,7 +89,7 @@ def _way(found: Sequence[_Stride], layout: Layout, known: Known) -> tuple[int, l
 
 
 def _is_true(i: int, layout: Layout, known: Known) -> bool:
-    return any(q.kind in DERIVATIVES for q in known.right(layout.actual(i)))
+    return any(q.kind != "forward" for q in known.right(layout.actual(i)))
 
 
 def _is_gradient(i: int, layout: Layout, reading: Reading, known: Known) -> bool:
