@@ -88,6 +88,10 @@ class Layout:
         units = self.units_at.get(i)
         return units[-1].name if units else ""
 
+    def begins(self, unit: Unit) -> bool:
+        """The line gives the name its first value: a pass may begin there, with dL/dL = 1."""
+        return self.by_name[unit.name][0].line == unit.line
+
     def feeds(self, i: int, targets: Collection[int]) -> bool:
         """Whether some target is computed from step ``i``."""
         seen = {i}

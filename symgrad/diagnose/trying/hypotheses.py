@@ -121,7 +121,8 @@ class Hypotheses(Operands):
             return
         words = "is another number than belongs here"
         for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
-            if number != value:
+            # A pass begins with dL/dL = 1, and ends with something else.
+            if number != value and (number != 1 or self.layout.begins(units[0])):
                 at = ((i, to_number(number)) for i in steps)
                 cost, mistake = 0.9 if number == 1 else 1.02, "sign" if number == -value else "scale"
                 yield from self._hypothesis(line, span, written(number), cost, mistake, words, at, first, -1)

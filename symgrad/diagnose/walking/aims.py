@@ -132,6 +132,8 @@ class Aims:
             if top != loss:
                 out.append(Quantity("tangent", top, bottom, self.reading.vec((top, bottom))))
                 continue
+            if bottom == loss and not self.layout.begins(unit):
+                continue
             parts = self.truth.into.get(bottom, [])
             if len(parts) > 2:
                 near = self._near(everything)

@@ -168,6 +168,9 @@ class Walk(Choosing):
         if partly and self.aims.accumulates_on(unit):
             self._settle(unit, readings[0])
             return
+        if partly and final and self._is_all(unit):
+            self._root(unit)  # a path is missing, whatever is made of it
+            return
         accepted: float = self._score(unit.step, self.corrected(unit.step), used_later)
         if not partly and all(q.kind in ("local", "term", "tangent") for q in readings):
             accepted -= 0.5  # a weight happens to be the local derivative of something, always

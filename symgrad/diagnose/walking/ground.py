@@ -146,6 +146,13 @@ class Ground:
                     return True
         return False
 
+    def _is_all(self, unit: Unit) -> bool:
+        """Of numbers: the gradient by an input, to which nothing is added any more."""
+        if self.subject.is_shaped or self.reading.is_loose(unit.name) or not self.reading.is_exact(unit.name):
+            return False
+        added = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
+        return self.reading.by_inputs(unit.name) and not any(i and i.symbol in ("+", "-") for i in added)
+
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
         wrong = 0
