@@ -197,6 +197,27 @@ def test_each_mistake_is_told_at_its_line(name: str, slips: list[tuple[str, str]
     assert [f.line for f in found] == [source.count("\n", 0, source.index(right)) + 1 for right, _ in slips]
 
 
+@pytest.mark.parametrize(("line", "name"), [("w2[j] -= lr * d_o * h[j]", "w2"), ("b2 -= lr * d_o", "b2")])
+def test_a_parameter_that_is_left_out_is_told(line: str, name: str) -> None:
+    (found,) = [f for f in check_source(NET.replace(line, "pass"), sandbox=False).findings if f.root]
+    assert (found.mistake, found.line) == ("never-assigned", NET.count("\n", 0, NET.index(f"{name} = ")) + 1)
+
+
+def test_inputs_are_not_moved() -> None:
+    """x1 and x2 are no parameters, though w1 and w2 are moved."""
+    source = """
+x1, x2, t = 0.7, -0.4, 0.9
+w1, w2 = 0.3, -0.6
+lr = 0.25
+loss = 0.5 * (w1 * x1 + w2 * x2 - t) ** 2
+d_o = w1 * x1 + w2 * x2 - t
+w1 -= lr * d_o * x1
+w2 -= lr * d_o * x2
+"""
+    report = check_source(source, sandbox=False)
+    assert report.ok, report.explain()
+
+
 def test_a_list_that_something_right_is_made_of_is_no_list_of_gradients() -> None:
     """Twice too large, and put right where it is used: ``g[i]`` is not by x[i], though there are as many."""
     source = """
