@@ -234,6 +234,52 @@ dw = sum(g[i] * x[i] for i in range(3)) / 3
     assert report.ok, report.explain()
 
 
+SMOOTHING = """
+series = [3.1, 2.8, 3.6, 4.0, 3.7]
+alpha = 0.35
+level = series[0]
+dlevel = 0.0
+sse = 0.0
+dsse = 0.0
+for obs in series[1:]:
+    err = obs - level
+    sse += err ** 2
+    dsse += 2 * err * -dlevel
+    dlevel = (1 - alpha) * dlevel + (obs - level)
+    level = alpha * obs + (1 - alpha) * level
+"""
+POLICY = """
+import math
+theta = [0.2, -0.5, 0.4]
+reward = [1.0, 0.3, -0.6]
+exps = [math.exp(v) for v in theta]
+total = sum(exps)
+pi = [e / total for e in exps]
+J = sum(p * r for p, r in zip(pi, reward))
+grad = [p * (r - J) for p, r in zip(pi, reward)]
+"""
+
+
+def test_what_the_last_round_carries_on_is_not_asked_for() -> None:
+    """The loss knows nothing of the last level, nor of its derivative."""
+    report = check_source(SMOOTHING, sandbox=False)
+    assert report.ok, report.explain()
+    assert {"dlevel", "dsse"} <= set(report.confirmed)
+    assert not report.unchecked
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("+ (obs - level)", "+ obs"), ("2 * err * -dlevel", "2 * err * dlevel")])
+def test_a_mistake_that_earlier_rounds_show_is_told(right: str, wrong: str) -> None:
+    (found,) = [f for f in check_source(SMOOTHING.replace(right, wrong), sandbox=False).findings if f.root]
+    assert found.line == SMOOTHING.count("\n", 0, SMOOTHING.index(right)) + 1
+
+
+def test_one_path_of_several_is_no_gradient_in_a_list() -> None:
+    assert check_source(POLICY, sandbox=False).ok
+    report = check_source(POLICY.replace("p * (r - J) for", "p * (1 - p) * r for"), sandbox=False)
+    assert not any(name.startswith("grad") for name in report.confirmed)
+
+
 DUAL = """
 import math
 class Dual:

@@ -18,7 +18,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     out = []
     last = {u.name: u for u in layout.subject.units if u not in moves} if moves else layout.last
     for unit in last.values():
-        if not reading.pairs(unit.name):
+        if not reading.pairs(unit.name) or layout.is_beyond(unit):
             continue
         if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue

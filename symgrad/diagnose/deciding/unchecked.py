@@ -46,7 +46,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
     with precision(BITS):
         for unit in layout.subject.units:
             i = unit.step
-            if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i):
+            if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i) or layout.is_beyond(unit):
                 continue
             if layout.origin(i) != i and not any({c.top, c.bottom} <= names for c in claims(unit.name)):
                 continue  # another name for a value, unless it says of what it is the derivative, and by what

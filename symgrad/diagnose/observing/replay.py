@@ -8,6 +8,7 @@ from typing import Any
 
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit, leaf
 from symgrad.diagnose.observing.truth import Quantity, Truth
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.vectors import Vec, apply, constant
 from symgrad.enclosure import precision
@@ -91,6 +92,20 @@ class Layout:
     def begins(self, unit: Unit) -> bool:
         """The line gives the name its first value: a pass may begin there, with dL/dL = 1."""
         return self.by_name[unit.name][0].line == unit.line
+
+    def is_beyond(self, unit: Unit) -> bool:
+        """Of numbers: the last round of a loop carries a derivative on, as it does the state that it is of; what is
+        differentiated knows nothing of either."""
+        mine = self.by_name[unit.name]
+        if self.subject.is_shaped or mine[-1] is not unit or self.dependents(unit.step):
+            return False
+        if not any(u.line == unit.line and u is not unit for u in mine):
+            return False
+        states = {stem for c in claims(unit.name) for stem in (c.top, c.bottom)}
+        known = {name for name, _ in self.subject.aliases}
+        return any(
+            u.name in known and normal(u.name) in states and not self.is_forward(u.step) for u in self.subject.units
+        )
 
     def feeds(self, i: int, targets: Collection[int]) -> bool:
         """Whether some target is computed from step ``i``."""

@@ -137,7 +137,9 @@ class Walk(Choosing):
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
-        if matches:
+        if matches and self._is_part_of_a_result(unit, matches):
+            self._settled.add(i)
+        elif matches:
             # Where two have the same value (relu, where it is on), the one that is not held yet.
             kinds = {matches[0].kind}
             fresh = [q for q in matches if q.kind in kinds and (q.kind, q.top, q.bottom) not in self._held]
@@ -211,6 +213,9 @@ class Walk(Choosing):
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:
         if targets and unit.step in self.given:
             self._give(unit, targets[0])
+            return
+        if self.layout.is_beyond(unit):
+            self._settled.add(unit.step)
             return
         line = self.line(unit)
         limited = self._limited(line)
