@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from symgrad.manual import check_source
@@ -107,7 +109,11 @@ grad_theta1 = ex * J11 + ey * J21
 grad_theta2 = ex * J12
 grad_theta2 += ey * J22
 """
-RIGHT = [OSCILLATOR, NET, NET.replace("-= lr * d", "+= -lr * d"), ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+#: A rate of its own for each layer; one that a line works out.
+RATES = NET.replace("lr = 0.25", "lr = 0.25\nrate = 0.1").replace("w2[j] -= lr", "w2[j] -= rate")
+DECAYED = NET.replace("b2 -= lr", "slower = lr / (1 + 0.3 * 4)\nb2 -= slower")
+ADDING = NET.replace("-= lr * d", "+= -lr * d")
+RIGHT = [OSCILLATOR, NET, RATES, DECAYED, ADDING, ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
 
 WRONG = [
     (MIDPOINT, "xm = xs[n] + 0.5 * dt * vs[n]", "xm = xs[n] + 0.5 * dt * vs[n] * vs[n]"),
@@ -119,6 +125,10 @@ WRONG = [
     (NET, "b2 -= lr * d_o", "b2 += lr * d_o"),
     (NET, "d_o * w2[j] * (1 - h[j] ** 2)", "d_o * w2[j] * (1 + h[j] ** 2)"),
     (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= -lr * d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= loss * d_h[j] * x[j]"),
+    (NET, "w1[j] -= lr * d_h[j] * x[j]", "w1[j] = lr * d_h[j] * x[j]"),
+    (NET, "b2 -= lr * d_o", "b2 = lr * d_o"),
     (ARM, "J1 = -l1 * math.sin(theta1)", "J1 = -l1 * math.cos(theta1)"),
     (ARM, "grad_t1 = (x - 1.1) * J1", "grad_t1 = (x - 1.1) * J2"),
 ]
@@ -135,6 +145,139 @@ def test_what_is_right_is_left_alone(source: str) -> None:
 def test_the_line_of_the_mistake_is_told(source: str, right: str, wrong: str) -> None:
     (found,) = [f for f in check_source(source.replace(right, wrong), sandbox=False).findings if f.root]
     assert found.line == source.count("\n", 0, source.index(right)) + 1
+
+
+BOTH = [
+    [("d_h[j] = d_o * w2[j] * (1 - h[j] ** 2)", "d_h[j] = d_o * w2[j] * (1 - h[j])"),
+     ("w2[j] -= lr * d_o * h[j]", "w2[j] -= 2 * lr * d_o * h[j]")],
+    [("d_o = o - t", "d_o = o - b2"), ("w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= -lr * d_h[j] * x[j]")],
+    [("d_o = o - t", "d_o = 0.5 * (o - t)"), ("w1[j] -= lr * d_h[j] * x[j]", "w1[j] -= lr * d_h[j] * x[j] * x[j]")],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("slips", BOTH)
+def test_a_wrong_move_beside_a_wrong_gradient_is_told_as_well(slips: list[tuple[str, str]]) -> None:
+    wrong = NET
+    for right, slip in slips:
+        wrong = wrong.replace(right, slip)
+    found = [f for f in check_source(wrong, sandbox=False).findings if f.root]
+    assert [f.line for f in found] == [NET.count("\n", 0, NET.index(right)) + 1 for right, _ in slips]
+    assert all(f.fix_verified for f in found)
+
+
+CORPUS = Path(__file__).parent / "benchmarks" / "corpus_scalar"
+#: Of derivations of the benchmark's corpus: the file, and slips in it (text, what stands there instead).
+SLIPS = [
+    # Three results that a loop carries on, and no loss.
+    ("bicycle_model", [("(sin(th_k) + v", "(cos(th_k) + v")]),
+    ("bicycle_model", [("cos(steer) ** 2 * dt", "cos(steer) * dt")]),
+    ("bicycle_model", [("v / wheelbase / cos(steer) ** 2", "v / wheelbase / steer ** 2")]),
+    # Gradients in a list that says nothing of what.
+    ("sharpe_ratio", [("excess * drisk) / variance", "excess * drisk) * variance")]),
+    ("sharpe_ratio", [("marginal[i] / risk", "2 * marginal[i] / risk")]),
+    ("sharpe_ratio", [("- excess * drisk)", "+ excess * drisk)"), ("drf = -1 / risk", "drf = 2 * -1 / risk")]),
+    # Entries of a dictionary that only the run tells.
+    ("elo_ratings", [("grad[white] += surprise", "grad[white] = surprise")]),
+    ("elo_ratings", [("grad[black] -= surprise", "grad[black] += surprise"), ("black]) / scale**2", "black])")]),
+    # What holds every adjoint as it is has no wrong sign.
+    ("logistic_growth_adjoint", [("dr += lam", "dr -= lam"), ("dcap += lam", "dcap += -lam")]),
+    # The gradient that is handed to a method and used nowhere, and a value that is kept for the way back.
+    ("neuron_list", [("ds = grad * self.a", "ds = self.a")]),
+    ("object_attributes", [("net.dw1 = da", "net.dw1 = -da")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "slips"), SLIPS)
+def test_each_mistake_is_told_at_its_line(name: str, slips: list[tuple[str, str]]) -> None:
+    source = wrong = (CORPUS / f"{name}.py").read_text()
+    for right, slip in slips:
+        assert right in wrong
+        wrong = wrong.replace(right, slip)
+    found = [f for f in check_source(wrong, sandbox=False).findings if f.root]
+    assert [f.line for f in found] == [source.count("\n", 0, source.index(right)) + 1 for right, _ in slips]
+
+
+@pytest.mark.parametrize(("line", "name"), [("w2[j] -= lr * d_o * h[j]", "w2"), ("b2 -= lr * d_o", "b2")])
+def test_a_parameter_that_is_left_out_is_told(line: str, name: str) -> None:
+    (found,) = [f for f in check_source(NET.replace(line, "pass"), sandbox=False).findings if f.root]
+    assert (found.mistake, found.line) == ("never-assigned", NET.count("\n", 0, NET.index(f"{name} = ")) + 1)
+
+
+def test_inputs_are_not_moved() -> None:
+    """x1 and x2 are no parameters, though w1 and w2 are moved."""
+    source = """
+x1, x2, t = 0.7, -0.4, 0.9
+w1, w2 = 0.3, -0.6
+lr = 0.25
+loss = 0.5 * (w1 * x1 + w2 * x2 - t) ** 2
+d_o = w1 * x1 + w2 * x2 - t
+w1 -= lr * d_o * x1
+w2 -= lr * d_o * x2
+"""
+    report = check_source(source, sandbox=False)
+    assert report.ok, report.explain()
+
+
+def test_a_list_that_something_right_is_made_of_is_no_list_of_gradients() -> None:
+    """Twice too large, and put right where it is used: ``g[i]`` is not by x[i], though there are as many."""
+    source = """
+x = [0.4, -0.7, 1.3]
+y = [0.2, 0.5, 0.9]
+w = 0.6
+loss = sum((w * x[i] - y[i]) ** 2 for i in range(3)) / 3
+g = []
+for i in range(3):
+    g.append(2 * (w * x[i] - y[i]))
+dw = sum(g[i] * x[i] for i in range(3)) / 3
+"""
+    report = check_source(source, sandbox=False)
+    assert report.ok, report.explain()
+
+
+SMOOTHING = """
+series = [3.1, 2.8, 3.6, 4.0, 3.7]
+alpha = 0.35
+level = series[0]
+dlevel = 0.0
+sse = 0.0
+dsse = 0.0
+for obs in series[1:]:
+    err = obs - level
+    sse += err ** 2
+    dsse += 2 * err * -dlevel
+    dlevel = (1 - alpha) * dlevel + (obs - level)
+    level = alpha * obs + (1 - alpha) * level
+"""
+POLICY = """
+import math
+theta = [0.2, -0.5, 0.4]
+reward = [1.0, 0.3, -0.6]
+exps = [math.exp(v) for v in theta]
+total = sum(exps)
+pi = [e / total for e in exps]
+J = sum(p * r for p, r in zip(pi, reward))
+grad = [p * (r - J) for p, r in zip(pi, reward)]
+"""
+
+
+def test_what_the_last_round_carries_on_is_not_asked_for() -> None:
+    """The loss knows nothing of the last level, nor of its derivative."""
+    report = check_source(SMOOTHING, sandbox=False)
+    assert report.ok, report.explain()
+    assert {"dlevel", "dsse"} <= set(report.confirmed)
+    assert not report.unchecked
+
+
+@pytest.mark.parametrize(("right", "wrong"), [("+ (obs - level)", "+ obs"), ("2 * err * -dlevel", "2 * err * dlevel")])
+def test_a_mistake_that_earlier_rounds_show_is_told(right: str, wrong: str) -> None:
+    (found,) = [f for f in check_source(SMOOTHING.replace(right, wrong), sandbox=False).findings if f.root]
+    assert found.line == SMOOTHING.count("\n", 0, SMOOTHING.index(right)) + 1
+
+
+def test_one_path_of_several_is_no_gradient_in_a_list() -> None:
+    assert check_source(POLICY, sandbox=False).ok
+    report = check_source(POLICY.replace("p * (r - J) for", "p * (1 - p) * r for"), sandbox=False)
+    assert not any(name.startswith("grad") for name in report.confirmed)
 
 
 DUAL = """

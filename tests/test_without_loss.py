@@ -175,3 +175,43 @@ dloss_dM = dloss_dr * dr_dE * dE_dM
     report = symgrad.check(source)
     assert report.ok, report.explain()
     assert {"dloss_de", "dloss_dM"} <= set(report.confirmed)
+
+
+def test_names_that_a_function_hands_on_are_no_moves() -> None:
+    """``x, y, v, h, pred = cache`` gives x, y and v their old values again, in another function."""
+    source = """
+import math
+x, y, w, b, v = 1.15, 0.4, 0.65, -0.3, 1.7
+def forward(x, y, w, b, v):
+    h = math.tanh(w * x + b)
+    pred = v * h
+    return (pred - y) ** 2, (x, y, v, h, pred)
+blah, cache = forward(x, y, w, b, v)
+def backward(cache):
+    x, y, v, h, pred = cache
+    grads = {}
+    dpred = 2 * (pred - y)
+    grads["v"] = dpred * h
+    dz = dpred * v * (1 - h ** 2)
+    grads["w"] = dz * x
+    grads["b"] = dz
+    return grads
+grads = backward(cache)
+"""
+    report = symgrad.check(source)
+    assert report.ok, report.explain()
+    assert 'grads["w"]' in report.confirmed
+
+
+def test_a_covariance_in_lists_stays_symmetric() -> None:
+    source = """
+cov = [[0.81, 0.16], [0.16, 0.36]]
+weights = [0.5, 0.3]
+variance = sum(weights[i] * cov[i][j] * weights[j] for i in range(2) for j in range(2))
+dvariance = []
+for i in range(2):
+    dvariance.append(2 * sum(cov[i][j] * weights[j] for j in range(2)))
+"""
+    report = symgrad.check(source)
+    assert report.ok, report.explain()
+    assert {"dvariance[0]", "dvariance[1]"} <= set(report.confirmed)

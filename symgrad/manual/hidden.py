@@ -35,7 +35,7 @@ def uncovered(
     same = believed = diagnosis, set(verified)
     known = diagnosis.blames
     settled = len(verified) == len(known) or not all(b.edits for b in known)
-    if settled or not subject.is_shaped or trace.error is not None or len(trace.bindings) > MANY:
+    if settled or trace.error is not None or len(trace.bindings) > MANY:
         return same
     right = standing(subject).right
     for n in range(ROUNDS + 1):

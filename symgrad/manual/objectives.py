@@ -27,7 +27,7 @@ from symgrad.manual.work import Account
 from symgrad.ops import OPS
 from symgrad.ops.recognise import softmaxes
 from symgrad.ops.writing import write_at
-from symgrad.subjects import choose, names_result
+from symgrad.subjects import choose
 from symgrad.upstream import extended, grown
 
 #: So many steps after a part of a sum the sum itself is looked for.
@@ -61,9 +61,8 @@ def of_an_objective(taken: Account) -> Account:
     """The account against what the script may be making smaller without computing it, where that explains more."""
     trace, found = taken.trace, taken.diagnosis
     named = normal(taken.subject.names.get(taken.subject.loss, "")) in SURELY_LOSS or trace.backward_calls
-    # df_dx, of an array f: entry by entry.
-    asked = taken.subject.loss not in taken.subject.names
-    asked = asked and any(names_result(u.name, taken.subject) for u in taken.subject.units)
+    # Names ask for it: df_dx of an array f, or of several states.
+    asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
     if not taken.work.guesses or named or asked or trace.error is not None:
         return taken
     if (found.right or found.understood) and not _is_made_for(trace, taken.subject):
@@ -127,7 +126,9 @@ def _is_made_for(trace: Trace, subject: Subject) -> bool:
     while not step.is_leaf and OPS[step.op].renames:
         step = subject.graph.steps[step.inputs[0]]
     if not names and subject.loss not in subject.names:
-        return bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
+        called = {normal(b.name) for b in trace.bindings}
+        told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
+        return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
     return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
 
 
@@ -317,8 +318,10 @@ def _moved(trace: Trace) -> dict[int, int]:
 
 def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
     """A sum, a difference, or what was written into."""
-    while OPS[steps[i].op].renames:
+    while not steps[i].is_leaf and OPS[steps[i].op].renames:
         i = steps[i].inputs[0]
+    if steps[i].is_leaf:
+        return False  # handed to a function, under the same name
     return sign_of(steps[i].op) in ("+", "-") or write_at(steps, i, steps[i].inputs) is not None
 
 

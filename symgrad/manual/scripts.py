@@ -13,6 +13,7 @@ from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.hidden import uncovered
+from symgrad.manual.listed import of_lists
 from symgrad.manual.objectives import trained
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.manual.reworded import reworded
@@ -101,7 +102,9 @@ def check_work(
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
+        diagnosis, verified = of_lists(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)
+        subject = diagnosis.subject or subject
         findings = [finding_of(b) for b in diagnosis.blames]
     if not diagnosis.blames and diagnosis.left and not subject.made_up:
         diagnosis = _with_what_is_left(diagnosis)

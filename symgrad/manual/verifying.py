@@ -36,9 +36,21 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         again = account(repaired, trace, brief=True).diagnosis
     except SymgradError:
         return set()
-    if again.blames or not (again.right or again.conventions):
+    if again.blames or not (again.right or again.conventions) or _leaves_open(again, blames):
         return set()
     return {n for n, b in enumerate(blames) if b.edits}
+
+
+def _leaves_open(again: Diagnosis, blames: Sequence[Blame]) -> bool:
+    """Of scalars: what a mended line goes into is not understood with it either, so that nothing tells it to be right.
+    """
+    subject = again.subject
+    if subject is None or subject.is_shaped or not again.unchecked:
+        return False
+    lines = {b.span.line for b in blames}
+    mended = {u.step for u in subject.units if u.line in lines} - {u.step for u in again.unchecked}
+    made = subject.graph.dependents(*mended)
+    return any(made[u.step] for u in again.unchecked)
 
 
 def stays(diagnosis: Diagnosis) -> bool:

@@ -241,18 +241,27 @@ def single(case: Derivation, edit: Edit, source: str) -> tuple[Mutant, Outcome] 
 
 
 def _binders(case: Derivation, edit: Edit) -> tuple[int, ...]:
-    """The last line, other than the dropped one, that binds its target."""
+    """The last line, other than the dropped one, that binds its target; and the last that binds an entry of the same
+    list or dictionary, where only the run tells which entries these are: ``grad[black]`` beside ``grad[white]``."""
     binds = defaultdict(list)
+    keyed = defaultdict(list)
     for node in ast.walk(ast.parse(case.source)):
         if isinstance(node, ast.Assign | ast.AugAssign) and node.lineno != edit.line:
             for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
                 for t in target.elts if isinstance(target, ast.Tuple) else [target]:
                     binds[ast.unparse(t)].append(node.lineno)
+                    if isinstance(t, ast.Subscript) and not isinstance(t.slice, ast.Constant):
+                        keyed[ast.unparse(t.value)].append(node.lineno)
     line = ast.parse(case.source.split("\n")[edit.line - 1].strip()).body[0]
     assert isinstance(line, ast.AugAssign)
     name = ast.unparse(line.target)
     lines = binds[name] or binds[name.split("[")[0]]
-    return (max(lines),) if lines else ()
+    match line.target:
+        case ast.Subscript(value, index) if not isinstance(index, ast.Constant):
+            others = keyed[ast.unparse(value)]
+        case _:
+            others = []
+    return tuple(dict.fromkeys(max(some) for some in (lines, others) if some))
 
 
 def _chosen(case: Derivation, n: int, rng: random.Random) -> list[tuple[Mutant, Outcome]]:

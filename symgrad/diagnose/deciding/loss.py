@@ -228,7 +228,22 @@ def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]
         # Of a loop it is the text that tells what comes first.
         if used and all(not forward[u.step] and span is not None and span.line < u.line for u in given):
             return True
-    return False
+    return any(_is_handed_back(subject, s) for s in others if not subject.is_shaped)
+
+
+def _is_handed_back(subject: Subject, whole: Subject) -> bool:
+    """The gradient by what a subject differentiates is worked out, and nothing is made of it: ``n.back(2*(out - t))``
+    where that method leaves it out. What that is the gradient of is what all is done for."""
+    inner, steps = subject.loss, whole.graph.steps
+    if whole.loss == inner or not whole.graph.ancestors(whole.loss)[inner]:
+        return False
+    used = {j for step in steps for j in step.inputs} | {i for _, i in whole.aliases} | {u.step for u in whole.units}
+    left = [i for i in range(whole.loss + 1, len(steps)) if i not in used and not steps[i].is_leaf]
+    prepared = prepare(whole) if left else None
+    arriving = prepared.truth.cotangents.get(inner) if prepared is not None else None
+    if prepared is None or arriving is None or arriving.constant() is not None:
+        return False
+    return any(prepared.layout.actual(i).same(arriving) for i in left)
 
 
 def _begun(subject: Subject) -> Iterator[str]:

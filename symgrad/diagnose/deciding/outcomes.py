@@ -24,7 +24,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
             continue
         actual = layout.actual(unit.step)
         # That dx/dx is 1 makes no other dx right, nor one that is worked out.
-        given = layout.graph.steps[layout.original(unit.step)].is_leaf
+        given = layout.graph.steps[layout.original(unit.step)].is_leaf and layout.begins(unit)
         wanted = reading.rights(unit.name, unit)
         rights = [v for v in wanted if v.constant() != 1 or (given and v.same(actual))] or wanted
         steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
@@ -36,7 +36,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if turned and is_shaped_later(unit, layout, reading):
             continue
         out.append(Result(unit, actual, tuple(rights)))
-    ends = ((u, layout.moved[u.step]) for u in last.values() if u.step in layout.moved)
+    ends = ((u, layout.moved[u.step][1]) for u in last.values() if u.step in layout.moved)
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]

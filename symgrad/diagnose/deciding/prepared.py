@@ -57,9 +57,9 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
-        moved = strides(layout, reading)
-        layout.aside = {**residuals(layout), **joined(layout), **moved}
-        layout.moved = {i: q.vec for i, q in moved.items()}
+        moved = strides(layout, reading, known)
+        layout.aside = {**residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}}
+        layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         reading.leave({u.name for u in subject.units if u.step in layout.aside})
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]

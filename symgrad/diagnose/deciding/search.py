@@ -56,7 +56,7 @@ class Search(Weighing):
             if explain.has_loop and (found := explain.alone()):
                 # A change in the text is a change in all rounds, which a walk has to find out round by round.
                 one = min((self._answer(self._told(e)) for e in found), key=rank)
-                if explain.is_long or not one.walk.out.doubts:
+                if explain.is_long or not (one.walk.out.doubts or self.helps(one.walk) < 0):
                     return one.walk
         if not wrong and self.results and not self.layout.subject.is_shaped:
             # Every result is right: if every line then is what its name says, nothing has to be looked for.

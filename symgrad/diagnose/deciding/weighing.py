@@ -52,6 +52,8 @@ UNUSED = 1.25
 IDLE = 0.4
 #: ... for each line of no name that the change makes something true (then it speaks for it), or true no more.
 HELPS = 0.8
+#: ... and in so many rounds at most.
+MOST_ROUNDS = 3
 #: A function that is called so often works out one part after the other.
 MANY_CALLS = 2
 #: So many numbers may be a factor that comes later.
@@ -112,7 +114,7 @@ class Weighing:
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
             cost += UNUSED * sum(self._leaves_unused(r, walk) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
-            cost -= HELPS * self._helps(walk)
+            cost -= HELPS * self.helps(walk)
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
         doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
@@ -125,10 +127,10 @@ class Weighing:
             PER_LINE * len(lines(walk)) + cost + doubts + PER_RESULT * left,
         )
 
-    def _helps(self, walk: Walk) -> float:
+    def helps(self, walk: Walk) -> float:
         """How many lines whose names say nothing are made something true: ``J21`` in ``ex*J11 + ey*J21``. A line that
-        is something true as it stands, and is not with the change, counts against it."""
-        out: dict[int, float] = {}
+        is something true as it stands, and is not with the change, counts against it: the more, the more often."""
+        out: dict[int, list[float]] = {}
         for unit in self.layout.subject.units:
             i, name = unit.step, unit.name
             if self.layout.is_forward(i) or i in walk.given or self.reading.pairs(name) or is_bare(name):
@@ -136,8 +138,8 @@ class Weighing:
             have, now = self.layout.actual(i), walk.corrected(i)
             if not now.same(have):
                 worth = min(self._worth(have), 0.5 if self._stands_elsewhere(i, have) else 1.0)
-                out[unit.line] = self._worth(now) - worth
-        return sum(out.values())
+                out.setdefault(unit.line, []).append(self._worth(now) - worth)
+        return sum(max(mine[-1], 0.0) + sum(x for x in mine[-MOST_ROUNDS:] if x < 0) for mine in out.values())
 
     def _stands_elsewhere(self, step: int, vec: Vec) -> bool:
         """Another assignment has the value: nobody works out the same thing twice."""

@@ -381,7 +381,7 @@ class Reading:
 
     def is_of_what_follows(self, unit: Unit) -> bool:
         """The derivative of a state that the loss is not made of: nothing is known about that."""
-        return self.is_topless(unit.name) and self._turns.is_of_what_follows(unit)
+        return bool(self.pairs(unit.name)) and self._turns.is_of_what_follows(unit)
 
     def by_inputs(self, name: str) -> bool:
         """The name stands for derivatives by inputs only."""

@@ -56,7 +56,7 @@ class Turns:
         steps = self._steps[unit.place]
         at = bisect_left(steps, unit.step)
         for claim in claims(unit.name) if at else ():
-            given = self._given.get(claim.bottom, []) if not claim.top else []
+            given = self._given.get(claim.top or claim.bottom, [])
             begin, end = bisect_right(given, (steps[at - 1], len(self._forward))), bisect_left(given, (unit.step, -1))
             if end - begin == 1:
                 return [step for _, step in given[begin : end + 1]]

@@ -40,8 +40,8 @@ class Layout:
         self.tried: dict[Hashable, list[Any]] = {}
         #: What assignments should be that are derivatives of something else than the loss: known beforehand.
         self.aside: Mapping[int, Quantity] = {}
-        #: ... and what parameters should be that are moved by formulas: results of the derivation.
-        self.moved: Mapping[int, Vec] = {}
+        #: ... and parameters that are moved by formulas, as they were, and what they should be: results as well.
+        self.moved: Mapping[int, tuple[int, Vec]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
@@ -87,6 +87,10 @@ class Layout:
             return self.subject.names[i]
         units = self.units_at.get(i)
         return units[-1].name if units else ""
+
+    def begins(self, unit: Unit) -> bool:
+        """The line gives the name its first value: a pass may begin there, with dL/dL = 1."""
+        return self.by_name[unit.name][0].line == unit.line
 
     def feeds(self, i: int, targets: Collection[int]) -> bool:
         """Whether some target is computed from step ``i``."""

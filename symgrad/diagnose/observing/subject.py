@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,6 +25,8 @@ RANDOM_POINTS = 3
 SHAPED_POINTS = 2
 #: Working precision.
 BITS = PRECISION
+#: An entry of a table in lists.
+_TABLE = re.compile(r"(.+)\[(\d+)\]\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,7 @@ def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ())
     together = {i for group in groups for i in group}
     still = subject.frozen | together | set(frozen)
     leaves = [i for i in subject.leaves() if i not in still]
+    mirrored = _mirrored(subject)
     points = [dict(subject.point)]
     scale = Fraction(radius).limit_denominator(1000)
     for _ in range(SHAPED_POINTS if subject.is_shaped else RANDOM_POINTS):
@@ -176,6 +180,7 @@ def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ())
                 continue
             step = _simple(rng.uniform(0.2, 1.0)) * rng.choice((-1, 1))
             moved[i] = value * (1 + scale * step) + scale * _simple(rng.uniform(-1, 1)) / 4
+        moved.update((i, moved[j]) for i, j in mirrored.items() if i in leaves and j in leaves)
         for group in groups:
             weights = [_simple(rng.uniform(0.1, 1.0)) for _ in group]
             moved.update(zip(group, (w / sum(weights) for w in weights), strict=True))
@@ -208,12 +213,32 @@ def _is_symmetric(array: Any) -> bool:
     return bool((array == array.T).all() and upper.any() and (array != array[0, 0]).any())
 
 
+def _mirrored(subject: Subject) -> dict[int, int]:
+    """The entries below the diagonal of tables in lists that are symmetric, such as ``cov[1][0]``, and what stands
+    above it for each: they stay the same at every point. What somebody differentiates by is no such table."""
+    claimed = _claimed(subject)
+    tables: dict[str, dict[tuple[int, int], int]] = {}
+    for i in subject.leaves():
+        m = _TABLE.fullmatch(subject.names.get(i, ""))
+        if m is not None and not subject.graph.steps[i].shape and normal(m[1]) not in claimed:
+            tables.setdefault(m[1], {})[int(m[2]), int(m[3])] = i
+    out: dict[int, int] = {}
+    for table in tables.values():
+        rows = 1 + max(max(place) for place in table)
+        array = np.full((rows, rows), np.nan)
+        for place, i in table.items():
+            array[place] = float(subject.point[i])
+        if _is_symmetric(array):
+            out.update((i, table[c, r]) for (r, c), i in table.items() if r > c)
+    return out
+
+
 def _distributions(subject: Subject) -> list[list[int]]:
     """Inputs of one name that add up to one, and that nobody differentiates by: one-hot labels, target probabilities.
 
     They stay a distribution at every point: p - y is the gradient of softmax and cross-entropy for such y only.
     """
-    claimed = {c.bottom for unit in subject.units for c in claims(unit.name)}
+    claimed = _claimed(subject)
     groups: dict[str, list[int]] = {}
     for i in subject.leaves():
         name = subject.names.get(i, "")
@@ -222,6 +247,11 @@ def _distributions(subject: Subject) -> list[list[int]]:
         if name and normal(name) not in claimed and 0 <= subject.point[i] <= 1:
             groups.setdefault(stem_of(name), []).append(i)
     return [g for g in groups.values() if len(g) > 1 and sum(subject.point[i] for i in g) == 1]
+
+
+def _claimed(subject: Subject) -> set[str]:
+    """What some name says that it is differentiated by."""
+    return {c.bottom for unit in subject.units for c in claims(unit.name)}
 
 
 def forward_values(subject: Subject, points: Sequence[Mapping[int, Any]]) -> list[Vec | None]:

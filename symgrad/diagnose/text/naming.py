@@ -26,6 +26,8 @@ LOSS_NAMES = frozenset(
         "total",
         "nll",
         "mse",
+        "sse",
+        "rss",
         "bce",
         "ce",
         "objective",
@@ -33,7 +35,7 @@ LOSS_NAMES = frozenset(
     }
 )
 #: Of these, the ones that are hardly ever anything else.
-SURELY_LOSS = frozenset({"loss", "cost", "nll", "mse", "bce", "ce", "obj", "objective", "totalloss", "j"})
+SURELY_LOSS = frozenset({"loss", "cost", "nll", "mse", "sse", "rss", "bce", "ce", "obj", "objective", "totalloss", "j"})
 #: Names that say "a cotangent" without saying of what.
 BARE = frozenset(
     {"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"}

@@ -99,8 +99,13 @@ class Hypotheses(Operands):
         yield from self._everywhere(line, rounds, mine, roles)
         yield from self._handed(line, mine, roles)
         first = units[0]
-        for span in rounds[0]:
+        for span in rounds[0] if not self._keeps(units) else ():
             yield from self._at_operation(line, rounds, span, roles, whole=rounds[0][span] == first.step)
+
+    def _keeps(self, units: Sequence[Unit]) -> bool:
+        """A value is kept as it is, before all that is differentiated is there: ``self.x = x`` of a forward method."""
+        real, loss = self.layout.origin, self.subject.loss
+        return all(u.step < loss and real(u.step) != u.step and not _may_be_one(u.name) for u in units)
 
     def _of_number(
         self, line: At, units: Sequence[Unit], operands: Mapping[At, Sequence[tuple[Span, int, Role]]]
@@ -116,7 +121,8 @@ class Hypotheses(Operands):
             return
         words = "is another number than belongs here"
         for number in dict.fromkeys((Fraction(1), -value, value * 2, value / 2)):
-            if number != value:
+            # A pass begins with dL/dL = 1, and ends with something else.
+            if number != value and (number != 1 or self.layout.begins(units[0])):
                 at = ((i, to_number(number)) for i in steps)
                 cost, mistake = 0.9 if number == 1 else 1.02, "sign" if number == -value else "scale"
                 yield from self._hypothesis(line, span, written(number), cost, mistake, words, at, first, -1)
@@ -165,12 +171,16 @@ class Hypotheses(Operands):
         first = units[0]
         if not first.name or first.augmented or first.unnamed:
             return
-        if "[" in first.name and '["' not in first.name:
+        if all(u.step in self.layout.moved for u in units):
+            yield from self._moved(line, units)
+            return
+        keyed = "[" in first.name and len({u.name for u in units}) > 1  # grad[white] in a loop over games
+        if "[" in first.name and '["' not in first.name and not keyed:
             return  # an entry of a list is set once
         if first.name in names_in(self.source.text(first.span)):
             return  # what it held before is used: delta = delta*w
         loop = self.source.statements.loop_around(first.line, inner=True)
-        if loop is not None and loop[0] <= self.layout.by_name[first.name][0].line <= loop[1]:
+        if not keyed and loop is not None and loop[0] <= self.layout.by_name[first.name][0].line <= loop[1]:
             return  # in the first round there is nothing to add to
         held = {u.name: [v.step for v in self.layout.by_name[u.name]] for u in units}
         added: list[tuple[int, Change]] = []
@@ -179,14 +189,31 @@ class Hypotheses(Operands):
             mine = held[u.name]
             n = bisect_left(mine, u.step)
             before = mine[n - 1] if n else -1
-            if before >= 0:
+            if before >= 0 and not (keyed and self._goes_into(before, u.step)):
                 added.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
                 taken.append((u.step, taken_from(self.graph.steps[u.step], before)))
         words = "throws away what was accumulated before"
         text, name = self.source.text(first.span), first.written or first.name
+        name = self.source.target(first.line) or name if keyed else name
         plain = f"({text})" if is_sum(text) else text
         for spelled, cost, at in ((f"{name} + {text}", 0.0, added), (f"{name} - {plain}", 0.1, taken)):
             yield from self._hypothesis(line, first.span, spelled, cost, "lost-accumulation", words, at, first.step, -2)
+
+
+    def _goes_into(self, before: int, step: int) -> bool:
+        """What an entry held before is used for its next value: ``h[i] = f(h[i])``."""
+        return self.layout.feeds(before, {step})
+
+    def _moved(self, line: At, units: Sequence[Unit]) -> Iterator[Hypothesis]:
+        """``=`` for ``-=``, or for ``+=``, where a parameter is moved."""
+        first, text = units[0], self.source.text(units[0].span)
+        name, plain = self.source.target(first.line) or first.name, f"({text})" if is_sum(text) else text
+        steps = [(self.graph.steps[u.step], self.layout.moved[u.step][0]) for u in units]
+        taken = [(u.step, taken_from(s, before)) for u, (s, before) in zip(units, steps, strict=True)]
+        added = [(u.step, with_term(s, itself, before, "+")) for u, (s, before) in zip(units, steps, strict=True)]
+        words = "takes the place of the value that it should change"
+        for spelled, at in ((f"{name} - {plain}", taken), (f"{name} + {text}", added)):
+            yield from self._hypothesis(line, first.span, spelled, 0.0, "lost-accumulation", words, at, first.step, -2)
 
 
 def _may_be_one(name: str) -> bool:

@@ -19,6 +19,7 @@ from symgrad.diagnose.trying.typed import (
     plain,
     plus,
     second,
+    squared_below,
     times,
     with_divisor,
     with_factor,
@@ -111,6 +112,10 @@ class Operations(Writing):
                 at = ((i, with_divisor(s, value, want[i])) for i, s in usable)
                 yield from self._hypothesis(
                     line, place, f"{plain}/{role.text}", 1.4, "missing-factor", words, at, parent, -1
+                )
+                at = ((i, with_form(s, value, want[i], squared_below)) for i, s in usable)
+                yield from self._hypothesis(
+                    line, place, f"{plain}/{role.text}**2", 1.5, "missing-factor", words, at, parent, -1
                 )
                 for form, make in (*FORMS, ONE_LESS):
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)

@@ -29,6 +29,11 @@ FORMS: tuple[tuple[str, Callable[[Any, Number], Any]], ...] = (
 ONE_LESS: tuple[str, Callable[[Any, Number], Any]] = ("(1 - {0})", lambda x, one: one(Fraction(1)) - x)
 
 
+def squared_below(x: Any, one: Number) -> Any:
+    """What is left of d(1/x) where it is divided by: 1/x**2."""
+    return one(Fraction(1)) / (x * x)
+
+
 def itself(step: Any, get: Get, run: Run) -> Any:
     return run(step.op, [get(j) for j in step.inputs])
 

@@ -132,6 +132,8 @@ class Aims:
             if top != loss:
                 out.append(Quantity("tangent", top, bottom, self.reading.vec((top, bottom))))
                 continue
+            if bottom == loss and not self.layout.begins(unit):
+                continue
             parts = self.truth.into.get(bottom, [])
             if len(parts) > 2:
                 near = self._near(everything)
@@ -157,7 +159,7 @@ class Aims:
         self, unit: Unit, pairs: Sequence[Pair], upstream: set[int], used: Collection[int]
     ) -> Iterator[Pair]:
         """Where a name stands for several steps (a loop), the likeliest first: fed by the upstream gradient, near in
-        the forward pass to what the line uses, and then in the same place of its list."""
+        the forward pass to what the line uses, and then in the same place of its list, or as many rounds on."""
         if len(pairs) == 1:
             yield from pairs
             return
@@ -172,16 +174,16 @@ class Aims:
         forward = {self.layout.original(i) for i in used}
         children = self.layout.children
 
-        place = index_of(unit.name)
+        place, turn = index_of(unit.name), self._in_turn(unit, pairs)
 
-        def nearness(pair: Pair) -> tuple[int, bool]:
+        def nearness(pair: Pair) -> tuple[int, bool, bool]:
             around = {pair[1], *self.graph.steps[pair[1]].inputs}
             for k in children[pair[1]][:MANY]:
                 around.update(self.graph.steps[k].inputs)
                 for deeper in children[k][:MANY]:
                     around.update(self.graph.steps[deeper].inputs)
             same = bool(place) and index_of(self.subject.names.get(pair[1], "")) == place
-            return len({self.layout.original(i) for i in around} & forward), same
+            return len({self.layout.original(i) for i in around} & forward), same, pair[0] == turn
 
         # What is added to a part of a cotangent makes more of the same cotangent.
         parts = {m.bottom for i in used if (m := self.meaning.get(i)) is not None and m.kind in ("contribution", "sum")}
@@ -190,6 +192,14 @@ class Aims:
             yield from [*grown, *sorted(fed[len(grown) :], key=nearness, reverse=True)][:NEAREST]
             return
         yield from sorted(fed, key=nearness, reverse=True)[:NEAREST]
+
+    def _in_turn(self, unit: Unit, pairs: Sequence[Pair]) -> int:
+        """Of what is carried forward, the value that the forward pass has in the same round; -1 where rounds differ."""
+        tops = sorted(top for top, _ in pairs)
+        rounds = [u.step for u in self.layout.by_name[unit.name] if u.line == unit.line]
+        if self.subject.loss in tops or len(rounds) != len(tops):
+            return -1
+        return tops[rounds.index(unit.step)]
 
     def _near(self, used: Collection[int]) -> dict[int, int]:
         """Forward steps a few steps on from those that a line uses, and how many."""

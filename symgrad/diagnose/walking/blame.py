@@ -142,7 +142,9 @@ class Walk(Choosing):
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
-        if matches:
+        if matches and self._is_part_of_a_result(unit, matches):
+            self._settled.add(i)
+        elif matches:
             # Where two have the same value (relu, where it is on), the one that is not held yet.
             kinds = {matches[0].kind}
             fresh = [q for q in matches if q.kind in kinds and (q.kind, q.top, q.bottom) not in self._held]
@@ -172,6 +174,9 @@ class Walk(Choosing):
             return
         if partly and self.aims.accumulates_on(unit):
             self._settle(unit, readings[0])
+            return
+        if partly and final and self._is_all(unit):
+            self._root(unit)  # a path is missing, whatever is made of it
             return
         accepted: float = self._score(unit.step, self.corrected(unit.step), used_later)
         if not partly and all(q.kind in ("local", "term", "tangent") for q in readings):

@@ -10,6 +10,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.observing.subject import BITS, Unit, broadcasts, is_one_number
 from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.aims import Aims
@@ -145,6 +146,22 @@ class Ground:
                 if user.name == unit.name and not user.augmented and not added and user not in self.moves:
                     return True
         return False
+
+    def _is_all(self, unit: Unit) -> bool:
+        """Of numbers: the gradient by an input, to which nothing is added any more."""
+        if self.subject.is_shaped or self.reading.is_loose(unit.name) or not self.reading.is_exact(unit.name):
+            return False
+        added = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
+        return self.reading.by_inputs(unit.name) and not any(i and i.symbol in ("+", "-") for i in added)
+
+    def _is_part_of_a_result(self, unit: Unit, matches: Sequence[Quantity]) -> bool:
+        """Of numbers: an entry of a list of gradients, from which nothing follows, and that is one path of several: the
+        ``p*(1 - p)*r`` of a softmax taken by itself."""
+        stem = unit.name.partition("[")[0]
+        if self.subject.is_shaped or stem == unit.name or not is_bare(stem) or self.layout.dependents(unit.step):
+            return False
+        named = self.subject.names
+        return not any(q.kind == "cotangent" or (q.kind == "tangent" and q.top in named) for q in matches)
 
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
