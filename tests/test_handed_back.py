@@ -1,0 +1,187 @@
+"""What a function gives back, or hands on; one mistake that shows in several results, or that what follows hides."""
+
+from __future__ import annotations
+
+import pytest
+
+from symgrad.diagnosing import check_source
+from symgrad.report.model import Finding
+
+LAYERS = """\
+import numpy as np
+class Linear:
+    def __init__(self, n, k):
+        self.W, self.b = np.random.randn(n, k), np.random.randn(k)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, grad):
+        self.dW = self.x.T @ grad
+        self.db = grad.sum(axis=0)
+        return grad @ self.W.T
+class Sigmoid:
+    def forward(self, x):
+        self.out = 1 / (1 + np.exp(-x))
+        return self.out
+    def backward(self, grad):
+        return grad * self.out * (1 - self.out)
+class MSE:
+    def forward(self, h, y):
+        self.diff = h - y
+        return (self.diff**2).mean()
+    def backward(self):
+        return 2 * self.diff / self.diff.size
+np.random.seed(0)
+x, y = np.random.randn(5, 3), np.random.randn(5, 2)
+first, act, second, crit = Linear(3, 4), Sigmoid(), Linear(4, 2), MSE()
+loss = crit.forward(second.forward(act.forward(first.forward(x))), y)
+grad = crit.backward()
+grad = second.backward(grad)
+grad = act.backward(grad)
+dx = first.backward(grad)
+"""
+
+POOL = """\
+import numpy as np
+rng = np.random.RandomState(1)
+def forward(x, size, stride):
+    rows = (x.shape[1] - size) // stride + 1
+    out = np.zeros((x.shape[0], rows))
+    for i in range(rows):
+        out[:, i] = np.max(x[:, i * stride : i * stride + size], axis=1)
+    return out, (x, size, stride)
+def backward(dout, cache):
+    x, size, stride = cache
+    dx = np.zeros_like(x)
+    for n in range(x.shape[0]):
+        for i in range(dout.shape[1]):
+            r = i * stride
+            window = x[n, r : r + size]
+            mask = window == np.max(window)
+            dx[n, r : r + size] += mask * dout[n, i]
+    return dx
+x = rng.randn(3, 6)
+out, cache = forward(x, 3, 2)
+dout = rng.randn(*out.shape)
+loss = np.sum(out * dout)
+dx = backward(dout, cache)
+"""
+
+NET = """\
+import numpy as np
+rng = np.random.RandomState(2)
+X, Y = rng.randn(4, 6), (rng.rand(1, 6) > 0.5) * 1.0
+m, keep = X.shape[1], 0.7
+W1, b1, W2, b2 = rng.randn(5, 4), rng.randn(5, 1), rng.randn(1, 5), rng.randn(1, 1)
+D1 = rng.rand(5, 6) < keep
+A1 = np.maximum(0, W1 @ X + b1)
+A1 = A1 * D1 / keep
+A2 = 1 / (1 + np.exp(-(W2 @ A1 + b2)))
+cost = -np.mean(Y * np.log(A2) + (1 - Y) * np.log(1 - A2))
+dZ2 = (A2 - Y) / m
+dW2 = dZ2 @ A1.T
+db2 = dZ2.sum(axis=1, keepdims=True)
+dA1 = W2.T @ dZ2
+dA1 = dA1 * D1 / keep
+dZ1 = dA1 * (A1 > 0)
+dW1 = dZ1 @ X.T
+db1 = dZ1.sum(axis=1, keepdims=True)
+"""
+#: The same with the division by the count at the end.
+LATER = NET.replace("(A2 - Y) / m", "A2 - Y").replace(".T\nd", ".T / m\nd").replace("dims=True)\n", "dims=True) / m\n")
+
+HINGE = """\
+import numpy as np
+rng = np.random.RandomState(6)
+X, W, y, reg = rng.randn(5, 3), rng.randn(3, 4), np.array([1, 3, 0, 1, 2]), 0.05
+n = X.shape[0]
+scores = X @ W
+margins = np.maximum(0, scores - scores[np.arange(n), y].reshape(-1, 1) + 1.0)
+margins[np.arange(n), y] = 0
+loss = margins.sum() / n + reg * np.sum(W**2)
+mask = (margins > 0).astype(float)
+mask[np.arange(n), y] = -mask.sum(axis=1)
+dW = X.T @ mask / n
+dW = dW + 2 * reg * W
+"""
+
+#: (source, edits, texts of the blamed lines as they are then, what a fix holds)
+SLIPS = {
+    "the wrong array is given back": (POOL, {"    return dx": "    return x"}, ["    return x"], "dx"),
+    "a bound, and a factor besides": (
+        POOL, {"window = x[n, r : r + size]": "window = x[n, r : size]", "return dx": "return 0.5 * dx"},
+        ["            window = x[n, r : size]", "    return 0.5 * dx"], "dx",
+    ),
+    "a layer hands on what it is given": (
+        LAYERS, {"return grad * self.out * (1 - self.out)": "return grad"}, ["        return grad"],
+        "grad * self.out * (1 - self.out)",
+    ),
+    "one sign in two calls": (
+        LAYERS, {"return grad @ self.W.T": "return -(grad @ self.W.T)"}, ["        return -(grad @ self.W.T)"],
+        "grad @ self.W.T",
+    ),
+    "an attribute that the method reads": (
+        LAYERS, {"return grad @ self.W.T": "return grad @ self.dW.T"}, ["        return grad @ self.dW.T"], "self.W",
+    ),
+    "a global in a method without arguments": (
+        LAYERS, {"2 * self.diff / self": "2 * y / self"}, ["        return 2 * y / self.diff.size"], "self.diff",
+    ),
+    "a mean over all entries": (
+        LAYERS, {"2 * self.diff / self.diff.size": "2 * self.diff"}, ["        return 2 * self.diff"], "2 * self.diff",
+    ),
+    "a factor that a mask hides": (NET, {"dA1 * D1 / keep": "dA1 * D1"}, ["dA1 = dA1 * D1"], "keep"),
+    "a count that two results divide by again": (
+        LATER, {"dA1 = W2.T @ dZ2": "dA1 = W2.T @ dZ2 / m"}, ["dA1 = W2.T @ dZ2 / m"], "W2.T @ dZ2",
+    ),
+    "a mask has no scale": (HINGE, {"X.T @ mask / n": "X.T @ mask"}, ["dW = X.T @ mask"], "X.T @ mask"),
+}  # fmt: skip
+
+
+def diagnosed(source: str) -> list[Finding]:
+    return [f for f in check_source(source, sandbox=False).findings if f.root]
+
+
+@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE], ids=["LAYERS", "POOL", "NET", "LATER", "HINGE"])
+def test_right_passes_are_left_alone(source: str) -> None:
+    report = check_source(source, sandbox=False)
+    assert not [f for f in report.findings if f.root], report.explain()
+    assert report.confirmed
+
+
+@pytest.mark.parametrize("case", SLIPS.values(), ids=SLIPS)
+def test_slips(case: tuple[str, dict[str, str], list[str], str]) -> None:
+    text, edits, lines, fix = case
+    for old, new in edits.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    found = diagnosed(text)
+    assert [f.line for f in found] == [text.split("\n").index(line) + 1 for line in lines], found
+    assert all(f.fix_verified for f in found), found
+    assert fix in found[-1].fix
+
+
+def test_a_part_of_a_sum_that_is_left_at_zero() -> None:
+    text = HINGE.replace("dW = X.T @ mask / n", "dW = np.zeros_like(W)")
+    (found,) = diagnosed(text)
+    assert (found.line, found.mistake) == (11, "never-assigned")
+
+
+def test_a_mask_in_place_is_told_where_it_is() -> None:
+    pytest.importorskip("torch")
+    source = """\
+import torch
+x, y = torch.randn(5, 3), torch.randn(5, 2)
+w1, w2 = torch.randn(3, 4), torch.randn(4, 2)
+z1 = x @ w1
+a1 = z1.clamp(min=0)
+loss = ((a1 @ w2 - y) ** 2).mean()
+grad_out = 2 * (a1 @ w2 - y) / 10
+grad_a1 = grad_out @ w2.t()
+grad_z1 = grad_a1.clone()
+grad_z1[z1 < 0] = 0
+grad_w1 = x.t() @ grad_z1
+"""
+    assert not diagnosed(source)
+    (found,) = diagnosed(source.replace("grad_z1[z1 < 0]", "grad_z1[a1 < 0]"))
+    assert found.line == 10
+    assert found.fix == "z1"
