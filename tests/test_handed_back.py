@@ -105,6 +105,21 @@ dW = X.T @ mask / n
 dW = dW + 2 * reg * W
 """
 
+JACOBIAN = """\
+import numpy as np
+rng = np.random.RandomState(3)
+x, W, label = rng.randn(3), rng.randn(4, 3), 2
+z = W @ x
+p = np.exp(z) / np.exp(z).sum()
+L = -np.log(p[label])
+dp = np.zeros(4)
+dp[label] = -1 / p[label]
+J = np.diag(p) - np.outer(p, p)
+dz = J @ dp
+dW = np.outer(dz, x)
+dx = W.T @ dz
+"""
+
 #: (source, edits, texts of the blamed lines as they are then, what a fix holds)
 SLIPS = {
     "the wrong array is given back": (POOL, {"    return dx": "    return x"}, ["    return x"], "dx"),
@@ -133,6 +148,13 @@ SLIPS = {
     "a count that two results divide by again": (
         LATER, {"dA1 = W2.T @ dZ2": "dA1 = W2.T @ dZ2 / m"}, ["dA1 = W2.T @ dZ2 / m"], "W2.T @ dZ2",
     ),
+    "the Jacobian of a softmax": (
+        JACOBIAN, {"np.diag(p) - np.outer(p, p)": "np.diag(p)"}, ["J = np.diag(p)"], "outer(p, p)",
+    ),
+    "... and a scale": (
+        JACOBIAN, {"np.diag(p) - np.outer(p, p)": "np.diag(p * (1 - p))", "W.T @ dz": "2 * W.T @ dz"},
+        ["J = np.diag(p * (1 - p))", "dx = 2 * W.T @ dz"], "W.T",
+    ),
     "a mask has no scale": (HINGE, {"X.T @ mask / n": "X.T @ mask"}, ["dW = X.T @ mask"], "X.T @ mask"),
 }  # fmt: skip
 
@@ -141,7 +163,7 @@ def diagnosed(source: str) -> list[Finding]:
     return [f for f in check_source(source, sandbox=False).findings if f.root]
 
 
-@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE], ids=["LAYERS", "POOL", "NET", "LATER", "HINGE"])
+@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE, JACOBIAN])
 def test_right_passes_are_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert not [f for f in report.findings if f.root], report.explain()

@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.diagnose.arguments import arguments
 from symgrad.diagnose.changes import ways
+from symgrad.diagnose.jacobians import jacobians
 from symgrad.diagnose.lapses import lapses
 from symgrad.diagnose.places import Place, Repair
 from symgrad.diagnose.reader import Reader
@@ -155,6 +156,7 @@ class Passage(Reader):
         yield from self._overwritten()
         yield from lapses(self, offers)
         yield from remnants(self, offers)
+        yield from jacobians(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""

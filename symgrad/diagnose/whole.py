@@ -130,7 +130,10 @@ class Whole(Attempts):
             return found
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
-            best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
+            begun = [*tried, *(t for t in placed if not t.full)]
+            best = self._followed(right, before, begun, plain=first is not None)
+            if not best and first is not None and not before:
+                best = self._followed(right, before, begun, plain=False)
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
         if first is not None and not best and self._tells(first, right):
