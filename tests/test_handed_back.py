@@ -120,6 +120,18 @@ dW = np.outer(dz, x)
 dx = W.T @ dz
 """
 
+HUBER = """\
+import numpy as np
+rng = np.random.RandomState(25)
+X, t, s, w, delta = rng.randn(5, 3) * 1.5, rng.randn(5), rng.rand(5) + 0.5, rng.randn(3), 0.9
+r = np.dot(X, w) - t
+small = np.abs(r) <= delta
+loss = np.sum(s * np.where(small, 0.5 * r**2, delta * (np.abs(r) - 0.5 * delta))) / np.sum(s)
+gr = np.where(small, r, delta * np.sign(r))
+gr = s * gr / np.sum(s)
+gw = np.dot(gr, X)
+"""
+
 #: (source, edits, texts of the blamed lines as they are then, what a fix holds)
 SLIPS = {
     "the wrong array is given back": (POOL, {"    return dx": "    return x"}, ["    return x"], "dx"),
@@ -155,6 +167,7 @@ SLIPS = {
         JACOBIAN, {"np.diag(p) - np.outer(p, p)": "np.diag(p * (1 - p))", "W.T @ dz": "2 * W.T @ dz"},
         ["J = np.diag(p * (1 - p))", "dx = 2 * W.T @ dz"], "W.T",
     ),
+    "what surrounds a slope": (HUBER, {"s * gr /": "gr /"}, ["gr = gr / np.sum(s)"], "s"),
     "a mask has no scale": (HINGE, {"X.T @ mask / n": "X.T @ mask"}, ["dW = X.T @ mask"], "X.T @ mask"),
 }  # fmt: skip
 
@@ -163,7 +176,7 @@ def diagnosed(source: str) -> list[Finding]:
     return [f for f in check_source(source, sandbox=False).findings if f.root]
 
 
-@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE, JACOBIAN])
+@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE, JACOBIAN, HUBER])
 def test_right_passes_are_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert not [f for f in report.findings if f.root], report.explain()
