@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symgrad.diagnose.lapses import Try
-from symgrad.diagnose.places import Place, Repair
-from symgrad.diagnose.region import Offer, slimmed
-from symgrad.diagnose.shaped import Shaped, lifted
-from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.effects.lapses import Try
+from symgrad.diagnose.values.shaped import Shaped, lifted
+from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.region import Offer, slimmed
 
 if TYPE_CHECKING:
-    from symgrad.diagnose.passage import Passage
+    from symgrad.diagnose.effects.passage import Passage
 
 #: What it costs that a matrix is another one than the Jacobian of a softmax.
 COST = 1.2

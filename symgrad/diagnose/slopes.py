@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from symgrad.diagnose.subject import BITS
-from symgrad.diagnose.truth import Truth
-from symgrad.diagnose.vectors import Vec
+from symgrad.diagnose.observing.subject import BITS
+from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
 
 

@@ -1,0 +1,60 @@
+"""From a run to the account of it that is told: the plain reading, and after it those that may explain more.
+
+A second reading takes the account that there is and gives a better one or the same. It either holds the derivation
+against something else (a loss that the script does not compute, a logarithm without its small number, another result),
+or tells the same mistakes in the words that belong to them. A new one is a function with that signature in a module of
+its own, and a place in the list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symgrad.diagnose.engine import diagnose
+from symgrad.errors import SymgradError
+from symgrad.frontends.trace.data import Trace
+from symgrad.manual.callees import in_parameters
+from symgrad.manual.epsilons import without_epsilons
+from symgrad.manual.imported import in_imported
+from symgrad.manual.negatives import of_the_negative
+from symgrad.manual.objectives import of_an_objective
+from symgrad.manual.penalties import with_penalties
+from symgrad.manual.recomputed import of_recomputed
+from symgrad.manual.results import of_further_results
+from symgrad.manual.reversals import of_lists_not_reversed
+from symgrad.manual.roundings import passed_straight, straightened
+from symgrad.manual.softmaxes import named_softmax
+from symgrad.manual.work import Account, SecondReading, Work
+
+#: In this order: first what is differentiated, then the words, then what is still open.
+SECOND_READINGS: tuple[SecondReading, ...] = (
+    of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
+    in_imported, of_further_results, of_recomputed,
+    of_lists_not_reversed,
+)  # fmt: skip
+
+
+def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
+    """What is differentiated in a run, and what of the derivation is right and wrong.
+
+    Args:
+        brief: only whether there are mistakes is asked.
+
+    Raises:
+        SymgradError: nothing is a function of anything; with the place where the script stopped, if it did.
+    """
+    note = ""
+    try:
+        subject = work.subject(trace)
+    except SymgradError:
+        # All that there is may be a function of something by a rounding only, which a gradient is passed through.
+        if (straight := straightened(trace)) is None:
+            raise
+        (trace, note), subject = straight, work.subject(straight[0])
+    found = diagnose(subject, brief=brief)
+    if note:
+        found = replace(found, notes=(*found.notes, note))
+    taken = Account(work, trace, brief, found.subject or subject, found)
+    for reading in SECOND_READINGS:
+        taken = reading(taken)
+    return taken
