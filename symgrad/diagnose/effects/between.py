@@ -13,9 +13,9 @@ from symgrad.diagnose.meaning.again import Again
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.slopes import slopes
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.slopes import slopes
 from symgrad.diagnose.trying.typed import is_in
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.ops import OPS

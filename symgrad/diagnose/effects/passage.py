@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.effects.arguments import arguments
+from symgrad.diagnose.effects.jacobians import jacobians
 from symgrad.diagnose.effects.lapses import lapses
 from symgrad.diagnose.effects.reader import Reader
 from symgrad.diagnose.effects.remnants import remnants
-from symgrad.diagnose.jacobians import jacobians
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of

@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, pairwise
 
-from symgrad.diagnose.texts import Rewording, Text, at, names_of, stored
-from symgrad.diagnose.unread import MOST_NAMES, given_back, handed_on, unread
+from symgrad.diagnose.text.texts import Rewording, Text, at, names_of, stored
+from symgrad.diagnose.text.unread import MOST_NAMES, given_back, handed_on, unread
 from symgrad.errors import Span
 
 #: What is as likely as a change of a formula.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from symgrad.diagnose.texts import COUNTING, Rewording, Text, at, stored
+from symgrad.diagnose.text.texts import COUNTING, Rewording, Text, at, stored
 
 #: So many names of one line are exchanged, or of one function tried.
 MOST_NAMES = 6
