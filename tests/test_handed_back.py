@@ -220,3 +220,45 @@ grad_w1 = x.t() @ grad_z1
     (found,) = diagnosed(source.replace("grad_z1[z1 < 0]", "grad_z1[a1 < 0]"))
     assert found.line == 10
     assert found.fix == "z1"
+
+
+LISTS = """\
+import math
+x, t = [0.4, -0.7, 1.2], [0.3, -0.5]
+w, b = [[0.5, -0.3, 0.8], [0.2, 0.9, -0.6]], [0.1, 0.2]
+out = [math.tanh(sum(w[k][i] * x[i] for i in range(3)) + b[k]) for k in range(2)]
+loss = sum((out[k] - t[k]) ** 2 for k in range(2)) / 2
+dw = [[0.0] * 3 for _ in range(2)]
+db = [0.0] * 2
+for k in range(2):
+    dz = (out[k] - t[k]) * (1 - out[k] ** 2)
+    db[k] = dz
+    for i in range(3):
+        dw[k][i] = dz * x[i]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "line"),
+    [("    db[k] = dz\n", "db = [0.0] * 2"), ("dw[k][i] = dz * x[i]", "dw = [[0.0] * 3 for _ in range(2)]")],
+)
+def test_lists_of_zeros_that_nothing_is_put_into(old: str, line: str) -> None:
+    assert not diagnosed(LISTS)
+    (found,) = diagnosed(LISTS.replace(old, "" if old.endswith("\n") else "pass"))
+    assert found.line == LISTS.split("\n").index(line) + 1
+    assert "still zero" in found.message
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "db = [0.0] * 2\n",  # zeros for the next epoch
+        "vb, m_w = [0.0] * 2, [0.0] * 3\n",
+        "vb = [0.0] * 2\nm_w = [0.0] * 3\n",
+        "rows = [0.0] * 2\n",
+    ],
+)
+def test_other_lists_of_zeros_are_no_mistake(more: str) -> None:
+    report = check_source(LISTS + more, sandbox=False)
+    assert not [f for f in report.findings if f.root], report.explain()
+    assert "db[1]" in report.confirmed
