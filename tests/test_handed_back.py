@@ -247,6 +247,7 @@ def test_lists_of_zeros_that_nothing_is_put_into(old: str, line: str) -> None:
     (found,) = diagnosed(LISTS.replace(old, "" if old.endswith("\n") else "pass"))
     assert found.line == LISTS.split("\n").index(line) + 1
     assert "still zero" in found.message
+    assert not found.fix  # what one entry should be is no list
 
 
 @pytest.mark.parametrize(

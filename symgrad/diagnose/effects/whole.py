@@ -134,6 +134,8 @@ class Whole(Attempts):
             best = self._followed(right, before, begun, plain=first is not None)
             if not best and first is not None and not before:
                 best = self._followed(right, before, begun, plain=False)
+                # One line that is wrong as a whole is likelier than two of which one is.
+                best = () if any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
         if first is not None and not best and self._tells(first, right):
