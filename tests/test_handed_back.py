@@ -147,6 +147,10 @@ SLIPS = {
         LAYERS, {"return grad @ self.W.T": "return -(grad @ self.W.T)"}, ["        return -(grad @ self.W.T)"],
         "grad @ self.W.T",
     ),
+    "a mistake that another one hides": (
+        LAYERS, {"self.x.T @ grad\n": "self.x.T @ y\n", "return grad * self.out": "return 0.5 * grad * self.out"},
+        ["        self.dW = self.x.T @ y", "        return 0.5 * grad * self.out * (1 - self.out)"], "grad",
+    ),
     "an attribute that the method reads": (
         LAYERS, {"return grad @ self.W.T": "return grad @ self.dW.T"}, ["        return grad @ self.dW.T"], "self.W",
     ),

@@ -37,6 +37,10 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         return set()
     if again.blames or not (again.right or again.conventions):
         return set()
+    # Of arrays one walk without repairs may leave a wrong result open, and blame nobody.
+    left = again.subject if again.unchecked and not again.conventions else None
+    if left is not None and left.is_shaped and standing(left).is_refuted:
+        return set()
     return {n for n, b in enumerate(blames) if b.edits}
 
 
