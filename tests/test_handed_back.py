@@ -74,7 +74,8 @@ X, Y = rng.randn(4, 6), (rng.rand(1, 6) > 0.5) * 1.0
 m, keep = X.shape[1], 0.7
 W1, b1, W2, b2 = rng.randn(5, 4), rng.randn(5, 1), rng.randn(1, 5), rng.randn(1, 1)
 D1 = rng.rand(5, 6) < keep
-A1 = np.maximum(0, W1 @ X + b1)
+Z1 = W1 @ X + b1
+A1 = np.maximum(0, Z1)
 A1 = A1 * D1 / keep
 A2 = 1 / (1 + np.exp(-(W2 @ A1 + b2)))
 cost = -np.mean(Y * np.log(A2) + (1 - Y) * np.log(1 - A2))
@@ -172,6 +173,10 @@ SLIPS = {
         ["J = np.diag(p * (1 - p))", "dx = 2 * W.T @ dz"], "W.T",
     ),
     "what surrounds a slope": (HUBER, {"s * gr /": "gr /"}, ["gr = gr / np.sum(s)"], "s"),
+    "two results off by one number": (
+        NET, {"dZ1 @ X.T": "2 * dZ1 @ X.T", "dZ1.sum(": "2 * dZ1.sum("},
+        ["dW1 = 2 * dZ1 @ X.T", "db1 = 2 * dZ1.sum(axis=1, keepdims=True)"], "dZ1.sum",
+    ),
     "a mask has no scale": (HINGE, {"X.T @ mask / n": "X.T @ mask"}, ["dW = X.T @ mask"], "X.T @ mask"),
 }  # fmt: skip
 

@@ -366,7 +366,7 @@ class Attempts:
 
     def _may_defer(self, edit: Edit, n: int) -> bool:
         """A count that is taken out where several results divide by it later: what stands in between is off by it."""
-        return edit.repair.mistake == "scale" and not self.checks[n].is_result
+        return edit.repair.mistake == "scale" and edit.repair.keep >= 0 and not self.checks[n].is_result
 
     def _scaled(self, values: Mapping[int, Any], right: Sequence[bool]) -> int:
         """How many results become right but for a constant factor, and were not."""
