@@ -69,18 +69,17 @@ def reworded(
             return replace(diagnosis, blames=(only,)), {0}
         if n == MOST_ALONE:
             break
-    if explained or len(blames) != 2:
-        return same
-    for n, blame in enumerate(blames):
-        # One of two is understood: with its fix made, the other is looked for.
+    for n, blame in enumerate(blames if not explained and len(blames) <= 2 else ()):
+        # One of two is understood: with its fix made, the other is looked for, which may not have shown as yet.
         base = patched(work.source, blame.edits)
-        other = blames[1 - n]
-        if base is None or base.count("\n") != work.source.count("\n"):
+        beside = blames[:n] + blames[n + 1 :]
+        if not blame.edits or base is None or base.count("\n") != work.source.count("\n"):
             continue
-        options = [r for r in rewordings(base, manual, {other.span.line}, ranks) if blame.span.line not in _of(r)]
+        lines = {b.span.line for b in beside or blames}
+        options = [r for r in rewordings(base, manual, lines, ranks) if blame.span.line not in _of(r)]
         found = tries.first(base, options)
         if found is not None:
-            return _told(diagnosis, (other,), found, subject), {0, 1}
+            return _told(diagnosis, beside, found, subject), {0, 1}
     return same
 
 

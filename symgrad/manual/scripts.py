@@ -17,7 +17,7 @@ from symgrad.manual.listed import of_lists
 from symgrad.manual.objectives import trained
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.manual.reworded import reworded
-from symgrad.manual.verifying import verified_fixes
+from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose
@@ -101,6 +101,7 @@ def check_work(
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
+        diagnosis, verified = without_effects(work, diagnosis, verified)
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
         diagnosis, verified = of_lists(work, trace, subject, diagnosis, verified)
         diagnosis, verified = reworded(work, trace, subject, diagnosis, verified)

@@ -38,6 +38,10 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
         return set()
     if again.blames or not (again.right or again.conventions) or _leaves_open(again, blames):
         return set()
+    # Of arrays one walk without repairs may leave a wrong result open, and blame nobody.
+    left = again.subject if again.unchecked and not again.conventions else None
+    if left is not None and left.is_shaped and standing(left).is_refuted:
+        return set()
     return {n for n, b in enumerate(blames) if b.edits}
 
 
@@ -51,6 +55,29 @@ def _leaves_open(again: Diagnosis, blames: Sequence[Blame]) -> bool:
     mended = {u.step for u in subject.units if u.line in lines} - {u.step for u in again.unchecked}
     made = subject.graph.dependents(*mended)
     return any(made[u.step] for u in again.unchecked)
+
+
+def without_effects(work: Work, diagnosis: Diagnosis, verified: set[int]) -> tuple[Diagnosis, set[int]]:
+    """The diagnosis without findings that have no fix, and are right once the fixes of the others are made.
+
+    Returns:
+        The diagnosis, and the numbers of its findings whose fixes are verified.
+    """
+    blames = diagnosis.blames
+    fixed = patched(work.source, [edit for b in blames for edit in b.edits]) if verified else None
+    if fixed is None or len(verified) == len(blames):
+        return diagnosis, verified
+    try:
+        mended = replace(work, source=fixed, like=diagnosis.subject)
+        fine = {u.name for u in account(mended, work.run(fixed), brief=True).diagnosis.right}
+    except SymgradError:
+        return diagnosis, verified
+    effects = [b for n, b in enumerate(blames) if n not in verified and b.step in fine]
+    kept = [b for b in blames if b not in effects]
+    lines = {b.span.line for b in effects} - {b.span.line for b in kept}
+    last = replace(kept[-1], inherited=tuple(sorted({*kept[-1].inherited, *lines})))
+    done = {n for n, b in enumerate(kept) if b in [blames[k] for k in verified]}
+    return replace(diagnosis, blames=(*kept[:-1], last)), done
 
 
 def stays(diagnosis: Diagnosis) -> bool:
@@ -81,4 +108,4 @@ def _stops_earlier(after: Trace, fixed: str, before: Trace, source: str) -> bool
     return fixed.count("\n") - after.error.span.line > source.count("\n") - before.error.span.line
 
 
-__all__ = ["patched", "verified_fixes"]
+__all__ = ["patched", "verified_fixes", "without_effects"]

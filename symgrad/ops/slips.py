@@ -113,7 +113,10 @@ def _other_axes(name: str, shape: Shape, params: Mapping[str, Any]) -> Iterator[
             elif len(axes) == len(shape):
                 spelled = ((r",?\s*\b(axis|dim)\s*=\s*(-?\d+|\([^)]*\))", ""),)
             else:
-                spelled = ((r"\b(axis|dim)\s*=\s*(-?\d+|\([^)]*\))", rf"\1={axes}"), (r"\)$", f", axis={axes})"))
+                spelled = (
+                    (r"\b(axis|dim)\s*=\s*(-?\d+|\([^)]*\))", rf"\1={axes}"), (r"\(\s*\)$", f"(axis={axes})"),
+                    (r"\)$", f", axis={axes})"),
+                )  # fmt: skip
             yield Slip(
                 name, (0,), "wrong-reduction", "is taken over another axis than belongs here", 0.7,
                 {"axis": axes, "keepdims": params["keepdims"]}, spelled,

@@ -145,7 +145,9 @@ class Attempts:
 
     def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
-        for i in (i for i in self.board.steps if i in feeding):
+        # What a line makes of a gradient that is right as well: a change of the line changes that, too.
+        mine = feeding | self.layout.feeding(self._fine)
+        for i in (i for i in self.board.steps if i in mine):
             span = self.layout.graph.steps[i].span
             units = self.layout.units_at.get(i, ())
             line = span.line if span is not None else units[0].line if units else 0
@@ -155,6 +157,8 @@ class Attempts:
         out = []
         text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
+            if feeding.isdisjoint(steps):
+                continue
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
@@ -297,7 +301,7 @@ class Attempts:
                 return False
             ok = narrow.may_be_right(i, value) if i in narrow.columns else self.checks[n].is_right(value)
             hopeful = hopeful or (ok and not right[n])
-            return ok is not right[n]
+            return ok is not right[n] and not (right[n] and self._may_defer(edit, n))
 
         try:
             values = self.board.run(edit.change, stops, self._at, narrow.columns)
@@ -330,18 +334,24 @@ class Attempts:
         if self._is_hopeless(edit, right):
             return None
         fixed: set[int] = set()
+        deferred = False
 
         def stops(i: int, value: Any) -> bool:
+            nonlocal deferred
             n = self._at.get(i)
             if n is None:
                 return False
             ok = self.checks[n].is_right(value)
             if ok and not right[n]:
                 fixed.add(n)
-            return right[n] and not ok
+            if not right[n] or ok:
+                return False
+            later = self._may_defer(edit, n) and any(is_multiple(value, r) for r in self.checks[n].rights)
+            deferred = deferred or later
+            return not later
 
         values = self.board.run(edit.change, stops, self._at)
-        if values is None:
+        if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
         if not fixed:
             self._note_moved(edit, values, right)
@@ -351,7 +361,12 @@ class Attempts:
             return Tried(edit, values, frozenset(), False, edit.repair.cost, meant, scaled)
         left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
         full = not any(c.is_result for c in left)
-        return Tried(edit, values, frozenset(fixed), full, edit.repair.cost + PER_NAME * len(left) * full)
+        cost = edit.repair.cost + PER_NAME * len(left) * full
+        return Tried(edit, values, frozenset(fixed), full, cost, deferred=deferred)
+
+    def _may_defer(self, edit: Edit, n: int) -> bool:
+        """A count that is taken out where several results divide by it later: what stands in between is off by it."""
+        return edit.repair.mistake == "scale" and edit.repair.keep >= 0 and not self.checks[n].is_result
 
     def _scaled(self, values: Mapping[int, Any], right: Sequence[bool]) -> int:
         """How many results become right but for a constant factor, and were not."""

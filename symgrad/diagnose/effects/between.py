@@ -13,6 +13,7 @@ from symgrad.diagnose.meaning.again import Again
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.slopes import slopes
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.trying.typed import is_in
@@ -61,7 +62,7 @@ class Between:
             units = self.layout.units_at.get(i, ())[:1]
             named = [u.name for u in units if self.reading.pairs(u.name)]
             line = units[0].line if units else -i
-            if not held and not self.again.holds(i, vec):
+            if not held and not self.again.holds(i, vec) and not self._is_slope(vec):
                 by_line[line] = 1.0
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
@@ -95,9 +96,16 @@ class Between:
         if i not in self._trues:
             vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
             held = self.known.right(vec) if done else ()
-            true = any(is_meant(q) for q in held) or (done and self.again.holds(i, vec))
+            true = any(is_meant(q) for q in held) or (done and (self.again.holds(i, vec) or self._is_slope(vec)))
             self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
+
+    def _is_slope(self, vec: Vec) -> bool:
+        return bool(vec.shape) and any(vec.same(s) for s in self._slopes if s.shape == vec.shape)
+
+    @cached_property
+    def _slopes(self) -> list[Vec]:
+        return slopes(self.known.truth)
 
     @cached_property
     def _assignments(self) -> list[int]:

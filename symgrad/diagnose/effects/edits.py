@@ -46,6 +46,15 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
+    """What came of a change.
+
+    Attributes:
+        values: what changes; ``fixed``: the numbers of what becomes right; ``full``: whether that is all.
+        meant: an assignment that is something true by the change, or -1; ``scaled``: how many results are right then
+            but for a constant factor.
+        deferred: values in between that were right are so but for a constant factor, which comes later.
+    """
+
     edit: Edit
     values: dict[int, Any]
     fixed: frozenset[int]
@@ -53,6 +62,7 @@ class Tried:
     cost: float
     meant: int = -1
     scaled: int = 0
+    deferred: bool = False
 
 
 def cost_of(edits: Sequence[Edit]) -> float:

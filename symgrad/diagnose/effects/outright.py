@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 UNEXPLAINED = 2.6
 LEFT = 2.0
 
+#: The mistake of what is left at zeros.
+UNSET = "never-assigned"
+
 Try = tuple[tuple[Site, ...], Make, Repair]
 
 _NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
@@ -68,12 +71,17 @@ class Outright:
         return out
 
     def series(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
-        """The cotangents for every round of a loop of so many, in both orders; or one by one."""
+        """The cotangents for every round of a loop of so many, in both orders; or one by one, and parts of sums."""
         loss = self.layout.subject.loss
         if rounds == 1:
             for bottom, vec in sorted(self.truth.cotangents.items()):
                 if vec.usable and not vec.is_zero and vec.shape:
                     yield Quantity("cotangent", loss, bottom, vec), [vec]
+            # What flows along one of several paths: of a loss and its regulariser, worked out one after the other.
+            for bottom, flows in sorted(self.truth.into.items()):
+                for top, vec in flows if len(flows) > 1 else ():
+                    if vec.usable and not vec.is_zero and vec.shape:
+                        yield Quantity("contribution", top, bottom, vec), [vec]
             return
         for found in self._series:
             for order in (found[::-1], found) if len(found) == rounds else ():
@@ -132,5 +140,5 @@ class Outright:
                     return slimmed(vecs[sites[i, slot]], value) if (i, slot) in sites else value
 
                 words = "is zero where a gradient belongs"
-                repair = Repair(_NOWHERE, "never-assigned", words, LEFT, q, span=units[0].span)
+                repair = Repair(_NOWHERE, UNSET, words, LEFT, q, span=units[0].span)
                 yield Elsewhere(layout, board, line, text), (tuple(sorted(sites)), make, repair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.effects.arguments import arguments
+from symgrad.diagnose.effects.jacobians import jacobians
 from symgrad.diagnose.effects.lapses import lapses
 from symgrad.diagnose.effects.reader import Reader
 from symgrad.diagnose.effects.remnants import remnants
@@ -28,6 +30,8 @@ from symgrad.ops.slips import Slip, products, written
 
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
+#: What it costs that a mask has another sign or scale.
+MASK = 0.25
 #: In a loop of more rounds nothing is taken to be summed in passing.
 MANY_ROUNDS = 8
 
@@ -103,9 +107,11 @@ class Passage(Reader):
         return {i for k, _ in self.users.get(i, ()) if self.graph.steps[k].span == span and self._is_summed(k)}
 
     def is_idle(self, site: Site) -> bool:
-        """The value of an assignment that only renames what was worked out: somebody meant to do more."""
+        """The value of an assignment that only renames what was worked out: somebody meant to do more; not where that
+        is done next, by changes in place."""
         i, slot = site
-        return slot < 0 and i in self._ends and OPS[self.graph.steps[i].op].renames
+        goes_on = any((u.name, i) in self.layout.continued for u in self.layout.units_at.get(i, ()))
+        return slot < 0 and i in self._ends and OPS[self.graph.steps[i].op].renames and not goes_on
 
     def groups(self) -> Iterator[tuple[Site, ...]]:
         held: dict[object, list[Site]] = {}
@@ -150,6 +156,7 @@ class Passage(Reader):
         yield from self._overwritten()
         yield from lapses(self, offers)
         yield from remnants(self, offers)
+        yield from jacobians(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
@@ -166,10 +173,12 @@ class Passage(Reader):
             return
         added = self._is_accumulated(i, slot) or any(self._is_accumulated(k, s) for k, s in self.users.get(i, ()))
         extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
-        yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         have = self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)
+        extra += MASK * bool(np.isin(lifted(have).arrays[-1], (0.0, 1.0)).all())
+        yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         lengths = sorted({n for j in (*self.line.used(), i) for n in self.graph.steps[j].shape if n > 1})
-        for n in dict.fromkeys((2, *lengths)):
+        # Of a mean over all the entries the count is their number.
+        for n in dict.fromkeys((2, *lengths, *([math.prod(have.shape)] if len(have.shape) > 1 else []))):
             for number in (Fraction(n), Fraction(1, n)):
                 words = "is off by a constant factor"
                 yield _times(number), Repair(_NOWHERE, "scale", words, 1.1 + extra, None, "*", number)

@@ -76,15 +76,17 @@ class Reader(Region):
         """Which round of the line each step belongs to: a round ends with the last assignment of the line."""
         ends: list[int] = []
         seen: set[object] = set()
-        last = -1
+        last, call = -1, None
         for i in self.steps:
             for unit in self.layout.units_at.get(i, ()):
                 key = (unit.span, unit.name.split("[", maxsplit=1)[0], "[" in unit.name)
-                if key in seen:
+                # What a function gives back is bound where it was called: in another place it is another call.
+                elsewhere = None if unit.line == self.number else unit.span
+                if key in seen or (last >= 0 and elsewhere is not None and call is not None and elsewhere != call):
                     ends.append(last)
                     seen = set()
                 seen.add(key)
-                last = i
+                last, call = i, elsewhere or call
         # Of writes that were made one only the last has a name.
         if last >= 0 and not any(is_united(self.graph.steps[i]) for i in self.steps):
             return {i: bisect_left(ends, i) for i in self.steps}

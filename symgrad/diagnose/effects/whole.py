@@ -19,7 +19,7 @@ from operator import itemgetter
 from symgrad.diagnose.effects.attempts import PER_NAME, WORK, Attempts
 from symgrad.diagnose.effects.between import FLOWING
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
-from symgrad.diagnose.effects.outright import is_whole
+from symgrad.diagnose.effects.outright import UNSET, is_whole
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.source import SourceMap
@@ -113,11 +113,15 @@ class Whole(Attempts):
         whole = [t for t in tried if t.full]
         if whole:
             best_one = min(whole, key=lambda t: t.cost)
-            if not before and any(not ok and n not in best_one.fixed for n, ok in enumerate(right)):
+            named = any(not ok and n not in best_one.fixed for n, ok in enumerate(right))
+            if not before and named and not best_one.deferred:
                 # What has a name is left wrong: one change makes up for another mistake.
                 two = self._followed(right, before, [t for t in tried if not t.full and t.fixed], plain=True)
                 if two and cost_of(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
                     return two
+            unset = first is not None and first.edit.repair.mistake == UNSET
+            if first is not None and unset and best_one.edit.repair.mistake == "missing-term":
+                return (*before, first.edit)  # the zeros that it is added to were to be that term
             return (*before, best_one.edit)
         two = self._together(right, before) if len(before) + 2 <= MOST else ()
         if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
@@ -126,7 +130,12 @@ class Whole(Attempts):
             return found
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
-            best = self._followed(right, before, [*tried, *(t for t in placed if not t.full)], plain=first is not None)
+            begun = [*tried, *(t for t in placed if not t.full)]
+            best = self._followed(right, before, begun, plain=first is not None)
+            if not best and first is not None and not before:
+                best = self._followed(right, before, begun, plain=False)
+                # One line that is wrong as a whole is likelier than two of which one is.
+                best = () if any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
         if first is not None and not best and self._tells(first, right):
@@ -172,7 +181,9 @@ class Whole(Attempts):
         """The changes under which a line is what it must be as a whole: what follows it need not be computed."""
         among = self._leading_to(placed)
         ends = sorted(i for i, _ in first.edit.sites)
-        checks = [Check(i, (first.values[i],), True) for i in ends]
+        # Where what follows hides the difference (a mask), several values of the line make all right.
+        same = [t for t in placed if t.full and t.edit.sites == first.edit.sites]
+        checks = [Check(i, (first.values[i], *(t.values[i] for t in same if t is not first)), True) for i in ends]
         right = [c.is_right(self.board.array(c.step)) for c in checks]
         if among is None or len(before) >= MOST:
             return ()

@@ -76,6 +76,18 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
     """A line that is missing: what to add, and where."""
     span = value_span(root.unit, source, subject.graph.steps[root.unit.step])
     name, code = root.unit.name, "never-assigned" if root.found.is_zero else "missing-term"
+    begins, _, value = made.text.partition(f"{name} = ")
+    whole = source.assigned(span.line)
+    sets = whole is not None and (whole.column, whole.end_line, whole.end_column) == (
+        span.column, span.end_line, span.end_column,
+    )  # fmt: skip
+    if root.found.is_zero and value and not begins and made.after < span.line and sets:
+        # All that it needs is there: the line that sets it to zeros can set it to that.
+        message = f"{name} is never given its value: it is still zero where it is used"
+        return _make(
+            root, code, code, message, span, "", source.text(span), value, root.found, root.target.vec, value, wording,
+            source, subject,
+        )  # fmt: skip
     if root.found.is_zero:
         message = f"{name} is never given its value: it is still zero where it is used"
     else:
@@ -290,6 +302,8 @@ def _make(
         if tops and tops[0] in subject.names:
             top = tops[0]
             forward = f"{wording.symbol(top)} = {wording.formula(top)}"
+    if subject.graph.steps[root.unit.step].is_leaf and "[" in root.unit.name and source.text(span)[:1] == "[":
+        fix = ""  # what one entry should be is no text for the list that the line makes
     if fix and "[" in root.unit.name:
         expected, fix = (_by_variables(text, root.unit, source) for text in (expected, fix))
     here = mistake in ("wrong-formula", "unknown") and span.line == root.unit.line

@@ -8,5 +8,6 @@
 * ``spelling``: formulas as the script can run them: ``np.tanh``
 * ``signs``: the sign that a wrong term has
 * ``callees``: functions of one expression, and what a call of one read
+* ``texts``, ``unread``: statements, what they read and set; what is worked out and used nowhere, or handed on
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

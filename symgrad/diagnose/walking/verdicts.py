@@ -82,5 +82,10 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
             spans = {layout.graph.steps[k].span for k in layout.children[node] if layout.subject.callers.get(k) == call}
             if layout.subject.is_shaped and len(spans) > 1 and not repair.everywhere:
                 return None  # in other lines of the function it is right
+            name, rows = layout.variable(node), layout.subject.source.split("\n")[call.line - 1 : call.end_line]
+            if "." in name and not any(name in row for row in rows):
+                return None  # an attribute that the function reads by itself
+            if rows[-1][: call.end_column - 1].endswith("()"):
+                return None  # nothing is handed to it
             return call
     return None

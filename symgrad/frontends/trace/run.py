@@ -29,6 +29,7 @@ from symgrad.frontends.trace.rules import MAX_SOURCE, Refused, check, settle_pri
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site
 from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.unset import Unset
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
 
 #: A loop that trains is ended when it has recorded so much.
@@ -56,6 +57,8 @@ class Run:
         self.globals: dict[str, Any] = {}
         #: The rows of lists of lists, by identity, with what they are called; kept, so that no other gets their place.
         self.rows: dict[int, tuple[list[Any], str]] = {}
+        #: Lists of zeros into which nothing is put.
+        self.unset = Unset()
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}
         #: Every loop is to have as many rounds as can be.
@@ -199,6 +202,8 @@ class Run:
         if self.tracer.dead is not None:
             error = self.tracer.dead.error
         self.cells.settle(self.globals, self.guard.classes)
+        if error is None:
+            self.unset.settle(self)
         return self.tracer.finish(error)
 
     def attempt(self, action: Callable[[], Any]) -> TraceError | None:
@@ -355,6 +360,7 @@ class Run:
             return self.leaf(site, name, value, scope)
         if type(value) is float or (type(value) is int and site.literal):
             return self.leaf(site, name, value, scope)
+        self.unset.bound(site, name, value, scope)
         if type(value) is list and value and type(value[0]) is list and len(value) <= MOST_ROWS:
             self.rows.update((id(inner), (inner, f"{name}[{i}]")) for i, inner in enumerate(value))
         if site.fresh:
