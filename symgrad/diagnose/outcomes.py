@@ -36,6 +36,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if turned and is_shaped_later(unit, layout, reading):
             continue
         out.append(Result(unit, actual, tuple(rights)))
+    out += _of_other_objects(out, layout, reading)
     ends = ((u, layout.moved[u.step]) for u in last.values() if u.step in layout.moved)
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
@@ -44,6 +45,20 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _of_other_objects(known: Sequence[Result], layout: Layout, reading: Reading) -> list[Result]:
+    """``self.dW`` of one layer after the other: of a name that several objects have, the last value is that of one of
+    them. What moves the parameter of another is a result as well."""
+    loss, told = layout.subject.loss, {r.unit.step for r in known}
+    out = []
+    for m in layout.subject.moves:
+        named = (u for u in layout.units_at.get(m.source, ()) if "." in u.name and not u.unnamed)
+        unit = next((u for u in named if (loss, m.bottom) in reading.pairs(u.name)), None)
+        if unit is not None and m.source not in told and layout.last[unit.name] is not unit:
+            told.add(m.source)
+            out.append(Result(unit, layout.actual(m.source), (reading.vec((loss, m.bottom)),)))
+    return out
 
 
 def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:

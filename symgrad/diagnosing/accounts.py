@@ -14,6 +14,8 @@ from symgrad.diagnose.engine import diagnose
 from symgrad.diagnosing.callees import in_parameters
 from symgrad.diagnosing.epsilons import without_epsilons
 from symgrad.diagnosing.imported import in_imported
+from symgrad.diagnosing.links import of_canonical_links
+from symgrad.diagnosing.means import of_means_taken_late
 from symgrad.diagnosing.negatives import of_the_negative
 from symgrad.diagnosing.objectives import of_an_objective
 from symgrad.diagnosing.penalties import with_penalties
@@ -30,7 +32,7 @@ from symgrad.frontends.trace.data import Trace
 SECOND_READINGS: tuple[SecondReading, ...] = (
     of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
     in_imported, of_further_results, of_recomputed,
-    of_lists_not_reversed,
+    of_lists_not_reversed, of_means_taken_late, of_canonical_links,
 )  # fmt: skip
 
 
