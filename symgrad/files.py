@@ -139,7 +139,13 @@ def beside(report: Report, found: Report) -> Report:
     """The report of what a script runs, with what was found of its functions by themselves."""
     confirmed = tuple(dict.fromkeys((*report.confirmed, *found.confirmed)))
     verdict = found.verdict if found.verdict == "disagree" else report.verdict
-    findings = (*(f for f in found.findings if f.root), *report.findings, *(f for f in found.findings if not f.root))
+    judged = {j.span.line for j in report.judged if j.status != "unchecked"}
+    # What could not be called by itself is checked where the script calls it.
+    others = [
+        f for f in found.findings
+        if f.code != "unchecked" or judged.isdisjoint(lines_of(report.manual_source, f.message.partition(" ")[0]))
+    ]  # fmt: skip
+    findings = (*(f for f in others if f.root), *report.findings, *(f for f in others if not f.root))
     return replace(report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)))
 
 

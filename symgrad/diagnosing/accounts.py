@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.engine import diagnose
+from symgrad.diagnose.engine import Diagnosis, diagnose, glance
+from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.callees import in_parameters
 from symgrad.diagnosing.epsilons import without_epsilons
 from symgrad.diagnosing.imported import in_imported
 from symgrad.diagnosing.links import of_canonical_links
 from symgrad.diagnosing.means import of_means_taken_late
 from symgrad.diagnosing.negatives import of_the_negative
-from symgrad.diagnosing.objectives import of_an_objective
+from symgrad.diagnosing.objectives import of_an_objective, stands_for_want
 from symgrad.diagnosing.penalties import with_penalties
 from symgrad.diagnosing.recomputed import of_recomputed
 from symgrad.diagnosing.results import of_further_results
@@ -53,10 +54,22 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
         if (straight := straightened(trace)) is None:
             raise
         (trace, note), subject = straight, work.subject(straight[0])
-    found = diagnose(subject, brief=brief)
-    if note:
-        found = replace(found, notes=(*found.notes, note))
-    taken = Account(work, trace, brief, found.subject or subject, found)
-    for reading in SECOND_READINGS:
+    readings, taken = SECOND_READINGS, None
+    if not brief and not note and work.guesses and stands_for_want(trace, subject):
+        # To look for what is wrong against something that nobody differentiates would be in vain, and takes long.
+        plain = _account(work, trace, subject, glance(subject))
+        made = of_an_objective(plain)
+        if made.subject is not plain.subject:
+            taken, readings = made, tuple(r for r in readings if r is not of_an_objective)
+    if taken is None:
+        found = diagnose(subject, brief=brief)
+        if note:
+            found = replace(found, notes=(*found.notes, note))
+        taken = replace(_account(work, trace, subject, found), brief=brief)
+    for reading in readings:
         taken = reading(taken)
     return taken
+
+
+def _account(work: Work, trace: Trace, subject: Subject, found: Diagnosis) -> Account:
+    return Account(work, trace, False, found.subject or subject, found)

@@ -7,6 +7,9 @@ from dataclasses import replace
 
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.naming import claims, normal
+from symgrad.diagnose.outcomes import results
+from symgrad.diagnose.prepared import prepare
+from symgrad.diagnose.quiet import quiet
 from symgrad.diagnose.subject import Subject
 from symgrad.diagnosing.accounts import account
 from symgrad.diagnosing.hidden import uncovered
@@ -98,6 +101,7 @@ def check_work(
     findings = [finding_of(b, True) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
+    guessed = guessed and not _is_borne_out(subject)
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
         diagnosis, verified = uncovered(work, trace, subject, diagnosis, verified)
@@ -124,6 +128,15 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+@quiet()
+def _is_borne_out(subject: Subject) -> bool:
+    """Several results are right for what is differentiated, and as many as are wrong: it is that, if a guess."""
+    prepared = prepare(subject)
+    found = results(prepared.layout, prepared.reading, prepared.moves) if prepared is not None else []
+    right = sum(r.is_right(r.actual) for r in found)
+    return right > 1 and 2 * right >= len(found)
 
 
 def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:
