@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
 from symgrad.diagnose.blame import Walk
@@ -18,6 +17,7 @@ from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.roles import Roles
 from symgrad.diagnose.rounds import Rounds
 from symgrad.diagnose.source import SourceMap, number_names
+from symgrad.diagnose.statements import Statement
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.vectors import TOLERANCE, Vec, constant
 from symgrad.diagnose.verdicts import Root
@@ -31,15 +31,6 @@ END = 10**9
 ROUNDS = 50
 #: A random point, at which products are tried first.
 POINT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A line to be put in: after which line, and its text without the indentation."""
-
-    after: int
-    text: str
-    indent: str
 
 
 def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:

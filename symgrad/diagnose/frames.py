@@ -10,7 +10,7 @@ from itertools import product
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.corrected import corrected, walk_value
 from symgrad.diagnose.entries import difference, is_right_but_for_some, shown
-from symgrad.diagnose.forgotten import Statement, edit, statement
+from symgrad.diagnose.forgotten import edit, statement
 from symgrad.diagnose.headlines import beside, code_of, headline, short
 from symgrad.diagnose.numbers import Numbers
 from symgrad.diagnose.places import Repair
@@ -18,6 +18,7 @@ from symgrad.diagnose.rounds import POINT, close, formula_value, in_all_rounds
 from symgrad.diagnose.signs import signed as signed_term
 from symgrad.diagnose.source import SourceMap
 from symgrad.diagnose.spelling import Owner
+from symgrad.diagnose.statements import Statement
 from symgrad.diagnose.subject import Subject, Unit
 from symgrad.diagnose.truth import Truth
 from symgrad.diagnose.undivided import Division, division

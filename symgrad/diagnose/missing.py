@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.diagnose.closeness import signature
-from symgrad.diagnose.forgotten import Statement
 from symgrad.diagnose.shaped import MISFITS, lifted
+from symgrad.diagnose.statements import Statement
 from symgrad.diagnose.vectors import TOLERANCE
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.diagnose.statements import Statement
 from symgrad.diagnose.subject import BITS, Subject, Unit, leaf
 from symgrad.diagnose.truth import Quantity, Truth
 from symgrad.diagnose.vectors import Vec, apply, constant
@@ -34,7 +35,7 @@ class Layout:
         #: How local derivatives are written: found once.
         self.formulas: dict[tuple[int, int], str] = {}
         #: Lines that are still to be written, by the steps that are left at zeros.
-        self.missing: Mapping[int, Any] = {}
+        self.missing: Mapping[int, Statement] = {}
         #: What was tried to put a line right, and what came of it.
         self.tried: dict[Hashable, list[Any]] = {}
         #: What assignments should be that are derivatives of something else than the loss: known beforehand.

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from symgrad.errors import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A line to be put in: after which line, and its text without the indentation."""
+
+    after: int
+    text: str
+    indent: str
 
 
 def text_at(lines: Sequence[str], span: Span) -> str:

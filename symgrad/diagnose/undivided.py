@@ -9,8 +9,8 @@ from fractions import Fraction
 from symgrad.diagnose.blame import Walk
 from symgrad.diagnose.corrected import walk_value
 from symgrad.diagnose.following import sign_of
-from symgrad.diagnose.forgotten import Statement
 from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.statements import Statement
 from symgrad.diagnose.subject import BITS, Unit
 from symgrad.diagnose.verdicts import Root
 from symgrad.enclosure import precision
