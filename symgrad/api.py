@@ -43,7 +43,7 @@ def check(
             an array in ``at`` says as much); for expressions ``wrt``, ``dtype``, ``device``, ``order``,
             ``simplify_seconds`` (see
             ``symgrad.checking.check_expression``); for scripts ``loss``, ``mapping``, ``timeout``, ``witnesses`` (see
-            ``symgrad.diagnosing.check_source``).
+            ``symgrad.manual.check_source``).
 
     Raises:
         SymgradError: the input cannot be used; the error says where and why.
@@ -78,7 +78,7 @@ def check(
 
         return check_sweep(target, at, manual=manual, **options)
     if manual is not None:
-        from symgrad.diagnosing import check_formulas
+        from symgrad.manual import check_formulas
 
         return check_formulas(target, manual, at, **options)
     return check_expression(target, at, **options)

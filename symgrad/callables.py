@@ -10,9 +10,8 @@ from typing import Any
 
 from symgrad.checking import check_expression
 from symgrad.copies import told_apart
-from symgrad.diagnose.naming import claims, normal
-from symgrad.diagnose.subject import Subject
-from symgrad.diagnosing import Work, check_formulas, check_work
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
@@ -20,6 +19,7 @@ from symgrad.frontends.trace.functions import plain_function, source_of
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.writes import whole
 from symgrad.graph import Graph
+from symgrad.manual import Work, check_formulas, check_work
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose, subject_of
 
@@ -57,7 +57,7 @@ def check_backward(
         returns: what backward returns, in order, for example ``("dw", "dx")``; ``""`` for what is no gradient. Without
             it the keys of a returned dictionary tell, or the names in the return statement, or else the order of the
             inputs. For a torch.autograd.Function it is always the order.
-        strict, witnesses: as for :func:`symgrad.diagnosing.check_source`.
+        strict, witnesses: as for :func:`symgrad.manual.check_source`.
 
     Raises:
         SymgradError: the functions cannot be found, called or traced, or return what is no gradient.

@@ -7,8 +7,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.diagnose.naming import claims, is_bare, is_plain, normal
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.text.naming import claims, is_bare, is_plain, normal
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Step

@@ -10,12 +10,12 @@ from typing import Any
 
 from symgrad.backward import backward
 from symgrad.checking import read_target
-from symgrad.diagnosing import merged_formula
 from symgrad.enclosure import OutsideDomain, precision, prove
 from symgrad.errors import SymgradError
 from symgrad.formats import Format, get_format
 from symgrad.frontends.expression import parse_points
 from symgrad.graph import Graph
+from symgrad.manual import merged_formula
 from symgrad.naming import display_names
 from symgrad.ops import lower
 from symgrad.ops.balls import exact_ball

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from symgrad.diagnose.parameters import function_at
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.meaning.parameters import function_at
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.ops import OPS

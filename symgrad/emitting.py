@@ -10,8 +10,8 @@ from symgrad.api import is_code, of_arrays
 from symgrad.callables import call_subject
 from symgrad.codegen.function import LANGUAGES, emit
 from symgrad.codegen.pruning import pruned
-from symgrad.diagnose.naming import claims, normal
-from symgrad.diagnose.subject import Subject
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
@@ -41,7 +41,7 @@ def emit_source(
         source: the script's text.
         filename: the name to use in messages.
         language: ``"numpy"``, ``"torch"`` or ``"latex"``.
-        loss, mapping, sandbox, timeout: as for ``symgrad.diagnosing.check_source``.
+        loss, mapping, sandbox, timeout: as for ``symgrad.manual.check_source``.
         wrt: the inputs to differentiate by; those of which the script works out a gradient, or else all.
         style: how the derivative by ``x`` is called: ``"d{}"``, ``"grad_{}"``; as the script does if not given.
         trace: the run of ``source``, where it has been run.

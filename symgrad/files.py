@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from symgrad.asked import lines_of
-from symgrad.diagnose.naming import claims, is_loss
-from symgrad.diagnosing import NO_LOSS, check_source
+from symgrad.diagnose.text.naming import claims, is_loss
 from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
+from symgrad.manual import NO_LOSS, check_source
 from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
@@ -45,11 +45,11 @@ def check_file(
         shapes: input -> its shape. ``values``: input -> its value.
         upstream: the gradient of the output; random if not given.
         returns: what backward returns, in order.
-        options: as for :func:`symgrad.diagnosing.check_source`.
+        options: as for :func:`symgrad.manual.check_source`.
 
     Raises:
         SymgradError: the file cannot be read, is no notebook, or cannot be used; see
-            :func:`symgrad.diagnosing.check_source`. The functions cannot be found or called.
+            :func:`symgrad.manual.check_source`. The functions cannot be found or called.
     """
     plan = _plan(forward, backward, shapes, values, upstream, returns)
     wanted = plan != Plan()

@@ -17,8 +17,8 @@ from dataclasses import replace
 from types import FunctionType, ModuleType
 from typing import Any
 
-from symgrad.diagnosing import check_source
 from symgrad.errors import Span, SymgradError
+from symgrad.manual import check_source
 from symgrad.report.model import Report
 from symgrad.report.moving import moved
 
@@ -36,7 +36,7 @@ def check_cell(cell: str, variables: Mapping[str, Any], **options: Any) -> Repor
     Args:
         cell: its text.
         variables: the notebook's names.
-        options: as for :func:`symgrad.diagnosing.check_source`.
+        options: as for :func:`symgrad.manual.check_source`.
 
     Raises:
         SymgradError: the cell cannot be used, or uses a value that cannot be carried over.

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from dataclasses import replace
 from typing import Any
 
-from symgrad.diagnose.naming import claims, normal
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Leaf, Trace
 from symgrad.graph import INPUT, Step
 from symgrad.ops.base import EXPONENTIAL

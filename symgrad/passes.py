@@ -9,12 +9,12 @@ from typing import Any
 
 from symgrad.asked import at_its_calls, parameters_of, returns_at_the_first
 from symgrad.callables import call_subject, missing_finding
-from symgrad.diagnosing import Work, check_work
 from symgrad.errors import SymgradError
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
 from symgrad.frontends.trace.passes import is_force
+from symgrad.manual import Work, check_work
 from symgrad.picturing import renumbered
 from symgrad.programs import Code
 from symgrad.report.model import Finding, Report

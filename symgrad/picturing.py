@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from symgrad.backward import NO_LOCAL, Backward, backward
-from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
+from symgrad.diagnose.text.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.graph import Graph
 from symgrad.naming import display_names
 from symgrad.printing import expression_text, step_text, text_names

@@ -12,9 +12,9 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from symgrad.diagnose.callees import Callee, called_by, callees
-from symgrad.diagnose.naming import claims, is_plain, normal
-from symgrad.diagnose.source import SourceMap
+from symgrad.diagnose.text.callees import Callee, called_by, callees
+from symgrad.diagnose.text.naming import claims, is_plain, normal
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Step

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symgrad.diagnose.naming import claims, normal
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, Step
 from symgrad.upstream import extended

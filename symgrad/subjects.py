@@ -9,12 +9,12 @@ from fractions import Fraction
 from symgrad import upstream
 from symgrad.copies import told_apart
 from symgrad.cutting.subject import subject_at
-from symgrad.diagnose import differences, functions
-from symgrad.diagnose.following import ends_of
-from symgrad.diagnose.loss import best_seed, best_subject
-from symgrad.diagnose.moves import seeds
-from symgrad.diagnose.naming import claims, is_bare, is_loss, normal, primitives
-from symgrad.diagnose.subject import Subject, Unit
+from symgrad.diagnose.deciding.loss import best_seed, best_subject
+from symgrad.diagnose.meaning import differences, functions
+from symgrad.diagnose.meaning.following import ends_of
+from symgrad.diagnose.meaning.moves import seeds
+from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, normal, primitives
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.diagnose.naming import claims, is_bare, is_loss, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step
 from symgrad.ops import typed

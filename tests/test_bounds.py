@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from symgrad.diagnose import changes, loss
+from symgrad.diagnose.deciding import loss
 from symgrad.diagnose.engine import Diagnosis
-from symgrad.diagnose.region import Region
-from symgrad.diagnosing import check_source, lasting, verifying
+from symgrad.diagnose.walking import changes
+from symgrad.diagnose.walking.region import Region
 from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
+from symgrad.manual import check_source, lasting, verifying
 from symgrad.subjects import choose
 
 ROOT = Path(__file__).parent.parent

@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 
 import symgrad
 from symgrad import cli
-from symgrad.diagnosing import check_source
 from symgrad.errors import SymgradError
+from symgrad.manual import check_source
 from symgrad.report.model import Finding, Report
 
 ROOT = Path(__file__).parent.parent

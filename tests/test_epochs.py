@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from symgrad.diagnosing import check_source
 from symgrad.frontends.sandbox import run_source
+from symgrad.manual import check_source
 
 DATA = """
 import numpy as np

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from symgrad.diagnose.precise import EXTRA_FACTOR, EXTRA_TERM, LACKS_FACTOR, LACKS_TERM, OFF, OPERATION, precise
-from symgrad.diagnosing import check_source
+from symgrad.diagnose.telling.precise import EXTRA_FACTOR, EXTRA_TERM, LACKS_FACTOR, LACKS_TERM, OFF, OPERATION, precise
+from symgrad.manual import check_source
 
 CHAIN = """
 import math

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from symgrad.diagnosing import check_source
 from symgrad.errors import SymgradError
+from symgrad.manual import check_source
 from tests.test_tensor_diagnosing import MLP
 from tests.test_whole import LOOP, WORDS
 

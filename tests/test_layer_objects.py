@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from symgrad.diagnosing import check_source
 from symgrad.files import check_file
+from symgrad.manual import check_source
 from symgrad.report.model import Report
 
 LOOPS = """

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from symgrad.diagnose import narrow
-from symgrad.diagnose.attempts import Attempts
-from symgrad.diagnose.closeness import is_multiple, is_near
-from symgrad.diagnosing import check_source
+from symgrad.diagnose.effects import narrow
+from symgrad.diagnose.effects.attempts import Attempts
+from symgrad.diagnose.values.closeness import is_multiple, is_near
 from symgrad.errors import SymgradError
+from symgrad.manual import check_source
 from symgrad.ops import OPS
 from symgrad.ops.columns import for_columns, has_columns
 from symgrad.ops.values import function

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from symgrad.callables import check_backward
-from symgrad.diagnosing import check_source
 from symgrad.emitting import emit_file, emit_target
 from symgrad.errors import SymgradError
 from symgrad.files import check_file
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.tracing import trace_source
+from symgrad.manual import check_source
 from symgrad.report.model import Report
 
 CONV = """

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from symgrad.diagnosing import check_source
-from symgrad.diagnosing.slips import distance, slip
+from symgrad.manual import check_source
+from symgrad.manual.slips import distance, slip
 
 FIT = """
 xs = [0.5, 1.4, -0.9, 2.2]

@@ -243,7 +243,7 @@ def test_a_thousand_steps_are_drawn_in_stages() -> None:
 
 def test_many_lines_of_code_are_cut() -> None:
     source = "x = 2.0\n" + "\n".join(f"# {n}" for n in range(4000)) + "\ny = x**3\ndx = 3*x\n"
-    from symgrad.diagnosing import check_source
+    from symgrad.manual import check_source
 
     html = check_source(source, "long.py", sandbox=False).html()
     assert "lines left out" in html
@@ -415,7 +415,7 @@ def test_sarif_underlines_the_wrong_factor_and_fixes_it() -> None:
         line = source[region["startLine"] - 1]
         head, tail = line[: region["startColumn"] - 1], line[region["endColumn"] - 1 :]
         source[region["startLine"] - 1] = head + edit["insertedContent"]["text"] + tail
-    from symgrad.diagnosing import check_source
+    from symgrad.manual import check_source
 
     assert check_source("\n".join(source)).ok
 

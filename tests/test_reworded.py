@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symgrad.diagnose.numbers import Numbers
-from symgrad.diagnose.rewordings import rewordings
-from symgrad.diagnosing import check_source
+from symgrad.diagnose.text.rewordings import rewordings
+from symgrad.diagnose.words.numbers import Numbers
 from symgrad.frontends.tracing import trace_source
+from symgrad.manual import check_source
 from symgrad.report.model import Report
 from symgrad.subjects import choose
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgrad.diagnose import shaped
-from symgrad.diagnose.quiet import quiet
-from symgrad.diagnose.shaped import Shaped
+from symgrad.diagnose.values import shaped
+from symgrad.diagnose.values.quiet import quiet
+from symgrad.diagnose.values.shaped import Shaped
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.stacked import stacked
 from symgrad.ops.tensor import typed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symgrad.diagnosing import check_source
+from symgrad.manual import check_source
 
 OSCILLATOR = """
 k, c = 1.4, 0.3

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symgrad.diagnose.shaped import Shaped, run
-from symgrad.diagnosing import check_source
+from symgrad.diagnose.values.shaped import Shaped, run
 from symgrad.errors import SymgradError
+from symgrad.manual import check_source
 from symgrad.ops import OPS
 from symgrad.ops.slips import around, slips
 from symgrad.ops.tensor import typed

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import symgrad
-from symgrad.diagnosing import check_source
 from symgrad.errors import SymgradError
+from symgrad.manual import check_source
 from symgrad.report.model import Finding, Report
 
 PRIME = """import math

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symgrad.diagnose import loss
-from symgrad.diagnose.match import Index
-from symgrad.diagnose.subject import Subject
-from symgrad.diagnose.vectors import Vec, apply, difference, is_other, quotient
+from symgrad.diagnose.deciding import loss
+from symgrad.diagnose.observing.match import Index
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.values.vectors import Vec, apply, difference, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.frontends.tracing import trace_source
 from symgrad.ops import OPS, TensorOp

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from symgrad.diagnose.naming import claims, normal
-from symgrad.diagnose.subject import Move, Unit
+from symgrad.diagnose.observing.subject import Move, Unit
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS

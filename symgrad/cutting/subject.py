@@ -13,13 +13,13 @@ from fractions import Fraction
 
 from symgrad.cutting.sorting import Sorting
 from symgrad.cutting.still import point_of, still
-from symgrad.diagnose import differences, functions
-from symgrad.diagnose.following import sign_of
-from symgrad.diagnose.moves import done_at
-from symgrad.diagnose.moves import moves as moves_of
-from symgrad.diagnose.naming import claims, normal
-from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.subject import Move, Subject, Unit
+from symgrad.diagnose.meaning import differences, functions
+from symgrad.diagnose.meaning.following import sign_of
+from symgrad.diagnose.meaning.moves import done_at
+from symgrad.diagnose.meaning.moves import moves as moves_of
+from symgrad.diagnose.observing.subject import Move, Subject, Unit
+from symgrad.diagnose.text.naming import claims, normal
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from symgrad.diagnose import frames, truncation
-from symgrad.diagnose.believing import believed, explained
-from symgrad.diagnose.blame import Walk
-from symgrad.diagnose.frames import Blame
-from symgrad.diagnose.prepared import prepare
-from symgrad.diagnose.quiet import quiet
-from symgrad.diagnose.remarks import literal_note, misnamed_note, scaled_remark, seed_note
-from symgrad.diagnose.renaming import with_own_steps
-from symgrad.diagnose.replay import Budget
-from symgrad.diagnose.search import Search
-from symgrad.diagnose.source import SourceMap
-from symgrad.diagnose.stepping import stepping
-from symgrad.diagnose.subject import Subject, Unit
-from symgrad.diagnose.through import deferred
-from symgrad.diagnose.unchecked import not_checked
-from symgrad.diagnose.verdicts import Verdicts
-from symgrad.diagnose.wording import Wording
+from symgrad.diagnose.deciding import truncation
+from symgrad.diagnose.deciding.believing import believed, explained
+from symgrad.diagnose.deciding.prepared import prepare
+from symgrad.diagnose.deciding.search import Search
+from symgrad.diagnose.deciding.stepping import stepping
+from symgrad.diagnose.deciding.unchecked import not_checked
+from symgrad.diagnose.meaning.renaming import with_own_steps
+from symgrad.diagnose.observing.replay import Budget
+from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.telling import frames
+from symgrad.diagnose.telling.frames import Blame
+from symgrad.diagnose.telling.remarks import literal_note, misnamed_note, scaled_remark, seed_note
+from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.values.quiet import quiet
+from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.verdicts import Verdicts
+from symgrad.diagnose.words.through import deferred
+from symgrad.diagnose.words.wording import Wording
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.diagnosing import check_source
 from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import Notebook, notebook_of
@@ -26,6 +25,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.grading.assignment import Assignment
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked
 from symgrad.grading.truth import MISSING, REVIEW, RIGHT, WRONG, Held, Outcome, Runner, Truth, outcomes
+from symgrad.manual import check_source
 from symgrad.passes import check_pass
 from symgrad.programs import Code
 from symgrad.report.document import document, place

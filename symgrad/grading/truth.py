@@ -17,8 +17,8 @@ import numpy as np
 
 from symgrad.arrays import Program
 from symgrad.cutting.subject import read_as
-from symgrad.diagnose import differences
-from symgrad.diagnose.naming import LOSS_NAMES, claims, key_of, normal
+from symgrad.diagnose.meaning import differences
+from symgrad.diagnose.text.naming import LOSS_NAMES, claims, key_of, normal
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace

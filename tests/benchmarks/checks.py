@@ -37,8 +37,8 @@ def used() -> float:
 def parts(path: Path) -> dict[str, float]:
     """Where the time of one check goes, in milliseconds: the least of several."""
     import symgrad
-    from symgrad.diagnosing import accounts, scripts, work
     from symgrad.frontends import sandbox
+    from symgrad.manual import accounts, scripts, work
 
     spent: dict[str, float] = {}
 

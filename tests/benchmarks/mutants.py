@@ -78,7 +78,7 @@ class Finding:
 
 def check(source: str) -> list[Finding]:
     """symgrad's findings in a script: the one place that knows its interface."""
-    from symgrad.diagnosing import check_source
+    from symgrad.manual import check_source
 
     report = check_source(source, filename="derivation.py", sandbox=False)
     return [

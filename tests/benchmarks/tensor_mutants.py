@@ -70,8 +70,8 @@ class Ended:
 
 def end(case: Raising) -> Ended:
     """Check a script that raises."""
-    from symgrad.diagnosing import check_source
     from symgrad.errors import SymgradError
+    from symgrad.manual import check_source
 
     began = time.perf_counter()
     try:
@@ -100,7 +100,7 @@ def run_all(
     cases: Sequence[TensorAny], jobs: int = 1, progress: bool = False, into: Path | None = None, timeout: int = 60
 ) -> list[Result | Ended]:
     """All of them, in their order; with several jobs in forked processes that have everything imported."""
-    import symgrad.diagnosing  # noqa: F401  (once, before the fork)
+    import symgrad.manual  # noqa: F401  (once, before the fork)
 
     context = multiprocessing.get_context("fork")
     pool = context.Pool(jobs) if jobs > 1 else None

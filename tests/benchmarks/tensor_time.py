@@ -28,7 +28,7 @@ FEW_STEPS = 20
 
 _DIAGNOSE = """
 import sys, time
-from symgrad.diagnosing import check_source
+from symgrad.manual import check_source
 import symgrad.arrays
 source = sys.stdin.read()
 begin = time.perf_counter()

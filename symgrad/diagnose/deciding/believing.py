@@ -1,0 +1,283 @@
+"""What of the mistakes that a walk found is believed: results decide, and weak evidence accuses nobody alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgrad.diagnose.meaning.evidence import is_strong
+from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.meaning.unfinished import Unfinished
+from symgrad.diagnose.observing.replay import Layout, Result
+from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.text.naming import claims, is_bare, normal
+from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.verdicts import Root
+from symgrad.enclosure import precision
+from symgrad.ops import OPS
+
+#: What is a mistake by weak evidence only needs a repair that is no dearer than this.
+WEAK = 2.0
+#: What a later line may put right.
+LATER = ("sign", "scale", "missing-term", "missing-factor", "wrong-shape", "missing-reduction")
+
+
+def believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[list[Root], str]:
+    """The roots that show in a result, and a remark where what looked wrong does not.
+
+    Results decide. A line that is off by a factor which a later line puts right (a deferred 1/N), or that is merely
+    unlike any derivative, is no mistake if every result that it feeds is right. And where every result is the negative
+    of the true one, that is a convention.
+    """
+    layout = walk.layout
+    if walk.subject.is_shaped:
+        # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
+        roots = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
+    if not finals or not roots:
+        return roots, ""
+    wrong = [r for r in finals if not r.is_right(r.actual)]
+    results = {r.unit.step for r in finals}
+    # What feeds no result that has a name is judged by its own value.
+    apart = [r for r in roots if not layout.feeds(r.unit.step, results)]
+    if not wrong and walk.subject.is_shaped:
+        # One text is not right in one round and wrong in the next: the derivative by a state that starts as zeros.
+        fine = {(u.span, u.name) for u in walk.out.right}
+        apart = [r for r in apart if r.found.usable and (r.unit.span, r.unit.name) not in fine]
+    if not wrong and apart:
+        return apart, ""
+    if not wrong:
+        scaled = {
+            r.unit.line
+            for r in roots
+            if r.unit.step not in results and _is_scale(r.found / r.target.vec, layout)
+        }
+        lines = ", ".join(str(n) for n in sorted(scaled))
+        return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
+    negative = len(wrong) == len(finals) and all(r.is_right(-r.actual) for r in wrong)
+    if negative and _ascends(layout, {r.unit.step for r in wrong}):
+        return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
+    targets = {r.unit.step for r in wrong}
+    well = {r.unit.step for r in finals} - targets
+    if walk.subject.is_shaped and not walk.given and len(roots) > 1:
+        # Off by a factor that a later line puts right, as a right result shows.
+        deferred = [
+            r for r in roots
+            if r.unit.step not in targets and layout.feeds(r.unit.step, well)
+            and r.found.shape == r.target.vec.shape and _is_scale(r.found / r.target.vec, layout)
+        ]  # fmt: skip
+        roots = [r for r in roots if r not in deferred] or roots
+    kept = [r for r in roots if r in apart or layout.feeds(r.unit.step, targets)]
+    # Two mistakes may cancel in one result; what stands below a mistake is judged by its own value.
+    return [r for r in roots if r in kept or any(layout.feeds(k.unit.step, {r.unit.step}) for k in kept)], ""
+
+
+def _is_scale(ratio: Vec, layout: Layout) -> bool:
+    """A number, or a count among the inputs: the m of a mean over m samples."""
+    if ratio.constant() is not None:
+        return True
+    truth, point = layout.truth, layout.subject.point
+    with precision(BITS):
+        inverse = constant(1, truth.points) / ratio
+    return any(
+        isinstance(n := point[i], Fraction) and n.denominator == 1 and (v := truth.values[i]) is not None
+        and (ratio.same(v) or inverse.same(v))
+        for i in truth.leaves
+    )  # fmt: skip
+
+
+def explained(
+    roots: Sequence[Root], layout: Layout, reading: Reading, fine: Sequence[Unit], given: bool, settled: int
+) -> tuple[list[Root], list[Unit], list[Root]]:
+    """The roots that are mistakes, and assignments of which only weak evidence said what they should be, and which no
+    change makes that: they were not understood. Last those of the latter that a result is plainly wrong by, if nothing
+    else is a mistake.
+
+    ``given``: changes of the text are known under which all is right; ``settled``: so many results, that were wrong.
+    """
+    kept: list[Root] = []
+    doubtful: list[Unit] = []
+    unfit: list[Root] = []
+    unfinished = Unfinished(layout.subject)
+    right = {unit.name: unit.step for unit in reversed(fine)}
+    moving = _wrongly_moved(layout, reading)
+    for told in roots:
+        root = told
+        if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
+            # What a function returns was left as it is inside, under the same name.
+            mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
+            root = replace(root, unit=next(mine, root.unit), lines=frozenset())
+        elif layout.subject.is_shaped and (inner := _inside(root, layout)) is not None:
+            repairs = tuple(replace(r, span=None) for r in root.repairs)
+            root = replace(root, unit=inner, lines=frozenset((inner.line,)), repairs=repairs)
+        name = told.unit.name
+        if _is_data(root.unit, layout):
+            doubtful.append(root.unit)
+            continue
+        before = right.get(name, root.unit.step)
+        again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
+        again = again and root.unit.step not in moving
+        if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
+            # What is under this name once more, made in another way, and no slip away from right: of something else.
+            # But what stands in the place of a result that nobody has used by then is that result.
+            doubtful.append(root.unit)
+            continue
+        found = root.repairs and given  # the change makes all wrong results right
+        passing = _is_filled(root.unit, layout) or _ends_well(root.unit, layout, reading)
+        if layout.subject.is_shaped and passing and not found:
+            continue
+        # What a name itself says of a gradient is no guess, if a parameter is moved by it as well.
+        weak = name in reading.guessed and not is_strong(name, layout) and not _says_itself(name, reading)
+        if layout.subject.is_shaped and not root.repairs:
+            # An array that no change puts right, under a name that says little: more likely it was misread.
+            ends = layout.original(layout.last[name].step) == layout.original(root.unit.step)
+            turned = root.found.shape != root.target.vec.shape and root.found.alike(root.target.vec)
+            weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
+            weak = weak or ":" in name  # a slice: what is in the rest is another line's
+            # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
+            weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
+            weak = weak and not _is_left_at_zero(root.unit, layout, reading, given)
+        # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
+        later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
+        if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
+            doubtful.append(root.unit)
+            continue
+        # What one line alone makes right of several gradients, it was to be, whatever it is called.
+        shown = found and settled > 1
+        if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
+            doubtful.append(root.unit)
+            if not root.repairs:
+                unfit.append(root)
+        else:
+            kept.append(root)
+    wrong = {*_wrong_results(layout, reading), *moving} if unfit and not kept else set()
+    return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
+
+
+def _wrong_results(layout: Layout, reading: Reading) -> list[int]:
+    """What is there in the end under the plain name of a gradient by an input, and is not that, nor nearly so."""
+    out = []
+    for unit in layout.last.values() if layout.subject.is_shaped else ():
+        actual = layout.actual(unit.step)
+        if _is_plain_result(unit, layout, reading) and not actual.is_zero:
+            rights = reading.rights(unit.name)
+            if not any(_is_nearly(actual, r) for r in rights):
+                out.append(unit.step)
+    return out
+
+
+def _wrongly_moved(layout: Layout, reading: Reading) -> set[int]:
+    """What a parameter is moved by under the name of its gradient, and is not that, nor nearly so: of several layers
+    that all have a dW, the one that moves a W is its."""
+    out = set()
+    pairs = ((m.source, (layout.subject.loss, m.bottom)) for m in layout.subject.moves)
+    for step, pair in pairs if layout.subject.is_shaped else ():
+        named = any(pair in reading.pairs(u.name) and not u.unnamed for u in layout.units_at.get(step, ()))
+        if named and not layout.actual(step).is_zero and not _is_nearly(layout.actual(step), reading.vec(pair)):
+            out.add(step)
+    return out
+
+
+def _is_nearly(actual: Vec, right: Vec) -> bool:
+    """Right but for its shape, or a number."""
+    return actual.alike(right) or (actual / right).constant() is not None
+
+
+def _says_itself(name: str, reading: Reading) -> bool:
+    return bool(reading.pairs(name)) and not reading.is_loose(name)
+
+
+def _inside(root: Root, layout: Layout) -> Unit | None:
+    """``loss, dU = f(...)``: where the function works out what the line only gets."""
+    unit = root.unit
+    step = layout.graph.steps[unit.step]
+    if any(r.span is not None and r.span.line != unit.span.line for r in root.repairs):
+        return None  # it is known where the mistake is
+    if step.is_leaf or not OPS[step.op].renames or unit.augmented:
+        return None
+    made = layout.original(unit.step)
+    call = layout.subject.callers.get(made)
+    if call is None or call.line != unit.span.line or layout.is_forward(made):
+        return None
+    mine = [u for u in layout.units_at.get(made, ()) if u.line != unit.line]
+    return mine[-1] if mine else None
+
+
+def _is_data(unit: Unit, layout: Layout) -> bool:
+    """An array of given numbers: no derivative that was worked out wrongly, whatever it is called."""
+    step = layout.graph.steps[unit.step]
+    value = layout.subject.point.get(unit.step)
+    return step.is_input and bool(step.shape) and value is not None and bool((value != value.flat[0]).any())
+
+
+def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What the name holds in the end is what it says, so this was on the way there."""
+    last = layout.last[unit.name]
+    if last is unit:
+        return False
+    actual = layout.actual(last.step)
+    return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
+
+
+def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What is there in the end as dx, where x is an input and the run came to its end: no cotangent on the way."""
+    name, subject = unit.name, layout.subject
+    inputs = {normal(subject.names[i]) for i in layout.truth.leaves if i in subject.names and i not in subject.frozen}
+    if subject.stopped or name in reading.guessed or not name.isidentifier() or not reading.is_exact(name):
+        return False
+    ends = layout.original(layout.last[name].step) == layout.original(unit.step)
+    spelled = name[:1] == "d" and normal(name[1:]) in inputs
+    spelled = spelled or ("grad" in name.lower() and any(not c.top and c.bottom in inputs for c in claims(name)))
+    last = layout.original(layout.last[name].step)
+    used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
+    return ends and spelled and reading.by_inputs(name) and not used
+
+
+def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:
+    """A result that nothing was put into, in a derivation that was gone through: others of its results are right, or
+    are so with changes that are known (``given``)."""
+    if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
+        return False
+    pairs = reading.pairs(unit.name)
+    if len(pairs) != 1 or not reading.by_inputs(unit.name) or layout.dependents(unit.step):
+        return False
+    mine = (u for u in layout.by_name[unit.name] if layout.original(u.step) == layout.original(unit.step))
+    if layout.last[unit.name] not in mine:
+        return False
+    others = (u for u in layout.last.values() if reading.by_inputs(u.name) and reading.pairs(u.name) != pairs)
+    found = ((layout.actual(u.step), u.name) for u in others)
+    return given or any(not a.is_zero and any(map(a.same, reading.rights(name))) for a, name in found)
+
+
+def _is_filled(unit: Unit, layout: Layout) -> bool:
+    """An array of zeros that gets its entries later: ``dC = zeros_like(C)``, and then ``dC[i] += ...``."""
+    if not layout.actual(unit.step).is_zero:
+        return False
+    stem = _array_of(unit.name)
+    later = (u for u in layout.subject.units if u.step > unit.step and _array_of(u.name) == stem)
+    return any(not layout.actual(u.step).is_zero for u in later)
+
+
+def _array_of(name: str) -> str:
+    """The array that an entry is of; an entry of a dictionary is an array of its own."""
+    return name if '["' in name else name.split("[", maxsplit=1)[0]
+
+
+def _is_as_named(root: Root, walk: Walk) -> bool:
+    actual = walk.layout.actual(root.unit.step)
+    return not actual.is_zero and any(actual.same(right) for right in walk.reading.rights(root.unit.name))
+
+
+def _ascends(layout: Layout, negative: Collection[int]) -> bool:
+    """What these go into is added to a parameter: it is meant to be the negative gradient."""
+    subject = layout.subject
+    moved = [m for m in subject.moves if any(i == m.source or layout.feeds(i, {m.source}) for i in negative)]
+    if moved:
+        return all(m.up for m in moved)
+    # A sum that begins with 0 is added to as well, and is no parameter by that.
+    parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
+    return any(
+        unit.augmented == "+=" and unit.name in parameters and any(layout.feeds(i, {unit.step}) for i in negative)
+        for unit in subject.units
+    )

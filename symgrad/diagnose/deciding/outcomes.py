@@ -1,0 +1,146 @@
+"""The results of a derivation, and what a step would have to be for them to be right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from symgrad.diagnose.meaning.following import sign_of
+from symgrad.diagnose.meaning.reading import MANY, Reading, is_shaped_later
+from symgrad.diagnose.observing.replay import Layout, Result
+from symgrad.diagnose.observing.subject import BITS, Unit, broadcasts, is_one_number
+from symgrad.diagnose.values.shaped import lifted
+from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.enclosure import precision
+
+#: So many terms of a sum are looked at.
+MOST_TERMS = 500
+
+
+def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> list[Result]:
+    """The results of the derivation: the last values of names that stand for derivatives by an input, or that nothing
+    uses further."""
+    out = []
+    last = {u.name: u for u in layout.subject.units if u not in moves} if moves else layout.last
+    for unit in last.values():
+        if not reading.pairs(unit.name):
+            continue
+        if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
+            continue
+        actual = layout.actual(unit.step)
+        # That dx/dx is 1 makes no other dx right, nor one that is worked out.
+        given = layout.graph.steps[layout.original(unit.step)].is_leaf
+        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
+        rights = rights or reading.rights(unit.name)
+        steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
+        if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
+            rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
+        if not actual.shape:
+            rights += [v.reshaped(()) for r in rights if is_one_number((v := lifted(r)).shape)]
+        turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
+        if turned and is_shaped_later(unit, layout, reading):
+            continue
+        out.append(Result(unit, actual, tuple(rights)))
+    out += _of_other_objects(out, layout, reading)
+    ends = ((u, layout.moved[u.step]) for u in last.values() if u.step in layout.moved)
+    out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
+    if not out:
+        out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
+    out = [r for r in out if not _is_of_another(r, out, layout, reading) and not _is_added_up(r, out, layout, reading)]
+    # What a parameter is moved by says no more than the gradient that it is made of.
+    named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
+    return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _of_other_objects(known: Sequence[Result], layout: Layout, reading: Reading) -> list[Result]:
+    """``self.dW`` of one layer after the other: of a name that several objects have, the last value is that of one of
+    them. What moves the parameter of another is a result as well."""
+    loss, told = layout.subject.loss, {r.unit.step for r in known}
+    out = []
+    for m in layout.subject.moves:
+        named = (u for u in layout.units_at.get(m.source, ()) if "." in u.name and not u.unnamed)
+        unit = next((u for u in named if (loss, m.bottom) in reading.pairs(u.name)), None)
+        if unit is not None and m.source not in told and layout.last[unit.name] is not unit:
+            told.add(m.source)
+            out.append(Result(unit, layout.actual(m.source), (reading.vec((loss, m.bottom)),)))
+    return out
+
+
+def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
+    """``G_e``, which is no derivative of the loss by e, and goes into a ``dloss_de`` that is right: it is one of G."""
+    if not reading.is_topless(r.unit.name) or r.is_right(r.actual):
+        return False
+    mine = set(reading.pairs(r.unit.name))
+    return any(
+        not reading.is_topless(s.unit.name)
+        and mine <= set(reading.pairs(s.unit.name))
+        and layout.feeds(r.unit.step, {s.unit.step})
+        and s.is_right(s.actual)
+        for s in all_of_them
+    )
+
+
+def _is_added_up(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
+    """What one sample gives, where another result is the sum over the samples: ``total_w = [t + dw for ...]``."""
+    if not layout.subject.is_shaped or r.is_right(r.actual):
+        return False
+    mine, own = set(reading.pairs(r.unit.name)), layout.original(r.unit.step)
+    return any(
+        s.unit.step != r.unit.step
+        and s.actual.shape == r.actual.shape
+        and mine <= set(reading.pairs(s.unit.name))
+        and own in _terms(layout, s.unit.step)
+        for s in all_of_them
+    )
+
+
+def _terms(layout: Layout, step: int) -> set[int]:
+    """What is added up to a value; not the value itself."""
+    found: set[int] = set()
+    stack = [layout.original(step)]
+    while stack and len(found) < MOST_TERMS:
+        i = stack.pop()
+        row = layout.graph.steps[i]
+        new = {layout.original(j) for j in row.inputs} if not row.is_leaf and sign_of(row.op) == "+" else set()
+        stack.extend(new - found)
+        found |= new
+    return found
+
+
+def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
+    """dy, carried forward to the end: d y/d (a variable that goes without saying), of the loss y."""
+    loss = layout.subject.loss
+    claimed = reading.is_topless(unit.name) and any(b == loss for _, b in reading.pairs(unit.name))
+    if not claimed or layout.dependents(unit.step) or layout.subject.is_shaped:
+        return None
+    actual = layout.actual(unit.step)
+    found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)
+    rights = [v for v in found if v is not None and not v.is_zero]
+    return Result(unit, actual, tuple(rights)) if rights and actual.constant() != 1 else None
+
+
+def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:
+    """The value of one step for which all results are right, all else being as it is; ``None`` if there is none.
+
+    Results depend linearly on a cotangent or a tangent, so two runs tell which value is needed, and a third confirms.
+    """
+    last = max((r.unit.step for r in wanted), default=-1)
+    if last < step:
+        return None
+    have = layout.actual(step)
+    with precision(BITS):
+        other = have + constant(1, layout.truth.points)
+        moved = layout.with_value(step, other, last)
+        for r in wanted:
+            if r.unit.step not in moved or len(r.rights) > MANY:
+                continue
+            slope = moved[r.unit.step] - r.actual
+            if slope.is_zero:
+                continue
+            for right in r.rights:
+                needed = have + (right - r.actual) / slope
+                if needed.usable and not needed.same(have):
+                    after = layout.with_value(step, needed, last)
+                    if all(s.is_right(after.get(s.unit.step) or s.actual) for s in wanted):
+                        return needed
+            return None
+    return None

@@ -1,0 +1,127 @@
+"""The values between the loss and the results of a derivation: which are something true as they stand, or would be with
+some changes made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+from symgrad.diagnose.effects.edits import Edit
+from symgrad.diagnose.effects.passage import Passage
+from symgrad.diagnose.meaning.again import Again
+from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.trying.typed import is_in
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.ops import OPS
+
+#: What flows back.
+FLOWING = ("cotangent", "contribution", "sum")
+#: So many assignments are looked at, at most.
+MOST_BETWEEN = 120
+#: One that holds something true, and not what its name says, counts so much of one that holds nothing true.
+MISNAMED = 0.3
+#: ... and a change inside a term of a sum that is right as it stands so much.
+TRUE_TERM = 3.0
+
+
+class Between:
+    """What the assignments on the way to the results hold.
+
+    Args:
+        feeding: the steps on that way.
+    """
+
+    def __init__(self, layout: Layout, known: Known, reading: Reading, feeding: Collection[int]) -> None:
+        self.layout, self.known, self.reading = layout, known, reading
+        self.feeding = frozenset(feeding)
+        self.again = Again(layout, known)
+        self._trues: dict[int, bool] = {}
+        self._told: dict[tuple[str, ...], list[float]] = {}
+
+    def is_some(self, number: float, kinds: tuple[str, ...]) -> bool:
+        """Something true of some kinds has this signature at the one point."""
+        if kinds not in self._told:
+            self._told[kinds] = sorted(x for x in self.known.floats(1, kinds) if math.isfinite(x))
+        return is_in(number, self._told[kinds])
+
+    def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
+        """How many values in between are nothing true with some changes made, and how many changed lines are something
+        true as they stand."""
+        untrue = float(sum(any(map(self.is_true_of, e.passage.units[:2])) for e in edits))
+        untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
+        by_line: dict[int, float] = {}
+        for i in self._assignments:
+            vec = values.get(i) or self.layout.actual(i)
+            held = [q for q in self.known.right(vec) if is_meant(q)]
+            units = self.layout.units_at.get(i, ())[:1]
+            named = [u.name for u in units if self.reading.pairs(u.name)]
+            line = units[0].line if units else -i
+            if not held and not self.again.holds(i, vec):
+                by_line[line] = 1.0
+            elif named and not any(self.reading.says(q, named[0]) for q in held):
+                by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
+        return untrue + sum(by_line.values())
+
+    def _is_in_a_true_term(self, edit: Edit) -> bool:
+        """What is changed is a part of a term that is, as it stands, what flows along some path."""
+        passage = edit.passage
+        i, slot = edit.sites[0]
+        term, users = (i if slot >= 0 else -1), passage.users
+        if slot < 0:
+            # The change of a term as a whole is one of its sign or scale, or adds to it.
+            inner = [k for k, _ in users.get(i, ())]
+            term = i if inner and edit.repair.keep >= 0 else -1
+        while term >= 0 and not any(self._adds(passage, k) for k, _ in users.get(term, ())):
+            inner = [k for k, _ in users.get(term, ())]
+            term = inner[0] if inner else -1
+        if term < 0 or self._adds(passage, term) or not self.layout.graph.steps[term].shape:
+            return False
+        held = self.known.right(self.layout.actual(term))
+        return any(q.kind in ("contribution", "cotangent") for q in held)
+
+    @staticmethod
+    def _adds(passage: Passage, i: int) -> bool:
+        infix = OPS[passage.graph.steps[i].op].infix
+        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+
+    def is_true_of(self, unit: Unit) -> bool:
+        """An assignment is what something is, in the first round: the line was made for that."""
+        i = unit.step
+        if i not in self._trues:
+            vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
+            held = self.known.right(vec) if done else ()
+            true = any(is_meant(q) for q in held) or (done and self.again.holds(i, vec))
+            self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
+        return self._trues[i]
+
+    @cached_property
+    def _assignments(self) -> list[int]:
+        """The assignments on the way to the results."""
+        done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
+        found = sorted(done & self.feeding)
+        return found if len(found) <= MOST_BETWEEN else []
+
+
+def is_meant(q: Quantity) -> bool:
+    """What an assignment on the way to a gradient may hold."""
+    return q.kind in FLOWING or (q.kind == "local" and q.vec.constant() is None)
+
+
+def fine(layout: Layout, known: Known) -> list[int]:
+    """The gradients by inputs that are right as they stand, whatever they are called, and that nothing uses."""
+    out = []
+    for unit in layout.last.values():
+        i = unit.step
+        if layout.is_forward(i) or layout.children[i] or not layout.graph.steps[i].shape:
+            continue
+        if len(layout.by_name[unit.name]) > 1:
+            continue  # carried through a loop: two wrong signs may make a right one
+        held = known.right(layout.actual(i))
+        if any(q.kind == "cotangent" and q.bottom in layout.truth.leaves for q in held):
+            out.append(i)
+    return out

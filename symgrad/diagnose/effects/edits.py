@@ -1,0 +1,59 @@
+"""Changes to the text of a line, what is known of what they lead to, and what came of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symgrad.diagnose.effects.board import Change
+from symgrad.diagnose.effects.passage import Passage
+from symgrad.diagnose.values.closeness import is_near
+from symgrad.diagnose.walking.places import Repair
+from symgrad.diagnose.walking.region import Make, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to the text of a line, in all its rounds."""
+
+    passage: Passage
+    sites: tuple[Site, ...]
+    make: Make
+    repair: Repair
+
+    @property
+    def change(self) -> Change:
+        return self.sites, self.make
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A value that is known: a result, or one in between whose name says what it is."""
+
+    step: int
+    rights: tuple[Any, ...]
+    is_result: bool
+
+    def is_right(self, array: Any) -> bool:
+        """Of a value in between the shape is no matter of its own."""
+        return any(
+            is_near(array, right)
+            or (not self.is_result and array.size == right.size and is_near(array.ravel(), right.ravel()))
+            for right in self.rights
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    edit: Edit
+    values: dict[int, Any]
+    fixed: frozenset[int]
+    full: bool
+    cost: float
+    meant: int = -1
+    scaled: int = 0
+
+
+def cost_of(edits: Sequence[Edit]) -> float:
+    return sum(e.repair.cost for e in edits)

@@ -1,0 +1,136 @@
+"""Lines of arrays that are wrong as wholes: what they should be is known, and not how they came to be something else.
+
+That says where a mistake is, and not what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from symgrad.diagnose.effects.exchanges import Elsewhere
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.region import Make, Site, slimmed
+from symgrad.ops.slips import written
+
+if TYPE_CHECKING:
+    from symgrad.diagnose.effects.board import Board
+    from symgrad.diagnose.effects.lines import Text
+    from symgrad.diagnose.effects.passage import Passage
+
+#: What it costs that a line is wrong, and nothing is known of how; that it is left at zero.
+UNEXPLAINED = 2.6
+LEFT = 2.0
+
+Try = tuple[tuple[Site, ...], Make, Repair]
+
+_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
+
+def is_whole(repair: Repair) -> bool:
+    """The repair says that a line is wrong, and not what is wrong in it."""
+    return repair.cost == UNEXPLAINED
+
+
+class Outright:
+    """What lines should be as wholes: the cotangents of the forward pass, one for every round of a loop."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.truth = layout, layout.truth
+
+    @cached_property
+    def _series(self) -> list[list[tuple[int, Vec]]]:
+        """Cotangents that belong together, in the order of the forward pass: of what the same characters made, and of
+        what is read at one place of the text (the first state, and then those that were worked out)."""
+        steps = self.layout.graph.steps
+        made: dict[object, dict[int, Vec]] = {}
+        for bottom, vec in sorted(self.truth.cotangents.items()):
+            if vec.usable and not vec.is_zero and vec.shape:
+                made.setdefault((steps[bottom].span, vec.shape), {})[bottom] = vec
+        read: dict[object, list[tuple[int, Vec]]] = {}
+        for i in sorted(self.truth.cotangents):
+            for slot, j in enumerate(steps[i].inputs):
+                found = self.truth.cotangents.get(j)
+                if found is not None and found.usable and not found.is_zero and found.shape:
+                    read.setdefault((steps[i].span, steps[i].op, slot, found.shape), []).append((j, found))
+        out = [list(mine.items()) for mine in made.values()]
+        seen = {tuple(i for i, _ in mine) for mine in out}
+        for some in read.values():
+            key = tuple(i for i, _ in some)
+            if len(set(key)) == len(key) > 1 and key not in seen:
+                seen.add(key)
+                out.append(some)
+        return out
+
+    def series(self, rounds: int) -> Iterator[tuple[Quantity, list[Vec]]]:
+        """The cotangents for every round of a loop of so many, in both orders; or one by one."""
+        loss = self.layout.subject.loss
+        if rounds == 1:
+            for bottom, vec in sorted(self.truth.cotangents.items()):
+                if vec.usable and not vec.is_zero and vec.shape:
+                    yield Quantity("cotangent", loss, bottom, vec), [vec]
+            return
+        for found in self._series:
+            for order in (found[::-1], found) if len(found) == rounds else ():
+                yield Quantity("cotangent", loss, *order[0]), [vec for _, vec in order]
+
+    def lines(self, passage: Passage) -> Iterator[Try]:
+        """A line as a whole is a cotangent of the forward pass, in every round.
+
+        Of a line that works out a result it says nothing new.
+        """
+        rounds = len(passage.ends)
+        ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+        if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
+            return
+        if any((u.name, u.step) in self.layout.continued for u in passage.units):
+            return  # the first of several terms
+        shapes = {passage.graph.steps[i].shape for i, _ in ends}
+        for q, vecs in self.series(rounds):
+            if vecs[0].shape in shapes or vecs[0].shape in passage.wanted:
+
+                def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
+                    return slimmed(vecs[passage.round_of(i)], value)
+
+                words = "is not the derivative that belongs here"
+                yield ends, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
+
+    def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:
+        """What was set to zeros and is used as that, in every round of a loop."""
+        layout, steps = self.layout, self.layout.graph.steps
+        lines: dict[tuple[int, str], list[Unit]] = {}
+        for unit in layout.subject.units:
+            step = steps[unit.step]
+            if step.is_leaf and step.shape and not layout.is_forward(unit.step) and layout.actual(unit.step).is_zero:
+                lines.setdefault((unit.line, unit.name), []).append(unit)
+        for (line, _), units in lines.items():
+            where = {u.step: n for n, u in enumerate(units)}
+            sites = {
+                (k, slot): where[j]
+                for i in where
+                for k in layout.children[i]
+                if board.moves(k)
+                for slot, j in enumerate(steps[k].inputs)
+                if j == i
+            }
+            if not sites or len(where) != len(units) or any((u.name, u.step) in layout.continued for u in units):
+                continue
+            for q, vecs in self.series(len(units)):
+                if vecs[0].shape != steps[units[0].step].shape:
+                    continue
+
+                def make(
+                    i: int, value: Vec, args: Sequence[Vec], vecs: Sequence[Vec] = vecs,
+                    sites: dict[Site, int] = sites,
+                ) -> Vec:  # fmt: skip
+                    slot = next((s for s, a in enumerate(args) if a is value), -1)
+                    return slimmed(vecs[sites[i, slot]], value) if (i, slot) in sites else value
+
+                words = "is zero where a gradient belongs"
+                repair = Repair(_NOWHERE, "never-assigned", words, LEFT, q, span=units[0].span)
+                yield Elsewhere(layout, board, line, text), (tuple(sorted(sites)), make, repair)

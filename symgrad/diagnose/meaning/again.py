@@ -1,0 +1,44 @@
+"""Values of the forward pass that a derivation works out once more: they are right as they stand.
+
+A function for the gradient begins with ``r = x @ w - y``, as the one for the loss did. That it is no derivative of
+anything speaks no more against it than against the forward pass.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.text.naming import claims, is_bare, normal
+from symgrad.diagnose.values.vectors import Vec
+
+
+class Again:
+    """Which assignments of a derivation hold such values."""
+
+    def __init__(self, layout: Layout, known: Known) -> None:
+        self.layout, self.known = layout, known
+
+    def holds(self, i: int, vec: Vec) -> bool:
+        """Whether an assignment with this value holds one, or what one is changed by: ``du = 1 + 3*c*x**2``, where
+        ``u = x + c*x**3`` is worked out again."""
+        name = next((u.name for u in self.layout.units_at.get(i, ())), "")
+        if not name or self.layout.graph.steps[i].is_leaf or is_bare(name):
+            return False
+        held = self.known.right(vec)
+        if not claims(name):
+            return any(q.kind == "forward" and not self.layout.graph.steps[q.bottom].is_leaf for q in held)
+        tops = {top for c in claims(name) for top in self._named.get(c.bottom, ())}
+        return any(q.kind in ("local", "tangent") and q.top in tops for q in held)
+
+    @cached_property
+    def _named(self) -> dict[str, set[int]]:
+        """The steps of the forward pass that are worked out again, by the names that they have then."""
+        out: dict[str, set[int]] = {}
+        for unit in self.layout.subject.units:
+            if self.layout.graph.steps[unit.step].is_leaf or claims(unit.name) or is_bare(unit.name):
+                continue
+            held = self.known.right(self.layout.actual(unit.step))
+            out.setdefault(normal(unit.name), set()).update(q.bottom for q in held if q.kind == "forward")
+        return out

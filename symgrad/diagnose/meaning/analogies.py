@@ -1,0 +1,46 @@
+"""Names that are told by their likes: where ``grad_t2`` holds the gradient of theta2, ``grad_t1`` is that of theta1."""
+
+from __future__ import annotations
+
+import re
+
+from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.text.naming import claims, normal
+
+_NUMBER = re.compile(r"\d+")
+#: Only what is called a gradient and nothing else: t1 and t2 may be anything.
+_GRADIENT = re.compile(r"^(grad|gradient)_?[A-Za-z]\w*\d|^[A-Za-z]\w*\d\w*_(grad|gradient)$")
+
+
+def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Gradients whose names say nothing of what -> the pair that they are meant to be."""
+    subject, truth = layout.subject, layout.truth
+    if subject.is_shaped:
+        return {}
+    leaves = {name: i for name, i in subject.aliases if i in truth.cotangents and layout.graph.steps[i].is_input}
+    forward = {normal(name) for name, _ in subject.aliases}
+    called = {i: name for name, i in leaves.items()}
+    alike: dict[str, str] = {}
+    open_names: list[str] = []
+    for name, unit in layout.last.items():
+        if not _GRADIENT.match(name) or any(c.bottom in forward for c in claims(name)):
+            continue
+        flows = [q for q in known.right(layout.actual(unit.step)) if q.kind == "cotangent"]
+        bottoms = [called[q.bottom] for q in flows if q.bottom in called]
+        fitting = [b for b in bottoms if _NUMBER.findall(b) == _NUMBER.findall(name)]
+        if len(fitting) == 1:
+            alike[_NUMBER.sub("#", name)] = _NUMBER.sub("#", fitting[0])
+        elif not fitting:
+            open_names.append(name)
+    out: dict[str, tuple[tuple[int, int], ...]] = {}
+    for name in open_names:
+        numbers = iter(_NUMBER.findall(name))
+        stem = alike.get(_NUMBER.sub("#", name), "")
+        bottom = "".join(next(numbers, "") if c == "#" else c for c in stem)
+        if bottom in leaves:
+            out[name] = ((subject.loss, leaves[bottom]),)
+    return out
+
+
+__all__ = ["analogies"]

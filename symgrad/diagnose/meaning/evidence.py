@@ -1,0 +1,184 @@
+"""What makes a value a claim where its name says nothing: what is done with it.
+
+``w -= lr*g`` says that g is the gradient by w; ``abs(analytic - numeric)`` that analytic is what the difference
+quotient approximates; a function ``df`` that what it returns is the derivative of f. Such evidence is weaker than
+a name that spells the derivative out: what it makes wrong is blamed only where a repair explains it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from symgrad.diagnose.meaning.following import ends_of, original, sign_of
+from symgrad.diagnose.meaning.functions import stems
+from symgrad.diagnose.meaning.likely import likely
+from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.text.naming import claims, is_generic, normal, primitives
+from symgrad.diagnose.values.shaped import lifted
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.enclosure import precision
+
+Pair = tuple[int, int]
+
+#: A difference quotient is this near to the derivative, and a mistake is not.
+NEAR = 2e-3
+#: Two ratios that differ by less are one.
+SAME_RATIO = 1e-9
+
+
+def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
+    """Names that say nothing, or only "the derivative" -> what they hold, by what is done with them."""
+    subject, truth = layout.subject, layout.truth
+    out: dict[str, dict[Pair, None]] = {n: dict.fromkeys(pairs) for n, pairs in subject.guessed.items()}
+    made = {u.step: u for u in subject.units}
+    with precision(BITS):
+        for m in subject.moves if subject.sure else ():
+            unit = made.get(m.source)
+            right = truth.cotangents.get(m.bottom)
+            if unit is None or right is None or layout.is_forward(m.source):
+                continue
+            ratio = _ratio(layout.actual(m.source), right)
+            uneven = ratio is not None and claims(unit.name) and uneven_moves(layout, ratio, up=m.up)
+            exact = ratio is not None and abs(ratio - 1) <= SAME_RATIO
+            if (ratio is None or exact or uneven) and _is_single(unit, layout):
+                out.setdefault(unit.name, {})[subject.loss, m.bottom] = None
+        for name, pair in _compared(layout):
+            out.setdefault(name, {})[pair] = None
+    leaves = [i for i in truth.leaves if i in truth.cotangents]
+    tops: dict[str, list[int]] = {}
+    for name, step in subject.aliases:
+        tops.setdefault(normal(name), []).append(step)
+    for unit in subject.units:
+        if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
+            continue
+        if is_generic(unit.name) and unit.name not in subject.called and _works_on_values(unit, layout):
+            if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
+                continue  # some derivative it is: the slope of one step, say
+            out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)
+            continue
+        held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
+        for stem in (*held, *stems(subject.called.get(unit.name, ""))):
+            if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
+                continue  # f(x + h) and f(x - h)
+            for top in tops.get(stem, ())[-3:]:
+                if layout.graph.steps[top].is_input:
+                    continue
+                below = layout.graph.ancestors(top)
+                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+    if subject.is_shaped:
+        for name, found in likely(layout, known).items():
+            if not out.get(name):
+                out[name] = dict.fromkeys(found)
+    return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def scaled(layout: Layout) -> list[tuple[Unit, float]]:
+    """What moves a parameter and is its gradient up to a constant factor (a learning rate, a deferred mean, a sign),
+    and that factor."""
+    made = {u.step: u for u in layout.subject.units}
+    out = []
+    with precision(BITS):
+        for m in layout.subject.moves:
+            unit, right = made.get(m.source), layout.truth.cotangents.get(m.bottom)
+            if unit is None or right is None or layout.is_forward(m.source):
+                continue
+            if _is_constant(layout.actual(m.source), right):
+                out.append((unit, layout.actual(m.source).floats[0] / right.floats[0]))
+    return out
+
+
+def uneven_moves(layout: Layout, ratio: float, *, up: bool) -> bool:
+    """What moves a parameter is its gradient times ``ratio``, and what moves another one is its gradient: no factor
+    that all of them have, and a learning rate makes up for."""
+    if abs((-ratio if up else ratio) - 1) <= SAME_RATIO:
+        return False
+    with precision(BITS):
+        for m in layout.subject.moves:
+            right = layout.truth.cotangents.get(m.bottom)
+            if right is None or layout.is_forward(m.source):
+                continue
+            other = _ratio(layout.actual(m.source), right)
+            if other is not None and abs((-other if m.up else other) - 1) <= SAME_RATIO:
+                return True
+    return False
+
+
+def is_negative(layout: Layout) -> bool:
+    """Every parameter is moved by the negative of its gradient, up to a factor that is a number."""
+    ratios = []
+    with precision(BITS):
+        for m in layout.subject.moves:
+            right = layout.truth.cotangents.get(m.bottom)
+            if right is None or right.shaped or layout.is_forward(m.source):
+                return False
+            ratios.append((layout.actual(m.source) / right).constant())
+    return bool(ratios) and all(r is not None and r < 0 for r in ratios)
+
+
+def _works_on_values(unit: Unit, layout: Layout) -> bool:
+    """Values of the forward pass are in the line itself."""
+    return any(
+        layout.is_forward(j) and not layout.graph.steps[j].is_const
+        for j in ends_of(layout.graph, unit.step, lambda j: layout.is_forward(j) or j in layout.units_at)
+    )
+
+
+def _is_single(unit: Unit, layout: Layout) -> bool:
+    """The name is used for one thing, not for one gradient after the other."""
+    rows = {u.line for u in layout.by_name[unit.name] if not layout.graph.steps[u.step].is_leaf}
+    return len(rows) == 1
+
+
+def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
+    """What stands beside autograd's number, or beside a difference quotient."""
+    graph, subject, truth = layout.graph, layout.subject, layout.truth
+    for i, step in enumerate(graph.steps):
+        if layout.is_forward(i) or sign_of(step.op) != "-":
+            continue
+        a, b = step.inputs
+        for mine, other in ((a, b), (b, a)):
+            units = layout.units_at.get(mine) or layout.units_at.get(original(graph, mine))
+            if not units or layout.is_forward(other) or not _works_on_values(units[-1], layout):
+                continue
+            target = subject.autograd.get(original(graph, other), -1)
+            if target < 0:
+                value = layout.actual(other)
+                if not value.usable or layout.actual(mine).same(value):
+                    continue
+                target = next((k for k in truth.leaves if _is_near(value, truth.cotangents.get(k))), -1)
+            if target >= 0:
+                yield units[-1].name, (subject.loss, target)
+
+
+def is_strong(name: str, layout: Layout) -> bool:
+    """The script itself shows what a name stands for, by comparing it with that."""
+    return name in layout.subject.guessed or any(name == held for held, _ in _compared(layout))
+
+
+def _is_near(a: Vec, b: Vec | None) -> bool:
+    """A difference quotient of it, and not the thing itself."""
+    if b is None or a.same(b):
+        return False
+    pairs = list(zip(a.floats, b.floats, strict=True))
+    return all(math.isfinite(x) and math.isfinite(y) and abs(x - y) <= NEAR * max(abs(x), abs(y)) for x, y in pairs)
+
+
+def _is_constant(have: Vec, right: Vec) -> bool:
+    return _ratio(have, right) is not None
+
+
+def _ratio(have: Vec, right: Vec) -> float | None:
+    """The number by which the one is the other; ``None`` where it is none. Zeros in both say nothing."""
+    ratio = have / right
+    arrays = lifted(ratio).arrays if ratio.shaped else [np.array([x]) for x in ratio.floats]
+    finite = [a[np.isfinite(a)].ravel() for a in arrays]
+    found = np.concatenate(finite)
+    if found.size < 3 or not all(a.size for a in finite) or found[0] == 0:
+        return None
+    first = float(found[0])
+    return first if bool((np.abs(found - first) <= SAME_RATIO * abs(first)).all()) else None

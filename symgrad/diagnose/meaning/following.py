@@ -1,0 +1,39 @@
+"""From a step to those that it is made of: through other names, and down to leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symgrad.diagnose.observing.replay import LOOK_AHEAD
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+
+
+def sign_of(op: str) -> str:
+    """``+`` or ``-`` between two operands, ``*`` or ``/``; else nothing."""
+    row = OPS.get(op)
+    infix = row.infix if row is not None else None
+    return infix.symbol if infix is not None and not infix.prefix else ""
+
+
+def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]:
+    """The leaves and other ends that a step is computed from."""
+    out: list[int] = []
+    seen: set[int] = set()
+    stack = list(graph.steps[step].inputs)
+    while stack and len(seen) < 10 * LOOK_AHEAD:
+        i = stack.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        if graph.steps[i].is_leaf or is_end(i):
+            out.append(i)
+        else:
+            stack.extend(graph.steps[i].inputs)
+    return out
+
+
+def original(graph: Graph, i: int) -> int:
+    while not graph.steps[i].is_leaf and OPS[graph.steps[i].op].renames:
+        i = graph.steps[i].inputs[0]
+    return i

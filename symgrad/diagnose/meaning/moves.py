@@ -1,0 +1,212 @@
+"""How parameters are moved: ``w -= lr*g`` says that g is the gradient by w, up to a number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+
+from symgrad.diagnose.meaning.following import ends_of, original, sign_of
+from symgrad.diagnose.observing.replay import LOOK_AHEAD
+from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
+from symgrad.diagnose.text.naming import claims
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+from symgrad.ops.writing import is_joined, write_at
+
+
+def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
+    """The steps that the loss depends on, without those of earlier rounds of the descent that led to its parameters.
+
+    A parameter has been used by the time it is moved: ``total = 0.0`` that the forward pass adds to has not.
+    """
+    steps = graph.steps
+    users: dict[int, set[int]] = {}
+    for i, step in enumerate(steps):
+        for j in step.inputs if step.is_leaf or not OPS[step.op].renames else ():
+            users.setdefault(original(graph, j), set()).add(i)
+    held: dict[str, set[int]] = {}
+    stops: set[int] = set()
+    for b in bindings:
+        mine = held.setdefault(b.name, set())
+        inner = {original(graph, j) for j in steps[b.step].inputs}
+        if sign_of(steps[b.step].op) in ("+", "-") and any(
+            (steps[m].is_input or m in stops) and users[m] != {b.step} for m in mine & inner
+        ):
+            stops.add(b.step)
+        mine.add(original(graph, b.step))
+    needed = [False] * len(steps)
+    needed[loss] = True
+    for i in range(loss, -1, -1):
+        if needed[i] and (i == loss or i not in stops):
+            for j in steps[i].inputs:
+                needed[j] = True
+    return needed
+
+
+_NEXT = re.compile(r"_?(new|next|updated)$")
+
+
+def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ...]:
+    """How the parameters of a forward pass are moved after it.
+
+    ``graph.output`` is the loss, and ``forward`` says of which steps it is made.
+    """
+    inner = core(graph, graph.output, trace.bindings)
+    free = [False] * len(graph)
+    for i, step in enumerate(graph.steps):
+        free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
+    bound = {b.step for b in trace.bindings}
+    #: Steps that are called the gradient of something: db moves what is called bias.
+    named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
+    done = done_at(trace, graph.output, forward)
+    latest: dict[str, int] = {}
+    #: What an attribute of this name was, of whatever object: ``layer.W`` of one layer after the other.
+    kept: dict[str, set[int]] = {}
+    #: What each name was in the forward pass. One that is something else of it in the derivation is no parameter then:
+    #: ``xm = xs[n]``, to which something is added.
+    had: dict[str, set[int]] = {}
+    lent: set[str] = set()
+    out: list[Move] = []
+    for b in trace.bindings:
+        held = original(graph, b.step)
+        if b.order <= done:
+            had.setdefault(b.name, set()).add(held)
+        elif forward[held] and held not in had.get(b.name, (held,)):
+            lent.add(b.name)
+        if not forward[b.step]:
+            for name in (b.name, _NEXT.sub("", b.name)):
+                before = original(graph, latest[name]) if name in latest else -1
+                inputs = [original(graph, j) for j in graph.steps[b.step].inputs]
+                if before not in inputs:
+                    before = next((i for i in inputs if i in kept.get(_attribute(name), ())), before)
+                if before >= 0 and inner[before] and name not in lent:
+                    made = _move(graph, name, b.step, before, free, inner, bound, named)
+                    if made is not None and not any((m.bottom, m.source) == (before, made.source) for m in out):
+                        out.append(made)
+                    break
+        latest[b.name] = b.step
+        kept.setdefault(_attribute(b.name), set()).add(held)
+    return tuple(out)
+
+
+def _attribute(name: str) -> str:
+    """``.W`` of ``layer.W``; the name itself where it is no attribute."""
+    head, dot, last = name.rpartition(".")
+    return dot + last if head and "[" not in last else name
+
+
+def done_at(trace: Trace, loss: int, forward: Sequence[bool]) -> int:
+    """The number of the assignment with which the forward pass is done: that of the loss, or where that has no name the
+    last that gives a step of it its first one."""
+    first: dict[int, int] = {}
+    for b in trace.bindings:
+        if forward[b.step]:
+            first.setdefault(b.step, b.order)
+    return first.get(loss, max(first.values(), default=len(trace.bindings)))
+
+
+def _move(
+    graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool],
+    bound: Collection[int], named: Collection[int],
+) -> Move | None:  # fmt: skip
+    row = graph.steps[step]
+    sign = sign_of(row.op)
+    if sign not in ("+", "-"):
+        return None
+    first, second = row.inputs
+    if original(graph, first) == before:
+        at, up = second, sign == "+"
+    elif sign == "+" and original(graph, second) == before:
+        at, up = first, True
+    else:
+        return None
+    factors: list[int] = []
+    for _ in range(LOOK_AHEAD):
+        at = original(graph, at)
+        row = graph.steps[at]
+        sign = sign_of(row.op)
+        others = [j for j in row.inputs if not free[j]]
+        if free[at] or row.is_leaf or len(others) != 1:
+            break
+        if sign == "-" and others[0] == row.inputs[1] and len(row.inputs) == 2:
+            up = not up
+        elif sign not in ("+", "-", "*", "/") or (sign == "/" and others[0] != row.inputs[0]):
+            infix = OPS[row.op].infix
+            if infix is None or not infix.prefix:
+                break
+            up = not up
+        scale = [j for j in row.inputs if free[j]] if sign in ("*", "/") else []
+        if at in named and scale and all(graph.steps[j].is_const for j in scale):
+            break  # dW = 2*(x.T @ d): what is called the gradient is that, with its numbers
+        factors += scale
+        at = others[0]
+    if free[at] or graph.steps[at].is_leaf:
+        return None
+    if not graph.steps[at].shape and _is_of_one_line(graph, at, step) and _has_rate(graph, at, free, bound):
+        return None  # w -= lr*d*x: no step of it is the gradient by itself
+    filled = at in named and write_at(graph.steps, at, graph.steps[at].inputs) is not None
+    source = at if filled else _source(graph, at, inner, bound)
+
+    def fits(i: int) -> bool:
+        have, held = graph.steps[i].shape, graph.steps[before].shape
+        return have == held or broadcasts(have, held)
+
+    if source < 0 and is_joined(graph.steps[at]) and fits(at):
+        source = at  # w -= rate*np.array([g0, g1])
+    if source >= 0 and not fits(source):
+        source = at if at in bound and fits(at) else -1
+    return None if source < 0 else Move(name, before, source, up, tuple(factors))
+
+
+def _is_of_one_line(graph: Graph, one: int, other: int) -> bool:
+    a, b = graph.steps[one].span, graph.steps[other].span
+    return a is not None and b is not None and a.line == b.line
+
+
+def _has_rate(graph: Graph, at: int, free: Sequence[bool], bound: Collection[int]) -> bool:
+    """A product of which a factor is a number of its own, such as a learning rate."""
+    stack = [at]
+    while stack:
+        i = stack.pop()
+        if free[i]:
+            if graph.steps[i].is_input:
+                return True
+        elif (i == at or i not in bound) and sign_of(graph.steps[i].op) == "*":
+            stack.extend(graph.steps[i].inputs)
+    return False
+
+
+def _source(graph: Graph, at: int, inner: Sequence[bool], bound: Collection[int]) -> int:
+    """The one value that an optimizer's step is made of; -1 if there are several."""
+    found: set[int] = set()
+    stack, seen = [at], {at}
+    while stack and len(seen) < 10 * LOOK_AHEAD:
+        i = stack.pop()
+        ends = ends_of(graph, i, lambda j: inner[j] or j in bound)
+        if any(inner[j] and not graph.steps[j].is_const for j in ends):
+            found.add(i)
+            continue
+        for j in ends:
+            if j not in seen and not graph.steps[j].is_leaf:
+                seen.add(j)
+                stack.append(j)
+    return found.pop() if len(found) == 1 else -1
+
+
+def seeds(subject: Subject) -> list[Fraction]:
+    """Other upstream gradients under which the results may be right: what is added to a parameter is meant to be the
+    negative gradient, and a learning rate may be a part of it already."""
+    out: dict[Fraction, None] = {}
+    if any(m.up for m in subject.moves):
+        out[Fraction(-1)] = None
+    for m in subject.moves:
+        ends = ends_of(subject.graph, m.source, lambda j: False)
+        for j in ends:
+            if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
+                rate = subject.point[j]
+                if not subject.graph.steps[j].shape and 0 < rate < 2 and rate != 1:
+                    out[-rate if m.up else rate] = None
+                    out[rate if m.up else -rate] = None
+    return list(out)[:6]

@@ -1,0 +1,100 @@
+"""What the parameters of a function stand for in one of its calls: ``dout`` is what ``backward(2*(y - t))`` was given.
+
+A parameter is no step of the graph, nor is it assigned: it is whatever step was written in the call.
+"""
+
+from __future__ import annotations
+
+import ast
+from bisect import bisect_left
+from functools import cached_property, lru_cache
+
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.errors import Span
+
+
+@lru_cache(maxsize=4)
+def _functions(source: str) -> tuple[ast.FunctionDef, ...]:
+    """The functions of a Python text, inner ones last; nothing where it does not parse. Nobody changes them."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    return tuple(sorted((n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)), key=lambda f: f.lineno))
+
+
+def function_at(source: str, line: int) -> ast.FunctionDef | None:
+    """The innermost function that a line is in."""
+    around = (f for f in _functions(source) if f.lineno < line <= (f.end_lineno or f.lineno))
+    return max(around, key=lambda f: f.lineno, default=None)
+
+
+class Parameters:
+    """Looks up what functions were given, in one derivation."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.graph, self.subject = layout, layout.graph, layout.subject
+
+    def given(self, i: int, line: int) -> dict[str, int]:
+        """Parameter -> step, for the call in which a step was made at a line; those that are known.
+
+        Args:
+            i: the step.
+            line: where it is written, within the function.
+        """
+        call = self.subject.callers.get(i)
+        function = function_at(self.subject.source, line)
+        if call is None or function is None or call.line != call.end_line or call.file.startswith("--"):
+            return {}
+        written = self._arguments(call, function)
+        found = ((p, self._step(a, call, i)) for p, a in written.items())
+        return {p: step for p, step in found if step >= 0}
+
+    def _arguments(self, call: Span, function: ast.FunctionDef) -> dict[str, ast.expr]:
+        lines = self.subject.source.split("\n")
+        if call.line > len(lines) or not lines[call.line - 1].isascii():
+            return {}
+        try:
+            node = ast.parse(lines[call.line - 1][call.column - 1 : call.end_column - 1], mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return {}
+        if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
+            return {}
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        if name != function.name:
+            return {}
+        parameters = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+        if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
+            parameters = parameters[1:]
+        out = dict(zip(parameters, node.args, strict=False))
+        return out | {k.arg: k.value for k in node.keywords if k.arg}
+
+    def _step(self, argument: ast.expr, call: Span, before: int) -> int:
+        """The step that an argument of a call was; -1 where that is not known."""
+        begin, end = call.column + argument.col_offset, call.column + (argument.end_col_offset or 0)
+        if isinstance(argument, ast.Name | ast.Attribute):
+            return self._held(ast.unparse(argument), before)
+        mine = self._by_place.get((call.line, begin, call.line, end), [])
+        n = bisect_left(mine, before)
+        return mine[n - 1] if n else -1
+
+    def _held(self, name: str, before: int) -> int:
+        steps = sorted((*(u.step for u in self.layout.by_name.get(name, ())), *self._by_alias.get(name, ())))
+        n = bisect_left(steps, before)
+        return steps[n - 1] if n else -1
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[int, int, int, int], list[int]]:
+        out: dict[tuple[int, int, int, int], list[int]] = {}
+        for i, step in enumerate(self.graph.steps):
+            if step.span is not None and not step.is_leaf:
+                s = step.span
+                out.setdefault((s.line, s.column, s.end_line, s.end_column), []).append(i)
+        return out
+
+    @cached_property
+    def _by_alias(self) -> dict[str, list[int]]:
+        out: dict[str, list[int]] = {}
+        for name, step in self.subject.aliases:
+            out.setdefault(name, []).append(step)
+        return out

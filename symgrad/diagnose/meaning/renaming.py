@@ -1,0 +1,36 @@
+"""``db = dout``: an array under a second name is one thing in memory, and two to the reader.
+
+A result gets a step of its own, so that a line that wrongly leaves out all but ``dout`` can be told from ``dout``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.graph import Graph, GraphBuilder
+
+
+def with_own_steps(layout: Layout, reading: Reading) -> Subject | None:
+    """The subject with a step for each result that is only another name; ``None`` if there is none."""
+    subject = layout.subject
+    if not subject.is_shaped:
+        return None
+    chosen = []
+    for unit in layout.last.values():
+        first = layout.units_at[unit.step][0]
+        shared = first.name != unit.name and first.line != unit.line
+        if unit.augmented or not (shared or layout.is_forward(unit.step)) or layout.graph.steps[unit.step].is_leaf:
+            continue
+        if reading.by_inputs(unit.name):
+            chosen.append(unit)
+    if not chosen:
+        return None
+    builder = GraphBuilder(subject.graph)
+    own = {u: builder.add("alias", (u.step,), span=u.span) for u in chosen}
+    graph = Graph(tuple(builder.steps), subject.graph.output, subject.graph.source)
+    return replace(
+        subject, graph=graph, units=tuple(replace(u, step=own[u]) if u in own else u for u in subject.units)
+    )

@@ -1,0 +1,158 @@
+"""The partial derivatives of a residual, from which the implicit function theorem makes derivatives of its root.
+
+``dy_da = -F_a/F_y`` where y solves ``F(y, a, b) = 0`` by Newton's method: ``F_a`` is no derivative of y, and F need
+have no name. What such a family of names holds tells which step of the forward pass F is: of several that are partial
+derivatives of one step by what they are called after, the others are meant to be that as well.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import BITS, Subject, Unit, forward_values
+from symgrad.diagnose.observing.truth import Quantity, Truth
+from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.enclosure import precision
+
+_FAMILY = re.compile(r"^(?:d|partial_)?(?P<stem>[A-Za-z]\w*?)_?(?:_|_d|d_)(?P<bottom>[A-Za-z]\w*)$")
+#: So many steps of the forward pass are looked at, the last ones first.
+MOST = 200
+#: Of a variable with fewer values no loop is thought; and how near the last two are of one that is solved for.
+MANY, NEAR = 4, 1e-9
+
+Family = dict[str, list[Unit]]
+
+
+def converged(subject: Subject) -> list[tuple[int, int]]:
+    """The last two values of each variable that a loop has brought to a fixed point, where the script is run.
+
+    At other points more rounds may be needed for that, and the derivatives of such a value are those of the fixed point
+    only where it was reached.
+    """
+    rounds: dict[str, list[int]] = defaultdict(list)
+    for name, i in subject.aliases:
+        rounds[name].append(i)
+    ends = [(steps[-2], steps[-1]) for steps in rounds.values() if len(steps) > MANY]
+    needed = subject.graph.ancestors(subject.loss)
+    if not (ends := [pair for pair in ends if needed[pair[0]] and needed[pair[1]]]):
+        return []
+    values = forward_values(subject, [subject.point])
+    return [(i, j) for i, j in ends if is_near(values[i], values[j])]
+
+
+def is_near(one: Vec | None, other: Vec | None) -> bool:
+    """Two values are the same but for what a further round would add."""
+    if one is None or other is None:
+        return False
+    pairs = zip(one.floats, other.floats, strict=True)
+    return all(abs(a - b) <= NEAR * max(abs(a), abs(b)) for a, b in pairs)
+
+
+def residuals(layout: Layout) -> dict[int, Quantity]:
+    """For assignments that are meant as partial derivatives of a residual, what they should be."""
+    if layout.subject.is_shaped:
+        return {}
+    out: dict[int, Quantity] = {}
+    for family in _families(layout).values():
+        bottoms = _bottoms(family, layout)
+        if len(bottoms) > 1:
+            out |= _of_family(family, bottoms, layout)
+    return out
+
+
+def _families(layout: Layout) -> Mapping[str, Family]:
+    """Names such as F_y, F_a and F_b, by F, which is nothing that the forward pass has, and then by y, a and b."""
+    forward = {name for name, _ in layout.subject.aliases}
+    plain = {normal(name): name for name in sorted(forward)}
+    out: dict[str, Family] = defaultdict(lambda: defaultdict(list))
+    for unit in layout.subject.units:
+        match = _FAMILY.match(unit.name)
+        if match and normal(match["stem"]) not in plain:
+            bottom = match["bottom"] if match["bottom"] in forward else plain.get(normal(match["bottom"]), "")
+            if bottom:
+                out[match["stem"]][bottom].append(unit)
+    return {stem: family for stem, family in out.items() if len(family) > 1}
+
+
+def _bottoms(family: Family, layout: Layout) -> dict[str, list[int]]:
+    """The steps that a name of the forward pass was given, one after the other."""
+    out: dict[str, list[int]] = defaultdict(list)
+    for name, i in layout.subject.aliases:
+        if name in family:
+            out[name].append(i)
+    return out
+
+
+def _of_family(family: Family, bottoms: Mapping[str, list[int]], layout: Layout) -> dict[int, Quantity]:
+    """Of the step that most of a family are partial derivatives of, those of all of it."""
+    truth, loss = layout.truth, layout.subject.loss
+    # What is solved for has a value after each round, and may have a partial derivative under any name.
+    rounds: dict[str, list[int]] = defaultdict(list)
+    for name, i in layout.subject.aliases:
+        rounds[name].append(i)
+    ended = {n for n, s in rounds.items() if len(s) > MANY and is_near(truth.values[s[-2]], truth.values[s[-1]])}
+    among = (s for n, s in rounds.items() if n in ended or (n in bottoms and len(s) > 1))
+    solved = {i for steps in among for i in steps}
+    if not solved:
+        return {}
+    frozen = {i for name in bottoms for i in bottoms[name]} | {i for i in solved if not layout.graph.steps[i].is_const}
+    found: tuple[int, dict[int, Quantity]] = (0, {})
+    for top in _candidates(truth, loss, frozen):
+        partials = _partials(truth, top, frozen)
+        known = {
+            name: next((partials[i] for i in reversed(steps) if i in partials), None) for name, steps in bottoms.items()
+        }
+        if any(known[name] is None for name in family):
+            continue
+        wanted = {u.step: v for name, units in family.items() for u in units[-1:] if (v := known[name]) is not None}
+        fits = {i: v for i, v in wanted.items() if layout.actual(i).same(v)}
+        telling = [i for i, v in fits.items() if v.constant() is None]
+        # Two wrong ones of three leave one, which no accident makes right at random points.
+        if not telling or len(fits) * 3 < len(wanted) or (len(fits) < 2 and len(wanted) < 2):
+            continue
+        if len(fits) > found[0]:
+            found = len(fits), {i: Quantity("helper", -1, -1, v) for i, v in wanted.items()}
+    return found[1]
+
+
+def _candidates(truth: Truth, loss: int, frozen: Collection[int]) -> Iterator[int]:
+    """The steps of the forward pass, the last ones first."""
+    n = 0
+    for top in sorted(truth.elementary, reverse=True):
+        if top <= loss and top not in frozen:
+            yield top
+            n += 1
+        if n >= MOST:
+            return
+
+
+def _partials(truth: Truth, top: int, frozen: Collection[int]) -> dict[int, Vec]:
+    """d top by each of some steps, the others of them held fixed."""
+    pending: dict[int, Vec] = {top: constant(1, truth.points)}
+    out: dict[int, Vec] = {}
+    order = [-top]
+    with precision(BITS):
+        while order:
+            i = -heapq.heappop(order)
+            arriving = pending.pop(i)
+            if i in frozen:
+                out[i] = arriving
+                continue
+            for link in truth.elementary.get(i, ()):
+                if link.local is None:
+                    continue
+                flow = arriving * link.local
+                if link.bottom in pending:
+                    pending[link.bottom] = pending[link.bottom] + flow
+                else:
+                    pending[link.bottom] = flow
+                    heapq.heappush(order, -link.bottom)
+    return out
+
+
+__all__ = ["converged", "is_near", "residuals"]

@@ -1,0 +1,93 @@
+"""What is done with a gradient once it is there: a learning rate, clipping, decay, Newton's step. None is a mistake.
+
+Such a line often keeps the gradient's name: ``dw = lr*dw``, ``dw = dw/abs(dw)``, ``dx = -g/h``. What tells it is that
+the parameter is moved by it next, and that it is made from a gradient that is right, or is the gradient times a number
+of its own (the learning rate).
+"""
+
+from __future__ import annotations
+
+import math
+
+from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout
+from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.enclosure import precision
+
+
+def updates(layout: Layout, reading: Reading) -> frozenset[Unit]:
+    """The assignments that make a step of a gradient."""
+    called: dict[int, set[str]] = {}
+    for name, step in layout.subject.aliases:
+        called.setdefault(step, set()).add(normal(name))
+    own: dict[str, set[str]] = {}
+    out = set()
+    with precision(BITS):
+        for unit in layout.subject.units:
+            if not reading.by_inputs(unit.name):
+                continue
+            if unit.name not in own:
+                own[unit.name] = {n for _, b in reading.pairs(unit.name) for n in called.get(b, ())}
+            if _is_update(unit, own[unit.name], layout, reading):
+                out.add(unit)
+    return frozenset(out)
+
+
+def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> bool:
+    if layout.is_forward(unit.step) or not _moves(unit, own, layout):
+        return False
+    rights = reading.rights(unit.name)
+    have = layout.actual(unit.step)
+    if any(have.same(right) for right in rights):
+        return False
+    used = _used(unit, layout)
+    parameters = {layout.original(b) for _, b in reading.pairs(unit.name)}
+    others = [i for i in used if layout.is_forward(i) and layout.original(i) not in parameters]
+    held = [i for i in used if layout.units_at.get(i) and any(layout.actual(i).same(right) for right in rights)]
+    if held and not others:
+        return True
+    free = any(layout.graph.steps[i].is_input and not layout.is_forward(i) and layout.units_at.get(i) for i in used)
+    return free and any(_is_constant(have, right) for right in rights)
+
+
+def _used(unit: Unit, layout: Layout) -> list[int]:
+    """The named values that a line is made of."""
+    out: list[int] = []
+    seen: set[int] = set()
+    stack = list(layout.graph.steps[unit.step].inputs)
+    while stack and len(seen) < LOOK_AHEAD:
+        i = stack.pop()
+        if i in seen:
+            continue
+        seen.add(i)
+        step = layout.graph.steps[i]
+        if layout.is_forward(i) or step.is_leaf or i in layout.units_at:
+            if not step.is_const:
+                out.append(i)
+        else:
+            stack.extend(step.inputs)
+    return out
+
+
+def _moves(unit: Unit, own: set[str], layout: Layout) -> bool:
+    """The parameter, which has one of these names, gets a new value from this one next."""
+    seen: set[int] = set()
+    stack = list(layout.children[unit.step])
+    while stack and len(seen) < LOOK_AHEAD:
+        k = stack.pop()
+        if k in seen:
+            continue
+        seen.add(k)
+        named = layout.units_at.get(k, [])
+        if any(normal(u.name) in own for u in named):
+            return True
+        if not named:
+            stack.extend(layout.children[k])
+    return False
+
+
+def _is_constant(have: Vec, right: Vec) -> bool:
+    ratios = [x for x in (have / right).floats if math.isfinite(x)]
+    return len(ratios) >= 3 and all(abs(x - ratios[0]) <= 1e-9 * abs(ratios[0]) for x in ratios) and ratios[0] != 0

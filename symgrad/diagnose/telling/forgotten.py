@@ -1,0 +1,249 @@
+"""A statement that is missing altogether: ``dw += error*x`` in a loop, or ``dx += dz*w`` once dz is there.
+
+Where a sum lacks a term, or a gradient never gets its value, the line to blame is the last one that sets the name; what
+would put it right may be a new line further down, where the gradients that it needs are known by then.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+
+from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.telling.rounds import Rounds
+from symgrad.diagnose.text.naming import is_bare, stem_of
+from symgrad.diagnose.text.source import SourceMap, number_names
+from symgrad.diagnose.text.statements import Statement
+from symgrad.diagnose.trying.roles import Roles
+from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.verdicts import Root
+from symgrad.diagnose.words.numbers import Numbers
+from symgrad.diagnose.words.wording import Wording, names_in, number
+from symgrad.enclosure import precision
+from symgrad.errors import Span
+
+#: The end of the script, as a step.
+END = 10**9
+#: A loop of more rounds than this is not searched for what could be added up in it.
+ROUNDS = 50
+#: A random point, at which products are tried first.
+POINT = 1
+
+
+def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """The line that is missing, where a root is a name that lacks something in the end; ``None`` if there is none."""
+    unit, target, layout = root.unit, root.target, walk.layout
+    made: Statement | None = layout.missing.get(layout.original(unit.step)) if root.found.is_zero else None
+    tops = [t for t, _ in walk.truth.into.get(target.bottom, ())]
+    if made is not None and not wording.paths(tops, target.bottom, unit.step):
+        return made
+    if target.kind == "cotangent" and layout.subject.is_shaped and layout.last[unit.name] is unit:
+        return _of_arrays(root, wording, walk, source)
+    if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
+        return None
+    if is_bare(unit.name) or layout.dependents(unit.step):
+        return None
+    lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
+    if not lacks:
+        return None
+    with precision(BITS):
+        gap = target.vec - root.found
+        if not gap.usable or gap.is_zero:
+            return None
+        return (
+            _once(root, gap, walk, wording, source)
+            or _in_a_loop(root, gap, walk, source)
+            or _along(root, gap, walk, wording, source)
+        )
+
+
+def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> Statement | None:
+    """``c_grad += 2*c*v_grad/n``, once v_grad is there, and before c_grad is read."""
+    unit, bottom, layout = root.unit, root.target.bottom, walk.layout
+    lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
+    if not lacks or not unit.name.isidentifier() or root.found.shape != root.target.vec.shape:
+        return None
+    gap = root.target.vec - root.found
+    if not gap.usable or gap.is_zero:
+        return None
+    parts = walk.truth.into.get(bottom, [])
+    tops = [t for t, flow in parts if flow.same(gap)][:1]
+    if not tops and not gap.same(root.target.vec):
+        return None
+    tops = tops or [t for t, _ in parts]
+    if wording.paths(tops, bottom, unit.step) or wording.through(bottom, unit.step, tops):
+        return None  # it can be said at once
+    text = wording.own(wording.paths(tops, bottom, END) or wording.through(bottom, END, tops))
+    used = names_in(text)
+    if not text or unit.name in used:
+        return None
+    held = [u for u in layout.subject.units if u.name in used and not layout.is_forward(u.step)]
+    last = max(held, key=lambda u: u.step, default=None)
+    if last is None or last.span.end_line <= unit.line or _indent(last, source) != _indent(unit, source):
+        return None
+    word = re.compile(rf"(?<![\w.]){re.escape(unit.name)}(?!\w)")
+    if any(word.search(line) for line in source.lines[unit.line : last.span.end_line]):
+        return None  # it is read before
+    if (wide := re.fullmatch(r"broadcast_to\((.*), \([\d, ]*\)\)", text)) is not None:
+        text = wide.group(1)  # what is added is as wide as it must be
+    numbers = Numbers(layout.subject)
+    text = numbers.named(source.spelled(text), last.line)
+    return Statement(last.span.end_line, f"{unit.name} += {text}", _indent(unit, source))
+
+
+def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """Paths whose gradients are known only later."""
+    bottom, unit = root.target.bottom, root.unit
+    loop = source.statements.loop_around(unit.line) if len(_rounds(unit, walk)) > 1 else None
+    parts = walk.truth.into.get(bottom, [])
+    tops = [t for t, flow in parts if flow.same(gap)][:1] or [t for t, _ in parts]
+    if len(tops) > 1 and not gap.same(root.target.vec):
+        return None
+    text = wording.own(wording.paths(tops, bottom, END))
+    if loop is not None and text and tops == [t for t, flow in parts if flow.same(gap)]:
+        return Statement(loop[1], f"{unit.name} += {source.spelled(text)}", _indent_of(loop[0], source))
+    if not text or wording.paths(tops, bottom, unit.step):
+        return None
+    used = names_in(text)
+    held = [u for u in walk.layout.subject.units if u.name in used]
+    last = max(held, key=lambda u: u.step, default=None)
+    if last is None or last.span.end_line <= unit.line or len(walk.layout.by_name[last.name]) > 1:
+        return None
+    indent = _indent(last, source)
+    if indent != _indent(unit, source):
+        return None
+    return Statement(last.span.end_line, f"{unit.name} += {source.spelled(text)}", indent)
+
+
+def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement | None:
+    """A gradient times a value, added up over all rounds."""
+    unit, layout = root.unit, walk.layout
+    base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
+    wanted = gap.floats[POINT]
+    roles, numbers = Roles(layout, base), number_names(layout.graph, source)
+    found: list[tuple[Unit, str, str]] = []
+    for name, mine in layout.by_name.items():
+        rounds = [u for u in mine if u.line == mine[-1].line]
+        if not 2 <= len(rounds) <= ROUNDS or rounds[0].step < unit.step or "[" in name or name == unit.name:
+            continue
+        steps = [u.step for u in rounds]
+        factors = [("", None), *((r.text, r.steps) for r in roles.at_hand(rounds) if min(r.steps) >= 0)]
+        for text, others in factors:
+            total = sum(base[i] * (base[others[n]] if others else 1.0) for n, i in enumerate(steps))
+            if abs(total) < 1e-300 or not math.isfinite(total):
+                continue
+            body = f"{name}*{text}" if text else name
+            for how, scale in _scales(wanted / total, walk, numbers):
+                sums = _total(steps, others, walk)
+                if (sums * scale).same(gap):
+                    sign, more = ("-", how[1:]) if how.startswith("-") else ("+", how)
+                    found.append((rounds[-1], f"{unit.name} {sign}= {body}{more}", how))
+    # What needs nothing more is the likeliest.
+    if not found:
+        return None
+    last, line, _ = min(found, key=lambda f: len(f[2]))
+    return Statement(last.span.end_line, line, _indent(last, source))
+
+
+def _along(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
+    """The path of every round of a loop: ``alpha_bar += s_bar*(data[k] - s[k])``, where s_bar is known."""
+    unit, bottom, layout = root.unit, root.target.bottom, walk.layout
+    groups: dict[str, list[tuple[int, Vec]]] = {}
+    for top, flow in walk.truth.into.get(bottom, ()):
+        groups.setdefault(stem_of(layout.subject.names.get(top, "")), []).append((top, flow))
+    fitting = (g for g in groups.values() if 2 <= len(g) <= ROUNDS and _sum(g, walk).same(gap))
+    parts = next(fitting, None)
+    if parts is None:
+        return None
+    first = layout.by_name[unit.name][0].step
+    for name, mine in layout.by_name.items():
+        for order in (parts, parts[::-1]) if name != unit.name and mine[-1].step > first else ():
+            rounds = _holders(mine, [walk.truth.cotangents[top] for top, _ in order], walk)
+            end = source.statements.loop_statement([u.line for u in rounds]) if rounds else None
+            if end is None:
+                continue
+            texts = set()
+            said = Rounds(rounds, walk)
+            for n, (top, flow) in enumerate(order):
+                local = wording.local(top, bottom)
+                factor = local if local.isidentifier() else f"({local})"
+                text = wording.own(name if local == "1" else f"{name}*{factor}") if local else ""
+                texts.add(said.respelled(text, n, flow.floats[POINT], after=True))
+            flows = [flow.floats[POINT] for _, flow in order]
+            made = next((t for t in sorted(texts) if t and all(said.is_(t, n, x) for n, x in enumerate(flows))), "")
+            if made:
+                text = f"{unit.name} += {source.spelled(made)}"
+                return Statement(end[1], text, _indent_of(end[0], source))
+    return None
+
+
+def _sum(parts: Sequence[tuple[int, Vec]], walk: Walk) -> Vec:
+    total = constant(0, walk.truth.points)
+    for _, flow in parts:
+        total = total + flow
+    return total
+
+
+def _holders(units: Sequence[Unit], wanted: Sequence[Vec], walk: Walk) -> list[Unit]:
+    """Assignments that hold some values one after the other; none where they do not all."""
+    out: list[Unit] = []
+    for u in units:
+        if len(out) < len(wanted) and walk.corrected(u.step).same(wanted[len(out)]):
+            out.append(u)
+    return out if len(out) == len(wanted) else []
+
+
+def _scales(ratio: float, walk: Walk, numbers: Mapping[Fraction, str]) -> Iterator[tuple[str, Vec]]:
+    """What a sum may still be multiplied by: nothing, a sign, a count or a number of the forward pass."""
+    points = walk.truth.points
+    for sign in (1, -1):
+        mark = "-" if sign < 0 else ""
+        if _close(ratio, sign):
+            yield mark, constant(sign, points)
+        for i, name in walk.subject.names.items():
+            value = walk.truth.values[i]
+            if value is None or not walk.graph.steps[i].is_leaf:
+                continue
+            if (x := value.floats[POINT]) not in (0.0, 1.0) and _close(ratio, sign / x):
+                yield f"{mark}/{name}", constant(sign, points) / value
+        for n, name in numbers.items():
+            if _close(ratio, sign / float(n)):
+                yield f"{mark}/{name}", constant(sign / n, points)
+        for n in (Fraction(2), Fraction(1, 2)):
+            if _close(ratio, sign * float(n)):
+                yield f"{mark}*{number(n)}", constant(sign * n, points)
+
+
+def _close(a: float, b: float) -> bool:
+    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
+
+
+def _total(steps: Sequence[int], others: Sequence[int] | None, walk: Walk) -> Vec:
+    total = constant(0, walk.truth.points)
+    for n, i in enumerate(steps):
+        part = walk.corrected(i)
+        total = total + (part * walk.corrected(others[n]) if others else part)
+    return total
+
+
+def _rounds(unit: Unit, walk: Walk) -> list[Unit]:
+    """An assignment in all rounds of a loop."""
+    return [u for u in walk.layout.by_name[unit.name] if u.line == unit.line]
+
+
+def _indent(unit: Unit, source: SourceMap) -> str:
+    return _indent_of(unit.line, source)
+
+
+def _indent_of(number: int, source: SourceMap) -> str:
+    line = source.lines[number - 1]
+    return line[: len(line) - len(line.lstrip())]
+
+
+def edit(made: Statement, source: SourceMap, file: str) -> tuple[Span, str]:
+    """The statement as a change to the text."""
+    column = len(source.lines[made.after - 1]) + 1
+    return Span(file, made.after, column, made.after, column), f"\n{made.indent}{made.text}"

@@ -1,0 +1,126 @@
+"""When two arrays are the same numbers: entry by entry, up to rounding, with quick ways to tell most of them apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from symgrad.diagnose.values.quiet import unwarned
+from symgrad.diagnose.values.vectors import TOLERANCE
+
+#: Entries are compared as if they were at least this large, relative to the largest of their array.
+SMALL = 1e-11
+#: What is this small beside the rest of the pass is a rest of rounding.
+REST = 1e-11
+#: A product of vectors that are longer than this is done by several threads, which on a busy machine wait for one
+#: another a thousand times as long as they work.
+ALONE = 8192
+#: Of larger arrays so many entries are compared first.
+FEW = 64
+
+
+def agree(first: Sequence[Any], second: Sequence[Any]) -> bool:
+    """Equal at every point where both have values (two random points at least)."""
+    shared = 0
+    for k, (a, b) in enumerate(zip(first, second, strict=True)):
+        if a.shape != b.shape:
+            return False
+        equal = close(a, b)
+        if equal is False:
+            return False
+        shared += k > 0 and equal is True
+    return shared >= 2
+
+
+def agree_at_once(a: Any, b: Any) -> bool | None:
+    """As :func:`agree`, of two stacks of one shape; ``None`` where not all is finite."""
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y, out=x)
+    points = len(a)
+    tops = larger.reshape(points, -1).max(1)
+    if not math.isfinite(float(tops.sum())):
+        return None
+    allowed = TOLERANCE * larger
+    allowed += SMALL * tops.reshape(points, *(1,) * (a.ndim - 1))
+    return points > 2 and bool((np.abs(a - b) <= allowed).all())
+
+
+def close(a: Any, b: Any) -> bool | None:
+    """``None`` where there is nothing to compare."""
+    if not a.size:
+        return True
+    x, y = np.abs(a), np.abs(b)
+    if a.size > FEW:
+        # A few entries tell most of them apart, since none may differ by more than this.
+        some, there = a.flat[:: a.size // FEW], b.flat[:: a.size // FEW]
+        apart = float((np.abs(some - there) - TOLERANCE * np.maximum(np.abs(some), np.abs(there))).max())
+        if apart > SMALL * max(float(x.max()), float(y.max())):
+            return False
+    larger = np.maximum(x, y)
+    top = float(larger.max())
+    if math.isfinite(top):
+        return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * top).all())
+    known, too = np.isfinite(a), np.isfinite(b)
+    if not (known & too).any():
+        return None
+    if (known != too).any():
+        return False
+    if not known.all():
+        a, b = a[known], b[known]
+    x, y = np.abs(a), np.abs(b)
+    larger = np.maximum(x, y)
+    return bool((np.abs(a - b) <= TOLERANCE * larger + SMALL * larger.max()).all())
+
+
+@cache
+def weights(size: int) -> Any:
+    """Random numbers, the same in every run, that entries are weighted by."""
+    return np.random.default_rng(size).uniform(0.5, 1.5, size) * np.random.default_rng(size + 1).choice((-1, 1), size)
+
+
+def signature(a: Any) -> float:
+    """A number that any two arrays of one size differ in: the entries, weighted at random. It is linear."""
+    if a.ndim == 0:
+        return float(a)
+    if not a.size:
+        return 0.0
+    flat, by = a.ravel(), weights(a.size)
+    with unwarned():
+        if a.size <= ALONE:
+            return float(flat @ by)
+        return float(sum([flat[k : k + ALONE] @ by[k : k + ALONE] for k in range(0, a.size, ALONE)]))
+
+
+def is_multiple(a: Any, b: Any) -> bool:
+    """An array is another one, of several entries, times a number that is neither 0 nor 1."""
+    if a.shape != b.shape or a.size < 2:
+        return False
+    n = int(np.abs(b).argmax())
+    x, y = float(a.flat[n]), float(b.flat[n])
+    if not y or not x or not math.isfinite(x):
+        return False
+    # Most are told apart by one more entry.
+    k = n - 1 if n else 1
+    if abs(float(a.flat[k]) * y - float(b.flat[k]) * x) > TOLERANCE * abs(x * y):
+        return False
+    return is_near(a * (y / x), b)
+
+
+def is_near(a: Any, b: Any) -> bool:
+    if a.shape != b.shape:
+        return False
+    if not a.size:
+        return True
+    x, y = np.abs(a), np.abs(b)
+    first, then = a.item(0), b.item(0)
+    apart = abs(first - then) - TOLERANCE * max(abs(first), abs(then))
+    # Most are told apart by one entry.
+    if apart > REST and apart > REST * max(float(x.max()), float(y.max())):
+        return False
+    larger = np.maximum(x, y)
+    scale = float(larger.max())
+    return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())

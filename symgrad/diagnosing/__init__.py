@@ -1,8 +1,0 @@
-"""Manual derivations: a script or formulas in, a Report out that names the wrong factors."""
-
-from symgrad.diagnosing.formulas import check_formulas, merged_formula
-from symgrad.diagnosing.objectives import NO_LOSS
-from symgrad.diagnosing.scripts import check_source, check_work
-from symgrad.diagnosing.work import Work
-
-__all__ = ["NO_LOSS", "Work", "check_formulas", "check_source", "check_work", "merged_formula"]

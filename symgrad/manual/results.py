@@ -1,0 +1,37 @@
+"""What the main result leaves open is held against the other results of the run: a Jacobian has several, and a second
+derivative is the first one's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symgrad.diagnose.engine import diagnose, glance
+from symgrad.manual.work import Account
+from symgrad.subjects import further, names_result, still_open
+
+
+def of_further_results(taken: Account) -> Account:
+    """The account in which open assignments that are derivatives of other results are judged as those."""
+    subject, found = taken.subject, taken.diagnosis
+    others = further(taken.trace, subject, found.unchecked, found.right) if found.unchecked else []
+    if not others:
+        return taken
+    for other in others:
+        left = {u.step: u for u in found.unchecked}
+        if not left:
+            break
+        explicit = {u.name for u in left.values() if names_result(u.name, other)}
+        # Who does not say that it is this result's cannot be blamed for what it is not: then a look is enough.
+        more = diagnose(other) if explicit else glance(other)
+        right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
+        blames = [b for b in more.blames if b.step in explicit]
+        told = {other.loss} if right or blames else set()
+        done = told | {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
+        found = replace(
+            found,
+            blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
+            right=(*(u for u in found.right if u.step not in told), *right),
+            unchecked=tuple(u for u in found.unchecked if u.step not in done),
+        )
+    left_open = still_open(subject, found.unchecked, found.right)
+    return replace(taken, diagnosis=replace(found, unchecked=left_open))
