@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,7 +34,7 @@ LAYERS = [
     {"subjects"},
     {"judging"},
     {"checking", "shaped"},
-    {"diagnosing", "sweep", "asked"},
+    {"manual", "sweep", "asked"},
     {"callables", "curves", "programs"},
     {"passes"},
     {"files"},
@@ -43,6 +44,11 @@ LAYERS = [
     {"pytest_plugin", "grading"},
     {"cli"},
 ]
+
+#: The rooms of symgrad.diagnose, lower ones first. Its engine stands above them all.
+DIAGNOSE = [
+    "values", "text", "observing", "meaning", "words", "walking", "trying", "effects", "telling", "deciding", "engine",
+]  # fmt: skip
 
 
 def room(module: str) -> str:
@@ -78,6 +84,26 @@ def test_imports_point_one_way(path: Path) -> None:
             if theirs in ("__version__", mine):
                 continue
             assert level(theirs) < level(mine), f"{mine} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "diagnose").glob("*/*.py")), ids=module_name)
+def test_rooms_of_the_diagnosis_import_from_those_before_them(path: Path) -> None:
+    mine = DIAGNOSE.index(path.parent.name)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("symgrad.diagnose"):
+            theirs = (node.module or "").split(".")[2:3]
+            assert theirs, f"{path.name}:{node.lineno} imports from no room"
+            assert DIAGNOSE.index(theirs[0]) <= mine, f"{path.name}:{node.lineno} imports {node.module}"
+
+
+@pytest.mark.parametrize("name", [".", *DIAGNOSE[:-1]])
+def test_packages_of_the_diagnosis_say_what_is_in_them(name: str) -> None:
+    package = ROOT / "diagnose" / name
+    said = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    there = {p.stem for p in package.glob("*.py")} | {p.parent.name for p in package.glob("*/__init__.py")}
+    listed = re.findall(r"(?:^\* |[,;] )(?:``\w+``(?:, )?)+:", said, re.M)
+    names = {name for entry in listed for name in re.findall(r"``(\w+)``", entry)} | {"__init__", "engine"} & there
+    assert names == there
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_name)

@@ -1,0 +1,11 @@
+"""Changes to the text of a line of arrays, judged by what they do to the whole pass.
+
+* ``board``: the derivation, computed again with changes in it; ``narrow``: a few columns of its results
+* ``lines``, ``reader``, ``passage``: what is known at a line, and what could be written at each of its places
+* ``arguments``, ``lapses``, ``remnants``: further things that could be written
+* ``edits``: a change, and what came of it
+* ``exchanges``, ``counts``, ``outright``, ``missing``: names that changed places, lengths of another axis, lines that
+  are wrong as wholes, lines that are missing
+* ``between``: the values between the loss and the results
+* ``attempts``, ``whole``: changes of one line; from them to the mistakes
+"""

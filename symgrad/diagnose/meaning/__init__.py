@@ -1,0 +1,19 @@
+"""What a value was meant to be. Names help, and never decide.
+
+* ``following``: from a step to those that it is made of
+* ``parameters``: what a function was given in one of its calls
+* ``reading``: what names stand for in one forward pass
+* ``likely``: what a name in code with arrays may be short for
+* ``analogies``: names that are told by their likes
+* ``functions``: ``df`` beside ``f``
+* ``evidence``: what is done with a value whose name says nothing
+* ``differences``: difference quotients, and what is compared with them
+* ``moves``: ``w -= lr*g``: g is the gradient by w
+* ``strides``: ``w -= lr*d*h``, where no line holds the gradient by itself
+* ``updates``: what is done with a gradient once it is there
+* ``joined``: numbers put together to one gradient
+* ``residuals``: partial derivatives of what an implicit function makes zero
+* ``again``: values of the forward pass, worked out once more
+* ``renaming``: ``db = dout``: one array under two names
+* ``unfinished``: what was still to be done where the run stopped
+"""

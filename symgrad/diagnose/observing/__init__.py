@@ -1,0 +1,8 @@
+"""What there is, and what is true.
+
+* ``subject``: one graph in which the forward pass and the user's own derivative stand side by side
+* ``branches``: points at which the script's comparisons come out as they did
+* ``truth``: every cotangent, contribution, tangent and local derivative, as values
+* ``match``: which of these a value is
+* ``replay``: what the derivation computes, and would compute if some of its assignments were right
+"""

@@ -1,0 +1,10 @@
+"""The user's text, as far as it can be read without running it.
+
+* ``naming``: what the name of a variable says about the derivative that it holds
+* ``source``: places in the text, and the text with a repair put in
+* ``statements``: statements, the loops around them, and the text with one of them moved
+* ``spelling``: formulas as the script can run them: ``np.tanh``
+* ``signs``: the sign that a wrong term has
+* ``callees``: functions of one expression, and what a call of one read
+* ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
+"""

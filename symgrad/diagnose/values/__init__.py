@@ -1,0 +1,9 @@
+"""Values at several points at once: the user's point first, then random ones near it.
+
+* ``vectors``: numbers
+* ``shaped``: arrays
+* ``closeness``: when two arrays are the same up to rounding
+* ``rests``: what cancels leaves exactly zero
+* ``entries``: which entries of an array are wrong, in words
+* ``quiet``: NumPy without its warnings
+"""
