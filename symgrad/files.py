@@ -18,6 +18,7 @@ from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
+from symgrad.unrun import with_unrun
 
 
 def check_file(
@@ -100,6 +101,14 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return check_pass(code, plan, options)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     trace = replace(code, given=given).run(code.source)
+    report = _of_run(code, plan, wanted, trace, options)
+    asked = wanted or options.get("loss") or options.get("mapping")
+    return report if asked else with_unrun(report, code.source, trace)
+
+
+def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping[str, Any]) -> Report:
+    """What is said of a file that has been run: of what it works out itself, or of the functions that it only holds."""
+    given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     if trace.passes and not options.get("loss") and not options.get("mapping"):
         return check_passes(code, plan, trace, options)[0]
     if wanted:

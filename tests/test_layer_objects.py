@@ -224,3 +224,122 @@ def test_what_is_no_such_gradient_is_a_mistake(tmp_path: Path, old: str, new: st
     report = in_a_file(tmp_path, LOSSES, (old, new))
     lines = [f.span.line for f in report.findings if f.root and f.span is not None]
     assert lines == [line_of(LOSSES, old)]
+
+
+CELL = """
+    import numpy as np
+
+    def sigmoid(x):
+        return 1 / (1 + np.exp(-x))
+
+    def sigmoid_derivative(y):
+        return y * (1 - y)
+
+    class Cell:
+        def set_input(self, x, s_prev):
+            self.x, self.s_prev = x, s_prev
+            self.i, self.g = sigmoid(self.p.wi @ x), np.tanh(self.p.wg @ x)
+            self.s = self.i * self.g + s_prev
+
+        def set_error(self, error_s):
+            di = self.g * error_s
+            dg = self.i * error_s
+            self.p.dwi = np.outer(sigmoid_derivative(self.i) * di, self.x)
+            self.p.dwg = np.outer((1 - self.g**2) * dg, self.x)
+"""
+
+
+def test_a_backward_pass_that_nothing_calls_is_said_to_be_unchecked(tmp_path: Path) -> None:
+    report = in_a_file(tmp_path, CELL)
+    assert report.verdict == "agree"
+    assert [f.message for f in report.findings if f.code == "unchecked"] == [
+        "Cell.set_error was not checked: nothing calls it"
+    ]
+
+
+def test_a_backward_pass_that_a_demo_calls_is_not_said_to_be_unchecked(tmp_path: Path) -> None:
+    report = in_a_file(tmp_path, LOOPS)
+    assert not [f for f in report.findings if f.code == "unchecked"]
+
+
+#: Mini-batches of lists of arrays: what each sample gives is added up, and the batch moves the parameters.
+BATCHES = """
+    import random
+
+    import numpy as np
+
+    random.seed(2)
+    rng = np.random.default_rng(2)
+
+    def act(z):
+        return 1 / (1 + np.exp(-z))
+
+    def act_prime(z):
+        return act(z) * (1 - act(z))
+
+    class Net:
+        def __init__(self, sizes):
+            self.sizes = sizes
+            self.biases = [rng.normal(size=(n, 1)) for n in sizes[1:]]
+            self.weights = [rng.normal(size=(n, m)) for m, n in zip(sizes[:-1], sizes[1:])]
+
+        def train(self, data, epochs, size, eta):
+            for k in range(epochs):
+                random.shuffle(data)
+                for batch in [data[s:s + size] for s in range(0, len(data), size)]:
+                    self.learn(batch, eta)
+
+        def learn(self, batch, eta):
+            nabla_b = [np.zeros(b.shape) for b in self.biases]
+            nabla_w = [np.zeros(w.shape) for w in self.weights]
+            for x, y in batch:
+                delta_b, delta_w = self.backprop(x, y)
+                nabla_b = [nb + db for nb, db in zip(nabla_b, delta_b)]
+                nabla_w = [nw + dw for nw, dw in zip(nabla_w, delta_w)]
+            self.weights = [w - eta / len(batch) * nw for w, nw in zip(self.weights, nabla_w)]
+            self.biases = [b - eta / len(batch) * nb for b, nb in zip(self.biases, nabla_b)]
+
+        def backprop(self, x, y):
+            nabla_b = [np.zeros(b.shape) for b in self.biases]
+            nabla_w = [np.zeros(w.shape) for w in self.weights]
+            a, activations, zs = x, [x], []
+            for b, w in zip(self.biases, self.weights):
+                z = w @ a + b
+                zs.append(z)
+                a = act(z)
+                activations.append(a)
+            delta = (activations[-1] - y) * act_prime(zs[-1])
+            nabla_b[-1] = delta
+            nabla_w[-1] = delta @ activations[-2].T
+            for l in range(2, len(self.sizes)):
+                sp = act_prime(zs[-l])
+                delta = self.weights[-l + 1].T @ delta * sp
+                nabla_b[-l] = delta
+                nabla_w[-l] = delta @ activations[-l - 1].T
+            return nabla_b, nabla_w
+
+    data = [(np.array([[a], [b]]), np.array([[float(a != b)]])) for a in (0.0, 1.0) for b in (0.0, 1.0)]
+    Net([2, 3, 1]).train(data, 20, 2, 1.0)
+"""
+
+
+def test_sums_of_lists_over_a_mini_batch_are_right() -> None:
+    report = checked(BATCHES)
+    assert report.verdict == "agree"
+    assert {"nabla_w[-1]", "nabla_w[-2]", "nabla_w[0]", "nabla_b[1]"} <= set(report.confirmed)
+    assert not report.unchecked
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return act(z) * (1 - act(z))", "return act(z) * (1 - z)"),
+        ("delta = self.weights[-l + 1].T @ delta * sp", "delta = self.weights[-l + 1].T @ delta"),
+        ("nb + db for", "nb - db for"),
+    ],
+)
+def test_a_slip_in_a_mini_batch_is_found(old: str, new: str) -> None:
+    report = checked(BATCHES, (old, new))
+    lines = [f.span.line for f in report.findings if f.root and f.span is not None]
+    assert lines == [line_of(BATCHES, old)]
+    assert all(f.span.file for f in report.findings if f.span is not None)

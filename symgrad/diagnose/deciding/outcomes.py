@@ -100,7 +100,8 @@ def _terms(layout: Layout, step: int) -> set[int]:
     while stack and len(found) < MOST_TERMS:
         i = stack.pop()
         row = layout.graph.steps[i]
-        new = {layout.original(j) for j in row.inputs} if not row.is_leaf and sign_of(row.op) == "+" else set()
+        # That one of them is taken away may be the mistake.
+        new = {layout.original(j) for j in row.inputs} if sign_of(row.op) in ("+", "-") else set()
         stack.extend(new - found)
         found |= new
     return found
