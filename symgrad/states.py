@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from symgrad.diagnose.text.naming import claims, normal
+from symgrad.diagnose.text.abbreviations import spelled_out
+from symgrad.diagnose.text.naming import Claim, claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, Step
 from symgrad.upstream import extended
@@ -28,6 +29,7 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     for b in trace.bindings:
         values.setdefault(normal(b.name), {}).setdefault(b.step, b.line)
     asked = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in values}
+    asked |= {c.top for c in in_full(trace).values()}
     steps = trace.graph.steps
     ends = [e for top in sorted(asked) if (e := _end(values.get(top, {}), steps)) >= 0]
     if len(ends) < 2 or any(steps[i].shape or steps[i].is_leaf for i in ends):
@@ -40,6 +42,12 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     for i in ends[1:]:
         trace, total = extended(trace, "add", (total, i))
     return trace, [total]
+
+
+def in_full(trace: Trace) -> dict[str, Claim]:
+    """The names of a run that say "this by that" in short forms -> what they say in full."""
+    names = dict.fromkeys(b.name for b in trace.bindings)
+    return spelled_out(names, [name for name in names if not any(c.top for c in claims(name))])
 
 
 def _end(values: Mapping[int, int], steps: Sequence[Step]) -> int:
@@ -72,4 +80,4 @@ def _is_made_of(step: int, other: int, steps: Sequence[Step]) -> bool:
     return False
 
 
-__all__ = ["joined"]
+__all__ = ["in_full", "joined"]

@@ -22,7 +22,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.returned import with_returns
-from symgrad.states import joined
+from symgrad.states import in_full, joined
 
 
 def choose(
@@ -142,10 +142,19 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     names = {normal(b.name) for b in trace.bindings}
     called = functions.called(trace)
     leaves = {leaf.step for leaf in trace.leaves}
+    short = in_full(trace)
+    given = {normal(b.name) for b in trace.bindings if b.step in leaves}
+    made = {normal(b.name) for b in trace.bindings if b.step not in leaves}
+
+    def is_subscripted(name: str) -> bool:
+        """F_x, and F_xy, of an F(x, y)."""
+        head, _, rest = name.partition("_")
+        return len(head) == 1 and normal(head) in made and bool(rest) and set(rest.lower()) <= given
 
     def is_claim(b: Binding) -> bool:
         held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
-        return any(stem in names and stem != normal(b.name) for stem in held)
+        told = b.name in short or is_subscripted(b.name)
+        return told or any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
         step = trace.graph.steps[b.step]
@@ -158,7 +167,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     last: dict[str, int] = {normal(b.name): b.step for b in plain}
     wanted: list[int] = []
     for b in trace.bindings:
-        for c in claims(b.name):
+        for c in (*claims(b.name), *([short[b.name]] if b.name in short else [])):
             if c.top in last and c.bottom in names:
                 wanted.append(last[c.top])
             if b.step in leaves and trace.values[b.step] == 1.0 and c.bottom in last:
@@ -218,10 +227,12 @@ def _of_last_rounds(steps: Sequence[int], trace: Trace) -> list[int]:
 
 
 def names_result(name: str, subject: Subject) -> bool:
-    """A name says that it holds a derivative of what is differentiated here: dy_dx of y, f_prime of f."""
+    """A name says that it holds a derivative of what is differentiated here: dy_dx of y, f_prime of f, F_xy of F_x."""
     called = {normal(n) for n, step in subject.aliases if step == subject.loss}
     called.add(normal(subject.names.get(subject.loss, "")))
-    return bool(called & {*(c.top for c in claims(name)), *primitives(name)})
+    inputs = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names}
+    second = any(top and normal(name) in {top + i for i in inputs} for top in called)
+    return second or bool(called & {*(c.top for c in claims(name)), *primitives(name)})
 
 
 def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> tuple[Unit, ...]:

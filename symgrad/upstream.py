@@ -53,11 +53,19 @@ def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:
     steps = trace.graph.steps
     held: dict[str, int] = {}
     latest = -1
+
+    def starts(b: Binding, top: int) -> bool:
+        """It is a result that the gradient arrives at, and the gradient is given, or made of that result: what is made
+        of other things only, as dy_dx = 2*x is, is what comes out."""
+        if steps[top].is_leaf or steps[top].shape != steps[b.step].shape or not steps[top].shape:
+            return False
+        return steps[b.step].is_leaf or Graph(steps, b.step, trace.graph.source).ancestors(b.step)[top]
+
     for b in trace.bindings:
         bottoms = [held[c.bottom] for c in claims(b.name) if c.bottom in held]
-        if bottoms and steps[bottoms[0]].shape == steps[b.step].shape != ():
+        if bottoms and starts(b, bottoms[0]):
             yield bottoms[0], b
-        elif is_bare(b.name) and latest >= 0 and steps[latest].shape == steps[b.step].shape:
+        elif is_bare(b.name) and latest >= 0 and starts(b, latest):
             yield latest, b
         if not bottoms and not is_bare(b.name) and steps[b.step].shape:
             held[normal(b.name)] = b.step

@@ -175,6 +175,8 @@ CALLS: list[tuple[str, Call, tuple[tuple[int, ...], ...]]] = [
     ("numpy.linalg.inv", lambda f, i, x: f(x), ((3, 3),)),
     ("torch.linalg.solve", lambda f, i, x, y: f(x, y), ((3, 3), (3, 2))),
     ("torch.det", lambda f, i, x: f(x), ((3, 3),)),
+    ("torch.slogdet", lambda f, i, x: f(x)[1], ((3, 3),)),
+    ("numpy.linalg.slogdet", lambda f, i, x: f(x)[1], ((3, 3),)),
     ("numpy.lib.stride_tricks.sliding_window_view", lambda f, i, x: f(x, (2, 2)), ((3, 4),)),
     ("numpy.lib.stride_tricks.as_strided", lambda f, i, x: f(x, (2, 3, 2), (32, 8, 8)), ((3, 4),)),
     # networks

@@ -532,6 +532,14 @@ def test_undecided_comparisons_are_the_ball_from_0_to_1(name: str) -> None:
         assert float(exact) == float(torch_call(op, torch.tensor(v), torch.tensor(float(rest[0])), dtype=torch.float32))
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 8])
+def test_a_power_of_a_ball_around_zero_is_a_ball_around_zero(n: int) -> None:
+    """Arb's own power takes the way of log there, and knows nothing."""
+    y = OPS["pow"].enclose(arb(0, 0.5), arb(n))
+    assert y.contains(0)
+    assert 0.5**n <= abs(y).upper() <= 0.51**n
+
+
 def test_undecided_selection_holds_both_branches() -> None:
     y = OPS["where"].enclose(arb(0.5, 0.5), arb(2), arb(5))
     assert y.contains(2)

@@ -16,10 +16,12 @@ def of_further_results(taken: Account) -> Account:
     others = further(taken.trace, subject, found.unchecked, found.right) if found.unchecked else []
     if not others:
         return taken
+    # F_yy is a derivative of F_y, whatever of F_x has its value.
+    own = {u.name: [o.loss for o in others if names_result(u.name, o)] for u in found.unchecked}
     for other in others:
-        left = {u.step: u for u in found.unchecked}
+        left = {u.step: u for u in found.unchecked if not own[u.name] or other.loss in own[u.name]}
         if not left:
-            break
+            continue
         explicit = {u.name for u in left.values() if names_result(u.name, other)}
         # Who does not say that it is this result's cannot be blamed for what it is not: then a look is enough.
         more = diagnose(other) if explicit else glance(other)

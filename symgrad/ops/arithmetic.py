@@ -173,10 +173,17 @@ def _pow_corner(m: Any, a: Any, b: Any) -> Any:
     return abs(a) + abs(b)
 
 
+def _product(a: Any, n: int) -> Any:
+    """``a**n`` by squarings: around 0 Arb takes the way of log(a) even so, and knows nothing then."""
+    out = a if n % 2 else arb(1)
+    return out if n == 1 else out * _product(a * a, n // 2)
+
+
 def _power(a: Any, b: Any) -> Any:
     """``a**b`` in balls. Arb goes by way of log(a) unless it knows that b is an integer."""
     if b.is_integer():
-        return a ** int(b.unique_fmpz())
+        n = int(b.unique_fmpz())
+        return _product(a, n) if n > 0 and a.mid().is_zero() else a**n
     if a.is_zero() and b > 0:
         return arb(0)
     return a**b

@@ -29,8 +29,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         actual = layout.actual(unit.step)
         # That dx/dx is 1 makes no other dx right, nor one that is worked out.
         given = layout.graph.steps[layout.original(unit.step)].is_leaf
-        rights = [v for v in reading.rights(unit.name) if v.constant() != 1 or (given and v.same(actual))]
-        rights = rights or reading.rights(unit.name)
+        wanted = reading.rights(unit.name, unit)
+        rights = [v for v in wanted if v.constant() != 1 or (given and v.same(actual))] or wanted
         steps, moved = layout.graph.steps, [m.bottom for m in layout.subject.moves if m.source == unit.step]
         if any(broadcasts(actual.shape, steps[i].shape) for i in moved):
             rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]

@@ -4,6 +4,8 @@
 * ``parameters``: what a function was given in one of its calls
 * ``reading``: what names stand for in one forward pass
 * ``likely``: what a name in code with arrays may be short for
+* ``turns``: which of them is meant in one round of a loop
+* ``shortened``: names that are cut short, where a value bears that out
 * ``analogies``: names that are told by their likes
 * ``functions``: ``df`` beside ``f``
 * ``evidence``: what is done with a value whose name says nothing

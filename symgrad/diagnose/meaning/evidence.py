@@ -15,6 +15,7 @@ import numpy as np
 from symgrad.diagnose.meaning.following import ends_of, original, sign_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
+from symgrad.diagnose.meaning.shortened import shortened
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
@@ -74,6 +75,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
+    for name, found in shortened(layout).items():
+        if not out.get(name):
+            out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
 
 

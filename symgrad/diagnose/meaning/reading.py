@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
+from symgrad.diagnose.meaning.turns import Turns
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Quantity, Truth
@@ -64,6 +65,7 @@ class Reading:
         self._loose: set[str] = set()
         self._sets: dict[str, frozenset[Pair]] = {}
         self._inputs: dict[str, bool] = {}
+        self._turns = Turns(subject)
         self._reads: dict[Pair, list[int]] = {}
         self._zero: Vec = constant(0, truth.points)
         leaves = truth.leaves
@@ -294,7 +296,15 @@ class Reading:
         if "[" in name or name in self.subject.mapped or self.pairs(name):
             return []
         plain = name.replace("_", "")
-        return [
+        second = [
+            step
+            for called in self._beside
+            if normal(name) != called and normal(name).removeprefix(called) in self._aliases
+            for spelled, step in self._beside[called]
+            # F_xy beside F_x, which is a derivative of F
+            if plain.startswith(spelled) and self._subscripted(spelled)
+        ]
+        return second or [
             step
             for claim in claims(name)
             if claim.top and claim.bottom in self._aliases
@@ -340,10 +350,10 @@ class Reading:
         self.pairs(name)
         return name in self._loose
 
-    def says(self, q: Quantity, name: str) -> bool:
-        """The quantity is what the name claims."""
-        self.pairs(name)
-        held = self._sets[name]
+    def says(self, q: Quantity, name: str, unit: Unit | None = None) -> bool:
+        """The quantity is what the name claims, of an assignment, if one is given."""
+        pairs = self.pairs(name) if unit is None else self.pairs_of(unit)
+        held = self._sets[name] if unit is None or pairs is self.pairs(name) else frozenset(pairs)
         loss = self.subject.loss
         if q.kind in ("cotangent", "contribution", "sum"):
             return (loss, q.bottom) in held
@@ -353,14 +363,21 @@ class Reading:
             return (q.top, q.bottom) in held or carried
         return False
 
-    def whole(self, vec: Vec, name: str) -> Quantity | None:
-        """The claim itself, compared directly: needed where the value is zero or not indexed."""
-        pairs = self.pairs(name)
+    def whole(self, vec: Vec, name: str, unit: Unit | None = None) -> Quantity | None:
+        """The claim itself, compared directly: needed where the value is zero or not indexed.
+
+        ``unit``: the assignment that it is the value of.
+        """
+        pairs = self.pairs(name) if unit is None else self.pairs_of(unit)
         for pair in pairs if len(pairs) <= MANY else ():
             wanted = self.vec(pair)
             if wanted.same(vec):
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
+
+    def pairs_of(self, unit: Unit) -> Sequence[Pair]:
+        """What one assignment under a name may stand for: in a loop, of its own round."""
+        return self._turns.pairs(unit, self.pairs(unit.name))
 
     def by_inputs(self, name: str) -> bool:
         """The name stands for derivatives by inputs only."""
@@ -383,9 +400,9 @@ class Reading:
         """The name is the gradient of an input, and no name that is used for one cotangent after the other."""
         return not is_bare(unit.name) and self.by_inputs(unit.name)
 
-    def rights(self, name: str) -> list[Vec]:
-        """Every value that would be right under a name."""
-        pairs = self.pairs(name)
+    def rights(self, name: str, unit: Unit | None = None) -> list[Vec]:
+        """Every value that would be right under a name, in an assignment, if one is given."""
+        pairs = self.pairs(name) if unit is None else self.pairs_of(unit)
         wanted = [self.vec(p) for p in pairs]
         if name in self._topless:
             wanted += [t[b] for leaf in self.carried for _, b in pairs if b in (t := self.truth.tangents(leaf))]

@@ -1,6 +1,7 @@
 """The user's text, as far as it can be read without running it.
 
 * ``naming``: what the name of a variable says about the derivative that it holds
+* ``abbreviations``: what is meant by short forms in such a name
 * ``source``: places in the text, and the text with a repair put in
 * ``statements``: statements, the loops around them, and the text with one of them moved
 * ``spelling``: formulas as the script can run them: ``np.tanh``

@@ -117,7 +117,7 @@ class Aims:
         self, unit: Unit, upstream: set[int], everything: Collection[int], used: Sequence[int]
     ) -> list[Quantity]:
         """For a name that says what it is."""
-        pairs = self.reading.pairs(unit.name)
+        pairs = self.reading.pairs_of(unit)
         loss = self.subject.loss
         base = None
         if unit.augmented and unit.previous >= 0 and not self.replay.corrected(unit.previous).is_zero:

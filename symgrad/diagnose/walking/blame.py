@@ -52,12 +52,14 @@ class Walk(Choosing):
         if i in self.hints:
             self._settle(unit, self.hints[i]) if vec.same(self.hints[i].vec) else self._root(unit, [self.hints[i]])
             return
-        pairs = self.reading.pairs(name)
+        pairs = self.reading.pairs_of(unit)
         final = self.layout.last[name] is unit
         free = self.suspects is not None and unit.line in self.suspects
         if self.subject.is_shaped and self._is_under_way(unit, vec):
             return
-        starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free))
+        # A zero of this very round's result is no sum that is only begun.
+        its_own = len(pairs) < len(self.reading.pairs(name)) and not any(self.reading.vec(p).is_zero for p in pairs)
+        starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free or its_own))
         if starts and "..." in name:
             return  # dout[mask] = 0 claims nothing of the whole
         if starts and self.subject.stopped:
@@ -68,10 +70,10 @@ class Walk(Choosing):
         if not pairs:
             self._helper(unit, matches)
             return
-        agree = [q for q in matches if self.reading.says(q, name)]
+        agree = [q for q in matches if self.reading.says(q, name, unit)]
         # The right entries in another shape are looked at below.
         fitting = (q for q in agree if q.kind in ("cotangent", "tangent") and q.vec.shape == vec.shape)
-        whole = next(fitting, None) or self.reading.whole(vec, name)
+        whole = next(fitting, None) or self.reading.whole(vec, name, unit)
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
             ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)

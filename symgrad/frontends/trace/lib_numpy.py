@@ -126,6 +126,16 @@ def _add_at(tr: Tracer, x: Any, index: Any, value: Any) -> None:
     add_at(x, index, value)
 
 
+@traced("numpy.fill_diagonal")
+def _fill_diagonal(tr: Tracer, a: Any, val: Any, wrap: Any = False) -> None:
+    """``np.fill_diagonal(P, 0)``: in place, as ``P[range(n), range(n)] = 0``."""
+    shape = np.shape(bare(a))
+    if len(shape) != 2 or wrap:
+        tr.unsupported("numpy.fill_diagonal" + (" with wrap" if wrap else " of anything but a matrix"))
+    places = np.arange(min(shape))
+    a[places, places] = val
+
+
 @traced("numpy.logical_and", "torch.logical_and")
 def _and(tr: Tracer, a: Any, b: Any) -> Any:
     return truth(tr, a) & truth(tr, b)

@@ -170,6 +170,17 @@ def det(m: Any, x: Any) -> Any:
     return m.det(x)
 
 
+@spelled("torch.logdet", "torch.Tensor.logdet")
+def logdet(m: Any, x: Any) -> Any:
+    return m.log(m.det(x))
+
+
+@spelled("numpy.linalg.slogdet", "torch.slogdet", "torch.linalg.slogdet", rename={"a": "x", "A": "x"})
+def slogdet(m: Any, x: Any) -> tuple[Any, ...]:
+    found = m.det(x)
+    return m.sign(found), m.log(m.abs(found))
+
+
 @spelled("numpy.lib.stride_tricks.sliding_window_view")
 def sliding_window_view(m: Any, x: Any, window_shape: Any, axis: Any = None) -> Any:
     import numpy as np

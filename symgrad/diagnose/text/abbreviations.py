@@ -1,0 +1,51 @@
+"""What is meant by ``dl_da``, where the script has a ``level`` and an ``alpha``: names are cut short in derivatives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, normal
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+def spelled_out(names: Iterable[str], called: Collection[str]) -> dict[str, Claim]:
+    """Names that say "this by that" in short forms -> what they say in full.
+
+    Args:
+        names: those to be read. What says something as it stands is left alone.
+        called: what the variables of the forward pass are called. A short form is taken for the one that begins with
+            it, or for the one whose words begin with its letters (``nl`` for ``new_level``); where there are several,
+            for none.
+    """
+    full = {normal(name) for name in called}
+    out: dict[str, Claim] = {}
+    for name in names:
+        read = claims(name)
+        if any(c.bottom in full and (c.top in full or c.top in ("", *LOSS_NAMES)) for c in read):
+            continue
+        claim = next((c for c in read if c.top), None)
+        if claim is None:
+            continue
+        bottom = claim.bottom if claim.bottom in full else _in_full(claim.bottom, called)
+        top = claim.top if claim.top in full else _in_full(claim.top, called)
+        # Where alpha is cut short, so may the level be; dL is of the loss even so.
+        if claim.top in LOSS_NAMES and (not top or bottom == claim.bottom or name.startswith(("dL", "d_L"))):
+            top = claim.top
+        if top and bottom and top != bottom:
+            out[name] = Claim(top, bottom)
+    return out
+
+
+def _in_full(short: str, called: Collection[str]) -> str:
+    """The one name that a short form may stand for, normalised; empty if there is none, or if there are several."""
+    begun = {normal(name) for name in called if normal(name).startswith(short)}
+    initials = {normal(name) for name in called if "".join(w[0] for w in _WORD.findall(name)).lower() == short}
+    for found in (initials, begun) if len(short) > 1 else (begun,):
+        if found:
+            return found.pop() if len(found) == 1 else ""
+    return ""
+
+
+__all__ = ["spelled_out"]
