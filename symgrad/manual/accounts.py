@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.engine import Diagnosis, diagnose, glance
-from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.engine import diagnose, glance
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.callees import in_parameters
@@ -55,9 +54,9 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
             raise
         (trace, note), subject = straight, work.subject(straight[0])
     readings, taken = SECOND_READINGS, None
-    if not brief and not note and work.guesses and stands_for_want(trace, subject):
+    if not note and work.guesses and stands_for_want(trace, subject):
         # To look for what is wrong against something that nobody differentiates would be in vain, and takes long.
-        plain = _account(work, trace, subject, glance(subject))
+        plain = Account(work, trace, brief, subject, glance(subject))
         made = of_an_objective(plain)
         if made.subject is not plain.subject:
             taken, readings = made, tuple(r for r in readings if r is not of_an_objective)
@@ -65,11 +64,7 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
         found = diagnose(subject, brief=brief)
         if note:
             found = replace(found, notes=(*found.notes, note))
-        taken = replace(_account(work, trace, subject, found), brief=brief)
+        taken = Account(work, trace, brief, found.subject or subject, found)
     for reading in readings:
         taken = reading(taken)
     return taken
-
-
-def _account(work: Work, trace: Trace, subject: Subject, found: Diagnosis) -> Account:
-    return Account(work, trace, False, found.subject or subject, found)

@@ -319,8 +319,10 @@ def _moved(trace: Trace) -> dict[int, int]:
 
 def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
     """A sum, a difference, or what was written into."""
-    while OPS[steps[i].op].renames:
+    while not steps[i].is_leaf and OPS[steps[i].op].renames:
         i = steps[i].inputs[0]
+    if steps[i].is_leaf:
+        return False
     return sign_of(steps[i].op) in ("+", "-") or write_at(steps, i, steps[i].inputs) is not None
 
 
