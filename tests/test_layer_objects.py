@@ -338,8 +338,8 @@ def test_sums_of_lists_over_a_mini_batch_are_right() -> None:
         ("nb + db for", "nb - db for"),
     ],
 )
-def test_a_slip_in_a_mini_batch_is_found(old: str, new: str) -> None:
-    report = checked(BATCHES, (old, new))
+def test_a_slip_in_a_mini_batch_is_found(tmp_path: Path, old: str, new: str) -> None:
+    report = in_a_file(tmp_path, BATCHES, (old, new))
     lines = [f.span.line for f in report.findings if f.root and f.span is not None]
     assert lines == [line_of(BATCHES, old)]
     assert all(f.span.file for f in report.findings if f.span is not None)
