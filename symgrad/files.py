@@ -18,6 +18,7 @@ from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
+from symgrad.unrun import with_unrun
 
 
 def check_file(
@@ -102,6 +103,14 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
         return check_pass(code, plan, options)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     trace = replace(code, given=given).run(code.source)
+    report = _of_run(code, plan, wanted, trace, options)
+    asked = wanted or options.get("loss") or options.get("mapping")
+    return report if asked else with_unrun(report, code.source, trace)
+
+
+def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping[str, Any]) -> Report:
+    """What is said of a file that has been run: of what it works out itself, or of the functions that it only holds."""
+    given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     if trace.passes and not options.get("loss") and not options.get("mapping"):
         return check_passes(code, plan, trace, options)[0]
     if wanted:
@@ -141,7 +150,13 @@ def beside(report: Report, found: Report) -> Report:
     """The report of what a script runs, with what was found of its functions by themselves."""
     confirmed = tuple(dict.fromkeys((*report.confirmed, *found.confirmed)))
     verdict = found.verdict if found.verdict == "disagree" else report.verdict
-    findings = (*(f for f in found.findings if f.root), *report.findings, *(f for f in found.findings if not f.root))
+    judged = {j.span.line for j in report.judged if j.status != "unchecked"}
+    # What could not be called by itself is checked where the script calls it.
+    others = [
+        f for f in found.findings
+        if f.code != "unchecked" or judged.isdisjoint(lines_of(report.manual_source, f.message.partition(" ")[0]))
+    ]  # fmt: skip
+    findings = (*(f for f in others if f.root), *report.findings, *(f for f in others if not f.root))
     return replace(report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)))
 
 

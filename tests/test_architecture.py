@@ -36,7 +36,7 @@ LAYERS = [
     {"checking", "shaped"},
     {"manual", "sweep", "asked"},
     {"callables", "curves", "programs"},
-    {"passes"},
+    {"passes", "unrun"},
     {"files"},
     {"api"},
     {"reference"},

@@ -215,3 +215,9 @@ for i in range(2):
     report = symgrad.check(source)
     assert report.ok, report.explain()
     assert {"dvariance[0]", "dvariance[1]"} <= set(report.confirmed)
+
+
+def test_a_name_given_back_to_an_input_is_no_move() -> None:
+    """``x = y`` where y is another name of the first x: it comes of it, and nothing was added."""
+    report = symgrad.check("x = 1.5\ny = x\nx = y\nz = x**2\ndz_dx = 2*x\nw = z - 1.0\n")
+    assert report.verdict == "agree"

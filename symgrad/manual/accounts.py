@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.engine import diagnose
+from symgrad.diagnose.engine import diagnose, glance
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.callees import in_parameters
 from symgrad.manual.epsilons import without_epsilons
 from symgrad.manual.imported import in_imported
+from symgrad.manual.links import of_canonical_links
+from symgrad.manual.means import of_means_taken_late
 from symgrad.manual.negatives import of_the_negative
-from symgrad.manual.objectives import of_an_objective
+from symgrad.manual.objectives import of_an_objective, stands_for_want
 from symgrad.manual.penalties import with_penalties
 from symgrad.manual.recomputed import of_recomputed
 from symgrad.manual.results import of_further_results
@@ -31,7 +33,7 @@ from symgrad.manual.work import Account, SecondReading, Work
 SECOND_READINGS: tuple[SecondReading, ...] = (
     of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
     in_imported, of_further_results, of_recomputed,
-    of_lists_not_reversed, of_parameters_left_out,
+    of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links,
 )  # fmt: skip
 
 
@@ -52,10 +54,18 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
         if (straight := straightened(trace)) is None:
             raise
         (trace, note), subject = straight, work.subject(straight[0])
-    found = diagnose(subject, brief=brief)
-    if note:
-        found = replace(found, notes=(*found.notes, note))
-    taken = Account(work, trace, brief, found.subject or subject, found)
-    for reading in SECOND_READINGS:
+    readings, taken = SECOND_READINGS, None
+    if not note and work.guesses and stands_for_want(trace, subject):
+        # To look for what is wrong against something that nobody differentiates would be in vain, and takes long.
+        plain = Account(work, trace, brief, subject, glance(subject))
+        made = of_an_objective(plain)
+        if made.subject is not plain.subject:
+            taken, readings = made, tuple(r for r in readings if r is not of_an_objective)
+    if taken is None:
+        found = diagnose(subject, brief=brief)
+        if note:
+            found = replace(found, notes=(*found.notes, note))
+        taken = Account(work, trace, brief, found.subject or subject, found)
+    for reading in readings:
         taken = reading(taken)
     return taken

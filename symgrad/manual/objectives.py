@@ -65,7 +65,7 @@ def of_an_objective(taken: Account) -> Account:
     asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
     if not taken.work.guesses or named or asked or trace.error is not None:
         return taken
-    if (found.right or found.understood) and not _is_made_for(trace, taken.subject):
+    if (found.right or found.understood) and not stands_for_want(trace, taken.subject):
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
     names = {normal(b.name) for b in trace.bindings}
@@ -118,7 +118,7 @@ def _explained(found: Diagnosis) -> tuple[int, int]:
     return len(found.right) - bad, -bad
 
 
-def _is_made_for(trace: Trace, subject: Subject) -> bool:
+def stands_for_want(trace: Trace, subject: Subject) -> bool:
     """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
     of what a training script compares; what has no name, where only a gradient is worked out."""
     names = trained(trace)
@@ -277,7 +277,9 @@ def _first_epoch(trace: Trace) -> Trace:
     moves = set(_moved(trace).values())
     if not moves:
         return trace
-    last = max((n for n, b in enumerate(trace.bindings) if b.step in moves), default=-1)
+    # The next round reads it under other names.
+    first = {b.step: n for n, b in reversed(list(enumerate(trace.bindings))) if b.step in moves}
+    last = max(first.values(), default=-1)
     kept = trace.bindings[: last + 1]
     return replace(trace.until(max((b.step for b in kept), default=-1) + 1), bindings=kept)
 
@@ -416,4 +418,4 @@ def _text(source: str, span: Span | None) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-__all__ = ["Objective", "objectives", "of_an_objective", "trained"]
+__all__ = ["Objective", "objectives", "of_an_objective", "stands_for_want", "trained"]

@@ -149,7 +149,8 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     first = subject.source.split("\n")[r.span.line - 1]
     end = r.span.end_column if r.span.line == r.span.end_line else len(first.rstrip()) + 1
     begin = max(r.span.column, len(first) - len(first.lstrip()) + 1)
-    shown = Span("", r.span.line, begin, r.span.line, end)
+    file = next((s.span.file for s in subject.graph.steps if s.span is not None), "")
+    shown = Span(file, r.span.line, begin, r.span.line, end)
     have, want = (old.found_value, old.expected_value) if old is not None else (math.nan, math.nan)
     factor, fix = old.factor if old is not None else name, r.text.strip()
     blame = Blame(

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.deciding.outcomes import results
+from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
+from symgrad.diagnose.values.quiet import quiet
 from symgrad.epochs import before_divergence
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -99,6 +102,7 @@ def check_work(
     findings = [finding_of(b) for b in diagnosis.blames]
     # Training without a loss: it is a guess what is differentiated, and nobody is blamed on a guess alone.
     guessed = subject.made_up and work.what == "script" and bool(diagnosis.blames) and bool(trained(trace))
+    guessed = guessed and not _is_borne_out(subject)
     verified = verified_fixes(work, trace, diagnosis) if verify or guessed else set()
     if verify and not guessed:
         diagnosis, verified = without_effects(work, diagnosis, verified)
@@ -128,6 +132,15 @@ def check_work(
         findings.append(_nothing_found(trace, subject, diagnosis))
     report = script_report(source, work.filename, subject, diagnosis, findings, witnesses=witnesses)
     return replace(report, original=work.original)
+
+
+@quiet()
+def _is_borne_out(subject: Subject) -> bool:
+    """Several results are right for what is differentiated, and as many as are wrong: it is that, if a guess."""
+    prepared = prepare(subject)
+    found = results(prepared.layout, prepared.reading, prepared.moves) if prepared is not None else []
+    right = sum(r.is_right(r.actual) for r in found)
+    return right > 1 and 2 * right >= len(found)
 
 
 def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:

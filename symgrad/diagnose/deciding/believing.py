@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -10,7 +10,7 @@ from symgrad.diagnose.meaning.evidence import is_strong
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.unfinished import Unfinished
 from symgrad.diagnose.observing.replay import Layout, Result
-from symgrad.diagnose.observing.subject import BITS, Subject, Unit
+from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
@@ -56,7 +56,7 @@ def believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[l
         lines = ", ".join(str(n) for n in sorted(scaled))
         return [], f"line {lines}: off by a constant factor, and every result that uses it is right" if scaled else ""
     negative = len(wrong) == len(finals) and all(r.is_right(-r.actual) for r in wrong)
-    if negative and _ascends(walk.subject):
+    if negative and _ascends(layout, {r.unit.step for r in wrong}):
         return [], "every result is the negative of the gradient: a convention of descent directions, and right as that"
     targets = {r.unit.step for r in wrong}
     well = {r.unit.step for r in finals} - targets
@@ -101,6 +101,7 @@ def explained(
     unfit: list[Root] = []
     unfinished = Unfinished(layout.subject)
     right = {unit.name: unit.step for unit in reversed(fine)}
+    moving = _wrongly_moved(layout, reading)
     for told in roots:
         root = told
         if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
@@ -116,6 +117,7 @@ def explained(
             continue
         before = right.get(name, root.unit.step)
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
+        again = again and root.unit.step not in moving
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.
@@ -149,7 +151,7 @@ def explained(
                 unfit.append(root)
         else:
             kept.append(root)
-    wrong = _wrong_results(layout, reading) if unfit and not kept else []
+    wrong = {*_wrong_results(layout, reading), *moving} if unfit and not kept else set()
     return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
 
 
@@ -160,9 +162,26 @@ def _wrong_results(layout: Layout, reading: Reading) -> list[int]:
         actual = layout.actual(unit.step)
         if _is_plain_result(unit, layout, reading) and not actual.is_zero:
             rights = reading.rights(unit.name)
-            if not any(actual.alike(r) or (actual / r).constant() is not None for r in rights):
+            if not any(_is_nearly(actual, r) for r in rights):
                 out.append(unit.step)
     return out
+
+
+def _wrongly_moved(layout: Layout, reading: Reading) -> set[int]:
+    """What a parameter is moved by under the name of its gradient, and is not that, nor nearly so: of several layers
+    that all have a dW, the one that moves a W is its."""
+    out = set()
+    pairs = ((m.source, (layout.subject.loss, m.bottom)) for m in layout.subject.moves)
+    for step, pair in pairs if layout.subject.is_shaped else ():
+        named = any(pair in reading.pairs(u.name) and not u.unnamed for u in layout.units_at.get(step, ()))
+        if named and not layout.actual(step).is_zero and not _is_nearly(layout.actual(step), reading.vec(pair)):
+            out.add(step)
+    return out
+
+
+def _is_nearly(actual: Vec, right: Vec) -> bool:
+    """Right but for its shape, or a number."""
+    return actual.alike(right) or (actual / right).constant() is not None
 
 
 def _says_itself(name: str, reading: Reading) -> bool:
@@ -250,7 +269,15 @@ def _is_as_named(root: Root, walk: Walk) -> bool:
     return not actual.is_zero and any(actual.same(right) for right in walk.reading.rights(root.unit.name))
 
 
-def _ascends(subject: Subject) -> bool:
-    """A parameter is moved by ``+=``: what is added to it is meant to be the negative gradient."""
+def _ascends(layout: Layout, negative: Collection[int]) -> bool:
+    """What these go into is added to a parameter: it is meant to be the negative gradient."""
+    subject = layout.subject
+    moved = [m for m in subject.moves if any(i == m.source or layout.feeds(i, {m.source}) for i in negative)]
+    if moved:
+        return all(m.up for m in moved)
+    # A sum that begins with 0 is added to as well, and is no parameter by that.
     parameters = {subject.names[i] for i in subject.leaves() if i in subject.names}
-    return any(unit.augmented == "+=" and unit.name in parameters for unit in subject.units)
+    return any(
+        unit.augmented == "+=" and unit.name in parameters and any(layout.feeds(i, {unit.step}) for i in negative)
+        for unit in subject.units
+    )

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit, broadcasts, is_one_number
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.enclosure import precision
+
+#: So many terms of a sum are looked at.
+MOST_TERMS = 500
 
 
 def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> list[Result]:
@@ -36,14 +40,29 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if turned and is_shaped_later(unit, layout, reading):
             continue
         out.append(Result(unit, actual, tuple(rights)))
+    out += _of_other_objects(out, layout, reading)
     ends = ((u, layout.moved[u.step][1]) for u in last.values() if u.step in layout.moved)
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
-    out = [r for r in out if not _is_of_another(r, out, layout, reading)]
+    out = [r for r in out if not _is_of_another(r, out, layout, reading) and not _is_added_up(r, out, layout, reading)]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _of_other_objects(known: Sequence[Result], layout: Layout, reading: Reading) -> list[Result]:
+    """``self.dW`` of one layer after the other: of a name that several objects have, the last value is that of one of
+    them. What moves the parameter of another is a result as well."""
+    loss, told = layout.subject.loss, {r.unit.step for r in known}
+    out = []
+    for m in layout.subject.moves:
+        named = (u for u in layout.units_at.get(m.source, ()) if "." in u.name and not u.unnamed)
+        unit = next((u for u in named if (loss, m.bottom) in reading.pairs(u.name)), None)
+        if unit is not None and m.source not in told and layout.last[unit.name] is not unit:
+            told.add(m.source)
+            out.append(Result(unit, layout.actual(m.source), (reading.vec((loss, m.bottom)),)))
+    return out
 
 
 def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
@@ -58,6 +77,34 @@ def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, rea
         and s.is_right(s.actual)
         for s in all_of_them
     )
+
+
+def _is_added_up(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
+    """What one sample gives, where another result is the sum over the samples: ``total_w = [t + dw for ...]``."""
+    if not layout.subject.is_shaped or r.is_right(r.actual):
+        return False
+    mine, own = set(reading.pairs(r.unit.name)), layout.original(r.unit.step)
+    return any(
+        s.unit.step != r.unit.step
+        and s.actual.shape == r.actual.shape
+        and mine <= set(reading.pairs(s.unit.name))
+        and own in _terms(layout, s.unit.step)
+        for s in all_of_them
+    )
+
+
+def _terms(layout: Layout, step: int) -> set[int]:
+    """What is added up to a value; not the value itself."""
+    found: set[int] = set()
+    stack = [layout.original(step)]
+    while stack and len(found) < MOST_TERMS:
+        i = stack.pop()
+        row = layout.graph.steps[i]
+        # That one of them is taken away may be the mistake.
+        new = {layout.original(j) for j in row.inputs} if sign_of(row.op) in ("+", "-") else set()
+        stack.extend(new - found)
+        found |= new
+    return found
 
 
 def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:

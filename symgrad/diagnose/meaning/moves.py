@@ -13,18 +13,27 @@ from symgrad.diagnose.text.naming import claims
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
-from symgrad.ops.writing import is_joined
+from symgrad.ops.writing import is_joined, write_at
 
 
 def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
-    """The steps that the loss depends on, without those of earlier rounds of the descent that led to its parameters."""
+    """The steps that the loss depends on, without those of earlier rounds of the descent that led to its parameters.
+
+    A parameter has been used by the time it is moved: ``total = 0.0`` that the forward pass adds to has not.
+    """
     steps = graph.steps
+    users: dict[int, set[int]] = {}
+    for i, step in enumerate(steps):
+        for j in step.inputs if step.is_leaf or not OPS[step.op].renames else ():
+            users.setdefault(original(graph, j), set()).add(i)
     held: dict[str, set[int]] = {}
     stops: set[int] = set()
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {original(graph, j) for j in steps[b.step].inputs}
-        if sign_of(steps[b.step].op) in ("+", "-") and any(steps[m].is_input or m in stops for m in mine & inner):
+        if sign_of(steps[b.step].op) in ("+", "-") and any(
+            (steps[m].is_input or m in stops) and users[m] != {b.step} for m in mine & inner
+        ):
             stops.add(b.step)
         mine.add(original(graph, b.step))
     needed = [False] * len(steps)
@@ -53,6 +62,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
     done = done_at(trace, graph.output, forward)
     latest: dict[str, int] = {}
+    #: What an attribute of this name was, of whatever object: ``layer.W`` of one layer after the other.
+    kept: dict[str, set[int]] = {}
     #: What each name was in the forward pass. One that is something else of it in the derivation is no parameter then:
     #: ``xm = xs[n]``, to which something is added.
     had: dict[str, set[int]] = {}
@@ -67,13 +78,23 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
         if not forward[b.step]:
             for name in (b.name, _NEXT.sub("", b.name)):
                 before = original(graph, latest[name]) if name in latest else -1
+                inputs = [original(graph, j) for j in graph.steps[b.step].inputs]
+                if before not in inputs:
+                    before = next((i for i in inputs if i in kept.get(_attribute(name), ())), before)
                 if before >= 0 and inner[before] and name not in lent:
                     made = _move(graph, name, b.step, before, free, inner, bound, named)
-                    if made is not None:
+                    if made is not None and not any((m.bottom, m.source) == (before, made.source) for m in out):
                         out.append(made)
                     break
         latest[b.name] = b.step
+        kept.setdefault(_attribute(b.name), set()).add(held)
     return tuple(out)
+
+
+def _attribute(name: str) -> str:
+    """``.W`` of ``layer.W``; the name itself where it is no attribute."""
+    head, dot, last = name.rpartition(".")
+    return dot + last if head and "[" not in last else name
 
 
 def done_at(trace: Trace, loss: int, forward: Sequence[bool]) -> int:
@@ -123,7 +144,8 @@ def _move(
         return None
     if not graph.steps[at].shape and _is_of_one_line(graph, at, step) and _has_rate(graph, at, free, bound):
         return None  # w -= lr*d*x: no step of it is the gradient by itself
-    source = _source(graph, at, inner, bound)
+    filled = at in named and write_at(graph.steps, at, graph.steps[at].inputs) is not None
+    source = at if filled else _source(graph, at, inner, bound)
 
     def fits(i: int) -> bool:
         have, held = graph.steps[i].shape, graph.steps[before].shape

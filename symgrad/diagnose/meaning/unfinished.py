@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.text.syntax import module
 
@@ -23,19 +24,34 @@ class Unfinished:
 
     def __init__(self, subject: Subject) -> None:
         self._rests = list(_rests(subject)) if subject.stopped else []
-        #: The latest write that is not looked at, by name.
-        self._left_out: dict[str, int] = {}
+        self._subject = subject
+        #: The writes that are not looked at, by name.
+        self._left_out: dict[str, set[int]] = {}
         for name, step in subject.left_out:
-            self._left_out[_bare(name)] = step
+            self._left_out.setdefault(_bare(name), set()).add(step)
 
     def __contains__(self, unit: Unit) -> bool:
         stem = _bare(unit.name)
-        if self._left_out.get(stem, -1) > unit.step:
+        if stem in self._left_out and self._goes_on(unit.step, stem):
             return True
         for first, last, written in self._rests:
             local = first <= unit.line <= last
             if stem in written and (local or "." in stem):
                 return True
+        return False
+
+
+    def _goes_on(self, first: int, stem: str) -> bool:
+        """A write that is not looked at goes on with this value: another function, or the next round, may have
+        something else under the same name."""
+        graph, hidden = self._subject.graph, self._left_out[stem]
+        same = {u.step for u in self._subject.units if u.step > first and _bare(u.name) == stem}
+        held = {original(graph, first)}
+        for i in sorted(i for i in hidden | same if i > first):
+            if any(original(graph, j) in held for j in graph.steps[i].inputs):
+                if i in hidden:
+                    return True
+                held.add(original(graph, i))
         return False
 
 

@@ -255,7 +255,7 @@ def _holds_steps(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | range):
         return [_plain(v) for v in value]
     if isinstance(value, Value):
         return value.raw

@@ -25,6 +25,7 @@ _STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(
 
 #: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
 _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
+_COUNT = re.compile(r"^(?:n|no|num|number_of|nb|max|total)?_?(epochs?|iters?|iterations?)$", re.I)
 _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
 _BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
@@ -58,7 +59,7 @@ def last_loop(tree: ast.Module) -> ast.stmt | None:
 def _surely_trains(loop: ast.For | ast.While) -> bool:
     """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
     own = [node for statement in loop.body for node in ast.walk(statement)]
-    counts = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and _EPOCH.match(loop.target.id)
+    counts = isinstance(loop, ast.For) and (_is_called(_EPOCH, loop.target) or _is_up_to(_COUNT, loop.iter))
     targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
     names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
     if isinstance(loop, ast.For) and not counts and "range(" not in ast.unparse(loop.iter):
@@ -68,6 +69,19 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
     if not counts and not rounds:
         return False
     return any(_BACKWARD.search(c) for c in calls) or any(_moves(node) or _ascends(node, loop) for node in own)
+
+
+def _is_called(pattern: re.Pattern[str], node: ast.expr) -> bool:
+    name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+    return pattern.match(name) is not None
+
+
+def _is_up_to(pattern: re.Pattern[str], node: ast.expr) -> bool:
+    """``range(epochs)``, ``range(1, self.n_epochs + 1)``."""
+    match node:
+        case ast.Call(func=ast.Name(id="range" | "trange"), args=args) if args:
+            return any(_is_called(pattern, n) for n in ast.walk(args[min(1, len(args) - 1)]) if isinstance(n, ast.expr))
+    return False
 
 
 def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
