@@ -69,6 +69,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     had: dict[str, set[int]] = {}
     lent: set[str] = set()
     out: list[Move] = []
+    #: Of numbers, moves by a product of which no step is the gradient by itself: with a rate in it, and without.
+    rated, bare = False, list[Move]()
     for b in trace.bindings:
         held = original(graph, b.step)
         if b.order <= done:
@@ -82,13 +84,22 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
                 if before not in inputs:
                     before = next((i for i in inputs if i in kept.get(_attribute(name), ())), before)
                 if before >= 0 and inner[before] and name not in lent:
-                    made = _move(graph, name, b.step, before, free, inner, bound, named)
-                    if made is not None and not any((m.bottom, m.source) == (before, made.source) for m in out):
-                        out.append(made)
+                    if (stride := _stride(graph, b.step, before, free, named)) is None:
+                        break
+                    at, up = stride
+                    in_line = not graph.steps[at].shape and at not in bound and _is_of_one_line(graph, at, b.step)
+                    if in_line and _has_rate(graph, at, free, bound):
+                        rated = True  # w -= lr*d*x
+                        break
+                    source = _gradient(graph, at, before, inner, bound, named)
+                    if source >= 0 and not any((m.bottom, m.source) == (before, source) for m in out):
+                        out.append(Move(name, before, source, up))
+                        bare += out[-1:] if in_line else []
                     break
         latest[b.name] = b.step
         kept.setdefault(_attribute(b.name), set()).add(held)
-    return tuple(out)
+    # Where one of them has a rate, the others were to have it.
+    return tuple(m for m in out if not rated or m not in bare)
 
 
 def _attribute(name: str) -> str:
@@ -107,10 +118,11 @@ def done_at(trace: Trace, loss: int, forward: Sequence[bool]) -> int:
     return first.get(loss, max(first.values(), default=len(trace.bindings)))
 
 
-def _move(
-    graph: Graph, name: str, step: int, before: int, free: Sequence[bool], inner: Sequence[bool],
-    bound: Collection[int], named: Collection[int],
-) -> Move | None:  # fmt: skip
+def _stride(
+    graph: Graph, step: int, before: int, free: Sequence[bool], named: Collection[int]
+) -> tuple[int, bool] | None:
+    """What a parameter is moved by, all numbers of their own taken off, and whether it is added; ``None`` if it is not
+    moved."""
     row = graph.steps[step]
     sign = sign_of(row.op)
     if sign not in ("+", "-"):
@@ -140,10 +152,13 @@ def _move(
         if at in named and scale and all(graph.steps[j].is_const for j in scale):
             break  # dW = 2*(x.T @ d): what is called the gradient is that, with its numbers
         at = others[0]
-    if free[at] or graph.steps[at].is_leaf:
-        return None
-    if not graph.steps[at].shape and _is_of_one_line(graph, at, step) and _has_rate(graph, at, free, bound):
-        return None  # w -= lr*d*x: no step of it is the gradient by itself
+    return None if free[at] or graph.steps[at].is_leaf else (at, up)
+
+
+def _gradient(
+    graph: Graph, at: int, before: int, inner: Sequence[bool], bound: Collection[int], named: Collection[int]
+) -> int:
+    """The step that was worked out as the gradient by what is moved by ``at``; -1 if there is none."""
     filled = at in named and write_at(graph.steps, at, graph.steps[at].inputs) is not None
     source = at if filled else _source(graph, at, inner, bound)
 
@@ -155,7 +170,7 @@ def _move(
         source = at  # w -= rate*np.array([g0, g1])
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
-    return None if source < 0 else Move(name, before, source, up)
+    return source
 
 
 def _is_of_one_line(graph: Graph, one: int, other: int) -> bool:

@@ -115,7 +115,7 @@ class Operations(Writing):
                 )
                 at = ((i, with_form(s, value, want[i], squared_below)) for i, s in usable)
                 yield from self._hypothesis(
-                    line, place, f"{plain}/{role.text}**2", 1.5, "missing-factor", words, at, parent, -1
+                    line, place, f"{plain}/{role.text}**2", 1.65, "missing-factor", words, at, parent, -1
                 )
                 for form, make in (*FORMS, ONE_LESS):
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
