@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
 
@@ -17,10 +18,14 @@ class Turns:
     def __init__(self, subject: Subject) -> None:
         self._loss = subject.loss
         self._forward = subject.graph.ancestors(subject.loss)
-        #: The values that each name was given, with the latest step by then.
+        self._graph = subject.graph
+        #: The values that each name was given, with the latest step by then. (``for x, pred in zip(xs, preds)`` gives
+        #: the name its old values again.)
         self._given: dict[str, list[tuple[int, int]]] = {}
         for name, step, time in subject.bound:
-            self._given.setdefault(normal(name), []).append((time, step))
+            self._given.setdefault(normal(name), []).append((time, original(subject.graph, step)))
+        self._called = {step: name for name, values in self._given.items() for _, step in values}
+        self._known = {n: sorted({i for _, i in held if self._forward[i]}) for n, held in self._given.items()}
         self._tops: dict[str, tuple[list[int], dict[int, list[Pair]]]] = {}
         #: What each assignment of the text gave, in all its rounds.
         self._steps: dict[tuple[int, int, int, str], list[int]] = {}
@@ -34,7 +39,7 @@ class Turns:
         tops, mine = self._by_top(unit.name, everything)
         if not tops:
             states = set(self._states(unit))
-            return [pair for pair in everything if pair[1] in states] or everything
+            return [pair for pair in everything if original(self._graph, pair[1]) in states] or everything
         if len(tops) < 2:
             return everything
         steps = self._steps[unit.place]
@@ -47,8 +52,25 @@ class Turns:
     def is_of_what_follows(self, unit: Unit) -> bool:
         """``ds``, in turn with a state ``s`` of which the loss does not know this round's value: after the last round
         nothing is made of it any more."""
-        mine = self._states(unit)
-        return bool(mine) and not all(self._forward[step] for step in mine)
+        return any(not self._forward[step] and self._goes_on(step) for step in self._states(unit))
+
+    def _goes_on(self, step: int) -> bool:
+        """Something outside of the loss is made of a state inside it, under the same name: ``pred``, worked out once
+        more for the derivation, is not."""
+        known = self._known.get(self._called.get(step, ""), [])
+        at = bisect_left(known, step)
+        if not at:
+            return False
+        earlier = known[at - 1]
+        stack, seen = [step], set[int]()
+        while stack:
+            i = stack.pop()
+            if i == earlier:
+                return True
+            if i > earlier and i not in seen:
+                seen.add(i)
+                stack.extend(self._graph.steps[i].inputs)
+        return False
 
     def _states(self, unit: Unit) -> list[int]:
         """The values of a state in the round in which its derivative is given: the one before, and the next one; none
