@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from symgrad.diagnose.meaning.following import is_made_of
 from symgrad.diagnose.text.abbreviations import spelled_out
 from symgrad.diagnose.text.naming import Claim, claims, normal
 from symgrad.frontends.trace.data import Trace
@@ -59,25 +60,12 @@ def _end(values: Mapping[int, int], steps: Sequence[Step]) -> int:
     run: list[int] = []
     for i, line in values.items():
         looped = len(run) >= ROUNDS and len({values[j] for j in run[1 - ROUNDS :]}) == 1 and values[run[-1]] != line
-        if run and (looped or i < run[-1] or not _is_made_of(i, run[-1], steps)):
+        if run and (looped or i < run[-1] or not is_made_of(steps, i, run[-1])):
             if len(run) >= ROUNDS:
                 break
             run = []
         run.append(i)
     return run[-1] if len(run) >= ROUNDS else -1
-
-
-def _is_made_of(step: int, other: int, steps: Sequence[Step]) -> bool:
-    """A step is computed from an earlier one: what lies between two rounds of a loop is looked at, and no more."""
-    stack, seen = [step], set[int]()
-    while stack:
-        i = stack.pop()
-        if i == other:
-            return True
-        if i > other and i not in seen:
-            seen.add(i)
-            stack.extend(steps[i].inputs)
-    return False
 
 
 __all__ = ["in_full", "joined"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
-from symgrad.graph import Graph
+from symgrad.graph import Graph, Step
 from symgrad.ops import OPS
 
 
@@ -31,6 +31,19 @@ def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]
         else:
             stack.extend(graph.steps[i].inputs)
     return out
+
+
+def is_made_of(steps: Sequence[Step], one: int, earlier: int) -> bool:
+    """A step is computed from an earlier one: what lies between the two is looked at, and no more."""
+    stack, seen = [one], set[int]()
+    while stack:
+        i = stack.pop()
+        if i == earlier:
+            return True
+        if i > earlier and i not in seen:
+            seen.add(i)
+            stack.extend(steps[i].inputs)
+    return False
 
 
 def original(graph: Graph, i: int) -> int:

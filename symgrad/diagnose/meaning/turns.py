@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from symgrad.diagnose.meaning.following import original
+from symgrad.diagnose.meaning.following import is_made_of, original
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
 
@@ -59,18 +59,7 @@ class Turns:
         more for the derivation, is not."""
         known = self._known.get(self._called.get(step, ""), [])
         at = bisect_left(known, step)
-        if not at:
-            return False
-        earlier = known[at - 1]
-        stack, seen = [step], set[int]()
-        while stack:
-            i = stack.pop()
-            if i == earlier:
-                return True
-            if i > earlier and i not in seen:
-                seen.add(i)
-                stack.extend(self._graph.steps[i].inputs)
-        return False
+        return at > 0 and is_made_of(self._graph.steps, step, known[at - 1])
 
     def _states(self, unit: Unit) -> list[int]:
         """The values of a state in the round in which its derivative is given: the one before, and the next one; none
