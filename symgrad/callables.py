@@ -106,13 +106,20 @@ def call_subject(trace: Trace, loss: str, gradients: Mapping[str, int]) -> Subje
     if loss:
         first = {b.step: b.order for b in reversed(trace.bindings)}
         named = {name: first[step] for name, step in gradients.items() if step in first}
-        trace = told_apart(trace)
+        trace = told_apart(_from_the_call_on(trace, min(gradients.values(), default=0)))
         steps = {b.order: b.step for b in trace.bindings}
         step = next(b.step for b in reversed(trace.bindings) if b.name == loss)
         subject = subject_of(trace, step, {name: steps[order] for name, order in named.items()})
     if subject is None:
         raise SymgradError("forward has no finite value at these inputs")
     return subject
+
+
+def _from_the_call_on(trace: Trace, begun: int) -> Trace:
+    """The run without what its file did by itself before the functions were called, and what these know nothing of."""
+    needed = trace.graph.ancestors(*range(begun, len(trace.graph)))
+    kept = tuple(b for b in trace.bindings if b.step >= begun or needed[b.step])
+    return replace(trace, bindings=kept)
 
 
 def _shown(filename: str) -> str:

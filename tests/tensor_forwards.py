@@ -211,6 +211,31 @@ def softmax_jacobian(t: Tensors, s: Any) -> torch.Tensor:
     return F.cross_entropy(F.linear(t["x"], t["W"], t["b"]), torch.tensor(2))
 
 
+def rmsnorm_swiglu(t: Tensors, s: Any) -> torch.Tensor:
+    n = F.rms_norm(t["x"], (4,), t['p["w"]'], eps=1e-5)
+    h = F.silu(n @ t['p["Wg"]']) * (n @ t['p["Wu"]'])
+    return 0.5 * F.mse_loss(t["x"] + h @ t['p["Wd"]'], s("target"), reduction="sum")
+
+
+def infonce(t: Tensors, s: Any) -> torch.Tensor:
+    a, b = F.normalize(s("Xa") @ t["Wa"]), F.normalize(s("Xb") @ t["Wb"])
+    own = torch.arange(4)
+    return 0.5 * (F.cross_entropy(a @ b.T / 0.5, own) + F.cross_entropy(b @ a.T / 0.5, own))
+
+
+def factorization_machine(t: Tensors, s: Any) -> torch.Tensor:
+    # Every pair of features by itself, and not the square of a sum.
+    x, v = s("X"), t["V"]
+    both = sum((v[i] @ v[j]) * x[:, i] * x[:, j] for i in range(4) for j in range(i))
+    loss = F.soft_margin_loss(t["b"] + x @ t["w"] + both, s("y").to(x.dtype))
+    return loss + 0.05 * (v.square().sum() + t["w"].square().sum())
+
+
+def conv1d_stride(t: Tensors, s: Any) -> torch.Tensor:
+    h = F.relu(F.conv1d(t["x"], t["conv.W"], t["conv.b"], stride=2))
+    return F.mse_loss(F.linear(F.avg_pool1d(h, 4).flatten(1), t["fc.W"].T, t["fc.b"]), s("y"))
+
+
 #: By the name of the file.
 FORWARDS: dict[str, Forward] = {
     name: function

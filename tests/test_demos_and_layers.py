@@ -160,6 +160,14 @@ def test_layers_that_a_demo_only_prints_are_checked(tmp_path: Path) -> None:
     assert [f.span.line for f in report.findings if f.root and f.span] == [8]
 
 
+def test_what_a_demo_ran_is_no_matter_of_a_layer_that_is_called_by_itself() -> None:
+    """No line of the activation is judged in the demo, and so it is called by itself: the zeros that the convolution
+    has for its dx are not those of the activation's x."""
+    report = check_file(Path(__file__).parent / "benchmarks" / "corpus_tensor" / "conv1d_stride.py")
+    assert report.ok, [f.message for f in report.findings]
+    assert any("ReLU.backward" in c for c in report.confirmed)
+
+
 def test_a_package_that_imports_the_file_itself(tmp_path: Path) -> None:
     (tmp_path / "__init__.py").write_text("from .base import Base\nfrom .layer import Twice\n")
     (tmp_path / "base.py").write_text("class Base:\n    factor = 2.0\n")
