@@ -15,6 +15,8 @@ from symgrad.graph import Step
 from symgrad.ops.base import COPY
 
 _NAME = re.compile(r"^[A-Za-z_][\w.]*$")
+#: An item that is called by its key: ``grads["W"]``.
+_ITEM = re.compile(r'^[\w.]+\["\w+"\]$')
 
 
 def told_apart(trace: Trace) -> Trace:
@@ -81,6 +83,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     names: dict[int, str] = {}
     known: set[str] = set()
     out: list[tuple[int, Binding]] = []
+    copied: dict[str, int] = {}
     latest = -1
     begun = False
     source = SourceMap(trace.graph.source)
@@ -92,18 +95,27 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         reads = named or is_bare(b.name)
         # mean1 = dnorm: a line that does nothing to a derivative.
         reads = reads or (begun and source.text(b.span).strip().isidentifier())
+        text = source.text(b.span).strip()
+        reads = reads or (_ITEM.match(b.name) is not None and _NAME.match(text) is not None and any(claims(text)))
         reads = reads and not b.is_number
         step = steps[b.step]
+        given = False
         if not second and reads and not b.augmented:
             # grad_z = grad_output, where that is a parameter, and so not bound by a line.
-            text = source.text(b.span).strip()
-            second = _NAME.match(text) is not None and text != b.name
+            second = given = _NAME.match(text) is not None and text != b.name
         if step.op == COPY and step.span == b.span:
             second = False  # it has a step of its own as it is
         if step.is_const:
             second = step.value != 0
-        if second and reads and not b.augmented and (_NAME.match(b.name) or _is_collected(b, trace)):
+        if not second and copied.get(b.name) == b.step:
+            out.append((latest, b))  # what a function returns, where it was called
+        elif second and reads and not b.augmented and (
+            _NAME.match(b.name) or (given and _ITEM.match(b.name)) or _is_collected(b, trace)
+        ):
             out.append((latest, b))
+            copied[b.name] = b.step
+        elif copied.get(b.name, b.step) != b.step:
+            del copied[b.name]
         known.add(normal(b.name))
     return out
 
