@@ -117,7 +117,7 @@ def explained(
             continue
         before = right.get(name, root.unit.step)
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
-        again = again and root.unit.step not in moving
+        again = again and root.unit.step not in moving and root.unit.step not in reading.own
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.
@@ -131,9 +131,10 @@ def explained(
         weak = name in reading.guessed and not is_strong(name, layout) and not _says_itself(name, reading)
         if layout.subject.is_shaped and not root.repairs:
             # An array that no change puts right, under a name that says little: more likely it was misread.
-            ends = layout.original(layout.last[name].step) == layout.original(root.unit.step)
+            own = root.unit.step in reading.own
+            ends = own or layout.original(layout.last[name].step) == layout.original(root.unit.step)
             turned = root.found.shape != root.target.vec.shape and root.found.alike(root.target.vec)
-            weak = weak or is_bare(name) or not reading.is_exact(name) or not ends
+            weak = weak or is_bare(name) or not (own or reading.is_exact(name)) or not ends
             weak = weak or ":" in name  # a slice: what is in the rest is another line's
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
             weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
@@ -214,7 +215,7 @@ def _is_data(unit: Unit, layout: Layout) -> bool:
 def _ends_well(unit: Unit, layout: Layout, reading: Reading) -> bool:
     """What the name holds in the end is what it says, so this was on the way there."""
     last = layout.last[unit.name]
-    if last is unit:
+    if last is unit or unit.step in reading.own:
         return False
     actual = layout.actual(last.step)
     return not actual.is_zero and any(actual.same(right) for right in reading.rights(unit.name))
@@ -239,11 +240,11 @@ def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) 
     are so with changes that are known (``given``)."""
     if layout.subject.stopped or not layout.actual(unit.step).is_zero or unit.step < layout.subject.loss:
         return False
-    pairs = reading.pairs(unit.name)
-    if len(pairs) != 1 or not reading.by_inputs(unit.name) or layout.dependents(unit.step):
+    pairs, own = reading.pairs(unit.name), unit.step in reading.own
+    if not (own or (len(pairs) == 1 and reading.by_inputs(unit.name))) or layout.dependents(unit.step):
         return False
     mine = (u for u in layout.by_name[unit.name] if layout.original(u.step) == layout.original(unit.step))
-    if layout.last[unit.name] not in mine:
+    if not own and layout.last[unit.name] not in mine:
         return False
     others = (u for u in layout.last.values() if reading.by_inputs(u.name) and reading.pairs(u.name) != pairs)
     found = ((layout.actual(u.step), u.name) for u in others)

@@ -24,7 +24,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     for unit in last.values():
         if not reading.pairs(unit.name) or reading.is_of_what_follows(unit):
             continue
-        if not reading.by_inputs(unit.name) and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
+        by_inputs = reading.by_inputs(unit.name) or _is_of_an_input(unit, layout, reading)
+        if not by_inputs and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
         actual = layout.actual(unit.step)
         # That dx/dx is 1 makes no other dx right, nor one that is worked out.
@@ -51,6 +52,24 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
 
 
+def _is_of_an_input(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """``dx``, used no further, where an input is called x, and besides it only attributes of objects: ``self.x``."""
+    subject = layout.subject
+    if not subject.is_shaped or not unit.name.isidentifier() or layout.dependents(unit.step):
+        return False
+    plain: set[int] = set()
+    for name, i in subject.aliases:
+        if "." not in name:
+            plain.add(i)
+    called = [b for _, b in reading.pairs(unit.name) if b in plain]
+    actual = layout.actual(unit.step)
+    if not called or not all(reading.is_input(b) and subject.graph.steps[b].shape == actual.shape for b in called):
+        return False
+    if len(called) == 1 and not any(actual.same(v) for v in reading.rights(unit.name)):
+        reading.own[unit.step] = called[0]
+    return True
+
+
 def _of_other_objects(known: Sequence[Result], layout: Layout, reading: Reading) -> list[Result]:
     """``self.dW`` of one layer after the other: of a name that several objects have, the last value is that of one of
     them. What moves the parameter of another is a result as well."""
@@ -62,7 +81,29 @@ def _of_other_objects(known: Sequence[Result], layout: Layout, reading: Reading)
         if unit is not None and m.source not in told and layout.last[unit.name] is not unit:
             told.add(m.source)
             out.append(Result(unit, layout.actual(m.source), (reading.vec((loss, m.bottom)),)))
+    for name in layout.by_name:
+        out += _of_as_many_objects(name, told, layout, reading)
     return out
+
+
+def _of_as_many_objects(name: str, told: Collection[int], layout: Layout, reading: Reading) -> list[Result]:
+    """What several objects call ``self.db``, of which there are as many ``self.b``: each is the gradient by one of
+    them, and not only that which came last."""
+    bottoms = {b for t, b in reading.pairs(name) if t == layout.subject.loss}
+    if "." not in name or len(bottoms) < 2 or not reading.by_inputs(name):
+        return []
+    units = [u for u in layout.by_name[name] if (name, u.step) not in layout.continued and not u.unnamed]
+    steps = dict.fromkeys(u.step for u in units)
+    if len(steps) != len(bottoms) or any(layout.dependents(i) for i in steps):
+        return []  # made of one another: values of one and the same object
+    rights = {b: reading.vec((layout.subject.loss, b)) for b in sorted(bottoms)}
+    wrong = [i for i in steps if not any(layout.actual(i).same(v) for v in rights.values())]
+    left = [b for b, v in rights.items() if not any(layout.actual(i).same(v) for i in steps)]
+    if len(wrong) == len(left) == 1:
+        reading.own[wrong[0]] = left[0]  # all others are told by their values
+    last = layout.last[name].step
+    others = {u.step: u for u in units if u.step != last and u.step not in told}
+    return [Result(u, layout.actual(i), tuple(rights.values())) for i, u in others.items()]
 
 
 def _is_of_another(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:

@@ -54,11 +54,13 @@ class Reading:
     Attributes:
         guessed: names that say nothing -> pairs that something else tells.
         carried: inputs by which something may be carried forward (d y/d x under the bare name dy).
+        own: of names that several things have, the steps of which it is told otherwise by what they are the gradient.
     """
 
     def __init__(self, subject: Subject, truth: Truth, guessed: Mapping[str, Sequence[Pair]] | None = None) -> None:
         self.subject, self.truth = subject, truth
         self.guessed = guessed or {}
+        self.own: dict[int, int] = {}
         self._aliases = self._forward_names()
         self._resolved: dict[str, tuple[Pair, ...]] = {}
         self._topless: set[str] = set()
@@ -377,6 +379,8 @@ class Reading:
 
     def pairs_of(self, unit: Unit) -> Sequence[Pair]:
         """What one assignment under a name may stand for: in a loop, of its own round."""
+        if unit.step in self.own:
+            return ((self.subject.loss, self.own[unit.step]),)
         return self._turns.pairs(unit, self.pairs(unit.name))
 
     def is_of_what_follows(self, unit: Unit) -> bool:

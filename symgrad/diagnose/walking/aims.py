@@ -54,7 +54,7 @@ class Aims:
             held = self.follows(unit) if is_bare(unit.name) else -1
             return self._onward(upstream, [self.replay.corrected(i) for i in used], held)
         everything = line.used()
-        if len(self.reading.pairs(unit.name)) > 1:
+        if len(self.reading.pairs_of(unit)) > 1:
             everything += self._used_with(unit)
         return self._claimed(unit, upstream, everything, used)
 

@@ -67,7 +67,8 @@ class Walk(Choosing):
             return  # dout[mask] = 0 claims nothing of the whole
         if starts and self.subject.stopped:
             return  # its value may have been still to come
-        if starts and not (final and (self.reading.is_result(name) or self._is_never_assigned(unit))):
+        told = i in self.reading.own or (final and self.reading.is_result(name))
+        if starts and not told and not (final and self._is_never_assigned(unit)):
             return
         matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
         if not pairs:
@@ -79,7 +80,8 @@ class Walk(Choosing):
         whole = next(fitting, None) or self.reading.whole(vec, name, unit)
         more = self.aims.accumulates_on(unit)
         if whole is None and vec.shaped and (turned := self._in_another_shape(unit, vec)) is not None:
-            ends = final or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
+            ends = final or i in self.reading.own
+            ends = ends or self.layout.original(self.layout.last[name].step) == self.layout.original(i)
             ends = ends and not self._moves_all_the_same(unit, turned)
             ends = ends and (bool(vec.shape) or not is_one_number(turned.vec.shape))
             if ends and self.reading.is_parameter(unit) and not is_shaped_later(unit, self.layout, self.reading):
