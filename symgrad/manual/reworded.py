@@ -28,6 +28,8 @@ MOST = 30
 ASSIGNMENTS = 12_000
 #: ... where nothing is wrong for certain, and something was not recognised.
 MOST_UNASKED = 8
+#: What is said of a line of which nothing is known but that it is wrong.
+UNKNOWN = "unknown"
 #: Kinds of mistakes that lines in the wrong order are often taken for.
 LIKE_ORDER = frozenset({"scale", "missing-factor", "extra-factor", "wrong-formula", "wrong-variable", "missing-term"})
 
@@ -80,7 +82,22 @@ def reworded(
         found = tries.first(base, options)
         if found is not None:
             return _told(diagnosis, beside, found, subject), {0, 1}
+    open_lines = bool(blames) and not known and all(b.mistake == UNKNOWN for b in blames)
+    both = tries.with_another(rewordings(work.source, manual, asked, ranks)) if open_lines else None
+    if both is not None:
+        told = _told(diagnosis, blames, both[0], subject)
+        mine = tuple(sorted((*told.blames, *both[1]), key=lambda b: b.span.line))
+        told = replace(told, blames=tuple(replace(b, inherited=_inherited(b, mine, told)) for b in mine))
+        return told, set(range(len(mine)))
     return same
+
+
+def _inherited(blame: Blame, among: Collection[Blame], diagnosis: Diagnosis) -> tuple[int, ...]:
+    """The lines that are wrong only because of others are named with the last finding before them."""
+    lines = [b.span.line for b in among]
+    wrong = {n for b in among for n in b.inherited} | {u.line for u in diagnosis.inherited}
+    owners = {n: max((k for k in lines if k <= n), default=min(lines)) for n in wrong - set(lines)}
+    return tuple(sorted(n for n, owner in owners.items() if owner == blame.span.line))
 
 
 def _takes_out(blame: Blame) -> bool:
@@ -93,8 +110,11 @@ def _of(r: Rewording) -> range:
     return range(r.span.line, r.span.end_line + 1)
 
 
-#: So many of several findings are tried alone.
+#: So many of several findings are tried alone; after so many slips the rest is diagnosed anew.
 MOST_ALONE = 4
+MOST_ANEW = 5
+#: ... which is believed of so many mistakes besides.
+MOST_BESIDE = 2
 
 
 class Tries:
@@ -115,6 +135,28 @@ class Tries:
             text = patched(source, [(r.span, r.text)])
             if text is not None and self.is_right(text):
                 return r
+        return None
+
+    def with_another(self, options: list[Rewording]) -> tuple[Rewording, tuple[Blame, ...]] | None:
+        """A slip, and what else is wrong then: with both mended all is right, and with neither alone."""
+        left = MOST_ANEW
+        for r in options:
+            text = patched(self.work.source, [(r.span, r.text)])
+            if self.left <= 0 or not left or text is None or text.count("\n") != self.work.source.count("\n"):
+                continue
+            self.left -= 1
+            try:
+                trace = self.work.run(text)
+                if trace.error is not None:
+                    continue
+                left -= 1
+                found = account(replace(self.work, source=text), trace).diagnosis.blames
+            except SymgradError:
+                continue
+            apart = all(b.edits and b.span.line not in _of(r) for b in found)
+            mended = patched(text, [edit for b in found for edit in b.edits]) if found and apart else None
+            if mended is not None and len(found) <= MOST_BESIDE and self.is_right(mended):
+                return r, found
         return None
 
     def is_right(self, text: str) -> bool:
