@@ -133,8 +133,207 @@ gr = s * gr / np.sum(s)
 gw = np.dot(gr, X)
 """
 
+#: Two classes whose objects call their parameters, and the gradients by them, alike.
+KINDS = """\
+import numpy as np
+class Dense:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = dout.sum(axis=0)
+        return dout @ self.W.T
+class Conv:
+    def __init__(self, W, b):
+        self.W, self.b = W, b
+    def forward(self, x):
+        self.x = x
+        out = np.zeros((x.shape[0], x.shape[2] - 1, 4))
+        for t in range(out.shape[1]):
+            out[:, t] = np.tensordot(x[:, :, t : t + 2], self.W, axes=([1, 2], [1, 2])) + self.b
+        return np.tanh(out).mean(axis=1), out
+    def backward(self, dout, out):
+        d = np.repeat(dout[:, None, :], 3, axis=1) / 3 * (1 - np.tanh(out) ** 2)
+        self.dW = np.zeros_like(self.W)
+        self.db = d.sum(axis=(0, 1))
+        dx = np.zeros_like(self.x)
+        for t in range(3):
+            self.dW += np.tensordot(d[:, t], self.x[:, :, t : t + 2], axes=([0], [0]))
+            dx[:, :, t : t + 2] += np.tensordot(d[:, t], self.W, axes=([1], [0]))
+        return dx
+r = np.random.RandomState(1)
+conv, fc = Conv(r.randn(4, 2, 2), r.randn(4)), Dense(r.randn(4, 3), r.randn(3))
+x, y = r.randn(5, 2, 4), r.randn(5, 3)
+h, out = conv.forward(x)
+pred = fc.forward(h)
+loss = np.sum((pred - y) ** 2)
+dx = conv.backward(fc.backward(2 * (pred - y)), out)
+"""
+
+#: One function is called for both towers, and what it is given has no name of its own there.
+TOWERS = """\
+import numpy as np
+def normed(z):
+    length = np.sqrt(np.sum(z**2, axis=1, keepdims=True))
+    return z / length, length
+def normed_back(d, zn, length):
+    inner = np.sum(d * zn, axis=1, keepdims=True)
+    return (d - zn * inner) / length
+def step(Xa, Xb, Wa, Wb, tau):
+    N = len(Xa)
+    za, na = normed(Xa @ Wa)
+    zb, nb = normed(Xb @ Wb)
+    e = np.exp(za @ zb.T / tau)
+    pr = e / e.sum(axis=1, keepdims=True)
+    pc = e / e.sum(axis=0, keepdims=True)
+    loss = -0.5 * np.mean(np.log(np.diag(pr))) - 0.5 * np.mean(np.log(np.diag(pc)))
+    dsim = pr + pc
+    dsim -= 2 * np.eye(N)
+    dsim /= 2 * N
+    dza = dsim @ zb / tau
+    dzb = dsim.T @ za / tau
+    grads = {"Wa": Xa.T @ normed_back(dza, za, na), "Wb": Xb.T @ normed_back(dzb, zb, nb)}
+    return loss, grads
+r = np.random.RandomState(8)
+Xa, Xb, Wa, Wb = r.randn(4, 3), r.randn(4, 5), r.randn(3, 6), r.randn(5, 6)
+loss, grads = step(Xa, Xb, Wa, Wb, 0.5)
+"""
+
+#: What flows in is a parameter, which no line gives a name, and goes on as it is along a skip.
+SKIP = """\
+import numpy as np
+def backward(p, dy, cache):
+    x, h = cache
+    g = {}
+    g["V"] = h.T @ dy
+    dh = dy @ p["V"].T * (1 - h**2)
+    g["W"] = x.T @ dh
+    dx = dh @ p["W"].T
+    dx += dy
+    return dx, g
+r = np.random.RandomState(2)
+p = {"W": r.randn(3, 4), "V": r.randn(4, 3)}
+x, t = r.randn(5, 3), r.randn(5, 3)
+h = np.tanh(x @ p["W"])
+y = x + h @ p["V"]
+loss = 0.5 * np.sum((y - t) ** 2)
+dx, g = backward(p, y - t, (x, h))
+"""
+
+#: A number in every round of a loop over samples.
+SAMPLES = """\
+import numpy as np
+r = np.random.RandomState(6)
+X, t, w, V = r.randn(5, 3), np.array([1, -1, 1, -1, 1]), r.randn(3), r.randn(3, 2)
+loss, margins = 0.0, []
+for s in range(5):
+    m = t[s] * (X[s] @ w + np.sum((X[s] @ V) ** 2))
+    margins.append(m)
+    loss += np.log(1 + np.exp(-m)) / 5
+dw, dV = np.zeros(3), np.zeros((3, 2))
+for s in range(5):
+    c = -t[s] / (1 + np.exp(margins[s])) / 5
+    dw += c * X[s]
+    dV += c * 2 * np.outer(X[s], X[s] @ V)
+"""
+
+NORM = """\
+import numpy as np
+r = np.random.RandomState(4)
+x, gamma, dy = r.randn(4, 6), r.randn(6), r.randn(4, 6)
+mean = np.mean(x, axis=1, keepdims=True)
+rstd = (np.mean((x - mean) ** 2, axis=1, keepdims=True) + 1e-3) ** -0.5
+n = (x - mean) * rstd
+loss = np.sum(gamma * n * dy)
+dgamma = np.sum(dy * n, axis=0)
+d = dy * gamma
+m1 = np.mean(d, axis=1, keepdims=True)
+m2 = np.mean(d * n, axis=1, keepdims=True)
+dx = (d - m1 - n * m2) * rstd
+"""
+
+SOFTPLUS = """\
+import numpy as np
+r = np.random.RandomState(5)
+x, W, b, W2, t = r.randn(4, 3), r.randn(3, 5), r.randn(5), r.randn(5, 2), r.randn(4, 2)
+a = x @ W + b
+u = np.log(1 + np.exp(a))
+d = u @ W2 - t
+loss = 0.5 * np.sum(d**2)
+dW2 = u.T @ d
+du = d @ W2.T
+da = du / (1 + np.exp(-a))
+dW = x.T @ da
+db = da.sum(axis=0)
+"""
+
+SUMS = """\
+import numpy as np
+r = np.random.RandomState(7)
+W, X, y = r.randn(3, 4), r.randn(5, 3), np.array([3, 0, 2, 3, 1])
+loss, probs = 0.0, []
+for i in range(5):
+    e = np.exp(X[i] @ W)
+    probs.append(e / np.sum(e))
+    loss = loss - np.log(probs[i][y[i]])
+loss = loss / 5 + 0.25 * np.sum(W * W)
+dW = np.zeros(W.shape)
+for i in range(5):
+    for j in range(4):
+        dW[:, j] += (probs[i][j] - (j == y[i])) * X[i]
+dW /= 5
+dW += 0.5 * W
+"""
+
 #: (source, edits, texts of the blamed lines as they are then, what a fix holds)
 SLIPS = {
+    "one of two classes that call their gradients alike": (
+        KINDS, {"self.db = dout.sum(axis=0)": "self.db = 2 * dout.sum(axis=0)"},
+        ["        self.db = 2 * dout.sum(axis=0)"], "dout.sum(axis=0)",
+    ),
+    "... in its shape": (
+        KINDS, {"self.db = dout.sum(axis=0)": "self.db = dout.sum(axis=0, keepdims=True)"},
+        ["        self.db = dout.sum(axis=0, keepdims=True)"], "dout.sum(axis=0)",
+    ),
+    "... by an input that objects keep": (
+        KINDS, {"dx[:, :, t : t + 2] += ": "dx[:, :, t : t + 2] -= "},
+        ["            dx[:, :, t : t + 2] -= np.tensordot(d[:, t], self.W, axes=([1], [0]))"], "+=",
+    ),
+    "what a function was given": (
+        TOWERS, {"np.sum(d * zn": "np.sum(zn"}, ["    inner = np.sum(zn, axis=1, keepdims=True)"], "d",
+    ),
+    "a gradient that is handed on in place of a sum": (SKIP, {"dx += dy": "dx = dy"}, ["    dx = dy"], "dx + dy"),
+    "... and kept in a dictionary": (
+        SKIP, {'g["V"] = h.T @ dy': 'g["V"] = dy'}, ['    g["V"] = dy'], "h.T @ dy",
+    ),
+    "a window of another array, and what is thrown away besides": (
+        POOL, {"window = x[n": "window = dx[n", "+= mask * dout[n, i]": "= mask * dout[n, i]"},
+        ["            window = dx[n, r : r + size]", "            dx[n, r : r + size] = mask * dout[n, i]"], "mask",
+    ),
+    "a line that comes to nothing": (
+        NORM, {"np.mean(d * n, axis=1": "np.mean(n, axis=1"}, ["m2 = np.mean(n, axis=1, keepdims=True)"], "d",
+    ),
+    "a function that is left out": (
+        SOFTPLUS, {"(1 + np.exp(-a))": "(1 + -a)"}, ["da = du / (1 + -a)"], "np.exp(-a)",
+    ),
+    "two numbers that make up for each other": (
+        SOFTPLUS, {"du = d @ W2.T": "du = 0.5 * d @ W2.T", "db = da.sum": "db = 2 * da.sum"},
+        ["du = 0.5 * d @ W2.T", "db = 2 * da.sum(axis=0)"], "da.sum(axis=0)",
+    ),
+    "a term that is missing after a division": (
+        SUMS, {"dW += 0.5 * W\n": ""}, ["dW /= 5"], "dW /= 5; dW += ",
+    ),
+    "a number in every round": (
+        SAMPLES, {"-t[s] / (1 + np.exp(margins[s])) / 5": "-t[s] / (1 + np.exp(-margins[s])) / 5"},
+        ["    c = -t[s] / (1 + np.exp(-margins[s])) / 5"], "margins[s]",
+    ),
+    "a bound, and a sum": (
+        POOL, {"window = x[n, r : r + size]": "window = x[n, r : size]", "+= mask": "= mask"},
+        ["            window = x[n, r : size]", "            dx[n, r : r + size] = mask * dout[n, i]"], "mask",
+    ),
     "the wrong array is given back": (POOL, {"    return dx": "    return x"}, ["    return x"], "dx"),
     "a bound, and a factor besides": (
         POOL, {"window = x[n, r : r + size]": "window = x[n, r : size]", "return dx": "return 0.5 * dx"},
@@ -185,7 +384,9 @@ def diagnosed(source: str) -> list[Finding]:
     return [f for f in check_source(source, sandbox=False).findings if f.root]
 
 
-@pytest.mark.parametrize("source", [LAYERS, POOL, NET, LATER, HINGE, JACOBIAN, HUBER])
+@pytest.mark.parametrize("source", [
+    LAYERS, POOL, NET, LATER, HINGE, JACOBIAN, HUBER, KINDS, TOWERS, SKIP, SAMPLES, NORM, SOFTPLUS, SUMS,
+])  # fmt: skip
 def test_right_passes_are_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert not [f for f in report.findings if f.root], report.explain()

@@ -17,6 +17,7 @@ from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.effects.lines import Text, listed
 from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
+from symgrad.diagnose.effects.partly import gained
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.meaning.evidence import is_strong
 from symgrad.diagnose.meaning.likely import abbreviated, numbered
@@ -40,7 +41,7 @@ SLACK = 0.7
 PER_UNTRUE = 0.3
 #: Two changes that are only right together: none is dearer than this.
 DEAREST = 1.65
-#: What is cheaper about a change to a line that does nothing but give a derivative another name.
+#: What is cheaper about a change to a line that does nothing but give a derivative another name, or comes to nothing.
 IDLE = 0.4
 IDLE_FACTOR = 0.1
 
@@ -74,6 +75,8 @@ class Attempts:
         self._left = WORK_IN_ALL
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
+        #: No change has been made as yet: what makes a part of a result right may be the first of two.
+        self._begins = True
         self._narrowed: tuple[list[Check], Narrow] | None = None
 
     def _is_given(self, i: int) -> bool:
@@ -189,11 +192,13 @@ class Attempts:
                 continue
             if among is not None and among.isdisjoint(passage.steps):
                 continue
+            nothing = IDLE if self.between.is_nothing(passage) else 0.0
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0
-                told = replace(repair, cost=repair.cost - less) if idle else repair
+                less = (less if idle else 0.0) + nothing
+                told = replace(repair, cost=repair.cost - less) if less else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
@@ -202,6 +207,7 @@ class Attempts:
         out: list[Tried] = []
         self._moved = []
         self._off = {}
+        self._begins = not before
         least = float("inf")
         for cost, _, edit in options:
             if self.board.left <= 0 or cost > least:
@@ -230,9 +236,10 @@ class Attempts:
         found = exchanges(self.layout, self.board, self._text, self.results)
         return [*found, *counts(self.layout, self.board, self._text)]
 
-    def _weight(self, tried: Tried) -> int:
+    def _weight(self, tried: Tried) -> float:
         """How much speaks for a change that does not make everything right."""
-        return sum(3 if self.checks[n].is_result else 2 for n in tried.fixed) + (tried.meant >= 0) + 2 * tried.scaled
+        known = sum(3 if self.checks[n].is_result else 2 for n in tried.fixed)
+        return known + (tried.meant >= 0) + 2 * tried.scaled + tried.gained - 3 * len(tried.broken)
 
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
         """The first assignment of the line if it now is something true, and was not; else -1."""
@@ -334,7 +341,9 @@ class Attempts:
         if self._is_hopeless(edit, right):
             return None
         fixed: set[int] = set()
+        broken: set[int] = set()
         deferred = False
+        constant = self._begins and edit.repair.mistake in ("scale", "sign")
 
         def stops(i: int, value: Any) -> bool:
             nonlocal deferred
@@ -346,23 +355,46 @@ class Attempts:
                 fixed.add(n)
             if not right[n] or ok:
                 return False
-            later = self._may_defer(edit, n) and any(is_multiple(value, r) for r in self.checks[n].rights)
-            deferred = deferred or later
-            return not later
+            off = constant or self._may_defer(edit, n)
+            if not off or not any(is_multiple(value, r) for r in self.checks[n].rights):
+                return True
+            if self._may_defer(edit, n):
+                deferred = True
+            elif self.checks[n].is_result:
+                broken.add(n)
+            else:
+                return True
+            return False
 
         values = self.board.run(edit.change, stops, self._at)
         if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
+        if broken:
+            # Two numbers that make up for each other in one result: what a name says of a value in between decides.
+            named = any(not self.checks[n].is_result for n in fixed)
+            held = frozenset(fixed), False, edit.repair.cost
+            return Tried(edit, values, *held, broken=frozenset(broken)) if named else None
         if not fixed:
             self._note_moved(edit, values, right)
             meant, scaled = self._meant(edit, values), self._scaled(values, right)
-            if meant < 0 and not scaled:
+            share = self._gained(values, right) if self._begins and not scaled and meant < 0 else 0.0
+            if meant < 0 and not scaled and not share:
                 return None
-            return Tried(edit, values, frozenset(), False, edit.repair.cost, meant, scaled)
+            return Tried(edit, values, frozenset(), False, edit.repair.cost, meant, scaled, gained=share)
         left = [c for n, (c, ok) in enumerate(zip(self.checks, right, strict=True)) if not ok and n not in fixed]
         full = not any(c.is_result for c in left)
         cost = edit.repair.cost + PER_NAME * len(left) * full
         return Tried(edit, values, frozenset(fixed), full, cost, deferred=deferred)
+
+    def _gained(self, values: Mapping[int, Any], right: Sequence[bool]) -> float:
+        """Which share of the wrong entries of some result becomes right."""
+        found = [
+            gained(self.board.array(c.step), values[c.step], r)
+            for n, c in enumerate(self.checks)
+            if not right[n] and c.is_result and c.step in values
+            for r in c.rights
+        ]
+        return max(found, default=0.0)
 
     def _may_defer(self, edit: Edit, n: int) -> bool:
         """A count that is taken out where several results divide by it later: what stands in between is off by it."""

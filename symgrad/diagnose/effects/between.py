@@ -7,6 +7,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
+
 from symgrad.diagnose.effects.edits import Edit
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.meaning.again import Again
@@ -17,6 +19,8 @@ from symgrad.diagnose.observing.slopes import slopes
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.trying.typed import is_in
+from symgrad.diagnose.values.closeness import REST
+from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.ops import OPS
 
@@ -26,6 +30,8 @@ FLOWING = ("cotangent", "contribution", "sum")
 MOST_BETWEEN = 120
 #: One that holds something true, and not what its name says, counts so much of one that holds nothing true.
 MISNAMED = 0.3
+#: So many rounds of a line are looked at to see whether it comes to nothing.
+FEW = 4
 #: ... and a change inside a term of a sum that is right as it stands so much.
 TRUE_TERM = 3.0
 
@@ -90,6 +96,13 @@ class Between:
         infix = OPS[passage.graph.steps[i].op].infix
         return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
 
+    def is_nothing(self, passage: Passage) -> bool:
+        """What a line works out is zero whatever the inputs are: it was to be something."""
+        steps, actual = self.layout.graph.steps, self.layout.actual
+        made = [u.step for u in passage.units[:FEW] if not steps[u.step].is_leaf]
+        top = max((_size(actual(j)) for j in passage.line.used() if not steps[j].is_leaf), default=0.0)
+        return bool(made) and all(_size(actual(i)) <= REST * top for i in made)
+
     def is_true_of(self, unit: Unit) -> bool:
         """An assignment is what something is, in the first round: the line was made for that."""
         i = unit.step
@@ -113,6 +126,12 @@ class Between:
         done = {u.step for u in self.layout.subject.units if (u.name, u.step) not in self.layout.continued}
         found = sorted(done & self.feeding)
         return found if len(found) <= MOST_BETWEEN else []
+
+
+def _size(vec: Vec) -> float:
+    """The largest entry at any point; infinite where there is none that is finite."""
+    found = [float(np.abs(a).max()) if a.size else math.inf for a in lifted(vec).arrays]
+    return max(found) if all(map(math.isfinite, found)) else math.inf
 
 
 def is_meant(q: Quantity) -> bool:

@@ -53,6 +53,8 @@ class Tried:
         meant: an assignment that is something true by the change, or -1; ``scaled``: how many results are right then
             but for a constant factor.
         deferred: values in between that were right are so but for a constant factor, which comes later.
+        broken: results that were right are off by a constant factor then: another line made up for this one.
+        gained: which share of the wrong entries of a result becomes right.
     """
 
     edit: Edit
@@ -63,6 +65,8 @@ class Tried:
     meant: int = -1
     scaled: int = 0
     deferred: bool = False
+    gained: float = 0.0
+    broken: frozenset[int] = frozenset()
 
 
 def cost_of(edits: Sequence[Edit]) -> float:

@@ -38,6 +38,8 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _differences(passage, sites, depth, offers)
         if slot >= 0 and len(step.inputs) == 1 and OPS[step.op].infix is None and OPS[step.op].elementwise:
             yield from _mirrored(passage, sites, depth)
+        if OPS[step.op].infix is not None:
+            yield from _unapplied(passage, sites, depth)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
@@ -82,6 +84,26 @@ def _mirrored(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator
 
     text = f"-{passage.text.source.text(where)}"
     yield sites, depth, make, Repair(_NOWHERE, "sign", "has the wrong sign", 0.95, text=text, span=where)
+
+
+def _unapplied(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``1 + -a`` for ``1 + np.exp(-a)``: a function that the forward pass applies to such a value."""
+    i, slot = sites[0]
+    steps = passage.graph.steps
+    node = steps[i].inputs[slot] if slot >= 0 else i
+    where = passage.text.source.operand(steps[i].span, slot) if slot >= 0 else steps[i].span
+    if not steps[node].shape or where is None or (slot < 0 and not passage.users.get(i)):
+        return
+    inner = node if steps[node].is_leaf or len(steps[node].inputs) != 1 else steps[node].inputs[0]
+    near = {node, inner, passage.layout.origin(node), passage.layout.origin(inner)}
+    for op, called in passage.text.functions(near).items():
+
+        def make(_i: int, value: Vec, _args: Sequence[Vec], op: str = op) -> Vec:
+            return apply(op, [value])
+
+        text = f"{called}({passage.text.source.text(where)})"
+        words = f"leaves out {called}"
+        yield sites, depth, make, Repair(_NOWHERE, "missing-factor", words, 1.0, text=text, span=where)
 
 
 def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -273,7 +295,7 @@ def _undone(passage: Passage) -> Iterator[Try]:
             continue
         own = passage.text.source.text(span)
         lengths = {n for j in (unit.step, *passage.line.used()) for n in passage.graph.steps[j].shape if n > 1}
-        for n in dict.fromkeys((2, *sorted(lengths))):
+        for n in dict.fromkeys((2, *sorted(lengths), *(2 * n for n in sorted(lengths)))):
             for factor in (Fraction(1, n), Fraction(n)):
 
                 def make(_i: int, value: Vec, _args: Sequence[Vec], factor: Fraction = factor) -> Vec:

@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
 
+from symgrad.diagnose.meaning.parameters import Parameters
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.callees import Calls
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.offers import SERIES
 from symgrad.errors import Span
+from symgrad.ops import OPS
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -44,13 +46,16 @@ class Text:
         loops: line -> the variables of the loops around it, the innermost first.
         loop_at: line -> the line in which the innermost loop around it begins.
         bound: name -> (after which step, what it then is), in order.
+        parameters: what functions were given.
     """
 
     def __init__(self, layout: Layout) -> None:
         source = layout.subject.source
         self.bound = _bindings(layout)
+        self.parameters = Parameters(layout)
         self._words: dict[int, set[str]] = {}
         self.source = SourceMap(source)
+        self._layout = layout
         self.calls = Calls(layout.graph, self.source)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
         self.added: set[tuple[int, int]] = set()
@@ -72,6 +77,22 @@ class Text:
             text = self.source.lines[line - 1] if 0 < line <= len(self.source.lines) else ""
             self._words[line] = set(_NAME.findall(text))
         return self._words[line]
+
+    def functions(self, values: Set[int]) -> dict[str, str]:
+        """The functions of one argument that the forward pass applies to one of some values, or to its negative, as
+        they are called there: op -> ``np.exp``."""
+        steps = self._layout.graph.steps
+        out: dict[str, str] = {}
+        for i in values:
+            near = [k for k in self._layout.children[i] if self._layout.is_forward(k)]
+            signs = [k for k in near if len(steps[k].inputs) == 1]
+            for k in (*near, *(c for j in signs for c in self._layout.children[j])):
+                step = steps[k]
+                plain = len(step.inputs) == 1 and OPS[step.op].elementwise and OPS[step.op].infix is None
+                called, bracket, _ = self.source.text(step.span).partition("(") if plain and step.span else ("", "", "")
+                if bracket and _NAME.fullmatch(called) and not OPS[step.op].renames:
+                    out.setdefault(step.op, called)
+        return out
 
     def is_added(self, span: Span | None) -> bool:
         """``+=`` and its like stand there."""

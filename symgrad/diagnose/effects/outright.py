@@ -13,6 +13,7 @@ from symgrad.diagnose.effects.exchanges import Elsewhere
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.places import Place, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 #: What it costs that a line is wrong, and nothing is known of how; that it is left at zero.
 UNEXPLAINED = 2.6
 LEFT = 2.0
+
+#: Numbers are told like arrays where there are so many of them, one in each round of a loop.
+NUMBERS = 3
 
 #: The mistake of what is left at zeros.
 UNSET = "never-assigned"
@@ -53,13 +57,13 @@ class Outright:
         steps = self.layout.graph.steps
         made: dict[object, dict[int, Vec]] = {}
         for bottom, vec in sorted(self.truth.cotangents.items()):
-            if vec.usable and not vec.is_zero and vec.shape:
+            if vec.usable and not vec.is_zero:
                 made.setdefault((steps[bottom].span, vec.shape), {})[bottom] = vec
         read: dict[object, list[tuple[int, Vec]]] = {}
         for i in sorted(self.truth.cotangents):
             for slot, j in enumerate(steps[i].inputs):
                 found = self.truth.cotangents.get(j)
-                if found is not None and found.usable and not found.is_zero and found.shape:
+                if found is not None and found.usable and not found.is_zero:
                     read.setdefault((steps[i].span, steps[i].op, slot, found.shape), []).append((j, found))
         out = [list(mine.items()) for mine in made.values()]
         seen = {tuple(i for i, _ in mine) for mine in out}
@@ -82,10 +86,25 @@ class Outright:
                 for top, vec in flows if len(flows) > 1 else ():
                     if vec.usable and not vec.is_zero and vec.shape:
                         yield Quantity("contribution", top, bottom, vec), [vec]
+                yield from self._by_line(bottom, flows)
             return
         for found in self._series:
+            if rounds < NUMBERS and not found[0][1].shape:
+                continue
             for order in (found[::-1], found) if len(found) == rounds else ():
                 yield Quantity("cotangent", loss, *order[0]), [vec for _, vec in order]
+
+    def _by_line(self, bottom: int, flows: Sequence[tuple[int, Vec]]) -> Iterator[tuple[Quantity, list[Vec]]]:
+        """What flows along the paths through one line of the forward pass, in all its rounds together."""
+        steps = self.layout.graph.steps
+        groups: dict[object, list[tuple[int, Vec]]] = {}
+        for top, vec in flows:
+            groups.setdefault(steps[top].span, []).append((top, vec))
+        for found in groups.values() if len(groups) > 1 else ():
+            vecs = [vec for _, vec in found]
+            if len(vecs) > 1 and all(v.usable for v in vecs) and vecs[0].shape:
+                total = sum(vecs[1:], vecs[0])
+                yield Quantity("sum", found[-1][0], bottom, total), [total]
 
     def lines(self, passage: Passage) -> Iterator[Try]:
         """A line as a whole is a cotangent of the forward pass, in every round.
@@ -93,13 +112,13 @@ class Outright:
         Of a line that works out a result it says nothing new.
         """
         rounds = len(passage.ends)
-        ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
-        if not ends or len(ends) != rounds or any(written(passage.graph.steps[i].op) for i, _ in ends):
+        ends, parts = self._ends(passage)
+        if not ends or len(ends) != rounds:
             return
-        if any((u.name, u.step) in self.layout.continued for u in passage.units):
-            return  # the first of several terms
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
         for q, vecs in self.series(rounds):
+            if parts and q.kind == "cotangent":
+                continue
             if vecs[0].shape in shapes or vecs[0].shape in passage.wanted:
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
@@ -107,6 +126,21 @@ class Outright:
 
                 words = "is not the derivative that belongs here"
                 yield ends, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
+
+    def _ends(self, passage: Passage) -> tuple[tuple[Site, ...], bool]:
+        """What the rounds of a line work out, and whether that is only a part of what its name is in the end.
+
+        Of a line that changes what was there it is known only where no loop goes on with it: ``d /= n``.
+        """
+        steps, units = passage.graph.steps, passage.units
+        parts = any((u.name, u.step) in self.layout.continued for u in units)
+        if len(passage.ends) == 1 and units and not passage.text.loops.get(passage.number):
+            last = units[-1]
+            called = last.name.partition("[")[0]
+            if not (last.augmented or written(steps[last.step].op)) or is_bare(called) or any(claims(called)):
+                return ((last.step, -1),), parts
+        ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}))
+        return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
 
     def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:
         """What was set to zeros and is used as that, in every round of a loop."""

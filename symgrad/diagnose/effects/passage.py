@@ -178,7 +178,8 @@ class Passage(Reader):
         yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         lengths = sorted({n for j in (*self.line.used(), i) for n in self.graph.steps[j].shape if n > 1})
         # Of a mean over all the entries the count is their number.
-        for n in dict.fromkeys((2, *lengths, *([math.prod(have.shape)] if len(have.shape) > 1 else []))):
+        entries = math.prod(have.shape)
+        for n in dict.fromkeys((2, *lengths, *([entries] if entries and len(have.shape) > 1 else []))):
             for number in (Fraction(n), Fraction(1, n)):
                 words = "is off by a constant factor"
                 yield _times(number), Repair(_NOWHERE, "scale", words, 1.1 + extra, None, "*", number)

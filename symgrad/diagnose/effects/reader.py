@@ -26,6 +26,8 @@ from symgrad.ops.writing import is_united
 MOST_FACTORS = 40
 #: Entries of lists are offered one by one up to this many.
 MOST_ENTRIES = 16
+#: What a function was given is looked up for so many calls.
+MOST_CALLS = 8
 
 
 class Reader(Region):
@@ -145,6 +147,17 @@ class Reader(Region):
             seen.add(held)
             first = next(i for i in held if i >= 0)
             yield self._offer(self._quantity(first), held, name)
+        yield from self._parameters(seen)
+
+    def _parameters(self, seen: Set[tuple[int, ...]]) -> Iterator[Offer]:
+        """What the line's function was given in each of its calls, where no other name has been that throughout."""
+        if len(self.ends) > MOST_CALLS:
+            return
+        given = [self.text.parameters.given(a, self.number) for a in self._anchors]
+        for name in given[0]:
+            held = tuple(g.get(name, -1) for g in given)
+            if min(held) >= 0 and held not in seen:
+                yield self._offer(self._quantity(held[0]), held, name)
 
     def held(self, name: str) -> tuple[int, ...]:
         """The step that a name stands for in each round; -1 where there is none yet."""

@@ -101,10 +101,12 @@ class Whole(Attempts):
         """The changes that are needed, those made before included; empty where there are none."""
         placed = self._outright(right, before)
         first = self._first([t for t in placed if t.full])
-        named = first is not None and (self._is_renamed(first) or self._is_worked_out_again(first))
+        named = first is not None and (self._is_as_it_should_be(first) or self._is_worked_out_again(first))
         ends = first is not None and first.edit.passage.units and not named
         if first is not None and ends and (near := self._upto(first, placed, before)):
             return (*before, *near)
+        if first is not None and ends and self._tells(first, right):
+            return (*before, first.edit)  # it is that line, and no change that is known
         if first is not None and before:
             return (*before, first.edit)  # what is wrong in it is looked for once the others are known
         self.board.left = given = min(work if first is None else WORK_MORE, self._left)
@@ -159,12 +161,13 @@ class Whole(Attempts):
         units = tried.edit.passage.units[:1]
         return any(self.between.again.holds(u.step, self.layout.actual(u.step)) for u in units)
 
-    def _is_renamed(self, tried: Tried) -> bool:
-        """What a line works out is something true, and a line further down only gives it the name of a result: that
-        line may be to blame."""
+    def _is_as_it_should_be(self, tried: Tried) -> bool:
+        """What a line works out is something true: of a loop, which is told by its first round alone, only where a line
+        further down does no more than give it the name of a result. That line may be to blame."""
         own = set(tried.edit.passage.steps)
         ends = {r.unit.step for r in self.results if not r.is_right(r.actual)} - own
-        return self._is_true_line(tried) and any(self.layout.original(i) in own for i in ends)
+        alone = len(tried.edit.passage.ends) == 1 or any(self.layout.original(i) in own for i in ends)
+        return alone and self._is_true_line(tried)
 
     def _place(self, tried: Tried) -> tuple[int, bool]:
         """The first step that is not what it must be; what is read there comes before it."""
@@ -261,7 +264,7 @@ class Whole(Attempts):
                 continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
-            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            now = [(ok or n in t.fixed) and n not in t.broken for n, ok in enumerate(right)]
             self.board.left = given = min(WORK_MORE, self._left)
             more = [m for m in self._level(now, (*before, t.edit), among) if m.full]
             self._left -= given - max(self.board.left, 0)
@@ -293,7 +296,7 @@ class Whole(Attempts):
                 continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
-            now = [ok or n in t.fixed for n, ok in enumerate(right)]
+            now = [(ok or n in t.fixed) and n not in t.broken for n, ok in enumerate(right)]
             found = self._search(now, (*before, t.edit), WORK_MORE)
             self.board.restore(state)
             if not before:
@@ -303,7 +306,7 @@ class Whole(Attempts):
                 continue
             if not best or (cost_of(found) <= cost_of(best) and self._price(found) < self._price(best)):
                 best = found
-            if max(e.repair.cost for e in more) <= PLAIN_OF_TWO:
+            if len(more) <= 2 and max(e.repair.cost for e in more) <= PLAIN_OF_TWO:
                 break
         return best
 

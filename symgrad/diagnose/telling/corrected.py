@@ -50,11 +50,22 @@ def corrected(
     turned = repair.mistake == "sign" and not repair.combine
     if q is not None and turned and walk_value(walk, root, repair).same(-repair.place.wanted):
         return span, _negative(text)
+    if q is not None and repair.combine == "+" and repair.place.parent < 0 and root.unit.augmented in ("*=", "/="):
+        return _followed(root, source, _with_quantity(root, repair, q, "", walk, wording), span)
     if q is not None:
         return span, _with_quantity(root, repair, q, text, walk, wording)
     if repair.number is not None:
         return span, _numbered(text, repair, number_names(subject.graph, source))
     return span, ""
+
+
+def _followed(root: Root, source: SourceMap, term: str, span: Span) -> tuple[Span, str]:
+    """``dW /= n; dW += reg * W``: a term that is missing after what a statement does to all that is there."""
+    whole, target = source.statement(root.unit.span), source.operand(root.unit.span, 0)
+    sign, _, value = term.strip().partition(" ")
+    if whole is None or target is None or not value:
+        return span, ""
+    return whole, f"{source.text(whole)}; {source.text(target)} {sign}= {value}"
 
 
 def _with_quantity(root: Root, repair: Repair, q: Quantity, text: str, walk: Walk, wording: Wording) -> str:

@@ -271,6 +271,8 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
     reading = written(step.op)
     fresh = value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs)
     if len(step.inputs) == 2 and reading and fresh:
+        # Where nothing is there as yet, what is taken away is the value with the wrong sign.
+        empty = apply(reading, [region.value(step.inputs[0])], step.params).is_zero
         for sign in (1, -1):
 
             def keep(k: int, _old: Vec, args: Sequence[Vec], sign: int = sign) -> Vec:
@@ -279,7 +281,7 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 return apply(step.op, [args[0], held + args[1] if sign > 0 else held - args[1]], place)
 
             yield keep, _repair(
-                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.5,
+                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.86 if empty else 0.5,
                 regain=region.context.variable(i) or "it", combine="+" if sign > 0 else "-",
             )  # fmt: skip
     name = repeating(step.op, dict(step.params))
