@@ -240,6 +240,21 @@ for s in range(5):
     dV += c * 2 * np.outer(X[s], X[s] @ V)
 """
 
+ONES = """\
+import numpy as np
+r = np.random.RandomState(9)
+p = {"s": np.ones(3), "W": r.randn(3, 2)}
+x = r.randn(4, 3)
+n = x * p["s"]
+out = n @ p["W"]
+loss = 0.5 * np.sum(out**2)
+g = {}
+g["W"] = n.T @ out
+dn = out @ p["W"].T
+g["s"] = np.sum(dn * x, axis=0)
+dx = dn * p["s"]
+"""
+
 NORM = """\
 import numpy as np
 r = np.random.RandomState(4)
@@ -313,6 +328,9 @@ SLIPS = {
         POOL, {"window = x[n": "window = dx[n", "+= mask * dout[n, i]": "= mask * dout[n, i]"},
         ["            window = dx[n, r : r + size]", "            dx[n, r : r + size] = mask * dout[n, i]"], "mask",
     ),
+    "what ones in a dictionary hide": (
+        ONES, {'dx = dn * p["s"]': 'dx = dn * p["s"] * p["s"]'}, ['dx = dn * p["s"] * p["s"]'], 'dn * p["s"]',
+    ),
     "a line that comes to nothing": (
         NORM, {"np.mean(d * n, axis=1": "np.mean(n, axis=1"}, ["m2 = np.mean(n, axis=1, keepdims=True)"], "d",
     ),
@@ -385,7 +403,7 @@ def diagnosed(source: str) -> list[Finding]:
 
 
 @pytest.mark.parametrize("source", [
-    LAYERS, POOL, NET, LATER, HINGE, JACOBIAN, HUBER, KINDS, TOWERS, SKIP, SAMPLES, NORM, SOFTPLUS, SUMS,
+    LAYERS, POOL, NET, LATER, HINGE, JACOBIAN, HUBER, KINDS, TOWERS, SKIP, SAMPLES, ONES, NORM, SOFTPLUS, SUMS,
 ])  # fmt: skip
 def test_right_passes_are_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
@@ -473,3 +491,11 @@ def test_other_lists_of_zeros_are_no_mistake(more: str) -> None:
     report = check_source(LISTS + more, sandbox=False)
     assert not [f for f in report.findings if f.root], report.explain()
     assert "db[1]" in report.confirmed
+
+
+def test_what_is_added_last_is_right_and_what_was_there_is_not() -> None:
+    """No change that is known makes the loop right; the penalty after it is a term of the gradient as it stands."""
+    source = SAMPLES.replace("np.outer(X[s], X[s] @ V)\n", "np.outer(X[s], np.cos(X[s] @ V))\ndV += 0.2 * V\n")
+    source = source.replace("dw, dV =", "loss += 0.1 * np.sum(V**2)\ndw, dV =")
+    found = diagnosed(source)
+    assert [f.line for f in found] == [source.split("\n").index("dV += 0.2 * V")], found

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.diagnose.observing.subject import Move, Unit
-from symgrad.diagnose.text.naming import claims, normal
+from symgrad.diagnose.text.naming import claims, key_of, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -35,8 +35,9 @@ def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
 
 
 def still(
-    trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move]
-) -> frozenset[int]:
+    trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move],
+    names: Mapping[int, str],
+) -> frozenset[int]:  # fmt: skip
     """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
     of a batch, labels (0 and 1, -1 and 1), places and masks.
 
@@ -47,6 +48,8 @@ def still(
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
+    # What was put straight into a dictionary has the name of its key: p["w"].
+    called |= {i: normal(key_of(name)) for i, name in names.items() if key_of(name) != name}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
     trained = {m.bottom for m in moves}
     out = set()

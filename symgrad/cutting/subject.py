@@ -64,7 +64,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=functions.called(trace),
-        frozen=still(trace, graph, point, units, moves), bound=_bound(trace.bindings),
+        frozen=still(trace, graph, point, units, moves, names), bound=_bound(trace.bindings),
         left_out=tuple(sorting.left_out),
     )  # fmt: skip
 

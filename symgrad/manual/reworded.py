@@ -83,6 +83,7 @@ def reworded(
         if found is not None:
             return _told(diagnosis, beside, found, subject), {0, 1}
     open_lines = bool(blames) and not known and all(b.mistake == UNKNOWN for b in blames)
+    open_lines = open_lines and len(subject.graph) <= MOST_STEPS
     both = tries.with_another(rewordings(work.source, manual, asked, ranks)) if open_lines else None
     if both is not None:
         told = _told(diagnosis, blames, both[0], subject)
@@ -113,7 +114,9 @@ def _of(r: Rewording) -> range:
 #: So many of several findings are tried alone; after so many slips the rest is diagnosed anew.
 MOST_ALONE = 4
 MOST_ANEW = 5
-#: ... which is believed of so many mistakes besides.
+#: ... in runs of so many steps at most,
+MOST_STEPS = 300
+#: ... and this is believed of so many mistakes besides.
 MOST_BESIDE = 2
 
 

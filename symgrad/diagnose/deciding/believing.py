@@ -151,9 +151,29 @@ def explained(
             if not root.repairs:
                 unfit.append(root)
         else:
-            kept.append(root)
+            kept.append(_before_what_is_right(root, layout))
     wrong = {*_wrong_results(layout, reading), *moving} if unfit and not kept else set()
     return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
+
+
+def _before_what_is_right(root: Root, layout: Layout) -> Root:
+    """``dW += reg*W`` adds a term that is right to what was wrong before: the line that worked out that is to blame."""
+    unit, steps = root.unit, layout.graph.steps
+    held = all(r.place.node == unit.previous and r.quantity is not None and not r.combine for r in root.repairs)
+    if not held or unit.augmented != "+=" or not layout.subject.is_shaped:
+        return root
+    mine = [u for u in layout.by_name[unit.name] if u.step < unit.step and not steps[u.step].is_leaf]
+    own = layout.original(unit.previous) if unit.previous >= 0 else -1
+    added = [layout.actual(j) for j in steps[unit.step].inputs if layout.original(j) != own]
+    if not mine or mine[-1].line == unit.line or len(added) != 1:
+        return root
+    bottom = root.target.bottom
+    terms = [*(flow for _, flow in layout.truth.into.get(bottom, ())), *layout.truth.sums(bottom)]
+    if not any(added[0].same(t) for t in terms) or layout.actual(mine[-1].step).shape != root.target.vec.shape:
+        return root
+    rest = replace(root.target, kind="sum", vec=root.target.vec - added[0])
+    found = layout.actual(mine[-1].step)
+    return replace(root, unit=mine[-1], target=rest, found=found, repairs=(), lines=frozenset((mine[-1].line,)))
 
 
 def _wrong_results(layout: Layout, reading: Reading) -> list[int]:

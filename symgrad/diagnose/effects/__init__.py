@@ -6,6 +6,6 @@
 * ``edits``: a change, and what came of it
 * ``exchanges``, ``counts``, ``outright``, ``missing``: names that changed places, lengths of another axis, lines that
   are wrong as wholes, lines that are missing
-* ``between``: the values between the loss and the results
+* ``between``, ``partly``: the values between the loss and the results; how much of a result is right
 * ``attempts``, ``whole``: changes of one line; from them to the mistakes
 """

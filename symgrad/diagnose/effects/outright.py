@@ -137,7 +137,8 @@ class Outright:
         if len(passage.ends) == 1 and units and not passage.text.loops.get(passage.number):
             last = units[-1]
             called = last.name.partition("[")[0]
-            if not (last.augmented or written(steps[last.step].op)) or is_bare(called) or any(claims(called)):
+            plain = not (parts or last.augmented or written(steps[last.step].op))
+            if plain or is_bare(called) or any(claims(called)):  # a mask is no gradient
                 return ((last.step, -1),), parts
         ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}))
         return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
