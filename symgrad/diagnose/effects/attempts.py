@@ -78,6 +78,8 @@ class Attempts:
         #: No change has been made as yet: what makes a part of a result right may be the first of two.
         self._begins = True
         self._narrowed: tuple[list[Check], Narrow] | None = None
+        #: What does not put the first wrong value right is not followed further: the rounds of one line.
+        self._in_turn = False
 
     def _is_given(self, i: int) -> bool:
         first = self.layout.original(i)
@@ -187,11 +189,17 @@ class Attempts:
         taken = {e.passage.number for e in before}
         options: list[tuple[float, int, Edit]] = []
         wrong = self._open(right)
+        #: Lines that nothing right is made of: a slip that leaves the rest right is likeliest there, however many
+        #: other changes there are to be tried.
+        own: set[int] = set()
         for passage in self.passages:
-            if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
+            cone = set(self.board.cone(passage.steps))
+            if passage.number in taken or wrong.isdisjoint(cone):
                 continue
             if among is not None and among.isdisjoint(passage.steps):
                 continue
+            if not any(ok and c.is_result for c, ok in zip(self.checks, right, strict=True) if c.step in cone):
+                own.add(passage.number)
             nothing = IDLE if self.between.is_nothing(passage) else 0.0
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
@@ -203,19 +211,22 @@ class Attempts:
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
-        options.sort(key=lambda o: o[:2])
+        options.sort(key=lambda o: (o[2].passage.number not in own, *o[:2]))
         out: list[Tried] = []
         self._moved = []
         self._off = {}
         self._begins = not before
-        least = float("inf")
+        least = known = float("inf")
         for cost, _, edit in options:
-            if self.board.left <= 0 or cost > least:
+            if self.board.left <= 0:
                 break
+            if cost > least or (cost >= known and edit.passage.number not in own):
+                continue
             t = self._try(edit, right)
             if t is not None and t.full:
                 t = self._weighed(t, before)
                 least = min(least, cost + SLACK) if t is not None else least
+                known = min(known, cost) if t is not None and edit.passage.number in own else known
             if t is not None:
                 out.append(t)
         return out
@@ -354,7 +365,7 @@ class Attempts:
             if ok and not right[n]:
                 fixed.add(n)
             if not right[n] or ok:
-                return False
+                return self._in_turn and not ok and not fixed
             off = constant or self._may_defer(edit, n)
             if not off or not any(is_multiple(value, r) for r in self.checks[n].rights):
                 return True
