@@ -19,7 +19,7 @@ from symgrad.diagnose.values.vectors import Vec, apply, difference, is_other, qu
 from symgrad.enclosure import precision
 from symgrad.frontends.tracing import trace_source
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.balls import exact_ball
+from symgrad.ops.balls import NAN, exact_ball
 from symgrad.subjects import choose
 from tests.benchmarks.cases import candidates
 from tests.benchmarks.corpus import corpus
@@ -135,3 +135,18 @@ def test_readings_that_are_given_up_early_would_not_have_been_chosen(monkeypatch
         choose(trace_source(text, "a.py"), None, {})
     assert len(seen) > 3
     assert all(a == b for a, b in seen)
+
+
+def test_what_has_no_value_somewhere_is_compared_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inverse of a power has values at some points only; it is looked up by those where it has."""
+    values = [[1.0, 1.0 + n / 7, 2.0 + n / 3, 5.0 - n / 11] for n in range(2000)]
+    with precision(256):
+        index: Index[int] = Index()
+        for n, value in enumerate(values):
+            index.add(vec(value), n, n)
+        asked = Vec([exact_ball(Fraction(1)), NAN, *(exact_ball(Fraction(x)) for x in values[1234][2:])])
+        compared = []
+        same = Vec.same
+        monkeypatch.setattr(Vec, "same", lambda self, other: compared.append(self) or same(self, other))
+        assert index.find(asked) == [1234]
+        assert len(compared) < 5

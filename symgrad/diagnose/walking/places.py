@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.observing.match import Known
@@ -148,8 +148,9 @@ class Line:
                         break  # the program would end here
             yield made
 
-    def places(self, wanted: Vec) -> Iterator[Place]:
-        """Every occurrence of every sub-expression with the value that it would need, outermost first."""
+    def places(self, wanted: Vec, only: Container[int] | None = None) -> Iterator[Place]:
+        """Every occurrence of every sub-expression with the value that it would need, outermost first; with ``only`` of
+        these."""
         queue = [Place(self.root, -1, -1, wanted, ())]
         count = 0
         while queue and count < MOST_PLACES:
@@ -161,8 +162,18 @@ class Line:
                 continue
             args = [self.values(j) for j in step.inputs]
             for slot, j in enumerate(step.inputs):
+                if only is not None and j not in only:
+                    continue
                 for needed in inverses(OPS[step.op], args, slot, place.wanted):
                     queue.append(Place(j, place.node, slot, needed, (*place.path, (place.node, slot))))
+
+    def leading_to(self, i: int) -> set[int]:
+        """The steps of the line that a step has a part in, and that step."""
+        out = {i}
+        for k in sorted(self.inside()):
+            if not out.isdisjoint(self.graph.steps[k].inputs):
+                out.add(k)
+        return out
 
     def used(self) -> list[int]:
         """The steps at which the line ends: forward steps, settled manual steps, leaves."""
