@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from symgrad.diagnose.deciding import loss
 from symgrad.diagnose.observing.match import Index
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.values.surveys import are_other, run, survey
 from symgrad.diagnose.values.vectors import Vec, apply, difference, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.frontends.tracing import trace_source
@@ -150,3 +151,26 @@ def test_what_has_no_value_somewhere_is_compared_with_few(monkeypatch: pytest.Mo
         monkeypatch.setattr(Vec, "same", lambda self, other: compared.append(self) or same(self, other))
         assert index.find(asked) == [1234]
         assert len(compared) < 5
+
+
+CHAINED = sorted(n for n, op in OPS.items() if not isinstance(op, TensorOp) and op.arity <= 2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    a=POINTS, b=POINTS, ops=st.lists(st.sampled_from(CHAINED), min_size=1, max_size=5),
+    near=st.sampled_from([1.0, 1 + 1e-9, 1.01, -1.0]),
+)  # fmt: skip
+def test_a_survey_rules_no_right_value_out(a: list[float], b: list[float], ops: list[str], near: float) -> None:
+    """However many operations follow one another, and whatever they cancel."""
+    with precision(256):
+        one, two = vec(a), vec(b)
+        made, found = plain(one), survey([one, two])
+        fixed = survey([two])
+        for name in ops:
+            both = OPS[name].arity == 2
+            made = plain(apply(name, [made, two] if both else [made]))
+            found = run(name, [found, fixed] if both else [found])
+        for wanted in (made, plain(made * vec([near] * 4))):
+            if made.same(wanted):
+                assert not are_other(found, wanted)[0], (ops, made.floats, found)
