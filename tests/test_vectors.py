@@ -153,12 +153,12 @@ def test_what_has_no_value_somewhere_is_compared_with_few(monkeypatch: pytest.Mo
         assert len(compared) < 5
 
 
-CHAINED = sorted(n for n, op in OPS.items() if not isinstance(op, TensorOp) and op.arity <= 2)
+CHAINED = ["add", "div", "log", "mul", "neg", "sin", "sqrt", "sub", "tanh"]
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    a=POINTS, b=POINTS, ops=st.lists(st.sampled_from(CHAINED), min_size=1, max_size=5),
+    a=POINTS, b=POINTS, ops=st.lists(st.sampled_from(CHAINED), min_size=1, max_size=6),
     near=st.sampled_from([1.0, 1 + 1e-9, 1.01, -1.0]),
 )  # fmt: skip
 def test_a_survey_rules_no_right_value_out(a: list[float], b: list[float], ops: list[str], near: float) -> None:
