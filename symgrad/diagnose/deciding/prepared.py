@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.diagnose.meaning.analogies import analogies
+from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.reading import Reading
@@ -58,9 +59,13 @@ def prepare(subject: Subject) -> Prepared | None:
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
-        layout.aside = {**residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}}
+        forward = carried(layout)
+        layout.aside = {
+            **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+        }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
-        reading.leave({u.name for u in subject.units if u.step in layout.aside} | _once_more(layout, known))
+        aside = {u.name for u in subject.units if u.step in layout.aside}
+        reading.leave(aside | forward.names | _once_more(layout, known))
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
     return found
