@@ -49,6 +49,8 @@ for _name in ("rand", "randn", "random", "random_sample", "uniform", "normal", "
 def _chosen(tr: Tracer, x: Any, size: Any = None, replace: Any = True, p: Any = None) -> Any:
     """A permutation of so many numbers or entries, or so many of them: which ones they are is data."""
     source = tr.__dict__.setdefault("numpy_random", np.random.RandomState(0))
+    if size is not None:
+        size = tuple(map(int, size_of(tr, size)))  # a number that is recorded is more than NumPy can take
     if not isinstance(x, int):
         items = list(x) if isinstance(x, list | tuple | range) else x
         count = len(items)
