@@ -264,6 +264,8 @@ class Driver:
                 if function is None:
                     raise SymgradError(f"the file stops before '{name}' is defined")
                 function = getattr(function, "__func__", function)
+                if not callable(function):
+                    raise SymgradError(f"when the file has run, '{name}' is no function any more")
                 inside = inspect.unwrap(function)
                 parts.append(Part(inside, first, target.context, tuple(inspect.signature(inside).parameters.values())))
             setup = None

@@ -18,12 +18,14 @@ from symgrad.frontends.trace.assigning import Assigning, text_of
 from symgrad.frontends.trace.hooks import (
     APPEND,
     CHECK,
+    CHOSEN,
     DELATTR,
     ENTER,
     EXACT,
     FROM,
     GETATTR,
     IMPORT,
+    LEFT,
     LOOP,
     POWER,
     RETURN,
@@ -31,10 +33,14 @@ from symgrad.frontends.trace.hooks import (
     SCOPE,
     SHIFT,
     STAR,
+    TEST,
 )
 from symgrad.frontends.trace.rules import Refused
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site, literal_value
 from symgrad.frontends.trace.trees import fill_places, placed
+
+#: What Python asks of the right operand: too late where that is a whole number, which a float knows how to take.
+REFLECTED = {ast.Add: "__radd__", ast.Sub: "__rsub__", ast.Mult: "__rmul__", ast.Div: "__rtruediv__"}
 
 
 def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ()) -> None:
@@ -144,12 +150,27 @@ class _Rewriter(Assigning):
         literal = literal_value(node)
         if literal is not None:
             return self.exactly(node, literal)
+        begins = literal_value(node.left)
         node.left, node.right = self.expr(node.left), self.expr(node.right)
         if isinstance(node.op, ast.Pow):
             small = isinstance(node.right, ast.Constant) and node.right.value in (1, 2, 3, 4)
             return node if small else self.call(POWER, node, node.left, node.right)
         if isinstance(node.op, ast.LShift):
             return self.call(SHIFT, node, node.left, node.right)
+        if begins is not None and type(begins[0]) is float and type(node.op) in REFLECTED:
+            return self.call(LEFT, node, self.constant(REFLECTED[type(node.op)], node), node.left, node.right)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """``0 if x < 0 else x``: the number is the value of a branch, and no input that somebody chose."""
+        node.test = self.expr(node.test)
+        arms = [literal_value(arm) is not None for arm in (node.body, node.orelse)]
+        node.body, node.orelse = (
+            self.call(CHOSEN, arm, self.expr(arm)) if is_number else self.expr(arm)
+            for arm, is_number in zip((node.body, node.orelse), arms, strict=True)
+        )
+        # The test is asked right before the arm is worked out, which asks for nothing itself.
+        node.test = self.call(TEST, node.test, node.test) if any(arms) else node.test
         return node
 
     def exactly(self, node: ast.BinOp, literal: tuple[float, Fraction]) -> ast.expr:
