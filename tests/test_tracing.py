@@ -212,6 +212,7 @@ def test_the_forum_case_in_torch() -> None:
         ("x = 0.5\ny = x if x > 1 else 3*x", "y", "mul(3, x)"),
         ("x = 0.5\nif x > 0:\n    y = x*2\nelse:\n    y = x*3", "y", "mul(x, 2)"),
         ("x = -0.5\ny = 0 if x < 0 else x", "y", "alias(0)"),
+        ("x = -0.5\nif x < 0:\n    y = 0\nelse:\n    y = x", "y", "alias(0)"),
         ("n = 4\ny = 1.0/n", "y", "div(1, n)"),
         ("n = 4\ny = -2.5*n", "y", "mul(-5/2, n)"),
         ("n = 4\ny = 0.5 - n", "y", "sub(1/2, n)"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 
 from symgrad.frontends.trace import training
@@ -56,6 +56,19 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
 def _is_own(node: ast.expr) -> bool:
     """``self.hs``: reading it twice does nothing."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+
+
+def _settles(branch: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
+    """A branch begins with ``y = 0``, and the other one assigns to ``y``, too."""
+
+    def targets(statement: ast.stmt) -> list[str]:
+        parts = statement.targets if isinstance(statement, ast.Assign) else []
+        return [part.id for part in parts if isinstance(part, ast.Name)]
+
+    if not branch or not isinstance(branch[0], ast.Assign) or literal_value(branch[0].value) is None:
+        return False
+    mine = targets(branch[0])
+    return len(mine) == len(branch[0].targets) == 1 and any(mine == targets(s) for s in other)
 
 
 class _Rewriter(Assigning):
@@ -171,6 +184,18 @@ class _Rewriter(Assigning):
         )
         # The test is asked right before the arm is worked out, which asks for nothing itself.
         node.test = self.call(TEST, node.test, node.test) if any(arms) else node.test
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.If:
+        """The same of ``if x < 0: y = 0``, where the other branch gives ``y`` as well."""
+        settled = [_settles(node.body, node.orelse), _settles(node.orelse, node.body)]
+        node.test = self.expr(node.test)
+        node.body, node.orelse = self.block(node.body), self.block(node.orelse)
+        for arm, is_settled in zip((node.body, node.orelse), settled, strict=True):
+            if is_settled and isinstance(arm[0], ast.Assign) and isinstance(arm[0].value, ast.Call):
+                number = arm[0].value.args[1]
+                arm[0].value.args[1] = self.call(CHOSEN, number, number)
+        node.test = self.call(TEST, node.test, node.test) if any(settled) else node.test
         return node
 
     def exactly(self, node: ast.BinOp, literal: tuple[float, Fraction]) -> ast.expr:
