@@ -386,6 +386,21 @@ def test_one_pass_that_cannot_be_called_does_not_hide_the_others(tmp_path: Path)
     assert source.split("\n")[said["line"] - 1].strip().startswith("raise")
 
 
+def test_what_stops_at_the_top_of_a_file_does_not_hide_the_functions_below(tmp_path: Path) -> None:
+    stops = "from course_data import *\nX, Y = load_data()\n"
+    code, report = run(tmp_path, stops + source_of("a pair with a cache"))
+    assert code == 0
+    assert report["verdict"] == "agree"
+    assert any("the module course_data is not available" in f["message"] for f in report["findings"])
+
+
+def test_a_name_that_is_a_function_no_more_cannot_be_called(tmp_path: Path) -> None:
+    renamed = source_of("a pair with a cache") + "\naffine_forward = 3.0\n"
+    code, report = run(tmp_path, renamed)
+    assert code == 2
+    assert "'affine_forward' is no function any more" in str(report)
+
+
 def test_python(tmp_path: Path) -> None:
     path = tmp_path / "layers.py"
     path.write_text(source_of("a pair with a cache"))

@@ -36,7 +36,7 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "dtype": (NUMPY, _dtype),
     "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else call(x.tr, "numpy.transpose", x)),
     "mT": (NUMPY, lambda x: call(x.tr, "numpy.swapaxes", x, -2, -1)),
-    "flat": (ARRAY, lambda x: call(x.tr, "numpy.ravel", x)),
+    "flat": (NUMPY, lambda x: call(x.tr, "numpy.ravel", x)),
     "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
     "itemsize": (ARRAY, lambda x: 8),
     "nbytes": (ARRAY, lambda x: 8 * int(x.data.size)),
@@ -235,6 +235,8 @@ def put(x: Value, name: str, value: Any) -> None:
         x.node = node
     elif isinstance(x, Tensor) and name == "requires_grad":
         _requires_grad(x, bool(value))
+    elif name == "shape" and x.origin is None:
+        x.reshaped(call(x.tr, "numpy.reshape", x, value))
     elif name in PROPERTIES or name in METHODS:
         x.tr.unsupported(f"setting {kind_name(x)}.{name}")
     else:
