@@ -394,6 +394,32 @@ def test_what_stops_at_the_top_of_a_file_does_not_hide_the_functions_below(tmp_p
     assert any("the module course_data is not available" in f["message"] for f in report["findings"])
 
 
+CHANNELS = """
+import numpy as np
+
+def scale_forward(x, gamma, beta):
+    N, C, H, W = x.shape
+    out = gamma * x**2 + beta
+    return out, (x, gamma)
+
+def scale_backward(dout, cache):
+    x, gamma = cache
+    dx = dout * gamma * 2 * x
+    dbeta = np.sum(dout, axis=(0, 2, 3), keepdims=True)
+    dgamma = np.sum(dout * x**2, axis=(0, 2, 3), keepdims=True)
+    return dx, dgamma, dbeta
+"""
+
+
+def test_a_vector_lies_along_the_axis_that_its_gradient_shows(tmp_path: Path) -> None:
+    code, report = run(tmp_path, CHANNELS)
+    assert code == 0, report["findings"]
+    missing = CHANNELS.replace("x**2, axis=(0, 2, 3)", "x**2, axis=(0, 2)")
+    code, report = run(tmp_path, missing)
+    assert code == 1
+    assert [f["line"] for f in report["findings"] if f["root"]] == [13]
+
+
 def test_a_name_that_is_a_function_no_more_cannot_be_called(tmp_path: Path) -> None:
     renamed = source_of("a pair with a cache") + "\naffine_forward = 3.0\n"
     code, report = run(tmp_path, renamed)
