@@ -420,6 +420,23 @@ def test_a_vector_lies_along_the_axis_that_its_gradient_shows(tmp_path: Path) ->
     assert [f["line"] for f in report["findings"] if f["root"]] == [13]
 
 
+def test_a_jacobian_is_no_gradient(tmp_path: Path) -> None:
+    source = """
+import numpy as np
+
+def softmax(z):
+    e = np.exp(z - np.max(z))
+    return e / np.sum(e)
+
+def softmax_gradient(z):
+    s = softmax(z)
+    return np.diag(s) - np.outer(s, s)
+"""
+    code, report = run(tmp_path, source)
+    assert code == 2
+    assert "a Jacobian" in str(report)
+
+
 def test_a_name_that_is_a_function_no_more_cannot_be_called(tmp_path: Path) -> None:
     renamed = source_of("a pair with a cache") + "\naffine_forward = 3.0\n"
     code, report = run(tmp_path, renamed)
