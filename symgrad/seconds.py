@@ -27,7 +27,9 @@ def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit
     ``trace`` is the run that these assignments are of.
     """
     called = functions.results(trace)
-    firsts = [u for u in right if not trace.graph.steps[u.step].is_leaf]
+    steps = trace.graph.steps
+    # What was made up for the report, after the run, is no first derivative of the script's.
+    firsts = [u for u in right if u.step < len(steps) and not steps[u.step].is_leaf]
     done: set[str] = set()
     for unit in unchecked:
         if unit.name in done:

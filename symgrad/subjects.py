@@ -289,7 +289,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.
         wanted = {i: None for i in wanted if not steps[i].shape}
     else:
-        first = [u.step for u in right if not steps[u.step].is_leaf]
+        first = [u.step for u in right if u.step < len(steps) and not steps[u.step].is_leaf]
         wanted.update((i, None) for i in first[-MOST_FURTHER:])
         # An objective that was made up is no step of the run, and knows only the beginning of it.
         forward = subject.graph.ancestors(subject.loss)
