@@ -181,6 +181,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         b for b in trace.bindings
         if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
     ]  # fmt: skip
+    if (beside := differences.beside(trace)) is not None:
+        # The cost that a gradient check works out once more, for each of its differences, is none to differentiate.
+        held = {normal(b.name) for b in plain if not beside[b.step]}
+        plain = [b for b in plain if not beside[b.step] or normal(b.name) not in held]
     last: dict[str, int] = {normal(b.name): b.step for b in plain}
     wanted: list[int] = []
     for b in trace.bindings:

@@ -36,7 +36,7 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "dtype": (NUMPY, _dtype),
     "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else call(x.tr, "numpy.transpose", x)),
     "mT": (NUMPY, lambda x: call(x.tr, "numpy.swapaxes", x, -2, -1)),
-    "flat": (NUMPY, lambda x: call(x.tr, "numpy.ravel", x)),
+    "flat": (ARRAY, lambda x: call(x.tr, "numpy.ravel", x)),
     "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
     "itemsize": (ARRAY, lambda x: 8),
     "nbytes": (ARRAY, lambda x: 8 * int(x.data.size)),

@@ -25,7 +25,6 @@ from symgrad.frontends.trace.inert import PROGRESS_METHODS, Progress, Written, i
 from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.numbers import Numbers
-from symgrad.frontends.trace.numpy_plain import WALK_ATTRIBUTES, Walk
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
 from symgrad.frontends.trace.standins import BUNCH_ATTRIBUTES, SINK_METHODS, TEXT_METHODS, Bunch, Sink, TextFile, opened
@@ -94,7 +93,6 @@ KINDS = {
 #: Methods of our own objects that stand for files.
 OPEN: dict[type, frozenset[str]] = {
     TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"}), Bunch: BUNCH_ATTRIBUTES,
-    Walk: WALK_ATTRIBUTES,
 }  # fmt: skip
 
 

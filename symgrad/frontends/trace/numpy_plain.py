@@ -124,39 +124,6 @@ def _ndindex(tr: Tracer, *shape: Any) -> Any:
     return iter(list(np.ndindex(*(raw(n) for n in shape))))
 
 
-class Walk:
-    """``it = np.nditer(x, flags=["multi_index"])`` as gradient checks use it: the places of an array in their order."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        self._places = list(np.ndindex(*shape))
-        self.iterindex, self.itersize = 0, len(self._places)
-
-    @property
-    def finished(self) -> bool:
-        return self.iterindex >= self.itersize
-
-    @property
-    def multi_index(self) -> tuple[int, ...]:
-        if self.finished:
-            raise ValueError("Iterator is past the end")
-        return self._places[self.iterindex]
-
-    def iternext(self) -> bool:
-        """On to the next place; whether there is one."""
-        self.iterindex = min(self.iterindex + 1, self.itersize)
-        return not self.finished
-
-
-WALK_ATTRIBUTES = frozenset({"finished", "multi_index", "iternext", "iterindex", "itersize"})
-
-
-@traced("numpy.nditer")
-def _nditer(tr: Tracer, op: Any, flags: Any = (), **options: Any) -> Any:
-    if "multi_index" not in flags:
-        tr.unsupported("numpy.nditer without multi_index")
-    return Walk(np.shape(bare(op)))
-
-
 @traced("numpy.isscalar")
 def _isscalar(tr: Tracer, x: Any) -> bool:
     return isinstance(x, int | float)
