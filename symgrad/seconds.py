@@ -28,7 +28,7 @@ def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit
     """
     called = functions.results(trace)
     steps = trace.graph.steps
-    # What was made up for the report, after the run, is no first derivative of the script's.
+    # An objective that was made up has steps, and so lines, that are none of the run's.
     firsts = [u for u in right if u.step < len(steps) and not steps[u.step].is_leaf]
     done: set[str] = set()
     for unit in unchecked:
