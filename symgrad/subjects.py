@@ -182,6 +182,10 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         b for b in trace.bindings
         if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
     ]  # fmt: skip
+    if (beside := differences.beside(trace)) is not None:
+        # The cost that a gradient check works out once more, for each of its differences, is none to differentiate.
+        held = {normal(b.name) for b in plain if not beside[b.step]}
+        plain = [b for b in plain if not beside[b.step] or normal(b.name) not in held]
     last: dict[str, int] = {normal(b.name): b.step for b in plain}
     wanted: list[int] = []
     for b in trace.bindings:
@@ -307,7 +311,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.
         wanted = {i: None for i in wanted if not steps[i].shape}
     else:
-        first = [u.step for u in right if not steps[u.step].is_leaf]
+        first = [u.step for u in right if u.step < len(steps) and not steps[u.step].is_leaf]
         wanted.update((i, None) for i in first[-MOST_FURTHER:])
         # An objective that was made up is no step of the run, and knows only the beginning of it.
         forward = subject.graph.ancestors(subject.loss)

@@ -195,6 +195,37 @@ def test_one_rule_of_an_engine_is_wrong(engine: str, right: str, wrong: str, mis
     assert not re.search(r"\bu\d", roots[0].fix), "the fix is in the words of the line"
 
 
+RELU = """    def relu(self):
+        out = Value(0 if self.data < 0 else self.data, (self,))
+
+        def _backward():
+            self.grad += (out.data > 0) * out.grad
+
+        out._backward = _backward
+        return out
+
+    def backward(self):"""
+KINK = ENGINE.split("a = Value(2.0)", maxsplit=1)[0].replace("    def backward(self):", RELU) + """a = Value(-4.0)
+b = Value(2.0)
+out = a * b + (a + b).relu() * a
+out.backward()
+"""
+
+
+def test_a_number_that_a_branch_gives_is_no_input() -> None:
+    report = symgrad.check(KINK)
+    assert report.ok, report.explain()
+    assert {"out.grad", "a.grad", "b.grad"} <= set(report.confirmed)
+    assert not report.unchecked
+
+
+def test_the_rule_of_such_a_branch_may_be_wrong() -> None:
+    right, wrong = "(out.data > 0) * out.grad", "(out.data <= 0) * out.grad"
+    report = symgrad.check(KINK.replace(right, wrong))
+    line = 1 + KINK[: KINK.index(right)].count("\n")
+    assert [f.span.line for f in report.findings if f.root and f.span] == [line], report.explain()
+
+
 def test_a_second_pass_adds_to_the_first_and_is_not_blamed() -> None:
     report = symgrad.check(ENGINE + PASS + "L.backward()\n")
     assert report.ok, report.explain()

@@ -386,6 +386,64 @@ def test_one_pass_that_cannot_be_called_does_not_hide_the_others(tmp_path: Path)
     assert source.split("\n")[said["line"] - 1].strip().startswith("raise")
 
 
+def test_what_stops_at_the_top_of_a_file_does_not_hide_the_functions_below(tmp_path: Path) -> None:
+    stops = "from course_data import *\nX, Y = load_data()\n"
+    code, report = run(tmp_path, stops + source_of("a pair with a cache"))
+    assert code == 0
+    assert report["verdict"] == "agree"
+    assert any("the module course_data is not available" in f["message"] for f in report["findings"])
+
+
+CHANNELS = """
+import numpy as np
+
+def scale_forward(x, gamma, beta):
+    N, C, H, W = x.shape
+    out = gamma * x**2 + beta
+    return out, (x, gamma)
+
+def scale_backward(dout, cache):
+    x, gamma = cache
+    dx = dout * gamma * 2 * x
+    dbeta = np.sum(dout, axis=(0, 2, 3), keepdims=True)
+    dgamma = np.sum(dout * x**2, axis=(0, 2, 3), keepdims=True)
+    return dx, dgamma, dbeta
+"""
+
+
+def test_a_vector_lies_along_the_axis_that_its_gradient_shows(tmp_path: Path) -> None:
+    code, report = run(tmp_path, CHANNELS)
+    assert code == 0, report["findings"]
+    missing = CHANNELS.replace("x**2, axis=(0, 2, 3)", "x**2, axis=(0, 2)")
+    code, report = run(tmp_path, missing)
+    assert code == 1
+    assert [f["line"] for f in report["findings"] if f["root"]] == [13]
+
+
+def test_a_jacobian_is_no_gradient(tmp_path: Path) -> None:
+    source = """
+import numpy as np
+
+def softmax(z):
+    e = np.exp(z - np.max(z))
+    return e / np.sum(e)
+
+def softmax_gradient(z):
+    s = softmax(z)
+    return np.diag(s) - np.outer(s, s)
+"""
+    code, report = run(tmp_path, source)
+    assert code == 2
+    assert "a Jacobian" in str(report)
+
+
+def test_a_name_that_is_a_function_no_more_cannot_be_called(tmp_path: Path) -> None:
+    renamed = source_of("a pair with a cache") + "\naffine_forward = 3.0\n"
+    code, report = run(tmp_path, renamed)
+    assert code == 2
+    assert "'affine_forward' is no function any more" in str(report)
+
+
 def test_python(tmp_path: Path) -> None:
     path = tmp_path / "layers.py"
     path.write_text(source_of("a pair with a cache"))

@@ -141,6 +141,15 @@ MEANS = """
 """
 
 
+DEMO_OF_MEANS = """
+rng = np.random.default_rng(1)
+A, W, b = rng.standard_normal((3, 2)), rng.standard_normal((4, 3)), rng.standard_normal((4, 1))
+Z, cache = affine_forward(A, W, b)
+dZ = rng.standard_normal((4, 2))
+dA, dW, db = affine_backward(dZ, cache)
+"""
+
+
 def in_a_file(tmp_path: Path, text: str, *edits: tuple[str, str]) -> Report:
     for old, new in edits:
         assert text.count(old) == 1
@@ -156,6 +165,12 @@ def test_the_mean_over_the_samples_may_be_taken_by_the_parameters_alone(tmp_path
     assert report.verdict == "agree"
     assert {"dW", "db", "dA"} <= set(report.confirmed)
     assert "dW, db: divided by 3, the number of samples" in said
+
+
+def test_the_same_where_a_demo_gives_the_gradient(tmp_path: Path) -> None:
+    report = in_a_file(tmp_path, dedent(MEANS) + DEMO_OF_MEANS)
+    assert report.verdict == "agree", report.explain()
+    assert {"dW", "db"} <= set(report.confirmed)
 
 
 @pytest.mark.parametrize(

@@ -468,3 +468,44 @@ def test_data_of_a_course() -> None:
     """)
     assert report.ok
     assert "dW" in report.confirmed
+
+
+ENTRY_BY_ENTRY = """
+import numpy as np
+
+def forward(theta, x, y):
+    h = x @ theta
+    cost = np.sum((h - y)**2) / x.shape[0]
+    return cost, h
+
+def backward(x, y, h):
+    dh = 2 * (h - y)
+    dtheta = x.T @ dh / x.shape[0]
+    return {"dh": dh, "dtheta": dtheta}
+
+def check(theta, grads, x, y, epsilon=1e-7):
+    plus, minus, approx = np.zeros((3, 1)), np.zeros((3, 1)), np.zeros((3, 1))
+    for i in range(3):
+        more = np.copy(theta)
+        more[i][0] = more[i][0] + epsilon
+        plus[i], _ = forward(more, x, y)
+        less = np.copy(theta)
+        less[i][0] = less[i][0] - epsilon
+        minus[i], _ = forward(less, x, y)
+        approx[i] = (plus[i] - minus[i]) / (2 * epsilon)
+    return np.linalg.norm(grads["dtheta"] - approx)
+
+rng = np.random.default_rng(3)
+x, y, theta = rng.standard_normal((4, 3)), rng.standard_normal((4, 1)), rng.standard_normal((3, 1))
+cost, h = forward(theta, x, y)
+grads = backward(x, y, h)
+print(check(theta, grads, x, y))
+"""
+
+
+def test_the_cost_of_a_gradient_check_is_not_what_is_differentiated() -> None:
+    report = check_source(ENTRY_BY_ENTRY, "check.py")
+    assert report.ok, report.explain()
+    assert {"dtheta", 'grads["dtheta"]'} & set(report.confirmed)
+    wrong = check_source(ENTRY_BY_ENTRY.replace("x.T @ dh /", "-x.T @ dh /"), "check.py")
+    assert [f.span.line for f in wrong.findings if f.root and f.span] == [11], wrong.explain()

@@ -202,7 +202,8 @@ SCRIPTS: dict[str, str] = {
     "rearranging": """
         win = np.lib.stride_tricks.sliding_window_view(x, (2, 2)); r = np.rot90(x); sw = np.swapaxes(x, 0, 1)
         mv = np.moveaxis(x[None], 0, -1); tr = np.trace(w[:2]); lo = np.tril(w[:2]); dg = np.diag(x[0])
-        td = np.tensordot(x, w, 1)
+        td = np.tensordot(x, w, 1); y = x * 2; y.shape = (3, -1)
+        whole = np.int64(x > 0) * x; ns = np.nansum(x * w.T)
         """,
 }  # fmt: skip
 

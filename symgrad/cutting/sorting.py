@@ -66,8 +66,8 @@ class Sorting:
     def take(self, b: Binding) -> None:
         """Sort one assignment."""
         is_forward = self._forward[b.step]
-        if not is_forward and self._is_another_matter(b):
-            return
+        if not is_forward and (self._is_another_matter(b) or (b.is_number and not any(claims(b.name)))):
+            return  # an object of a small engine on which the loss does not depend: relu(u) = 0 has none of u
         if self._is_lost(b):
             self._beyond.add(b.step)
             if b.augmented or "[" in b.name:

@@ -182,9 +182,21 @@ class Caller:
         error = run.attempt(lambda: answer.append(self.backward(calls, context)))
         called = Called(EMPTY, loss)
         if error is None:
+            self.refuse_jacobian(answer[0], outputs[0], arguments)
             Returned(self, self.all_leaves(leaves), called).bind(answer[0])
         called.trace = run.tracer.finish(error)
         return called
+
+    def refuse_jacobian(self, answer: Any, output: Any, arguments: Mapping[str, Any]) -> None:
+        """``softmax_gradient(z)``, to which nothing flows in, gives a table of how each output goes with each input: no
+        gradient of an input, and not to be held against one."""
+        shapes = [np.shape(v.raw) for v in arguments.values() if isinstance(v, Value)]
+        rows = int(np.size(output.raw)) if isinstance(output, Value) else 1
+        tables = {(rows, int(np.prod(shape))) for shape in shapes} - set(shapes)
+        mine = self.derivative or bool(self.helper)
+        if mine and isinstance(answer, Value) and rows > 1 and np.shape(answer.raw) in tables:
+            message = "each output's derivative by each input is returned (a Jacobian), which is not checked"
+            raise self.error("backward", message, hint="a backward pass takes the gradient of its output")
 
     def kept(self) -> Any:
         """What an object keeps as its output, where forward returns nothing: ``self.output``."""
@@ -220,6 +232,7 @@ class Caller:
         error = self.run_.attempt(lambda: answer.append(function(*part.first, value)))
         called = Called(EMPTY, loss)
         if error is None:
+            self.refuse_jacobian(answer[0], outputs[0], arguments)
             Returned(self, self.all_leaves(leaves), called).bind(answer[0])
         called.trace = self.run_.tracer.finish(error)
         return called

@@ -64,6 +64,8 @@ class Driver:
 
     def __init__(self, plan: Plan, start: Callable[[], tuple[Hosted, TraceError | None]]) -> None:
         self.plan, self.start = plan, start
+        #: Of the last trial, the gradients that have another shape than their parameter.
+        self.unfit: dict[str, tuple[int, ...]] = {}
 
     def drive(self) -> Trace:
         """The trace of forward and backward.
@@ -125,7 +127,7 @@ class Driver:
         Where none are found, those that came furthest.
         """
         options = possible(self.plan, target, run.tree)
-        best: tuple[int, dict[str, Kind], Lengths] = (-1, {}, Lengths())
+        best: tuple[tuple[int, int], dict[str, Kind], Lengths] = ((-1, 0), {}, Lengths())
         end = time.monotonic() + SECONDS
         queue = deque(guessing.choices(options, COMBINATIONS))
         tried: list[dict[str, Kind]] = []
@@ -136,10 +138,12 @@ class Driver:
             tried.append(kinds)
             lengths = Lengths()
             stage, trouble = self.adapted(run, target, kinds, lengths)
-            if stage > best[0]:
-                best = (stage, dict(kinds), lengths)
+            if (stage, -len(self.unfit)) > best[0]:
+                best = ((stage, -len(self.unfit)), dict(kinds), lengths)
             if stage == FITTING or (trouble is not None and trouble.fatal):
                 break
+            if stage == BACKWARD and (laid := guessing.laid_along(kinds, self.unfit, lengths)):
+                queue.appendleft(laid)
             unpacked = _UNPACKED.search(trouble.message) if trouble is not None else None
             indexed = _INDEXED.search(trouble.message) if trouble is not None else None
             if indexed:
@@ -166,6 +170,7 @@ class Driver:
             trouble = outcome.error if isinstance(outcome.error, TraceError) else None
             if trouble is None and outcome.called is not None:
                 trouble = outcome.called.trace.error
+            self.unfit = _unfit(outcome.called.trace, outcome.called.gradients) if outcome.called is not None else {}
             self.revive(run)
             if stage >= BACKWARD or trouble is None or trouble.fatal:
                 break
@@ -264,6 +269,8 @@ class Driver:
                 if function is None:
                     raise SymgradError(f"the file stops before '{name}' is defined")
                 function = getattr(function, "__func__", function)
+                if not callable(function):
+                    raise SymgradError(f"when the file has run, '{name}' is no function any more")
                 inside = inspect.unwrap(function)
                 parts.append(Part(inside, first, target.context, tuple(inspect.signature(inside).parameters.values())))
             setup = None
@@ -287,6 +294,14 @@ class Driver:
         pairs = [(held[name], leaf) for name, leaf in called.gradients.items()]
         pairs += [(i, leaves[of]) for n, i in kept.items() if (of := meant(n, list(leaves), exact=False)) is not None]
         return finite and bool(called.gradients or kept) and all(steps[i].shape == steps[j].shape for i, j in pairs)
+
+
+def _unfit(trace: Trace, gradients: Mapping[str, int]) -> dict[str, tuple[int, ...]]:
+    """The parameters of which what is returned as the gradient has another shape: that shape."""
+    steps = trace.graph.steps
+    names = {leaf.step: leaf.name for leaf in trace.leaves}
+    found = [(gradients[b.name], b.step) for b in trace.bindings if b.name in gradients]
+    return {names[of]: steps[i].shape for of, i in found if of in names and steps[i].shape != steps[of].shape}
 
 
 def _function(run: Hosted, kind: Kind) -> Callable[[Any], Any]:

@@ -28,6 +28,7 @@ from symgrad.frontends.kinds import (
     Parameter,
     usual,
 )
+from symgrad.frontends.lengths import Lengths
 
 #: A dictionary of settings of which nothing is known.
 _SETTINGS = {k: Kind(VALUE, value=USUAL[k]) for k in ("mode", "stride", "pad", "p", "seed", "eps")}
@@ -135,6 +136,20 @@ def reshaped(
     }
     out = [{**kinds, n: k} for n, k in found.items()]
     return [*out, {**kinds, **found}] if len(found) > 1 else out
+
+
+def laid_along(
+    kinds: Mapping[str, Kind], shapes: Mapping[str, tuple[int, ...]], lengths: Lengths
+) -> dict[str, Kind] | None:
+    """The same combination where what is returned as the gradient of a vector lies along another axis than the vector
+    does: ``gamma`` of shape (1, C, 1, 1). A gradient that was not summed at all tells nothing."""
+    vectors = [n for n in shapes if n in kinds and kinds[n].what == ARRAY and len(kinds[n].dims) == 1]
+    laid = [s for n, s in shapes.items() if n in vectors and len(s) > 1 and sum(length != 1 for length in s) == 1]
+    if not laid or len(vectors) < len(shapes) or len(set(laid)) > 1:
+        return None
+    # Of several vectors all lie as those do of which the gradient shows it.
+    kind = Kind(ARRAY, tuple(1 if n == 1 else lengths.of_size(n) for n in laid[0]))
+    return {**kinds, **dict.fromkeys(vectors, kind)}
 
 
 def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) -> list[dict[str, Kind]]:

@@ -40,6 +40,11 @@ class Lengths:
             self.sizes[symbol] = self._new(symbol, small)
         return self.sizes[symbol]
 
+    def of_size(self, size: int) -> Dim:
+        """The length that has this size, if just one has, or else the number."""
+        found = [s for s, n in self.sizes.items() if n == size and s not in self.same]
+        return found[0] if len(found) == 1 else size
+
     def _new(self, symbol: str, small: bool) -> int:
         plain = symbol.lower()
         if _SMALL.match(plain):

@@ -1,8 +1,8 @@
 """``dW = x.T @ dz / m`` in a layer by itself: the mean over the samples is taken there, and ``dz`` is of their sum.
 
-A layer is called with a gradient of our own choice, so nobody knows whether that was divided by the number of samples
-already. Where all of a layer's parameters agree that it was not, that is a convention; where one of them only is
-divided, it is a slip.
+A layer is called with a gradient of our own choice, or with that of a demo, so nobody knows whether it was divided by
+the number of samples already. Where all of a layer's parameters agree that it was not, that is a convention; where one
+of them only is divided, it is a slip.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def of_means_taken_late(taken: Account) -> Account:
     if not found.blames or any(b.mistake != "scale" for b in found.blames):
         return taken
     arriving = [i for i in subject.leaves() if is_upstream(subject.names.get(i, "")) and subject.graph.steps[i].shape]
-    if taken.work.what == "script" or len(arriving) != 1:
+    if (taken.work.what == "script" and not subject.made_up) or len(arriving) != 1:
         return taken
     late = _late(subject, subject.graph.steps[arriving[0]].shape)
     if late is None or {b.step for b in found.blames} - {r.unit.name for r in late[1]}:
@@ -55,7 +55,8 @@ def _late(subject: Subject, arriving: Sequence[int]) -> tuple[int, list[Result]]
     """The number of samples by which the gradients of all parameters are divided, and these; ``None`` where that is not
     so. A parameter is what has no axis of samples; what has one is right as it stands."""
     prepared = prepare(subject)
-    ends = results(prepared.layout, prepared.reading, prepared.moves) if prepared is not None else []
+    every = results(prepared.layout, prepared.reading, prepared.moves) if prepared is not None else []
+    ends = [r for r in every if not subject.graph.steps[r.unit.step].is_leaf]  # data for another function is no result
     wrong = [r for r in ends if not r.is_right(r.actual)]
     counts = {_divisor(r) for r in wrong}
     count = counts.pop() if len(counts) == 1 else None

@@ -47,6 +47,13 @@ def quotients(trace: Trace) -> set[int]:
     return {i for i, _, _ in _quotients(trace)}
 
 
+def beside(trace: Trace) -> list[bool] | None:
+    """For each step, whether it is worked out beside the point, with the step of a difference quotient in it; ``None``
+    where there are no quotients."""
+    steps = {h for _, h, _ in _quotients(trace)}
+    return trace.graph.dependents(*steps) if steps else None
+
+
 def step_size(trace: Trace, loss: int) -> int:
     """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
     loss = original(trace.graph, loss)

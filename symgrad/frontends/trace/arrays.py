@@ -184,6 +184,10 @@ class Array(Value):
         shape = np.shape(other.raw)
         if shape != self.data.shape:
             raise ValueError(f"an array of shape {self.data.shape} cannot hold a result of shape {shape}")
+        return self.reshaped(other)
+
+    def reshaped(self, other: Any) -> Array:
+        """The same where ``other`` may have another shape: ``x.shape = (2, 3)``."""
         old = self._step
         self._data, self._step = np.asarray(other.raw), other.step
         self._version += 1

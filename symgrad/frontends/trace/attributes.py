@@ -235,6 +235,8 @@ def put(x: Value, name: str, value: Any) -> None:
         x.node = node
     elif isinstance(x, Tensor) and name == "requires_grad":
         _requires_grad(x, bool(value))
+    elif name == "shape" and x.origin is None:
+        x.reshaped(call(x.tr, "numpy.reshape", x, value))
     elif name in PROPERTIES or name in METHODS:
         x.tr.unsupported(f"setting {kind_name(x)}.{name}")
     else:

@@ -247,6 +247,10 @@ def called(
         watch(max(end - time.monotonic(), 1.0))
         if error is not None and not error.fatal:
             run.tracer.revive()
+            left = wall.runs
+            wall.runs += len(run.definitions)
+            run.define_the_rest()
+            wall.runs = min(left, wall.runs)
         return run, error
 
     trace = Driver(Plan.from_json(plan), start).drive()

@@ -10,7 +10,8 @@ import ast
 import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from types import FunctionType
+from functools import partial
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,8 @@ class Hosted(Hosting):
     ) -> None:
         super().__init__(source, filename, siblings)
         self.opened = opened
+        #: The functions and classes at the top of the file.
+        self.definitions: list[tuple[str, CodeType]] = []
 
     def rewrite(self, tree: ast.Module) -> Any:
         """Every return of every function says that it was taken."""
@@ -140,7 +143,19 @@ class Hosted(Hosting):
                 watched = WatchedReturns(self.returns, _key(node))
                 node.body = [watched.visit(statement) for statement in node.body]
         instrument(tree, self.made, self.given)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                code = compile(ast.Module([node], []), CODE_NAME, "exec", dont_inherit=True)
+                self.definitions.append((node.name, code))
         return compile(tree, CODE_NAME, "exec", dont_inherit=True)
+
+    def define_the_rest(self) -> None:
+        """The functions and classes that the file did not come to, since something at its top stopped it: a demo, or
+        data that is not here. What one of them needs that is not there it says itself when it is called."""
+        for name, code in self.definitions:
+            if name not in self.globals:
+                self.attempt(partial(exec, code, self.globals))
+                self.tracer.revive()
 
     def namespace(self) -> dict[str, Any]:
         table = super().namespace()

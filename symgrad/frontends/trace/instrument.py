@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from fractions import Fraction
 from typing import TypeGuard
 
@@ -19,12 +19,14 @@ from symgrad.frontends.trace.assigning import Assigning, text_of
 from symgrad.frontends.trace.hooks import (
     APPEND,
     CHECK,
+    CHOSEN,
     DELATTR,
     ENTER,
     EXACT,
     FROM,
     GETATTR,
     IMPORT,
+    LEFT,
     LOOP,
     POWER,
     RETURN,
@@ -33,10 +35,14 @@ from symgrad.frontends.trace.hooks import (
     SETATTR,
     SHIFT,
     STAR,
+    TEST,
 )
 from symgrad.frontends.trace.rules import Refused
 from symgrad.frontends.trace.sites import Function, Instrumented, Loop, Site, literal_value
 from symgrad.frontends.trace.trees import fill_places, placed
+
+#: What Python asks of the right operand: too late where that is a whole number, which a float knows how to take.
+REFLECTED = {ast.Add: "__radd__", ast.Sub: "__rsub__", ast.Mult: "__rmul__", ast.Div: "__rtruediv__"}
 
 
 def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ()) -> None:
@@ -52,6 +58,19 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
 def _is_own(node: ast.expr) -> bool:
     """``self.hs``: reading it twice does nothing."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+
+
+def _settles(branch: Sequence[ast.stmt], other: Sequence[ast.stmt]) -> bool:
+    """A branch begins with ``y = 0``, and the other one assigns to ``y``, too."""
+
+    def targets(statement: ast.stmt) -> list[str]:
+        parts = statement.targets if isinstance(statement, ast.Assign) else []
+        return [part.id for part in parts if isinstance(part, ast.Name)]
+
+    if not branch or not isinstance(branch[0], ast.Assign) or literal_value(branch[0].value) is None:
+        return False
+    mine = targets(branch[0])
+    return len(mine) == len(branch[0].targets) == 1 and any(mine == targets(s) for s in other)
 
 
 def _sets_attribute(node: ast.expr) -> TypeGuard[ast.Call]:
@@ -153,12 +172,39 @@ class _Rewriter(Assigning):
         literal = literal_value(node)
         if literal is not None:
             return self.exactly(node, literal)
+        begins = literal_value(node.left)
         node.left, node.right = self.expr(node.left), self.expr(node.right)
         if isinstance(node.op, ast.Pow):
             small = isinstance(node.right, ast.Constant) and node.right.value in (1, 2, 3, 4)
             return node if small else self.call(POWER, node, node.left, node.right)
         if isinstance(node.op, ast.LShift):
             return self.call(SHIFT, node, node.left, node.right)
+        if begins is not None and type(begins[0]) is float and type(node.op) in REFLECTED:
+            return self.call(LEFT, node, self.constant(REFLECTED[type(node.op)], node), node.left, node.right)
+        return node
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        """``0 if x < 0 else x``: the number is the value of a branch, and no input that somebody chose."""
+        node.test = self.expr(node.test)
+        arms = [literal_value(arm) is not None for arm in (node.body, node.orelse)]
+        node.body, node.orelse = (
+            self.call(CHOSEN, arm, self.expr(arm)) if is_number else self.expr(arm)
+            for arm, is_number in zip((node.body, node.orelse), arms, strict=True)
+        )
+        # The test is asked right before the arm is worked out, which asks for nothing itself.
+        node.test = self.call(TEST, node.test, node.test) if any(arms) else node.test
+        return node
+
+    def visit_If(self, node: ast.If) -> ast.If:
+        """The same of ``if x < 0: y = 0``, where the other branch gives ``y`` as well."""
+        settled = [_settles(node.body, node.orelse), _settles(node.orelse, node.body)]
+        node.test = self.expr(node.test)
+        node.body, node.orelse = self.block(node.body), self.block(node.orelse)
+        for arm, is_settled in zip((node.body, node.orelse), settled, strict=True):
+            if is_settled and isinstance(arm[0], ast.Assign) and isinstance(arm[0].value, ast.Call):
+                number = arm[0].value.args[1]
+                arm[0].value.args[1] = self.call(CHOSEN, number, number)
+        node.test = self.call(TEST, node.test, node.test) if any(settled) else node.test
         return node
 
     def exactly(self, node: ast.BinOp, literal: tuple[float, Fraction]) -> ast.expr:

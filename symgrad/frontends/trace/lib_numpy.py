@@ -126,6 +126,14 @@ def _add_at(tr: Tracer, x: Any, index: Any, value: Any) -> None:
     add_at(x, index, value)
 
 
+@traced("numpy.nansum")
+def _without_nan(tr: Tracer, a: Any, *args: Any, **options: Any) -> Any:
+    """``np.nansum(x)`` where nothing is NaN, as in the cost of a net that is not sure of anything yet."""
+    if np.isnan(np.asarray(bare(a), dtype=np.float64)).any():
+        tr.unsupported("numpy.nansum of what has a NaN in it")
+    return library(tr, "numpy.sum", a, *args, **options)
+
+
 @traced("numpy.fill_diagonal")
 def _fill_diagonal(tr: Tracer, a: Any, val: Any, wrap: Any = False) -> None:
     """``np.fill_diagonal(P, 0)``: in place, as ``P[range(n), range(n)] = 0``."""

@@ -27,6 +27,12 @@ IN_PLACE: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+#: ``value op other``, by what is asked of ``other``.
+PLAIN_LEFT: dict[str, Callable[..., Any]] = {
+    "__radd__": operator.add, "__rsub__": operator.sub, "__rmul__": operator.mul, "__rtruediv__": operator.truediv,
+}  # fmt: skip
+
+
 class Numbers:
     """``float``, ``sum``, ``max``, ``**`` and their like, for one run."""
 
@@ -87,6 +93,14 @@ class Numbers:
         if isinstance(places, int) and places > 1 << 16:
             self.tr.stop("limit", "a shift this far is too large to compute")
         return value << places
+
+    @staticmethod
+    def left(reflected: str, value: Any, other: Any) -> Any:
+        """``1.0 / n``, by the name of what is asked of ``n``: Python would have the float do it, untraced, since a
+        traced whole number is an int."""
+        if isinstance(other, TracedInt):
+            return getattr(other, reflected)(value)
+        return PLAIN_LEFT[reflected](value, other)
 
     def inplace(self, symbol: str, old: Any, value: Any) -> Any:
         """``old op= value``: an array changes in place, everything else gives a new object."""

@@ -78,10 +78,18 @@ def _float_type(name: str) -> Callable[[Tracer], Any]:
     return make
 
 
+def _whole(tr: Tracer, value: Any, name: str) -> Any:
+    """``np.int64(x)``: of an array every entry, as ``astype`` does it."""
+    from symgrad.frontends.trace.attributes import get
+
+    value = as_array(tr, value) if isinstance(value, list | tuple) else value
+    return get(value, "astype")(name) if isinstance(value, Array) and value.data.ndim else int(raw(value))
+
+
 def _whole_type(name: str) -> Callable[[Tracer], Any]:
     def make(tr: Tracer) -> Any:
         made = kind(name, whole=True)
-        made.make = lambda value=0, /: int(raw(value))
+        made.make = lambda value=0, /: _whole(tr, value, name)
         return made
 
     return make

@@ -61,6 +61,8 @@ class Run:
         self.unset = Unset()
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}
+        #: Whether the expression's branch that is being worked out was chosen by something traced.
+        self.on_traced = False
         #: Every loop is to have as many rounds as can be.
         self.patient = False
         #: Called when the script has ended, and what it left is still to be put together.
@@ -142,9 +144,10 @@ class Run:
             names.GETATTR: guard.getattr, names.SETATTR: self.set_attribute, names.DELATTR: guard.delattr,
             names.SETITEM: self.set_item, names.BIND: self.bind, names.APPEND: self.append, names.ENTER: self.enter,
             names.RETURN: self.handed_back,
-            names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.EXACT: self.exact,
+            names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.LEFT: guard.left,
+            names.EXACT: self.exact,
             names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.LOOP: self.loop,
-            names.GIVEN: self.given_value,
+            names.GIVEN: self.given_value, names.TEST: self.test, names.CHOSEN: self.chosen,
         }  # fmt: skip
         made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
@@ -244,6 +247,23 @@ class Run:
     def exact(self, index: int) -> Any:
         value, fraction = self.made.exacts[index]
         return exact(self.tracer, value, fraction)
+
+    def test(self, value: Any) -> Any:
+        """What a branch of an expression is chosen by."""
+        self.on_traced = isinstance(value, Value) and value.step is not None and self.tracer.varies[value.step]
+        return value
+
+    def chosen(self, value: Any) -> Any:
+        """A number as written that is the value of a branch: where an input chose that, it is computed, and no input.
+
+        To move it would be to leave the function: ``0 if x < 0 else x`` has no other value there.
+        """
+        if not self.on_traced or type(value) not in (int, float):
+            return value
+        tr = self.tracer
+        step = tr.emit("alias", (tr.constant(value),), value)
+        tr.varies[step] = True
+        return number(tr, value, step)
 
     def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
         """A function begins: a new scope, and numbers that were passed without a name become named inputs."""
