@@ -96,6 +96,31 @@ dfdx = (dnum*den - num*dden)/den**2
 print(dfdx)
 """
 
+#: zbar is a mean of the list z, and no gradient by it.
+SURVIVAL = """
+import math
+beta = 0.4
+times = [2.0, 3.5, 4.1, 6.0]
+event = [1, 1, 0, 1]
+z = [0.9, -0.5, 1.4, 0.3]
+nll = 0.0
+for i in range(4):
+    if event[i]:
+        nll -= beta*z[i] - math.log(sum(math.exp(beta*z[j]) for j in range(4) if times[j] >= times[i]))
+score = 0.0
+for i in range(4):
+    if not event[i]:
+        continue
+    s0 = s1 = 0.0
+    for j in range(i, 4):
+        w = math.exp(beta*z[j])
+        s0 += w
+        s1 += w*z[j]
+    zbar = s1/s0
+    score -= z[i] - zbar
+print(nll, score)
+"""
+
 SLIPS = [
     (SMOOTHED, "dloss += -e*ds", "dloss += e*ds"),
     (SMOOTHED, "ds = (x - s) + (1 - a)*ds", "ds = x + (1 - a)*ds"),
@@ -113,7 +138,7 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("source", [HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE])
+@pytest.mark.parametrize("source", [SURVIVAL, HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE])
 def test_right_work_is_right(source: str) -> None:
     report = symgrad.check(source)
     assert report.ok, report.explain()

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.diagnose.meaning.analogies import analogies
+from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.reading import Reading
@@ -60,7 +61,7 @@ def prepare(subject: Subject) -> Prepared | None:
         moved = strides(layout, reading, known)
         layout.aside = {**residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}}
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
-        reading.leave({u.name for u in subject.units if u.step in layout.aside})
+        reading.leave({u.name for u in subject.units if u.step in layout.aside} | averages(layout, reading))
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
     return found
