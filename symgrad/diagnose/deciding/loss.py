@@ -184,7 +184,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         called = (named[n] in LOSS_NAMES and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
-        return 3 * called - late * n
+        return 3 * (called or -_is_of_derivatives(candidates[n])) - late * n
 
     def walk(n: int) -> None:
         scored = _scored(candidates, n, everything, prior(n))
@@ -215,6 +215,12 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _is_of_derivatives(subject: Subject) -> bool:
+    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price."""
+    forward = subject.graph.ancestors(subject.loss)
+    return any(forward[i] and any(c.top for c in claims(name)) for name, i in subject.aliases if i != subject.loss)
 
 
 def _called(subject: Subject) -> str:
@@ -339,5 +345,5 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
     before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
     part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-    flawless = not out.roots and not out.inherited and not before and not part
+    flawless = not out.roots and not out.inherited and not before and not part and not _is_of_derivatives(subject)
     return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

@@ -16,6 +16,7 @@ from symgrad.diagnose.meaning.following import ends_of, original, sign_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
 from symgrad.diagnose.meaning.shortened import shortened
+from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
@@ -75,7 +76,8 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
-    for name, found in shortened(layout).items():
+    told = shortened(layout) | symbols(layout) | affixed(layout, known) | ordered(layout, known)
+    for name, found in told.items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
