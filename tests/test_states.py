@@ -174,7 +174,8 @@ for e, integ in zip(es, integs):
     dy_i += dt * (du_i - dy_i) / tau
 """
 NAMELESS_ARM = UNNAMED_ARM[: UNNAMED_ARM.index("grad_theta2")] + "qq = ex * J12 + ey * J22\n"
-RIGHT = [DRAG, CONTROL, NAMELESS_ARM, OSCILLATOR, NET, RATES, DECAYED, ADDING, ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+RIGHT = [OSCILLATOR, NET, RATES, DECAYED, ADDING, ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+RIGHT += [DRAG, CONTROL, NAMELESS_ARM]
 
 WRONG = [
     (MIDPOINT, "xm = xs[n] + 0.5 * dt * vs[n]", "xm = xs[n] + 0.5 * dt * vs[n] * vs[n]"),

@@ -8,6 +8,7 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -29,6 +30,8 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
+#: Of a logarithm of a likelihood, statisticians call the gradient its score.
+_LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: Two ratios that differ by less are one.
 SAME_RATIO = 1e-9
 
@@ -52,13 +55,15 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
+    likely_score = _LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
         tops.setdefault(normal(name), []).append(step)
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        if is_generic(unit.name) and unit.name not in subject.called and _works_on_values(unit, layout):
+        generic = is_generic(unit.name) or (likely_score and normal(unit.name) == "score")
+        if generic and unit.name not in subject.called and _works_on_values(unit, layout):
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)

@@ -44,11 +44,13 @@ class _Symbols:
     Attributes:
         steps: of each variable, and of each list, by its normalised name.
         inputs: those of these that are inputs.
+        spelled: the variables' names as they are.
         votes: symbol -> the names that right derivatives take it for.
     """
 
     steps: Mapping[str, list[int]]
     inputs: Collection[str]
+    spelled: Collection[str]
     votes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def meaning(self, symbol: str) -> str:
@@ -69,7 +71,7 @@ def symbols(layout: Layout) -> dict[str, tuple[Pair, ...]]:
         for called in (normal(name), normal(name).split("[", maxsplit=1)[0]):
             steps[called][i] = None
     leaves = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names and i not in subject.frozen}
-    held = _Symbols({name: list(mine) for name, mine in steps.items()}, leaves)
+    held = _Symbols({n: list(mine) for n, mine in steps.items()}, leaves, {n for n, _ in subject.aliases})
     read = {u.name: claim for u in subject.units if (claim := _open(u.name, held)) is not None}
     short = spelled_out(read, {name for name, _ in subject.aliases})
     if not read:
@@ -187,9 +189,12 @@ def _stem(symbol: str) -> str:
 def _open(name: str, held: _Symbols) -> Claim | None:
     """What a name says, where it says "this by that" and one of the two is no variable."""
     read = claims(name)
+    plain = _PLAIN.fullmatch(name)
+    if plain is not None and len(plain[1]) == 1 and plain[1].isupper() and plain[1] not in held.spelled:
+        return Claim("", plain[1])  # g_V is not by v
     if any(c.bottom in held.steps and (c.top in held.steps or c.top in ("", *LOSS_NAMES)) for c in read):
         return None
-    if (plain := _PLAIN.fullmatch(name)) is not None and not any(c.top for c in read):
+    if plain is not None and not any(c.top for c in read):
         return Claim("", normal(plain[1]))
     spelled = _SPELLED.match(name) is not None  # J12 is the derivative of whatever
     open_claims = [c for c in read if spelled and c.top and not (c.top in held.steps and _stem(c.bottom) in held.steps)]
@@ -219,7 +224,7 @@ def _values(unit: Unit, claim: Claim, held: _Symbols, layout: Layout) -> Iterato
 
 def _begun(symbol: str, held: _Symbols, taken: Collection[str]) -> str:
     """The one input that begins with a symbol, and that no other stands for."""
-    found = {name for name in held.inputs if name.startswith(symbol) and name not in taken and "[" not in name}
+    found = {name for name in held.inputs if name.startswith(normal(symbol)) and name not in taken and "[" not in name}
     return found.pop() if len(found) == 1 else ""
 
 
