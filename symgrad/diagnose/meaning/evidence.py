@@ -81,8 +81,10 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
-    told = shortened(layout) | symbols(layout) | affixed(layout, known) | ordered(layout, known)
-    for name, found in told.items():
+    told, untold = symbols(layout)
+    told |= affixed(layout, known) | ordered(layout, known)
+    layout.told = frozenset(name for name in told if name not in out and name not in untold)
+    for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
@@ -167,8 +169,8 @@ def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
 
 
 def is_strong(name: str, layout: Layout) -> bool:
-    """The script itself shows what a name stands for, by comparing it with that."""
-    return name in layout.subject.guessed or any(name == held for held, _ in _compared(layout))
+    """The script itself shows what a name stands for, by comparing it with that, or by what is right beside it."""
+    return name in layout.subject.guessed or name in layout.told or any(name == held for held, _ in _compared(layout))
 
 
 def _is_near(a: Vec, b: Vec | None) -> bool:

@@ -61,11 +61,12 @@ class _Symbols:
         return first if n > (others[0][1] if others else 0) else ""
 
 
-def symbols(layout: Layout) -> dict[str, tuple[Pair, ...]]:
-    """Names -> the pairs (top, bottom) whose derivative they are meant to hold. Of numbers only."""
+def symbols(layout: Layout) -> tuple[dict[str, tuple[Pair, ...]], set[str]]:
+    """Names -> the pairs (top, bottom) whose derivative they are meant to hold; and those of the names of which no
+    right derivative tells that. Of numbers only."""
     subject = layout.subject
     if subject.is_shaped:
-        return {}
+        return {}, set()
     steps: dict[str, dict[int, None]] = defaultdict(dict)
     for name, i in subject.aliases:
         for called in (normal(name), normal(name).split("[", maxsplit=1)[0]):
@@ -75,7 +76,7 @@ def symbols(layout: Layout) -> dict[str, tuple[Pair, ...]]:
     read = {u.name: claim for u in subject.units if (claim := _open(u.name, held)) is not None}
     short = spelled_out(read, {name for name, _ in subject.aliases})
     if not read:
-        return {}
+        return {}, set()
     units: dict[str, list[Unit]] = {name: [] for name in read}
     for unit in subject.units:
         if unit.name in read and not layout.graph.steps[unit.step].is_leaf:
@@ -94,8 +95,9 @@ def symbols(layout: Layout) -> dict[str, tuple[Pair, ...]]:
         for called, votes in list(held.votes[top].items()):
             if called and called not in ends and 2 * votes <= n:
                 del held.votes[top][called]
+    _settle_twice({_stem(c.bottom) for c in read.values()}, held)
     taken = {held.meaning(s) for s in held.votes}
-    out = {}
+    out, guesses = dict[str, tuple[Pair, ...]](), set[str]()
     for name, claim in read.items():
         bottom = held.meaning(_stem(claim.bottom)) or _begun(_stem(claim.bottom), held, taken)
         top = held.meaning(claim.top)
@@ -111,7 +113,9 @@ def symbols(layout: Layout) -> dict[str, tuple[Pair, ...]]:
         pairs = tuple((t, b) for t in tops for b in held.steps.get(bottom, ()) if _depends(t, b, layout))
         if pairs:
             out[name] = pairs
-    return out
+        if claim.top and not top:
+            guesses.add(name)
+    return out, guesses
 
 
 def affixed(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
@@ -171,6 +175,20 @@ def _is_gradient(unit: Unit, steps: Collection[int], layout: Layout, known: Know
     if actual.constant() is not None:
         return False
     return any(q.kind == "cotangent" and q.bottom in steps for q in known.right(actual))
+
+
+def _settle_twice(bottoms: Collection[str], held: _Symbols) -> None:
+    """Of several symbols that are taken for one input, a wrong derivative may be the one by something else: the one
+    with the same numbers is meant, or none."""
+    claimed: dict[str, list[str]] = defaultdict(list)
+    for symbol in bottoms:
+        if symbol not in held.steps and (meant := held.meaning(symbol)):
+            claimed[meant].append(symbol)
+    for meant, mine in claimed.items():
+        fitting = [s for s in mine if re.findall(r"\d+", s) == re.findall(r"\d+", meant)]
+        for symbol in mine if len(mine) > 1 else ():
+            if fitting != [symbol]:
+                held.votes[symbol].clear()
 
 
 def _by_stem(units: Mapping[str, list[Unit]]) -> dict[str, list[Unit]]:
