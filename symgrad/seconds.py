@@ -27,7 +27,7 @@ def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit
     ``trace`` is the run that these assignments are of.
     """
     called = functions.results(trace)
-    firsts = [u for u in right if not trace.graph.steps[u.step].is_leaf]
+    firsts = [u for u in right if u.step < len(trace.graph) and not trace.graph.steps[u.step].is_leaf]
     done: set[str] = set()
     for unit in unchecked:
         if unit.name in done:

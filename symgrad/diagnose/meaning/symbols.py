@@ -45,12 +45,14 @@ class _Symbols:
         steps: of each variable, and of each list, by its normalised name.
         inputs: those of these that are inputs.
         spelled: the variables' names as they are.
+        others: what else the script has names for.
         votes: symbol -> the names that right derivatives take it for.
     """
 
     steps: Mapping[str, list[int]]
     inputs: Collection[str]
     spelled: Collection[str]
+    others: frozenset[str]
     votes: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def meaning(self, symbol: str) -> str:
@@ -72,7 +74,8 @@ def symbols(layout: Layout) -> tuple[dict[str, tuple[Pair, ...]], set[str]]:
         for called in (normal(name), normal(name).split("[", maxsplit=1)[0]):
             steps[called][i] = None
     leaves = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names and i not in subject.frozen}
-    held = _Symbols({n: list(mine) for n, mine in steps.items()}, leaves, {n for n, _ in subject.aliases})
+    others = frozenset(normal(name) for name, _, _ in subject.bound) - steps.keys()
+    held = _Symbols({n: list(mine) for n, mine in steps.items()}, leaves, {n for n, _ in subject.aliases}, others)
     read = {u.name: claim for u in subject.units if (claim := _open(u.name, held)) is not None}
     short = spelled_out(read, {name for name, _ in subject.aliases})
     if not read:
@@ -215,6 +218,8 @@ def _open(name: str, held: _Symbols) -> Claim | None:
     if plain is not None and not any(c.top for c in read):
         return Claim("", normal(plain[1]))
     spelled = _SPELLED.match(name) is not None  # J12 is the derivative of whatever
+    # Of x, another result, dx_du may well be right.
+    read = tuple(c for c in read if not {c.top, _stem(c.bottom)} & held.others)
     open_claims = [c for c in read if spelled and c.top and not (c.top in held.steps and _stem(c.bottom) in held.steps)]
     # Of dS_dphi, S and phi; of two readings the one of which more is known.
     return max(open_claims, key=lambda c: (_stem(c.bottom) in held.steps) + (c.top in held.steps), default=None)
