@@ -27,7 +27,9 @@ def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit
     ``trace`` is the run that these assignments are of.
     """
     called = functions.results(trace)
-    firsts = [u for u in right if u.step < len(trace.graph) and not trace.graph.steps[u.step].is_leaf]
+    steps = trace.graph.steps
+    # An objective that was made up has steps, and so lines, that are none of the run's.
+    firsts = [u for u in right if u.step < len(steps) and not steps[u.step].is_leaf]
     done: set[str] = set()
     for unit in unchecked:
         if unit.name in done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from symgrad import upstream
 from symgrad.copies import told_apart
@@ -230,9 +231,26 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         *sorted(dict.fromkeys(wanted), reverse=True),
         *(step for step in dict.fromkeys(late) if step not in wanted),
     ]
-    found = _of_last_rounds([step for step in found if step not in quotients], trace)[:12]
+    found = _of_last_rounds([step for step in found if step not in quotients], trace)
+    found = _but_once_more(found, trace)[:12]
     # g(x), where nothing else is: no gradient then, whatever it is called.
     return found or [b.step for b in trace.bindings if b.step not in leaves and not is_claim(b)][-1:]
+
+
+def _but_once_more(steps: Sequence[int], trace: Trace) -> list[int]:
+    """Without values that the derivation works out once more, and that another of these steps is made of, as they stood
+    in the forward pass: ``r2 = dx*dx + dy*dy``. But for what some name says that it is the derivative of."""
+    asked = {c.top for b in trace.bindings for c in claims(b.name)}
+    held: dict[tuple[str, Any], set[int]] = {}
+    for b in trace.bindings:
+        if isinstance(trace.values[b.step], float) and normal(b.name) not in asked:
+            held.setdefault((b.name, trace.values[b.step]), set()).add(b.step)
+    again = {i: some for some in held.values() for i in some if i > min(some)}
+    made_of = {i: trace.graph.ancestors(i) for i in steps} if any(i in again for i in steps) else {}
+    return [
+        i for i in steps
+        if not any(j < i and made_of[k][j] for j in again.get(i, ()) for k in steps if k not in (i, j))
+    ]  # fmt: skip
 
 
 def _of_last_rounds(steps: Sequence[int], trace: Trace) -> list[int]:

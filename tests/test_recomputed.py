@@ -193,3 +193,80 @@ def test_distance_is_small_where_little_differs() -> None:
     far = distance(_value("w*x - b"), _value("exp(-z)"))
     assert 0 < near < 0.3 < far <= 1
     assert distance(_value("w*x"), _value("w*x")) == 0
+
+
+PAIRS = """
+N = 4
+xs = [0.1, 1.23, 2.02, 3.4]
+ys = [0.4, -0.3, 0.7, 0.2]
+eps, sigma = 1.1, 0.9
+E = 0.0
+for i in range(N):
+    for j in range(i + 1, N):
+        dx = xs[i] - xs[j]
+        dy = ys[i] - ys[j]
+        r2 = dx*dx + dy*dy
+        s6 = (sigma*sigma/r2)**3
+        E += 4*eps*(s6*s6 - s6)
+gx = [0.0]*N
+gy = [0.0]*N
+deps = 0.0
+for i in range(N):
+    for j in range(i + 1, N):
+        dx = xs[i] - xs[j]
+        dy = ys[i] - ys[j]
+        r2 = dx*dx + dy*dy
+        s6 = (sigma*sigma/r2)**3
+        dE_dr2 = 4*eps*(-6*s6*s6/r2 + 3*s6/r2)
+        gx[i] += dE_dr2*2*dx
+        gx[j] -= dE_dr2*2*dx
+        gy[i] += dE_dr2*2*dy
+        gy[j] -= dE_dr2*2*dy
+        deps += 4*(s6*s6 - s6)
+"""
+
+GRID = """
+n = 4
+ys = [0.9 if i % 2 else 0.2 for i in range(n)]
+a, b, c = 0.4, -0.3, 0.8
+loss = 0.0
+for i in range(n):
+    x = 0.3*i - 0.6
+    y = ys[i]
+    pred = a*x*x + b*x + c
+    loss += (pred - y)**2
+da = db = dc = 0.0
+for i in range(n):
+    x = 0.3*i - 0.6
+    y = ys[i]
+    pred = a*x*x + b*x + c
+    dpred = 2*(pred - y)
+    da += dpred*x*x
+    db += dpred*x
+    dc += dpred
+"""
+
+
+@pytest.mark.parametrize("source", [PAIRS, GRID, GRID.replace("x = 0.3*i - 0.6", "x = 0.25*i")])
+def test_numbers_that_both_passes_work_out_are_one_number(source: str) -> None:
+    """``dx = xs[i] - xs[j]`` is a distance in both; ``x = 0.3*i`` is data, which nobody has traced."""
+    report = check_source(source, sandbox=False)
+    assert report.verdict == "agree", [f.message for f in report.findings]
+
+
+@pytest.mark.parametrize(
+    ("source", "old", "new"),
+    [
+        (PAIRS, "gx[j] -= ", "gx[j] += "),
+        (PAIRS, "gy[i] += dE_dr2*2*dy", "gy[i] += dE_dr2*2*dx"),
+        (PAIRS, "gx[i] += dE_dr2*2*dx", "gx[i] += dE_dr2*dx"),
+        (GRID, "da += dpred*x*x", "da += dpred*x"),
+        (GRID, "dpred = 2*(pred - y)", "dpred = pred - y"),
+    ],
+)
+def test_mistakes_beside_such_numbers_are_found_at_their_line(source: str, old: str, new: str) -> None:
+    """The entries of gx are derivatives by those of the list xs."""
+    assert source.count(old) == 1
+    line = source[: source.index(old)].count("\n") + 1
+    report = check_source(source.replace(old, new), sandbox=False)
+    assert [f.span.line for f in report.findings if f.root and f.span] == [line]

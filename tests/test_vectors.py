@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from symgrad.diagnose.deciding import loss
 from symgrad.diagnose.observing.match import Index
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.values.surveys import are_other, run, survey
 from symgrad.diagnose.values.vectors import Vec, apply, difference, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.frontends.tracing import trace_source
 from symgrad.ops import OPS, TensorOp
-from symgrad.ops.balls import exact_ball
+from symgrad.ops.balls import NAN, exact_ball
 from symgrad.subjects import choose
 from tests.benchmarks.cases import candidates
 from tests.benchmarks.corpus import corpus
@@ -135,3 +136,41 @@ def test_readings_that_are_given_up_early_would_not_have_been_chosen(monkeypatch
         choose(trace_source(text, "a.py"), None, {})
     assert len(seen) > 3
     assert all(a == b for a, b in seen)
+
+
+def test_what_has_no_value_somewhere_is_compared_with_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inverse of a power has values at some points only; it is looked up by those where it has."""
+    values = [[1.0, 1.0 + n / 7, 2.0 + n / 3, 5.0 - n / 11] for n in range(2000)]
+    with precision(256):
+        index: Index[int] = Index()
+        for n, value in enumerate(values):
+            index.add(vec(value), n, n)
+        asked = Vec([exact_ball(Fraction(1)), NAN, *(exact_ball(Fraction(x)) for x in values[1234][2:])])
+        compared = []
+        same = Vec.same
+        monkeypatch.setattr(Vec, "same", lambda self, other: compared.append(self) or same(self, other))
+        assert index.find(asked) == [1234]
+        assert len(compared) < 5
+
+
+CHAINED = ["add", "div", "log", "mul", "neg", "sin", "sqrt", "sub", "tanh"]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    a=POINTS, b=POINTS, ops=st.lists(st.sampled_from(CHAINED), min_size=1, max_size=6),
+    near=st.sampled_from([1.0, 1 + 1e-9, 1.01, -1.0]),
+)  # fmt: skip
+def test_a_survey_rules_no_right_value_out(a: list[float], b: list[float], ops: list[str], near: float) -> None:
+    """However many operations follow one another, and whatever they cancel."""
+    with precision(256):
+        one, two = vec(a), vec(b)
+        made, found = plain(one), survey([one, two])
+        fixed = survey([two])
+        for name in ops:
+            both = OPS[name].arity == 2
+            made = plain(apply(name, [made, two] if both else [made]))
+            found = run(name, [found, fixed] if both else [found])
+        for wanted in (made, plain(made * vec([near] * 4))):
+            if made.same(wanted):
+                assert not are_other(found, wanted)[0], (ops, made.floats, found)

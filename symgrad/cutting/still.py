@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +13,7 @@ from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
+from symgrad.ops.base import COPY
 
 
 def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
@@ -37,17 +39,18 @@ def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
 def still(
     trace: Trace, graph: Graph, point: Mapping[int, Any], units: Sequence[Unit], moves: Sequence[Move]
 ) -> frozenset[int]:
-    """Where there are arrays, the inputs that must not be moved: whole numbers that count or choose, such as the size
-    of a batch, labels (0 and 1, -1 and 1), places and masks.
+    """The inputs that must not be moved: what both passes work out, and, where there are arrays, whole numbers that
+    count or choose, such as the size of a batch, labels (0 and 1, -1 and 1), places and masks.
 
     What somebody differentiates by is none of these, and neither are weights that begin as zeros.
     """
-    if not any(step.shape for step in graph.steps):
-        return frozenset()
-    begun = _begun(trace, graph)
-    kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     called = {leaf.step: normal(leaf.name) for leaf in trace.leaves}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
+    twice = {i for i in _worked_out_twice(trace, graph) if called.get(i, "") not in claimed}
+    if not any(step.shape for step in graph.steps):
+        return frozenset(twice)
+    begun = _begun(trace, graph)
+    kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     trained = {m.bottom for m in moves}
     out = set()
     for i, value in point.items():
@@ -62,7 +65,26 @@ def still(
             chooses = bool((value == value.round()).all())
         if chooses:
             out.add(i)
-    return frozenset(out | (_worked_out_twice(trace, graph) - {i for i in point if called.get(i, "") in claimed}))
+    return frozenset(out | twice)
+
+
+def with_one_step(trace: Trace, graph: Graph) -> Graph:
+    """Where there are no arrays: numbers that both passes work out under one name, ``x = 0.3*i - 0.5`` in a loop, are
+    one number. To move one of them alone would be to make them two."""
+    if any(step.shape for step in graph.steps):
+        return graph
+    forward = graph.ancestors(graph.output)
+    claimed = {c.bottom for name in {b.name for b in trace.bindings} for c in claims(name)}
+    held: dict[tuple[str, Any], list[int]] = {}
+    for leaf in trace.leaves:
+        if not leaf.literal and graph.steps[leaf.step].is_input and normal(leaf.name) not in claimed:
+            held.setdefault((leaf.name, trace.values[leaf.step]), []).append(leaf.step)
+    steps = list(graph.steps)
+    for first, *others in held.values():
+        if forward[first] and not all(forward[i] for i in others):
+            for i in others:
+                steps[i] = replace(steps[i], op=COPY, inputs=(first,))
+    return Graph(tuple(steps), graph.output, graph.source)
 
 
 def _begun(trace: Trace, graph: Graph) -> set[int]:

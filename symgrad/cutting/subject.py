@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.cutting.sorting import Sorting
-from symgrad.cutting.still import point_of, still
+from symgrad.cutting.still import point_of, still, with_one_step
 from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.moves import done_at
@@ -41,7 +41,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     """
     epoch = last_epoch(trace, loss)
     base = _cut(trace, loss, epoch)
-    graph = Graph(base.steps, loss, base.source)
+    graph = with_one_step(trace, Graph(base.steps, loss, base.source))
     point = point_of(trace, graph)
     if point is None:
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
+from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.reading import Reading
@@ -59,12 +60,33 @@ def prepare(subject: Subject) -> Prepared | None:
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
-        layout.aside = {**residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}}
+        forward = carried(layout)
+        layout.aside = {
+            **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+        }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
-        reading.leave({u.name for u in subject.units if u.step in layout.aside} | averages(layout, reading))
+        aside = {u.name for u in subject.units if u.step in layout.aside}
+        reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
     return found
+
+
+def _once_more(layout: Layout, known: Known) -> set[str]:
+    """Names that hold values of the forward pass that have these names there, worked out once more: ``dx = xs[i] -
+    xs[j]`` of a distance."""
+    forward: dict[str, set[int]] = {}
+    for name, i in layout.subject.aliases:
+        forward.setdefault(name, set()).add(i)
+    return {
+        name
+        for name, units in layout.by_name.items()
+        if name in forward
+        and all(
+            any(q.kind == "forward" and q.bottom in forward[name] for q in known.right(layout.actual(u.step)))
+            for u in units
+        )
+    }
 
 
 def forget(subject: Subject) -> None:

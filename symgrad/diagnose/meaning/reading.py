@@ -237,7 +237,10 @@ class Reading:
             return found
         for claim in claims(name):
             # dh in a loop, where the forward pass keeps its h in the list hs.
-            steps = [i for stem in singulars(claim.bottom) for i in self._stems.get(stem, ())]
+            # And gx[0], where it keeps them in xs.
+            stem, bracket, _ = claim.bottom.partition("[")
+            lists = singulars(stem)[1:] if bracket else singulars(stem)
+            steps = [i for plural in lists for i in self._stems.get(plural, ())]
             found = self._between(self._aliases.get(claim.top, []), steps, claim.top)
             if found:
                 self._loose.add(name)

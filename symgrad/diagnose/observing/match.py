@@ -13,8 +13,6 @@ from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec
 from symgrad.enclosure import precision
 
-#: An index of more values than this is not searched from end to end, for what has no value at some point.
-SCANNED = 500
 #: Of a bucket, in logarithms.
 _WIDTH = 4 * TOLERANCE
 T = TypeVar("T")
@@ -31,6 +29,9 @@ class Index(Generic[T]):
         self._buckets: dict[Key, list[tuple[Vec, dict[object, T]]]] = {}
         #: The keys by their first number: most look-ups find nothing, and three of these tell.
         self._first: dict[int, list[Key]] = {}
+        #: For what has no value at the first: a point -> number there -> keys, with their places among all keys. It is
+        #: made when it is first asked for.
+        self._numbers: dict[int, dict[int, list[tuple[int, Key]]]] = {}
         #: What has no value at some of the points cannot be found by its values there.
         self._odd: list[tuple[Vec, dict[object, T]]] = []
 
@@ -41,6 +42,7 @@ class Index(Generic[T]):
         key = _key(vec)
         if key is not None and key not in self._buckets:
             self._first.setdefault(key[0], []).append(key)
+            self._numbers.clear()
         bucket = self._odd if key is None else self._buckets.setdefault(key, [])
         for other, held in bucket:
             if other.floats == vec.floats or other.same(vec):
@@ -54,10 +56,8 @@ class Index(Generic[T]):
         if _is_nothing(vec):
             return []
         key = _key(vec)
-        if key is None and len(self._buckets) > SCANNED:
-            return []
         if key is None:
-            near = [entry for bucket in (*self._buckets.values(), self._odd) for entry in bucket]
+            near = [entry for k in self._beside_in_part(vec) for entry in self._buckets[k]] + self._odd
         else:
             near = list(self._odd)
             for k in self._beside(key):
@@ -85,6 +85,19 @@ class Index(Generic[T]):
         # In the order in which all neighbours would be tried.
         return sorted(found, key=lambda o: [(a != b) + (a > b) for a, b in zip(o, key, strict=True)]) if found else []
 
+    def _beside_in_part(self, vec: Vec) -> list[Key]:
+        """The keys that a value may have that has none at some of the points: those near it at the first where it has
+        one, in the order in which they came."""
+        point = next(k for k, x in enumerate(vec.floats) if k and math.isfinite(x))
+        if point not in self._numbers:
+            numbers: dict[int, list[tuple[int, Key]]] = {}
+            for place, key in enumerate(self._buckets):
+                numbers.setdefault(key[point - 1], []).append((place, key))
+            self._numbers[point] = numbers
+        own = _number_or_nothing(vec.floats[point])
+        held = self._numbers[point]
+        return [key for _, key in sorted(pair for k in (own - 2, own, own + 2) for pair in held.get(k, ()))]
+
     def entries(self) -> Iterator[tuple[Vec, Iterable[T]]]:
         """Every value, and what has it."""
         for bucket in (*self._buckets.values(), self._odd):
@@ -107,8 +120,12 @@ def _key(vec: Vec) -> Key | None:
     for x in vec.floats[1:]:
         if not math.isfinite(x):
             return None
-        out.append(_number(x) if abs(x) > 1e-300 else 0)
+        out.append(_number_or_nothing(x))
     return tuple(out)
+
+
+def _number_or_nothing(x: float) -> int:
+    return _number(x) if abs(x) > 1e-300 else 0
 
 
 def _number(x: float) -> int:

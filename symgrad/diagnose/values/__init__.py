@@ -1,6 +1,7 @@
 """Values at several points at once: the user's point first, then random ones near it.
 
 * ``vectors``: numbers
+* ``surveys``: many numbers at once, in floats
 * ``shaped``: arrays
 * ``closeness``: when two arrays are the same up to rounding
 * ``rests``: what cancels leaves exactly zero

@@ -169,7 +169,7 @@ class Vec:
 
     def run(self, op: Op, args: Sequence[Vec], params: Mapping[str, Any]) -> Vec:  # noqa: ARG002
         """One step, computed as this vector is."""
-        return _later(_kind_of(op.name), op, tuple(args))
+        return _later(kind_of(op.name), op, tuple(args))
 
     def each(self, compute: Callable[..., Any], args: Sequence[Vec]) -> Vec:
         """A function of the values at every point; NaN where it has none."""
@@ -292,7 +292,7 @@ def is_other(name: str, args: Sequence[Vec], wanted: Vec) -> bool:
     """The value of an op is surely not this one."""
     if wanted.shaped or any(a.shaped for a in args):
         return False
-    how = (_kind_of(name), OPS[name], tuple(args))
+    how = (kind_of(name), OPS[name], tuple(args))
     return all(differ(_rough(how, k), wanted.rough(k)) for k in (1, 2))
 
 
@@ -311,7 +311,7 @@ def _rough_function(name: str, at: tuple[float, ...]) -> float:
 
 
 @cache
-def _kind_of(name: str) -> str:
+def kind_of(name: str) -> str:
     """``+``, ``-``, ``*`` or ``/`` for the ops between two numbers, ``f`` for any other."""
     infix = OPS[name].infix
     plain = infix is not None and not infix.prefix and infix.symbol in ("+", "-", "*", "/")
@@ -352,7 +352,7 @@ def apply_rule(rule: Any, y: Vec, args: Sequence[Vec]) -> Vec:
 
 def inverses(op: Op, args: Sequence[Vec], slot: int, wanted: Vec) -> Iterator[Vec]:
     """What the input at ``slot`` would have to be for ``op`` to give ``wanted``, the other inputs as they are."""
-    later = _kind_of(op.name) != "f" and not wanted.shaped and not any(a.shaped for a in args)
+    later = kind_of(op.name) != "f" and not wanted.shaped and not any(a.shaped for a in args)
     for branch in INVERSES.get((op.name, slot), ()):
         # The inverses of sums and products are such, too, and so need not be worked out yet.
         found = branch(wanted, *args) if later else each(branch, wanted, *args)

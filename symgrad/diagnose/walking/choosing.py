@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import TypeVar
 
 from symgrad.diagnose.meaning.reading import MANY
 from symgrad.diagnose.observing.subject import BITS, Unit
@@ -17,6 +18,8 @@ from symgrad.diagnose.walking.repair import repairs
 from symgrad.diagnose.walking.twofold import pair_repairs
 from symgrad.diagnose.words.wording import Wording
 from symgrad.enclosure import precision
+
+T = TypeVar("T")
 
 #: What a later target costs against an earlier one, and how many are tried.
 RANK = 0.3
@@ -47,7 +50,7 @@ class Choosing(Ground):
                 best = (options[0].cost + RANK * rank, target, (options[0],))
         if best is None or best[0] > FAR_FETCHED:
             for rank, target in enumerate(targets[:3]):
-                pairs = pair_repairs(line, self._context(unit, target))
+                pairs = self._pairs(unit, line, target)
                 if pairs:
                     cost = sum(r.cost for r in pairs[0]) + RANK * rank
                     if best is None or cost < best[0]:
@@ -76,21 +79,30 @@ class Choosing(Ground):
     def _options(self, unit: Unit, line: Line, target: Quantity) -> list[Repair]:
         """The changes of one place that make an assignment what it should be, cheapest first."""
         context = self._context(unit, target)
-        options = repairs(line, context)
+        situation = self._situation(unit, line, target)
+        options = [*self._tried(("one", situation), lambda: repairs(line, context))]
         if self.subject.is_shaped and not self.brief:
             from symgrad.diagnose.walking.changes import changes
-
 
             inside = set(line.inside())
             ends = [u.step for u in self.layout.by_name[unit.name] if u.step in inside]
             bound = options[0].cost if options else UNEXPLAINED + 1
-            # Another walk, under other suspicions, may come to the same line with the same values.
-            key = (*self._situation(unit, line, target), tuple(ends), bound)
-            if key not in self.layout.tried:
-                self.layout.tried[key] = changes(line, context, ends, bound, self.layout.budget)
-            options += self.layout.tried[key]
+            key = ("rounds", situation, tuple(ends), bound)
+            options += self._tried(key, lambda: changes(line, context, ends, bound, self.layout.budget))
             options.sort(key=lambda r: (r.cost, len(r.place.path)))
         return options
+
+    def _pairs(self, unit: Unit, line: Line, target: Quantity) -> Sequence[tuple[Repair, ...]]:
+        """The changes of two places that make an assignment what it should be, cheapest first."""
+        context = self._context(unit, target)
+        return self._tried(("two", self._situation(unit, line, target)), lambda: pair_repairs(line, context))
+
+    def _tried(self, key: Hashable, find: Callable[[], list[T]]) -> Sequence[T]:
+        """What was found for a line in some situation: another walk, under other suspicions, may come to the same line
+        with the same values."""
+        if key not in self.layout.tried:
+            self.layout.tried[key] = find()
+        return self.layout.tried[key]
 
     def _situation(self, unit: Unit, line: Line, target: Quantity) -> tuple[Hashable, ...]:
         """All that a change which makes a line its target depends on."""
@@ -101,7 +113,7 @@ class Choosing(Ground):
         seeded = ("cotangent", self.subject.loss, self.subject.loss) in self._held
         given = tuple((i, self.corrected(i).floats) for i in line.used())
         goal = (target.kind, target.top, target.bottom, target.vec.floats, target.vec.shape)
-        return unit.step, goal, tuple(line.inside()), given, meant, held, seeded
+        return unit.step, goal, tuple(line.inside()), tuple(line.everything()), given, meant, held, seeded
 
     def _lost(self, unit: Unit, target: Quantity) -> Unit | None:
         """The assignment that throws away what was accumulated under its name before, where just that is missing."""

@@ -214,8 +214,9 @@ class Ground:
                 if user in self.moves or self._is_changed_next(user):
                     continue
                 line = Line(self.graph, user.step, self.corrected, lambda j: j == i or self._is_stop(j))
+                way = line.leading_to(i)
                 for target in self.aims.targets(user, line, {i})[:6]:
-                    for place in line.places(target.vec):
+                    for place in line.places(target.vec, way):
                         if place.node == i and place.wanted.usable and not place.wanted.is_zero:
                             for vec, voters in votes:
                                 if vec.same(place.wanted):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.shaped import is_nowhere
+from symgrad.diagnose.values.surveys import are_other, survey
+from symgrad.diagnose.values.surveys import run as surveyed
 from symgrad.diagnose.values.vectors import Vec, apply, inverses
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
-from symgrad.ops import OPS
+from symgrad.ops import OPS, TensorOp
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
@@ -126,8 +128,11 @@ class Line:
             if within:
                 stack.extend(self.graph.steps[i].inputs)
 
-    def respelled(self, places: Collection[tuple[int, int]], values: Iterable[Vec]) -> Iterator[Vec]:
-        """The line's value with another one read at some (step, slot): with each of several."""
+    def respelled(
+        self, places: Collection[tuple[int, int]], values: Sequence[Vec], wanted: Vec
+    ) -> Iterator[tuple[int, Vec]]:
+        """The line's value with another one read at some (step, slot): with each of several, but those with which it
+        is surely not the value that is wanted. Each with its number."""
         #: The steps that change, and what they are made of: -1 for the other value.
         changing: list[tuple[Step, int, list[int]]] = []
         changed: set[int] = set()
@@ -138,18 +143,36 @@ class Line:
                 changed.add(i)
                 changing.append((step, i, read))
         fixed = {j: self.values(j) for _, _, read in changing for j in read if j >= 0 and j not in changed}
-        for value in values:
-            memo = {**fixed, -1: value}
-            made = value
+        for n in self._open(changing, fixed, values, wanted):
+            memo = {**fixed, -1: values[n]}
+            made = values[n]
             with precision(BITS):
                 for step, i, read in changing:
                     made = memo[i] = apply(step.op, [memo[j] for j in read], step.params)
                     if is_nowhere(made):
                         break  # the program would end here
-            yield made
+            yield n, made
 
-    def places(self, wanted: Vec) -> Iterator[Place]:
-        """Every occurrence of every sub-expression with the value that it would need, outermost first."""
+    def _open(
+        self, changing: Sequence[tuple[Step, int, list[int]]], fixed: Mapping[int, Vec], values: Sequence[Vec],
+        wanted: Vec,
+    ) -> list[int]:  # fmt: skip
+        """The numbers of the values with which the line may be what is wanted, as far as floats tell."""
+        everything = list(range(len(values)))
+        if wanted.shaped or any(v.shaped for v in (*fixed.values(), *values)) or not values:
+            return everything
+        if any(isinstance(OPS[step.op], TensorOp) for step, _, _ in changing):
+            return everything
+        memo = {j: survey([v]) for j, v in fixed.items()}
+        made = memo[-1] = survey(values)
+        for step, i, read in changing:
+            made = memo[i] = surveyed(step.op, [memo[j] for j in read])
+        other = are_other(made, wanted)
+        return [n for n in everything if not other[n if len(other) > 1 else 0]]
+
+    def places(self, wanted: Vec, only: Container[int] | None = None) -> Iterator[Place]:
+        """Every occurrence of every sub-expression with the value that it would need, outermost first; with ``only`` of
+        these."""
         queue = [Place(self.root, -1, -1, wanted, ())]
         count = 0
         while queue and count < MOST_PLACES:
@@ -161,8 +184,18 @@ class Line:
                 continue
             args = [self.values(j) for j in step.inputs]
             for slot, j in enumerate(step.inputs):
+                if only is not None and j not in only:
+                    continue
                 for needed in inverses(OPS[step.op], args, slot, place.wanted):
                     queue.append(Place(j, place.node, slot, needed, (*place.path, (place.node, slot))))
+
+    def leading_to(self, i: int) -> set[int]:
+        """The steps of the line that a step has a part in, and that step."""
+        out = {i}
+        for k in sorted(self.inside()):
+            if not out.isdisjoint(self.graph.steps[k].inputs):
+                out.add(k)
+        return out
 
     def used(self) -> list[int]:
         """The steps at which the line ends: forward steps, settled manual steps, leaves."""

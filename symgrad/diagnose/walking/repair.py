@@ -142,8 +142,9 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
         if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
         others = [q for q in context.forward() if q.bottom != origin]
-        for q, made in zip(others, line.respelled(places, [q.vec for q in others]), strict=True):
+        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec):
             if made.same(context.goal.vec):
+                q = others[n]
                 parent, slot = min(places)
                 place = Place(j, parent, slot, q.vec, ((parent, slot),))
                 mistake, words = swapped(context.known, origin, q, context.variable)

@@ -12,11 +12,14 @@ from symgrad.diagnose.walking.places import Context, Line, Place, Repair
 from symgrad.diagnose.walking.repair import is_dear, repairs
 from symgrad.enclosure import precision
 
+#: A line of more steps than this is a sum of many rounds, and not put right by what is changed in one of them.
+LONGEST = 80
+
 
 def pair_repairs(line: Line, context: Context) -> list[tuple[Repair, ...]]:
     """Changes of two sub-expressions, of which the first is a factor known to be written wrongly."""
     out: list[tuple[Repair, ...]] = []
-    if is_dear(line, context):
+    if is_dear(line, context) or len(line.inside()) > LONGEST:
         return out
     known, wanted = context.known, context.goal.vec
     with precision(BITS):

@@ -25,6 +25,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 #: Formulas beyond this are not written into a message.
 LONGEST = 300
+#: ... all paths of a number together.
+LONGEST_OF_PATHS = 600
 #: ... a whole derivative by an array: what is longer says less than the entries that are wrong.
 LONGEST_OF_ARRAYS = 120
 #: Steps between two named ones that are written into one formula.
@@ -209,7 +211,8 @@ class Wording:
         return expression_text(tidied.graph, tidied.place[position], set(names), names=names, limit=LONGEST_OF_ARRAYS)
 
     def paths(self, tops: list[int], bottom: int, before: int) -> str:
-        """What flows to a step along some paths, in terms of the gradients that are held; empty if one is not."""
+        """What flows to a step along some paths, in terms of the gradients that are held; empty if one is not, or if it
+        is long."""
         if self.subject.is_shaped:
             return self._pulled(tops, bottom, before)
         parts = []
@@ -232,7 +235,8 @@ class Wording:
                 parts.append(upstream)
             else:
                 parts.append(_product(upstream, local))
-        return " + ".join(parts)
+        text = " + ".join(parts)
+        return text if len(text) <= LONGEST_OF_PATHS else ""
 
     def _near(self, top: int, bottom: int, before: int) -> list[str]:
         """The paths from one step to another by way of steps without a name, whose gradients are held nevertheless."""
