@@ -6,7 +6,7 @@ of them is all that is differentiated. Their sum is, of which both are parts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.diagnose.meaning.following import is_made_of
 from symgrad.diagnose.text.abbreviations import spelled_out
@@ -32,17 +32,45 @@ def joined(trace: Trace, results: Sequence[int]) -> tuple[Trace, list[int]]:
     asked = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in values}
     asked |= {c.top for c in in_full(trace).values()}
     steps = trace.graph.steps
-    ends = [e for top in sorted(asked) if (e := _end(values.get(top, {}), steps)) >= 0]
-    if len(ends) < 2 or any(steps[i].shape or steps[i].is_leaf for i in ends):
+    ends = _ends(asked, values, steps)
+    if len(ends) < 2 and not asked:
+        # No name says of what: then the values have to, and the sum is one more thing that may be differentiated.
+        ends = _ends(_carried(trace, values), values, steps)
+        total = _summed(trace, ends) if len(ends) > 1 and not _is_known(trace, results, ends) else None
+        return (total, [*results, len(total.graph) - 1]) if total is not None else (trace, list(results))
+    if len(ends) < 2:
         return trace, list(results)
-    for i in results:
-        known = Graph(steps, i, trace.graph.source).ancestors(i)
-        if all(known[j] for j in ends):
-            return trace, list(results)
+    if _is_known(trace, results, ends):
+        return trace, list(results)
+    trace = _summed(trace, ends)
+    return trace, [len(trace.graph) - 1]
+
+
+def _ends(names: Collection[str], values: Mapping[str, Mapping[int, int]], steps: Sequence[Step]) -> list[int]:
+    """The last values of variables that a loop carries on; none, where one of them is no number that is worked out."""
+    ends = [e for name in sorted(names) if (e := _end(values.get(name, {}), steps)) >= 0]
+    return [] if any(steps[i].shape or steps[i].is_leaf for i in ends) else ends
+
+
+def _is_known(trace: Trace, results: Sequence[int], ends: Sequence[int]) -> bool:
+    """One of the results is made of all these."""
+    graphs = ((i, Graph(trace.graph.steps, i, trace.graph.source)) for i in results)
+    return any(all(known[j] for j in ends) for i, graph in graphs if (known := graph.ancestors(i)))
+
+
+def _summed(trace: Trace, ends: Sequence[int]) -> Trace:
     total = ends[0]
     for i in ends[1:]:
         trace, total = extended(trace, "add", (total, i))
-    return trace, [total]
+    return trace
+
+
+def _carried(trace: Trace, values: Mapping[str, Mapping[int, int]]) -> set[str]:
+    """The variables that the first loop of all carries on: what is worked out of them comes in another."""
+    steps = trace.graph.steps
+    ends = {name: end for name, mine in values.items() if (end := _end(mine, steps)) >= 0 and not steps[end].is_leaf}
+    first = min(ends.values(), default=-1)
+    return {name for name in ends if min(i for i in values[name] if not steps[i].is_leaf) < first}
 
 
 def in_full(trace: Trace) -> dict[str, Claim]:

@@ -113,7 +113,69 @@ grad_theta2 += ey * J22
 RATES = NET.replace("lr = 0.25", "lr = 0.25\nrate = 0.1").replace("w2[j] -= lr", "w2[j] -= rate")
 DECAYED = NET.replace("b2 -= lr", "slower = lr / (1 + 0.3 * 4)\nb2 -= slower")
 ADDING = NET.replace("-= lr * d", "+= -lr * d")
+#: No name says of what: two parameters in turn, in dictionaries.
+DRAG = """
+import math
+theta, k = 0.8, 0.06
+g, dt = 9.81, 0.1
+x, y = 0.0, 0.0
+vx, vy = 9.0 * math.cos(theta), 9.0 * math.sin(theta)
+history = []
+for _ in range(3):
+    history.append((vx, vy))
+    v = math.hypot(vx, vy)
+    ax = -k * v * vx
+    ay = -g - k * v * vy
+    x, y = x + vx * dt, y + vy * dt
+    vx, vy = vx + ax * dt, vy + ay * dt
+sx = {"th": 0.0, "k": 0.0}
+sy = {"th": 0.0, "k": 0.0}
+svx = {"th": -9.0 * math.sin(theta), "k": 0.0}
+svy = {"th": 9.0 * math.cos(theta), "k": 0.0}
+for vx_n, vy_n in history:
+    v_n = math.sqrt(vx_n**2 + vy_n**2)
+    for p in ("th", "k"):
+        dv = (vx_n * svx[p] + vy_n * svy[p]) / v_n
+        dax = -k * (dv * vx_n + v_n * svx[p])
+        day = -k * (dv * vy_n + v_n * svy[p])
+        if p == "k":
+            dax -= v_n * vx_n
+            day -= v_n * vy_n
+        sx[p] += svx[p] * dt
+        sy[p] += svy[p] * dt
+        svx[p] += dax * dt
+        svy[p] += day * dt
+"""
+#: y is carried one round beyond the cost, and moved by no gradient.
+CONTROL = """
+Kp, Ki = 1.4, 0.6
+tau, setpoint, dt = 0.9, 1.0, 0.2
+y, integ, cost = 0.1, 0.0, 0.0
+es, integs = [], []
+for step in range(3):
+    e = setpoint - y
+    integ += e * dt
+    u = Kp * e + Ki * integ
+    es.append(e)
+    integs.append(integ)
+    cost += e**2 * dt
+    y += dt * (u - y) / tau
+dcost_dKp = dcost_dKi = 0.0
+dy_p = dy_i = 0.0
+dint_p = dint_i = 0.0
+for e, integ in zip(es, integs):
+    dcost_dKp += -2 * e * dy_p * dt
+    dcost_dKi += -2 * e * dy_i * dt
+    dint_p -= dy_p * dt
+    dint_i -= dy_i * dt
+    du_p = e - Kp * dy_p + Ki * dint_p
+    du_i = -Kp * dy_i + integ + Ki * dint_i
+    dy_p += dt * (du_p - dy_p) / tau
+    dy_i += dt * (du_i - dy_i) / tau
+"""
+NAMELESS_ARM = UNNAMED_ARM[: UNNAMED_ARM.index("grad_theta2")] + "qq = ex * J12 + ey * J22\n"
 RIGHT = [OSCILLATOR, NET, RATES, DECAYED, ADDING, ARM, MIDPOINT, ADDED, FROM_ZERO, UNNAMED_ARM]
+RIGHT += [DRAG, CONTROL, NAMELESS_ARM]
 
 WRONG = [
     (MIDPOINT, "xm = xs[n] + 0.5 * dt * vs[n]", "xm = xs[n] + 0.5 * dt * vs[n] * vs[n]"),

@@ -6,6 +6,7 @@ import inspect
 import json
 import math
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -714,3 +715,34 @@ def test_torch_functions_that_the_table_runs_by_a_callable(call: str, op: str) -
     run = f"import torch; x, y = torch.tensor([0.7, 1.9], dtype=torch.float64); print(repr(float({call})))"
     truth = subprocess.run([sys.executable, "-c", run], capture_output=True, text=True, check=True).stdout
     assert value(made, "r") == pytest.approx(float(truth), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n    w: float\n    b: float = 0.5\np = P(a, b=b)",
+        "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass P:\n    w: float\n    b: float = 0.5\n"
+        "p = dataclasses.replace(P(a), b=b)\nassert dataclasses.astuple(p) == (a, b)",
+        "from dataclasses import dataclass, field, asdict\n@dataclass\nclass Q:\n    w: float\n"
+        "@dataclass\nclass P(Q):\n    b: float = 0.0\n    seen: list = field(default_factory=list)\n"
+        "    def __post_init__(self):\n        self.seen.append(self.w)\np = P(a, b)\n"
+        "assert asdict(P(a, b))['seen'] == [a]",
+        "from typing import NamedTuple\nclass P(NamedTuple):\n    w: float\n    b: float = 0.5\np = P(a, b=b)\n"
+        "w, b2 = p\nassert p[0] == a and len(p) == 2 and p._replace(w=b).w == b",
+        "class P:\n    __slots__ = ('w', 'b')\n    def __init__(self, w, b):\n        self.w, self.b = w, b\n"
+        "p = P(a, b)",
+    ],
+)
+def test_declared_classes_are_plain_ones(declared: str) -> None:
+    trace = trace_source(f"a = 0.7\nb = 1.9\n{declared}\nL = (p.w*p.b)**2\n", "s.py")
+    assert trace.error is None
+    assert next(trace.values[b.step] for b in trace.bindings if b.name == "L") == pytest.approx((0.7 * 1.9) ** 2)
+
+
+def test_statistics_and_dictionaries_that_are_comprehended() -> None:
+    text = "import statistics as st\na = 0.7\nm = st.mean([a, 2*a, 4.0])\ns = st.stdev([a, m, 1.0])\n"
+    trace = trace_source(text + "g = {k: 2*m for k in 'ab'}\n", "s.py")
+    held = {b.name: trace.values[b.step] for b in trace.bindings}
+    assert held["m"] == pytest.approx(6.1 / 3)
+    assert held["s"] == pytest.approx(statistics.stdev([0.7, 6.1 / 3, 1.0]))
+    assert held['g["a"]'] == held['g["b"]'] == pytest.approx(2 * 6.1 / 3)

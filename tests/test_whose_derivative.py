@@ -97,7 +97,152 @@ dfdx = (dnum*den - num*dden)/den**2
 print(dfdx)
 """
 
+#: zbar is a mean of the list z, and no gradient by it.
+SURVIVAL = """
+import math
+beta = 0.4
+times = [2.0, 3.5, 4.1, 6.0]
+event = [1, 1, 0, 1]
+z = [0.9, -0.5, 1.4, 0.3]
+nll = 0.0
+for i in range(4):
+    if event[i]:
+        nll -= beta*z[i] - math.log(sum(math.exp(beta*z[j]) for j in range(4) if times[j] >= times[i]))
+score = 0.0
+for i in range(4):
+    if not event[i]:
+        continue
+    s0 = s1 = 0.0
+    for j in range(i, 4):
+        w = math.exp(beta*z[j])
+        s0 += w
+        s1 += w*z[j]
+    zbar = s1/s0
+    score -= z[i] - zbar
+print(nll, score)
+"""
+
+#: S is no variable, and neither is e: the sum of squares is called css, and the residuals are in a list eps.
+SYMBOLS = """
+phi, theta, c = 0.6, 0.35, 0.1
+series = [0.4, 0.9, 0.2, -0.3]
+eps = [0.0]
+for t in range(1, 4):
+    eps.append(series[t] - c - phi*series[t - 1] - theta*eps[t - 1])
+css = sum(e*e for e in eps)
+de_dphi, de_dtheta, de_dc = [0.0], [0.0], [0.0]
+for t in range(1, 4):
+    de_dphi.append(-series[t - 1] - theta*de_dphi[-1])
+    de_dtheta.append(-eps[t - 1] - theta*de_dtheta[-1])
+    de_dc.append(-1.0 - theta*de_dc[-1])
+dS_dphi = 2*sum(e*d for e, d in zip(eps, de_dphi))
+dS_dtheta = 2*sum(e*d for e, d in zip(eps, de_dtheta))
+dS_dc = 2*sum(e*d for e, d in zip(eps, de_dc))
+print(css, dS_dphi, dS_dtheta, dS_dc)
+"""
+
+#: T is temp, and V is volt; what is made of the derivatives is none.
+UNCERTAIN = """
+from math import log, sqrt
+volt, supply, r_fixed = 1.85, 5.0, 10.0
+R0, B, T0 = 9.6, 3.95, 0.298
+r = r_fixed*volt/(supply - volt)
+inv_T = 1/T0 + log(r/R0)/B
+temp = 1/inv_T
+dr_dV = r_fixed*supply/(supply - volt)**2
+dinv_dr = 1/(B*r)
+dT_dinv = -1/inv_T**2
+dT_dV = dT_dinv*dinv_dr*dr_dV
+dT_dR0 = dT_dinv*(-1/(B*R0))
+dT_dB = dT_dinv*(-log(r/R0)/B**2)
+u_T = sqrt((dT_dV*0.01)**2 + (dT_dR0*0.1)**2 + (dT_dB*0.04)**2)
+print(temp, u_T)
+"""
+
+#: An evaluation trace as lectures write it, and its reverse trace.
+NODES = """
+import math
+x1, x2 = 2.0, 5.0
+v_1 = x1
+v0 = x2
+v1 = math.log(v_1)
+v2 = v_1*v0
+v3 = v0/v_1
+v4 = math.sin(v3)
+v5 = v1 + v2
+v6 = math.exp(-v5/10)
+v7 = v6*v5 - v4
+v7b = 1.0
+v6b = v7b*v5
+v5b = v7b*v6
+v4b = v7b*(-1)
+v5b = v5b + v6b*v6*(-1/10)
+v1b = v5b*1
+v2b = v5b*1
+v3b = v4b*math.cos(v3)
+v0b = v3b/v_1
+v_1b = v3b*(-v0/v_1**2)
+v0b = v0b + v2b*v_1
+v_1b = v_1b + v2b*v0
+v_1b = v_1b + v1b/v_1
+print(v7, v_1b, v0b)
+"""
+
+#: grad[0] is by b0, and so grad[1] is by b1.
+LISTED = """
+from math import exp, lgamma
+b0, b1 = 0.2, 0.45
+xs = [0.3, 1.1, -0.6]
+counts = [1, 4, 0]
+nll = 0.0
+for xi, yi in zip(xs, counts):
+    nll += exp(b0 + b1*xi) - yi*(b0 + b1*xi) + lgamma(yi + 1)
+grad = [0.0, 0.0]
+for i, xi in enumerate(xs):
+    r = exp(b0 + b1*xi) - counts[i]
+    grad[0] += r
+    grad[1] += r*xi
+print(nll, grad)
+"""
+
+#: P is price, y is ytm and c is coupon.
+BOND = """
+coupon, ytm, years = 4.5, 0.037, 4
+cashflows = [(t, coupon if t < years else coupon + 100.0) for t in range(1, years + 1)]
+price = sum(cf/(1 + ytm)**t for t, cf in cashflows)
+dP_dy = 0.0
+dP_dc = 0.0
+for t, cf in cashflows:
+    discount = (1 + ytm)**-t
+    dP_dy -= t*cf*discount/(1 + ytm)
+    dP_dc += discount
+duration = -dP_dy/price
+print(price, duration, dP_dc)
+"""
+
+#: The gradients in a comprehension, by their keys.
+KEYED = """
+p = {"a": 0.7, "b": 1.9}
+L = 1.0
+for k, v in p.items():
+    L *= v**2
+g = {k: 2*L/v for k, v in p.items()}
+print(L, g)
+"""
+
 SLIPS = [
+    (LISTED, "grad[1] += r*xi", "grad[1] -= r*xi"),
+    (LISTED, "grad[0] += r", "grad[0] += r*xi"),
+    (BOND, "dP_dc += discount", "dP_dc += 2*discount"),
+    (BOND, "dP_dy -= t*cf", "dP_dy += t*cf"),
+    (KEYED, "2*L/v for", "L/v for"),
+    (SYMBOLS, "dS_dtheta = 2*sum", "dS_dtheta = sum"),
+    (SYMBOLS, "-eps[t - 1] - theta*de_dtheta[-1]", "-eps[t] - theta*de_dtheta[-1]"),
+    (UNCERTAIN, "(-1/(B*R0))", "(-1/B)"),
+    (UNCERTAIN, "dT_dinv = -1/", "dT_dinv = 1/"),
+    (NODES, "v4b = v7b*(-1)", "v4b = v7b"),
+    (NODES, "v3b = v4b*math.cos(v3)", "v3b = v4b*math.sin(v3)"),
+    (NODES, "v_1b = v_1b + v2b*v0", "v_1b = v2b*v0"),
     (SMOOTHED, "dloss += -e*ds", "dloss += e*ds"),
     (SMOOTHED, "ds = (x - s) + (1 - a)*ds", "ds = x + (1 - a)*ds"),
     (EPIDEMIC, "beta*(dS*I + S*dI)", "beta*(S*I + S*dI)"),
@@ -114,7 +259,10 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize("source", [HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE])
+RIGHT = [SURVIVAL, LISTED, KEYED, SYMBOLS, UNCERTAIN, NODES, HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE]
+
+
+@pytest.mark.parametrize("source", RIGHT)
 def test_right_work_is_right(source: str) -> None:
     report = symgrad.check(source)
     assert report.ok, report.explain()

@@ -1,3 +1,3 @@
-# says: module dataclasses
+# says: make_dataclass
 from dataclasses import make_dataclass
 x = make_dataclass("A", ["x: __import__('os')"])  #!

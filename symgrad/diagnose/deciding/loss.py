@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 
+from symgrad.diagnose.deciding.outcomes import results
 from symgrad.diagnose.deciding.prepared import Prepared, forget, prepare
 from symgrad.diagnose.deciding.unchecked import not_checked
 from symgrad.diagnose.meaning.evidence import is_negative, scaled
@@ -172,10 +173,18 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     found: dict[int, _Scored] = {}
     passed: list[int] = []
 
+    def is_beside(n: int) -> bool:
+        """``e = exp(-x)``, worked out for ``dF_dx``: F is what is differentiated, and no e is made of it."""
+        if named[n] in asked or named[n] in SURELY_LOSS:
+            return False
+        below = candidates[n].graph.ancestors(candidates[n].loss)
+        return any(name in asked and not below[s.loss] for name, s in zip(named, candidates, strict=True))
+
     def prior(n: int) -> float:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        return 3 * (named[n] in LOSS_NAMES) + 3 * (named[n] in asked) + 3 * (named[n] in begun) - late * n
+        called = (named[n] in LOSS_NAMES and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
+        return 3 * (called or -_is_of_derivatives(candidates[n])) - late * n
 
     def walk(n: int) -> None:
         scored = _scored(candidates, n, everything, prior(n))
@@ -206,6 +215,12 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _is_of_derivatives(subject: Subject) -> bool:
+    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price."""
+    forward = subject.graph.ancestors(subject.loss)
+    return any(forward[i] and any(c.top for c in claims(name)) for name, i in subject.aliases if i != subject.loss)
 
 
 def _called(subject: Subject) -> str:
@@ -283,7 +298,7 @@ def _chosen(found: Mapping[int, _Scored]) -> int | None:
 def _may_reach(subject: Subject, prior: float, everything: set[str], least: float) -> bool:
     """The score of a reading may be higher than this, for all that a walk over it tells; the walk is done then."""
     prepared = prepare(subject)
-    if subject.is_shaped or prepared is None:
+    if subject.is_shaped or prepared is None or _is_settled(prepared):
         return True  # what has another shape may be right as well
     hope = _Hope(prepared, prior, everything)
     p = prepared
@@ -303,12 +318,25 @@ def _may_reach(subject: Subject, prior: float, everything: set[str], least: floa
     return True
 
 
+def _is_settled(prepared: Prepared) -> bool:
+    """Results of numbers that say themselves of what they are the derivatives, dy_dx: all of them are right."""
+    layout, reading = prepared.layout, prepared.reading
+    if layout.subject.is_shaped:
+        return False
+    found = results(layout, reading, prepared.moves)
+    return any(not reading.is_topless(r.unit.name) for r in found) and all(r.is_right(r.actual) for r in found)
+
+
 def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: float) -> _Scored | None:
     """What a walk over one candidate speaks for it; ``None`` where it cannot be walked over."""
     subject = candidates[n]
     walk = _walked(subject)
     if walk is None:
         return None
+    if walk.out.roots and (prepared := prepare(subject)) is not None and _is_settled(prepared):
+        # All results are right, so every line is taken at its word: g_x may be a slope of something else.
+        walk = Walk(walk.layout, walk.known, walk.reading, (), moves=walk.moves, brief=True)
+        walk.run()
     out, moves, steps = walk.out, walk.moves, [u for u, _ in scaled(walk.layout)]
     prior += 2 * len(moves) - BEYOND * _beyond(subject, everything, {u.name for u in out.right})
     if not (out.right or out.inherited or out.roots or steps):
@@ -317,5 +345,5 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
     before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
     part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-    flawless = not out.roots and not out.inherited and not before and not part
+    flawless = not out.roots and not out.inherited and not before and not part and not _is_of_derivatives(subject)
     return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.diagnose.meaning.analogies import analogies
+from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
@@ -65,7 +66,7 @@ def prepare(subject: Subject) -> Prepared | None:
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
-        reading.leave(aside | forward.names | _once_more(layout, known))
+        reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
     found: Prepared | None = subject.memo[_PREPARED]
     return found

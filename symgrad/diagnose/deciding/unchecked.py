@@ -49,7 +49,8 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
             i = unit.step
             if i in judged or i in fine or graph.steps[i].is_leaf or layout.is_forward(i):
                 continue
-            if unit.place in told and walk.reading.is_of_what_follows(unit):
+            ends = layout.last[unit.name] is unit and not layout.subject.is_shaped
+            if unit.place in told and (ends or walk.reading.is_of_what_follows(unit)):
                 continue  # the last round of a loop, of which the loss knows the others
             if layout.origin(i) != i and not any({c.top, c.bottom} <= names for c in claims(unit.name)):
                 continue  # another name for a value, unless it says of what it is the derivative, and by what

@@ -7,6 +7,8 @@
 * ``carried``: derivatives of arrays that are carried forward, by a number
 * ``turns``: which of them is meant in one round of a loop
 * ``shortened``: names that are cut short, where a value bears that out
+* ``averages``: ``xbar``, where that is a mean
+* ``symbols``: ``dS_dphi``, where S is no variable
 * ``analogies``: names that are told by their likes
 * ``functions``: ``df`` beside ``f``
 * ``evidence``: what is done with a value whose name says nothing

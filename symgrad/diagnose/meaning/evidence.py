@@ -8,6 +8,7 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +17,7 @@ from symgrad.diagnose.meaning.following import ends_of, original, sign_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
 from symgrad.diagnose.meaning.shortened import shortened
+from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
@@ -28,6 +30,8 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
+#: Of a logarithm of a likelihood, statisticians call the gradient its score.
+_LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: Two ratios that differ by less are one.
 SAME_RATIO = 1e-9
 
@@ -51,13 +55,15 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
+    likely_score = _LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
         tops.setdefault(normal(name), []).append(step)
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        if is_generic(unit.name) and unit.name not in subject.called and _works_on_values(unit, layout):
+        generic = is_generic(unit.name) or (likely_score and normal(unit.name) == "score")
+        if generic and unit.name not in subject.called and _works_on_values(unit, layout):
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)
@@ -75,7 +81,10 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
-    for name, found in shortened(layout).items():
+    told, untold = symbols(layout)
+    told |= affixed(layout, known) | ordered(layout, known)
+    layout.told = frozenset(name for name in told if name not in out and name not in untold)
+    for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
@@ -160,8 +169,8 @@ def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
 
 
 def is_strong(name: str, layout: Layout) -> bool:
-    """The script itself shows what a name stands for, by comparing it with that."""
-    return name in layout.subject.guessed or any(name == held for held, _ in _compared(layout))
+    """The script itself shows what a name stands for, by comparing it with that, or by what is right beside it."""
+    return name in layout.subject.guessed or name in layout.told or any(name == held for held, _ in _compared(layout))
 
 
 def _is_near(a: Vec, b: Vec | None) -> bool:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from symgrad.diagnose.meaning.following import ends_of, original, sign_of
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
-from symgrad.diagnose.text.naming import claims
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -98,8 +98,30 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
                     break
         latest[b.name] = b.step
         kept.setdefault(_attribute(b.name), set()).add(held)
+    states = _states(trace, out, forward)
     # Where one of them has a rate, the others were to have it.
-    return tuple(m for m in out if not rated or m not in bare)
+    return tuple(m for m in out if (not rated or m not in bare) and m.name not in states)
+
+
+def _states(trace: Trace, moves: Sequence[Move], forward: Sequence[bool]) -> set[str]:
+    """Of names that are moved, those of states that a loop carries one round beyond the loss: ``y += dt*f(y)``. It is
+    the last of many such lines, of which the others are the loss's own; the derivatives that the script names come
+    later, and none is by this."""
+    named = [(b, [c.bottom for c in claims(b.name)]) for b in trace.bindings if not forward[b.step]] if moves else []
+    given = {normal(b.name) for b in trace.bindings if forward[b.step]}
+    asked = [(b, bottoms) for b, bottoms in named if given.intersection(bottoms)]
+    if not asked:
+        return set()
+    by = {bottom for _, bottoms in asked for bottom in bottoms}
+    out = set()
+    for name in {m.name for m in moves if normal(m.name) not in by}:
+        mine = [b for b in trace.bindings if b.name == name]
+        late = [b for b in mine if not forward[b.step]]
+        own = {b.line for b in mine if forward[b.step] and not trace.graph.steps[b.step].is_leaf}
+        last = max((b.order for b in late if b.line in own), default=-1)
+        if late and all(b.line in own for b in late) and last < asked[0][0].order:
+            out.add(name)
+    return out
 
 
 def _attribute(name: str) -> str:

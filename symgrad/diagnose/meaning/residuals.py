@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit, forward_values
@@ -102,8 +103,8 @@ def _of_family(family: Family, bottoms: Mapping[str, list[int]], layout: Layout)
         return {}
     frozen = {i for name in bottoms for i in bottoms[name]} | {i for i in solved if not layout.graph.steps[i].is_const}
     found: tuple[int, dict[int, Quantity]] = (0, {})
-    for top in _candidates(truth, loss, frozen):
-        partials = _partials(truth, top, frozen)
+    tops = (_partials(truth, top, frozen) for top in _candidates(truth, loss, frozen))
+    for partials in chain(tops, _of_fixed_points(truth, [rounds[n] for n in ended if n in family], frozen)):
         known = {
             name: next((partials[i] for i in reversed(steps) if i in partials), None) for name, steps in bottoms.items()
         }
@@ -129,6 +130,19 @@ def _candidates(truth: Truth, loss: int, frozen: Collection[int]) -> Iterator[in
             n += 1
         if n >= MOST:
             return
+
+
+def _of_fixed_points(
+    truth: Truth, solved: Sequence[Sequence[int]], frozen: Collection[int]
+) -> Iterator[dict[int, Vec]]:
+    """Of ``x = phi(x, a)``, iterated until it holds: the partial derivatives of x - phi(x, a), and of its negative."""
+    one = constant(1, truth.points)
+    for steps in solved:
+        partials = _partials(truth, steps[-1], {i for i in frozen if i != steps[-1]})
+        if steps[-2] in partials:
+            with precision(BITS):
+                yield {i: one - v if i == steps[-2] else -v for i, v in partials.items()}
+                yield {i: v - one if i == steps[-2] else v for i, v in partials.items()}
 
 
 def _partials(truth: Truth, top: int, frozen: Collection[int]) -> dict[int, Vec]:

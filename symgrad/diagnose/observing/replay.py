@@ -42,6 +42,8 @@ class Layout:
         self.aside: Mapping[int, Quantity] = {}
         #: ... and parameters that are moved by formulas, as they were, and what they should be: results as well.
         self.moved: Mapping[int, tuple[int, Vec]] = {}
+        #: Names in a notation of the script's own, which derivatives that are right in it tell.
+        self.told: frozenset[str] = frozenset()
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:

@@ -99,6 +99,8 @@ class Walk(Choosing):
             return
         elif vec.is_zero and all(self.reading.vec(p).is_zero for p in pairs):
             self._settle(unit, Quantity("cotangent", *pairs[0], vec))
+        elif more and (grown := self._grown(unit, vec)) is not None:
+            self._settle(unit, replace(grown, kind="term", vec=vec))
         else:
             self._root(unit)
 

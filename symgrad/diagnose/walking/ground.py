@@ -167,6 +167,18 @@ class Ground:
         named = self.subject.names
         return not any(q.kind == "cotangent" or (q.kind == "tangent" and q.top in named) for q in matches)
 
+    def _grown(self, unit: Unit, vec: Vec) -> Quantity | None:
+        """The tangent that what is added to an assignment next makes of it: a part of the terms of one is nothing that
+        is known by its value."""
+        for k, value in self._users(unit.step, vec) if not self.subject.is_shaped else ():
+            for user in self.layout.units_at[k]:
+                if user.name != unit.name or user.previous != unit.step or user.augmented not in ("+=", "-="):
+                    continue
+                found = (q for q in self.known.right(value) if q.kind == "tangent" and self.reading.says(q, user.name))
+                if (grown := next(found, None)) is not None:
+                    return grown
+        return None
+
     def _users_fail(self, i: int) -> bool:
         """The assignments that use this step, and whose names say what they are, come out wrong, all of them."""
         wrong = 0

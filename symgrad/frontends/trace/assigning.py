@@ -62,8 +62,9 @@ class Assigning(Transformer):
         literal = value is not None and literal_value(value) is not None
         made = Site(name, node, line, literal, augmented=augmented)
         parts: list[ast.expr] = []
-        if isinstance(value, ast.ListComp):
-            made.each = Site("", value.elt, value.elt.lineno)
+        if isinstance(value, ast.ListComp | ast.DictComp):
+            entry = value.elt if isinstance(value, ast.ListComp) else value.value
+            made.each = Site("", entry, entry.lineno)
         if isinstance(value, ast.List | ast.Tuple):
             parts = value.elts
         elif isinstance(value, ast.Dict):

@@ -219,6 +219,69 @@ def _namedtuple(tr: Tracer, typename: Any, field_names: Any, *, defaults: Any = 
     return type(str(typename), (Record,), {"__slots__": (), "__new__": make, "fields": tuple(names)})
 
 
+def _of_fields(value: Any) -> dict[str, Any]:
+    """The fields of what was made by a class that `declared` has written out."""
+    if not callable(made := getattr(type(value), "_asdict", None)):
+        raise TypeError("a dataclass is needed")
+    found: dict[str, Any] = made(value)
+    return found
+
+
+@traced("dataclasses.asdict")
+def _asdict(tr: Tracer, value: Any) -> dict[str, Any]:
+    found = _of_fields(value)
+    return {n: _asdict(tr, v) if hasattr(type(v), "_asdict") else v for n, v in found.items()}
+
+
+@traced("dataclasses.astuple")
+def _astuple(tr: Tracer, value: Any) -> tuple[Any, ...]:
+    return tuple(_asdict(tr, value).values())
+
+
+@traced("dataclasses.replace")
+def _replaced(tr: Tracer, value: Any, **changes: Any) -> Any:
+    return type(value)(**{**_of_fields(value), **changes})
+
+
+@traced("dataclasses.field", "dataclasses.dataclass")
+def _only_in_classes(tr: Tracer, *args: Any, **options: Any) -> Any:
+    return tr.unsupported("dataclass and field, but in a class statement,")
+
+
+@traced("dataclasses.make_dataclass")
+def _make_dataclass(tr: Tracer, *args: Any, **options: Any) -> Any:
+    return tr.refuse("make_dataclass is not available in a traced file: it runs text as code")
+
+
+@traced("statistics.mean", "statistics.fmean")
+def _mean(tr: Tracer, data: Any) -> Any:
+    items = list(data)
+    if not items:
+        raise ValueError("mean requires at least one data point")
+    total = items[0]
+    for item in items[1:]:
+        total = total + item
+    return total / len(items)
+
+
+def _spread(name: str, less: int, *, root: bool) -> None:
+    def call(tr: Tracer, data: Any, centre: Any = None) -> Any:
+        items = list(data)
+        if len(items) <= less:
+            raise ValueError(f"{name} requires more data points")
+        middle = _mean(tr, items) if centre is None else centre
+        found = _mean(tr, [(x - middle) ** 2 for x in items]) * len(items) / (len(items) - less)
+        return found**0.5 if root else found
+
+    HANDLERS[f"statistics.{name}"] = call
+
+
+for _name, _less, _root in (
+    ("variance", 1, False), ("stdev", 1, True), ("pvariance", 0, False), ("pstdev", 0, True),
+):  # fmt: skip
+    _spread(_name, _less, root=_root)
+
+
 # --- the rest ---------------------------------------------------------------------------------------------------
 
 

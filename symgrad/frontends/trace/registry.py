@@ -42,7 +42,7 @@ MODULES = {
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
     "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.cuda", "torch.backends",
     "torch.backends.mps", "torch.optim", "torch.autograd.function", "torch.nn.modules",
-    "torch.nn.init", "torch.nn.parameter",
+    "torch.nn.init", "torch.nn.parameter", "dataclasses", "statistics",
 }  # fmt: skip
 
 #: Modules of which a few harmless names exist, and of which everything else is an attempt to leave.

@@ -18,6 +18,7 @@ from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.asked import Calls
 from symgrad.frontends.trace.cells import Cells
 from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
+from symgrad.frontends.trace.declared import write_out
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.lambdas import as_functions
@@ -93,6 +94,7 @@ class Run:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
                 settle_private(tree)
+                write_out(tree)
                 check(tree)
                 as_functions(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
@@ -404,11 +406,12 @@ class Run:
                     value[key] = self.leaf(site, f"{name}[{key_text(key)}]", inner, scope)
         if type(value) in self.guard.classes and not site.augmented:
             self.named_parts(site, name, value, scope, 0)
-        if site.each is not None and type(value) is list:
+        if site.each is not None and type(value) in (list, dict):
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
-            for i, inner in enumerate(value):
+            for key, inner in list(value.items() if type(value) is dict else enumerate(value)):
                 if isinstance(inner, TracedFloat | Array):
-                    value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
+                    entry = f"{name}[{key_text(key)}]"
+                    value[key] = self.bound(site.each, entry, self.renamed(site.each, inner), scope)
         return value
 
     def named_parts(self, site: Site, name: str, value: Any, scope: str, depth: int) -> None:

@@ -1,0 +1,36 @@
+"""Averages, which are called as cotangents are: ``xbar`` of what is in the list ``x``, and the adjoint of x."""
+
+from __future__ import annotations
+
+from symgrad.diagnose.meaning.following import ends_of
+from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.naming import claims, is_bare
+
+
+def averages(layout: Layout, reading: Reading) -> set[str]:
+    """Names that end with "bar", of several values of the forward pass under the rest of the name, that are made of no
+    gradient: what lies among those values at every point, and where no such name holds a gradient any other as well."""
+    if layout.subject.is_shaped:
+        return set()
+    bars = [u for u in layout.last.values() if u.name.lower().endswith("bar") and not layout.is_forward(u.step)]
+    notation = any(any(map(layout.actual(u.step).same, reading.rights(u.name))) for u in bars)
+    return {u.name for u in bars if _is_average(u, layout, reading, notation=notation)}
+
+
+def _is_average(unit: Unit, layout: Layout, reading: Reading, *, notation: bool) -> bool:
+    steps = dict.fromkeys(bottom for _, bottom in reading.pairs(unit.name))
+    values = [v for i in steps if (v := layout.truth.values[i]) is not None]
+    actual = layout.actual(unit.step)
+    if len(values) < 2 or not actual.usable or any(map(actual.same, reading.rights(unit.name))):
+        return False
+    columns = zip(*(v.floats for v in values), strict=True)
+    if notation and not all(min(c) <= x <= max(c) for x, c in zip(actual.floats, columns, strict=True)):
+        return False
+    ends = ends_of(layout.graph, unit.step, lambda i: i in layout.units_at)
+    units = (u for i in ends for u in layout.units_at.get(i, ()))
+    return not any(u.name != unit.name and (any(claims(u.name)) or is_bare(u.name)) for u in units)
+
+
+__all__ = ["averages"]
