@@ -18,6 +18,7 @@ from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array, Tensor
+from symgrad.frontends.trace.fields import with_constructors
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.places import LIBRARY_NAME
 from symgrad.frontends.trace.registry import Missing
@@ -98,6 +99,7 @@ class Library:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(text, LIBRARY_NAME + label)
                 settle_private(tree)
+                with_constructors(tree)
                 check(tree)
                 instrument(tree, made)
                 return compile(tree, LIBRARY_NAME + label, "exec", dont_inherit=True), made

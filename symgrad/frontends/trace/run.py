@@ -18,6 +18,7 @@ from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.asked import Calls
 from symgrad.frontends.trace.cells import Cells
 from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
+from symgrad.frontends.trace.fields import with_constructors
 from symgrad.frontends.trace.guard import Guard
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.lambdas import as_functions
@@ -91,6 +92,7 @@ class Run:
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
                 settle_private(tree)
+                with_constructors(tree)
                 check(tree)
                 as_functions(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
