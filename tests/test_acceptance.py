@@ -9,9 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
 import symgrad
+from symgrad.cli import main
 from symgrad.frontends import sandbox
 from symgrad.frontends.options import possible
 from symgrad.frontends.plan import Plan
@@ -302,3 +305,92 @@ def test_no_table_is_read_from_elsewhere(path: str) -> None:
         symgrad.check(f"import numpy as np\nx = np.loadtxt({path!r})\n" + LINE)
     assert caught.value.span is not None
     assert caught.value.span.line == 2
+
+
+# --- two results ------------------------------------------------------------------------------------------------
+
+
+def test_a_name_is_held_against_the_function_that_it_says() -> None:
+    """E and F are both functions of w: dE_dw is no mistake of dF/dw."""
+    source = """
+import math
+x = 0.6
+w = 1.1
+u = math.tanh(w*x)
+E = u**2
+F = u**3
+dF_dw = 3*u**2*(1 - u**2)*x
+dE_dw = 2*u*(1 - u**2)*x
+"""
+    slips.passes(source)
+    found = slips.found(source, "dE_dw = 2*u*(1 - u**2)*x", "dE_dw = 2*u*(1 - w**2)*x", "input-for-output")
+    assert (found.fix, found.fix_verified) == ("u", True)
+
+
+# --- the command line -------------------------------------------------------------------------------------------
+
+
+def run(*args: str, text: str = "") -> Result:
+    return CliRunner().invoke(main, args, input=text)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [((), 1, "<source>:3:9"), (("--diff",), 1, "+dy_dw = 3*w**2"), (("--emit", "numpy"), 0, "def gradients(w):")],
+)
+def test_a_script_may_come_through_standard_input(args: tuple[str, ...], code: int, says: str) -> None:
+    result = run("-", *args, text="w = 2.0\ny = w**3\ndy_dw = 2*w**2\n")
+    assert result.exit_code == code, result.output
+    assert says in result.stdout
+
+
+def test_an_option_of_expressions_is_refused_for_a_script_from_standard_input() -> None:
+    result = run("-", "--dtype", "float32", text="w = 2.0\ny = w**3\ndy_dw = 2*w**2\n")
+    assert result.exit_code == 2
+    assert "--dtype is for expressions" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "args", [("--json", "--latex"), ("--json", "--diff"), ("--format", "github", "--emit", "numpy")]
+)
+def test_two_kinds_of_output_do_not_go_together(args: tuple[str, ...]) -> None:
+    result = run("x**2", "--at", "x=1", *args)
+    assert result.exit_code == 2
+    assert "do not go together" in result.stderr
+
+
+def test_a_derivative_is_given_once() -> None:
+    result = run("x*y", "--manual", "x=y", "--manual", "x=2*y")
+    assert result.exit_code == 2
+    assert "--manual gives 'x' twice" in result.stderr
+
+
+# --- functions of one's own -------------------------------------------------------------------------------------
+
+
+def test_two_lambdas_in_one_line_are_two_functions() -> None:
+    # fmt: off
+    assert symgrad.check_backward(lambda x: x**2, lambda x: 2*x, {"x": 3.0}).ok
+    report = symgrad.check_backward(lambda x: x**3, lambda x: 2*x, {"x": 3.0})
+    # fmt: on
+    assert [f.expected for f in report.findings if f.root] == ["3*x**2"]
+
+
+def mean_of_squares(w, X, y):
+    r = X @ w - y
+    loss = 0.5*np.mean(r**2)
+    grad = X.T @ r
+    return loss, grad
+
+
+def test_the_shape_tells_whose_gradient_is_returned() -> None:
+    source = np.random.RandomState(0)
+    inputs = {"w": source.randn(3), "X": source.randn(4, 3), "y": source.randn(4)}
+    (found,) = [f for f in symgrad.check_backward(mean_of_squares, inputs=inputs).findings if f.root]
+    assert (found.mistake, found.fix) == ("scale", "X.T @ r/4")
+
+
+def test_of_a_function_its_formula_is_shown_and_not_its_file() -> None:
+    report = symgrad.check(lambda x: x**2 + x, {"x": 2.0})
+    assert report.target == "x**2 + x"
+    assert "import" not in report.explain()
