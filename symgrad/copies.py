@@ -90,8 +90,9 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         named = any(c.bottom in known for c in claims(b.name)) or is_plain(b.name)
         begun = begun or (named and not steps[b.step].is_leaf)
         reads = named or is_bare(b.name)
-        # mean1 = dnorm: a line that does nothing to a derivative.
-        reads = reads or (begun and source.text(b.span).strip().isidentifier())
+        # mean1 = dnorm: a line that does nothing to a derivative. self.x = x in a later round does nothing to the data.
+        is_data = steps[b.step].is_leaf and not claims(names[b.step])
+        reads = reads or (begun and not is_data and source.text(b.span).strip().isidentifier())
         reads = reads and not b.is_number
         step = steps[b.step]
         if not second and reads and not b.augmented:

@@ -219,11 +219,15 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
     reports: list[tuple[str, Report]] = []
     errors: list[tuple[str, SymgradError]] = []
     parameters: set[str] = set()
-    for forward, backward in trace.passes[:MOST_PASSES]:
+    backwards = {backward for _, backward in trace.passes if backward}
+    # A second derivative comes after the first one.
+    for forward, backward in sorted(trace.passes[:MOST_PASSES], key=lambda pair: pair[0] in backwards):
         try:
             mine = fitting(plan, forward, backward)
             found = _at_points(code, at_its_calls(mine, code.source, trace), options)
             report, call = next((f for f in found if not f[0].ok), found[0])
+            if not report.ok and any(name == forward and not first.ok for name, first in reports):
+                raise SymgradError(f"it is held against {forward}, which is wrong itself")
         except SymgradError as error:
             errors.append((backward or forward, error))
         else:

@@ -22,6 +22,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
 from symgrad.returned import with_returns
+from symgrad.seconds import second_results
 from symgrad.states import in_full, joined
 
 
@@ -247,7 +248,7 @@ def names_result(name: str, subject: Subject) -> bool:
     called = {normal(n) for n, step in subject.aliases if step == subject.loss}
     called.add(normal(subject.names.get(subject.loss, "")))
     inputs = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names}
-    second = any(top and normal(name) in {top + i for i in inputs} for top in called)
+    second = any(top and normal(name) in {top + i for i in inputs} for top in called) or name in subject.mapped
     return second or bool(called & {*(c.top for c in claims(name)), *primitives(name)})
 
 
@@ -299,4 +300,4 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             if b.step < known and not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
         )
     found = [subject_at(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
-    return [s for s in found if s is not None]
+    return [*second_results(trace, unchecked, right), *(s for s in found if s is not None)]

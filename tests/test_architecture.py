@@ -29,7 +29,7 @@ LAYERS = [
     {"report"},
     {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
     {"upstream", "picturing", "cutting"},
-    {"states", "duals"},
+    {"states", "duals", "seconds"},
     {"derivation"},
     {"subjects"},
     {"judging"},

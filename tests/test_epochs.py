@@ -175,3 +175,65 @@ dx = 2 * x
     assert not trace.hurried
     assert trace.rounds == () or len(trace.rounds) == 40
     assert check_source(source).confirmed == ("dx",)
+
+
+def test_rows_that_a_loop_takes_begin_its_rounds() -> None:
+    # The row of the last round is no value that an earlier round handed on: the loss is the whole sum.
+    source = """
+import numpy as np
+states = np.array([[1.0, 0.5], [0.3, -1.0], [0.9, 0.1]])
+returns = [1.5, 0.7, -0.4]
+theta = np.array([0.1, -0.2])
+loss = 0.0
+grad = np.zeros_like(theta)
+for s, G in zip(states, returns):
+    out = np.tanh(s @ theta)
+    loss += G * out**2
+    grad += G * 2*out*(1 - out**2)*s
+print(loss, grad)
+"""
+    report = check_source(source)
+    assert report.ok, report.explain()
+    assert report.confirmed
+    wrong = check_source(source.replace("grad += G * 2", "grad = G * 2"))
+    assert [f.mistake for f in wrong.findings if f.root] == ["lost-accumulation"], wrong.explain()
+
+
+NAMED_AT_RUN_TIME = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Coder:
+    def __init__(self):
+        self.W = rng.normal(size=(4, 3))
+        self.b = np.zeros(3)
+    def forward(self, X):
+        self.X = X
+        self.a = np.tanh(X @ self.W + self.b)
+        return self.a
+    def loss(self):
+        return np.mean((self.a @ self.W.T - self.X) ** 2)
+    def backward(self):
+        dout = 2 * (self.a @ self.W.T - self.X) / self.X.size
+        dz = (dout @ self.W) * (1 - self.a ** 2)
+        self.dW = self.X.T @ dz + dout.T @ self.a
+        self.db = dz.sum(axis=0)
+    def step(self, lr):
+        for p in ("W", "b"):
+            setattr(self, p, getattr(self, p) - lr * getattr(self, "d" + p))
+X = rng.normal(size=(5, 4))
+net = Coder()
+for epoch in range(3):
+    net.forward(X)
+    print(net.loss())
+    net.backward()
+    net.step(0.1)
+"""
+
+
+def test_parameters_set_by_a_name_made_at_run_time() -> None:
+    report = check_source(NAMED_AT_RUN_TIME)
+    assert report.ok, report.explain()
+    assert {"self.dW", "self.db"} <= set(report.confirmed)
+    assert not [f for f in report.findings if f.code == "unchecked"], report.explain()
+    wrong = check_source(NAMED_AT_RUN_TIME.replace("self.db = dz.sum", "self.db = self.a.sum"))
+    assert [f.span.line for f in wrong.findings if f.root and f.span] == [18], wrong.explain()

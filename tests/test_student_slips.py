@@ -9,6 +9,7 @@ import pytest
 
 import symgrad
 from tests import slips
+from tests.slips import found, passes
 
 LOGREG_CLASS = """
 import numpy as np
@@ -334,3 +335,214 @@ def test_a_number_does_not_name_itself_after_a_loop() -> None:
     """The counter of a loop is 20 in the round that is judged; what is divided by is the length of the batch."""
     report = symgrad.check(SOFTMAX_MINIBATCH.replace("(p - yb) / len(xb)", "(p - yb)"))
     assert [f.fix for f in report.findings if f.root] == ["(p - yb)/len(xb)"]
+
+
+#: Ng's course: the intercept is not penalised, a gradient that is not divided by the samples until it is a weight's.
+PENALISED = """
+import numpy as np
+def sigmoid(z):
+    return 1.0 / (1.0 + np.exp(-z))
+def sigmoidGradient(z):
+    g = sigmoid(z)
+    return g * (1 - g)
+def cost(Theta1, Theta2, X, Y, lam):
+    m = X.shape[0]
+    a1 = np.concatenate([np.ones((m, 1)), X], axis=1)
+    z2 = a1 @ Theta1.T
+    a2 = np.concatenate([np.ones((m, 1)), sigmoid(z2)], axis=1)
+    h = sigmoid(a2 @ Theta2.T)
+    J = -1 / m * np.sum(Y * np.log(h) + (1 - Y) * np.log(1 - h))
+    J = J + lam / (2 * m) * (np.sum(Theta1[:, 1:] ** 2) + np.sum(Theta2[:, 1:] ** 2))
+    delta3 = h - Y
+    delta2 = (delta3 @ Theta2[:, 1:]) * sigmoidGradient(z2)
+    Theta1_grad = delta2.T @ a1 / m
+    Theta2_grad = delta3.T @ a2 / m
+    Theta1_grad[:, 1:] += lam / m * Theta1[:, 1:]
+    Theta2_grad[:, 1:] += lam / m * Theta2[:, 1:]
+    return J, np.concatenate([Theta1_grad.ravel(), Theta2_grad.ravel()])
+rng = np.random.default_rng(1)
+X, Y = rng.normal(size=(6, 3)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+print(cost(rng.normal(size=(5, 4)), rng.normal(size=(3, 6)), X, Y, 0.7))
+"""
+
+
+def test_penalised_work_is_right() -> None:
+    passes(PENALISED)
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "mistake"),
+    [
+        ("Theta2_grad[:, 1:] += lam / m * Theta2[:, 1:]", "Theta2_grad += lam / m * Theta2", "extra-term"),
+        ("delta2.T @ a1 / m", "delta2.T @ a1", "scale"),  # as delta3 is, delta2 is not divided yet
+        ("g * (1 - g)", "g * (1 - z)", ""),  # z is what sigmoid rightly reads: the helper is wrong, not its call
+    ],
+)
+def test_slips_in_penalised_work(right: str, slip: str, mistake: str) -> None:
+    assert found(PENALISED, right, slip, mistake).fix
+
+
+def test_an_intercept_that_is_penalised_is_told_with_the_slice() -> None:
+    finding = found(
+        PENALISED, "Theta2_grad[:, 1:] += lam / m * Theta2[:, 1:]", "Theta2_grad += lam / m * Theta2", "extra-term"
+    )
+    assert finding.fix == "Theta2_grad[:, 1:] += lam / m * Theta2[:, 1:]"
+    assert finding.fix_verified
+    assert "belongs in Theta2[:, 1:] only" in finding.message
+
+
+LINEAR = """
+import numpy as np
+X = np.c_[np.ones(5), np.arange(15.0).reshape(5, 3) % 4]
+y = np.array([1.0, 0.5, 2.0, 1.0, 0.0])
+theta = np.array([0.3, -0.2, 0.5, 0.1])
+err = X @ theta - y
+J = np.sum(err ** 2) / 10 + 0.7 * np.sum(theta[1:] ** 2)
+grad = X.T @ err / 5
+grad[1:] += 1.4 * theta[1:]
+print(J, grad)
+"""
+
+
+def test_a_penalty_that_is_left_out_is_added_to_its_part() -> None:
+    passes(LINEAR)
+    report = symgrad.check(LINEAR.replace("grad[1:] += 1.4 * theta[1:]", "pass"))
+    finding = next(f for f in report.findings if f.root)
+    assert finding.mistake == "missing-term", report.explain()
+    assert finding.fix.startswith("grad[1:] += ")
+    assert finding.fix_verified
+
+
+FACTORS = """
+import numpy as np
+rng = np.random.default_rng(0)
+R = rng.random((5, 4))
+P, Q = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
+def cost(P, Q):
+    err = P @ Q.T - R
+    J = 0.5 * np.sum(err ** 2) + 0.01 * np.sum(P ** 2)
+    P_grad = err @ Q + 0.02 * P
+    Q_grad = err.T @ P
+    return J, P_grad, Q_grad
+for epoch in range(5):
+    J, P_grad, Q_grad = cost(P, Q)
+    P -= 0.1 * P_grad
+    Q -= 0.1 * Q_grad
+"""
+
+
+def test_a_penalty_left_out_of_what_moves_a_parameter() -> None:
+    passes(FACTORS)
+    found(FACTORS, "err @ Q + 0.02 * P", "err @ Q", "missing-term")
+
+
+def test_a_step_up_the_loss_is_said_and_blames_nobody() -> None:
+    up = FACTORS.replace("P -= 0.1 * P_grad", "P += 0.1 * P_grad").replace("Q -= 0.1", "Q += 0.1")
+    report = symgrad.check(up)
+    assert report.ok, report.explain()
+    assert any("line 14: P is moved along its gradient" in f.message for f in report.findings), report.explain()
+    assert not any("moved along" in f.message for f in symgrad.check(FACTORS).findings)
+
+
+#: The target is made of the same weights, and held fixed: a semi-gradient.
+SEMI_GRADIENT = """
+import numpy as np
+rng = np.random.default_rng(1)
+W = rng.normal(size=(4, 2))
+states, next_states = rng.normal(size=(6, 4)), rng.normal(size=(6, 4))
+actions, rewards = np.array([0, 1, 0, 1, 1, 0]), rng.normal(size=6)
+q = states @ W
+target = rewards + 0.9 * (next_states @ W).max(axis=1)
+td = q[np.arange(6), actions] - target
+loss = 0.5 * np.mean(td**2)
+dq = np.zeros_like(q)
+dq[np.arange(6), actions] = td / 6
+dW = states.T @ dq
+"""
+
+
+def test_a_target_that_is_held_fixed_is_a_deliberate_difference() -> None:
+    report = symgrad.check(SEMI_GRADIENT)
+    assert report.ok, report.explain()
+    assert any("target is held fixed" in f.message for f in report.findings), report.explain()
+    found(SEMI_GRADIENT, "dW = states.T", "dW = next_states.T", "")
+
+
+#: d/d log(ell) is called after ell, as papers write it.
+LOG_PARAMETERS = """
+import numpy as np
+x = np.array([0.1, 0.9, 1.4, 2.2])
+y = np.sin(x)
+def nll(log_ell, log_sn):
+    ell, sn2 = np.exp(log_ell), np.exp(2*log_sn)
+    D2 = (x[:, None] - x[None, :])**2
+    Kf = np.exp(-0.5 * D2 / ell**2)
+    K = Kf + sn2 * np.eye(len(x))
+    Kinv = np.linalg.inv(K)
+    alpha = Kinv @ y
+    value = 0.5 * y @ alpha + 0.5 * np.log(np.linalg.det(K))
+    dK_dell = Kf * D2 / ell**2
+    A = Kinv - np.outer(alpha, alpha)
+    return value, 0.5 * np.trace(A @ dK_dell)
+loss, grad_ell = nll(0.1, -1.0)
+"""
+
+
+def test_derivatives_by_logarithms_of_parameters() -> None:
+    passes(LOG_PARAMETERS)
+    found(LOG_PARAMETERS, "dK_dell = Kf * D2 / ell**2", "dK_dell = -Kf * D2 / ell**2", "sign")
+
+
+GRU = """
+import numpy as np
+rng = np.random.default_rng(0)
+def sigmoid(x): return 1/(1+np.exp(-x))
+T = 4
+Wz, Uz, Wr, Ur, Wh, Uh = (rng.normal(size=s)*.3 for s in [(4, 3), (4, 4)]*3)
+xs, Wy = [rng.normal(size=(3, 1)) for _ in range(T)], rng.normal(size=(2, 4))
+z, r, hh, h, loss = {}, {}, {}, {-1: np.zeros((4, 1))}, 0
+for t in range(T):
+    z[t] = sigmoid(Wz @ xs[t] + Uz @ h[t-1])
+    r[t] = sigmoid(Wr @ xs[t] + Ur @ h[t-1])
+    hh[t] = np.tanh(Wh @ xs[t] + Uh @ (r[t]*h[t-1]))
+    h[t] = z[t]*h[t-1] + (1-z[t])*hh[t]
+    loss += 0.5*np.sum((Wy @ h[t])**2)
+dWz, dUz, dWr, dUr, dWh, dUh = (np.zeros_like(p) for p in (Wz, Uz, Wr, Ur, Wh, Uh))
+dhnext = np.zeros_like(h[0])
+for t in reversed(range(T)):
+    dh = Wy.T @ (Wy @ h[t]) + dhnext
+    dz_raw = dh*(h[t-1]-hh[t])*z[t]*(1-z[t])
+    dhh_raw = dh*(1-z[t])*(1-hh[t]**2)
+    drh = Uh.T @ dhh_raw
+    dr_raw = drh*h[t-1]*r[t]*(1-r[t])
+    dWh += dhh_raw @ xs[t].T
+    dUh += dhh_raw @ (r[t]*h[t-1]).T
+    dWz += dz_raw @ xs[t].T
+    dUz += dz_raw @ h[t-1].T
+    dWr += dr_raw @ xs[t].T
+    dUr += dr_raw @ h[t-1].T
+    dhnext = dh*z[t] + drh*r[t] + Uz.T @ dz_raw + Ur.T @ dr_raw
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "slip"), [("(r[t]*h[t-1]).T", "h[t-1].T"), ("+ Uz.T @ dz_raw + Ur.T @", "+ Ur.T @")]
+)
+def test_one_factor_and_one_path_of_a_gru(right: str, slip: str) -> None:
+    # What is right is made of everything but this one line; and what the first round hands on nobody takes.
+    found(GRU, right, slip, "")
+
+
+def test_a_parameter_that_is_made_in_the_call() -> None:
+    source = """
+import numpy as np
+def cost(theta, X):
+    out = np.tanh(X @ theta)
+    J = np.sum(out**2)
+    grad = X.T @ (2*out*(1 - out**2))
+    return J, grad
+X = np.arange(6.0).reshape(3, 2) / 5
+print(cost(np.array([0.3, -0.4]), X))
+"""
+    passes(source)
+    found(source, "(1 - out**2)", "(1 - out)", "")

@@ -26,14 +26,16 @@ from symgrad.manual.results import of_further_results
 from symgrad.manual.reversals import of_lists_not_reversed
 from symgrad.manual.roundings import passed_straight, straightened
 from symgrad.manual.softmaxes import named_softmax
+from symgrad.manual.targets import of_targets_held_fixed
 from symgrad.manual.unmoved import of_parameters_left_out
+from symgrad.manual.uphill import of_steps_uphill
 from symgrad.manual.work import Account, SecondReading, Work
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_the_negative, of_an_objective, with_penalties, passed_straight, without_epsilons, named_softmax, in_parameters,
-    in_imported, of_further_results, of_recomputed,
-    of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links,
+    of_the_negative, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight, without_epsilons,
+    named_softmax, in_parameters, in_imported, of_further_results, of_recomputed,
+    of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links, of_steps_uphill,
 )  # fmt: skip
 
 

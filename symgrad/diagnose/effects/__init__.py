@@ -2,7 +2,7 @@
 
 * ``board``: the derivation, computed again with changes in it; ``narrow``: a few columns of its results
 * ``lines``, ``reader``, ``passage``: what is known at a line, and what could be written at each of its places
-* ``arguments``, ``lapses``, ``remnants``, ``jacobians``: further things that could be written
+* ``arguments``, ``lapses``, ``remnants``, ``jacobians``, ``slices``: further things that could be written
 * ``edits``: a change, and what came of it
 * ``exchanges``, ``counts``, ``outright``, ``missing``: names that changed places, lengths of another axis, lines that
   are wrong as wholes, lines that are missing

@@ -75,6 +75,8 @@ class Attempts:
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
         self._narrowed: tuple[list[Check], Narrow] | None = None
+        #: What does not put the first wrong value right is not followed further: the rounds of one line.
+        self._in_turn = False
 
     def _is_given(self, i: int) -> bool:
         first = self.layout.original(i)
@@ -184,11 +186,17 @@ class Attempts:
         taken = {e.passage.number for e in before}
         options: list[tuple[float, int, Edit]] = []
         wrong = self._open(right)
+        #: Lines that nothing right is made of: a slip that leaves the rest right is likeliest there, however many
+        #: other changes there are to be tried.
+        own: set[int] = set()
         for passage in self.passages:
-            if passage.number in taken or wrong.isdisjoint(self.board.cone(passage.steps)):
+            cone = set(self.board.cone(passage.steps))
+            if passage.number in taken or wrong.isdisjoint(cone):
                 continue
             if among is not None and among.isdisjoint(passage.steps):
                 continue
+            if not any(ok and c.is_result for c, ok in zip(self.checks, right, strict=True) if c.step in cone):
+                own.add(passage.number)
             for sites, depth, make, repair in passage.tries():
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
@@ -198,18 +206,21 @@ class Attempts:
         for line, (sites, make, repair) in self._exchanges:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
-        options.sort(key=lambda o: o[:2])
+        options.sort(key=lambda o: (o[2].passage.number not in own, *o[:2]))
         out: list[Tried] = []
         self._moved = []
         self._off = {}
-        least = float("inf")
+        least = known = float("inf")
         for cost, _, edit in options:
-            if self.board.left <= 0 or cost > least:
+            if self.board.left <= 0:
                 break
+            if cost > least or (cost >= known and edit.passage.number not in own):
+                continue
             t = self._try(edit, right)
             if t is not None and t.full:
                 t = self._weighed(t, before)
                 least = min(least, cost + SLACK) if t is not None else least
+                known = min(known, cost) if t is not None and edit.passage.number in own else known
             if t is not None:
                 out.append(t)
         return out
@@ -345,7 +356,7 @@ class Attempts:
             if ok and not right[n]:
                 fixed.add(n)
             if not right[n] or ok:
-                return False
+                return self._in_turn and not ok and not fixed
             later = self._may_defer(edit, n) and any(is_multiple(value, r) for r in self.checks[n].rights)
             deferred = deferred or later
             return not later

@@ -18,6 +18,7 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.trying.typed import is_in
 from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.words.through import deferred
 from symgrad.ops import OPS
 
 #: What flows back.
@@ -55,6 +56,7 @@ class Between:
         true as they stand."""
         untrue = float(sum(any(map(self.is_true_of, e.passage.units[:2])) for e in edits))
         untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
+        untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
         by_line: dict[int, float] = {}
         for i in self._assignments:
             vec = values.get(i) or self.layout.actual(i)
@@ -62,11 +64,17 @@ class Between:
             units = self.layout.units_at.get(i, ())[:1]
             named = [u.name for u in units if self.reading.pairs(u.name)]
             line = units[0].line if units else -i
-            if not held and not self.again.holds(i, vec) and not self._is_slope(vec):
+            late = i in self.late and i not in values
+            if not held and not late and not self.again.holds(i, vec) and not self._is_slope(vec):
                 by_line[line] = 1.0
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
+
+    def _is_handed_on(self, i: int) -> bool:
+        """What a line of a helper hands on is the slope of something: ``return g*(1 - g)``."""
+        vec = self.layout.actual(i)
+        return bool(vec.shape) and any(map(is_meant, self.known.right(vec)))
 
     def _is_in_a_true_term(self, edit: Edit) -> bool:
         """What is changed is a part of a term that is, as it stands, what flows along some path."""
@@ -96,9 +104,24 @@ class Between:
         if i not in self._trues:
             vec, done = self.layout.actual(i), (unit.name, i) not in self.layout.continued
             held = self.known.right(vec) if done else ()
-            true = any(is_meant(q) for q in held) or (done and (self.again.holds(i, vec) or self._is_slope(vec)))
+            true = any(is_meant(q) for q in held) or i in self.late
+            true = true or (done and (self.again.holds(i, vec) or self._is_slope(vec)))
             self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
+
+    @cached_property
+    def late(self) -> frozenset[int]:
+        """Gradients up to a constant factor that comes later, since a result is right that one with this very factor
+        is used for: ``dz2 = p - y``, and ``dz1`` made of it, beside a ``dW2`` that is divided by the samples."""
+        held = {step: f for found in deferred(self.layout).values() for step, (_, f) in found if f != 1}
+        right = [
+            u.step for n, u in self.layout.last.items()
+            if u.step not in held and self.reading.is_exact(n) and any(r.same(self.layout.actual(u.step)) for r in
+                                                                       self.reading.rights(n))
+        ]  # fmt: skip
+        used = self.layout.feeding(right)
+        factors = {f for step, f in held.items() if step in used}
+        return frozenset(step for step, f in held.items() if f in factors)
 
     def _is_slope(self, vec: Vec) -> bool:
         return bool(vec.shape) and any(vec.same(s) for s in self._slopes if s.shape == vec.shape)

@@ -18,6 +18,7 @@ from symgrad.diagnose.effects.jacobians import jacobians
 from symgrad.diagnose.effects.lapses import lapses
 from symgrad.diagnose.effects.reader import Reader
 from symgrad.diagnose.effects.remnants import remnants
+from symgrad.diagnose.effects.slices import slices
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of
@@ -157,6 +158,7 @@ class Passage(Reader):
         yield from lapses(self, offers)
         yield from remnants(self, offers)
         yield from jacobians(self, offers)
+        yield from slices(self)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""

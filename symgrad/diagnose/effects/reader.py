@@ -290,9 +290,13 @@ class Reader(Region):
                 # is made of them.
                 rank, count[top] = count[top], count[top] + 1
                 if len(flows) > 1:
-                    groups.setdefault((steps[top].span, rank, flow.shape), []).append((top, bottom, flow))
+                    place = steps[top].span, self.layout.subject.callers.get(top)
+                    groups.setdefault((place, rank, flow.shape), []).append((top, bottom, flow))
         for found in groups.values():
-            for order in (found[::-1], found) if len(found) in (rounds, rounds - 1) else ():
+            orders = (found[::-1], found) if len(found) in (rounds, rounds - 1) else ()
+            if len(found) == rounds + 1:
+                orders = (found[::-1][:-1], found[:-1])  # what the last round hands on nobody takes
+            for order in orders:
                 vecs = [flow for _, _, flow in order]
                 zero = vecs[0] - vecs[0]
                 first = Quantity("contribution", order[0][0], order[0][1], vecs[0])

@@ -31,6 +31,8 @@ from symgrad.errors import Span
 
 #: Steps that are computed again, at most, for each further mistake; to find the line that is wrong, however it is.
 WORK_MORE = 90_000
+#: Of so many wrong rounds of a line the first one is looked at first.
+ROUNDS = 3
 WORK_OUTRIGHT = 40_000
 #: How many mistakes are looked for, and how many first ones are followed up.
 MOST = 3
@@ -102,6 +104,7 @@ class Whole(Attempts):
         placed = self._outright(right, before)
         first = self._first([t for t in placed if t.full])
         named = first is not None and (self._is_renamed(first) or self._is_worked_out_again(first))
+        named = named or (first is not None and any(u.step in self.between.late for u in first.edit.passage.units[:1]))
         ends = first is not None and first.edit.passage.units and not named
         if first is not None and ends and (near := self._upto(first, placed, before)):
             return (*before, *near)
@@ -192,13 +195,15 @@ class Whole(Attempts):
         kept, self.checks, self.board.within = self.checks, checks, frozenset(self.layout.feeding([*ends, *idle]))
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         try:
-            self.board.left = min(WORK_MORE, self._left)
-            given = self.board.left
-            tried = self._level(right, before, among)
-            self._left -= given - max(self.board.left, 0)
-            whole = [t for t in tried if t.full]
-            if whole:
-                return (min(whole, key=lambda t: t.cost).edit,)
+            tried: list[Tried] = []
+            # Of a line in many rounds what puts it right shows in the first of them that is wrong.
+            for self._in_turn in (True, False) if right.count(False) >= ROUNDS else (False,):
+                self.board.left = given = min(WORK_MORE, self._left)
+                tried = self._level(right, before, among)
+                self._left -= given - max(self.board.left, 0)
+                whole = [t for t in tried if t.full]
+                if whole:
+                    return (min(whole, key=lambda t: t.cost).edit,)
             if len(before) + 2 > MOST:
                 return ()
             return (
@@ -207,7 +212,7 @@ class Whole(Attempts):
                 or self._one_by_one(right, before, tried, among)
             )
         finally:
-            self.checks, self.board.within = kept, None
+            self.checks, self.board.within, self._in_turn = kept, None, False
             self._at = {c.step: n for n, c in enumerate(self.checks)}
 
     def _in_order(self, right: Sequence[bool], before: tuple[Edit, ...]) -> tuple[Edit, ...]:

@@ -83,16 +83,21 @@ def tied(trace: Trace) -> Trace:
     )
 
 
-def called(trace: Trace) -> dict[str, str]:
-    """What is bound to the result of a function called as a derivative -> the function: ``analytic = df(x)``."""
+def results(trace: Trace) -> dict[str, str]:
+    """What is bound to the result of a function -> the function: ``y = f(x)``."""
     places = _returns(trace.graph.source)
     out: dict[str, str] = {}
     for b in trace.bindings if places else ():
         span = trace.graph.steps[b.step].span
         name = places.get(_key(span)) if span is not None else None
-        if name and name != b.name and is_derivation(name):
+        if name and name != b.name:
             out[b.name] = name
     return out
+
+
+def called(trace: Trace) -> dict[str, str]:
+    """The same of functions called as a derivative: ``analytic = df(x)``."""
+    return {name: of for name, of in results(trace).items() if is_derivation(of)}
 
 
 def stems(name: str) -> list[str]:

@@ -288,7 +288,12 @@ class Reading:
             bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
             if not bottoms and (entry := re.fullmatch(r"(\w+)\[(\d+)\]", bottom)) is not None:
                 bottoms = self._aliases.get(f"{entry[1]}{entry[2]}", [])  # dw[0], where the list of w0, w1 has no name
-        return self._between(self._aliases.get(top, []), bottoms, top)
+        return self._between(self._aliases.get(top, []), [*bottoms, *self._logarithms(bottom)], top)
+
+    def _logarithms(self, bottom: str) -> list[int]:
+        """``dK_dell`` may be by log_ell where that is what is given: ``ell = exp(log_ell)`` is positive."""
+        found = (i for log in ("log", "ln") for i in self._aliases.get(log + bottom, ()))
+        return [i for i in found if self.subject.graph.steps[i].is_input]
 
     def _between(self, tops: Sequence[int], bottoms: Sequence[int], top: str) -> list[Pair]:
         if not bottoms:

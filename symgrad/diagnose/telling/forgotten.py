@@ -25,6 +25,8 @@ from symgrad.diagnose.words.wording import Wording, names_in, number
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 
+#: A term of a part of an array, in zeros elsewhere.
+_IN_A_PART = re.compile(r"add_at\(zeros\((?:\d+|\([\d, ]*\))\), (?P<part>\[[^\[\]]*:[^\[\]]*\]), (?P<term>.+)\)")
 #: The end of the script, as a step.
 END = 10**9
 #: A loop of more rounds than this is not searched for what could be added up in it.
@@ -74,8 +76,13 @@ def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> S
     if not tops and not gap.same(root.target.vec):
         return None
     tops = tops or [t for t, _ in parts]
-    if wording.paths(tops, bottom, unit.step) or wording.through(bottom, unit.step, tops):
-        return None  # it can be said at once
+    if said := wording.paths(tops, bottom, unit.step) or wording.through(bottom, unit.step, tops):
+        # It can be said at once; but what belongs in a part of the array only is best added there.
+        part = _IN_A_PART.fullmatch(wording.own(said))
+        if part is None or any(unit.name in names_in(text) for text in part.groups()):
+            return None
+        text = Numbers(layout.subject).named(source.spelled(part["term"]), unit.line)
+        return Statement(unit.span.end_line, f"{unit.name}{part['part']} += {text}", _indent(unit, source))
     text = wording.own(wording.paths(tops, bottom, END) or wording.through(bottom, END, tops))
     used = names_in(text)
     if not text or unit.name in used:

@@ -1,6 +1,7 @@
 """The user's text, as far as it can be read without running it.
 
 * ``naming``: what the name of a variable says about the derivative that it holds
+* ``seconds``: what it says about a second derivative
 * ``abbreviations``: what is meant by short forms in such a name
 * ``syntax``: its syntax tree, read once for all
 * ``source``: places in the text, and the text with a repair put in

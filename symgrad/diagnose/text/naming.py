@@ -217,7 +217,7 @@ def primitives(name: str) -> tuple[str, ...]:
 def is_derivation(name: str) -> bool:
     """A function of this name works out a derivative."""
     low = name.lower()
-    return any(word in low for word in _WORDS) or bool(re.match(r"^d_?[a-z]\w{0,2}$|^d\w+_?d\w+$", low))
+    return any(word in low for word in _WORDS) or bool(re.match(r"^d2?_?[a-z]\w{0,2}$|^d\w+_?d\w+$", low))
 
 
 def is_loss(name: str) -> bool:

@@ -346,6 +346,8 @@ class Walk(Choosing):
         units = self.layout.units_at.get(node)
         if not units or node in self._settled or node == unit.step or self.layout.is_forward(node):
             return False
+        if unit.augmented and self.graph.steps[node].is_leaf and self.layout.actual(node).is_zero:
+            return False  # the zeros that a sum begins with
         q = repair.quantity
         if q is not None and q.kind == "forward" and not repair.combine:
             # Another variable, unless it is what the helper works out once more, under its name or one of its own.

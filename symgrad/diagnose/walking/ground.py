@@ -149,9 +149,13 @@ class Ground:
         return False
 
     def _is_all(self, unit: Unit) -> bool:
-        """Of numbers: the gradient by an input, to which nothing is added any more."""
-        if self.subject.is_shaped or self.reading.is_loose(unit.name) or not self.reading.is_exact(unit.name):
+        """The gradient by an input, to which nothing is added any more: of arrays, what moves that input as it is."""
+        if self.reading.is_loose(unit.name) or not self.reading.is_exact(unit.name):
             return False
+        if self.subject.is_shaped:
+            held = {bottom for top, bottom in self.reading.pairs_of(unit) if top == self.subject.loss}
+            moved = {m.bottom for m in self.subject.moves if self.layout.original(m.source) == unit.step}
+            return len(held) == 1 and held <= moved
         added = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
         return self.reading.by_inputs(unit.name) and not any(i and i.symbol in ("+", "-") for i in added)
 

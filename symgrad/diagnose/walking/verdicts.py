@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field
 
+from symgrad.diagnose.meaning.parameters import function_at
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import Repair
 from symgrad.errors import Span
 
 DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
+
+
+def _is_read_again(parent: int, slot: int, layout: Layout) -> bool:
+    """A function reads the parameter that stands at a place elsewhere as well: ``g = sigmoid(z); return g*(1 - z)``."""
+    step = layout.graph.steps[parent]
+    source = SourceMap(layout.subject.source)
+    function = function_at(source.source, step.span.line) if step.span is not None else None
+    where = source.operand(step.span, slot)
+    if function is None or where is None:
+        return False
+    name = source.text(where)
+    read = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)]
+    return len(read) > 1 and any(a.arg == name for a in function.args.args)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +92,10 @@ def handed(repair: Repair, unit: Unit, layout: Layout) -> Span | None:
         return None
     if not repair.everywhere and len(layout.uses_within(node, unit)) > 1:
         return None  # the function reads its argument elsewhere as well, and there it is right
-    for parent, _ in (*repair.place.path[-1:], *repair.everywhere):
+    for parent, slot in (*repair.place.path[-1:], *repair.everywhere):
         call = layout.subject.callers.get(parent)
+        if call is not None and not repair.everywhere and _is_read_again(parent, slot, layout):
+            return None
         if call is not None and unit.span.line <= call.line <= unit.span.end_line:
             spans = {layout.graph.steps[k].span for k in layout.children[node] if layout.subject.callers.get(k) == call}
             if layout.subject.is_shaped and len(spans) > 1 and not repair.everywhere:

@@ -12,6 +12,7 @@ import ast
 import copy
 from collections.abc import Collection
 from fractions import Fraction
+from typing import TypeGuard
 
 from symgrad.frontends.trace import training
 from symgrad.frontends.trace.assigning import Assigning, text_of
@@ -29,6 +30,7 @@ from symgrad.frontends.trace.hooks import (
     RETURN,
     ROUND,
     SCOPE,
+    SETATTR,
     SHIFT,
     STAR,
 )
@@ -50,6 +52,13 @@ def instrument(tree: ast.Module, out: Instrumented, given: Collection[str] = ())
 def _is_own(node: ast.expr) -> bool:
     """``self.hs``: reading it twice does nothing."""
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+
+
+def _sets_attribute(node: ast.expr) -> TypeGuard[ast.Call]:
+    """``setattr(self, name, value)``: an assignment to ``self.w``, whichever name that is."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "setattr":
+        return False
+    return len(node.args) == 3 and not node.keywords and not any(isinstance(a, ast.Starred) for a in node.args)
 
 
 class _Rewriter(Assigning):
@@ -162,6 +171,13 @@ class _Rewriter(Assigning):
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
         value = node.value
+        if _sets_attribute(value):
+            owner, key, given = value.args
+            self.out.sites.append(self.site(text_of(owner), given, value.lineno, given))
+            number = self.constant(len(self.out.sites) - 1, given)
+            held = (self.expr(given), self.load(SCOPE, given), self.expr(owner), self.expr(key))
+            node.value = self.call(SETATTR, value, number, *held)
+            return node
         if (
             isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "append"
             and (isinstance(value.func.value, ast.Name) or _is_own(value.func.value))

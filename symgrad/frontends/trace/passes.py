@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Words for the two directions; what is before and after them in a name must be the same.
@@ -17,6 +17,10 @@ _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", 
              "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
              "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx",
              "{}_dash", "{}prime", "{}deriv", "{}der", "{}p", "nabla_{}", "gradient_of_{}", "{}grad")  # fmt: skip
+#: Of a second derivative, beside the function itself and its first one.
+_SECOND = ("d2{}", "d2_{}", "dd{}", "{}_double_prime", "{}DoublePrime", "{}_pp", "{}pp", "{}_second", "{}_prime2",
+           "{}_second_derivative", "second_derivative_{}", "{}_prime_prime", "{}dprime", "{}2prime", "d2{}_dx2",
+           "d2{}dx2", "{}_second_deriv")  # fmt: skip
 #: Words for a force and for the energy that it is the negative derivative of; what is around them must be the same.
 _FORCE = re.compile(r"(?P<before>\w*?)(?:forces?|Forces?|F)(?P<after>(?:_\w+)?)$")
 _ENERGY = re.compile(
@@ -54,6 +58,10 @@ def passes(tree: ast.Module) -> list[Pass]:
             if forward in functions and forward != name:
                 found[name] = Pass(forward, name)
                 break
+    for name in functions:
+        first = [f for stem in _stems(name, _SECOND) for f, pair in found.items() if pair.forward == stem]
+        if name not in found and first and not _named(functions[name])[1:]:
+            found[name] = Pass(first[0], name)
     for name, node in functions.items():
         if name not in found and _GENERIC.match(name):
             # "gradient" beside one other function of the same parameters
@@ -119,10 +127,15 @@ def _forward_names(backward: str) -> Iterator[str]:
             break
     if (found := PARTIAL.match(backward)) is not None:
         yield found["f"]
-    for pattern in _GRADIENT:
+    yield from _stems(backward, _GRADIENT)
+
+
+def _stems(name: str, patterns: Sequence[str]) -> Iterator[str]:
+    """What a name is made of by one of the patterns: ``f`` for ``f_prime``."""
+    for pattern in patterns:
         start, _, end = pattern.partition("{}")
-        if backward.startswith(start) and backward.endswith(end) and len(backward) > len(start) + len(end):
-            yield backward[len(start) : len(backward) - len(end)]
+        if name.startswith(start) and name.endswith(end) and len(name) > len(start) + len(end):
+            yield name[len(start) : len(name) - len(end)]
 
 
 def methods_of(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> dict[str, ast.FunctionDef]:

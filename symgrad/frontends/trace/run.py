@@ -248,7 +248,7 @@ class Run:
         return exact(self.tracer, value, fraction)
 
     def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
-        """A function begins: a new scope, and plain floats that were passed become named inputs."""
+        """A function begins: a new scope, and numbers that were passed without a name become named inputs."""
         tr = self.tracer
         tr.alive()
         function: Function = self.made.functions[index]
@@ -258,7 +258,8 @@ class Run:
             self.asked.note(function.qualname, dict(zip(names, arguments, strict=True)))
         out: list[Any] = [scope]
         for site, value in zip(function.parameters, arguments, strict=True):
-            out.append(self.bound(site, site.name, value, scope) if type(value) is float else value)
+            nameless = type(value) is Array and value.step is None and value.data.dtype.kind == "f"
+            out.append(self.bound(site, site.name, value, scope) if nameless or type(value) is float else value)
         return tuple(out)
 
     def bind(self, index: int, value: Any, scope: str) -> Any:
@@ -301,7 +302,7 @@ class Run:
         size = (len(tr.values), tr.numbers)
         if site.rounds == 1:
             site.begun, site.since, site.alike = size, size[0], 0
-        tr.rounds.append(Round(site.begun[0], size[0]))
+        tr.rounds.append(Round(site.begun[0], self._since_next(site, size[0])))
         if site.rounds == 1:
             return False
         done = site.rounds - 1
@@ -318,6 +319,17 @@ class Run:
         message = f"the loop was ended after {done} rounds, since they are alike"
         tr.notes.setdefault((message, head), Note(message, head))
         return True
+
+    def _since_next(self, site: Loop, size: int) -> int:
+        """Where a round begins: with the item that a ``for`` takes of an array for it, before its body is asked."""
+        if site.rounds == 1 or not isinstance(site.node, ast.For):
+            return size
+        head, steps = self.span(site.node.iter), self.tracer.builder.steps
+        while size > site.begun[0] and (span := steps[size - 1].span) is not None:
+            if span.line != head.line or span.column > head.end_column:
+                break  # of the body, which may stand on the same line
+            size -= 1
+        return size
 
     def given_value(self, name: str, *also: str) -> Any:
         """What the caller gave in place of what the script would assign."""

@@ -1,0 +1,57 @@
+"""``w = w + rate*dw`` where ``dw`` is the gradient of the loss: each round makes that larger.
+
+No derivative is wrong then, so nobody is blamed; yet it is what the reader will look for next, and it is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from symgrad.diagnose.deciding.prepared import prepare
+from symgrad.diagnose.observing.subject import BITS, Subject
+from symgrad.diagnose.text.naming import SURELY_LOSS, normal
+from symgrad.diagnose.values.quiet import quiet
+from symgrad.diagnose.values.shaped import lifted
+from symgrad.enclosure import precision
+from symgrad.manual.work import Account
+
+
+def of_steps_uphill(taken: Account) -> Account:
+    """The account with a note on the parameters that are moved up a loss by its gradient."""
+    subject, found = taken.subject, taken.diagnosis
+    name = subject.names.get(subject.loss, "")
+    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or normal(name) not in SURELY_LOSS:
+        return taken
+    if not any(m.up for m in subject.moves):
+        return taken
+    told = dict.fromkeys(_uphill(subject))
+    notes = (
+        f"line {line}: {w} is moved along its gradient, which makes {name} larger; to make it smaller, subtract"
+        for w, line in told
+    )
+    return replace(taken, diagnosis=replace(found, notes=(*found.notes, *notes))) if told else taken
+
+
+@quiet()
+def _uphill(subject: Subject) -> list[tuple[str, int]]:
+    """The parameters that go the way of their gradients, and the lines in which they do."""
+    prepared = prepare(subject)
+    if prepared is None:
+        return []
+    layout, truth, found = prepared.layout, prepared.truth, list[tuple[str, int]]()
+    with precision(BITS):
+        for m in subject.moves:
+            true = truth.cotangents.get(m.bottom)
+            unit = next((u for u in layout.by_name.get(m.name, ()) if u.step in layout.dependents(m.source)), None)
+            if true is None or unit is None or true.is_zero:
+                continue
+            wanted, way = lifted(true).arrays[1], lifted(layout.actual(unit.step) - layout.actual(m.bottom)).arrays[1]
+            rate = np.vdot(way, wanted) / np.vdot(wanted, wanted) if way.shape == wanted.shape else -1.0
+            if rate > 0 and np.allclose(way, rate * wanted):
+                found.append((m.name, unit.line))
+    return found
+
+
+__all__ = ["of_steps_uphill"]

@@ -1,0 +1,74 @@
+"""Second derivatives, by their names: ``d2y_dx2`` is held against the derivative of the ``dy_dx`` that was found right.
+
+Of arrays as of numbers, where ``y`` is a function of ``x`` entry by entry: then a second derivative has ``x``'s shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from symgrad.cutting.subject import subject_at
+from symgrad.diagnose.meaning import functions
+from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.text.seconds import Second, is_first_of, seconds
+from symgrad.frontends.trace.data import Trace
+from symgrad.graph import Graph
+from symgrad.ops import OPS
+from symgrad.upstream import extended
+
+
+def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit]) -> Iterator[Subject]:
+    """What the assignments of second derivatives are held against, one result for each: the first derivatives, which
+    are right, with the names that are derivatives of these.
+
+    ``trace`` is the run that these assignments are of.
+    """
+    called = functions.results(trace)
+    firsts = [u for u in right if not trace.graph.steps[u.step].is_leaf]
+    done: set[str] = set()
+    for unit in unchecked:
+        if unit.name in done:
+            continue
+        for meant in (*seconds(unit.name), *seconds(called.get(unit.name, ""))):
+            tops = {meant.top} | {normal(name) for name, of in called.items() if normal(of) == meant.top}
+            asked = [replace(meant, top=top) for top in tops]
+            of = [u for u in firsts if any(_is_first(u.name, s, called) for s in asked)]
+            subject = _held_against(trace, of[-1], unit.name, meant) if of else None
+            if subject is not None:
+                done.add(unit.name)
+                yield subject
+                break
+
+
+def _is_first(name: str, second: Second, called: dict[str, str]) -> bool:
+    return is_first_of(name, second) or (name in called and is_first_of(called[name], second))
+
+
+def _held_against(trace: Trace, first: Unit, name: str, meant: Second) -> Subject | None:
+    """The first derivative as what is differentiated; ``None`` where it is not sure by what."""
+    loss = first.step
+    steps = trace.graph.steps
+    if steps[loss].shape:
+        trace, loss = extended(trace, "sum", (first.step,))
+    subject = subject_at(trace, loss, {})
+    if subject is None:
+        return None
+    by = [i for i in subject.leaves() if not meant.then or normal(subject.names.get(i, "")) == meant.then]
+    if len(by) != 1 or (loss != first.step and not _is_entrywise(subject.graph, first.step, by[0])):
+        return None
+    return replace(subject, seed=Fraction(1), mapped={name: (loss, by[0])}, made_up=False)
+
+
+def _is_entrywise(graph: Graph, top: int, bottom: int) -> bool:
+    """Each entry of one array is a function of the same entry of another."""
+    forward = graph.ancestors(top)
+    depends = graph.dependents(bottom)
+    shape = graph.steps[bottom].shape
+    inner = (s for i, s in enumerate(graph.steps) if forward[i] and depends[i] and i != bottom)
+    return all(OPS[s.op].elementwise and s.shape == shape for s in inner)
+
+
+__all__ = ["second_results"]
