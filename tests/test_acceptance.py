@@ -394,3 +394,31 @@ def test_of_a_function_its_formula_is_shown_and_not_its_file() -> None:
     report = symgrad.check(lambda x: x**2 + x, {"x": 2.0})
     assert report.target == "x**2 + x"
     assert "import" not in report.explain()
+
+
+# --- letters that are no ASCII ----------------------------------------------------------------------------------
+
+
+def test_columns_count_characters() -> None:
+    """Python counts bytes, of which a Greek letter has two."""
+    source = "ω = 2.0\ny = ω**3\ndy_dω = 3*ω**2  # é\n"
+    slips.passes(source)
+    found = slips.found(source, "3*ω", "2*ω", "scale")
+    assert found.span
+    assert (found.found, found.fix, found.fix_verified) == ("2", "3", True)
+    assert (found.span.column, found.span.end_column) == (9, 10)
+
+
+def test_columns_count_characters_in_arrays() -> None:
+    source = """
+import numpy as np
+np.random.seed(0)
+Θ, ξ = np.random.randn(3, 3), np.random.randn(3)
+σ = np.tanh(Θ @ ξ)  # größe
+L = np.sum((σ - 0.5)**2)
+dσ = 2*(σ - 0.5); dz = dσ*(1 - σ**2)
+dΘ = np.outer(dz, ξ); dξ = Θ.T @ dz
+"""
+    slips.passes(source)
+    assert slips.found(source, "Θ.T @ dz", "Θ @ dz", "transpose").span.column == 28
+    assert slips.found(source, "(1 - σ**2)", "(1 - ξ**2)", "input-for-output").found == "ξ"
