@@ -22,6 +22,11 @@ def text_of(node: ast.AST) -> str:
     return text if len(text) <= 60 and text.isprintable() else "..."
 
 
+def _is_nested(node: ast.ListComp) -> bool:
+    """``[[g*x for x in xs] for g in dz]``."""
+    return isinstance(node.elt, ast.ListComp)
+
+
 class Assigning(Transformer):
     """Rewrites assignments, and has what the other rewriting needs."""
 
@@ -63,7 +68,7 @@ class Assigning(Transformer):
         made = Site(name, node, line, literal, augmented=augmented)
         parts: list[ast.expr] = []
         if isinstance(value, ast.ListComp):
-            made.each = Site("", value.elt, value.elt.lineno)
+            made.each = self.site("", value.elt, value.elt.lineno, value.elt if _is_nested(value) else None)
         if isinstance(value, ast.List | ast.Tuple):
             parts = value.elts
         elif isinstance(value, ast.Dict):

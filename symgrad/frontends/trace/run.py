@@ -389,7 +389,7 @@ class Run:
         if site.each is not None and type(value) is list:
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
             for i, inner in enumerate(value):
-                if isinstance(inner, TracedFloat | Array):
+                if isinstance(inner, TracedFloat | Array) or (type(inner) is list and site.each.each is not None):
                     value[i] = self.bound(site.each, f"{name}[{i}]", self.renamed(site.each, inner), scope)
         return value
 
