@@ -422,3 +422,55 @@ dΘ = np.outer(dz, ξ); dξ = Θ.T @ dz
     slips.passes(source)
     assert slips.found(source, "Θ.T @ dz", "Θ @ dz", "transpose").span.column == 28
     assert slips.found(source, "(1 - σ**2)", "(1 - ξ**2)", "input-for-output").found == "ξ"
+
+
+# --- odd values -------------------------------------------------------------------------------------------------
+
+
+def test_values_without_names_are_no_point() -> None:
+    with pytest.raises(symgrad.SymgradError, match="which variable has which value"):
+        symgrad.check("x*y", [1, 2])
+
+
+def test_a_language_that_is_none_is_refused() -> None:
+    report = symgrad.check("x = 2.0\ny = x**2\ndy_dx = 2*x\n")
+    with pytest.raises(symgrad.SymgradError, match="choose numpy, torch or latex"):
+        report.emit("fortran")
+
+
+# --- torch functions --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("last", "mistakes"), [("eps=1e-5", []), ("shift", ["never-assigned"])])
+def test_none_belongs_to_a_setting_and_not_to_an_array(last: str, mistakes: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "layer.py"
+    added = last.partition("=")[0]
+    path.write_text(f"""
+import torch
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, gamma, {last}):
+        ctx.save_for_backward(x, gamma)
+        return x*gamma + {added}
+    @staticmethod
+    def backward(ctx, dy):
+        x, gamma = ctx.saved_tensors
+        return dy*gamma, (dy*x).sum(0), None
+""")
+    report = symgrad.check(path)
+    assert [f.mistake for f in report.findings if f.root] == mistakes, report.explain()
+
+
+def test_entries_of_a_nested_comprehension_are_judged() -> None:
+    source = """
+W = [[0.1, -0.4], [0.7, 0.2], [-0.3, 0.5]]
+x = [1.0, -2.0]
+t = [0.5, -0.5, 1.0]
+y = [sum(a*b for a, b in zip(row, x)) for row in W]
+loss = sum((a - b)**2 for a, b in zip(y, t))
+dy = [2*(a - b) for a, b in zip(y, t)]
+dW = [[g*xi for xi in x] for g in dy]
+"""
+    slips.passes(source)
+    assert "dW[2][1]" in symgrad.check(source).confirmed
+    slips.found(source, "for g in dy]", "for g in y]", "")
