@@ -546,3 +546,124 @@ print(cost(np.array([0.3, -0.4]), X))
 """
     passes(source)
     found(source, "(1 - out**2)", "(1 - out)", "")
+
+
+#: Before a batch norm the gradient by a bias is 0: no name beside it is to be taken for that gradient.
+NORMED_LAYERS = """
+import numpy as np
+rng = np.random.default_rng(0)
+class BatchNorm:
+    def __init__(self, d):
+        self.gamma, self.beta = np.ones(d) * 1.1, np.zeros(d) + 0.1
+    def forward(self, x):
+        self.std_inv = 1.0 / np.sqrt(x.var(axis=0) + 1e-5)
+        self.xhat = (x - x.mean(axis=0)) * self.std_inv
+        return self.gamma * self.xhat + self.beta
+    def backward(self, dout):
+        self.dgamma = np.sum(dout * self.xhat, axis=0)
+        self.dbeta = np.sum(dout, axis=0)
+        dxhat = dout * self.gamma
+        return self.std_inv * (dxhat - dxhat.mean(axis=0) - self.xhat * (dxhat * self.xhat).mean(axis=0))
+class Dense:
+    def __init__(self, i, o):
+        self.W, self.b = rng.normal(size=(i, o)) * 0.5, np.zeros(o)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, dout):
+        self.dW = self.x.T @ dout
+        self.db = np.sum(dout, axis=0)
+        return dout @ self.W.T
+class ReLU:
+    def forward(self, x):
+        self.mask = x > 0
+        return x * self.mask
+    def backward(self, dout):
+        return dout * self.mask
+X, y = rng.normal(size=(8, 4)), rng.normal(size=(8, 2))
+layers = [Dense(4, 5), BatchNorm(5), ReLU(), Dense(5, 2)]
+for epoch in range(2):
+    out = X
+    for layer in layers:
+        out = layer.forward(out)
+    loss = np.mean((out - y) ** 2)
+    grad = 2 * (out - y) / out.size
+    for layer in reversed(layers):
+        grad = layer.backward(grad)
+    for layer in layers:
+        if hasattr(layer, "W"):
+            layer.W -= 0.1 * layer.dW
+            layer.b -= 0.1 * layer.db
+        if hasattr(layer, "gamma"):
+            layer.gamma -= 0.1 * layer.dgamma
+            layer.beta -= 0.1 * layer.dbeta
+"""
+
+
+def test_a_network_with_a_batch_norm_is_right() -> None:
+    report = symgrad.check(NORMED_LAYERS)
+    assert report.ok, report.explain()
+    assert {"self.dgamma", "self.dbeta", "self.dW", "self.db"} <= set(report.confirmed)
+
+
+def test_a_layer_that_does_not_read_what_arrives() -> None:
+    finding = found(NORMED_LAYERS, "return dout * self.mask", "return self.mask", "missing-factor")
+    assert finding.fix == "dout * self.mask"
+    assert finding.fix_verified
+
+
+SCORE = """
+import numpy as np
+rng = np.random.RandomState(0)
+X = np.column_stack([np.ones(8), rng.randn(8, 2)])
+y = rng.poisson(2.0, 8)
+order = np.random.default_rng(1).permutation(8)
+X, y = X[order], y[order]
+beta = np.array([0.1, 0.2, -0.1])
+def loglik(beta):
+    eta = X.dot(beta)
+    return np.sum(y * eta - np.exp(eta))
+def score(beta):
+    return X.T.dot(y - np.exp(X.dot(beta)))
+def hessian(beta):
+    return -X.T.dot(np.exp(X.dot(beta))[:, None] * X)
+for i in range(5):
+    beta = beta - np.linalg.solve(hessian(beta), score(beta))
+print(beta, loglik(beta))
+"""
+
+
+def test_the_score_of_a_likelihood() -> None:
+    assert symgrad.check(SCORE).ok
+    found(SCORE, "X.T.dot(y - np.exp", "X.T.dot(y + np.exp", "")
+
+
+#: CS231n's first assignment, sample by sample.
+SOFTMAX_IN_LOOPS = """
+import numpy as np
+rng = np.random.default_rng(0)
+W, X, y, reg = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), [0, 2, 1, 1, 0], 0.1
+loss, dW, N = 0.0, np.zeros_like(W), 5
+for i in range(N):
+    scores = X[i].dot(W)
+    probs = np.exp(scores) / np.sum(np.exp(scores))
+    loss += -np.log(probs[y[i]])
+    for j in range(3):
+        dW[:, j] += (probs[j] - (j == y[i])) * X[i]
+loss = loss / N + reg * np.sum(W * W)
+dW /= N
+dW += 2 * reg * W
+"""
+
+
+def test_softmax_in_loops() -> None:
+    passes(SOFTMAX_IN_LOOPS)
+    undivided = SOFTMAX_IN_LOOPS.replace("dW /= N\n", "")
+    report = symgrad.check(undivided)
+    assert [(f.span.line, f.fix, f.fix_verified) for f in report.findings if f.root and f.span] == [
+        (13, "dW /= 5; dW += 2 * reg * W", True)
+    ], report.explain()
+    report = symgrad.check(SOFTMAX_IN_LOOPS.replace("dW += 2 * reg * W\n", ""))
+    assert [(f.span.line, f.fix, f.fix_verified) for f in report.findings if f.root and f.span] == [
+        (13, "dW /= N; dW += 2*reg*W", True)
+    ], report.explain()

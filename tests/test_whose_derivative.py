@@ -7,6 +7,7 @@ import pytest
 import symgrad
 from symgrad.diagnose.text.abbreviations import spelled_out
 from symgrad.diagnose.text.naming import Claim
+from tests.slips import found
 
 #: The first forecast error is 0 whatever the inputs are, and so are the first rounds' derivatives.
 HOLT = """
@@ -135,3 +136,62 @@ def test_short_forms_stand_for_one_name_only() -> None:
                                           "dL_da": Claim("l", "alpha")}  # fmt: skip
     assert spelled_out(["dl_da"], called[:-1]) == {"dl_da": Claim("level", "alpha")}
     assert spelled_out(["dl_da"], [*called, "angle"]) == {}
+
+
+#: Derivatives of arrays by a number, carried forward: each is there before its value is used again, as no gradient is.
+KALMAN = """
+import numpy as np
+F = np.array([[1.0, 0.1], [0.0, 1.0]])
+H = np.array([[1.0, 0.0]])
+def nll_and_dr(r):
+    x, P = np.zeros((2, 1)), np.eye(2)
+    dx, dP = np.zeros((2, 1)), np.zeros((2, 2))
+    nll, dnll = 0.0, 0.0
+    for z in [0.1, 0.25, 0.31, 0.48]:
+        x = F @ x
+        P = F @ P @ F.T + 0.05 * np.eye(2)
+        dx = F @ dx
+        dP = F @ dP @ F.T
+        S = (H @ P @ H.T)[0, 0] + r
+        dS = (H @ dP @ H.T)[0, 0] + 1.0
+        v = z - (H @ x)[0, 0]
+        dv = -(H @ dx)[0, 0]
+        nll += 0.5 * (np.log(S) + v**2 / S)
+        dnll += 0.5 * (dS / S + 2 * v * dv / S - v**2 * dS / S**2)
+        K = P @ H.T / S
+        dK = dP @ H.T / S - P @ H.T * dS / S**2
+        x = x + K * v
+        dx = dx + dK * v + K * dv
+        dP = dP - dK @ H @ P - K @ H @ dP
+        P = P - K @ H @ P
+    return nll, dnll
+nll, dnll = nll_and_dr(0.2)
+"""
+
+
+def test_arrays_carried_forward_are_right() -> None:
+    report = symgrad.check(KALMAN)
+    assert report.ok, report.explain()
+    assert {"dx", "dP", "dS", "dv", "dK", "dnll"} <= set(report.confirmed)
+
+
+@pytest.mark.parametrize(
+    ("right", "slip"),
+    [
+        ("dv = -(H @ dx)", "dv = (H @ dx)"),
+        ("- v**2 * dS / S**2)", "- v**2 * dS / S)"),
+        ("dx = dx + dK * v + K * dv", "dx = dx + dK * v"),
+        ("dP = dP - dK @ H @ P - K", "dP = dP - dK @ H @ P + K"),
+    ],
+)
+def test_a_slip_in_what_is_carried_forward(right: str, slip: str) -> None:
+    found(KALMAN, right, slip, "")
+
+
+def test_what_is_carried_forward_from_the_old_value_of_an_array() -> None:
+    # The derivative of P reads P after it was changed.
+    lines = KALMAN.split("\n")
+    a = next(n for n, line in enumerate(lines) if line.strip().startswith("dP = dP -"))
+    lines[a], lines[a + 1] = lines[a + 1], lines[a]
+    report = symgrad.check("\n".join(lines))
+    assert [(f.span.line, f.mistake) for f in report.findings if f.root and f.span] == [(a + 2, "input-for-output")]

@@ -117,7 +117,7 @@ def explained(
             continue
         before = right.get(name, root.unit.step)
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
-        again = again and root.unit.step not in moving
+        again = again and root.unit.step not in moving and root.unit.step not in layout.aside
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.

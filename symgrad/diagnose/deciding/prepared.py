@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from symgrad.diagnose.meaning.analogies import analogies
+from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.clipping import limits
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
@@ -61,9 +62,12 @@ def prepare(subject: Subject) -> Prepared | None:
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
-        layout.aside = {**residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}}
+        forward = carried(layout)
+        layout.aside = {
+            **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+        }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
-        reading.leave({u.name for u in subject.units if u.step in layout.aside})
+        reading.leave({u.name for u in subject.units if u.step in layout.aside} | forward.names)
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)

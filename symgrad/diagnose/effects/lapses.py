@@ -41,6 +41,7 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
     yield from _undone(passage)
+    yield from _not_divided_before(passage)
     yield from _too_early(passage)
     yield from _added_later(passage)
     yield from _flows(passage)
@@ -284,6 +285,33 @@ def _undone(passage: Passage) -> Iterator[Try]:
                     _NOWHERE, "scale", "leaves the whole off by a constant factor", 1.2, None, "*", factor,
                     text=text, span=span,
                 )  # fmt: skip
+
+
+def _not_divided_before(passage: Passage) -> Iterator[Try]:
+    """``dW /= N`` is missing before ``dW += reg*W``: the sum over the samples that a penalty is added to."""
+    if passage.text.loops.get(passage.number) or len(passage.ends) > 1:
+        return
+    for unit in passage.units:
+        step = passage.graph.steps[unit.step]
+        infix = None if step.is_leaf else OPS[step.op].infix
+        added = infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+        added = added and step.inputs[0] != step.inputs[1]
+        if not added or not step.shape or passage.graph.steps[step.inputs[0]].shape != step.shape:
+            continue
+        span, before = passage.text.source.statement(unit.span), passage.text.source.operand(step.span, 0)
+        name = unit.name.split("[", maxsplit=1)[0]
+        if span is None or not (unit.augmented or (before and passage.text.source.text(before) == name)):
+            continue
+        own = passage.text.source.text(span)
+        for n in passage.counts:
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], n: int = n) -> Vec:
+                return value * constant(Fraction(1, n), len(lifted(value).arrays))
+
+            words = f"adds to a sum that is {n} times too large: it is not divided before"
+            yield ((unit.step, 0),), 0, make, Repair(
+                _NOWHERE, "scale", words, 1.15, None, "*", Fraction(1, n), text=f"{name} /= {n}; {own}", span=span
+            )
 
 
 def _adds(passage: Passage, unit: Unit) -> bool:

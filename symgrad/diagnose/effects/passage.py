@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -39,6 +40,12 @@ MANY_ROUNDS = 8
 
 class Passage(Reader):
     """The places of a line, and what is tried there."""
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """How many samples there may be: the lengths of the arrays that the loss is made of."""
+        steps = self.graph.steps
+        return sorted({steps[i].shape[0] for i in self.layout.truth.leaves if steps[i].shape} - {0, 1})[:4]
 
     def _key(self, i: int, seen: Counter[object]) -> object:
         """What the same characters made in every round: of a call that makes several steps, which of them."""

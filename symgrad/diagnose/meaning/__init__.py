@@ -4,6 +4,7 @@
 * ``parameters``: what a function was given in one of its calls
 * ``reading``: what names stand for in one forward pass
 * ``likely``: what a name in code with arrays may be short for
+* ``carried``: derivatives of arrays that are carried forward, by a number
 * ``turns``: which of them is meant in one round of a loop
 * ``shortened``: names that are cut short, where a value bears that out
 * ``analogies``: names that are told by their likes

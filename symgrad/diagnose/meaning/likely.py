@@ -35,6 +35,8 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
     for unit in layout.last.values():
         if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
             continue
+        if normal(unit.name) in called and not is_bare(unit.name):
+            continue  # gamma, moved: whatever else has its shape, and no gradient yet
         kinds = {q.kind for q in known.right(layout.actual(unit.step))}
         if "forward" in kinds and kinds <= {"forward", "local"}:
             continue  # a part of the forward pass, read once more: g_i, the input gate

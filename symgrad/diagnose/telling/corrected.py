@@ -50,6 +50,8 @@ def corrected(
     turned = repair.mistake == "sign" and not repair.combine
     if q is not None and turned and walk_value(walk, root, repair).same(-repair.place.wanted):
         return span, _negative(text)
+    if q is not None and (added := _added_after(root, repair, q, walk, wording, source)) is not None:
+        return added
     if q is not None:
         return span, _with_quantity(root, repair, q, text, walk, wording)
     if repair.number is not None:
@@ -78,6 +80,20 @@ def _with_quantity(root: Root, repair: Repair, q: Quantity, text: str, walk: Wal
         old = walk.layout.variable(place.node)
         return re.sub(rf"(?<![\w.]){re.escape(old)}(?![\w.])", lambda _: piece, text) if old in text else ""
     return _combined(text, how, piece)
+
+
+def _added_after(
+    root: Root, repair: Repair, q: Quantity, walk: Walk, wording: Wording, source: SourceMap
+) -> tuple[Span, str] | None:
+    """``dW /= n; dW += 2*reg*W``: a term that is missing after a product in place is no part of that."""
+    unit, statement = root.unit, source.statement(root.unit.span)
+    if unit.augmented not in ("*=", "/=") or repair.combine != "+" or repair.place.parent >= 0 or statement is None:
+        return None
+    made = _with_quantity(root, repair, q, unit.name, walk, wording)
+    for sign in ("+", "-"):
+        if made.startswith(f"{unit.name} {sign} "):
+            return statement, f"{source.text(statement)}; {unit.name} {sign}= {made[len(unit.name) + 3 :]}"
+    return None
 
 
 def _operand(q: Quantity, piece: str, root: Root, walk: Walk, wording: Wording) -> str:

@@ -14,7 +14,7 @@ from itertools import combinations, pairwise
 
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording, Text, at, names_of, stored
-from symgrad.diagnose.text.unread import MOST_NAMES, given_back, handed_on, unread
+from symgrad.diagnose.text.unread import MOST_NAMES, given_back, handed_on, never_read, unread
 from symgrad.errors import Span
 
 #: What is as likely as a change of a formula.
@@ -41,7 +41,7 @@ def rewordings(
     if explained:
         out = [r for r in out if r.cost <= PLAIN] + [replace(r, cost=PLAIN) for r in _counts(text, asked)]
     else:
-        idle = [*given_back(text), *unread(text, asked, ranks), *handed_on(text, ranks)]
+        idle = [*given_back(text), *unread(text, asked, ranks), *handed_on(text, ranks), *never_read(text)]
         out += [*_returned(text), *idle, *_unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
     return sorted(out, key=lambda r: r.cost)
 

@@ -45,6 +45,23 @@ def handed_on(text: Text, ranks: Mapping[str, int]) -> Iterator[Rewording]:
                     yield at(value, f"{value.id} * {slope}", "missing-factor", message, 1.1)
 
 
+def never_read(text: Text) -> Iterator[Rewording]:
+    """``return self.mask``, where ``dout`` came in and is read nowhere: what a layer does begins with what arrives."""
+    for function in text.functions if text.beside else ():
+        given = [a.arg for a in function.args.args if a.arg not in ("self", "cls", "ctx")]
+        read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+        mine = [s for s in text.simple if text.function_at(s.lineno) is function and isinstance(s, ast.Return)]
+        if function not in text.beside or len(given) != 1 or given[0] in read or len(mine) != 1:
+            continue
+        value = mine[0].value
+        if value is None or isinstance(value, ast.Constant | ast.Tuple):
+            continue
+        own = text.of(value)
+        bare = f"({own})" if isinstance(value, ast.BinOp | ast.Compare | ast.BoolOp) else own
+        message = f"`{text.of(mine[0])}` leaves out {given[0]}, the gradient that arrives, which is read nowhere"
+        yield at(value, f"{given[0]} * {bare}", "missing-factor", message, 0.5)
+
+
 def _read_in(nodes: Sequence[ast.AST]) -> set[str]:
     """The names that are read; of ``dx[i] += v`` dx is not."""
     targets: set[int] = set()

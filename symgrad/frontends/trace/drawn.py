@@ -17,7 +17,7 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import raw
-from symgrad.frontends.trace.numpy_random import draw
+from symgrad.frontends.trace.numpy_random import draw, stateful
 from symgrad.frontends.trace.numpy_types import size_of
 from symgrad.frontends.trace.registry import HANDLERS, as_array, constant, traced
 from symgrad.frontends.trace.shaped import gather, pick
@@ -32,7 +32,9 @@ BATCHES = {"torch.utils", "torch.utils.data"}
 
 
 #: Distributions of one parameter: the second argument is how many numbers are wanted.
-_ONE_NUMBER = frozenset({"exponential", "poisson", "dirichlet", "geometric", "standard_gamma"})
+_ONE_NUMBER = frozenset(
+    "exponential poisson dirichlet geometric standard_gamma chisquare rayleigh standard_t weibull".split()
+)
 
 
 def _draws(name: str) -> Callable[..., Any]:
@@ -48,8 +50,10 @@ def _draws(name: str) -> Callable[..., Any]:
 for _name in (
     "binomial", "multinomial", "multivariate_normal", "exponential", "laplace", "poisson", "beta", "gamma", "gumbel",
     "dirichlet", "geometric", "standard_gamma", "random_integers", "triangular", "standard_cauchy", "logistic",
+    "chisquare", "lognormal", "rayleigh", "standard_t", "standard_exponential", "weibull",
 ):  # fmt: skip
     HANDLERS[f"numpy.random.{_name}"] = _draws(_name)
+    HANDLERS[f"numpy.random.mtrand.RandomState.{_name}"] = stateful(_name)
 
 
 @traced("numpy.random.shuffle")
@@ -61,6 +65,10 @@ def _shuffle(tr: Tracer, x: Any) -> None:
         x.replace(pick(x, [int(i) for i in source.permutation(len(x))]))
     else:
         raise TypeError(f"{type(x).__name__} object does not support item assignment")
+
+
+HANDLERS["numpy.random.mtrand.RandomState.shuffle"] = stateful("shuffle")
+HANDLERS["numpy.random.Generator.shuffle"] = stateful("shuffle", "numpy_generator")
 
 
 def _said(tr: Tracer, name: str, args: tuple[Any, ...]) -> None:

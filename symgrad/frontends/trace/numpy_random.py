@@ -71,13 +71,16 @@ def _generator(tr: Tracer, seed: Any = None) -> Any:
 
 
 #: Distributions of one number: their second argument is a size, and that of others their third.
-_OF_ONE_NUMBER = frozenset({"poisson", "exponential", "geometric"})
+_OF_ONE_NUMBER = frozenset(
+    "poisson exponential geometric dirichlet chisquare rayleigh standard_t standard_gamma weibull".split()
+)
 
 
 def _generates(name: str) -> Callable[..., Any]:
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
         source = tr.__dict__["numpy_generator"]
-        size = kwargs.get("size", args[0] if args and name in ("standard_normal", "random") else None)
+        plainly = bool(args) and name in ("standard_normal", "random", "standard_exponential")
+        size = kwargs.get("size", args[0] if plainly else None)
         if name in _OF_ONE_NUMBER and len(args) > 1:
             size = args[1]
         if size is not None:
@@ -95,7 +98,8 @@ def _generates(name: str) -> Callable[..., Any]:
 
 for _name in (
     "standard_normal", "normal", "uniform", "random", "integers", "binomial", "poisson", "exponential", "laplace",
-    "beta", "gamma", "geometric", "logistic",
+    "beta", "gamma", "geometric", "logistic", "multivariate_normal", "multinomial", "dirichlet", "gumbel", "chisquare",
+    "lognormal", "rayleigh", "standard_t", "standard_exponential", "standard_gamma", "triangular", "weibull",
 ):  # fmt: skip
     HANDLERS[f"numpy.random.Generator.{_name}"] = _generates(_name)
 
@@ -107,13 +111,13 @@ def _state(tr: Tracer, seed: Any = None) -> Any:
     return Facade(tr, "numpy.random.mtrand.RandomState")
 
 
-def _stateful(name: str) -> Callable[..., Any]:
-    """The same draw as from NumPy's one generator, from the one that was made last."""
+def stateful(name: str, made: str = "numpy_state") -> Callable[..., Any]:
+    """The same draw as from NumPy's one generator, from the one that was made last (``made``: of which kind)."""
     run = HANDLERS[f"numpy.random.{name}"]
 
     def call(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
         held = tr.__dict__.get("numpy_random")
-        tr.__dict__["numpy_random"] = tr.__dict__["numpy_state"]
+        tr.__dict__["numpy_random"] = tr.__dict__[made]
         try:
             return run(tr, *args, **kwargs)
         finally:
@@ -129,7 +133,9 @@ for _name in (
     "rand", "randn", "random", "random_sample", "uniform", "normal", "standard_normal", "randint", "permutation",
     "choice",
 ):  # fmt: skip
-    HANDLERS[f"numpy.random.mtrand.RandomState.{_name}"] = _stateful(_name)
+    HANDLERS[f"numpy.random.mtrand.RandomState.{_name}"] = stateful(_name)
+for _name in ("permutation", "choice"):
+    HANDLERS[f"numpy.random.Generator.{_name}"] = stateful(_name, "numpy_generator")
 
 
 @traced("numpy.random.seed")

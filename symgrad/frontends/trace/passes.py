@@ -30,7 +30,10 @@ _ENERGY = re.compile(
 _VERB = re.compile(r"^(?:compute|calc|calculate|get|eval|evaluate)_?(?:the_)?")
 #: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
 PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
-_GENERIC = re.compile(r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope)(?:_at|_fn|_func|_function)?$")
+_GENERIC = re.compile(
+    r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope|score|jac|fprime)(?:_at|_fn|_func|_function|_vector)?$"
+)
+_HESSIAN = re.compile(r"(?:.*_)?(?:hess|hessian|H|information|fisher)(?:_\w+)?$", re.IGNORECASE)
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
@@ -65,7 +68,10 @@ def passes(tree: ast.Module) -> list[Pass]:
     for name, node in functions.items():
         if name not in found and _GENERIC.match(name):
             # "gradient" beside one other function of the same parameters
-            same = [n for n, f in functions.items() if n != name and _named(f) == _named(node) and n not in found]
+            same = [
+                n for n, f in functions.items()
+                if n != name and _named(f) == _named(node) and n not in found and not _HESSIAN.match(n)
+            ]  # fmt: skip
             if len(same) == 1 and _named(node):
                 found[name] = Pass(same[0], name)
     for name, node in functions.items():
