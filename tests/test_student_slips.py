@@ -667,3 +667,18 @@ def test_softmax_in_loops() -> None:
     assert [(f.span.line, f.fix, f.fix_verified) for f in report.findings if f.root and f.span] == [
         (13, "dW /= N; dW += 2*reg*W", True)
     ], report.explain()
+
+
+def test_a_batch_that_is_drawn_of_a_default_size() -> None:
+    passes("""
+import numpy as np
+np.random.seed(0)
+X, y, W = np.random.randn(12, 4), np.random.randn(12), np.zeros(4) + 0.1
+def train(W, batch_size=6):
+    idx = np.random.choice(X.shape[0], batch_size)
+    r = X[idx] @ W - y[idx]
+    loss = np.mean(r**2)
+    dW = 2 * X[idx].T @ r / batch_size
+    return loss, dW
+loss, dW = train(W)
+""")
