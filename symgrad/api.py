@@ -48,7 +48,7 @@ def check(
     Raises:
         SymgradError: the input cannot be used; the error says where and why.
     """
-    if is_code(target) or (isinstance(target, str) and "\n" in target and _is_program(target)):
+    if is_script(target):
         from symgrad.files import check_file, check_text
 
         if at is not None or manual is not None:
@@ -84,10 +84,13 @@ def check(
     return check_expression(target, at, **options)
 
 
-def _is_program(text: str) -> bool:
+def is_script(target: Any) -> bool:
+    """A path of Python code, or the text of a script: several lines of it."""
+    if is_code(target) or not isinstance(target, str) or "\n" not in target:
+        return is_code(target)
     from symgrad.programs import is_program
 
-    return is_program(text)
+    return is_program(target)
 
 
 def _is_sweep(at: Any) -> bool:

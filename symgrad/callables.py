@@ -20,6 +20,7 @@ from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.writes import whole
 from symgrad.graph import Graph
 from symgrad.manual import Work, check_formulas, check_work
+from symgrad.printing import to_text
 from symgrad.report.model import Finding, Report
 from symgrad.subjects import choose, subject_of
 
@@ -180,8 +181,10 @@ def check_function(
         return check_work(work, trace, **extra)
     graph, point = _pruned(trace)
     if manual is not None:
-        return check_formulas(graph, manual, point, **options)
-    return check_expression(graph, point, **options)
+        report = check_formulas(graph, manual, point, **options)
+    else:
+        report = check_expression(graph, point, **options)
+    return replace(report, target=to_text(graph).replace("return_ = ", ""))  # and not all of the file
 
 
 def _is_derivation(trace: Trace) -> bool:

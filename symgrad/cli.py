@@ -123,6 +123,11 @@ def main(
     gc.set_threshold(200_000, 20, 20)
     kind = "json" if as_json else kind
     try:
+        _refuse_two({
+            "--json" if as_json else f"--format {kind}": kind != "text",
+            "--latex-document" if latex_document else "--latex": as_latex or latex_document,
+            "--diff": as_diff, "--emit": emit is not None, "--plot": plot is not None,
+        })  # fmt: skip
         if graph or plot:
             from symgrad.outputs import check_names
 
@@ -173,13 +178,13 @@ _OF_ARRAYS = ("shapes", "upstream")
 
 def _report(text: str, derive: dict[str, Any], script: dict[str, Any]) -> Any:
     """Ask the right question about the target: an option of the other kind is refused, not ignored."""
-    from symgrad.api import check, is_code
+    from symgrad.api import check, is_script
     from symgrad.errors import SymgradError
 
     context = click.get_current_context()
     given = {n for n in context.params if context.get_parameter_source(n) is click.core.ParameterSource.COMMANDLINE}
     spelled = {p.name: p.opts[0] for p in context.command.params}
-    if is_code(text):
+    if is_script(text):
         for name in ("points", "wrt", "order", "dtype", "device", "manual"):
             if name in given:
                 raise SymgradError(f"{spelled[name]} is for expressions; a script brings its own values")
@@ -247,11 +252,11 @@ def _of_functions(derive: dict[str, Any], script: dict[str, Any]) -> dict[str, A
 
 def _emit(text: str, language: str, derive: dict[str, Any], script: dict[str, Any]) -> None:
     """Print source instead of a report."""
-    from symgrad.api import is_code
+    from symgrad.api import is_script
     from symgrad.emitting import emit_target
 
     options: dict[str, Any] = {k: list(derive[k]) for k in ("wrt", "shapes", "at") if derive[k]}
-    if is_code(text):
+    if is_script(text):
         from symgrad.frontends.plan import Plan
 
         called = _of_functions(derive, {**script})
@@ -268,11 +273,15 @@ def _standard_input() -> str:
 
 def _formulas(given: tuple[str, ...]) -> Any:
     """``--manual FORMULA`` or ``--manual NAME=FORMULA``, repeated."""
+    from symgrad.errors import SymgradError
+
     if not given:
         return None
-    named = {}
+    named: dict[str, str] = {}
     for text in given:
         name, equals, formula = text.partition("=")
+        if name.strip() in named:
+            raise SymgradError(f"--manual gives '{name.strip()}' twice")
         if equals and name.strip().isidentifier():
             named[name.strip()] = formula
         elif len(given) == 1:
@@ -284,11 +293,11 @@ def _formulas(given: tuple[str, ...]) -> Any:
 
 def _plot(text: str, path: str, derive: dict[str, Any]) -> None:
     """Draw a plot instead of a report, and say what it shows."""
-    from symgrad.api import is_code
+    from symgrad.api import is_script
     from symgrad.errors import SymgradError
     from symgrad.outputs import write_plot
 
-    if is_code(text):
+    if is_script(text):
         raise SymgradError("--plot is for expressions")
     manual = _formulas(derive["manual"])
     options = {k: derive[k] for k in ("dtype", "device")}
@@ -312,6 +321,15 @@ def _print(
         text = rendered(report, kind, path=_path(target), width=_width(), color=colored, unicode=unicode)
         click.echo(text, nl=False, color=True)
     sys.exit(report.exit_code)
+
+
+def _refuse_two(asked: dict[str, bool]) -> None:
+    """Each of these is all that is printed."""
+    from symgrad.errors import SymgradError
+
+    first, *others = (option for option, wanted in asked.items() if wanted) if any(asked.values()) else ("",)
+    if others:
+        raise SymgradError(f"{first} and {others[0]} do not go together: each prints something else")
 
 
 def _refuse_paths(target: str) -> None:

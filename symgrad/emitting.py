@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symgrad.api import is_code, of_arrays
+from symgrad.api import is_code, is_script, of_arrays
 from symgrad.callables import call_subject
 from symgrad.codegen.function import LANGUAGES, emit
 from symgrad.codegen.pruning import pruned
@@ -89,16 +89,21 @@ def emit_file(
     notebook = read_notebook(path) if os.fspath(path).endswith(".ipynb") else None
     source, code = opened(path, timeout)
     try:
-        if plan.forward or plan.backward:
-            return emit_passes(code, [(plan.forward, plan.backward)], language, plan, options.get("wrt", ()))
-        trace = code.run(source)
-        if trace.passes and not options.get("loss"):
-            return emit_passes(code, trace.passes, language, plan, options.get("wrt", ()))
-        return emit_source(source, code.name, language, trace=trace, **options)
+        return _emit_code(source, code, language, plan, options)
     except SymgradError as error:
         if notebook is not None:
             raise notebook.located(error) from None
         raise
+
+
+def _emit_code(source: str, code: Code, language: str, plan: Plan, options: Mapping[str, Any]) -> str:
+    """What a text runs, or the functions that it holds."""
+    if plan.forward or plan.backward:
+        return emit_passes(code, [(plan.forward, plan.backward)], language, plan, options.get("wrt", ()))
+    trace = code.run(source)
+    if trace.passes and not options.get("loss"):
+        return emit_passes(code, trace.passes, language, plan, options.get("wrt", ()))
+    return emit_source(source, code.name, language, trace=trace, **options)
 
 
 def emit_passes(
@@ -147,7 +152,7 @@ def emit_target(target: str | os.PathLike[str], language: str = "numpy", **optio
     """The same for whatever can be checked: a path, or the text of an expression.
 
     Args:
-        target: a path that ends in ``.py`` or ``.ipynb``, or an expression.
+        target: a path that ends in ``.py`` or ``.ipynb``, the text of a script, or an expression.
         language: ``"numpy"``, ``"torch"`` or ``"latex"``.
         options: for code those of :func:`emit_file`; for expressions ``wrt``, ``shapes`` and ``at``.
 
@@ -157,6 +162,10 @@ def emit_target(target: str | os.PathLike[str], language: str = "numpy", **optio
     _known(language)
     if is_code(target):
         return emit_file(target, language, **options)
+    if is_script(target):
+        text = os.fspath(target)
+        code = Code(text, text, "<source>", "", options.get("timeout", 20.0))
+        return _emit_code(text, code, language, options.pop("call", None) or Plan(), options)
     graph = _graph(os.fspath(target), options.pop("shapes", ()), options.pop("at", ()))
     named = options.pop("wrt", None) or list(graph.variables)
     for name in named:

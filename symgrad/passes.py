@@ -53,9 +53,10 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
 def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
     """The same, with what was called."""
     trace, call = called(code, plan)
+    settled = replace(plan, known=_known(call.inputs))
 
     def run(text: str) -> Trace:
-        return code.run(text, plan)
+        return code.run(text, settled)
 
     if trace.error is not None and trace.error.kind == "exception" and not _after(trace):
         raise trace.error.exception(code.source)
@@ -67,14 +68,14 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
-        again = _attempt(code, replace(plan, of_output=True), options)
+        again = _attempt(code, replace(settled, of_output=True), options)
         if again is not None and again.ok:
             message = f"{call.backward} takes the output of {call.forward}, not its input"
             return replace(again, findings=(*again.findings, Finding("note", message))), call
     if report.exit_code == 1 and not plan.shapes and not plan.values:
         for given in _one_hot(call.inputs):
             # Labels that are multiplied with logarithms of probabilities: one row for each sample.
-            again = _attempt(code, replace(plan, values=given, lenient=True), options)
+            again = _attempt(code, replace(settled, values=given, lenient=True), options)
             if again is None:
                 continue
             roots = [f for f in again.findings if f.root]
@@ -82,22 +83,22 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
                 return again, call
         if other := _as_gradients(trace, call):
             # A layer for rows, which was given one without its first axis.
-            again = _attempt(code, replace(plan, shapes=other, lenient=True), options)
+            again = _attempt(code, replace(settled, shapes=other, lenient=True), options)
             if again is not None and again.ok and again.confirmed:
                 return again, call
         for given in _columns(call.inputs):
             # (np.identity(n) - s.T)*s is for a column s.
-            again = _attempt(code, replace(plan, shapes=given, lenient=True), options)
+            again = _attempt(code, replace(settled, shapes=given, lenient=True), options)
             if again is not None and again.ok and again.confirmed:
                 return again, call
         alone = _one_entry(code, trace, call) if plan.upstream is None else None
         if alone is not None:
-            again = _attempt(code, replace(plan, upstream=alone), options)
+            again = _attempt(code, replace(settled, upstream=alone), options)
             if again is not None and again.ok and again.confirmed:
                 message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
                 return replace(again, findings=(*again.findings, Finding("note", message))), call
     if report.exit_code == 1 and not plan.values and plan.upstream is None:
-        others = [again for p in _other_meanings(plan) if (again := _attempt(code, p, options)) is not None]
+        others = [again for p in _other_meanings(plan, settled) if (again := _attempt(code, p, options)) is not None]
         for again in others:
             if again.ok and again.confirmed:
                 return again, call
@@ -130,10 +131,19 @@ def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
 
 
 def _columns(inputs: Sequence[Given]) -> Iterator[dict[str, tuple[int, ...]]]:
-    """For an input that was one row of numbers, a column."""
-    for g in inputs:
-        if not g.whole and g.shape is not None and len(g.shape) == 1:
-            yield {g.name: (*g.shape, 1)}
+    """For an input that was one row of numbers, a column; and for all that were."""
+    found: dict[str, tuple[int, ...]] = {}
+    found |= {g.name: (*g.shape, 1) for g in inputs if not g.whole and g.shape is not None and len(g.shape) == 1}
+    for name, shape in found.items():
+        yield {name: shape}
+    if len(found) > 1:
+        yield found
+
+
+def _known(inputs: Sequence[Given]) -> dict[str, tuple[int, ...]]:
+    """The shapes of arrays of numbers that fitted: where the same functions are called once more, a little differently,
+    to look for others takes longer than all the rest."""
+    return {g.name: g.shape for g in inputs if g.shape is not None and not g.whole}
 
 
 def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
@@ -148,13 +158,13 @@ def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
     return [[0.0, -1.0, *([0.0] * (shape[0] - 2))]]  # whole numbers stay as they are at nearby points
 
 
-def _other_meanings(plan: Plan) -> Iterator[Plan]:
+def _other_meanings(plan: Plan, settled: Plan) -> Iterator[Plan]:
     """The same functions, meant in another way: a loss for each sample, of which the mean is meant; predictions under
-    the name of a gradient."""
+    the name of a gradient, which other labels may fit."""
     if plan.mean or plan.of_inputs:
         return
     for mean, of_inputs in ((True, False), (False, True), (True, True)):
-        yield replace(plan, mean=mean, of_inputs=of_inputs)
+        yield replace(plan if of_inputs else settled, mean=mean, of_inputs=of_inputs)
 
 
 def _is_explained(report: Report) -> bool:

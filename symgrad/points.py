@@ -33,6 +33,8 @@ def read_point(graph: Graph, at: Point, fmt: Format) -> dict[int, Fraction]:
         given = {str(name): _plain(str(name), value) for name, value in at.items()}
     else:
         texts = [at] if isinstance(at, str) else list(at)
+        if not all(isinstance(text, str) for text in texts):
+            raise SymgradError("the point says which variable has which value: at={'x': 2}, or at='x=2'")
         given = {name: evaluate_constant(name, value) for name, value in parse_points(texts).items()}
     variables = graph.variables
     for name in given:

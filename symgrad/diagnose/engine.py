@@ -10,6 +10,7 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.deciding.search import Search
 from symgrad.diagnose.deciding.stepping import stepping
 from symgrad.diagnose.deciding.unchecked import not_checked
+from symgrad.diagnose.meaning.clipping import clipped_note, unclipped
 from symgrad.diagnose.meaning.renaming import with_own_steps
 from symgrad.diagnose.observing.replay import Budget
 from symgrad.diagnose.observing.subject import Subject, Unit
@@ -66,6 +67,9 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     layout.budget = Budget()
     if (renamed := with_own_steps(layout, reading)) is not None:
         return diagnose(renamed, brief=brief)
+    if (free := unclipped(layout, reading)) is not None:
+        found_out = diagnose(free[0], brief=brief)
+        return replace(found_out, notes=(*found_out.notes, *free[1]))
     search = Search(layout, known, reading, prepared.moves, None if subject.is_shaped else prepared.walk)
     prepared.walk = None  # what comes of it is changed from here on
     walk = search.glance() if brief and subject.is_shaped else search.run()
@@ -102,7 +106,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
     notes += [*truncated, *told]
     notes += seed_note(subject, truth, layout)
-    notes += [f"line {u.line}: {u.name} is clipped here: a deliberate difference" for u in verdicts.limited]
+    clipped = sorted((*verdicts.limited, *prepared.limited), key=lambda u: u.step)
+    notes += map(clipped_note, clipped)
     return Diagnosis(
         tuple(blames),
         tuple(verdicts.right),

@@ -24,6 +24,10 @@ from symgrad.frontends.trace.writes import valued
 from symgrad.graph import Graph
 
 
+class Unfit(SymgradError):
+    """The functions cannot be called in the way that is wanted, whatever they are given."""
+
+
 @dataclass(slots=True)
 class Called:
     """What a run of both came to.
@@ -166,7 +170,9 @@ class Caller:
         if self.of_inputs:
             found = self.as_inputs(found, list(given))
             stood_for = arguments[next(iter(self.stands.values()))]
-            if len(given) == 1 or np.shape(outputs[0].raw) == np.shape(getattr(stood_for, "raw", stood_for)) != ():
+            if len(given) == 1:
+                raise self.error("backward", "what flows in from above is no input here", Unfit)
+            if np.shape(outputs[0].raw) == np.shape(getattr(stood_for, "raw", stood_for)) != ():
                 # Of an activation the gradient that flows in is of this shape, and may have been forgotten.
                 raise self.error("backward", "what flows in from above is no input here")
         several = len(found.upstream)
@@ -212,12 +218,12 @@ class Caller:
         a loss, which is called with the predictions.
 
         Raises:
-            SymgradError: there is not just one such parameter, and one such input.
+            Unfit: there is not just one such parameter, and one such input.
         """
         taken = {p.name for p, role in found.roles if role == "input"}
         left = [n for n in given if n not in taken]
         if len(left) != 1 or len(found.upstream) != 1:
-            raise self.error("backward", "backward takes no input under another name")
+            raise self.error("backward", "backward takes no input under another name", Unfit)
         self.stands = {found.upstream[0]: left[0]}
         return roles.Roles(tuple((p, "input" if role == "upstream" else role) for p, role in found.roles))
 

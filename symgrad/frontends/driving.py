@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends import guessing
 from symgrad.frontends.advice import advice, given
-from symgrad.frontends.calling import Called, Caller
+from symgrad.frontends.calling import Called, Caller, Unfit
 from symgrad.frontends.kinds import ARRAY, DEFAULT, DERIVED, FUNCTION, Kind
 from symgrad.frontends.lengths import Lengths
 from symgrad.frontends.options import possible
@@ -190,7 +190,11 @@ class Driver:
         run.tracer.forget()
 
     def attempt(self, run: Hosted, target: Target, kinds: Mapping[str, Kind], lengths: Lengths) -> Outcome:
-        """Call the functions once."""
+        """Call the functions once.
+
+        Raises:
+            Unfit: they cannot be called in the way that is wanted, whatever they are given.
+        """
         source = np.random.default_rng(self.plan.seed)
         arrays = [k for k in kinds.values() if k.what == ARRAY]
         classes = min((lengths.size(d, len(k.dims) > 3) for k in arrays for d in k.dims), default=2)
@@ -209,6 +213,8 @@ class Driver:
             return Outcome(BEGUN, ended.error)
         except Stop as stop:
             return Outcome(BEGUN, stop.error)
+        except Unfit:
+            raise
         except SymgradError as problem:
             # What backward returns does not fit: other values would not make it fit.
             return Outcome(FITTING if caller is not None and caller.loss_name else BEGUN, problem)

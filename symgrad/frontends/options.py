@@ -58,7 +58,7 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
 
 
 def _given(plan: Plan, name: str) -> list[Kind] | None:
-    """What the person says of a parameter."""
+    """What the person says of a parameter, or an earlier run has shown."""
     items: dict[str, Kind] = {}
     for key, shape in plan.shapes.items():
         top, inner = _split(key)
@@ -77,6 +77,8 @@ def _given(plan: Plan, name: str) -> list[Kind] | None:
         top, inner = _split(key)
         if top == name and inner:
             items[inner] = Kind(VALUE, value=_array(value))
+    if name in plan.known:
+        return [Kind(ARRAY, tuple(plan.known[name]))]
     return [Kind(DICT, items=items)] if items else None
 
 

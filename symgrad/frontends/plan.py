@@ -30,6 +30,8 @@ class Plan:
         of_inputs: what backward takes under a name of its own is the input that it does not take otherwise.
         positive: a force is taken as the gradient itself, not as its negative.
         lenient: shapes and values for inputs that the functions have not are for other functions.
+        known: input -> the shape with which the functions ran before, where they are called once more, a little
+            differently: none but this one is tried.
     """
 
     forward: str = ""
@@ -45,6 +47,7 @@ class Plan:
     positive: bool = False
     mean: bool = False
     of_inputs: bool = False
+    known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,6 +55,7 @@ class Plan:
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
             "of_output": self.of_output, "positive": self.positive, "mean": self.mean, "of_inputs": self.of_inputs,
             "globals": dict(self.globals), "lenient": self.lenient,
+            "known": {n: list(s) for n, s in self.known.items()},
             "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
@@ -61,7 +65,7 @@ class Plan:
         return Plan(
             data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
             data["lenient"], data["globals"], data["of_output"], data["positive"],
-            data["mean"], data["of_inputs"],
+            data["mean"], data["of_inputs"], {n: tuple(s) for n, s in data["known"].items()},
         )  # fmt: skip
 
 

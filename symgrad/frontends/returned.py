@@ -72,7 +72,13 @@ class Returned:
         span = run.span(at)
         if value is None:
             loss = next(b.step for b in reversed(tr.bindings) if b.name == self.called.loss)
-            if tr.builder.build(loss).ancestors(loss)[self.leaves[owner]]:
+            if not tr.builder.build(loss).ancestors(loss)[self.leaves[owner]]:
+                return
+            if owner.partition("[")[0] in self.caller.defaults:
+                return  # eps=1e-5, which nobody gave
+            if self.caller.pair.is_torch and not tr.builder.steps[self.leaves[owner]].shape:
+                self.called.notes.append((f"no gradient is returned for the number {owner}", span))
+            else:
                 self.called.missing.append((owner, span))
             return
         if isinstance(value, np.ndarray):
@@ -161,12 +167,23 @@ class Returned:
             # The derivative by what comes first: what follows are settings, as in f(x, a, b).
             return inputs[: len(answer)]
         names = inputs or names
+        if (only := self.by_shapes(names, answer)) is not None:
+            return only
         example = ", ".join(f'"d{n}"' for n in names[: len(answer)])
         who = "forward" if self.first else "backward"
         what = "gradients" if self.first else "values"
         message = f"{who} returns {len(answer)} {what} for {len(names)} inputs ({', '.join(names)})"
         hint = f"say which they are, for example returns=({example},)" if len(answer) < len(names) else ""
         raise caller.error(who, message, hint=hint)
+
+    def by_shapes(self, names: Sequence[str], answer: Sequence[Any]) -> list[str] | None:
+        """The inputs that the shapes of arrays tell, each of one: ``return loss, grad`` of a function of w, X and y."""
+        shapes = {n: self.tr.builder.steps[self.leaves[n]].shape for n in names}
+        have = [np.shape(v.raw if isinstance(v, Value) else v) for v in answer if v is not None]
+        found = [[n for n in names if shapes[n] == h] for h in have if h]
+        if len(found) != len(answer) or any(len(f) != 1 for f in found) or len({f[0] for f in found}) != len(found):
+            return None
+        return [f[0] for f in found]
 
     def fitting(self, wanted: list[str], answer: Sequence[Any]) -> list[str]:
         """The inputs in an order in which the shapes are those of the gradients, where there is just one such."""

@@ -19,7 +19,7 @@ from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.text.source import SourceMap
-from symgrad.diagnose.text.syntax import nodes
+from symgrad.diagnose.text.syntax import nodes, segment
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.slips import Slip, distance, slip
@@ -140,7 +140,7 @@ def _reads(value: ast.expr, target: str) -> bool:
 
 def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Recomputed]:
     made, place = slip(source, file, node.value, other), SourceMap(source).assigned(node.lineno)
-    text = ast.get_source_segment(source, other) or ""
+    text = segment(source, other)
     if made is not None and place is not None and place.line == place.end_line and "\n" not in text:
         target, whole = ast.unparse(node.targets[0]), (replace(place, file=file), text)
         yield Recomputed(node.lineno, target, other.lineno, made, whole)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from symgrad.diagnose.text.syntax import segment
 from symgrad.errors import Span
 
 _SUMS = (ast.Add, ast.Sub)
@@ -32,7 +33,7 @@ def slip(source: str, file: str, found: ast.expr, meant: ast.expr) -> Slip | Non
 
     Args:
         source: the text that both stand in; file: its name.
-        found: what is written; meant: what should be.
+        found: what is written; meant: what should be. Both are of ``syntax.nodes``.
     """
     if _alike(found, meant):
         return None
@@ -44,9 +45,9 @@ def slip(source: str, file: str, found: ast.expr, meant: ast.expr) -> Slip | Non
         # The sign belongs to the term behind it.
         term = one.right
         text = f"-{_text(source, term, tight=True)}"
-        return Slip(_span(source, file, term), _text(source, term), text, mistake, words)
+        return Slip(_span(file, term), _text(source, term), text, mistake, words)
     text = _text(source, other)
-    return Slip(_span(source, file, one), _text(source, one), text, mistake, words)
+    return Slip(_span(file, one), _text(source, one), text, mistake, words)
 
 
 def distance(found: ast.expr, meant: ast.expr) -> float:
@@ -124,21 +125,15 @@ def _alike(one: ast.AST, other: ast.AST) -> bool:
 
 
 def _text(source: str, node: ast.expr, *, tight: bool = False) -> str:
-    text = ast.get_source_segment(source, node) or ast.unparse(node)
+    text = segment(source, node) or ast.unparse(node)
     text = " ".join(part.strip() for part in text.split("\n"))
     loose = isinstance(node, ast.BinOp) and isinstance(node.op, _SUMS)
     return f"({text})" if tight and loose else text
 
 
-def _span(source: str, file: str, node: ast.expr) -> Span:
-    """The place of a node; columns are characters, of which Python counts the bytes."""
-    lines = source.split("\n")
+def _span(file: str, node: ast.expr) -> Span:
     end_line, end = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
-
-    def column(line: int, offset: int) -> int:
-        return len(lines[line - 1].encode()[:offset].decode(errors="ignore")) + 1
-
-    return Span(file, node.lineno, column(node.lineno, node.col_offset), end_line, column(end_line, end))
+    return Span(file, node.lineno, node.col_offset + 1, end_line, end + 1)
 
 
 __all__ = ["Slip", "distance", "slip"]

@@ -336,9 +336,12 @@ class Report(Shown[GradientReport]):
         Raises:
             SymgradError: the function cannot be written in that language.
         """
-        from symgrad.codegen.function import emit
+        from symgrad.codegen.function import LANGUAGES, emit
         from symgrad.codegen.pruning import pruned
+        from symgrad.errors import SymgradError
 
+        if language not in LANGUAGES:
+            raise SymgradError(f"emit {language!r}: choose {', '.join(LANGUAGES[:-1])} or {LANGUAGES[-1]}")
         wrt = [i for i, s in enumerate(self.graph.steps) if s.is_input and s.name in {g.wrt for g in self.gradients}]
         needed = self.graph.ancestors(self.graph.output)
         wrt = wrt or [i for i, s in enumerate(self.graph.steps) if s.is_input and needed[i]]

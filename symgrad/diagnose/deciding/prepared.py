@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
+from symgrad.diagnose.meaning.clipping import limits
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.reading import Reading
@@ -37,6 +38,7 @@ class Prepared:
 
     Attributes:
         moves: what is made of the gradients, once they are there.
+        limited: those of them that only clip a gradient.
         walk: the walk in which every line is under suspicion, where it was done.
     """
 
@@ -45,6 +47,7 @@ class Prepared:
     layout: Layout
     reading: Reading
     moves: Collection[Unit]
+    limited: Collection[Unit] = ()
     walk: Walk | None = None
 
 
@@ -67,7 +70,9 @@ def prepare(subject: Subject) -> Prepared | None:
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
         reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
-        subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, updates(layout, reading))
+        limited = limits(layout, reading)
+        moves = updates(layout, reading) | limited
+        subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)
     found: Prepared | None = subject.memo[_PREPARED]
     return found
 

@@ -261,7 +261,3 @@ class Search(Weighing):
             elif not any(self.reading.pairs(u.name) for u in units) or any(self._is_partial(u) for u in units):
                 out[step] = (*held, Quantity("helper", -1, -1, vec))[0]
         return out
-
-    def _is_partial(self, unit: Unit) -> bool:
-        """An accumulation under way: what it holds by then need not be anything with a name."""
-        return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued

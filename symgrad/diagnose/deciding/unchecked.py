@@ -39,6 +39,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
         if normal(_parameter(u)) in forward_names and u.step not in judged
     }  # fmt: skip
     names = {normal(name) for name, _, _ in layout.subject.bound}
+    steps = {u.step for u in walk.moves}
     told = {u.place for u in layout.subject.units if u.step in judged}
     live = _live(walk)
     feeding = layout.feeding(judged)
@@ -56,6 +57,8 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
                 continue  # another name for a value, unless it says of what it is the derivative, and by what
             if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
                 continue
+            if (users := layout.dependents(i)) and steps.issuperset(users):
+                continue  # by what a gradient is clipped
             if i in moved or _uses(walk, i, moved):
                 moved.add(i)  # a value of the next step of the descent
                 continue

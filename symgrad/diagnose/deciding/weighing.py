@@ -115,7 +115,7 @@ class Weighing:
             cost += UNUSED * sum(self._leaves_unused(r, walk) for r in out.roots)
             cost += IDLE * len({u.line for u in self._idle(walk)})
             cost -= HELPS * self.helps(walk)
-        doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_deferred(u, walk.corrected(u.step), walk)}
+        doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_cleared(u, walk)}
         doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
         blamed = lines(walk)
@@ -222,6 +222,22 @@ class Weighing:
                 reads = before.step in self.layout.graph.steps[after.step].inputs
                 if reads and walk.corrected(after.step).same(walk.corrected(before.step)):
                     yield after
+
+    def _is_cleared(self, unit: Unit, walk: Walk) -> bool:
+        """What an assignment holds says nothing against an answer: it is a gradient up to a factor that comes later, or
+        a sum on its way to a result that is right."""
+        return self._is_deferred(unit, walk.corrected(unit.step), walk) or self._ends_right(unit, walk)
+
+    def _ends_right(self, unit: Unit, walk: Walk) -> bool:
+        """A sum under way, of a name that is a right result in the end: ``dw += e*x`` in a loop, then ``dw /= n``."""
+        if self.layout.subject.is_shaped or not self._is_partial(unit):
+            return False
+        ends = [r for r in self.results if r.unit.name == unit.name]
+        return len(ends) == 1 and ends[0].unit is not unit and ends[0].is_right(walk.corrected(ends[0].unit.step))
+
+    def _is_partial(self, unit: Unit) -> bool:
+        """An accumulation under way: what it holds by then need not be anything with a name."""
+        return bool(unit.augmented) or (unit.name, unit.step) in self.layout.continued
 
     def _is_deferred(self, unit: Unit, vec: Vec, walk: Walk) -> bool:
         """A gradient up to a factor of the loss that comes later: ``error = p - y``, and ``dw += error*x/N``."""

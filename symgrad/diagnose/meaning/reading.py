@@ -10,7 +10,7 @@ from symgrad.diagnose.meaning.turns import Turns
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Quantity, Truth
-from symgrad.diagnose.text.naming import LOSS_NAMES, claims, is_bare, is_rate, key_of, normal, singulars
+from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_rate, key_of, normal, singulars
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -220,6 +220,8 @@ class Reading:
         if name in self.subject.mapped:
             return [self.subject.mapped[name]]
         for claim in claims(name):
+            if self._is_of_another_loss(name, claim):
+                return []
             found = self._pairs(claim.top, claim.bottom)
             if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
                 # df, where f is what is differentiated: by some input, or the upstream gradient.
@@ -250,6 +252,16 @@ class Reading:
                     self._topless.add(name)
                 return found
         return []
+
+    def _is_of_another_loss(self, name: str, claim: Claim) -> bool:
+        """``dE_dw``, where E is a function of w, and what is differentiated is another one, which E is no part of."""
+        if claim.top not in LOSS_NAMES or claim.top in self._aliases:
+            return False
+        graph, wanted = self.subject.graph, self._aliases.get(claim.bottom, [])
+        plain = name.replace("_", "")
+        called = [step for spelled, step in self._beside.get(claim.top, ()) if plain.startswith(f"d{spelled}")]
+        known = (Graph(graph.steps, step, graph.source).ancestors(step) for step in called[-1:])
+        return any(any(k[i] for i in wanted) and not k[self.subject.loss] for k in known)
 
     def _before_activation(self, pairs: Sequence[Pair]) -> list[Pair]:
         """``delta_out`` is as often the gradient of what the activation ``out`` is made of."""

@@ -58,8 +58,7 @@ class Text:
 
     def of(self, node: ast.expr | ast.stmt) -> str:
         """The characters of a piece of one line."""
-        line = self.lines[node.lineno - 1]
-        return line.encode()[node.col_offset : node.end_col_offset].decode()
+        return self.lines[node.lineno - 1][node.col_offset : node.end_col_offset]
 
     def leading_to(self, lines: Collection[int]) -> frozenset[int]:
         """Some lines, and those of the derivation that set what they read."""

@@ -46,10 +46,12 @@ class Operands(Operations):
         if step.is_const:
             value = step.value
             if isinstance(value, Fraction):
+                # A number that has a name (n = len(xs)) is seldom meant to be another one.
+                cost = 1.02 + 0.12 * self.source.text(place).isidentifier()
                 for number in (value + 1, value - 1, value * 2, value / 2, -value):
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words, mistake = "is another number than belongs here", "sign" if number == -value else "scale"
-                    yield from self._hypothesis(line, place, written(number), 1.02, mistake, words, at, parent, slot)
+                    yield from self._hypothesis(line, place, written(number), cost, mistake, words, at, parent, slot)
                 yield from self._with_variable(line, rounds, span, slot, place, value, roles)
             if not OPS[self.graph.steps[parent].op].renames:
                 return

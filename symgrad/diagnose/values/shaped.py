@@ -204,9 +204,10 @@ class Shaped(Vec):
         some = self.arrays[0].flat[:FEW]
         if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():
             return None  # most are told by a few entries
-        parts = [a[np.isfinite(a)].ravel() for a in self.arrays]
+        parts = [a[~np.isnan(a)].ravel() for a in self.arrays]
         values = np.concatenate(parts)
-        if values.size < 3 or not all(p.size for p in parts):
+        # 0/0 may be anything; what is something divided by nothing is no multiple.
+        if values.size < 3 or not all(p.size for p in parts) or not np.isfinite(values).all():
             return None
         first = float(values[0])
         if not (np.abs(values - first) <= TOLERANCE * abs(first)).all():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.meaning.clipping import is_smaller
 from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout, Replay
@@ -273,7 +274,8 @@ class Ground:
         if not any(op.limits for op in ops) or not all(op.limits or op.renames for op in ops):
             return None
         held = [m for i in line.used() if (m := self.out.meaning.get(i)) is not None]
-        return held[0] if len(held) == 1 else None
+        smaller = len(held) == 1 and is_smaller(self.corrected(line.root), held[0].vec)
+        return held[0] if smaller else None
 
     def spelled(self, vec: Vec, before: int) -> str:
         """A value in terms of what the user has by then: a variable, or a derivative times a forward value."""

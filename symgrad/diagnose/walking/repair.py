@@ -297,7 +297,7 @@ def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Itera
     if is_const or differ(*[quotient(place.wanted.rough(k), have.rough(k)) for k in (1, 2)]):
         return
     factor = (place.wanted / have).constant()
-    if factor is None:
+    if factor is None or factor == 1:
         return
     # The outermost place that is off by a factor is the one to name; a variable is never "off by two".
     extra = (0.0 if place.parent < 0 else 0.1) + (0.2 if simple else 0.0)

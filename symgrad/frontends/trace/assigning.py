@@ -22,6 +22,11 @@ def text_of(node: ast.AST) -> str:
     return text if len(text) <= 60 and text.isprintable() else "..."
 
 
+def _is_nested(node: ast.ListComp | ast.DictComp) -> bool:
+    """``[[g*x for x in xs] for g in dz]``."""
+    return isinstance(node, ast.ListComp) and isinstance(node.elt, ast.ListComp)
+
+
 class Assigning(Transformer):
     """Rewrites assignments, and has what the other rewriting needs."""
 
@@ -64,7 +69,7 @@ class Assigning(Transformer):
         parts: list[ast.expr] = []
         if isinstance(value, ast.ListComp | ast.DictComp):
             entry = value.elt if isinstance(value, ast.ListComp) else value.value
-            made.each = Site("", entry, entry.lineno)
+            made.each = self.site("", entry, entry.lineno, entry if _is_nested(value) else None)
         if isinstance(value, ast.List | ast.Tuple):
             parts = value.elts
         elif isinstance(value, ast.Dict):

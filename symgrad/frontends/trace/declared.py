@@ -28,7 +28,7 @@ def write_out(tree: ast.AST) -> None:
         if (is_tuple := _is_tuple(node)) is None:
             continue
         fields = {n: f for b in node.bases for n, f in known.get(_name(b), {}).items()}
-        own = [f for f in node.body if isinstance(f, ast.AnnAssign)]
+        own = [f for f in node.body if isinstance(f, ast.AnnAssign) and "ClassVar" not in ast.unparse(f.annotation)]
         fields |= {f.target.id: f for f in own if isinstance(f.target, ast.Name)}
         known[node.name] = fields
         _write(node, fields, is_tuple)
@@ -70,12 +70,16 @@ def _methods(
 ) -> Iterator[ast.FunctionDef]:
     parameters, defaults, body = [], list[ast.expr](), list[ast.stmt]()
     for name, field in fields.items():
-        value, factory = _default(field)
-        parameters.append(ast.arg(name))
-        if value is not None:
-            defaults.append(value)
+        value, factory, taken = _default(field)
+        if not taken and value is None:
+            continue  # it is set by what comes after
         given: ast.expr = ast.Name(name, ast.Load())
-        if factory is not None:
+        if taken:
+            parameters.append(ast.arg(name))
+            defaults += [value] if value is not None else []
+        elif value is not None:
+            given = ast.Call(factory, [], []) if factory is not None else value
+        if taken and factory is not None:
             empty = ast.Compare(ast.Name(name, ast.Load()), [ast.Is()], [ast.Constant(None)])
             given = ast.IfExp(empty, ast.Call(factory, [], []), given)
         target = ast.Attribute(ast.Name("self", ast.Load()), name, ast.Store())
@@ -102,15 +106,17 @@ def _methods(
         yield _at(made, node)
 
 
-def _default(field: ast.AnnAssign) -> tuple[ast.expr | None, ast.expr | None]:
-    """The value of a field that is not given, and what makes it anew each time."""
+def _default(field: ast.AnnAssign) -> tuple[ast.expr | None, ast.expr | None, bool]:
+    """The value of a field that is not given, and what makes it anew each time; whether the constructor takes it."""
     value = field.value
     if isinstance(value, ast.Call) and _name(value) == "field":
         options = {k.arg: k.value for k in value.keywords}
+        said = options.get("init")
+        taken = not (isinstance(said, ast.Constant) and said.value is False)
         if "default_factory" in options:
-            return ast.Constant(None), options["default_factory"]
-        return options.get("default"), None
-    return value, None
+            return ast.Constant(None), options["default_factory"], taken
+        return options.get("default"), None, taken
+    return value, None, True
 
 
 def _parsed(text: str) -> ast.stmt:

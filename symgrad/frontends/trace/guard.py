@@ -10,7 +10,6 @@ its own can pose as a string, a number or one of our objects.
 from __future__ import annotations
 
 import builtins
-import collections
 import string
 import sys
 from collections.abc import Callable
@@ -19,7 +18,9 @@ from typing import Any
 
 from symgrad.errors import did_you_mean
 from symgrad.frontends.trace import attributes
+from symgrad.frontends.trace.allowed import EXCEPTIONS, HARMLESS, KINDS, OF_TYPES, OPEN, PLAIN, READABLE, REFUSED
 from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.commandline import Settings
 from symgrad.frontends.trace.drawn import BATCHES
 from symgrad.frontends.trace.inert import PROGRESS_METHODS, Progress, Written, is_inert
 from symgrad.frontends.trace.library import Package, SourceModule
@@ -27,73 +28,11 @@ from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
-from symgrad.frontends.trace.standins import BUNCH_ATTRIBUTES, SINK_METHODS, TEXT_METHODS, Bunch, Sink, TextFile, opened
+from symgrad.frontends.trace.standins import opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
 
 MODULES |= BATCHES
-
-
-def _public(kind: type, *without: str) -> frozenset[str]:
-    return frozenset(n for n in dir(kind) if not n.startswith("_")) - set(without)
-
-
-#: Exact type -> the attributes that may be read. ``str.format`` walks attributes by itself: it is replaced below.
-READABLE: dict[type, frozenset[str]] = {
-    str: _public(str, "format", "format_map"),
-    list: _public(list), tuple: _public(tuple), dict: _public(dict), set: _public(set), frozenset: _public(frozenset),
-    int: _public(int, "from_bytes", "to_bytes"), float: _public(float, "fromhex"), bool: _public(bool, "from_bytes"),
-    complex: _public(complex), range: _public(range), slice: _public(slice), bytes: frozenset({"decode"}),
-    collections.OrderedDict: _public(collections.OrderedDict), collections.deque: _public(collections.deque),
-    collections.defaultdict: _public(collections.defaultdict), collections.Counter: _public(collections.Counter),
-    GeneratorType: frozenset({"send", "close"}), property: frozenset({"setter", "getter", "deleter"}),
-}  # fmt: skip
-
-#: Attributes of types themselves.
-OF_TYPES: dict[type, frozenset[str]] = {
-    str: frozenset({"lower", "upper", "strip", "join", "title"}), dict: frozenset({"fromkeys"}),
-}  # fmt: skip
-
-EXCEPTIONS: dict[str, type[BaseException]] = {
-    name: kind
-    for name, kind in vars(builtins).items()
-    if isinstance(kind, type) and issubclass(kind, BaseException)
-}
-#: Built-in functions and types that a script may have as they are.
-PLAIN = (
-    "abs all any bin callable chr divmod enumerate filter hash hex id iter len map next oct ord repr reversed set "
-    "slice sorted str tuple zip complex dict frozenset list object range property staticmethod classmethod super bytes"
-).split()
-
-#: Built-ins that are not there, with the reason.
-REFUSED = {
-    "eval": "runs text as code",
-    "exec": "runs text as code",
-    "compile": "makes code",
-    "open": "reaches files",
-    "input": "waits for a person",
-    "globals": "reaches the interpreter's tables",
-    "locals": "reaches the interpreter's tables",
-    "vars": "reaches the interpreter's tables",
-    "dir": "reaches the interpreter's tables",
-    "breakpoint": "starts a debugger",
-    "exit": "ends the process",
-    "quit": "ends the process",
-    "memoryview": "reaches memory",
-    "bytearray": "reaches memory",
-    "help": "starts a pager",
-    "get_ipython": "runs commands",
-}
-
-#: Abstract types of NumPy -> the names of the types below them, without their sizes.
-KINDS = {
-    "integer": ("int", "uint"), "signedinteger": ("int",), "floating": ("float",), "inexact": ("float",),
-    "number": ("int", "uint", "float"), "generic": ("int", "uint", "float", "bool"),
-}  # fmt: skip
-#: Methods of our own objects that stand for files.
-OPEN: dict[type, frozenset[str]] = {
-    TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"}), Bunch: BUNCH_ATTRIBUTES,
-}  # fmt: skip
 
 
 class Guard(Numbers):
@@ -173,6 +112,8 @@ class Guard(Numbers):
             return (getattr(obj, name),)
         elif isinstance(obj, BaseException) and name == "args":
             return (obj.args,)
+        elif kind is Settings and name in obj.values:
+            return (obj.values[name],)
         elif isinstance(obj, Record) and name in obj.fields:
             return (obj[obj.fields.index(name)],)
         elif kind is Marker and name in ("__name__", "name"):
@@ -220,6 +161,8 @@ class Guard(Numbers):
             attributes.put(obj, name, value)
         elif (type(obj) in self.classes or (isinstance(obj, type) and obj in self.classes)) and self._own(name):
             setattr(obj, name, value)
+        elif type(obj) is Settings and self._own(name):
+            obj.values[name] = value
         elif isinstance(obj, Inert):
             pass
         elif isinstance(obj, Facade):
@@ -260,7 +203,8 @@ class Guard(Numbers):
                 self.modules[name] = Facade(self.tr, name)
             else:
                 # Of Python's own modules most reach outside; a stranger's library is merely not traced.
-                kind = "refused" if name.partition(".")[0] in sys.stdlib_module_names else "unsupported"
+                reaches = name.partition(".")[0] in sys.stdlib_module_names - HARMLESS
+                kind = "refused" if reaches else "unsupported"
                 message = f"the module {name} is not available in a traced file"
                 self.modules[name] = Missing(self.tr, name, message, kind)
         return self.modules[name]
@@ -327,7 +271,7 @@ class Guard(Numbers):
 
     def print(self, *args: Any, sep: Any = " ", end: Any = "\n", file: Any = None, **_: Any) -> None:
         self.tr.alive()
-        if file is not None:
+        if file is not None and type(file) is not Written:
             self.tr.refuse("print to a file is not available in a traced file")
         sep, end = " " if sep is None else sep, "\n" if end is None else end
         if type(sep) is not str or type(end) is not str:

@@ -48,6 +48,11 @@ class Context:
         pass
 
 
+def _place(node: ast.expr) -> tuple[int, int | None, int, int | None]:
+    """Where a node stands, as the code made of it has it."""
+    return node.lineno, node.end_lineno, node.col_offset, node.end_col_offset
+
+
 class Hosting(Run):
     """A run whose functions are called from outside.
 
@@ -75,6 +80,7 @@ class Hosting(Run):
             Unsupported: it is not in this file.
         """
         code = target.__code__
+        found: list[ast.FunctionDef | ast.Lambda] = []
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.Lambda):
                 decorators = getattr(node, "decorator_list", [])
@@ -83,7 +89,10 @@ class Hosting(Run):
                 same = getattr(node, "name", "<lambda>") == code.co_name
                 # Several lambdas may stand on one line; names beginning with two underscores are mangled in a class.
                 if same and start == code.co_firstlineno and len(parameters) == code.co_argcount:
-                    return node
+                    found.append(node)
+        if found:
+            places = set(code.co_positions()) if len(found) > 1 else set()
+            return next((n for n in found if isinstance(n, ast.Lambda) and _place(n.body) in places), found[0])
         raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.tracer.filename}")
 
     def convert(self, target: FunctionType, watched: str = "") -> Any:

@@ -22,12 +22,12 @@ INERT = frozenset({
 })  # fmt: skip
 
 #: The same of modules whose neighbours are not: models that are trained beside a net, for a picture to compare with.
-PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.preprocessing", "sklearn.neural_network", "numpy.typing")
+PARTS = ("sklearn.linear_model", "sklearn.metrics", "sklearn.neural_network", "numpy.typing")
 
 
 for _name in PARTS:
     CONSTANTS[_name] = lambda tr: NOTHING
-MODULES |= set(PARTS)
+MODULES |= {*PARTS, "json", "enum"}
 
 
 def is_inert(module: str) -> bool:
@@ -163,9 +163,20 @@ def _trange(tr: Tracer, *args: Any, **kwargs: Any) -> Any:
     return Progress(range(*(int(a) for a in args if isinstance(a, int))))
 
 
-@constant("abc.ABC", "abc.ABCMeta")
+@constant("abc.ABC", "abc.ABCMeta", "enum.Enum", "enum.IntEnum")
 def _abc(tr: Tracer) -> Any:
+    """Of an enumeration the numbers and texts that its names stand for are kept, and nothing else."""
     return object
+
+
+@traced("json.dump")
+def _dump(tr: Tracer, *args: Any, **options: Any) -> None:
+    """Nothing is written."""
+
+
+@traced("json.dumps")
+def _dumps(tr: Tracer, *args: Any, **options: Any) -> str:
+    return "{}"
 
 
 @traced("abc.abstractmethod")

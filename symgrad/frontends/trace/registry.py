@@ -42,11 +42,11 @@ MODULES = {
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
     "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.cuda", "torch.backends",
     "torch.backends.mps", "torch.optim", "torch.autograd.function", "torch.nn.modules",
-    "torch.nn.init", "torch.nn.parameter", "dataclasses", "statistics",
+    "torch.nn.init", "torch.nn.parameter", "numpy.testing", "dataclasses", "statistics",
 }  # fmt: skip
 
 #: Modules of which a few harmless names exist, and of which everything else is an attempt to leave.
-GUARDED = frozenset({"sys", "os", "os.path"})
+GUARDED = frozenset({"sys", "os", "os.path", "dataclasses", "numpy.testing"})
 
 #: Keyword arguments that change nothing that is traced.
 IGNORED = frozenset({"dtype", "inplace", "device"})

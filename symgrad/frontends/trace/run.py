@@ -409,7 +409,7 @@ class Run:
         if site.each is not None and type(value) in (list, dict):
             # dz = [p - y for ...]: the gradient of each entry is one to be judged.
             for key, inner in list(value.items() if type(value) is dict else enumerate(value)):
-                if isinstance(inner, TracedFloat | Array):
+                if isinstance(inner, TracedFloat | Array) or (type(inner) is list and site.each.each is not None):
                     entry = f"{name}[{key_text(key)}]"
                     value[key] = self.bound(site.each, entry, self.renamed(site.each, inner), scope)
         return value

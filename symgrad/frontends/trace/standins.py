@@ -5,7 +5,7 @@ is read: whoever wants other data gives them (``--value data=...``, ``--shape X=
 """
 
 # A handler has the signature of the function that it stands for, used or not.
-# ruff: noqa: ARG001
+# ruff: noqa: ARG001, ARG002
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ TEXT = "\n".join(
     "anna berta carla dora emil frida gustav hanna ida jonas karl lena mario nora otto paula quentin rosa stefan tina "
     "ulla viktor wanda xaver yvonne zora albert bruno clara david".split()
 ) + "\n"  # fmt: skip
+#: How many rows, or pictures, stand in for a data set whose size nobody knows.
+SAMPLES = 60
 #: Files that may be texts.
 TEXTS = (".txt", ".text", ".csv", ".md", ".dat", "")
 
@@ -93,7 +95,7 @@ def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -
     is; ``None`` where it is anything else."""
     if type(path) is not str or type(mode) is not str:
         return None
-    if posixpath.isabs(path) or ".." in path.split("/") or path.startswith("~") or "\\" in path:
+    if not _is_beside(path):
         return None
     if mode in ("w", "wb", "wt", "a", "ab", "x", "xb"):
         tr.note(f"nothing is written to {posixpath.basename(path)[:60]!r}")
@@ -106,12 +108,62 @@ def opened(tr: Tracer, path: Any, mode: Any = "r", *args: Any, **options: Any) -
     return TextFile()
 
 
+def _is_beside(path: str) -> bool:
+    """The path of a file beside the script, or below it."""
+    return not (posixpath.isabs(path) or ".." in path.split("/") or path.startswith("~") or "\\" in path)
+
+
+def _table(tr: Tracer, path: Any, *args: Any, usecols: Any = None, **options: Any) -> Any:
+    """Numbers from a text file beside the script."""
+    if type(path) is not str or not _is_beside(path):
+        return tr.refuse("numbers are read from files beside the script only")
+    columns = 3 if usecols is None else len(usecols) if isinstance(usecols, list | tuple) else 1
+    tr.note(f"{posixpath.basename(path)[:60]!r} is not read: {SAMPLES} x {columns} random numbers stand in for it")
+    table = np.round(np.random.RandomState(1).standard_normal((SAMPLES, columns)), 6)
+    table = table.T if options.get("unpack") else table[:, 0] if columns == 1 else table
+    return Array(tr, np.ascontiguousarray(table))
+
+
+HANDLERS["numpy.loadtxt"] = HANDLERS["numpy.genfromtxt"] = _table
+
+
+class Scaler:
+    """``StandardScaler`` and ``MinMaxScaler``: what they make of data are data."""
+
+    def __init__(self, tr: Tracer, *, between: bool) -> None:
+        self.tr, self.between = tr, between
+        self.shift: Any = 0.0
+        self.width: Any = 1.0
+
+    def fit(self, x: Any, *args: Any) -> Scaler:
+        data = np.asarray(raw(x), dtype=np.float64)
+        self.shift = data.min(axis=0) if self.between else data.mean(axis=0)
+        width = data.max(axis=0) - self.shift if self.between else data.std(axis=0)
+        self.width = np.where(width == 0, 1.0, width)
+        return self
+
+    def transform(self, x: Any) -> Any:
+        return Array(self.tr, (np.asarray(raw(x), dtype=np.float64) - self.shift) / self.width)
+
+    def inverse_transform(self, x: Any) -> Any:
+        return Array(self.tr, np.asarray(raw(x), dtype=np.float64) * self.width + self.shift)
+
+    def fit_transform(self, x: Any, *args: Any) -> Any:
+        return self.fit(x).transform(x)
+
+
+#: What a script may do with one.
+SCALER_METHODS = frozenset({"fit", "transform", "inverse_transform", "fit_transform"})
+HANDLERS["sklearn.preprocessing.StandardScaler"] = lambda tr, *a, **o: Scaler(tr, between=False)
+HANDLERS["sklearn.preprocessing.MinMaxScaler"] = lambda tr, *a, **o: Scaler(tr, between=True)
+
+
 MODULES |= {
     "keras", "keras.datasets", "keras.datasets.mnist", "keras.datasets.fashion_mnist", "keras.utils", "tensorflow",
     "tensorflow.keras", "tensorflow.keras.datasets", "tensorflow.keras.datasets.mnist", "tensorflow.keras.utils",
     "tensorflow.keras.datasets.fashion_mnist", "keras.utils.np_utils",
 }
-MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection", "nnfs.datasets"}
+MODULES |= {"sklearn", "sklearn.datasets", "sklearn.model_selection", "sklearn.preprocessing", "nnfs.datasets"}
 
 
 def _made(name: str, features: int, classes: int, samples: int) -> Callable[..., Any]:
@@ -191,8 +243,6 @@ def _loaded(name: str, samples: int, features: int, classes: int) -> Callable[..
     return call
 
 
-#: How many pictures stand in for a data set of them.
-SAMPLES = 60
 #: As many samples as there are in the small data sets: who knows them writes their number.
 for _name, _samples, _features, _classes in (
     ("load_iris", 150, 4, 3), ("load_digits", 200, 64, 10), ("load_wine", 178, 13, 3),
