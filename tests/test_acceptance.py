@@ -294,9 +294,9 @@ dx = n.backward(2*out)
 
 
 def test_a_harmless_module_that_is_not_there_stops_the_run_where_it_is_used() -> None:
-    report = symgrad.check("w = 3.0\n" + LINE + "import statistics\nprint(statistics.mean([1, 2]))\n")
+    report = symgrad.check("w = 3.0\n" + LINE + "import calendar\nprint(calendar.isleap(2000))\n")
     assert report.confirmed == ("dw",)
-    assert any("statistics" in f.message for f in report.findings)
+    assert any("calendar" in f.message for f in report.findings)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x.csv", "~/x.csv"])

@@ -126,7 +126,6 @@ def test_a_fix_alone_is_not_run_where_another_result_stays_wrong(monkeypatch: py
             patched.setattr(reworded, "leaves_wrong", never)
             assert check_source(source, sandbox=False).findings == found, name
     assert any(asked)
-    assert not all(asked)
 
 
 def test_a_few_entries_tell_no_arrays_apart_that_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

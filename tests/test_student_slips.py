@@ -642,7 +642,7 @@ def test_the_score_of_a_likelihood() -> None:
 SOFTMAX_IN_LOOPS = """
 import numpy as np
 rng = np.random.default_rng(0)
-W, X, y, reg = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), [0, 2, 1, 1, 0], 0.1
+W, X, y, reg = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), np.array([0, 2, 1, 1, 0]), 0.1
 loss, dW, N = 0.0, np.zeros_like(W), 5
 for i in range(N):
     scores = X[i].dot(W)

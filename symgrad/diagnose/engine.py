@@ -103,7 +103,9 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         remark = scaled_remark(layout)
     notes = [literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
-        notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in verdicts.misnamed]
+        # dh[h <= 0] = 0: everybody keeps the name of what is changed in place.
+        renamed = [u for u in verdicts.misnamed if u.previous < 0]
+        notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in renamed]
     notes += [*truncated, *told]
     notes += seed_note(subject, truth, layout)
     clipped = sorted((*verdicts.limited, *prepared.limited), key=lambda u: u.step)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.diagnose.deciding.prepared import prepare
+from symgrad.diagnose.engine import glance
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.graph import INPUT, Graph
@@ -20,7 +21,7 @@ from symgrad.manual.work import Account
 #: What is held fixed is called, in parts of a name: what is aimed at, what is of another time, what is only compared.
 _HELD = re.compile(
     r"(?:^|_)(?:(?:td|q|y|v)?_?(?:targets?|tgt)|bootstrap(?:ped)?|advantages?|adv|baselines?|teacher|old|frozen|"
-    r"stopped|detached|sg|next)(?:_|\d|$)",
+    r"stopped|detached|sg|(?:q|v|max|value)_?next|next_?(?:q|v|max|values?))(?:_|\d|$)",
     re.IGNORECASE,
 )
 #: So many values are tried, those nearest to the loss first.
@@ -34,7 +35,9 @@ def of_targets_held_fixed(taken: Account) -> Account:
         return taken
     for step in list(_held(subject))[:MOST]:
         cut = _cut(subject, step)
-        again = taken.against(cut) if cut is not None else taken
+        if cut is None or len(glance(cut).right) < len(found.right):
+            continue
+        again = taken.against(cut)
         fewer = len(again.diagnosis.blames) < len(found.blames)
         if fewer and len(again.diagnosis.right) >= len(found.right):
             return again

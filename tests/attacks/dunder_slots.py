@@ -1,3 +1,4 @@
 # says: __slots__
 class A:
-    __slots__ = ("a",)  #!
+    __slots__ = ("a",)
+print(A.__slots__)  #!

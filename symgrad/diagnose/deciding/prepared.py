@@ -63,7 +63,7 @@ def prepare(subject: Subject) -> Prepared | None:
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
-        forward = carried(layout)
+        forward = carried(layout, reading.moved)
         layout.aside = {
             **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
         }  # fmt: skip

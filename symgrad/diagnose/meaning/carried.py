@@ -8,7 +8,7 @@ where the last of them is the gradient that going backwards gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,8 +43,11 @@ class Carried:
     meant: Mapping[int, Quantity]
 
 
-def carried(layout: Layout) -> Carried:
-    """The derivatives of a derivation with arrays that are carried forward."""
+def carried(layout: Layout, moved: Collection[int]) -> Carried:
+    """The derivatives of a derivation with arrays that are carried forward.
+
+    ``moved``: later values of parameters.
+    """
     subject = layout.subject
     nothing = Carried(frozenset(), {})
     if not subject.is_shaped or subject.stopped:
@@ -53,6 +56,9 @@ def carried(layout: Layout) -> Carried:
     for name, step in subject.aliases:
         held.setdefault(normal(name), []).append(step)
     tops = {name: steps for name in layout.by_name if (steps := _differentiated(name, held))}
+    # What an earlier round made of a parameter is no value on the way to the loss.
+    inner = layout.graph.ancestors(subject.loss)
+    tops = {name: [i for i in steps if inner[i] and i not in moved] for name, steps in tops.items()}
     early = {name for name, steps in tops.items() if _is_early(layout.by_name[name], steps, layout)}
     if not early:
         return nothing

@@ -90,7 +90,7 @@ class Reading:
         return {name: list(steps) for name, steps in out.items()}
 
     @cached_property
-    def _moved(self) -> frozenset[int]:
+    def moved(self) -> frozenset[int]:
         """Later values of parameters: w = w - lr*dw in one epoch is what the next one differentiates by."""
         steps = self.subject.graph.steps
         held: dict[str, set[int]] = {}
@@ -418,7 +418,7 @@ class Reading:
         steps = self.subject.graph.steps
         while not steps[i].is_leaf and OPS[steps[i].op].renames:
             i = steps[i].inputs[0]
-        return steps[i].is_input or i in self._moved
+        return steps[i].is_input or i in self.moved
 
     def is_result(self, name: str) -> bool:
         """The name stands for the derivative by one input."""

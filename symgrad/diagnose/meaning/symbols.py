@@ -17,7 +17,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.abbreviations import spelled_out
-from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, normal
+from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, normal, singulars
 
 Pair = tuple[int, int]
 
@@ -157,7 +157,7 @@ def ordered(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     lists: dict[str, dict[int, Unit]] = defaultdict(dict)
     for unit in () if subject.is_shaped else layout.last.values():
         found = _ENTRY.fullmatch(unit.name)
-        if found and not layout.is_forward(unit.step) and not any(c.bottom in forward for c in claims(unit.name)):
+        if found and not layout.is_forward(unit.step) and not _is_told(unit.name, forward):
             lists[found[1]][int(found[2])] = unit
     out: dict[str, tuple[Pair, ...]] = {}
     for stem, mine in lists.items():
@@ -170,6 +170,14 @@ def ordered(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             named = {u.name: n + shift for n, u in mine.items()}
             out.update((name, ((subject.loss, inputs[n]),)) for name, n in named.items() if 0 <= n < len(inputs))
     return out
+
+
+def _is_told(name: str, forward: Collection[str]) -> bool:
+    """The name itself says of what it is: ``dw[0]``, beside w[0], and ``gy[0]``, beside a list ys."""
+    kept = {called.partition("[")[0] for called in forward if "[" in called}
+    return any(
+        c.bottom in forward or not kept.isdisjoint(singulars(c.bottom.partition("[")[0])) for c in claims(name)
+    )
 
 
 def _is_gradient(unit: Unit, steps: Collection[int], layout: Layout, known: Known) -> bool:

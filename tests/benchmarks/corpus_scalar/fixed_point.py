@@ -1,6 +1,7 @@
 """Equilibrium x = exp(-a*x) + b found by iteration; sensitivities by the implicit function theorem."""
 
 # tangents: dx_da=x/a dx_db=x/b dF_da=F/a
+# loss: F
 import math
 
 a = 0.8
