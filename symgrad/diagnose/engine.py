@@ -104,8 +104,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     notes = [literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         # dh[h <= 0] = 0: everybody keeps the name of what is changed in place.
-        renamed = [u for u in verdicts.misnamed if u.previous < 0]
-        notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in renamed]
+        others = [u for u in verdicts.misnamed if u.previous < 0]
+        notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in others]
     notes += [*truncated, *told]
     notes += seed_note(subject, truth, layout)
     clipped = sorted((*verdicts.limited, *prepared.limited), key=lambda u: u.step)
