@@ -682,3 +682,51 @@ def train(W, batch_size=6):
     return loss, dW
 loss, dW = train(W)
 """)
+
+
+def test_what_is_called_like_a_gradient_is_no_parameter_that_goes_up() -> None:
+    # dh is s at first, and what is added to it is the gradient by s: no parameter is moved.
+    report = symgrad.check("""
+import math
+w, s = 0.7, 1.1
+h = math.tanh(w)
+loss = s * h + 0.5 * h**2
+ds = h
+dh = s
+dh += h
+dw = dh * (1 - h**2)
+""")
+    assert report.ok, report.explain()
+    assert not report.findings
+
+
+def test_two_wrong_adjoints_are_no_averages() -> None:
+    report = symgrad.check("""
+alpha, s0, data = 0.3, 0.25, [1.0, -0.4, 0.7]
+s, J = [s0], 0.0
+for k in range(3):
+    s.append(alpha * data[k] + (1 - alpha) * s[k])
+    J += 0.5 * (s[k + 1] - data[k]) ** 2
+alpha_bar, s_bar = 0.0, 0.0
+for k in reversed(range(3)):
+    s_bar = s_bar + (s[k + 1] - data[k])
+    alpha_bar += s_bar * (data[k] + s[k])
+    s_bar = s_bar * (-alpha)
+""")
+    assert {f.span.line for f in report.findings if f.root and f.span} == {10, 11}, report.explain()
+
+
+def test_a_sum_of_two_is_not_clipped() -> None:
+    report = symgrad.check("""
+import math
+x1, x2, w, b = 0.6, -0.9, 0.7, 0.1
+h1 = math.tanh(w * x1 + b)
+h2 = math.tanh(w * h1 + b)
+loss = 0.5 * h2**2
+da2 = h2 * (1 - h2**2)
+db = da2
+da1 = da2 * w * (1 - h1**2)
+db += -da1
+""")
+    assert [f.span.line for f in report.findings if f.root and f.span] == [10], report.explain()
+    assert not any("clipped" in f.message for f in report.findings)

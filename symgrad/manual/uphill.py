@@ -42,7 +42,10 @@ def _uphill(subject: Subject) -> list[tuple[str, int]]:
         return []
     layout, truth, found = prepared.layout, prepared.truth, list[tuple[str, int]]()
     with precision(BITS):
+        named = set(subject.aliases)
         for m in subject.moves:
+            if (m.name, m.bottom) not in named:
+                continue  # dh = s, and then dh += h: no parameter of that name
             true = truth.cotangents.get(m.bottom)
             unit = next((u for u in layout.by_name.get(m.name, ()) if u.step in layout.dependents(m.source)), None)
             if true is None or unit is None or true.is_zero:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, is_bare
+from symgrad.diagnose.values.shaped import lifted
+from symgrad.diagnose.values.vectors import Vec, constant
 
 
 def averages(layout: Layout, reading: Reading) -> set[str]:
@@ -26,11 +30,20 @@ def _is_average(unit: Unit, layout: Layout, reading: Reading, *, notation: bool)
     if len(values) < 2 or not actual.usable or any(map(actual.same, reading.rights(unit.name))):
         return False
     columns = zip(*(v.floats for v in values), strict=True)
-    if notation and not all(min(c) <= x <= max(c) for x, c in zip(actual.floats, columns, strict=True)):
+    if not all(min(c) <= x <= max(c) for x, c in zip(actual.floats, columns, strict=True)):
         return False
+    if notation and not actual.same(_mean(values)):
+        return False  # an adjoint that is wrong may lie there as well
     ends = ends_of(layout.graph, unit.step, lambda i: i in layout.units_at)
     units = (u for i in ends for u in layout.units_at.get(i, ()))
     return not any(u.name != unit.name and (any(claims(u.name)) or is_bare(u.name)) for u in units)
+
+
+def _mean(values: Sequence[Vec]) -> Vec:
+    total = values[0]
+    for v in values[1:]:
+        total = total + v
+    return total / constant(len(values), len(lifted(total).arrays))
 
 
 __all__ = ["averages"]

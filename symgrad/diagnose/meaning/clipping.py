@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
@@ -91,8 +92,8 @@ def _is_limited(step: int, before: int, layout: Layout) -> bool:
 def _is_scaled_by_itself(step: int, before: int, layout: Layout) -> bool:
     """``dw *= most/norm``: a step of two operands, the one being another step and the other one number made from it."""
     steps, step = layout.graph.steps, layout.original(step)
-    if layout.is_forward(step) or len(steps[step].inputs) != 2 or not OPS[steps[step].op].elementwise:
-        return False
+    if layout.is_forward(step) or len(steps[step].inputs) != 2 or sign_of(steps[step].op) not in ("*", "/"):
+        return False  # db += -da is a sum of two
     own = layout.original(before)
     if layout.is_forward(own):
         return False
