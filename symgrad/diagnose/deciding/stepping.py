@@ -164,18 +164,20 @@ def _as_the_others(step: _Step, others: Sequence[_Step], source: SourceMap) -> s
 def _steps(walk: Walk) -> Iterator[_Step]:
     """The parameters that are moved once, by nothing but their gradients."""
     layout, truth, subject = walk.layout, walk.truth, walk.subject
-    leaves: dict[str, int] = {}
+    leaves: dict[str, list[int]] = {}
     for name, i in subject.aliases:
         first = layout.original(i)
         if first in truth.cotangents and layout.graph.steps[first].is_input:
-            leaves.setdefault(name, first)
+            leaves.setdefault(name, []).append(first)
     # In the order of the assignments: a loss that is computed after the moves has its steps at the end.
     order = {(name, i): n for n, (name, i, _) in reversed(list(enumerate(subject.bound)))}  # when it was given first
     last_forward = max((order.get(named, -1) for named in subject.aliases), default=-1)
     moved: dict[int, list[Unit]] = {}
     for unit in subject.units:
-        bottom = leaves.get(unit.name, -1)
-        if bottom >= 0 and not layout.is_forward(unit.step) and layout.original(unit.step) != bottom:
+        known, step = leaves.get(unit.name, []), layout.original(unit.step)
+        made_of = [i for i in map(layout.original, layout.graph.steps[step].inputs) if i in known]
+        bottom = next(iter([*made_of, *known]), -1)  # several objects have a self.w
+        if bottom >= 0 and not layout.is_forward(unit.step) and step != bottom:
             moved.setdefault(bottom, []).append(unit)
     for bottom, units in moved.items():
         steps = {layout.original(u.step) for u in units}

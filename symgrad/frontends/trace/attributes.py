@@ -175,6 +175,8 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "rsqrt": (TENSOR, lambda x: lib_numpy.rsqrt(x.tr, x)),
     "reciprocal": (TENSOR, lambda x: lib_numpy.reciprocal(x.tr, x)),
     "clamp": (TENSOR, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
+    "clamp_min": (TENSOR, lambda x, min: lib_torch.clamp(x.tr, x, min)),
+    "clamp_max": (TENSOR, lambda x, max: lib_torch.clamp(x.tr, x, None, max)),
     "clip": (ARRAY, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
 }  # fmt: skip
 

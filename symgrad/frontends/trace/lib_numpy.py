@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,29 @@ def _vectorize(tr: Tracer, function: Any, *args: Any, **kwargs: Any) -> Any:
         return library(tr, "numpy.reshape", as_array(tr, found), shape)
 
     return call
+
+
+@traced("numpy.apply_along_axis")
+def _apply_along_axis(tr: Tracer, func1d: Any, axis: Any, arr: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function that is called for each line of an array along an axis; what it gives stands in that line's place."""
+    value = as_array(tr, arr)
+    shape = np.shape(raw(value))
+    if not shape:
+        raise ValueError("apply_along_axis of a number: it has no axis")
+    along = range(len(shape))[operator.index(axis)]
+    found = [
+        as_array(tr, func1d(value[(*place[:along], slice(None), *place[along:])], *args, **kwargs))
+        for place in np.ndindex(*shape[:along], *shape[along + 1 :])
+    ]
+    if not found:
+        raise ValueError("apply_along_axis of an array without entries")
+    own = np.shape(raw(found[0]))
+    outer = (*shape[:along], *shape[along + 1 :])
+    whole = library(tr, "numpy.reshape", as_array(tr, found), (*outer, *own))
+    # What a line gives comes last, and belongs where the line was.
+    ends = [len(outer) + k for k in range(len(own))]
+    order = [*range(along), *ends, *range(along, len(outer))]
+    return library(tr, "numpy.transpose", whole, tuple(order)) if own and order != sorted(order) else whole
 
 
 @traced("numpy.set_printoptions", "numpy.seterr")

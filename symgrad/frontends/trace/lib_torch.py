@@ -276,6 +276,16 @@ def clamp(tr: Tracer, x: Any, min: Any = None, max: Any = None) -> Any:
     return clip(tr, x, min, max)
 
 
+@traced("torch.clamp_min")
+def _clamp_min(tr: Tracer, x: Any, min: Any) -> Any:
+    return clip(tr, x, min, None)
+
+
+@traced("torch.clamp_max")
+def _clamp_max(tr: Tracer, x: Any, max: Any) -> Any:
+    return clip(tr, x, None, max)
+
+
 @traced("torch.clone")
 def _clone(tr: Tracer, x: Any) -> Any:
     return copied(x)
