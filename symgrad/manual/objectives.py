@@ -77,7 +77,7 @@ def of_an_objective(taken: Account) -> Account:
     best = taken
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
-        told = any(u.unnamed or _is_called_derivative(u.name, names) for u in again.right)
+        told = any(u.unnamed or is_bare(u.name) or any(claims(u.name)) for u in again.right)
         if told and (best is taken or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)

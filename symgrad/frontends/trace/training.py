@@ -30,6 +30,7 @@ _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
 _BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
 _WIDTH = re.compile(r"^(eps|epsilon|h|dx|step|delta|tiny|i|j|k|n)$", re.I)
+_RATE = re.compile(r"\b(lr|eta|alpha|rate|step|\w*_(lr|rate|step|size)|learn\w*|\w*grad\w*|\w*delta\w*)\b", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
 
 
@@ -52,28 +53,33 @@ def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
 
 
 def _added_up(loop: ast.For | ast.While) -> set[ast.AST]:
-    """The statements in which something is only added up: ``cost -= np.log(p[k])``, where nothing else in the loop is
-    made of the cost. That moves no parameter, and what it adds up is to be whole."""
+    """The statements that only take something from a sum: ``cost -= np.log(p[k])``, where nothing else in the loop is
+    made of the cost. That moves no parameter, and the sum is to be whole."""
     found: dict[str, list[ast.AST]] = {}
     reads: dict[str, int] = {}
+    counted: set[str] = set()
     for node in (n for statement in loop.body for n in ast.walk(statement)):
         match node:
-            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub()):
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Sub()) if not _RATE.search(ast.unparse(node.value)):
                 found.setdefault(name, []).append(node)
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Add() | ast.Sub())) if _goes_on(node):
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp()) if _goes_on(node):
                 found.setdefault(name, []).append(node)
                 reads[name] = reads.get(name, 0) - 1
             case ast.Name(id=name, ctx=ast.Load()):
                 reads[name] = reads.get(name, 0) + 1
-    return {node for name, nodes in found.items() if reads.get(name, 0) <= 0 for node in nodes}
+            case ast.For(target=target):
+                counted |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}  # for p, d in zip(...): p -= d
+    sums = {name for name in found if reads.get(name, 0) <= 0 and name not in counted}
+    return {node for name in sums for node in found[name] if not _descends(node)}
 
 
 def _goes_on(node: ast.Assign) -> bool:
-    """``cost = cost - a - b``: it is the first of the terms."""
+    """``cost = cost - a - b``: it is the first of the terms, and none of them has a rate in it."""
     first = node.value
     while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add | ast.Sub):
         first = first.left
-    return isinstance(first, ast.Name) and ast.unparse(first) == ast.unparse(node.targets[0])
+    own = isinstance(first, ast.Name) and first is not node.value
+    return own and ast.unparse(first) == ast.unparse(node.targets[0]) and not _RATE.search(ast.unparse(node.value))
 
 
 def last_loop(tree: ast.Module) -> ast.stmt | None:
