@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import SURELY_LOSS, claims, is_bare, is_loss, normal
@@ -24,7 +23,7 @@ from symgrad.graph import CONST, Graph, Step
 from symgrad.manual.negatives import of_the_negative
 from symgrad.manual.penalties import decayed
 from symgrad.manual.work import Account
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.recognise import softmaxes
 from symgrad.ops.writing import write_at
 from symgrad.subjects import choose
@@ -265,7 +264,7 @@ def _whole_sum(i: int, steps: Sequence[Step]) -> int:
     while True:
         users = [k for k in range(i + 1, min(i + NEAR, len(steps))) if i in steps[k].inputs]
         span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
-        if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
+        if span is None or outer is None or not is_sum(steps[users[0]].op):
             return i
         if outer.line != span.line or not outer.column <= span.column or not span.end_column <= outer.end_column:
             return i
@@ -324,7 +323,7 @@ def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
         i = steps[i].inputs[0]
     if steps[i].is_leaf:
         return False  # handed to a function, under the same name
-    return sign_of(steps[i].op) in ("+", "-") or write_at(steps, i, steps[i].inputs) is not None
+    return is_sum(steps[i].op) or write_at(steps, i, steps[i].inputs) is not None
 
 
 def _added(trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]) -> tuple[Trace, int]:

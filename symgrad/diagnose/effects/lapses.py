@@ -14,7 +14,7 @@ from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
 from symgrad.diagnose.walking.places import Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum
 from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
@@ -315,9 +315,7 @@ def _not_divided_before(passage: Passage) -> Iterator[Try]:
         return
     for unit in passage.units:
         step = passage.graph.steps[unit.step]
-        infix = None if step.is_leaf else OPS[step.op].infix
-        added = infix is not None and not infix.prefix and infix.symbol in ("+", "-")
-        added = added and step.inputs[0] != step.inputs[1]
+        added = is_sum(step.op) and step.inputs[0] != step.inputs[1]
         if not added or not step.shape or passage.graph.steps[step.inputs[0]].shape != step.shape:
             continue
         span, before = passage.text.source.statement(unit.span), passage.text.source.operand(step.span, 0)

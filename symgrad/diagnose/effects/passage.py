@@ -24,10 +24,10 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
-from symgrad.diagnose.walking.changes import ways
+from symgrad.diagnose.walking.changes import given, ways
 from symgrad.diagnose.walking.places import Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.slips import Slip, products, written
 
 #: How an augmented assignment of a variable is written.
@@ -94,8 +94,7 @@ class Passage(Reader):
         return infix is not None and (infix.prefix or infix.symbol in ("*", "/"))
 
     def _is_summed(self, i: int) -> bool:
-        infix = OPS[self.graph.steps[i].op].infix
-        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+        return is_sum(self.graph.steps[i].op)
 
     def _is_accumulated(self, i: int, slot: int) -> bool:
         """What is added by ``+=``."""
@@ -105,8 +104,7 @@ class Passage(Reader):
         """The step is the sum that ``+=`` makes."""
         if any(u.augmented in OPERATORS for u in self.layout.units_at.get(i, ())):
             return True
-        infix = OPS[self.graph.steps[i].op].infix
-        added = infix is not None and not infix.prefix and self.text.is_added(self.graph.steps[i].span)
+        added = bool(sign_of(self.graph.steps[i].op)) and self.text.is_added(self.graph.steps[i].span)
         return added and i not in self.users_of_own_span(i)
 
     def users_of_own_span(self, i: int) -> set[int]:
@@ -231,7 +229,7 @@ class Passage(Reader):
                 words, kind = "is not the derivative that belongs here", "wrong-formula"
                 if have.shape and (q.vec / have).constant() is not None:
                     words, kind = "is off by a constant factor", "scale"
-                yield _in_place(offer), Repair(_NOWHERE, kind, words, cost, q)
+                yield given(offer), Repair(_NOWHERE, kind, words, cost, q)
 
     def _made_of(self, node: int) -> set[int]:
         """The values of the forward pass that a piece of the line is made of; empty where there are others."""
@@ -384,13 +382,6 @@ _RESTS: tuple[tuple[str, Callable[[Any, Number], Any]], ...] = (
 def _times(number: Fraction) -> Make:
     def make(_i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         return value * constant(number, len(lifted(value).arrays))
-
-    return make
-
-
-def _in_place(offer: Offer) -> Make:
-    def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        return slimmed(offer.value(i), value)
 
     return make
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
-from symgrad.diagnose.meaning.following import ends_of, original, sign_of
+from symgrad.diagnose.meaning.following import ends_of, original
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.writing import is_joined, write_at
 
 
@@ -31,7 +31,7 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {original(graph, j) for j in steps[b.step].inputs}
-        if sign_of(steps[b.step].op) in ("+", "-") and any(
+        if is_sum(steps[b.step].op) and any(
             (steps[m].is_input or m in stops) and users[m] != {b.step} for m in mine & inner
         ):
             stops.add(b.step)

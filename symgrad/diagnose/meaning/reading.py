@@ -13,7 +13,7 @@ from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_rate, key_of, normal, singulars
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum
 from symgrad.ops.writing import read_at, write_at
 
 #: A name that stands for more steps than this (a loop) is looked up by value and not compared one by one.
@@ -97,9 +97,7 @@ class Reading:
         out: set[int] = set()
         for name, i in self.subject.aliases:
             mine = held.setdefault(name, set())
-            infix = None if steps[i].is_leaf else OPS[steps[i].op].infix
-            added = infix is not None and infix.symbol in ("+", "-") and not infix.prefix
-            if steps[i].is_input or (added and mine & set(steps[i].inputs)):
+            if steps[i].is_input or (is_sum(steps[i].op) and mine & set(steps[i].inputs)):
                 mine.add(i)
                 out.add(i)
         return frozenset(i for i in out if not steps[i].is_input)

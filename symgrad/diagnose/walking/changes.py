@@ -355,17 +355,19 @@ def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer
         if q.kind == "forward":
             cost = 1.0 + (0.0 if is_value else 0.6)
             mistake, words = swapped(context.known, origin, q, context.variable)
-            yield _given(offer), _repair(mistake, words, cost, quantity=q, series=offer.series, spelling=offer.text)
+            yield given(offer), _repair(mistake, words, cost, quantity=q, series=offer.series, spelling=offer.text)
         elif q.kind != "local":
             cost = 1.25 if is_value else 1.05
             words = "is another derivative than belongs here"
             yield (
-                _given(offer),
+                given(offer),
                 _repair("wrong-variable", words, cost, quantity=q, series=offer.series, spelling=offer.text),
             )
 
 
-def _given(offer: Offer) -> Make:
+def given(offer: Offer) -> Make:
+    """What is offered, in place of what is there."""
+
     def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
         return slimmed(offer.value(i), value)
 
@@ -415,19 +417,19 @@ def _combined(
         whole = shape_of(OPS["mul"], [have.shape, q.vec.shape], {})
         if whole is None or whole not in (have.shape, q.vec.shape):
             continue
-        given = _given(offer)
+        own = given(offer)
         more = {"quantity": q, "series": offer.series, "spelling": offer.text}
         if q.kind != "sum" and factors:
             cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + (0.3 if whole != have.shape else 0.0)
-            yield _joined(mul, given), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
-            yield _joined(truediv, given), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
+            yield _joined(mul, own), _repair("missing-factor", "leaves out a factor", cost, combine="*", **more)
+            yield _joined(truediv, own), _repair("extra-factor", "has a factor too many", 1.9, combine="/", **more)
         wide = whole == have.shape or (q.vec.shape == goal and q.kind not in ("forward", "local"))
         if q.kind == "local" or not wide or q.vec.same(have) or not terms:
             continue
         far = 0.5 if q.kind == "forward" else 0.0
         cost = 1.5 + far + extra
-        yield _joined(add, given), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
-        yield _joined(sub, given), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
+        yield _joined(add, own), _repair("missing-term", "leaves out a term", cost, combine="+", **more)
+        yield _joined(sub, own), _repair("extra-term", "has a term too many", 1.9 + extra, combine="-", **more)
 
 
 def _columns(have: Vec, offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:

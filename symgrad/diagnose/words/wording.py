@@ -19,7 +19,7 @@ from symgrad.errors import SymgradError
 from symgrad.graph import GraphBuilder
 from symgrad.ops import OPS, Formula, Ref
 from symgrad.ops.tidy import Tidied, tidy
-from symgrad.printing import expression_text, number_text
+from symgrad.printing import expression_text
 
 _VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
@@ -479,8 +479,3 @@ def _wrap(text: str) -> str:
         if depth == 0 and c in "+- ":
             return f"({text})"
     return f"({text})" if "/" in text or text.startswith("-") else text
-
-
-def number(value: object) -> str:
-    """A rational as a person writes it."""
-    return number_text(value) if isinstance(value, Fraction) else str(value)

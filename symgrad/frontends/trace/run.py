@@ -32,6 +32,7 @@ from symgrad.frontends.trace.stop import Stop
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.unset import Unset
 from symgrad.frontends.trace.values import TracedFloat, TracedInt, Value, exact, number
+from symgrad.ops.base import COPY
 
 #: A loop that trains is ended when it has recorded so much.
 ENOUGH_STEPS, MOST_LOOPED, ENOUGH_NUMBERS = 3_000, 20_000, 1_000_000
@@ -263,7 +264,7 @@ class Run:
         if not self.on_traced or type(value) not in (int, float):
             return value
         tr = self.tracer
-        step = tr.emit("alias", (tr.constant(value),), value)
+        step = tr.emit(COPY, (tr.constant(value),), value)
         tr.varies[step] = True
         return number(tr, value, step)
 
@@ -298,7 +299,7 @@ class Run:
         plain = isinstance(site.node, ast.Name | ast.Attribute)
         if not tr.varies[value.step] or (tr.builder.steps[value.step].is_hidden and not plain):
             return value
-        step = tr.emit("alias", (value.step,), value.raw, span=self.span(site.node))
+        step = tr.emit(COPY, (value.step,), value.raw, span=self.span(site.node))
         return number(tr, value.raw, step, value.flavour)
 
     def handed_back(self, index: int, value: Any) -> Any:
