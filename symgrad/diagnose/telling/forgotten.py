@@ -20,8 +20,9 @@ from symgrad.diagnose.trying.roles import Roles
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
+from symgrad.diagnose.words.formulas import names_in
 from symgrad.diagnose.words.numbers import Numbers
-from symgrad.diagnose.words.wording import Wording, names_in
+from symgrad.diagnose.words.wording import Wording
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.printing import value_text
