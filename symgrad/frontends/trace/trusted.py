@@ -33,9 +33,9 @@ from symgrad.frontends.trace.functions import (
 )
 from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.naming import key_text
 from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
-from symgrad.frontends.trace.run import key_text
 from symgrad.frontends.trace.values import Value
 
 #: Real modules -> the facades that stand for them while a trusted function runs.
