@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from symgrad.diagnose.meaning.again import names_again
 from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
@@ -69,29 +70,12 @@ def prepare(subject: Subject) -> Prepared | None:
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
-        reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
+        reading.leave(aside | forward.names | names_again(layout, known) | averages(layout, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)
     found: Prepared | None = subject.memo[_PREPARED]
     return found
-
-
-def _once_more(layout: Layout, known: Known) -> set[str]:
-    """Names that hold values of the forward pass that have these names there, worked out once more: ``dx = xs[i] -
-    xs[j]`` of a distance."""
-    forward: dict[str, set[int]] = {}
-    for name, i in layout.subject.aliases:
-        forward.setdefault(name, set()).add(i)
-    return {
-        name
-        for name, units in layout.by_name.items()
-        if name in forward
-        and all(
-            any(q.kind == "forward" and q.bottom in forward[name] for q in known.right(layout.actual(u.step)))
-            for u in units
-        )
-    }
 
 
 def forget(subject: Subject) -> None:
