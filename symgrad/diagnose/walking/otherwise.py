@@ -8,21 +8,19 @@ from functools import partial
 from operator import itemgetter
 
 from symgrad.diagnose.values.shaped import Shaped, lifted, shape_of
-from symgrad.diagnose.values.vectors import Vec, apply, constant
+from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.confusions import alternatives, differ_by_sign
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Region, Site, slimmed
 from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.slips import Slip, is_place, is_same_place, repeating, slips, written
 from symgrad.ops.tensor import typed
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
-
 
 def repaired(mistake: str, words: str, cost: float, **more: object) -> Repair:
     """A change, wherever it is made."""
-    return Repair(_NOWHERE, mistake, words, cost, **more)  # type: ignore[arg-type]
+    return Repair(UNPLACED, mistake, words, cost, **more)  # type: ignore[arg-type]
 
 
 def operations(region: Region, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:

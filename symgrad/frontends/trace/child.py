@@ -85,11 +85,15 @@ def load() -> Any:
     for name in hollow:
         sys.modules[name] = _Hollow(name)
     try:
+        import symgrad.frontends.driving
+        import symgrad.frontends.trace.wire
         from symgrad.frontends.tracing import trace_unchecked
     except Exception:
         # Some declaration does more with them at import than naming: then they are loaded after all.
         for name in [*hollow, *(m for m in sys.modules if m.startswith("symgrad."))]:
             sys.modules.pop(name, None)
+        import symgrad.frontends.driving
+        import symgrad.frontends.trace.wire  # noqa: F401
         from symgrad.frontends.tracing import trace_unchecked
     return trace_unchecked
 
