@@ -8,6 +8,7 @@ import inspect
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from symgrad.deep import parsed
 from symgrad.errors import Unsupported
 from symgrad.frontends.trace.sites import literal_value
 
@@ -41,7 +42,7 @@ def source_of(target: FunctionType) -> tuple[str, str]:
     try:
         filename = inspect.getsourcefile(target) or "<function>"
         source = "".join(inspect.findsource(target)[0])
-        ast.parse(source)
+        parsed(source)
     except (OSError, TypeError, SyntaxError, ValueError) as e:
         raise Unsupported(
             f"the source text of {target.__name__} is not to be found",

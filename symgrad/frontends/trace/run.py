@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.deep import deep
 from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import hooks as names
@@ -76,7 +77,7 @@ class Run(Naming):
                 before = self.source.partition("\0")[0].split("\n")
                 line, column = len(before), len(before[-1]) + 1
                 tr.stop("syntax", "a null byte in the text", span=Span(tr.filename, line, column, line, column + 1))
-            with warnings.catch_warnings():
+            with deep(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 tree = ast.parse(self.source, CODE_NAME)
                 settle_private(tree)
@@ -95,7 +96,8 @@ class Run(Naming):
         except Refused as e:
             tr.stop("refused", e.message, e.hint, self.span(e.node))
         except (RecursionError, MemoryError):
-            tr.stop("limit", "the file is nested too deeply to be read", span=Span(tr.filename, 1, 1, 1, 1))
+            message = "the file is nested too deeply to be read, or a formula in it is too long"
+            tr.stop("limit", message, span=Span(tr.filename, 1, 1, 1, 1))
 
     def rewrite(self, tree: ast.Module) -> CodeType:
         """Instrument a checked tree and compile it."""

@@ -129,9 +129,11 @@ class Tracer(Places):
         self.stop("unsupported", f"{what} cannot be traced yet", hint)
 
     def alive(self) -> None:
-        """Raise the reason why the run ended, if the user's code has swallowed it."""
+        """Raise the reason why the run ended, if the user's code has swallowed it; end it, if its time is over."""
         if self.dead is not None:
             raise self.dead
+        if self._late:
+            self.end_late()
 
     def note(self, message: str) -> None:
         """Say once per place that something was taken as a constant."""

@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from symgrad.deep import parsed
 from symgrad.errors import Span
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.data import Trace
@@ -63,7 +64,7 @@ class Trusted(Hosting):
 
     def __init__(self, source: str, filename: str) -> None:
         super().__init__(source, filename)
-        self.tree = ast.parse(source)
+        self.tree = parsed(source)
         self.functions: dict[FunctionType, Any] = {}
         #: (object, attribute) -> the input that its number became; the object is kept, so that its id stays its own.
         self.read: dict[tuple[int, str], tuple[object, object, Any]] = {}
