@@ -16,12 +16,12 @@ DEEPEST = 2
 
 #: A loop of which the text says that parameters are updated in it.
 _TRAINS = re.compile(
-    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
+    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]e|epoch|n_iter",
     re.I,
 )
 
 #: The same of a loop inside another one: over the samples of an epoch.
-_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
+_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]e", re.I)
 
 #: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
 _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
