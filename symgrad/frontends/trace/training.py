@@ -28,7 +28,9 @@ _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$"
 _COUNT = re.compile(r"^(?:n|no|num|number_of|nb|max|total)?_?(epochs?|iters?|iterations?)$", re.I)
 _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
-_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|optimi[sz]e|(step|train|fit)$)|update", re.I)
+_BACKWARD = re.compile(
+    r"^(back_?prop|backward|bwd|train_|gradient_descent|optimi[sz]e|(step|train|fit)$)|update", re.I
+)
 _WIDTH = re.compile(r"^(eps|epsilon|h|dx|step|delta|tiny|i|j|k|n)$", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
 
