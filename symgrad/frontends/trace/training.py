@@ -29,7 +29,7 @@ _COUNT = re.compile(r"^(?:n|no|num|number_of|nb|max|total)?_?(epochs?|iters?|ite
 _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
 _BACKWARD = re.compile(
-    r"^(back_?prop|backward|bwd|train_|gradient_descent|optimi[sz]e|(step|train|fit)$)|update", re.I
+    r"^_?(back_?prop|backward|bwd|train_|gradient_descent|optimi[sz]e|(step|train|fit)$)|update", re.I
 )
 _WIDTH = re.compile(r"^(eps|epsilon|h|dx|step|delta|tiny|i|j|k|n)$", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)
