@@ -16,6 +16,8 @@ from symgrad.ops.writing import write_at
 
 #: So many steps after a part of a sum the sum itself is looked for.
 NEAR = 100
+#: So many values are followed through a run at once.
+AT_ONCE = 512
 
 
 def trained(trace: Trace) -> set[str]:
@@ -25,13 +27,17 @@ def trained(trace: Trace) -> set[str]:
     if not moved:
         return set()
     names = {normal(b.name) for b in trace.bindings}
-    found = set()
+    called: dict[int, set[str]] = {}
     for b in trace.bindings:
-        if b.step in moved and b.name not in found:
-            needed = Graph(trace.graph.steps, b.step, trace.graph.source).ancestors(b.step)
-            if any(needed[d.step] and d.name != b.name and _is_derivative(d, trace, names) for d in trace.bindings):
-                found.add(b.name)
-    return found
+        if _is_derivative(b, trace, names):
+            called.setdefault(b.step, set()).add(b.name)
+    #: Of what each step is made: what is called a derivative, of which two tell whether there is another than one.
+    behind: list[tuple[str, ...]] = []
+    for i, step in enumerate(trace.graph.steps):
+        some = dict.fromkeys(name for j in step.inputs for name in behind[j])
+        some.update(dict.fromkeys(sorted(called.get(i, ()))))
+        behind.append(tuple(some)[:2])
+    return {b.name for b in trace.bindings if b.step in moved and any(name != b.name for name in behind[b.step])}
 
 
 def _is_derivative(b: Binding, trace: Trace, names: set[str]) -> bool:
@@ -132,18 +138,34 @@ def claimed(trace: Trace) -> set[int]:
 def _moved(trace: Trace) -> dict[int, int]:
     """Inputs from which something is taken away, or to which something is added, under their own names -> the step at
     which that begins. What is made of a name's value otherwise is the state of a forward pass: ``a = tanh(w @ a)``."""
+    steps = trace.graph.steps
     starts: dict[str, int] = {}
-    moved: dict[str, int] = {}
-    reached: dict[str, Sequence[bool]] = {}
+    later: dict[str, list[int]] = {}
     for b in trace.bindings:
-        if trace.graph.steps[b.step].is_input:
+        if steps[b.step].is_input:
             starts.setdefault(b.name, b.step)
-        elif b.name in starts and b.name not in moved:
-            if b.name not in reached:
-                reached[b.name] = trace.graph.dependents(starts[b.name])
-            if reached[b.name][b.step] and _is_a_move(b.step, trace.graph.steps):
-                moved[b.name] = b.step
-    return {starts[name]: step for name, step in moved.items()}
+        elif b.name in starts and _is_a_move(b.step, steps):
+            later.setdefault(b.name, []).append(b.step)
+    moved: dict[str, int] = {}
+    names = list(later)
+    for some in (names[k : k + AT_ONCE] for k in range(0, len(names), AT_ONCE)):
+        reached = _reached(steps, [starts[name] for name in some])
+        for bit, name in enumerate(some):
+            step = next((i for i in later[name] if reached[i] >> bit & 1), None)
+            if step is not None:
+                moved[name] = step
+    return {starts[name]: moved[name] for name in sorted(moved, key=moved.__getitem__)}
+
+
+def _reached(steps: Sequence[Step], sources: Sequence[int]) -> list[int]:
+    """For each step, which of some others it is made of: one bit for each."""
+    out = [0] * len(steps)
+    for bit, i in enumerate(sources):
+        out[i] |= 1 << bit
+    for i, step in enumerate(steps):
+        for j in step.inputs:
+            out[i] |= out[j]
+    return out
 
 
 def _is_a_move(i: int, steps: Sequence[Step]) -> bool:

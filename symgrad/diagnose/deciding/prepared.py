@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from symgrad.diagnose.meaning.again import names_again
 from symgrad.diagnose.meaning.analogies import analogies
@@ -23,6 +24,7 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.values.quiet import quiet
+from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
@@ -87,7 +89,8 @@ def truth_of(subject: Subject) -> Truth | None:
     """The true derivatives at points where the forward pass has values; ``None`` where it has none."""
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
-    solved, chosen, spare = [] if subject.is_shaped else converged(subject), branches(subject), None
+    solved, chosen = [] if subject.is_shaped else converged(subject), branches(subject)
+    spare: list[tuple[list[dict[int, Any]], list[Vec | None]]] = []
     for frozen in ((), integers):
         for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
@@ -96,14 +99,16 @@ def truth_of(subject: Subject) -> Truth | None:
             if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
                 continue
             kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
-            if not kept and spare is not None:
-                continue
-            truth = Truth(subject, points, values)
-            if all(v.usable for v in truth.cotangents.values()):
-                if kept:
-                    return truth
-                spare = spare or truth
-    return spare
+            if not kept:
+                spare.append((points, values))
+            elif (truth := _usable(subject, points, values)) is not None:
+                return truth
+    return next((t for points, values in spare if (t := _usable(subject, points, values)) is not None), None)
+
+
+def _usable(subject: Subject, points: list[dict[int, Any]], values: list[Vec | None]) -> Truth | None:
+    truth = Truth(subject, points, values)
+    return truth if all(v.usable for v in truth.cotangents.values()) else None
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:

@@ -236,10 +236,11 @@ def seeds(subject: Subject) -> list[Fraction]:
     out: dict[Fraction, None] = {}
     if any(m.up for m in subject.moves):
         out[Fraction(-1)] = None
+    leaves = set(subject.leaves())
     for m in subject.moves:
         ends = ends_of(subject.graph, m.source, lambda j: False)
         for j in ends:
-            if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
+            if subject.graph.steps[j].is_input and j in subject.point and j not in leaves:
                 rate = subject.point[j]
                 if not subject.graph.steps[j].shape and 0 < rate < 2 and rate != 1:
                     out[-rate if m.up else rate] = None
