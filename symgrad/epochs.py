@@ -12,6 +12,7 @@ import numpy as np
 
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
+from symgrad.ops import sign_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,14 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
 
 
 def _added(trace: Trace, loss: int) -> list[int]:
-    """What a round adds to a loss that is summed up over the rounds; the loss itself where it is not."""
+    """What a round adds to a loss that is summed up over the rounds, whatever the sum is divided by in the end; the
+    loss itself where it is not."""
     names = {b.name for b in trace.bindings if b.step == loss}
     before = {b.step for b in trace.bindings if b.name in names and b.step < loss}
     step = trace.graph.steps[loss]
+    while sign_of(step.op) in ("*", "/") and before & set(step.inputs):
+        loss = max(before & set(step.inputs))
+        step = trace.graph.steps[loss]
     added = [i for i in step.inputs if i not in before]
     return added if not step.is_leaf and before & set(step.inputs) and added else [loss]
 

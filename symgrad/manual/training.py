@@ -56,7 +56,7 @@ def differences_of(trace: Trace) -> list[int]:
     """``y_pred - y``: the first place that subtracts what does not depend on the parameters, or from it; in all rounds
     before the first parameter is moved."""
     steps = trace.graph.steps
-    moved = _parameters(trace)
+    moved = parameters_of(trace)
     reached = [False] * len(steps)
     found: list[int] = []
     for i, step in enumerate(steps):
@@ -79,7 +79,7 @@ def picked_of(trace: Trace) -> list[int]:
     """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
     all rounds before the first parameter is moved."""
     steps = trace.graph.steps
-    moved = _parameters(trace)
+    moved = parameters_of(trace)
     given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
     end = min(moved.values(), default=-1)
     found = []
@@ -118,7 +118,7 @@ def first_epoch(trace: Trace) -> Trace:
     return replace(trace.until(max((b.step for b in kept), default=-1) + 1), bindings=kept)
 
 
-def _parameters(trace: Trace) -> dict[int, int]:
+def parameters_of(trace: Trace) -> dict[int, int]:
     """What is moved, and where that begins; what derivatives are called after, and is not moved: never."""
     return dict.fromkeys(claimed(trace), len(trace.graph)) | _moved(trace)
 
@@ -177,4 +177,4 @@ def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
     return is_sum(steps[i].op) or write_at(steps, i, steps[i].inputs) is not None
 
 
-__all__ = ["claimed", "differences_of", "first_epoch", "is_called_derivative", "picked_of", "trained"]
+__all__ = ["claimed", "differences_of", "first_epoch", "is_called_derivative", "parameters_of", "picked_of", "trained"]
