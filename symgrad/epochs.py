@@ -34,8 +34,9 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     if not trace.rounds:
         return None
     needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*_added(trace, loss))
-    places = {(b.name, b.line) for b in trace.bindings if b.step == loss}
-    earlier = [b.step for b in trace.bindings if (b.name, b.line) in places and not needed[b.step]]
+    # What goes into a list has a number of its own in each round: history[3].
+    places = {(_stem(b.name), b.line) for b in trace.bindings if b.step == loss}
+    earlier = [b.step for b in trace.bindings if (_stem(b.name), b.line) in places and not needed[b.step]]
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
@@ -43,6 +44,10 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
             if any(needed[i] for i in entering):
                 return Epoch(r.start, entering)
     return None
+
+
+def _stem(name: str) -> str:
+    return name.split("[", maxsplit=1)[0]
 
 
 def _added(trace: Trace, loss: int) -> list[int]:

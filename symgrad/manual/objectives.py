@@ -16,7 +16,7 @@ import numpy.typing as npt
 from symgrad.diagnose.deciding.loss import convention
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.text.naming import claims, is_loss, is_surely_loss, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Step
@@ -81,7 +81,8 @@ def of_an_objective(taken: Account) -> Account:
     best = taken
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
-        if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
+        told = any(u.unnamed or is_called_derivative(u.name, names) for u in again.right)
+        if told and (best is taken or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
@@ -95,7 +96,7 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for other in _candidates(taken.trace):
+    for other in (*_along_one_parameter(taken.trace), *_candidates(taken.trace)):
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
@@ -103,6 +104,24 @@ def _explained_by_fixes(taken: Account) -> Account:
             again = replace(again, notes=(*again.notes, _said(other)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
+
+
+def _along_one_parameter(trace: Trace) -> Iterator[Subject]:
+    """Where one array is all that is trained, and one gradient of its shape is worked out for it, ``g = J.T @ r``, what
+    that is the gradient of up to its sign: half the sum of squares, before any other."""
+    names = trained(trace)
+    shapes = {b.name: trace.graph.steps[b.step].shape for b in reversed(trace.bindings)}
+    given = {b.name for b in trace.bindings if is_bare(b.name) and not trace.graph.steps[b.step].is_leaf}
+    if len(names) != 1 or len(given) != 1:
+        return
+    (name,), (gradient,) = names, given
+    if shapes[name] != shapes[gradient] or not shapes[name]:
+        return
+    for o in objectives(trace):
+        if o.text.endswith("**2)/2") and o.text.startswith("sum("):
+            subject = replace(choose(o.trace, o.name, {gradient: name}), made_up=True, assumed=o.text)
+            seed = Fraction(-1 if o.downhill else 1)
+            yield replace(subject, seed=seed, convention=convention(seed)) if subject.seed == 1 != seed else subject
 
 
 def _candidates(trace: Trace) -> Iterator[Subject]:
