@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from symgrad.diagnose.meaning.following import original, sign_of
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import INPUT, Graph
+from symgrad.ops import sign_of
 from symgrad.ops.writing import INDEX
 from symgrad.upstream import grown
 

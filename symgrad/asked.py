@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 from functools import lru_cache
 
+from symgrad.deep import parsed
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.lambdas import as_functions
@@ -65,7 +66,7 @@ def _parameters(source: str) -> dict[str, tuple[str, ...]]:
 def _functions(source: str) -> dict[str, ast.FunctionDef]:
     """A file's functions by name, with lambdas that have names, and methods as ``Layer.forward``."""
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
     as_functions(tree)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
+from symgrad.ops import sign_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ class Graph:
         needed = [False] * len(self.steps)
         for t in targets:
             needed[t] = True
-        for i in range(len(self.steps) - 1, -1, -1):
+        for i in range(max(targets, default=-1), -1, -1):
             if needed[i]:
                 for j in self.steps[i].inputs:
                     needed[j] = True
@@ -129,8 +129,8 @@ class Graph:
         depends = [False] * len(self.steps)
         for source in sources:
             depends[source] = True
-        for i, step in enumerate(self.steps):
-            for j in step.inputs:
+        for i in range(min(sources, default=len(self.steps)), len(self.steps)):
+            for j in self.steps[i].inputs:
                 if depends[j]:
                     depends[i] = True
                     break

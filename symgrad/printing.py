@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
-from symgrad.graph import Graph, Param, Step
+from symgrad.graph import Graph, Step
 from symgrad.names import printable
 from symgrad.ops import OPS, Infix, TensorOp
 
@@ -100,7 +100,8 @@ def _arguments(graph: Graph, step: Step) -> tuple[int, ...]:
     return inputs
 
 
-def _parameter(value: Param) -> str:
+def value_text(value: object) -> str:
+    """A rational as a person writes it, and anything else as it is."""
     return number_text(value) if isinstance(value, Fraction) else str(value)
 
 
@@ -121,7 +122,7 @@ def _pieces(graph: Graph, index: int) -> tuple[list[_Piece], int]:
         out: list[_Piece] = [f"{step.op}("]
         for n, j in enumerate(_arguments(graph, step)):
             out += [", ", (j, 0)] if n else [(j, 0)]
-        out += [f", {key}={_parameter(value)}" for key, value in step.params]
+        out += [f", {key}={value_text(value)}" for key, value in step.params]
         return [*out, ")"], _ATOM
     if infix.prefix:
         inner = graph[step.inputs[0]]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from symgrad.deep import parsed
 from symgrad.frontends import sandbox
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import read_notebook
@@ -71,7 +72,7 @@ def is_program(text: str) -> bool:
     if _STATEMENT.search(text):
         return True
     try:
-        tree = ast.parse(text)
+        tree = parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     if not all(isinstance(s, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr) for s in tree.body):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from symgrad.diagnose.text.callees import Callee, called_by, callees
 from symgrad.diagnose.text.naming import claims, is_plain, normal
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Step
@@ -106,7 +107,7 @@ def _of_the_derivation(found: dict[str, Callee], source: str, begin: int) -> dic
     out = dict(found)
     inside = {c.place[0]: name for name, c in found.items()}
     sites: dict[str, set[int]] = {}
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes(source):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in found:
             sites.setdefault(node.id, set()).add(node.lineno)
     while True:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from symgrad.deep import parsed
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Trace
@@ -37,7 +38,7 @@ def with_unrun(report: Report, source: str, trace: Trace) -> Report:
 
 def _unrun(source: str, ran: Collection[int]) -> Iterator[tuple[str, int]]:
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     known = {normal(_name(n)) for n in ast.walk(tree)} - {""}

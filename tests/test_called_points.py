@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from symgrad.asked import returns_at_the_first
 from symgrad.errors import SymgradError
 from symgrad.files import check_file
+from symgrad.frontends import driving
+from symgrad.frontends.plan import Plan
 from symgrad.frontends.sandbox import run_file
+from symgrad.frontends.trace.hosting import Hosted
 from symgrad.report.model import Report
 
 
@@ -548,3 +552,32 @@ def test_a_step_that_is_the_gradient_times_a_number(penalty: str, said: str, tmp
     report = check(tmp_path, text)
     assert wrong(report) == []
     assert any(said in f.message for f in report.findings), [f.message for f in report.findings]
+
+
+def test_no_shape_brings_back_a_module_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four hundred combinations of shapes would all end at the same line."""
+    text = """
+        import numpy as np
+        from layers import softplus
+        def act_forward(x, w, b):
+            y = softplus(x*w + b)
+            return y, (x, w, b)
+        def act_backward(dout, cache):
+            x, w, b = cache
+            return dout*w, dout*x, dout
+    """
+    tried: list[int] = []
+    before = driving.Driver.adapted
+
+    def adapted(self: Any, *args: Any) -> Any:
+        tried.append(1)
+        return before(self, *args)
+
+    monkeypatch.setattr(driving.Driver, "adapted", adapted)
+    run = Hosted(dedent(text), "s.py")
+    code = run.compile()
+    run.attempt(lambda: exec(code, run.namespace()))
+    trace = driving.Driver(Plan("act_forward", "act_backward"), lambda: (run, None)).drive()
+    assert trace.error is not None
+    assert "layers" in trace.error.message
+    assert len(tried) < 100

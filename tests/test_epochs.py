@@ -237,3 +237,34 @@ def test_parameters_set_by_a_name_made_at_run_time() -> None:
     assert not [f for f in report.findings if f.code == "unchecked"], report.explain()
     wrong = check_source(NAMED_AT_RUN_TIME.replace("self.db = dz.sum", "self.db = self.a.sum"))
     assert [f.span.line for f in wrong.findings if f.root and f.span] == [18], wrong.explain()
+
+
+#: Each round is one call, which moves the parameters in place; nothing but its name says so.
+OPTIMISED = (
+    DATA
+    + """
+W = rng.normal(size=(4, 2)) * 0.1
+
+def optimize(X, Y, W):
+    E = X @ W - Y
+    loss = 0.5*np.sum(E**2)
+    dW = X.T @ E
+    W += -0.01*dW
+    return loss
+
+def model(X, Y, num_iterations=20000):
+    for j in range(num_iterations):
+        curr_loss = optimize(X, Y, W)
+        if j % 1000 == 0:
+            print(j, curr_loss)
+
+model(X, Y)
+"""
+)
+
+
+def test_a_loop_of_iterations_that_only_optimizes_is_ended() -> None:
+    trace = run_source(OPTIMISED)
+    assert trace.error is None
+    assert [n.message.split(" after")[0] for n in trace.notes] == ["the loop was ended"]
+    assert len(trace.graph) < 5000

@@ -251,6 +251,30 @@ def test_a_call_without_end_is_ended_with_its_process(monkeypatch: pytest.Monkey
     assert caught.value.span.line == 2
 
 
+def test_a_sum_without_end_is_ended_between_two_terms() -> None:
+    """In a loop of our own nothing of the script's is running, and nothing is recorded."""
+    began = time.monotonic()
+    trace = run_source("w = 2.0\ny = w*w\nx = sum([[1]]*10**6, [])\n", "s.py", timeout=0.5)
+    assert trace.error is not None
+    assert (trace.error.kind, trace.error.span and trace.error.span.line) == ("time", 3)
+    assert time.monotonic() - began < 20  # seconds of this machine's, however busy: it was a minute and more
+
+
+def test_a_long_sum_is_not_nested() -> None:
+    """The syntax tree of a sum of n terms is n nodes deep."""
+    trace = run_source("x = 0.5\ny = " + " + ".join(["x"] * 5000) + "\n", "s.py")
+    assert trace.error is None
+    assert sum(step.op == "add" for step in trace.graph.steps) == 4999
+    assert trace.values[-1] == 2500.0
+
+
+def test_a_sum_that_is_too_long_is_refused_and_nothing_breaks() -> None:
+    with pytest.raises(SymgradError, match="too deeply to be read, or a formula in it is too long"):
+        run_source("x = 0.5\ny = " + " + ".join(["x"] * 100_000) + "\n", "s.py")
+    with pytest.raises(SymgradError, match="calls itself too deeply"):
+        run_source("def f(x):\n    return f(x) + 1\ny = f(0.5)\n", "s.py")
+
+
 @pytest.mark.parametrize("watched", [True, False])
 def test_a_script_without_end_is_told_with_its_line(watched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the child's own watchdog, and where that fails by the parent, which asks."""

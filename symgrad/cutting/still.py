@@ -8,12 +8,11 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.observing.subject import Move, Unit
 from symgrad.diagnose.text.naming import claims, key_of, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum
 from symgrad.ops.base import COPY
 
 
@@ -75,12 +74,13 @@ def still(
 def _stepped(trace: Trace, graph: Graph, point: Mapping[int, Any]) -> set[int]:
     """Arrays to which something is added that is made of them: ``p = p + np.linalg.solve(A, g)`` moves a parameter."""
     held: dict[str, int] = {leaf.name: leaf.step for leaf in trace.leaves if graph.steps[leaf.step].shape}
-    out = set()
+    out, above = set(), dict[int, list[bool]]()
     for b in trace.bindings:
         i, step = held.get(b.name, -1), graph.steps[b.step]
-        if i in point and i not in out and i in step.inputs and sign_of(step.op) in ("+", "-"):
-            made = graph.dependents(i)
-            if any(made[j] for j in step.inputs if j != i):
+        if i in point and i not in out and i in step.inputs and is_sum(step.op):
+            if i not in above:
+                above[i] = graph.dependents(i)
+            if any(above[i][j] for j in step.inputs if j != i):
                 out.add(i)
     return out
 

@@ -14,7 +14,6 @@ from fractions import Fraction
 from symgrad.cutting.sorting import Sorting
 from symgrad.cutting.still import point_of, still, with_one_step
 from symgrad.diagnose.meaning import differences, functions
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.moves import done_at
 from symgrad.diagnose.meaning.moves import moves as moves_of
 from symgrad.diagnose.observing.subject import Move, Subject, Unit
@@ -24,6 +23,7 @@ from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph
+from symgrad.ops import is_sum
 from symgrad.ops.base import COPY
 
 #: How an item of a dictionary is read.
@@ -83,8 +83,8 @@ def _cut(trace: Trace, loss: int, epoch: Epoch | None) -> Graph:
         steps[h] = replace(steps[h], op=CONST, params=(("value", Fraction(0)),))
         for i, step in enumerate(steps):
             others = [j for j in step.inputs if j != h]
-            is_sum = len(step.inputs) == 2 and sign_of(step.op) in ("+", "-")
-            if is_sum and len(others) == 1 and step.inputs[0] != h:
+            two = len(step.inputs) == 2 and is_sum(step.op)
+            if two and len(others) == 1 and step.inputs[0] != h:
                 steps[i] = replace(step, op=COPY, inputs=(others[0],))  # x + h is x
     return Graph(tuple(steps), loss, graph.source)
 

@@ -6,7 +6,7 @@ import ast
 import inspect
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -35,6 +35,8 @@ from symgrad.ops.fitting import misfits
 COMBINATIONS, ADAPTATIONS = 400, 14
 #: Seconds that trying may take.
 SECONDS = 6.0
+#: So many trials may come to a place where something is not there (a module), before it is believed that all will.
+MOST_WANTING = 60
 
 _UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
 _INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
@@ -131,6 +133,7 @@ class Driver:
         end = time.monotonic() + SECONDS
         queue = deque(guessing.choices(options, COMBINATIONS))
         tried: list[dict[str, Kind]] = []
+        wanting: Counter[tuple[str, Span | None]] = Counter()
         while queue and time.monotonic() < end:
             kinds = queue.popleft()
             if kinds in tried:
@@ -142,6 +145,10 @@ class Driver:
                 best = ((stage, -len(self.unfit)), dict(kinds), lengths)
             if stage == FITTING or (trouble is not None and trouble.fatal):
                 break
+            if trouble is not None and trouble.kind == "unsupported":
+                wanting[trouble.message, trouble.span] += 1
+                if wanting[trouble.message, trouble.span] >= MOST_WANTING:
+                    break
             if stage == BACKWARD and (laid := guessing.laid_along(kinds, self.unfit, lengths)):
                 queue.appendleft(laid)
             unpacked = _UNPACKED.search(trouble.message) if trouble is not None else None

@@ -36,6 +36,7 @@ from symgrad.frontends.trace.child import BEGUN
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.locks import ANSWERING
 from symgrad.frontends.trace.places import CODE_NAME
+from symgrad.frontends.trace.wire import from_json
 from symgrad.frontends.trace.writes import whole
 
 #: More than this from the child is not a trace.
@@ -260,7 +261,7 @@ def _read(answer: Answer, source: str, filename: str, timeout: float) -> Trace:
     if answer.data and not answer.late:
         try:
             document: Any = json.loads(answer.data)
-            return Trace.from_json(document)
+            return from_json(document)
         except (ValueError, RecursionError, InternalError, AttributeError, TypeError) as e:
             raise SymgradError(f"{filename}: the sandbox gave no usable answer") from e
     if answer.late and not answer.begun:

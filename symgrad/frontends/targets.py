@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends import roles
@@ -12,6 +13,7 @@ from symgrad.frontends.kinds import Parameter
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.passes import Pass, is_function, methods_of, passes
 from symgrad.frontends.trace.sites import literal_value
+from symgrad.frontends.trace.trees import walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +140,11 @@ def _name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else getattr(node, "attr", "")
 
 
+@lru_cache(maxsize=4)
 def speaks_torch(tree: ast.Module) -> bool:
     """The file imports torch, and NumPy not."""
     known = set()
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Import):
             known |= {a.name.partition(".")[0] for a in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -6,7 +6,7 @@ give and what they do not. It is taken where the derivation agrees with it at le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,24 +15,28 @@ import numpy.typing as npt
 
 from symgrad.diagnose.deciding.loss import convention
 from symgrad.diagnose.engine import Diagnosis, diagnose
-from symgrad.diagnose.meaning.following import sign_of
-from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import CONST, Graph, Step
+from symgrad.graph import CONST, Step
 from symgrad.manual.negatives import of_the_negative
 from symgrad.manual.penalties import decayed
+from symgrad.manual.training import (
+    claimed,
+    differences_of,
+    first_epoch,
+    is_called_derivative,
+    parameters_of,
+    picked_of,
+    trained,
+)
 from symgrad.manual.work import Account
-from symgrad.ops import OPS
-from symgrad.ops.recognise import softmaxes
-from symgrad.ops.writing import INDEX, write_at
+from symgrad.ops import OPS, sign_of
+from symgrad.ops.writing import INDEX
 from symgrad.subjects import choose
 from symgrad.upstream import extended, grown
 
-#: So many steps after a part of a sum the sum itself is looked for.
-NEAR = 100
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
 
@@ -72,7 +76,7 @@ def of_an_objective(taken: Account) -> Account:
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
     names = {normal(b.name) for b in trace.bindings}
-    if any(_is_called_derivative(u.name, names) for u in found.right):
+    if any(is_called_derivative(u.name, names) for u in found.right):
         return taken
     best = taken
     for other in _candidates(trace):
@@ -155,18 +159,17 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
     if not names and subject.loss not in subject.names:
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
-        return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
+        return not told and bool(claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
     called = {subject.names.get(subject.loss, ""), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
     return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:
     """What the script may be making smaller, the likeliest first; nothing where there are no parameters."""
-    trace = _first_epoch(trace)
+    trace = first_epoch(trace)
     if not trace.bindings:
         return
-    differences = _differences(trace)
-    picked = _picked(trace)
+    differences, picked = differences_of(trace), picked_of(trace)
     names = {b.name for b in trace.bindings}
     name = next((n for n in NAMES if n not in names), None)
     if name is None:
@@ -201,7 +204,7 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
     """The run with each of these objectives."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
-    row, moved = trace.graph.steps[differences[0]], trace.graph.dependents(*_parameters(trace))
+    row, moved = trace.graph.steps[differences[0]], trace.graph.dependents(*parameters_of(trace))
     downhill = sign_of(row.op) == "-" and len(row.inputs) == 2 and moved[row.inputs[1]] and not moved[row.inputs[0]]
     # It is known as soon as the last difference is: what follows is derivation.
     after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
@@ -215,146 +218,10 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
         yield Objective(replace(made, bindings=numbered), name, words, downhill)
 
 
-def trained(trace: Trace) -> set[str]:
-    """The names of parameters: what is given other values that come of its first, and of something that is called a
-    derivative."""
-    moved = set(_moved(trace).values())
-    if not moved:
-        return set()
-    names = {normal(b.name) for b in trace.bindings}
-    found = set()
-    for b in trace.bindings:
-        if b.step in moved and b.name not in found:
-            needed = Graph(trace.graph.steps, b.step, trace.graph.source).ancestors(b.step)
-            if any(needed[d.step] and d.name != b.name and _is_derivative(d, trace, names) for d in trace.bindings):
-                found.add(b.name)
-    return found
-
-
-def _is_derivative(b: Binding, trace: Trace, names: set[str]) -> bool:
-    """Something is computed, and called a derivative of the loss by something that there is."""
-    if trace.graph.steps[b.step].is_leaf:
-        return False
-    return _is_called_derivative(b.name, names)
-
-
-def _is_called_derivative(name: str, names: Collection[str]) -> bool:
-    return is_bare(name) or any(c.bottom in names and not c.top for c in claims(name))
-
-
-def _differences(trace: Trace) -> list[int]:
-    """``y_pred - y``: the first place that subtracts what does not depend on the parameters, or from it; in all rounds
-    before the first parameter is moved."""
-    steps = trace.graph.steps
-    moved = _parameters(trace)
-    reached = [False] * len(steps)
-    found: list[int] = []
-    for i, step in enumerate(steps):
-        reached[i] = i in moved or any(reached[j] for j in step.inputs)
-        if reached[i] and len(step.inputs) == 2 and sign_of(step.op) == "-" and step.span is not None:
-            one, other = (reached[j] for j in step.inputs)
-            plain = next(j for j in step.inputs if not reached[j]) if one != other else -1
-            if plain >= 0 and not (steps[plain].is_const and not steps[plain].shape):
-                found.append(i)
-    if not found:
-        return []
-    found = [_whole_sum(i, steps) for i in found]
-    # What is added up from zero is moved as well, and no difference knows of it.
-    needed = Graph(steps, found[0], trace.graph.source).ancestors(found[0])
-    end = min(step for leaf, step in moved.items() if needed[leaf])
-    return [i for i in found if i < end and steps[i].span == steps[found[0]].span]
-
-
-def _picked(trace: Trace) -> list[int]:
-    """``delta = probs; delta[range(n), y] -= 1``: the steps that take 1 from what a softmax gives for the labels, in
-    all rounds before the first parameter is moved."""
-    steps = trace.graph.steps
-    moved = _parameters(trace)
-    given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
-    end = min(moved.values(), default=-1)
-    found = []
-    for i, step in enumerate(steps):
-        write = write_at(steps, i, step.inputs) if step.span is not None and i < end else None
-        value = steps[write.value] if write is not None else step
-        if write is None or write.adds or sign_of(value.op) != "-" or write.array not in given:
-            continue
-        read, one = value.inputs
-        if steps[read].inputs[:1] == (write.array,) and steps[one].is_const and steps[one].value == 1:
-            found.append(write.value)
-    return [i for i in found if steps[i].span == steps[found[0]].span]
-
-
 def _of_labels(trace: Trace, i: int) -> tuple[Trace, int]:
     """``-log(p)`` of what a softmax gives for the labels."""
     trace, logarithm = extended(trace, "log", (trace.graph.steps[i].inputs[0],))
     return extended(trace, "neg", (logarithm,))
-
-
-def _whole_sum(i: int, steps: Sequence[Step]) -> int:
-    """``y - m*x - c`` where ``y - m*x`` is a part of it, written in one."""
-    while True:
-        users = [k for k in range(i + 1, min(i + NEAR, len(steps))) if i in steps[k].inputs]
-        span, outer = steps[i].span, steps[users[0]].span if len(users) == 1 else None
-        if span is None or outer is None or sign_of(steps[users[0]].op) not in ("+", "-"):
-            return i
-        if outer.line != span.line or not outer.column <= span.column or not span.end_column <= outer.end_column:
-            return i
-        i = users[0]
-
-
-def _first_epoch(trace: Trace) -> Trace:
-    """The run until every parameter has been moved once: all rounds of training are alike."""
-    moves = set(_moved(trace).values())
-    if not moves:
-        return trace
-    # The next round reads it under other names.
-    first = {b.step: n for n, b in reversed(list(enumerate(trace.bindings))) if b.step in moves}
-    last = max(first.values(), default=-1)
-    kept = trace.bindings[: last + 1]
-    return replace(trace.until(max((b.step for b in kept), default=-1) + 1), bindings=kept)
-
-
-def _parameters(trace: Trace) -> dict[int, int]:
-    """What is moved, and where that begins; what derivatives are called after, and is not moved: never."""
-    return dict.fromkeys(_claimed(trace), len(trace.graph)) | _moved(trace)
-
-
-def _claimed(trace: Trace) -> set[int]:
-    """Inputs that something is called the gradient by: ``weights[0]`` where there is ``nabla_w[-2]``."""
-    steps = trace.graph.steps
-    names = {f.step: f.name for f in trace.leaves if steps[f.step].is_input}
-    called = {normal(name): i for i, name in names.items()}
-    found = set()
-    for name in {b.name for b in trace.bindings if not steps[b.step].is_leaf}:
-        exact = [called[c.bottom] for c in claims(name) if not c.top and c.bottom in called]
-        found.update(exact or [abbreviated(name, list(names), names)])
-    return found - {-1}
-
-
-def _moved(trace: Trace) -> dict[int, int]:
-    """Inputs from which something is taken away, or to which something is added, under their own names -> the step at
-    which that begins. What is made of a name's value otherwise is the state of a forward pass: ``a = tanh(w @ a)``."""
-    starts: dict[str, int] = {}
-    moved: dict[str, int] = {}
-    reached: dict[str, Sequence[bool]] = {}
-    for b in trace.bindings:
-        if trace.graph.steps[b.step].is_input:
-            starts.setdefault(b.name, b.step)
-        elif b.name in starts and b.name not in moved:
-            if b.name not in reached:
-                reached[b.name] = trace.graph.dependents(starts[b.name])
-            if reached[b.name][b.step] and _is_a_move(b.step, trace.graph.steps):
-                moved[b.name] = b.step
-    return {starts[name]: step for name, step in moved.items()}
-
-
-def _is_a_move(i: int, steps: Sequence[Step]) -> bool:
-    """A sum, a difference, or what was written into."""
-    while not steps[i].is_leaf and OPS[steps[i].op].renames:
-        i = steps[i].inputs[0]
-    if steps[i].is_leaf:
-        return False  # handed to a function, under the same name
-    return sign_of(steps[i].op) in ("+", "-") or write_at(steps, i, steps[i].inputs) is not None
 
 
 def _added(trace: Trace, differences: list[int], make: Callable[[Trace, int], tuple[Trace, int]]) -> tuple[Trace, int]:
@@ -448,4 +315,4 @@ def _text(source: str, span: Span | None) -> str:
     return lines[span.line - 1][span.column - 1 : span.end_column - 1]
 
 
-__all__ = ["Objective", "objectives", "of_an_objective", "stands_for_want", "trained"]
+__all__ = ["Objective", "objectives", "of_an_objective", "stands_for_want"]

@@ -11,11 +11,11 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.diagnose.deciding.prepared import prepare
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.observing.subject import BITS, Subject
 from symgrad.enclosure import precision
 from symgrad.graph import Graph, GraphBuilder, Step
 from symgrad.manual.work import Account
+from symgrad.ops import sign_of
 from symgrad.ops.build import Formula
 from symgrad.ops.recognise import sign_at
 

@@ -17,9 +17,9 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.hidden import uncovered
 from symgrad.manual.listed import of_lists
-from symgrad.manual.objectives import trained
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report
 from symgrad.manual.reworded import reworded
+from symgrad.manual.training import trained
 from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
 from symgrad.report.model import Finding, Report

@@ -213,6 +213,18 @@ OPS: dict[str, Op] = {}
 SPELLINGS: dict[str, str] = {}
 
 
+def sign_of(op: str) -> str:
+    """What is written between two operands: ``+``, ``/``, ...; nothing for a leaf, or what is written otherwise."""
+    row = OPS.get(op)
+    infix = row.infix if row is not None else None
+    return infix.symbol if infix is not None and not infix.prefix else ""
+
+
+def is_sum(op: str) -> bool:
+    """A sum of two, or a difference."""
+    return sign_of(op) in ("+", "-")
+
+
 def register(op: Op) -> Op:
     """Add an op to the table.
 

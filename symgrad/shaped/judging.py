@@ -27,6 +27,7 @@ from symgrad.ops import lower
 from symgrad.ops.entries import Spread, bracket, spread
 from symgrad.report.arrays import ArrayWitness
 from symgrad.rounding import BITS, Bound, ErrorModel
+from symgrad.shaped.points import of_objects
 
 #: The symbolic witness runs number by number: it is not attempted beyond so many.
 SYMBOLIC_STEPS = 3_000
@@ -228,7 +229,7 @@ class Runner:
             found = [next(numbers) if known else 0.0 for _ in range(math.prod(shape))]
             values.append(np.array(found, dtype=np.float64).reshape(shape))
             limits = [model.bound(next(positions)) if known else Bound(arb(0), -1, -1) for _ in range(math.prod(shape))]
-            bounds.append(_objects(limits, shape))
+            bounds.append(of_objects(limits, shape))
 
         def lost(bound: Bound) -> str:
             number = forward_step_of(reverse.graph, low.origin[bound.lost_at], len(graph))
@@ -286,7 +287,7 @@ class Runner:
         model = ErrorModel(numbers.graph, at, self.fmt, wanted)
         find = model.bound if len(set(wanted)) * len(numbers.graph) <= SWEEPS else model.rough
         bounds = tuple(
-            _objects([find(int(p)) for p in numbers.place[t].reshape(-1)], low.graph.steps[t].shape) for t in steps
+            of_objects([find(int(p)) for p in numbers.place[t].reshape(-1)], low.graph.steps[t].shape) for t in steps
         )
 
         def lost(bound: Bound) -> str:
@@ -300,12 +301,6 @@ class Runner:
 
     def _named(self, step: int) -> str:
         return self.names[step] if step < len(self.names) else ""
-
-
-def _objects(items: Sequence[Any], shape: tuple[int, ...]) -> Any:
-    out = np.empty(len(items), dtype=object)
-    out[:] = items
-    return out.reshape(shape)
 
 
 def _array(tensor: Any) -> Any:

@@ -98,11 +98,12 @@ def points(graph: Graph, wanted: Sequence[int], given: Mapping[str, Literal], fm
         numbers = _distinct(sum(map(math.prod, shapes)), low, high, fmt)
         drawn: dict[int, Any] = {}
         for i, shape in zip(missing, shapes, strict=True):
-            drawn[i] = _array([next(numbers) for _ in range(math.prod(shape))], shape)
+            drawn[i] = of_objects([next(numbers) for _ in range(math.prod(shape))], shape)
         yield ArrayPoint(fixed | drawn, names)
 
 
-def _array(numbers: Sequence[Fraction], shape: tuple[int, ...]) -> Any:
+def of_objects(numbers: Sequence[Any], shape: tuple[int, ...]) -> Any:
+    """An array of what NumPy has no type for: rationals, balls, words."""
     out = np.empty(len(numbers), dtype=object)
     out[:] = numbers
     return out.reshape(shape)
@@ -115,7 +116,7 @@ def _rounded(literal: Literal, name: str, fmt: Format) -> Any:
         if value is None:
             raise SymgradError(f"a value of '{name}' is too large for {fmt.name} (largest: {float(fmt.largest):.4g})")
         out.append(value)
-    return _array(out, literal.shape)
+    return of_objects(out, literal.shape)
 
 
 def _distinct(count: int, low: float, high: float, fmt: Format) -> Iterator[Fraction]:

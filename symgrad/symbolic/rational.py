@@ -13,6 +13,8 @@ from typing import Any
 import sympy as sp
 from flint import Ordering, fmpz_mpoly_ctx
 
+from symgrad.symbolic.census import is_plain
+
 #: Beyond these there is no rational form: factoring in more variables, degrees or terms may take seconds.
 MAX_GENERATORS = 12
 MAX_DEGREE = 24
@@ -46,7 +48,7 @@ class _Rational:
         #: base of a generator -> common denominator of its exponents
         self.roots: dict[Any, int] = {}
         self.index: dict[Any, int] = {}
-        leaves = [n for n in self.order if not _is_inner(n) and not n.is_Rational]
+        leaves = [n for n in self.order if not is_plain(n) and not n.is_Rational]
         for node in leaves:
             base, exponent = _as_power(node)
             self.roots[base] = lcm(self.roots.get(base, 1), int(exponent.q))
@@ -78,7 +80,7 @@ class _Rational:
                     top = self._times(top, values[a][0])
                     bottom = self._times(bottom, values[a][1])
                 values[node] = top, bottom
-            elif _is_inner(node):
+            elif is_plain(node):
                 values[node] = self._raise(*values[node.base], int(node.exp))
             else:
                 base, exponent = _as_power(node)
@@ -179,11 +181,6 @@ class _Rational:
         return sp.Add(*terms)
 
 
-def _is_inner(node: Any) -> bool:
-    """A sum, a product or an integer power: what a rational function is made of."""
-    return bool(node.is_Add or node.is_Mul or (node.is_Pow and node.exp.is_Integer))
-
-
 def _postorder(expr: Any) -> list[Any]:
     """Distinct nodes of the rational skeleton, operands first."""
     done: dict[Any, None] = {}
@@ -193,7 +190,7 @@ def _postorder(expr: Any) -> list[Any]:
         if node in done:
             stack.pop()
             continue
-        operands = ((node.base,) if node.is_Pow else node.args) if _is_inner(node) else ()
+        operands = ((node.base,) if node.is_Pow else node.args) if is_plain(node) else ()
         missing = [a for a in operands if a not in done]
         if missing:
             stack += reversed(missing)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit, broadcasts, is_one_number
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.enclosure import precision
+from symgrad.ops import is_sum
 
 #: So many terms of a sum are looked at.
 MOST_TERMS = 500
@@ -142,7 +142,7 @@ def _terms(layout: Layout, step: int) -> set[int]:
         i = stack.pop()
         row = layout.graph.steps[i]
         # That one of them is taken away may be the mistake.
-        new = {layout.original(j) for j in row.inputs} if sign_of(row.op) in ("+", "-") else set()
+        new = {layout.original(j) for j in row.inputs} if is_sum(row.op) else set()
         stack.extend(new - found)
         found |= new
     return found

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
+from symgrad.diagnose.meaning.again import names_again
 from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
@@ -22,6 +24,7 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit, forward_values, sample_points
 from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.values.quiet import quiet
+from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 
 #: How far random points lie from the user's, tried in this order until the forward pass has values at all of them.
@@ -69,29 +72,12 @@ def prepare(subject: Subject) -> Prepared | None:
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
-        reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
+        reading.leave(aside | forward.names | names_again(layout, known) | averages(layout, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)
     found: Prepared | None = subject.memo[_PREPARED]
     return found
-
-
-def _once_more(layout: Layout, known: Known) -> set[str]:
-    """Names that hold values of the forward pass that have these names there, worked out once more: ``dx = xs[i] -
-    xs[j]`` of a distance."""
-    forward: dict[str, set[int]] = {}
-    for name, i in layout.subject.aliases:
-        forward.setdefault(name, set()).add(i)
-    return {
-        name
-        for name, units in layout.by_name.items()
-        if name in forward
-        and all(
-            any(q.kind == "forward" and q.bottom in forward[name] for q in known.right(layout.actual(u.step)))
-            for u in units
-        )
-    }
 
 
 def forget(subject: Subject) -> None:
@@ -103,7 +89,8 @@ def truth_of(subject: Subject) -> Truth | None:
     """The true derivatives at points where the forward pass has values; ``None`` where it has none."""
     shapes = subject.graph.steps
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
-    solved, chosen, spare = [] if subject.is_shaped else converged(subject), branches(subject), None
+    solved, chosen = [] if subject.is_shaped else converged(subject), branches(subject)
+    spare: list[tuple[list[dict[int, Any]], list[Vec | None]]] = []
     for frozen in ((), integers):
         for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
@@ -112,14 +99,16 @@ def truth_of(subject: Subject) -> Truth | None:
             if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
                 continue
             kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
-            if not kept and spare is not None:
-                continue
-            truth = Truth(subject, points, values)
-            if all(v.usable for v in truth.cotangents.values()):
-                if kept:
-                    return truth
-                spare = spare or truth
-    return spare
+            if not kept:
+                spare.append((points, values))
+            elif (truth := _usable(subject, points, values)) is not None:
+                return truth
+    return next((t for points, values in spare if (t := _usable(subject, points, values)) is not None), None)
+
+
+def _usable(subject: Subject, points: list[dict[int, Any]], values: list[Vec | None]) -> Truth | None:
+    truth = Truth(subject, points, values)
+    return truth if all(v.usable for v in truth.cotangents.values()) else None
 
 
 def index_tangents(subject: Subject, truth: Truth, known: Known, reading: Reading) -> None:

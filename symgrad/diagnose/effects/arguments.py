@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from symgrad.diagnose.values.vectors import Vec, apply, constant
+from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.confusions import swapped
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: What it costs that a function is handed its output, or what it is to be handed is another variable.
 CONFUSED, OTHER = 0.45, 1.0
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 def arguments(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
@@ -40,7 +40,7 @@ def arguments(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[tuple
                     passage.context.known, passage.layout.origin(made[0][1]), offer.quantity, passage.layout.variable
                 )
                 cost = CONFUSED if mistake == "input-for-output" else OTHER
-                repair = Repair(_NOWHERE, mistake, words, cost, text=offer.text, span=place)
+                repair = Repair(UNPLACED, mistake, words, cost, text=offer.text, span=place)
                 yield sites, depth, _make(passage, offer, [given for _, given in made], inside), repair
 
 

@@ -23,7 +23,7 @@ from symgrad.diagnose.values.closeness import REST
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.words.through import deferred
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum
 
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
@@ -91,18 +91,13 @@ class Between:
             # The change of a term as a whole is one of its sign or scale, or adds to it.
             inner = [k for k, _ in users.get(i, ())]
             term = i if inner and edit.repair.keep >= 0 else -1
-        while term >= 0 and not any(self._adds(passage, k) for k, _ in users.get(term, ())):
+        while term >= 0 and not any(is_sum(passage.graph.steps[k].op) for k, _ in users.get(term, ())):
             inner = [k for k, _ in users.get(term, ())]
             term = inner[0] if inner else -1
-        if term < 0 or self._adds(passage, term) or not self.layout.graph.steps[term].shape:
+        if term < 0 or is_sum(passage.graph.steps[term].op) or not self.layout.graph.steps[term].shape:
             return False
         held = self.known.right(self.layout.actual(term))
         return any(q.kind in ("contribution", "cotangent") for q in held)
-
-    @staticmethod
-    def _adds(passage: Passage, i: int) -> bool:
-        infix = OPS[passage.graph.steps[i].op].infix
-        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
 
     def is_nothing(self, passage: Passage) -> bool:
         """What a line works out is zero whatever the inputs are: it was to be something."""

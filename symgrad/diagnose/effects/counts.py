@@ -16,10 +16,8 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.errors import Span
-
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
 
 
 def counts(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Exchange]]:
@@ -48,5 +46,5 @@ def counts(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewhere
 
             span = Span("", value.lineno, value.col_offset + 1, value.lineno, (value.end_col_offset or 0) + 1)
             words = "is the length of another axis than belongs here"
-            repair = Repair(_NOWHERE, "scale", words, 0.95, text=f"{ast.unparse(array)}.shape[{k}]", span=span)
+            repair = Repair(UNPLACED, "scale", words, 0.95, text=f"{ast.unparse(array)}.shape[{k}]", span=span)
             yield Elsewhere(layout, board, value.lineno, text), (tuple(sorted(sites)), make, repair)

@@ -19,8 +19,8 @@ from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.shaped import lifted
-from symgrad.diagnose.values.vectors import Vec, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -30,7 +30,7 @@ MOST_NAMES = 8
 MOST_RESULTS = 5
 
 Exchange = tuple[tuple[Site, ...], Make, Repair]
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 class Elsewhere(Passage):
@@ -123,7 +123,7 @@ def _unpackings(
         yield (
             tuple(sorted(sites)),
             _other(board, sites),
-            Repair(_NOWHERE, "wrong-variable", words, 0.3 if crossed else 0.9, text=", ".join(swapped), span=span),
+            Repair(UNPLACED, "wrong-variable", words, 0.3 if crossed else 0.9, text=", ".join(swapped), span=span),
         )
 
 
@@ -175,7 +175,7 @@ def _returned(
             continue
         span, said = place
         words = "gives its values in another order than they are taken"
-        repair = Repair(_NOWHERE, "wrong-variable", words, 0.2, text=said, span=span)
+        repair = Repair(UNPLACED, "wrong-variable", words, 0.2, text=said, span=span)
         yield Elsewhere(layout, board, span.line, text), (tuple(sorted(instead)), _other(board, instead), repair)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from symgrad.diagnose.effects.lapses import Try
 from symgrad.diagnose.values.shaped import Shaped, lifted
-from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.values.vectors import TOLERANCE, Vec
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Offer, slimmed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: What it costs that a matrix is another one than the Jacobian of a softmax.
 COST = 1.2
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 def jacobians(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -49,7 +49,7 @@ def jacobians(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
         mistake, words = ("missing-term", "leaves out a term") if part else (
             "wrong-formula", "is not the derivative that belongs here",
         )  # fmt: skip
-        repair = Repair(_NOWHERE, mistake, words, COST, text=f"{diagonal} - {outer}", span=unit.span)
+        repair = Repair(UNPLACED, mistake, words, COST, text=f"{diagonal} - {outer}", span=unit.span)
         yield ((unit.step, -1),), 0, make, repair
 
 

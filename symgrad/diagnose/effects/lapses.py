@@ -12,9 +12,9 @@ from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.trying.typed import shifted as moved
 from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum
 from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Try = tuple[tuple[Site, ...], int, Make, Repair]
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -70,7 +70,7 @@ def _places(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
             return apply(steps[i].op, args[:1], shifted(dict(steps[i].params), n, by))
 
         words = "is another part of the array than belongs here"
-        yield sites, depth, make, Repair(_NOWHERE, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
+        yield sites, depth, make, Repair(UNPLACED, "wrong-time-step", words, 1.0, text=moved(index, by), span=span)
 
 
 def _mirrored(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
@@ -84,7 +84,7 @@ def _mirrored(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator
         return -value
 
     text = f"-{passage.text.source.text(where)}"
-    yield sites, depth, make, Repair(_NOWHERE, "sign", "has the wrong sign", 0.95, text=text, span=where)
+    yield sites, depth, make, Repair(UNPLACED, "sign", "has the wrong sign", 0.95, text=text, span=where)
 
 
 def _unapplied(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
@@ -104,7 +104,7 @@ def _unapplied(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterato
 
         text = f"{called}({passage.text.source.text(where)})"
         words = f"leaves out {called}"
-        yield sites, depth, make, Repair(_NOWHERE, "missing-factor", words, 1.0, text=text, span=where)
+        yield sites, depth, make, Repair(UNPLACED, "missing-factor", words, 1.0, text=text, span=where)
 
 
 def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -122,7 +122,7 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequen
 
     own = passage.text.source.text(operand)
     words = "leaves out a term"
-    yield sites, depth, make, Repair(_NOWHERE, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
+    yield sites, depth, make, Repair(UNPLACED, "missing-term", words, 0.95, text=f"1 - {own}", span=step.span)
     for offer in offers:
         shape = offer.quantity.vec.shape
         if offer.text and shape and is_within(step.shape, shape):
@@ -135,7 +135,7 @@ def _rests(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequen
                 sites,
                 depth,
                 more,
-                Repair(_NOWHERE, "missing-term", words, 1.25, offer.quantity, "+", text=text, span=step.span),
+                Repair(UNPLACED, "missing-term", words, 1.25, offer.quantity, "+", text=text, span=step.span),
             )
 
 
@@ -162,7 +162,7 @@ def _differences(passage: Passage, sites: tuple[Site, ...], depth: int, offers: 
                 sites,
                 depth,
                 less,
-                Repair(_NOWHERE, "missing-term", "leaves out a term", 1.45, offer.quantity, "-", text=text, span=where),
+                Repair(UNPLACED, "missing-term", "leaves out a term", 1.45, offer.quantity, "-", text=text, span=where),
             )
 
 
@@ -193,7 +193,7 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
             sites,
             depth,
             make,
-            Repair(_NOWHERE, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
+            Repair(UNPLACED, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
         )
 
 
@@ -220,7 +220,7 @@ def _too_early(passage: Passage) -> Iterator[Try]:
 
             words = f"is read before {name} is worked out"
             span, text = told
-            yield ((i, slot),), 0, make, Repair(_NOWHERE, "overwritten", words, 0.9, text=text, span=span)
+            yield ((i, slot),), 0, make, Repair(UNPLACED, "overwritten", words, 0.9, text=text, span=span)
 
 
 def _added_later(passage: Passage) -> Iterator[Try]:
@@ -252,7 +252,7 @@ def _added_later(passage: Passage) -> Iterator[Try]:
 
             span, text = told
             words = f"leaves out {name}, which is worked out in line {late.line} and used nowhere"
-            yield ((unit.step, -1),), 0, make, Repair(_NOWHERE, "missing-term", words, 0.85, text=text, span=span)
+            yield ((unit.step, -1),), 0, make, Repair(UNPLACED, "missing-term", words, 0.85, text=text, span=span)
 
 
 def _flows(passage: Passage) -> Iterator[Try]:
@@ -269,7 +269,7 @@ def _flows(passage: Passage) -> Iterator[Try]:
                 return value + slimmed(vecs[passage.round_of(i)], value)
 
             cost = 1.5 if rounds > 1 else 1.9  # whatever the line is
-            yield ends, 0, make, Repair(_NOWHERE, "missing-term", "leaves out a term", cost, q, "+")
+            yield ends, 0, make, Repair(UNPLACED, "missing-term", "leaves out a term", cost, q, "+")
 
 
 def _lacking(unit: Unit, part: Quantity) -> Try:
@@ -279,7 +279,7 @@ def _lacking(unit: Unit, part: Quantity) -> Try:
         return value + slimmed(part.vec, value)
 
     words = "leaves out a term"
-    return ((unit.step, -1),), 0, make, Repair(_NOWHERE, "missing-term", words, 1.2, part, "+")
+    return ((unit.step, -1),), 0, make, Repair(UNPLACED, "missing-term", words, 1.2, part, "+")
 
 
 def _undone(passage: Passage) -> Iterator[Try]:
@@ -304,7 +304,7 @@ def _undone(passage: Passage) -> Iterator[Try]:
 
                 text = f"{own}; {name} {'/' if factor < 1 else '*'}= {n}"
                 yield ((unit.step, -1),), 0, make, Repair(
-                    _NOWHERE, "scale", "leaves the whole off by a constant factor", 1.2, None, "*", factor,
+                    UNPLACED, "scale", "leaves the whole off by a constant factor", 1.2, None, "*", factor,
                     text=text, span=span,
                 )  # fmt: skip
 
@@ -315,9 +315,7 @@ def _not_divided_before(passage: Passage) -> Iterator[Try]:
         return
     for unit in passage.units:
         step = passage.graph.steps[unit.step]
-        infix = None if step.is_leaf else OPS[step.op].infix
-        added = infix is not None and not infix.prefix and infix.symbol in ("+", "-")
-        added = added and step.inputs[0] != step.inputs[1]
+        added = is_sum(step.op) and step.inputs[0] != step.inputs[1]
         if not added or not step.shape or passage.graph.steps[step.inputs[0]].shape != step.shape:
             continue
         span, before = passage.text.source.statement(unit.span), passage.text.source.operand(step.span, 0)
@@ -332,7 +330,7 @@ def _not_divided_before(passage: Passage) -> Iterator[Try]:
 
             words = f"adds to a sum that is {n} times too large: it is not divided before"
             yield ((unit.step, 0),), 0, make, Repair(
-                _NOWHERE, "scale", words, 1.15, None, "*", Fraction(1, n), text=f"{name} /= {n}; {own}", span=span
+                UNPLACED, "scale", words, 1.15, None, "*", Fraction(1, n), text=f"{name} /= {n}; {own}", span=span
             )
 
 

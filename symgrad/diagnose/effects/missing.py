@@ -6,7 +6,7 @@ gradients of parameters are made, until it adds up to what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +69,13 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
             continue
         own = source.split("\n")[passage.number - 1]
         sign = "+=" if rounds > 1 else "="
-        for name, held in _held(passage):
+        offers = passage.offers()
+        for name, held in _held(passage, offers):
             key = (name, rounds, tuple(map(signature, held(POINTS[0]))))
             if key in seen or name == result.unit.name or not held(POINTS[0])[0].ndim:
                 continue
             seen.add(key)
-            for total, text in _made(passage, held):
+            for total, text in _made(passage, held, offers):
                 if all(_is_it(total, k, right) for k, right in zip(POINTS, wanted, strict=True)):
                     line = f"{result.unit.name} {sign} {text.format(g=name, **words)}"
                     end = passage.units[0].span.end_line
@@ -82,14 +83,14 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
     return None
 
 
-def _held(passage: Passage) -> Iterator[tuple[str, Values]]:
+def _held(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[str, Values]]:
     """The gradients that are there once a line is done, in every round: its own, and those before it."""
     actual = passage.layout.actual
     units = [u for u in passage.units if u.name.isidentifier() and not u.augmented]
     ends = sorted({u.step for u in units})
     if ends and len(ends) == len(passage.ends):
         yield units[0].name, lambda k: [lifted(actual(i)).arrays[k] for i in ends]
-    for offer in passage.offers():
+    for offer in offers:
         if offer.quantity.kind == "cotangent" and offer.text.isidentifier():
             yield offer.text, _values(passage, offer)
 
@@ -102,7 +103,7 @@ def _values(passage: Passage, offer: Offer) -> Values:
     return lambda k: [lifted(offer.value(i)).arrays[k] for i in first.values()]
 
 
-def _made(passage: Passage, held: Values) -> Iterator[tuple[Callable[[int], Any], str]]:
+def _made(passage: Passage, held: Values, offers: Sequence[Offer]) -> Iterator[tuple[Callable[[int], Any], str]]:
     """What can be made of a gradient, added up over all rounds at a point; and how it is written."""
     axes = held(POINTS[0])[0].ndim
     yield (lambda k: sum(held(k))), "{g}"
@@ -114,7 +115,7 @@ def _made(passage: Passage, held: Values) -> Iterator[tuple[Callable[[int], Any]
                 lambda k, over=over, keep=keep: sum(g.sum(axis=over, keepdims=keep) for g in held(k)),  # type: ignore[misc]
                 f"{{g}}.sum({{axis}}={axis}{more})",
             )
-    for offer in passage.offers():
+    for offer in offers:
         q = offer.quantity
         others = _values(passage, offer)
         for both, make, text in _WAYS if q.kind == "forward" and offer.text else ():

@@ -14,8 +14,8 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import claims, is_bare
-from symgrad.diagnose.values.vectors import Vec, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
 from symgrad.ops.slips import written
 
@@ -36,7 +36,7 @@ UNSET = "never-assigned"
 
 Try = tuple[tuple[Site, ...], Make, Repair]
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 def is_whole(repair: Repair) -> bool:
@@ -125,7 +125,7 @@ class Outright:
                     return slimmed(vecs[passage.round_of(i)], value)
 
                 words = "is not the derivative that belongs here"
-                yield ends, make, Repair(_NOWHERE, "wrong-formula", words, UNEXPLAINED, q)
+                yield ends, make, Repair(UNPLACED, "wrong-formula", words, UNEXPLAINED, q)
 
     def _ends(self, passage: Passage) -> tuple[tuple[Site, ...], bool]:
         """What the rounds of a line work out, and whether that is only a part of what its name is in the end.
@@ -175,5 +175,5 @@ class Outright:
                     return slimmed(vecs[sites[i, slot]], value) if (i, slot) in sites else value
 
                 words = "is zero where a gradient belongs"
-                repair = Repair(_NOWHERE, UNSET, words, LEFT, q, span=units[0].span)
+                repair = Repair(UNPLACED, UNSET, words, LEFT, q, span=units[0].span)
                 yield Elsewhere(layout, board, line, text), (tuple(sorted(sites)), make, repair)

@@ -24,10 +24,10 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
-from symgrad.diagnose.walking.changes import ways
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.walking.changes import given, ways
+from symgrad.diagnose.walking.places import UNPLACED, Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.slips import Slip, products, written
 
 #: How an augmented assignment of a variable is written.
@@ -110,8 +110,7 @@ class Passage(Reader):
         return infix is not None and not infix.prefix and infix.symbol == "/"
 
     def _is_summed(self, i: int) -> bool:
-        infix = OPS[self.graph.steps[i].op].infix
-        return infix is not None and not infix.prefix and infix.symbol in ("+", "-")
+        return is_sum(self.graph.steps[i].op)
 
     def _is_accumulated(self, i: int, slot: int) -> bool:
         """What is added by ``+=``."""
@@ -121,8 +120,7 @@ class Passage(Reader):
         """The step is the sum that ``+=`` makes."""
         if any(u.augmented in OPERATORS for u in self.layout.units_at.get(i, ())):
             return True
-        infix = OPS[self.graph.steps[i].op].infix
-        added = infix is not None and not infix.prefix and self.text.is_added(self.graph.steps[i].span)
+        added = bool(sign_of(self.graph.steps[i].op)) and self.text.is_added(self.graph.steps[i].span)
         return added and i not in self.users_of_own_span(i)
 
     def users_of_own_span(self, i: int) -> set[int]:
@@ -200,14 +198,14 @@ class Passage(Reader):
         extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
         have = self.value(self.graph.steps[i].inputs[slot] if slot >= 0 else i)
         extra += MASK * bool(np.isin(lifted(have).arrays[-1], (0.0, 1.0)).all())
-        yield _times(Fraction(-1)), Repair(_NOWHERE, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
+        yield _times(Fraction(-1)), Repair(UNPLACED, "sign", "has the wrong sign", 0.9 + extra, None, "*", Fraction(-1))
         lengths = sorted({n for j in (*self.line.used(), i) for n in self.graph.steps[j].shape if n > 1})
         # Of a mean over all the entries the count is their number.
         entries = math.prod(have.shape)
         for n in dict.fromkeys((2, *lengths, *([entries] if entries and len(have.shape) > 1 else []), *self.divisors)):
             for number in (Fraction(n), Fraction(1, n)):
                 words = "is off by a constant factor"
-                yield _times(number), Repair(_NOWHERE, "scale", words, 1.1 + extra, None, "*", number)
+                yield _times(number), Repair(UNPLACED, "scale", words, 1.1 + extra, None, "*", number)
         near = set(self.line.used())
         for offer in offers:
             q = offer.quantity
@@ -218,7 +216,7 @@ class Passage(Reader):
                 for form, compute in (*FORMS, *_RESTS):
                     words = "leaves out a factor"
                     yield _with(offer, compute), Repair(
-                        _NOWHERE, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
+                        UNPLACED, "missing-factor", words, cost, q, "*", spelling=form.format(offer.text)
                     )
             if (whole or self._is_accumulated(i, slot)) and q.vec.shape and have.shape and offer.text:
                 yield from self._matrices(offer, have)
@@ -247,7 +245,7 @@ class Passage(Reader):
                 words, kind = "is not the derivative that belongs here", "wrong-formula"
                 if have.shape and (q.vec / have).constant() is not None:
                     words, kind = "is off by a constant factor", "scale"
-                yield _in_place(offer), Repair(_NOWHERE, kind, words, cost, q)
+                yield given(offer), Repair(UNPLACED, kind, words, cost, q)
 
     def _made_of(self, node: int) -> set[int]:
         """The values of the forward pass that a piece of the line is made of; empty where there are others."""
@@ -283,7 +281,7 @@ class Passage(Reader):
                 return apply(op, [other, value] if first else [value, other])
 
             text = template.format("{0}", f"{offer.text}.T" if turn else offer.text)
-            yield make, Repair(_NOWHERE, "missing-factor", "leaves out a factor", 1.4, template=text)
+            yield make, Repair(UNPLACED, "missing-factor", "leaves out a factor", 1.4, template=text)
 
     def _everywhere(
         self, sites: Sequence[Site], offers: Sequence[Offer]
@@ -326,7 +324,7 @@ class Passage(Reader):
                     return value
 
                 words = "throws away what was accumulated before"
-                yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, 0.3, regain=name)
+                yield sites, 0, make, Repair(UNPLACED, "lost-accumulation", words, 0.3, regain=name)
 
     def _overwritten(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
         """A variable of the forward pass that gets another value before it is used."""
@@ -351,7 +349,7 @@ class Passage(Reader):
                 whole = self.text.source.statement(unit.span)
                 told = self.text.source.statements.moved_down(whole, name) if whole is not None else None
                 span, text = told or (None, "")
-                yield sites, 0, make, Repair(_NOWHERE, "overwritten", words, 0.6, text=text, span=span)
+                yield sites, 0, make, Repair(UNPLACED, "overwritten", words, 0.6, text=text, span=span)
 
     # --- where --------------------------------------------------------------------------------------------------
 
@@ -409,13 +407,6 @@ def _times(number: Fraction) -> Make:
     return make
 
 
-def _in_place(offer: Offer) -> Make:
-    def make(i: int, value: Vec, _args: Sequence[Vec]) -> Vec:
-        return slimmed(offer.value(i), value)
-
-    return make
-
-
 def _with(offer: Offer, compute: Callable[[Any, Number], Any]) -> Make:
     """Times a function of what is offered."""
 
@@ -427,4 +418,4 @@ def _with(offer: Offer, compute: Callable[[Any, Number], Any]) -> Make:
     return make
 
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from symgrad.diagnose.effects.lapses import Try
 from symgrad.diagnose.values.shaped import shape_of
-from symgrad.diagnose.values.vectors import Vec, apply, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.values.vectors import Vec, apply
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Offer, Site, slimmed
 from symgrad.ops import OPS
 
@@ -23,7 +23,7 @@ IN_PRODUCT = 1.1
 #: Values that are used nowhere are tried with so many others, at most.
 MOST_PARTNERS = 30
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 
 
 def remnants(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
@@ -67,7 +67,7 @@ def _unused(
 
                 words = f"leaves out {one.text}, which is used nowhere"
                 yield sites, depth, make, Repair(
-                    _NOWHERE, f"missing-{mistake}", words, cost, template=f"{{0}} {sign} {text}"
+                    UNPLACED, f"missing-{mistake}", words, cost, template=f"{{0}} {sign} {text}"
                 )  # fmt: skip
 
 
@@ -84,4 +84,4 @@ def _rooted(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[T
         return apply("sqrt", [value])
 
     words = "stands without the root that belongs around it"
-    yield sites, depth, root, Repair(_NOWHERE, "wrong-formula", words, 0.97, text=f"{name}**0.5", span=where)
+    yield sites, depth, root, Repair(UNPLACED, "wrong-formula", words, 0.97, text=f"{name}**0.5", span=where)

@@ -15,8 +15,8 @@ import numpy as np
 from symgrad.diagnose.effects.lapses import Try
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.values.shaped import Shaped, lifted
-from symgrad.diagnose.values.vectors import Vec, constant
-from symgrad.diagnose.walking.places import Place, Repair
+from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.ops import OPS
 from symgrad.ops.slips import is_place
 from symgrad.ops.values import function
@@ -24,7 +24,7 @@ from symgrad.ops.values import function
 if TYPE_CHECKING:
     from symgrad.diagnose.effects.passage import Passage
 
-_NOWHERE = Place(-1, -1, -1, constant(0, 1), ())
+
 #: What is read: its name, and which part of it.
 _PART = re.compile(r"(?P<name>[A-Za-z_][\w.]*)(?P<part>\[[^\[\]]*:[^\[\]]*\])")
 #: What it costs that a part should have been left out.
@@ -52,7 +52,7 @@ def slices(passage: Passage) -> Iterator[Try]:
 
             span, text = told
             words = f"belongs in {name}{part} only: the rest of {name} has no such term"
-            yield ((unit.step, 1),), 0, make, Repair(_NOWHERE, "extra-term", words, COST, text=text, span=span)
+            yield ((unit.step, 1),), 0, make, Repair(UNPLACED, "extra-term", words, COST, text=text, span=span)
 
 
 def _parts(passage: Passage, shape: tuple[int, ...]) -> Iterator[tuple[str, str, Any]]:

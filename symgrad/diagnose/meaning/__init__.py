@@ -2,7 +2,8 @@
 
 * ``following``: from a step to those that it is made of
 * ``parameters``: what a function was given in one of its calls
-* ``reading``: what names stand for in one forward pass
+* ``names``: which steps a name is called after
+* ``reading``: what names stand for, and whether a value is that
 * ``likely``: what a name in code with arrays may be short for
 * ``carried``: derivatives of arrays that are carried forward, by a number
 * ``turns``: which of them is meant in one round of a loop

@@ -42,3 +42,20 @@ class Again:
             held = self.known.right(self.layout.actual(unit.step))
             out.setdefault(normal(unit.name), set()).update(q.bottom for q in held if q.kind == "forward")
         return out
+
+
+def names_again(layout: Layout, known: Known) -> set[str]:
+    """Names that hold values of the forward pass that have these names there, worked out once more: ``dx = xs[i] -
+    xs[j]`` of a distance."""
+    forward: dict[str, set[int]] = {}
+    for name, i in layout.subject.aliases:
+        forward.setdefault(name, set()).add(i)
+    return {
+        name
+        for name, units in layout.by_name.items()
+        if name in forward
+        and all(
+            any(q.kind == "forward" and q.bottom in forward[name] for q in known.right(layout.actual(u.step)))
+            for u in units
+        )
+    }

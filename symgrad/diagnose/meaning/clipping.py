@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
@@ -20,7 +19,8 @@ from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, sign_of
+from symgrad.ops.base import COPY
 
 #: How much larger a clipped gradient may be, by rounding.
 SLACK = 1 + 1e-9
@@ -37,7 +37,7 @@ def unclipped(layout: Layout, reading: Reading) -> tuple[Subject, tuple[str, ...
     for unit, before, plainly in _clipping(layout):
         # On the way da*(1 - da**2) is rather a wrong variable than a gradient that is made smaller by itself.
         if plainly and not _ends(unit, layout, reading):
-            steps[unit.step] = replace(steps[unit.step], op="alias", inputs=(before,), params=())
+            steps[unit.step] = replace(steps[unit.step], op=COPY, inputs=(before,), params=())
             told.append(clipped_note(unit))
     if not told:
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symgrad.diagnose.meaning.evidence import Pair
-from symgrad.diagnose.meaning.following import original, sign_of
+from symgrad.diagnose.meaning.following import original
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.tensor import TensorOp
 
 #: The step of a difference quotient is at most this.
@@ -65,7 +65,7 @@ def shifted(graph: Graph, loss: int, h: int) -> list[int]:
     needed, moved = graph.ancestors(loss), graph.dependents(h)
     out: dict[int, None] = {}
     for i, step in enumerate(graph.steps):
-        if needed[i] and sign_of(step.op) in ("+", "-") and any(moved[j] for j in step.inputs):
+        if needed[i] and is_sum(step.op) and any(moved[j] for j in step.inputs):
             other = next((_taken_from(graph, j) for j in step.inputs if not moved[j]), -1)
             if other >= 0 and graph.steps[other].is_input:
                 out[other] = None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from symgrad.diagnose.meaning.following import ends_of, original, sign_of
+from symgrad.diagnose.meaning.following import ends_of, original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
 from symgrad.diagnose.meaning.shortened import shortened
@@ -25,6 +25,7 @@ from symgrad.diagnose.text.naming import claims, is_generic, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
+from symgrad.ops import sign_of
 
 Pair = tuple[int, int]
 

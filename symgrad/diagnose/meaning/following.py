@@ -9,13 +9,6 @@ from symgrad.graph import Graph, Step
 from symgrad.ops import OPS
 
 
-def sign_of(op: str) -> str:
-    """``+`` or ``-`` between two operands, ``*`` or ``/``; else nothing."""
-    row = OPS.get(op)
-    infix = row.infix if row is not None else None
-    return infix.symbol if infix is not None and not infix.prefix else ""
-
-
 def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]:
     """The leaves and other ends that a step is computed from."""
     out: list[int] = []

@@ -8,12 +8,12 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.text.naming import claims, is_derivation, is_loss, is_surely_loss, normal, primitives
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
+from symgrad.ops import sign_of
 
 
 def with_results(trace: Trace) -> Trace:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
-from symgrad.diagnose.meaning.following import ends_of, original, sign_of
+from symgrad.diagnose.meaning.following import ends_of, original
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS
+from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.writing import is_joined, write_at
 
 
@@ -31,7 +31,7 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     for b in bindings:
         mine = held.setdefault(b.name, set())
         inner = {original(graph, j) for j in steps[b.step].inputs}
-        if sign_of(steps[b.step].op) in ("+", "-") and any(
+        if is_sum(steps[b.step].op) and any(
             (steps[m].is_input or m in stops) and users[m] != {b.step} for m in mine & inner
         ):
             stops.add(b.step)
@@ -247,10 +247,11 @@ def seeds(subject: Subject) -> list[Fraction]:
     out: dict[Fraction, None] = {}
     if any(m.up for m in subject.moves):
         out[Fraction(-1)] = None
+    leaves = set(subject.leaves())
     for m in subject.moves:
         ends = ends_of(subject.graph, m.source, lambda j: False)
         for j in ends:
-            if subject.graph.steps[j].is_input and j in subject.point and j not in subject.leaves():
+            if subject.graph.steps[j].is_input and j in subject.point and j not in leaves:
                 rate = subject.point[j]
                 if not subject.graph.steps[j].shape and 0 < rate < 2 and rate != 1:
                     out[-rate if m.up else rate] = None

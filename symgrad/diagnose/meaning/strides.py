@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
@@ -19,6 +18,7 @@ from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
+from symgrad.ops import is_sum, sign_of
 
 #: One in so many lines must be right as it stands.
 SHARE = 3
@@ -122,7 +122,7 @@ def _made(unit: Unit, before: int, layout: Layout) -> tuple[Vec | None, tuple[in
     steps = layout.graph.steps
     row = steps[unit.step]
     if unit.augmented in ("-=", "+="):
-        if sign_of(row.op) not in ("+", "-") or len(row.inputs) != 2 or layout.original(row.inputs[0]) != before:
+        if not is_sum(row.op) or len(row.inputs) != 2 or layout.original(row.inputs[0]) != before:
             return None
         stack = [row.inputs[1]]
     elif not unit.augmented and not layout.is_forward(unit.step) and sign_of(row.op) in ("*", "/"):

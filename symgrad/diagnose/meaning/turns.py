@@ -39,6 +39,8 @@ class Turns:
         tops, mine = self._by_top(unit.name, everything)
         if not tops:
             states = set(self._states(unit))
+            if not states:
+                return everything
             return [pair for pair in everything if original(self._graph, pair[1]) in states] or everything
         if len(tops) < 2:
             return everything

@@ -154,8 +154,12 @@ class Subject:
 
     def leaves(self) -> list[int]:
         """Input steps that the loss depends on."""
+        return list(self._leaves)
+
+    @cached_property
+    def _leaves(self) -> tuple[int, ...]:
         needed = self.graph.ancestors(self.loss)
-        return [i for i, s in enumerate(self.graph.steps) if s.is_input and needed[i]]
+        return tuple(i for i, s in enumerate(self.graph.steps) if needed[i] and s.is_input)
 
 
 def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ()) -> list[dict[int, Any]]:

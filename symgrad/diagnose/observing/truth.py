@@ -6,7 +6,6 @@ A manual step is understood by finding its value among these.
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from symgrad.backward import NO_LOCAL, Backward, backward
+from symgrad.diagnose.observing.recognising import recognised
 from symgrad.diagnose.observing.subject import BITS, Subject
-from symgrad.diagnose.values.closeness import SMALL
-from symgrad.diagnose.values.shaped import Shaped, lifted
-from symgrad.diagnose.values.vectors import TOLERANCE, Vec, apply, apply_rule, constant
+from symgrad.diagnose.values.shaped import Shaped
+from symgrad.diagnose.values.vectors import Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
-from symgrad.ops.values import function, scalar
+from symgrad.ops.values import function
 
 #: Sums of all subsets of contributions are tried up to this many; beyond it, runs from either end.
 MANY_PATHS = 5
@@ -235,11 +234,9 @@ class Truth:
         """1/(1 + exp(-z)) written out is sigmoid: then its rule, and its pitfalls, are known."""
         x, y = self.values[bottom], self.values[top]
         if x is not None and y is not None and local is not None and x.shape == y.shape:
-            for op in OPS.values():
-                if op.arity != 1 or not op.pitfalls or not _may_be(op, x, y):
-                    continue
-                if not x.same(y) and apply(op.name, [x]).same(y):
-                    return Link(top, bottom, local, op, 0, flow)
+            op = recognised(x, y)
+            if op is not None:
+                return Link(top, bottom, local, op, 0, flow)
         return Link(top, bottom, local, None, -1, flow)
 
     @property
@@ -327,26 +324,6 @@ class Truth:
                     running = running + part
                 yield running
             yield from parts
-
-
-def _may_be(op: Op, x: Vec, y: Vec) -> bool:
-    """Whether y can be op(x), by one point, and there by one entry: most often it is not."""
-    rest = 0.0
-    if x.shaped or y.shaped:
-        given, made = lifted(x).arrays[1], lifted(y)
-        if not (op.elementwise and given.size and given.shape == made.arrays[1].shape):
-            return True
-        at, b = float(given.flat[0]), float(made.arrays[1].flat[0])
-        rest = 10 * SMALL * made.tops[1]  # what is small beside the other entries is not compared so closely
-    else:
-        at, b = x.floats[1], y.floats[1]
-    try:
-        a = float(scalar(op.name)(at))
-    except (ArithmeticError, ValueError):
-        return True
-    if not (math.isfinite(a) and math.isfinite(b) and math.isfinite(rest)):
-        return True
-    return abs(a - b) <= 10 * TOLERANCE * max(abs(a), abs(b)) + rest
 
 
 @dataclass(frozen=True, slots=True)

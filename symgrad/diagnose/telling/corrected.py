@@ -14,8 +14,9 @@ from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.verdicts import Root, handed
-from symgrad.diagnose.words.wording import Wording, number
+from symgrad.diagnose.words.wording import Wording
 from symgrad.errors import Span
+from symgrad.printing import value_text
 
 
 def corrected(
@@ -142,11 +143,11 @@ def _numbered(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
         value = repair.number
         assert isinstance(value, Fraction)  # only rationals are offered as terms
         if text.startswith("-") and value > 0:
-            return f"{number(value)} - {text[1:].lstrip()}"
-        return f"{text} + {number(value)}" if value > 0 else f"{text} - {number(-value)}"
+            return f"{value_text(value)} - {text[1:].lstrip()}"
+        return f"{text} + {value_text(value)}" if value > 0 else f"{text} - {value_text(-value)}"
     if repair.combine == "**":
         return f"{text}**{repair.number}" if text.isidentifier() else f"({text})**{repair.number}"
-    return _scaled(text, repair, names) if repair.combine else number(repair.number)
+    return _scaled(text, repair, names) if repair.combine else value_text(repair.number)
 
 
 def _scaled(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
@@ -157,9 +158,9 @@ def _scaled(text: str, repair: Repair, names: Mapping[Fraction, str]) -> str:
     if isinstance(factor, Fraction) and factor.numerator == 1:
         return f"{body}/{names.get(Fraction(factor.denominator), factor.denominator)}"
     return (
-        f"{number(factor)}*{body}"
+        f"{value_text(factor)}*{body}"
         if not isinstance(factor, Fraction) or factor.denominator == 1
-        else f"({number(factor)})*{body}"
+        else f"({value_text(factor)})*{body}"
     )
 
 

@@ -20,10 +20,12 @@ from symgrad.diagnose.trying.roles import Roles
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
+from symgrad.diagnose.words.formulas import names_in
 from symgrad.diagnose.words.numbers import Numbers
-from symgrad.diagnose.words.wording import Wording, names_in, number
+from symgrad.diagnose.words.wording import Wording
 from symgrad.enclosure import precision
 from symgrad.errors import Span
+from symgrad.printing import value_text
 
 #: A term of a part of an array, in zeros elsewhere.
 _IN_A_PART = re.compile(r"add_at\(zeros\((?:\d+|\([\d, ]*\))\), (?P<part>\[[^\[\]]*:[^\[\]]*\]), (?P<term>.+)\)")
@@ -221,7 +223,7 @@ def _scales(ratio: float, walk: Walk, numbers: Mapping[Fraction, str]) -> Iterat
                 yield f"{mark}/{name}", constant(sign / n, points)
         for n in (Fraction(2), Fraction(1, 2)):
             if _close(ratio, sign * float(n)):
-                yield f"{mark}*{number(n)}", constant(sign * n, points)
+                yield f"{mark}*{value_text(n)}", constant(sign * n, points)
 
 
 def _close(a: float, b: float) -> bool:

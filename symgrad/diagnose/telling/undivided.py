@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.telling.corrected import walk_value
 from symgrad.diagnose.text.source import SourceMap
@@ -17,6 +16,7 @@ from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.enclosure import precision
 from symgrad.errors import Span
+from symgrad.ops import sign_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from functools import lru_cache
 
+from symgrad.deep import parsed
+
 
 @lru_cache(maxsize=8)
 def nodes(source: str) -> tuple[ast.AST, ...]:
@@ -13,7 +15,7 @@ def nodes(source: str) -> tuple[ast.AST, ...]:
     Their columns count characters, as spans do; Python's own count bytes. They are shared: nobody changes them.
     """
     try:
-        found = tuple(ast.walk(ast.parse(source)))
+        found = tuple(ast.walk(parsed(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     if not source.isascii():

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.ops import OPS, Op, TensorOp
+from symgrad.ops import OPS, Op, TensorOp, is_sum
 from symgrad.ops.floats import COMPARISONS
 from symgrad.ops.stacked import aligned, never_adds
 
@@ -23,7 +23,7 @@ def adds(name: str) -> bool:
     op = OPS[name]
     if isinstance(op, TensorOp):
         return op.define is None and not op.whole and not never_adds(op)
-    return op.infix is not None and op.infix.symbol in ("+", "-") and not op.infix.prefix and op.name not in COMPARISONS
+    return is_sum(name) and name not in COMPARISONS
 
 
 def without_rests(

@@ -16,7 +16,7 @@ import numpy as np
 from flint import arb, ctx
 
 from symgrad.errors import InternalError
-from symgrad.ops import OPS, Op, TensorOp
+from symgrad.ops import OPS, Op, TensorOp, sign_of
 from symgrad.ops.balls import NAN, ArbMath, exact_ball
 from symgrad.ops.inverses import INVERSES
 from symgrad.ops.values import scalar
@@ -313,9 +313,8 @@ def _rough_function(name: str, at: tuple[float, ...]) -> float:
 @cache
 def kind_of(name: str) -> str:
     """``+``, ``-``, ``*`` or ``/`` for the ops between two numbers, ``f`` for any other."""
-    infix = OPS[name].infix
-    plain = infix is not None and not infix.prefix and infix.symbol in ("+", "-", "*", "/")
-    return infix.symbol if plain and infix is not None else "f"
+    sign = sign_of(name)
+    return sign if sign in ("+", "-", "*", "/") else "f"
 
 
 def constant(value: Fraction | int | str, points: int) -> Vec:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from symgrad.diagnose.meaning.reading import MANY, Pair, Reading
+from symgrad.diagnose.meaning.names import Pair
+from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout, Replay
 from symgrad.diagnose.observing.subject import Unit

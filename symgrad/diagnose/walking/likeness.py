@@ -19,8 +19,9 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.walking.places import Line, Repair
-from symgrad.diagnose.words.wording import Wording, number
+from symgrad.diagnose.words.wording import Wording
 from symgrad.ops import OPS
+from symgrad.printing import value_text
 
 #: What it counts that a gradient, and that something else, stands there or is missing against the formula as taught.
 GRADIENT, OTHER = 0.45, 0.12
@@ -90,7 +91,7 @@ class Likeness:
         out: Parts = Counter()
         for token, power in _TOKEN.findall(_METHOD.sub("", text)):
             if token[0].isdigit():
-                out[number(Fraction(token))] += 1
+                out[value_text(Fraction(token))] += 1
             else:
                 out += _times(self._of_name(token, before), int(power or 1))  # x**2 is x*x
         return out
@@ -127,7 +128,7 @@ class Likeness:
         if value is not None:
             if repair.combine == "*" and abs(value) == 1:
                 return whole
-            new = Counter({number(abs(value)): 1})
+            new = Counter({value_text(abs(value)): 1})
             return whole + new if repair.combine else whole - here + new
         return None
 
@@ -157,7 +158,7 @@ class Likeness:
                 continue
             value = step.value if step.is_const else None
             if isinstance(value, Fraction):
-                out[number(abs(value))] += 1
+                out[value_text(abs(value))] += 1
             elif step.is_leaf or (i != line.root and line.is_stop(i)):
                 out += self._of_end(i)
             else:

@@ -11,7 +11,7 @@ from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.shaped import is_nowhere
 from symgrad.diagnose.values.surveys import are_other, survey
 from symgrad.diagnose.values.surveys import run as surveyed
-from symgrad.diagnose.values.vectors import Vec, apply, inverses
+from symgrad.diagnose.values.vectors import Vec, apply, constant, inverses
 from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
@@ -33,6 +33,10 @@ class Place:
     slot: int
     wanted: Vec
     path: tuple[tuple[int, int], ...]
+
+
+#: Where a change is, as long as that is not known.
+UNPLACED = Place(-1, -1, -1, constant(0, 1), ())
 
 
 @dataclass(frozen=True, slots=True)

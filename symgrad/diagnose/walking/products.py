@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import Line
-from symgrad.ops import OPS
+from symgrad.ops import OPS, sign_of
 
 
 def is_twice(line: Line, node: int, slot: int) -> bool:
@@ -16,8 +16,7 @@ def is_twice(line: Line, node: int, slot: int) -> bool:
         step = line.graph.steps[i]
         if not step.is_const and line.values(i).same(factor):
             return True
-        infix = None if step.is_leaf or line.is_stop(i) else OPS[step.op].infix
-        if infix is not None and not infix.prefix and infix.symbol in "*/":
+        if not line.is_stop(i) and sign_of(step.op) in ("*", "/"):
             todo += step.inputs
     return False
 

@@ -1,39 +1,32 @@
-"""Formulas in the user's own names: what a factor should be, and how a true quantity is written."""
+"""True quantities in the gradients and names that the user has: what should stand in a line."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
 
 from symgrad.backward import Backward, backward
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Link, Quantity, Truth
-from symgrad.diagnose.text.callees import Calls
 from symgrad.diagnose.text.naming import claims
-from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.words.formulas import LONGEST, Formulas, is_atom, wrap
 from symgrad.diagnose.words.through import Held, gathered, through
 from symgrad.errors import SymgradError
-from symgrad.graph import GraphBuilder
-from symgrad.ops import OPS, Formula, Ref
+from symgrad.ops import OPS
 from symgrad.ops.tidy import Tidied, tidy
-from symgrad.printing import expression_text, number_text
+from symgrad.printing import expression_text
 
-_VARIABLE = re.compile(r"[A-Za-z_][\w.]*+(?:\[[^\]]*\])*+(?!\()")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
-#: Formulas beyond this are not written into a message.
-LONGEST = 300
-#: ... all paths of a number together.
+#: All paths of a number together, beyond which they are not written into a message.
 LONGEST_OF_PATHS = 600
 #: ... a whole derivative by an array: what is longer says less than the entries that are wrong.
 LONGEST_OF_ARRAYS = 120
-#: Steps between two named ones that are written into one formula.
-WIDEST = 60
 
 
-class Wording:
+class Wording(Formulas):
     """Writes quantities of one diagnosis as the user would.
 
     Args:
@@ -44,14 +37,13 @@ class Wording:
         self, subject: Subject, truth: Truth, meaning: Mapping[int, Quantity], variable: Callable[[int], str],
         formulas: dict[tuple[int, int], str] | None = None,
     ) -> None:
-        self.subject, self.truth, self.meaning = subject, truth, meaning
+        super().__init__(subject, truth, formulas)
+        self.meaning = meaning
         self._variable = variable
         #: Finds what holds gradients up to a constant factor, where that is asked.
         self.deferred: Callable[[], Mapping[int, Sequence[tuple[int, Held]]]] | None = None
         self._taught: Backward | None = None
         self._tidied: Tidied | None = None
-        #: (top, bottom) -> how the local derivative is written; may be shared, as long as the subject is the same.
-        self._formulas = {} if formulas is None else formulas
         #: (top, bottom) -> what the user calls d top/d bottom, with its value.
         self._factors: dict[tuple[int, int], list[tuple[int, Vec]]] = {}
         self._held: dict[tuple[str, int, int], list[int]] = {}
@@ -85,56 +77,6 @@ class Wording:
         if not self._respellings:
             return text
         return _NAME.sub(lambda m: self._respellings.get(m.group(), m.group()), text)
-
-    def symbol(self, step: int) -> str:
-        """The name of a forward step, or its formula where it has none."""
-        name = self.subject.names.get(step, "") or self._calls.get(step, "")
-        if name:
-            return name
-        return self.formula(step) or "u"
-
-    @cached_property
-    def _calls(self) -> dict[int, str]:
-        """Steps without a name that a function of the script made of something that has one: ``cdf(d1)``."""
-        names, calls = self.subject.names, Calls(self.subject.graph, SourceMap(self.subject.source))
-        return {
-            i: f"{function}({names[given]})"
-            for (function, given), made in calls.results.items()
-            for i in made
-            if given in names and i not in names and self.truth.values[i] is not None
-        }
-
-    def variable(self, vec: Vec) -> str:
-        """The name of a forward value."""
-        for i, name in self.subject.names.items():
-            value = self.truth.values[i]
-            if value is not None and value.same(vec):
-                return name
-        return ""
-
-    def formula(self, step: int) -> str:
-        """A forward step in terms of named ones."""
-        stop = {i for i in self.subject.names if i != step}
-        return expression_text(self.subject.graph, step, stop, names=self._names(), limit=LONGEST)
-
-    def _names(self) -> dict[int, str]:
-        return dict(self.subject.names)
-
-    def factor(self, top: int, bottom: int) -> str:
-        """How the local derivative is called: ``dh2/dh2_raw``."""
-        if not self.subject.names.get(bottom) and not self.subject.graph.steps[bottom].is_input:
-            inner = self.formula(bottom)
-            step = self.subject.graph.steps[top]
-            outer = OPS[step.op].title if len(step.inputs) == 1 else ""
-            if outer and bottom in step.inputs:
-                return f"d {outer}(u)/du with u = {inner}"
-        return f"d{self._short(top)}/d{self._short(bottom)}"
-
-    def _short(self, step: int) -> str:
-        if step == self.subject.loss and not self.subject.names.get(step):
-            return "f"
-        name = self.symbol(step)
-        return name if name.replace("_", "").replace("[", "").replace("]", "").isalnum() else f"({name})"
 
     def quantity(self, q: Quantity, before: int) -> str:
         """A quantity as a formula of what is there before the step ``before``; empty where there is no short one."""
@@ -252,7 +194,7 @@ class Wording:
                 return []
             else:
                 todo += onward
-        factors = [(name, self.local(i, bottom, before) or self._composite(i, bottom)) for i, name in held.items()]
+        factors = [(name, self.local(i, bottom, before) or self.composite(i, bottom)) for i, name in held.items()]
         return [n if x == "1" else _product(n, x) for n, x in factors] if all(x for _, x in factors) else []
 
     def _consumers(self, i: int) -> list[int]:
@@ -289,10 +231,10 @@ class Wording:
     def _pulled(self, tops: list[int], bottom: int, before: int) -> str:
         """What flows from some steps to another one, of arrays: by the vjp of all that lies between them."""
         graph = self.subject.graph
-        region = self._between(tops, bottom)
+        region = self.between(tops, bottom)
         if not region or bottom in tops:
             return ""
-        builder, place = self._copied(region, tops)
+        builder, place = self.copied(region, tops)
         seeds: dict[int, int] = {}
         for top in tops:
             held = self._holder("cotangent", self.subject.loss, top, before)
@@ -311,36 +253,6 @@ class Wording:
         text = expression_text(tidied.graph, tidied.place[reverse.gradients[0]], names, names=names, limit=LONGEST)
         # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
         return "" if "#" in text or "__setitem__" in text else gathered(text)
-
-    def _between(self, tops: Sequence[int], bottom: int) -> set[int]:
-        """The steps that some steps are made of, down to named ones; empty where there are too many."""
-        graph, named = self.subject.graph, self.subject.names
-        region: set[int] = set()
-        todo = list(tops)
-        while todo:
-            i = todo.pop()
-            if i in region:
-                continue
-            region.add(i)
-            if i in tops or (i not in named and not graph.steps[i].is_leaf):
-                todo.extend(graph.steps[i].inputs)
-        return region if len(region) <= WIDEST and bottom in region else set()
-
-    def _copied(self, region: Collection[int], tops: Collection[int]) -> tuple[GraphBuilder, dict[int, int]]:
-        """A little graph of some forward steps; named ones are its inputs."""
-        graph, named = self.subject.graph, self.subject.names
-        builder = GraphBuilder()
-        place: dict[int, int] = {}
-        for i in sorted(region):
-            step = graph.steps[i]
-            if step.is_const:
-                place[i] = builder.const(step.value)
-            elif i not in tops and (i in named or step.is_input):
-                place[i] = builder.add("input", name=self.symbol(i), shape=step.shape)
-            else:
-                inputs = [place[j] for j in step.inputs]
-                place[i] = builder.add(step.op, inputs, params=step.params, shape=step.shape)
-        return builder, place
 
     def _holder(self, kind: str, top: int, bottom: int, before: int) -> str:
         held = [s for s in self._held.get((kind, top, bottom), ()) if s < before]
@@ -365,122 +277,31 @@ class Wording:
                 if not inner:
                     return ""
                 local = self.local(top, link.bottom, before)
-                parts.append(inner if local == "1" else f"{_wrap(local)}*{inner}")
+                parts.append(inner if local == "1" else f"{wrap(local)}*{inner}")
         return " + ".join(parts)
 
     def local(self, top: int, bottom: int, before: int = 0) -> str:
         """The local derivative d top/d bottom as taught, in the user's names: one that is held ``before`` a step."""
-        link = self._link(top, bottom)
+        link = self.link(top, bottom)
         if link is None or link.local is None:
             return ""
         held_so = () if self._is_carried_on(top, bottom) else self._factors.get((top, bottom), ())
         for held, vec in reversed(held_so):
             if held < before and vec.same(link.local) and (name := self._variable(held)):
                 return name
-        if (top, bottom) not in self._formulas:
-            self._formulas[top, bottom] = self._taught_as(link)
-        return self._formulas[top, bottom]
-
-    def _taught_as(self, link: Link) -> str:
-        top, bottom = link.top, link.bottom
-        rule = link.op.partials[link.slot] if link.op is not None else None
-        if link.op is not None and rule is not None:
-            builder = GraphBuilder()
-            math = Formula(builder)
-            step = self.subject.graph.steps[top]
-            direct = OPS.get(step.op) is link.op
-            inputs = [self._operand(math, j) for j in (step.inputs if direct else (bottom,))]
-            made = rule(math, self._operand(math, top), *inputs)
-            index = made.index if isinstance(made, Ref) else math.constant(made).index
-            names = {i: s.name for i, s in enumerate(builder.steps) if s.is_input}
-            text = expression_text(builder.build(index), index, names, names=names, limit=LONGEST)
-            return text[1:-1] if builder.steps[index].is_input and text.startswith("(") else text
-        return self._composite(top, bottom)
+        return self.slope(link)
 
     def _is_carried_on(self, top: int, bottom: int) -> bool:
         """d top/d bottom is one of a series of derivatives that are carried forward: no factor of a reverse pass."""
         others = (t for t, b in self._factors if b == bottom and t != top)
         return any(link.bottom == top for t in others for link in self.truth.links.get(t, ()))
 
-    def _link(self, top: int, bottom: int) -> Link | None:
-        whole = self.truth.written_out.get(top)
-        if whole is not None and whole.bottom == bottom:
-            return whole
-        for links in (self.truth.links.get(top, ()), self.truth.elementary.get(top, ())):
-            for link in links:
-                if link.bottom == bottom:
-                    return link
-        return None
-
-    def _operand(self, math: Formula, step: int) -> Ref:
-        found = self.subject.graph.steps[step]
-        if found.is_const:
-            return math.constant(found.value)
-        name = self.symbol(step)
-        name = name if step in self.subject.names or _is_atom(name) else f"({name})"
-        for i, s in enumerate(math.builder.steps):
-            if s.is_input and s.name == name:
-                return math.ref(i)
-        return math.ref(math.builder.add("input", name=name))
-
-    def _composite(self, top: int, bottom: int) -> str:
-        """Through hidden steps: differentiate the little graph between the named ones."""
-        whole = self.truth.written_out.get(top)
-        if whole is not None and whole.bottom != bottom:
-            outer, inner = self.local(top, whole.bottom), self._composite(whole.bottom, bottom)
-            if outer and inner:
-                return outer if inner == "1" else f"{_wrap(outer)}*{_wrap(inner)}"
-        region = self._between([top], bottom)
-        if not region:
-            return ""
-        builder, place = self._copied(region, [top])
-        try:
-            reverse = backward(builder.build(place[top]), [place[bottom]])
-        except SymgradError:
-            return ""
-        names = {i: s.name for i, s in enumerate(reverse.graph.steps) if s.is_input}
-        if top in self.subject.names and reverse.gradients[0] != place[top]:
-            names[place[top]] = self.symbol(top)  # exp(u) where it is called e
-        text = expression_text(reverse.graph, reverse.gradients[0], names, names=names, limit=LONGEST)
-        # Two values of one name (of several rounds of a loop) cannot be told apart in a formula.
-        return "" if "#" in text or "__setitem__" in text else text
-
-
-def names_in(text: str) -> set[str]:
-    """The variables of a formula, entries of lists and attributes among them."""
-    return set(_VARIABLE.findall(text))
-
-
 def _is_one(vec: object) -> bool:
     constant = getattr(vec, "constant", lambda: None)()
     return bool(constant == 1)
 
 
-def _is_atom(text: str) -> bool:
-    """There is no operator outside all brackets."""
-    depth = 0
-    for c in text:
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and c in "+-*/ ":
-            return False
-    return True
-
-
 def _product(upstream: str, local: str) -> str:
     """A gradient times a local derivative: ``dr/x`` for the derivative ``1/x``."""
     below = local.removeprefix("1/")
-    return f"{upstream}/{below}" if below != local and _is_atom(below) else f"{upstream}*{_wrap(local)}"
-
-
-def _wrap(text: str) -> str:
-    depth = 0
-    for c in text:
-        depth += (c in "([") - (c in ")]")
-        if depth == 0 and c in "+- ":
-            return f"({text})"
-    return f"({text})" if "/" in text or text.startswith("-") else text
-
-
-def number(value: object) -> str:
-    """A rational as a person writes it."""
-    return number_text(value) if isinstance(value, Fraction) else str(value)
+    return f"{upstream}/{below}" if below != local and is_atom(below) else f"{upstream}*{wrap(local)}"

@@ -23,6 +23,7 @@ from symgrad.frontends.trace.data import BackwardCall, GradRead
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import PACKAGERS, TENSOR
 from symgrad.graph import Param
+from symgrad.ops.base import COPY
 
 _serial = count()
 
@@ -152,7 +153,7 @@ def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]
         data = np.asarray(value.raw if isinstance(value, Array) else value, dtype=np.float64)
         if isinstance(value, Array) and value.step is not None and tr.varies[value.step]:
             span = tr.builder.steps[value.step].span or tr.here()
-            made = tr.emit("alias", (value.step,), data if data.ndim else float(data), span=span)
+            made = tr.emit(COPY, (value.step,), data if data.ndim else float(data), span=span)
             tr.bind(f"grad_{name}", made, span, span.line, "", "")
         flows.append(data)
     return flows
@@ -343,7 +344,7 @@ def detached(tensor: Tensor) -> Tensor:
     tr = tensor.tr
     if not tr.varies[tensor.place]:
         return Tensor(tr, tensor.data, tensor.place, tensor.dtype)
-    step = tr.emit("alias", (tensor.place,), tensor.data)
+    step = tr.emit(COPY, (tensor.place,), tensor.data)
     tr.cuts.append(step)
     return Tensor(tr, tensor.data, step, tensor.dtype)
 

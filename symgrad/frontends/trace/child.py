@@ -86,12 +86,14 @@ def load() -> Any:
         sys.modules[name] = _Hollow(name)
     try:
         import symgrad.frontends.driving
+        import symgrad.frontends.trace.wire
         from symgrad.frontends.tracing import trace_unchecked
     except Exception:
         # Some declaration does more with them at import than naming: then they are loaded after all.
         for name in [*hollow, *(m for m in sys.modules if m.startswith("symgrad."))]:
             sys.modules.pop(name, None)
-        import symgrad.frontends.driving  # noqa: F401
+        import symgrad.frontends.driving
+        import symgrad.frontends.trace.wire  # noqa: F401
         from symgrad.frontends.tracing import trace_unchecked
     return trace_unchecked
 
@@ -122,7 +124,9 @@ def rehearse() -> None:
 def practise() -> None:
     """Run a few lines of ours as a script is run."""
     with contextlib.suppress(Exception):
-        answer_of(load()(REHEARSAL, "rehearsal.py").to_json())
+        from symgrad.frontends.trace.wire import to_json
+
+        answer_of(to_json(load()(REHEARSAL, "rehearsal.py")))
 
 
 def answer(out: int, data: bytes) -> None:
@@ -165,6 +169,7 @@ def main() -> None:
     warm()
     from symgrad.frontends.siblings import Siblings
     from symgrad.frontends.trace.data import Trace, TraceError
+    from symgrad.frontends.trace.wire import to_json
     from symgrad.graph import Graph
 
     seconds = float(request["timeout"])
@@ -184,14 +189,14 @@ def main() -> None:
             )
         else:
             made = called(source, filename, siblings, wall, request["plan"], seconds=seconds)
-        data = answer_of(made.to_json())
+        data = answer_of(to_json(made))
     except MemoryError:
         late = made.error if made is not None and made.error is not None and made.error.kind == "time" else None
         del made
         gc.collect()
         error = TraceError("limit", "the trace does not fit into the memory that the script may have")
         error = error if late is None else replace(late, kind="limit")
-        data = answer_of(Trace(Graph((), 0, source), (), error=error).to_json())
+        data = answer_of(to_json(Trace(Graph((), 0, source), (), error=error)))
     answer(out, data)
 
 
@@ -230,6 +235,7 @@ def called(
     from symgrad.frontends.trace.stop import Stop
 
     end = time.monotonic() + seconds
+    made: list[tuple[Hosted, Any]] = []
 
     def start() -> tuple[Any, Any]:
         with wall.opened():
@@ -237,9 +243,13 @@ def called(
             run.given = given_values(plan["globals"])
             wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
             try:
-                code = run.compile()
+                if made:
+                    run.take(made[0][0])
+                else:
+                    made.append((run, run.compile()))
             except Stop as e:
                 return run, e.error
+        code = made[0][1]
         wall.closed = True
         watch_kindly(seconds * SHARE, run.tracer)
         error = run.attempt(lambda: exec(code, run.namespace()))

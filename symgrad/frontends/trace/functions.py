@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 from types import CodeType, FunctionType, MethodType
 from typing import Any
 
+from symgrad.deep import parsed
 from symgrad.errors import Unsupported
 from symgrad.frontends.trace.sites import literal_value
+from symgrad.frontends.trace.trees import copied
 
 #: The helper that a watched return calls, and the function that makes a rewritten one.
 RETURN, MAKE = "__sg_returning__", "__sg_make__"
@@ -41,7 +42,7 @@ def source_of(target: FunctionType) -> tuple[str, str]:
     try:
         filename = inspect.getsourcefile(target) or "<function>"
         source = "".join(inspect.findsource(target)[0])
-        ast.parse(source)
+        parsed(source)
     except (OSError, TypeError, SyntaxError, ValueError) as e:
         raise Unsupported(
             f"the source text of {target.__name__} is not to be found",
@@ -58,7 +59,7 @@ class WatchedReturns(ast.NodeTransformer):
         self.table, self.watched = table, watched
 
     def visit_Return(self, node: ast.Return) -> ast.Return:
-        self.table.append(copy.deepcopy(node))
+        self.table.append(copied(node))
         value = node.value or ast.copy_location(ast.Constant(None), node)
         parts = [ast.Constant(len(self.table) - 1), ast.Constant(self.watched), value]
         made = ast.Return(ast.Call(ast.Name(RETURN, ast.Load()), parts, []))

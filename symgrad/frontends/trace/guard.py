@@ -12,7 +12,6 @@ from __future__ import annotations
 import builtins
 import string
 import sys
-from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
 
@@ -27,7 +26,7 @@ from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
-from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing
+from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing, named
 from symgrad.frontends.trace.standins import opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
@@ -342,9 +341,9 @@ class Guard(Numbers):
         table |= EXCEPTIONS
         table |= {"None": None, "True": True, "False": False, "Ellipsis": ..., "NotImplemented": NotImplemented}
         own = "hasattr setattr delattr print float int round pow sum max min type isinstance issubclass"
-        table |= {name: _wrap(getattr(self, name), name) for name in own.split()}
-        table["bool"] = _wrap(self.boolean, "bool")
-        table["getattr"] = _wrap(self.builtin_getattr, "getattr")
+        table |= {name: named(getattr(self, name), name) for name in own.split()}
+        table["bool"] = named(self.boolean, "bool")
+        table["getattr"] = named(self.builtin_getattr, "getattr")
         table["format"] = format
         # Python 2's, which much published code still has.
         table["xrange"] = range
@@ -354,21 +353,11 @@ class Guard(Numbers):
         table["__build_class__"] = self.build_class
         for name, reason in REFUSED.items():
             if name == "open":
-                table[name] = _wrap(self.open, "open")
+                table[name] = named(self.open, "open")
                 continue
             message = f"{name} is not available in a traced file: it {reason}"
             table[name] = Missing(self.tr, name, message, "refused")
         return table
-
-
-def _wrap(method: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """A plain function: a bound method would be one object more between the script and the guard."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return method(*args, **kwargs)
-
-    call.__name__ = name
-    return call
 
 
 def _kind_of(value: Any) -> str:

@@ -7,15 +7,15 @@ those that a file in the sandbox defines.
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from types import CodeType, FunctionType
+from functools import cached_property, partial
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
+from symgrad.deep import deep
 from symgrad.errors import Unsupported
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import autograd
@@ -25,6 +25,7 @@ from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.run import Run
 from symgrad.frontends.trace.sites import Site
+from symgrad.frontends.trace.trees import copied, walk
 from symgrad.frontends.trace.values import NUMPY, Value, number
 
 
@@ -80,20 +81,23 @@ class Hosting(Run):
             Unsupported: it is not in this file.
         """
         code = target.__code__
-        found: list[ast.FunctionDef | ast.Lambda] = []
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.FunctionDef | ast.Lambda):
-                decorators = getattr(node, "decorator_list", [])
-                start = min([node.lineno, *(d.lineno for d in decorators)])
-                parameters = tuple(a.arg for a in (*node.args.posonlyargs, *node.args.args))
-                same = getattr(node, "name", "<lambda>") == code.co_name
-                # Several lambdas may stand on one line; names beginning with two underscores are mangled in a class.
-                if same and start == code.co_firstlineno and len(parameters) == code.co_argcount:
-                    found.append(node)
+        # Several lambdas may stand on one line; names beginning with two underscores are mangled in a class.
+        found = self._functions.get((code.co_name, code.co_firstlineno, code.co_argcount), ())
         if found:
             places = set(code.co_positions()) if len(found) > 1 else set()
             return next((n for n in found if isinstance(n, ast.Lambda) and _place(n.body) in places), found[0])
         raise Unsupported(f"the source text of {target.__name__} is not to be found in {self.tracer.filename}")
+
+    @cached_property
+    def _functions(self) -> dict[tuple[str, int, int], list[ast.FunctionDef | ast.Lambda]]:
+        """All functions of the file, by name, first line and number of parameters."""
+        out: dict[tuple[str, int, int], list[ast.FunctionDef | ast.Lambda]] = {}
+        for node in walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.Lambda):
+                start = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", ()))])
+                count = len(node.args.posonlyargs) + len(node.args.args)
+                out.setdefault((getattr(node, "name", "<lambda>"), start, count), []).append(node)
+        return out
 
     def convert(self, target: FunctionType, watched: str = "") -> Any:
         """The function as it may be called; with ``watched``, which of its returns was taken is kept under this
@@ -142,27 +146,32 @@ class Hosted(Hosting):
         super().__init__(source, filename, siblings)
         self.opened = opened
         #: The functions and classes at the top of the file.
-        self.definitions: list[tuple[str, CodeType]] = []
+        self.definitions: list[ast.FunctionDef | ast.ClassDef] = []
 
     def rewrite(self, tree: ast.Module) -> Any:
         """Every return of every function says that it was taken."""
-        self.tree = copy.deepcopy(tree)
-        for node in ast.walk(tree):
+        self.tree = copied(tree)
+        for node in walk(tree):
             if isinstance(node, ast.FunctionDef):
                 watched = WatchedReturns(self.returns, _key(node))
                 node.body = [watched.visit(statement) for statement in node.body]
         instrument(tree, self.made, self.given)
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                code = compile(ast.Module([node], []), CODE_NAME, "exec", dont_inherit=True)
-                self.definitions.append((node.name, code))
+        self.definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         return compile(tree, CODE_NAME, "exec", dont_inherit=True)
+
+    def take(self, other: Hosted) -> None:
+        """What was made of the same text for another run of it, which is over."""
+        self.library.codes, self.tracer.texts = other.library.codes, other.tracer.texts
+        self.tree, self.made, self.definitions = other.tree, other.made, other.definitions
+        self.returns, self.passes, self.asked.wanted = other.returns, other.passes, other.asked.wanted
 
     def define_the_rest(self) -> None:
         """The functions and classes that the file did not come to, since something at its top stopped it: a demo, or
         data that is not here. What one of them needs that is not there it says itself when it is called."""
-        for name, code in self.definitions:
-            if name not in self.globals:
+        for node in self.definitions:
+            if node.name not in self.globals:
+                with deep(), self.opened():
+                    code = compile(ast.Module([node], []), CODE_NAME, "exec", dont_inherit=True)
                 self.attempt(partial(exec, code, self.globals))
                 self.tracer.revive()
 

@@ -19,6 +19,7 @@ from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Marker, constant, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import FLOAT, INT_BITS, Value, apply, check_power, exact, rounding
+from symgrad.ops.base import COPY
 
 #: math.factorial and its kin of an argument above this would be a bomb.
 LARGEST = 2000
@@ -335,7 +336,7 @@ def copied(array: Array) -> Array:
         return array
     step = array.step
     if step is not None and array.data.ndim and array.tr.varies[step]:
-        step = array.tr.emit("alias", (step,), array.data)
+        step = array.tr.emit(COPY, (step,), array.data)
     made = type(array)(array.tr, array.data, step, array.dtype)
     node = getattr(array, "node", None)
     if node is not None:

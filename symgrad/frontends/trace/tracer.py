@@ -84,6 +84,8 @@ class Tracer(Places):
         #: The texts of the imported files, by their labels.
         self.texts: Mapping[str, str] = {}
         self._numbers = 0
+        #: So many steps are those of trials, of which nobody asks for the values.
+        self._forgotten = 0
         #: The names of each array's step.
         self._bound: dict[int, dict[str, Binding]] = {}
         #: Where a name went over to what an array is changed to -> where it had been given.
@@ -129,9 +131,11 @@ class Tracer(Places):
         self.stop("unsupported", f"{what} cannot be traced yet", hint)
 
     def alive(self) -> None:
-        """Raise the reason why the run ended, if the user's code has swallowed it."""
+        """Raise the reason why the run ended, if the user's code has swallowed it; end it, if its time is over."""
         if self.dead is not None:
             raise self.dead
+        if self._late:
+            self.end_late()
 
     def note(self, message: str) -> None:
         """Say once per place that something was taken as a constant."""
@@ -303,6 +307,7 @@ class Tracer(Places):
         self.moved.clear()
         self.notes.clear()
         self._numbers = 0
+        self._forgotten = len(self.values)
 
     def entered(self, qualname: str) -> str:
         """The scope of one more call of a function."""
@@ -335,7 +340,7 @@ class Tracer(Places):
         printed = "".join(self.output).encode("utf-8", "replace").decode("utf-8")
         return Trace(
             graph=Graph(steps, max(output, 0), self.source),
-            values=tuple(map(plain, self.values)),
+            values=(*self.values[: self._forgotten], *map(plain, self.values[self._forgotten :])),
             bindings=tuple(self.bindings),
             elsewhere=self._elsewhere(),
             leaves=leaves,

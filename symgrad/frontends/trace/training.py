@@ -16,19 +16,21 @@ DEEPEST = 2
 
 #: A loop of which the text says that parameters are updated in it.
 _TRAINS = re.compile(
-    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]er|epoch|n_iter",
+    r"-=|(?<!loss )(?<!cost )\+= *-|lr\b|learning_rate|step_size|\.step\(|update|backward\(|optimi[sz]e|epoch|n_iter",
     re.I,
 )
 
 #: The same of a loop inside another one: over the samples of an epoch.
-_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]er", re.I)
+_STEPS = re.compile(r"lr\b|learning_rate|step_size|\.step\(|update|backward\w*\(|optimi[sz]e", re.I)
 
 #: What counts the rounds of training, and nothing else; what is made smaller in them; what one round calls.
 _EPOCH = re.compile(r"^(epochs?|ep|iter|iters|iteration|iterations|it|n_epoch)$", re.I)
 _COUNT = re.compile(r"^(?:n|no|num|number_of|nb|max|total)?_?(epochs?|iters?|iterations?)$", re.I)
 _EPOCHS = re.compile(r"^(epochs?|ep)$", re.I)
 _FORWARD = re.compile(r"^_?(feed_?forward|forward|predict|fwd)", re.I)
-_BACKWARD = re.compile(r"^_?(back_?prop|backward|bwd|train_|gradient_descent|(step|train|fit)$)|update", re.I)
+_BACKWARD = re.compile(
+    r"^_?(back_?prop|backward|bwd|train_|gradient_descent|optimi[sz]e|(step|train|fit)$)|update", re.I
+)
 _WIDTH = re.compile(r"^(eps|epsilon|h|dx|step|delta|tiny|i|j|k|n)$", re.I)
 _RATE = re.compile(r"\b(lr|eta|alpha|rate|step|\w*_(lr|rate|step|size)|learn\w*|\w*grad\w*|\w*delta\w*)\b", re.I)
 _LOSS = re.compile(r"(^|_)(loss|cost|error|mse|nll|objective)(_|$|\d)|^[JLE]$", re.I)

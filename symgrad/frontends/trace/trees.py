@@ -22,6 +22,19 @@ def walk(tree: ast.AST) -> list[ast.AST]:
     return nodes
 
 
+def copied(node: N) -> N:
+    """A tree of its own, as :func:`copy.deepcopy` makes it; nodes that hold nothing (``ast.Load()``) may be shared."""
+    made = node.__class__.__new__(node.__class__)
+    new = made.__dict__
+    for name, value in node.__dict__.items():
+        if isinstance(value, ast.AST):
+            value = copied(value) if value.__dict__ else value
+        elif type(value) is list:
+            value = [copied(part) if isinstance(part, ast.AST) else part for part in value]
+        new[name] = value
+    return made
+
+
 def placed(node: N, like: ast.AST) -> N:
     """A new node in the place of another one, as :func:`ast.copy_location` does it."""
     have, new = like.__dict__, node.__dict__

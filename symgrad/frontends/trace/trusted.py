@@ -18,6 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from symgrad.deep import parsed
 from symgrad.errors import Span
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.data import Trace
@@ -33,9 +34,9 @@ from symgrad.frontends.trace.functions import (
 )
 from symgrad.frontends.trace.hosting import Hosting, is_tensor
 from symgrad.frontends.trace.instrument import instrument
+from symgrad.frontends.trace.naming import key_text
 from symgrad.frontends.trace.places import CODE_NAME
 from symgrad.frontends.trace.registry import Facade, Marker, Missing
-from symgrad.frontends.trace.run import key_text
 from symgrad.frontends.trace.values import Value
 
 #: Real modules -> the facades that stand for them while a trusted function runs.
@@ -63,7 +64,7 @@ class Trusted(Hosting):
 
     def __init__(self, source: str, filename: str) -> None:
         super().__init__(source, filename)
-        self.tree = ast.parse(source)
+        self.tree = parsed(source)
         self.functions: dict[FunctionType, Any] = {}
         #: (object, attribute) -> the input that its number became; the object is kept, so that its id stays its own.
         self.read: dict[tuple[int, str], tuple[object, object, Any]] = {}
