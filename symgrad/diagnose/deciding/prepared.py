@@ -65,11 +65,12 @@ def prepare(subject: Subject) -> Prepared | None:
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)
         layout.aside = {
-            **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+            **residuals(layout, known), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
-        reading.leave(aside | forward.names | _once_more(layout, known) | averages(layout, reading))
+        layout.averages = averages(layout, reading)
+        reading.leave(aside | forward.names | _once_more(layout, known) | layout.averages.keys())
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)

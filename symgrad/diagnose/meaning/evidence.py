@@ -62,8 +62,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        generic = is_generic(unit.name) or (likely_score and normal(unit.name) == "score")
-        if generic and unit.name not in subject.called and _works_on_values(unit, layout):
+        score = likely_score and normal(unit.name) == "score"
+        generic = score or (is_generic(unit.name) and _works_on_values(unit, layout))
+        if generic and unit.name not in subject.called:
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)

@@ -142,7 +142,7 @@ def affixed(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 made[before, after][unit.name] = name
     out: dict[str, tuple[Pair, ...]] = {}
     for names in made.values():
-        right = {n for n, v in names.items() if _is_gradient(layout.last[n], steps[v], layout, known)}
+        right = {n for n, v in names.items() if _flows_to(n, steps[v], layout, known)}
         if len({names[n] for n in right}) >= _LIKES and 4 * len(right) >= len(names):
             out.update((n, tuple((subject.loss, i) for i in steps[v])) for n, v in names.items())
     return out
@@ -186,6 +186,19 @@ def _is_gradient(unit: Unit, steps: Collection[int], layout: Layout, known: Know
     if actual.constant() is not None:
         return False
     return any(q.kind == "cotangent" and q.bottom in steps for q in known.right(actual))
+
+
+def _flows_to(name: str, steps: Collection[int], layout: Layout, known: Known) -> bool:
+    """One of the first or of the last values of the name is a part of the gradient by one of some steps, or all of it,
+    and says so: ``v5b`` gets what comes by one path, and is added to later on."""
+    mine = layout.by_name[name]
+    flows = (
+        q
+        for u in dict.fromkeys((*mine[:_LOOKS], *mine[-_LOOKS:]))
+        if layout.actual(u.step).constant() is None
+        for q in known.right(layout.actual(u.step))
+    )
+    return any(q.kind in ("cotangent", "contribution", "sum") and q.bottom in steps for q in flows)
 
 
 def _settle_twice(bottoms: Collection[str], held: _Symbols) -> None:
