@@ -8,7 +8,6 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,7 +20,7 @@ from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_generic, normal, primitives
+from symgrad.diagnose.text.naming import LIKELIHOOD, claims, is_generic, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
@@ -30,8 +29,6 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
-#: Of a logarithm of a likelihood, statisticians call the gradient its score.
-_LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: Two ratios that differ by less are one.
 SAME_RATIO = 1e-9
 
@@ -55,7 +52,7 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
-    likely_score = _LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
+    likely_score = LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
         tops.setdefault(normal(name), []).append(step)

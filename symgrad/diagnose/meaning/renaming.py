@@ -1,16 +1,38 @@
 """``db = dout``: an array under a second name is one thing in memory, and two to the reader.
 
 A result gets a step of its own, so that a line that wrongly leaves out all but ``dout`` can be told from ``dout``.
+Of numbers, ``c, (dka, dke) = model(t, ka, ke)``: what the function calls ``dc_dka`` is that under another name as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.meaning.reading import Pair, Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.graph import Graph, GraphBuilder
+
+
+def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """Names that say only by what a derivative is, and always hold what another name says in full, of an inner step:
+    with what that says."""
+    out: dict[str, tuple[Pair, ...]] = {}
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        if not reading.is_topless(name) or not reading.by_inputs(name):
+            continue
+        bottoms, told = {b for _, b in reading.pairs(name)}, dict[Pair, None]()
+        for unit in units:
+            made = (u.name for u in layout.units_at.get(layout.original(unit.step), ()) if u.name != name)
+            full = next((n for n in made if reading.pairs(n) and not reading.is_topless(n)), "")
+            mine = [(t, b) for t, b in reading.pairs(full) if t != layout.subject.loss and b in bottoms] if full else []
+            if not mine and not layout.graph.steps[unit.step].is_leaf:
+                break
+            told.update(dict.fromkeys(mine))
+        else:
+            if told:
+                out[name] = tuple(told)
+    return out
 
 
 def with_own_steps(layout: Layout, reading: Reading) -> Subject | None:

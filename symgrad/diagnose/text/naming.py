@@ -58,7 +58,10 @@ _PREFIXES = (
     "d",
     "g",
 )
-_SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
+_SUFFIXES = (
+    "_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g",
+    ".gradient", ".adj", ".adjoint", ".deriv", ".derivative",
+)
 
 
 _JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
@@ -72,7 +75,7 @@ _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 #: Whose derivative it is, where autograd's or a numerical one stands beside it: my_dw, dw_manual.
 _WHOSE = "my|mine|our|ours|man|manual|manually|hand|byhand|own|custom|analytic|analytical|exact|bp|backprop"
 _OURS = re.compile(rf"^(?:(?:{_WHOSE})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_WHOSE}))$", re.I)
-_READ = ("grad", "g", "gradient", "data", "item", "T")
+_READ = ("grad", "g", "gradient", "adj", "adjoint", "deriv", "derivative", "data", "item", "T")
 
 #: What lists of a thing are called, and what is hung onto the name of one entry.
 _LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
@@ -181,6 +184,8 @@ def stem_of(name: str) -> str:
     return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
 
 
+#: Of a logarithm of a likelihood, statisticians call the gradient its score.
+LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: What a derivative is called of which nothing else is said.
 _GENERIC = re.compile(
     r"^(the|my|exact)?(analytic(al)?|manual|byhand|hand|derivative|deriv|slope|sensitivity)(al)?"

@@ -158,7 +158,7 @@ class Cells:
         for w in self._written:
             if w.attribute != pairs.get(id(w.owner), ("", ""))[1]:
                 continue
-            step = tr.bindings[w.place].step
+            step = self._given(tr.bindings[w.place].step)
             if not tr.builder.steps[step].is_input:
                 full.add(id(w.owner))
                 if id(w.owner) in stale:
@@ -169,6 +169,13 @@ class Cells:
             if np.any(tr.value(step)):  # the seed of a pass
                 stale |= full
         return out
+
+    def _given(self, step: int) -> int:
+        """What a step only renames: the 0 that is a field's default is one for all objects."""
+        steps = self.tracer.builder.steps
+        while not steps[step].is_leaf and OPS[steps[step].op].renames:
+            step = steps[step].inputs[0]
+        return step
 
     def _at_hand(self) -> dict[str, dict[str, Any]]:
         """For each call of a function, the objects that it works on, by the names that it has for them."""
