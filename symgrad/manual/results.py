@@ -28,7 +28,9 @@ def of_further_results(taken: Account) -> Account:
         # What stands before the result is its derivative only where its name says so: in a loop the two come in turn.
         mine = (u for u in more.right if u.step in left)
         right = [left[u.step] for u in mine if u.step > other.loss or u.name in explicit]
-        blames = [b for b in more.blames if b.step in explicit]
+        # What makes a result wrong that says what it is, is wrong, whatever it is called itself.
+        wrong = explicit - {u.name for u in more.right}
+        blames = [b for b in more.blames if b.step in explicit or (wrong and b.step in {u.name for u in left.values()})]
         told = {other.loss} if right or blames else set()
         done = told | {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
         found = replace(

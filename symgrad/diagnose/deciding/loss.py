@@ -169,7 +169,9 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
     asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
-        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
+        # The sum of all that a loop carries on has no name, and is no reason to differentiate it.
+        others = (s for s, called in zip(candidates, named, strict=True) if s is not subject and called)
+        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in others)
         if name in SURELY_LOSS and not part and (not asked or name in asked or _is_made_of(subject, asked)):
             return subject
     kept = [s for s in candidates if not _goes_on(s, candidates, begun)]

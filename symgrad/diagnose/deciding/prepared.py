@@ -14,7 +14,7 @@ from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
-from symgrad.diagnose.meaning.renaming import called_shorter
+from symgrad.diagnose.meaning.renaming import called_shorter, no_upstream
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
@@ -63,7 +63,7 @@ def prepare(subject: Subject) -> Prepared | None:
             return None
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
-        reading.retell(called_shorter(layout, reading) | in_order(layout, reading))
+        reading.retell(called_shorter(layout, reading) | in_order(layout, reading) | no_upstream(layout, reading))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)

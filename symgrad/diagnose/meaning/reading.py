@@ -174,6 +174,7 @@ class Reading:
         for name, pairs in told.items():
             self._resolved[name], self._sets[name] = tuple(pairs), frozenset(pairs)
             self._inputs.pop(name, None)
+            self._loose.discard(name)
             if any(top != self.subject.loss for top, _ in pairs):
                 self._topless.discard(name)
 

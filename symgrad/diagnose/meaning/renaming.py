@@ -35,6 +35,18 @@ def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ..
     return out
 
 
+def no_upstream(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """``dfx = df(x)`` is no upstream gradient of ``fx = f(x)``, if it is no number: with what else it may be."""
+    loss = layout.subject.loss
+    out: dict[str, tuple[Pair, ...]] = {}
+    for name in layout.subject.called if not layout.subject.is_shaped else ():
+        others = tuple(pair for pair in reading.pairs(name) if pair != (loss, loss))
+        mine = (u for u in layout.by_name.get(name, ()) if not layout.graph.steps[u.step].is_leaf)
+        if 0 < len(others) < len(reading.pairs(name)) and all(layout.actual(u.step).constant() is None for u in mine):
+            out[name] = others
+    return out
+
+
 def with_own_steps(layout: Layout, reading: Reading) -> Subject | None:
     """The subject with a step for each result that is only another name; ``None`` if there is none."""
     subject = layout.subject

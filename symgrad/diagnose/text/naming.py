@@ -75,6 +75,9 @@ _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 #: Whose derivative it is, where autograd's or a numerical one stands beside it: my_dw, dw_manual.
 _WHOSE = "my|mine|our|ours|man|manual|manually|hand|byhand|own|custom|analytic|analytical|exact|bp|backprop"
 _OURS = re.compile(rf"^(?:(?:{_WHOSE})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_WHOSE}))$", re.I)
+#: What it is over, where it is added up: dw_total, sum_dw.
+_SUMS = "total|tot|sum|acc|accum|avg|mean|batch"
+_SUMMED = re.compile(rf"^(?:(?:{_SUMS})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_SUMS}))$", re.I)
 _READ = ("grad", "g", "gradient", "adj", "adjoint", "deriv", "derivative", "data", "item", "T")
 
 #: What lists of a thing are called, and what is hung onto the name of one entry.
@@ -106,7 +109,7 @@ def claims(name: str) -> tuple[Claim, ...]:
 
 
 def _claims(name: str) -> Iterator[Claim]:
-    base = name.removeprefix("self.")
+    base = name.removeprefix("self.").replace("._", ".")
     if (ours := _OURS.match(base)) is not None:
         yield from _claims(ours["after"] or ours["before"])
         return
@@ -145,6 +148,8 @@ def _claims(name: str) -> Iterator[Claim]:
     for suffix in _SUFFIXES:
         if low.endswith(suffix) and len(low) > len(suffix):
             yield Claim("", normal(low[: -len(suffix)]) + index)
+    if (summed := _SUMMED.match(base)) is not None:
+        yield from _claims((summed["after"] or summed["before"]) + index)
 
 
 #: What nobody calls anything but a derivative, whatever of.

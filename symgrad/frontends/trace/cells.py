@@ -67,12 +67,12 @@ class Cells:
         for node in walk(tree):
             if isinstance(node, ast.ClassDef):
                 written = (n for n in walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-                if any(n.attr.lower() in GRADIENTS for n in written):
+                if any(_plain(n.attr) in GRADIENTS for n in written):
                     self._kinds.add(node.name)
 
     def holds(self, owner: Any, attribute: str) -> bool:
         """An object keeps its number in this attribute, and it has a gradient as well."""
-        return attribute.lower() in NUMBERS and type(owner).__name__ in self._kinds
+        return _plain(attribute) in NUMBERS and type(owner).__name__ in self._kinds
 
     def settle(self, table: Mapping[str, Any], classes: set[type]) -> None:
         """Give numbers and gradients the names of their objects. ``table``: the script's top-level names."""
@@ -196,8 +196,8 @@ class Cells:
             held.setdefault(id(w.owner), {})[w.attribute] = None
         out = {}
         for owner, attributes in held.items():
-            gradients = [a for a in attributes if a.lower() in GRADIENTS]
-            numbers = [a for a in attributes if a.lower() in NUMBERS and a not in gradients]
+            gradients = [a for a in attributes if _plain(a) in GRADIENTS]
+            numbers = [a for a in attributes if _plain(a) in NUMBERS and a not in gradients]
             if len(gradients) == 1 and len(numbers) == 1:
                 out[owner] = (numbers[0], gradients[0])
         return out
@@ -219,6 +219,11 @@ class Cells:
             place = tr.callers.get(inner, steps[inner].span)
             steps[step] = replace(steps[step], span=place)
             step = inner
+
+
+def _plain(attribute: str) -> str:
+    """``grad`` for ``_grad``, which is read as a property."""
+    return attribute.lower().lstrip("_")
 
 
 def _names(table: Mapping[str, Any], classes: set[type], cells: Container[int]) -> Iterator[tuple[int, str]]:
