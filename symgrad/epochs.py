@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symgrad.diagnose.meaning.following import sign_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
 
@@ -33,8 +34,9 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     if not trace.rounds:
         return None
     needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*_added(trace, loss))
-    places = {(b.name, b.line) for b in trace.bindings if b.step == loss}
-    earlier = [b.step for b in trace.bindings if (b.name, b.line) in places and not needed[b.step]]
+    # What goes into a list has a number of its own in each round: history[3].
+    places = {(_stem(b.name), b.line) for b in trace.bindings if b.step == loss}
+    earlier = [b.step for b in trace.bindings if (_stem(b.name), b.line) in places and not needed[b.step]]
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
@@ -44,11 +46,19 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     return None
 
 
+def _stem(name: str) -> str:
+    return name.split("[", maxsplit=1)[0]
+
+
 def _added(trace: Trace, loss: int) -> list[int]:
-    """What a round adds to a loss that is summed up over the rounds; the loss itself where it is not."""
+    """What a round adds to a loss that is summed up over the rounds, whatever the sum is divided by in the end; the
+    loss itself where it is not."""
     names = {b.name for b in trace.bindings if b.step == loss}
     before = {b.step for b in trace.bindings if b.name in names and b.step < loss}
     step = trace.graph.steps[loss]
+    while sign_of(step.op) in ("*", "/") and before & set(step.inputs):
+        loss = max(before & set(step.inputs))
+        step = trace.graph.steps[loss]
     added = [i for i in step.inputs if i not in before]
     return added if not step.is_leaf and before & set(step.inputs) and added else [loss]
 
