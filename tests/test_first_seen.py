@@ -241,7 +241,21 @@ while tape:
 print(f.value, x.adj, y.adj)
 """
 
-RIGHT = [MEASURED, BEGUN, FIELDS, CONVOLVED, INNER, TURNS, GARCH, SCORES, TOTALS, DUAL, TAPE]
+#: The derivative is by the x that is moved by it, and there is no result besides.
+NEWTON = """
+def f(x):
+    return x**3 - 2*x - 5
+def df(x):
+    return 3*x**2 - 2
+x = 2.0
+for k in range(6):
+    fx = f(x)
+    dfx = df(x)
+    x = x - fx/dfx
+print(x)
+"""
+
+RIGHT = [NEWTON, MEASURED, BEGUN, FIELDS, CONVOLVED, INNER, TURNS, GARCH, SCORES, TOTALS, DUAL, TAPE]
 
 
 @pytest.mark.parametrize("source", RIGHT)
@@ -254,6 +268,7 @@ def test_right_work_is_right(source: str) -> None:
 @pytest.mark.parametrize(
     ("source", "right", "slip"),
     [
+        (NEWTON, "3*x**2 - 2", "3*x**2"),
         (MEASURED, "dv = 2*r", "dv = r"),
         (BEGUN, "slope*dx_dx0", "dx_dx0"),
         (FIELDS, "parent.grad += node.grad*partial", "parent.grad = node.grad*partial"),

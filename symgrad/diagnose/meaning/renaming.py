@@ -36,13 +36,19 @@ def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ..
 
 
 def no_upstream(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
-    """``dfx = df(x)`` is no upstream gradient of ``fx = f(x)``, if it is no number: with what else it may be."""
-    loss = layout.subject.loss
+    """``dfx = df(x)`` is no upstream gradient of ``fx = f(x)``, if it is no number: it is by the x that Newton's method
+    moves by it, or whatever else it may be by."""
+    subject, loss = layout.subject, layout.subject.loss
+    same = {i for name, i in subject.aliases if name == subject.names.get(loss, "")} | {loss}
     out: dict[str, tuple[Pair, ...]] = {}
-    for name in layout.subject.called if not layout.subject.is_shaped else ():
-        others = tuple(pair for pair in reading.pairs(name) if pair != (loss, loss))
-        mine = (u for u in layout.by_name.get(name, ()) if not layout.graph.steps[u.step].is_leaf)
-        if 0 < len(others) < len(reading.pairs(name)) and all(layout.actual(u.step).constant() is None for u in mine):
+    for name in subject.called if not subject.is_shaped else ():
+        pairs = reading.pairs(name)
+        mine = [u for u in layout.by_name.get(name, ()) if not layout.graph.steps[u.step].is_leaf]
+        if not any(b in same for _, b in pairs) or any(layout.actual(u.step).constant() is not None for u in mine):
+            continue
+        moved = (m.bottom for m in subject.moves if any(layout.feeds(u.step, {m.source}) for u in mine))
+        others = tuple((loss, i) for i in moved) or tuple(p for p in pairs if p[1] not in same)
+        if others:
             out[name] = others
     return out
 

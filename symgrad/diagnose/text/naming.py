@@ -70,6 +70,8 @@ _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 
 #: A dictionary of the derivatives of one thing.
 _KEPT = re.compile(r'^d_?(\w+)\["(\w+)"\]$')
+#: layer["dw"], beside layer["w"].
+_ITEM = re.compile(r'^\w+\["([A-Za-z_]\w*)"\]$')
 #: An attribute of something else than self; not those that say themselves that they are a gradient.
 _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 #: Whose derivative it is, where autograd's or a numerical one stands beside it: my_dw, dw_manual.
@@ -148,6 +150,8 @@ def _claims(name: str) -> Iterator[Claim]:
     for suffix in _SUFFIXES:
         if low.endswith(suffix) and len(low) > len(suffix):
             yield Claim("", normal(low[: -len(suffix)]) + index)
+    if (item := _ITEM.match(name)) is not None:
+        yield from _claims(item[1])
     if (summed := _SUMMED.match(base)) is not None:
         yield from _claims((summed["after"] or summed["before"]) + index)
 
