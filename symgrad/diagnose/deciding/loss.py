@@ -118,7 +118,7 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
         # Of what is carried forward the upstream gradient is no part: that says nothing for one.
-        right = _carried_back(walk.out) if walk is not None else []
+        right = [] if walk is None else walk.out.right if subject.is_shaped else _carried_back(walk.out)
         if walk is None or not right or not _holds_rate(subject, abs(seed), right):
             continue
         # What moves the parameters decides where the lines themselves say nothing.
