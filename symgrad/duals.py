@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.meaning.parameters import function_at
@@ -17,6 +18,7 @@ from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.frontends.trace.declared import write_out
 from symgrad.ops import OPS
 from symgrad.upstream import extended
 
@@ -157,6 +159,7 @@ def _classes(text: str) -> Iterator[Carried]:
         if not isinstance(node, ast.ClassDef):
             continue
         init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
+        init = init or _written_out(node)
         held = list(_attributes(init)) if init is not None else []
         if init is None or len(held) != 2:
             continue
@@ -174,14 +177,30 @@ def _classes(text: str) -> Iterator[Carried]:
         yield Carried(node.name, value, derivative, parameter, place, plain)
 
 
+def _written_out(node: ast.ClassDef) -> ast.FunctionDef | None:
+    """The constructor of a dataclass, which is nowhere in the text."""
+    copy = ast.Module([deepcopy(node)], [])
+    write_out(copy)
+    made = (f for c in copy.body if isinstance(c, ast.ClassDef) for f in c.body if isinstance(f, ast.FunctionDef))
+    return next((f for f in made if f.name == "__init__"), None)
+
+
 def _attributes(init: ast.FunctionDef) -> Iterator[tuple[str, str]]:
     """``self.deriv = deriv``, ``self.deriv = float(deriv)``: the attribute and the parameter."""
     for s in init.body:
         match s:
-            case ast.Assign(targets=[ast.Attribute(value=ast.Name("self"), attr=attr)], value=value):
-                match value:
-                    case ast.Name(name) | ast.Call(func=ast.Name("float"), args=[ast.Name(name)]):
-                        yield attr, name
+            case ast.Assign(targets=[ast.Tuple(targets)], value=ast.Tuple(values)) if len(targets) == len(values):
+                yield from (a for pair in zip(targets, values, strict=True) for a in _attribute(*pair))
+            case ast.Assign(targets=[target], value=value):
+                yield from _attribute(target, value)
+
+
+def _attribute(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, str]]:
+    match target:
+        case ast.Attribute(value=ast.Name("self"), attr=attr):
+            match value:
+                case ast.Name(name) | ast.Call(func=ast.Name("float"), args=[ast.Name(name)]):
+                    yield attr, name
 
 
 def _call(source: SourceMap, span: Span) -> ast.Call | None:

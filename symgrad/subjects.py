@@ -303,13 +303,16 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}
+    begun: dict[str, int] = {}
     for b in trace.bindings:
+        begun.setdefault(normal(b.name), b.step)
         if not steps[b.step].is_leaf:
             named[normal(b.name)] = b.step
+    # In a loop the derivative may come before the value: dp_dx = dp_dx*x + p, p = p*x + c.
     wanted: dict[int, None] = {}
     for u in unchecked:
         stems = [*(c.top for c in claims(u.name) if c.top), *primitives(u.name)]
-        wanted.update((named[stem], None) for stem in stems if stem in named and named[stem] < u.step)
+        wanted.update((named[stem], None) for stem in stems if stem in named and begun[stem] < u.step)
     if subject.is_shaped:
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.
         wanted = {i: None for i in wanted if not steps[i].shape}

@@ -730,3 +730,57 @@ db += -da1
 """)
     assert [f.span.line for f in report.findings if f.root and f.span] == [10], report.explain()
     assert not any("clipped" in f.message for f in report.findings)
+
+
+#: Each element of a sum is judged, as each round of a loop is.
+SUMS = """
+xs = [1.0, 2.0, 3.5, 4.0]
+ys = [2.1, 3.9, 7.2, 8.1]
+w, b = 1.5, 0.3
+loss = sum((w*x + b - y)**2 for x, y in zip(xs, ys))/4
+dw = sum(2*(w*x + b - y)*x for x, y in zip(xs, ys))/4
+es = [w*x + b - y for x, y in zip(xs, ys)]
+db = 2*sum(e for e in es)/4
+print(loss, dw, db)
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "slip", "place", "fix"),
+    [
+        ("2*(w*x + b - y)*x for", "2*(w*x + b - y) for", "2*(w*x + b - y)", "2*(w*x + b - y)*x"),
+        ("2*(w*x + b - y)*x for", "2*(w*x + b - y)*y for", "y", "x"),
+        ("2*(w*x + b - y)*x for", "2*(w*x - y)*x for", "w*x - y", "w*x - y + b"),
+        ("2*(w*x + b - y)*x for", "2*(w*x + b + y)*x for", "+ y", "- y"),
+        ("2*(w*x + b - y)*x for", "2*(b*x + b - y)*x for", "b", "w"),
+    ],
+)
+def test_the_factor_in_a_sum_over_a_list(right: str, slip: str, place: str, fix: str) -> None:
+    report = symgrad.check(SUMS.replace(right, slip))
+    (finding,) = [f for f in report.findings if f.root]
+    assert finding.span is not None
+    assert finding.span.line == 6
+    line = SUMS.replace(right, slip).split("\n")[5]
+    assert line[finding.span.column - 1 : finding.span.end_column - 1] == place
+    assert finding.fix == fix
+    assert finding.fix_verified
+
+
+#: The element is a variable, and nothing that is worked out.
+PLAIN_SUM = """
+xs = [1.0, 2.0, 3.5]
+ys = [2.1, 3.9, 7.2]
+w = 1.5
+es = [w*x - y for x, y in zip(xs, ys)]
+sse = sum(e*e for e in es)
+dw = 2*sum(e*x for e, x in zip(es, xs))
+print(sse, dw)
+"""
+
+
+def test_a_factor_left_out_beside_a_variable_in_a_sum() -> None:
+    passes(PLAIN_SUM)
+    report = symgrad.check(PLAIN_SUM.replace("e*x for", "e for"))
+    assert [(f.span.line, f.fix) for f in report.findings if f.root and f.span] == [(7, "e*x")]
+    report = symgrad.check(PLAIN_SUM.replace("e*x for", "x for"))
+    assert [(f.span.line, f.fix) for f in report.findings if f.root and f.span] == [(7, "x*e")]

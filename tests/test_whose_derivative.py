@@ -230,7 +230,30 @@ g = {k: 2*L/v for k, v in p.items()}
 print(L, g)
 """
 
+#: What x solves has no name, and all its partial derivatives are made of e.
+FIXED_POINT = """
+import math
+a, b, x = 0.8, 0.25, 0.5
+for _ in range(40):
+    x = math.exp(-a*x) + b
+F = x**2*a
+e = math.exp(-a*x)
+g_x = 1 + a*e
+g_a = x*e
+dx_da = -g_a/g_x
+dx_db = 1/g_x
+dF_da = 2*x*a*dx_da + x**2
+print(x, F, dF_da)
+"""
+
 SLIPS = [
+    (FIXED_POINT, "e = math.exp(-a*x)", "e = 2*math.exp(-a*x)"),
+    (FIXED_POINT, "g_a = x*e", "g_a = -x*e"),
+    (SURVIVAL, "s1 += w*z[j]", "s1 += w"),
+    (SURVIVAL, "zbar = s1/s0", "zbar = -s1/s0"),
+    (SURVIVAL, "z[i] - zbar", "- zbar"),
+    (NODES, "v6b = v7b*v5", "v6b = v7b"),
+    (NODES, "v5b = v5b + v6b", "v5b = v5b - v6b"),
     (LISTED, "grad[1] += r*xi", "grad[1] -= r*xi"),
     (LISTED, "grad[0] += r", "grad[0] += r*xi"),
     (BOND, "dP_dc += discount", "dP_dc += 2*discount"),
@@ -259,7 +282,7 @@ SLIPS = [
 ]
 
 
-RIGHT = [SURVIVAL, LISTED, KEYED, SYMBOLS, UNCERTAIN, NODES, HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE]
+RIGHT = [FIXED_POINT, SURVIVAL, LISTED, KEYED, SYMBOLS, UNCERTAIN, NODES, HOLT, IMPLICIT, SMOOTHED, EPIDEMIC, CURVE]
 
 
 @pytest.mark.parametrize("source", RIGHT)

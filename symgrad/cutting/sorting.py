@@ -130,7 +130,8 @@ class Sorting:
         # What is taken out of a cache once more is what was put there, in whatever epoch.
         again = bool(before) and _hash(self._trace.values[b.step]) not in before | self._had.get(b.name, set())
         again = again and ((b.name, b.line) in written or not self._is_retyped(b.step))
-        # What one layer keeps is what the one before it gave, and not what that layer kept.
+        # What one layer keeps is what the one before it gave, and not what that layer kept; t0, t1 = t1, f(t1): in the
+        # last round t0 is a value of the forward pass under another name.
         again = again and not self._forward[original(self._graph, b.step)]
         if again and normal(b.name) in self._derived and not is_bare(b.name):
             # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from here

@@ -25,8 +25,12 @@ def of_further_results(taken: Account) -> Account:
         explicit = {u.name for u in left.values() if names_result(u.name, other)}
         # Who does not say that it is this result's cannot be blamed for what it is not: then a look is enough.
         more = diagnose(other) if explicit else glance(other)
-        right = [left[u.step] for u in more.right if u.step in left and u.step > other.loss]
-        blames = [b for b in more.blames if b.step in explicit]
+        # What stands before the result is its derivative only where its name says so: in a loop the two come in turn.
+        mine = (u for u in more.right if u.step in left)
+        right = [left[u.step] for u in mine if u.step > other.loss or u.name in explicit]
+        # What makes a result wrong that says what it is, is wrong, whatever it is called itself.
+        wrong = explicit - {u.name for u in more.right}
+        blames = [b for b in more.blames if b.step in explicit or (wrong and b.step in {u.name for u in left.values()})]
         told = {other.loss} if right or blames else set()
         done = told | {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
         found = replace(

@@ -117,13 +117,21 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     for seed in () if plain else others:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
-        if walk is None or not walk.out.right or not _holds_rate(subject, abs(seed), walk.out.right):
+        # Of what is carried forward the upstream gradient is no part: that says nothing for one.
+        right = [] if walk is None else walk.out.right if subject.is_shaped else _carried_back(walk.out)
+        if walk is None or not right or not _holds_rate(subject, abs(seed), right):
             continue
         # What moves the parameters decides where the lines themselves say nothing.
         as_good = seed < 0 and best is subject and found is not None and is_negative(found.layout)
         if _explained(walk.out) > most or (as_good and _explained(walk.out) == most):
             best, most = tried, _explained(walk.out)
     return best
+
+
+def _carried_back(out: Verdicts) -> list[Unit]:
+    """The assignments that are right as something that flows back."""
+    kinds = ("tangent", "term", "local")
+    return [u for u in out.right if (m := out.meaning.get(u.step)) is None or m.kind not in kinds]
 
 
 def _holds_rate(subject: Subject, rate: Fraction, right: Sequence[Unit]) -> bool:
@@ -161,8 +169,10 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
     asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
-        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-        if is_surely_loss(name) and not part and (not asked or name in asked):
+        # The sum of all that a loop carries on has no name, and is no reason to differentiate it.
+        others = (s for s, called in zip(candidates, named, strict=True) if s is not subject and called)
+        part = any(s.graph.ancestors(s.loss)[subject.loss] for s in others)
+        if is_surely_loss(name) and not part and (not asked or name in asked or _is_made_of(subject, asked)):
             return subject
     kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
     if kept and len(kept) < len(candidates):
@@ -215,6 +225,12 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
                 walk(n)
             chosen = _chosen(found)
     return candidates[chosen] if chosen is not None else None
+
+
+def _is_made_of(subject: Subject, names: Collection[str]) -> bool:
+    """All that has one of some names in a forward pass: ``dc_dk`` is an inner slope of ``obj = (c - y)**2``."""
+    inner = {normal(name) for name, i in subject.aliases if i != subject.loss}
+    return not subject.is_shaped and bool(names) and inner.issuperset(names)
 
 
 def _is_of_derivatives(subject: Subject) -> bool:

@@ -14,7 +14,9 @@ from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.clipping import limits
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
+from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.meaning.renaming import called_shorter, no_upstream
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
@@ -64,15 +66,17 @@ def prepare(subject: Subject) -> Prepared | None:
             return None
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
+        reading.retell(called_shorter(layout, reading) | in_order(layout, reading) | no_upstream(layout, reading))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)
         layout.aside = {
-            **residuals(layout), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+            **residuals(layout, known), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
-        reading.leave(aside | forward.names | names_again(layout, known) | averages(layout, reading))
+        layout.averages = averages(layout, reading)
+        reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys())
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)

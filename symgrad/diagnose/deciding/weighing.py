@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from symgrad.diagnose.deciding.outcomes import results
+from symgrad.diagnose.meaning.averages import lies_among
 from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Result
@@ -48,6 +49,8 @@ DEFERRED = 1.0
 #: ... for each that leaves what another line works out without any use: where it is one variable for another, and
 #: again where what is left is no whole derivative, for then it is likelier that its own line is wrong.
 UNUSED = 1.25
+#: ... for each average that lies beyond what it is the average of.
+OUTSIDE = 1.0
 #: ... for each line that leaves a gradient what it was.
 IDLE = 0.4
 #: ... for each line of no name that the change makes something true (then it speaks for it), or true no more.
@@ -114,6 +117,7 @@ class Weighing:
             cost += RIGHT * sum(self._is_plainly_right(r) for r in out.roots)
             cost += DEFERRED * sum(self._is_put_off(r, walk) for r in out.roots)
             cost += UNUSED * sum(self._leaves_unused(r, walk) for r in out.roots)
+            cost += OUTSIDE * sum(self._is_outside(name, walk) for name in self.layout.averages)
             cost += IDLE * len({u.line for u in self._idle(walk)})
             cost -= HELPS * self.helps(walk)
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_cleared(u, walk)}
@@ -177,6 +181,10 @@ class Weighing:
         if any(q.bottom in names and (q.kind == "cotangent" or q.top in names) for q in whole):
             return 1.0
         return 0.5 * any(q.kind in DERIVATIVES for q in held)
+
+    def _is_outside(self, name: str, walk: Walk) -> bool:
+        mine = self.layout.by_name[name][-MOST_ROUNDS:]
+        return not all(lies_among(walk.corrected(u.step), self.layout.averages[name]) for u in mine)
 
     def _is_put_off(self, root: Root, walk: Walk) -> bool:
         """As it stands it is a gradient up to a factor of the loss, which a later line may well put in."""

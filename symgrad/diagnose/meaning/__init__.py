@@ -10,6 +10,7 @@
 * ``shortened``: names that are cut short, where a value bears that out
 * ``averages``: ``xbar``, where that is a mean
 * ``symbols``: ``dS_dphi``, where S is no variable
+* ``places``: lists of gradients, in the order of what they are of
 * ``analogies``: names that are told by their likes
 * ``functions``: ``df`` beside ``f``
 * ``evidence``: what is done with a value whose name says nothing
@@ -21,6 +22,6 @@
 * ``joined``: numbers put together to one gradient
 * ``residuals``: partial derivatives of what an implicit function makes zero
 * ``again``: values of the forward pass, worked out once more
-* ``renaming``: ``db = dout``: one array under two names
+* ``renaming``: ``db = dout``: one array, or one derivative, under two names
 * ``unfinished``: what was still to be done where the run stopped
 """

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.naming import claims, normal
 
 _NUMBER = re.compile(r"\d+")
-#: Only what is called a gradient and nothing else: t1 and t2 may be anything.
-_GRADIENT = re.compile(r"^(grad|gradient)_?[A-Za-z]\w*\d|^[A-Za-z]\w*\d\w*_(grad|gradient)$")
+#: Only what is called a gradient and nothing else: t1 and t2 may be anything. g0 and g1 may be by b0 and b1.
+_GRADIENT = re.compile(r"^(grad|gradient)_?[A-Za-z]\w*\d|^[A-Za-z]\w*\d\w*_(grad|gradient)$|^(g|grad)_?\d+$")
+#: ... where nothing else is said.
+_BARE = re.compile(r"^(g|grad)_?\d+$")
 
 
 def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...]]:
@@ -33,6 +36,8 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
             alike[_NUMBER.sub("#", name)] = _NUMBER.sub("#", fitting[0])
         elif not fitting:
             open_names.append(name)
+    if not alike:
+        alike = _of_one_kind([n for n in open_names if _BARE.match(n)], leaves)
     out: dict[str, tuple[tuple[int, int], ...]] = {}
     for name in open_names:
         numbers = iter(_NUMBER.findall(name))
@@ -41,6 +46,17 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
         if bottom in leaves:
             out[name] = ((subject.loss, leaves[bottom]),)
     return out
+
+
+def _of_one_kind(names: Collection[str], leaves: Collection[str]) -> dict[str, str]:
+    """g0, g1 and g2, where b0, b1 and b2 are the only inputs with these numbers, and no others with them."""
+    stems, wanted = {_NUMBER.sub("#", n) for n in names}, {tuple(_NUMBER.findall(n)) for n in names}
+    kinds: dict[str, set[tuple[str, ...]]] = {}
+    for leaf in leaves:
+        if (numbers := tuple(_NUMBER.findall(leaf))) and "[" not in leaf:
+            kinds.setdefault(_NUMBER.sub("#", leaf), set()).add(numbers)
+    fitting = [stem for stem, numbers in kinds.items() if numbers == wanted]
+    return {stems.pop(): fitting[0]} if len(stems) == len(fitting) == 1 and len(wanted) > 1 else {}
 
 
 __all__ = ["analogies"]

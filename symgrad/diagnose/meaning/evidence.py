@@ -8,7 +8,6 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,7 +20,7 @@ from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_generic, normal, primitives
+from symgrad.diagnose.text.naming import LIKELIHOOD, claims, is_generic, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
@@ -31,8 +30,6 @@ Pair = tuple[int, int]
 
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
-#: Of a logarithm of a likelihood, statisticians call the gradient its score.
-_LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: Two ratios that differ by less are one.
 SAME_RATIO = 1e-9
 
@@ -56,15 +53,16 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
-    likely_score = _LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
+    likely_score = LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
         tops.setdefault(normal(name), []).append(step)
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        generic = is_generic(unit.name) or (likely_score and normal(unit.name) == "score")
-        if generic and unit.name not in subject.called and _works_on_values(unit, layout):
+        score = likely_score and normal(unit.name) == "score"
+        generic = score or (is_generic(unit.name) and _works_on_values(unit, layout))
+        if generic and unit.name not in subject.called:
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)

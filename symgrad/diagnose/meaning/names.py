@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Truth
 from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, key_of, normal, singulars
@@ -15,6 +16,9 @@ from symgrad.ops.writing import read_at, write_at
 
 #: What the gradient is called that is handed on from layer to layer.
 _DELTA = re.compile(r"^(?:\w*_)?deltas?(?:_?\w*)$", re.I)
+
+#: What is called what, of something measured under a name, a model says that it is.
+_PREDICTED = ("{}hat", "{}pred", "{}p", "pred{}", "{}model", "{}est", "{}fit", "hat{}")
 
 Pair = tuple[int, int]
 
@@ -111,6 +115,14 @@ class Names:
         """These names hold derivatives of something else than is differentiated, and say nothing of it."""
         for name in names:
             self._resolved[name], self._sets[name] = (), frozenset()
+
+    def retell(self, told: Mapping[str, Sequence[Pair]]) -> None:
+        """These names say more than is in them."""
+        for name, pairs in told.items():
+            self._resolved[name], self._sets[name] = tuple(pairs), frozenset(pairs)
+            self._loose.discard(name)
+            if any(top != self.subject.loss for top, _ in pairs):
+                self._topless.discard(name)
 
     def _as_spelled(self, name: str, found: list[Pair]) -> list[Pair]:
         """Where two names of the forward pass differ in nothing but capitals, e and E, those that are meant."""
@@ -234,12 +246,37 @@ class Names:
     def _pairs(self, top: str, bottom: str) -> list[Pair]:
         bottoms = self._aliases.get(bottom, [])
         # dw[1][2] is a place in a matrix; of a list of layers, or of time steps, the order says less.
+        if "[" in bottom and bottom in self._idle and not any(i in self.truth.cotangents for i in bottoms):
+            return []  # relu(z) where z is negative: nothing arrives there, and other entries are not meant
         if "[" in bottom and not (bottoms and re.fullmatch(r".*\[\d+\]\[\d+\]", bottom)):
             # dws[0] may be the gradient of ws[2]: lists of gradients are filled from the end.
             bottoms = self._stems.get(bottom.split("[", maxsplit=1)[0]) or bottoms
             if not bottoms and (entry := re.fullmatch(r"(\w+)\[(\d+)\]", bottom)) is not None:
                 bottoms = self._aliases.get(f"{entry[1]}{entry[2]}", [])  # dw[0], where the list of w0, w1 has no name
+        bottoms = bottoms or self._begun(bottom)
+        if top in ("", *LOSS_NAMES):
+            bottoms = [*self._predicted(bottom, bottoms), *bottoms]
         return self._between(self._aliases.get(top, []), [*bottoms, *self._logarithms(bottom)], top)
+
+    @cached_property
+    def _idle(self) -> frozenset[str]:
+        """The entries of lists of numbers that were there before what is differentiated, used by it or not."""
+        if self.subject.is_shaped:
+            return frozenset()
+        return frozenset(normal(name) for name, i, _ in self.subject.bound if "[" in name and i < self.subject.loss)
+
+    def _begun(self, bottom: str) -> list[int]:
+        """``dx_dx0`` is by the value that x begins with, where it has one after the other and nothing is called x0."""
+        held = self._aliases.get(bottom[:-1], []) if bottom[-1:] == "0" else []
+        return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
+
+    def _predicted(self, bottom: str, steps: Sequence[int]) -> list[int]:
+        """``dy``, where y is what was measured, is the gradient by ``y_hat``. Of numbers only."""
+        graph = self.subject.graph
+        if self.subject.is_shaped or not steps or not all(graph.steps[original(graph, i)].is_input for i in steps):
+            return []
+        called = (form.format(bottom) for form in _PREDICTED)
+        return [i for name in called for i in self._aliases.get(name, ()) if not graph.steps[i].is_leaf]
 
     def _logarithms(self, bottom: str) -> list[int]:
         """``dK_dell`` may be by log_ell where that is what is given: ``ell = exp(log_ell)`` is positive."""

@@ -78,6 +78,12 @@ class Reading(Names):
         for name in names:
             self._inputs.pop(name, None)
 
+    def retell(self, told: Mapping[str, Sequence[Pair]]) -> None:
+        """These names say more than is in them."""
+        super().retell(told)
+        for name in told:
+            self._inputs.pop(name, None)
+
     # --- what a name makes of a value ---------------------------------------------------------------------------
 
     def vec(self, pair: Pair) -> Vec:

@@ -1,16 +1,57 @@
 """``db = dout``: an array under a second name is one thing in memory, and two to the reader.
 
 A result gets a step of its own, so that a line that wrongly leaves out all but ``dout`` can be told from ``dout``.
+Of numbers, ``c, (dka, dke) = model(t, ka, ke)``: what the function calls ``dc_dka`` is that under another name as well.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+from symgrad.diagnose.meaning.names import Pair
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.graph import Graph, GraphBuilder
+
+
+def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """Names that say only by what a derivative is, and always hold what another name says in full, of an inner step:
+    with what that says."""
+    out: dict[str, tuple[Pair, ...]] = {}
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        if not reading.is_topless(name) or not reading.by_inputs(name):
+            continue
+        bottoms, told = {b for _, b in reading.pairs(name)}, dict[Pair, None]()
+        for unit in units:
+            made = (u.name for u in layout.units_at.get(layout.original(unit.step), ()) if u.name != name)
+            full = next((n for n in made if reading.pairs(n) and not reading.is_topless(n)), "")
+            mine = [(t, b) for t, b in reading.pairs(full) if t != layout.subject.loss and b in bottoms] if full else []
+            if not mine and not layout.graph.steps[unit.step].is_leaf:
+                break
+            told.update(dict.fromkeys(mine))
+        else:
+            if told:
+                out[name] = tuple(told)
+    return out
+
+
+def no_upstream(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """``dfx = df(x)`` is no upstream gradient of ``fx = f(x)``, if it is no number: it is by the x that Newton's method
+    moves by it, or whatever else it may be by."""
+    subject, loss = layout.subject, layout.subject.loss
+    same = {i for name, i in subject.aliases if name == subject.names.get(loss, "")} | {loss}
+    out: dict[str, tuple[Pair, ...]] = {}
+    for name in subject.called if not subject.is_shaped else ():
+        pairs = reading.pairs(name)
+        mine = [u for u in layout.by_name.get(name, ()) if not layout.graph.steps[u.step].is_leaf]
+        if not any(b in same for _, b in pairs) or any(layout.actual(u.step).constant() is not None for u in mine):
+            continue
+        moved = (m.bottom for m in subject.moves if any(layout.feeds(u.step, {m.source}) for u in mine))
+        others = tuple((loss, i) for i in moved) or tuple(p for p in pairs if p[1] not in same)
+        if others:
+            out[name] = others
+    return out
 
 
 def with_own_steps(layout: Layout, reading: Reading) -> Subject | None:

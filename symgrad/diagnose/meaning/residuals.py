@@ -13,7 +13,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
-from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Layout, Replay
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit, forward_values
 from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.naming import normal
@@ -54,7 +55,7 @@ def is_near(one: Vec | None, other: Vec | None) -> bool:
     return all(abs(a - b) <= NEAR * max(abs(a), abs(b)) for a, b in pairs)
 
 
-def residuals(layout: Layout) -> dict[int, Quantity]:
+def residuals(layout: Layout, known: Known) -> dict[int, Quantity]:
     """For assignments that are meant as partial derivatives of a residual, what they should be."""
     if layout.subject.is_shaped:
         return {}
@@ -62,7 +63,7 @@ def residuals(layout: Layout) -> dict[int, Quantity]:
     for family in _families(layout).values():
         bottoms = _bottoms(family, layout)
         if len(bottoms) > 1:
-            out |= _of_family(family, bottoms, layout)
+            out |= _of_family(family, bottoms, layout, known)
     return out
 
 
@@ -89,8 +90,11 @@ def _bottoms(family: Family, layout: Layout) -> dict[str, list[int]]:
     return out
 
 
-def _of_family(family: Family, bottoms: Mapping[str, list[int]], layout: Layout) -> dict[int, Quantity]:
-    """Of the step that most of a family are partial derivatives of, those of all of it."""
+def _of_family(
+    family: Family, bottoms: Mapping[str, list[int]], layout: Layout, known: Known
+) -> dict[int, Quantity]:
+    """Of the step that most of a family are partial derivatives of, those of all of it: of several such steps the one
+    by whose partial derivatives most of what is made of them is right."""
     truth, loss = layout.truth, layout.subject.loss
     # What is solved for has a value after each round, and may have a partial derivative under any name.
     rounds: dict[str, list[int]] = defaultdict(list)
@@ -103,22 +107,38 @@ def _of_family(family: Family, bottoms: Mapping[str, list[int]], layout: Layout)
         return {}
     frozen = {i for name in bottoms for i in bottoms[name]} | {i for i in solved if not layout.graph.steps[i].is_const}
     found: tuple[int, dict[int, Quantity]] = (0, {})
-    tops = (_partials(truth, top, frozen) for top in _candidates(truth, loss, frozen))
-    for partials in chain(tops, _of_fixed_points(truth, [rounds[n] for n in ended if n in family], frozen)):
-        known = {
+    tops = ((False, _partials(truth, top, frozen)) for top in _candidates(truth, loss, frozen))
+    ends = ((True, p) for p in _of_fixed_points(truth, [rounds[n] for n in ended if n in family], frozen))
+    for is_solved, partials in chain(tops, ends):
+        held = {
             name: next((partials[i] for i in reversed(steps) if i in partials), None) for name, steps in bottoms.items()
         }
-        if any(known[name] is None for name in family):
+        if any(held[name] is None for name in family):
             continue
-        wanted = {u.step: v for name, units in family.items() for u in units[-1:] if (v := known[name]) is not None}
+        wanted = {u.step: v for name, units in family.items() for u in units[-1:] if (v := held[name]) is not None}
         fits = {i: v for i, v in wanted.items() if layout.actual(i).same(v)}
         telling = [i for i, v in fits.items() if v.constant() is None]
         # Two wrong ones of three leave one, which no accident makes right at random points.
-        if not telling or len(fits) * 3 < len(wanted) or (len(fits) < 2 and len(wanted) < 2):
+        enough = telling and len(fits) * 3 >= len(wanted) and len(wanted) > 1
+        if not (enough or is_solved):
             continue
-        if len(fits) > found[0]:
-            found = len(fits), {i: Quantity("helper", -1, -1, v) for i, v in wanted.items()}
+        made = _made_right(wanted, layout, known)
+        # Where a value is wrong that all of them are made of, none is right, and only what they would make tells that.
+        if (enough or made > 1) and len(fits) + made > found[0]:
+            found = len(fits) + made, {i: Quantity("helper", -1, -1, v) for i, v in wanted.items()}
     return found[1]
+
+
+def _made_right(wanted: Mapping[int, Vec], layout: Layout, known: Known) -> int:
+    """How many of the assignments that use some are a derivative if those have the values that are wanted."""
+    replay = Replay(layout)
+    uses = {k for i in wanted for k in layout.dependents(i)} - wanted.keys()
+    with precision(BITS):
+        for i, vec in wanted.items():
+            replay.overrides[i] = vec
+        values = [replay.corrected(k) for k in sorted(uses)]
+    derivatives = ("tangent", "cotangent")
+    return sum(v.constant() is None and any(q.kind in derivatives for q in known.right(v)) for v in values)
 
 
 def _candidates(truth: Truth, loss: int, frozen: Collection[int]) -> Iterator[int]:

@@ -17,7 +17,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.abbreviations import spelled_out
-from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, normal, singulars
+from symgrad.diagnose.text.naming import LIKELIHOOD, LOSS_NAMES, Claim, claims, is_bare, normal, singulars
 
 Pair = tuple[int, int]
 
@@ -28,7 +28,7 @@ _WORK = 5000
 #: What is made of a derivative is looked at so far.
 _USERS = 200
 #: What is hung onto a name is no longer than this, and so many names must be right that are made so.
-_AFFIX, _LIKES = 5, 2
+_AFFIX, _LIKES = 6, 2
 #: The gradient by something.
 _PLAIN = re.compile(r"(?:g|d|grad|gradient)_(\w+)")
 #: This by that.
@@ -141,11 +141,20 @@ def affixed(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             if found and before + after and len(before + after) <= _AFFIX and not (before and after):
                 made[before, after][unit.name] = name
     out: dict[str, tuple[Pair, ...]] = {}
-    for names in made.values():
-        right = {n for n, v in names.items() if _is_gradient(layout.last[n], steps[v], layout, known)}
-        if len({names[n] for n in right}) >= _LIKES and 4 * len(right) >= len(names):
+    for (before, _), names in made.items():
+        right = {n for n, v in names.items() if _flows_to(n, steps[v], layout, known)}
+        enough = 1 if _says_gradient(before, layout) else _LIKES
+        if len({names[n] for n in right}) >= enough and 4 * len(right) >= len(names):
             out.update((n, tuple((subject.loss, i) for i in steps[v])) for n, v in names.items())
     return out
+
+
+def _says_gradient(prefix: str, layout: Layout) -> bool:
+    """``score_`` of a likelihood, and what ends with the name of the result: the ``MU_`` of a utility U."""
+    result = layout.subject.names.get(layout.subject.loss, "")
+    word = prefix.removesuffix("_")
+    ends = bool(result) and word.endswith(result) and len(word) > len(result)
+    return ends or (word.lower() == "score" and LIKELIHOOD.search(normal(result)) is not None)
 
 
 def ordered(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
@@ -186,6 +195,19 @@ def _is_gradient(unit: Unit, steps: Collection[int], layout: Layout, known: Know
     if actual.constant() is not None:
         return False
     return any(q.kind == "cotangent" and q.bottom in steps for q in known.right(actual))
+
+
+def _flows_to(name: str, steps: Collection[int], layout: Layout, known: Known) -> bool:
+    """One of the first or of the last values of the name is a part of the gradient by one of some steps, or all of it,
+    and says so: ``v5b`` gets what comes by one path, and is added to later on."""
+    mine = layout.by_name[name]
+    flows = (
+        q
+        for u in dict.fromkeys((*mine[:_LOOKS], *mine[-_LOOKS:]))
+        if layout.actual(u.step).constant() is None
+        for q in known.right(layout.actual(u.step))
+    )
+    return any(q.kind in ("cotangent", "contribution", "sum") and q.bottom in steps for q in flows)
 
 
 def _settle_twice(bottoms: Collection[str], held: _Symbols) -> None:

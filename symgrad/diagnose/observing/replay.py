@@ -44,6 +44,8 @@ class Layout:
         self.moved: Mapping[int, tuple[int, Vec]] = {}
         #: Names in a notation of the script's own, which derivatives that are right in it tell.
         self.told: frozenset[str] = frozenset()
+        #: Names of averages -> the values that those lie among.
+        self.averages: Mapping[str, Sequence[Vec]] = {}
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:

@@ -5,6 +5,7 @@
 * ``abbreviations``: what is meant by short forms in such a name
 * ``syntax``: its syntax tree, read once for all
 * ``source``: places in the text, and the text with a repair put in
+* ``comprehensions``: what is added up of a list
 * ``statements``: statements, the loops around them, and the text with one of them moved
 * ``spelling``: formulas as the script can run them: ``np.tanh``
 * ``signs``: the sign that a wrong term has

@@ -58,7 +58,10 @@ _PREFIXES = (
     "d",
     "g",
 )
-_SUFFIXES = ("_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g")
+_SUFFIXES = (
+    "_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g",
+    ".gradient", ".adj", ".adjoint", ".deriv", ".derivative",
+)
 
 
 _JACOBIAN = re.compile(r"^j(?:ac)?_?([1-9])_?([1-9])$")
@@ -67,12 +70,17 @@ _FUNCTIONS = ("f", "y", "g", "h", "z", "r")
 
 #: A dictionary of the derivatives of one thing.
 _KEPT = re.compile(r'^d_?(\w+)\["(\w+)"\]$')
+#: layer["dw"], beside layer["w"].
+_ITEM = re.compile(r'^\w+\["([A-Za-z_]\w*)"\]$')
 #: An attribute of something else than self; not those that say themselves that they are a gradient.
 _OWNED = re.compile(r"^((?:[A-Za-z_]\w*\.)+)([A-Za-z_]\w*)$")
 #: Whose derivative it is, where autograd's or a numerical one stands beside it: my_dw, dw_manual.
 _WHOSE = "my|mine|our|ours|man|manual|manually|hand|byhand|own|custom|analytic|analytical|exact|bp|backprop"
 _OURS = re.compile(rf"^(?:(?:{_WHOSE})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_WHOSE}))$", re.I)
-_READ = ("grad", "g", "gradient", "data", "item", "T")
+#: What it is over, where it is added up: dw_total, sum_dw.
+_SUMS = "total|tot|sum|acc|accum|avg|mean|batch"
+_SUMMED = re.compile(rf"^(?:(?:{_SUMS})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_SUMS}))$", re.I)
+_READ = ("grad", "g", "gradient", "adj", "adjoint", "deriv", "derivative", "data", "item", "T")
 
 #: What lists of a thing are called, and what is hung onto the name of one entry.
 _LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
@@ -103,7 +111,7 @@ def claims(name: str) -> tuple[Claim, ...]:
 
 
 def _claims(name: str) -> Iterator[Claim]:
-    base = name.removeprefix("self.")
+    base = name.removeprefix("self.").replace("._", ".")
     if (ours := _OURS.match(base)) is not None:
         yield from _claims(ours["after"] or ours["before"])
         return
@@ -142,6 +150,10 @@ def _claims(name: str) -> Iterator[Claim]:
     for suffix in _SUFFIXES:
         if low.endswith(suffix) and len(low) > len(suffix):
             yield Claim("", normal(low[: -len(suffix)]) + index)
+    if (item := _ITEM.match(name)) is not None:
+        yield from _claims(item[1])
+    if (summed := _SUMMED.match(base)) is not None:
+        yield from _claims((summed["after"] or summed["before"]) + index)
 
 
 #: What nobody calls anything but a derivative, whatever of.
@@ -181,6 +193,8 @@ def stem_of(name: str) -> str:
     return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
 
 
+#: Of a logarithm of a likelihood, statisticians call the gradient its score.
+LIKELIHOOD = re.compile(r"ll$|lik|logp|lpl$")
 #: What a derivative is called of which nothing else is said.
 _GENERIC = re.compile(
     r"^(the|my|exact)?(analytic(al)?|manual|byhand|hand|derivative|deriv|slope|sensitivity)(al)?"

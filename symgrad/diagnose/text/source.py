@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 
+from symgrad.diagnose.text.comprehensions import Summed, local_names, summed
 from symgrad.diagnose.text.spelling import Spelling
 from symgrad.diagnose.text.statements import Statements, text_at
 from symgrad.diagnose.text.syntax import nodes
@@ -143,6 +144,19 @@ class SourceMap:
             return None
         items = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         return (_span(span.file, items[place]), items[place]) if place < len(items) else None
+
+    def summed(self, span: Span | None) -> Summed | None:
+        """What the call at a place adds up, if that is what a comprehension makes."""
+        return summed(self._at(span))
+
+    def local_names(self, line: int) -> set[str]:
+        """The variables of the comprehensions of a line."""
+        return {name for node in self._simple.get(line, ()) for name in local_names(node)}
+
+    @staticmethod
+    def span_of(file: str, node: ast.expr) -> Span:
+        """Where an expression is written."""
+        return _span(file, node)
 
     @cached_property
     def statements(self) -> Statements:

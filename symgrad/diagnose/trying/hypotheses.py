@@ -72,7 +72,7 @@ class Hypotheses(Operands):
         self._only = (only.span, only.text) if only is not None else None
         key = tuple(len(units) for units in lines.values())
         if key not in self._seen:
-            sites = {at: [self.roles.sites(u) for u in units] for at, units in lines.items()}
+            sites = {at: [r for u in units for r in self.roles.rounds(u)] for at, units in lines.items()}
             self._seen[key] = sites, {at: list(self.roles.operands(rounds)) for at, rounds in sites.items()}
         sites, operands = self._seen[key]
         for at, units in lines.items():
@@ -91,9 +91,12 @@ class Hypotheses(Operands):
         rounds: Sequence[Mapping[Span, int]],
         operands: Mapping[At, Sequence[tuple[Span, int, Role]]],
     ) -> Iterator[Hypothesis]:
-        roles = self.roles.at(units, operands)
+        whole = [u for u in units for _ in (self.roles.rounds(u) if len(rounds) > len(units) else (0,))]
+        roles = self.roles.at(whole, operands)
         mine = operands[line]
         yield from self._accumulation(line, units)
+        if len(units) == 1:
+            yield from self._at_element(line, rounds, roles)
         for span, slot, role in mine:
             yield from self._at_operand(line, rounds, span, slot, role, roles)
         yield from self._everywhere(line, rounds, mine, roles)

@@ -17,7 +17,9 @@ from symgrad.diagnose.trying.typed import (
     called_with,
     combined,
     less,
+    negative,
     squared,
+    with_all_scaled,
     with_joined,
     with_made,
     with_number,
@@ -67,6 +69,10 @@ class Operands(Operations):
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
         if (infix := OPS[self.graph.steps[parent].op].infix) is not None and infix.symbol in ("+", "-"):
             yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)
+            if slot == 0 and not infix.prefix:
+                at = ((r[span], with_made(self.graph.steps[r[span]], 0, negative)) for r in rounds if span in r)
+                words = "has the wrong sign"
+                yield from self._hypothesis(line, place, f"-{role.text}", 0.95, "sign", words, at, parent, slot)
         if self.layout.is_forward(node):
             for form, make in FORMS:
                 at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)
@@ -188,6 +194,32 @@ class Operands(Operations):
             changed = changed or self._base[want] != self._base[have]
             at.append((r[span], with_step(self.graph.steps[r[span]], slot, want)))
         return at if changed else None
+
+    def _at_element(
+        self, line: At, rounds: Sequence[Mapping[Span, int]], roles: Sequence[Role]
+    ) -> Iterator[Hypothesis]:
+        """Another variable, or a factor more, where the elements of a sum are variables: ``sum(d for e, d in ...)``."""
+        for total in self.roles.elements.bare(rounds):
+            text, (parent, slot) = self.source.text(total.element), total.adds[0]
+            for role in roles:
+                by: dict[int, dict[int, int]] = {}
+                for (add, n), want in zip(total.adds, role.steps, strict=True):
+                    by.setdefault(add, {})[n] = want
+                if self._is_other(role.text) or role.text == text or any(w >= i for i in by for w in by[i].values()):
+                    continue
+                if min(role.steps) < 0:
+                    continue
+                at = ((i, with_steps(self.graph.steps[i], mine)) for i, mine in sorted(by.items()))
+                mistake, words = self._swapped(self.graph.steps[parent].inputs[slot], role)
+                yield from self._hypothesis(
+                    line, total.element, role.text, 1.0, mistake, words, at, parent, slot, role.steps[0]
+                )
+                for how, cost in (("*", 1.1), ("/", 1.4)):
+                    at = ((i, with_all_scaled(self.graph.steps[i], mine, how)) for i, mine in sorted(by.items()))
+                    words = "leaves out a factor"
+                    yield from self._hypothesis(
+                        line, total.element, f"{text}{how}{role.text}", cost, "missing-factor", words, at, parent, slot
+                    )
 
     def _everywhere(
         self, line: At, rounds: Sequence[Mapping[Span, int]], mine: Sequence[tuple[Span, int, Role]],

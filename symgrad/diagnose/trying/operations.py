@@ -60,6 +60,9 @@ class Operations(Writing):
         else:
             place, inner, value = span, text, itself
         plain = f"({inner})" if is_sum(inner) else inner
+        # Of an element of sum(2*(w*x - y)*x for ...) no line holds the residual.
+        is_element = len(rounds) > 1 and next(iter(rounds[0])) not in rounds[-1]
+        inner_sum = is_element and infix is not None and infix.symbol in ("+", "-") and span in rounds[-1]
         at = ((i, made(s, value, lambda x, one: -x)) for i, s in steps)
         yield from self._hypothesis(line, place, f"-{plain}", 0.9, "sign", "has the wrong sign", at, parent, -1)
         for factor in (Fraction(2), Fraction(1, 2)):
@@ -121,7 +124,7 @@ class Operations(Writing):
                     at = ((i, with_form(s, value, want[i], make)) for i, s in usable)
                     spelled = f"{plain}*{form.format(role.text)}"
                     yield from self._hypothesis(line, place, spelled, 1.4, "missing-factor", words, at, parent, -1)
-            if whole:
+            if whole or inner_sum:
                 for sign in ("+", "-") if role.text != inner else ("+",):
                     at = ((i, with_term(s, value, want[i], sign)) for i, s in usable)
                     cost = 1.5 if not self.layout.is_forward(want[usable[0][0]]) else 2.0

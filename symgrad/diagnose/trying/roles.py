@@ -17,6 +17,7 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.callees import Callee, Calls
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.trying.elements import Elements, Sum
 from symgrad.diagnose.trying.typed import entry, is_sum, shifted
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -49,6 +50,7 @@ class Roles:
         self.graph, self.subject = layout.graph, layout.subject
         self.source = SourceMap(self.subject.source)
         self.calls = Calls(self.graph, self.source)
+        self.elements = Elements(self.graph, self.source)
         self.parameters = Parameters(layout)
         self.names: dict[int, list[str]] = {}
         self.entries: dict[tuple[str, int], int] = {}
@@ -62,7 +64,16 @@ class Roles:
     def sites(self, unit: Unit) -> dict[Span, int]:
         """The operations of one round of a line, by place."""
         out: dict[Span, int] = {}
-        stack = [unit.step]
+        self._collect(unit, unit.step, out, None)
+        return out
+
+    def rounds(self, unit: Unit) -> list[dict[Span, int]]:
+        """The same, where each element of a sum over a comprehension is a round of its own."""
+        return self.elements.rounds(unit.step, lambda i, out, sums: self._collect(unit, i, out, sums))
+
+    def _collect(self, unit: Unit, first: int, out: dict[Span, int], sums: list[Sum] | None) -> None:
+        """What a step is made of in a line; with ``sums`` no further than to the sums there, which are put into it."""
+        stack = [first]
         while stack:
             i = stack.pop()
             step = self.graph.steps[i]
@@ -71,8 +82,11 @@ class Roles:
             if i != unit.step and (i in self.layout.units_at or self.layout.is_forward(i)):
                 continue
             out[step.span] = i
-            stack.extend(step.inputs)
-        return out
+            total = self.elements.of(i) if sums is not None else None
+            if sums is not None and total is not None:
+                sums.append(total)
+            else:
+                stack.extend(step.inputs)
 
     def place(self, span: Span, slot: int, i: int) -> Span | None:
         """Where an operand is written: of ``dz = dh`` all that is assigned."""
@@ -114,11 +128,16 @@ class Roles:
                 continue  # a function sees its own names
             if any(c.place[0] == at[0] != units[0].line for c in self.calls.callees.values()):
                 continue  # ... and nobody else does
+            theirs = self.source.local_names(at[0]) if at[0] != units[0].line else set()
             for _, _, role in found:
+                if not theirs.isdisjoint(names_in(role.text)):
+                    continue
                 if len(role.steps) == count and not self.graph.steps[role.steps[0]].is_const:
                     out.setdefault(role.text, role)
                     for near in self._neighbours(role):
                         out.setdefault(near.text, near)
+        for text, steps_of in self._run_through(units).items():
+            out.setdefault(text, Role(text, steps_of))
         for text in dict.fromkeys(text for u in units for text, _ in u.near):
             out.setdefault(text, Role(text, tuple(dict(u.near).get(text, -1) for u in units)))
         if not units[0].name or units[0].written:
@@ -149,6 +168,24 @@ class Roles:
             if held[-1] >= 0:
                 out[name] = Role(name, held)
         return list(out.values())
+
+    def _run_through(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
+        """The variables of the comprehension that a line adds up, where its elements are the rounds."""
+        if len({u.step for u in units}) > 1:
+            return {}
+        sums = (self.elements.of(i) for i in self.rounds(units[0])[0].values())
+        lists = {name: stem for total in sums if total is not None for name, stem in total.lists.items()}
+        out = {}
+        for name, stem in lists.items():
+            held = tuple(self._entry(stem, k, units[0].step) for k in range(len(units)))
+            if min(held) >= 0 and self._entry(stem, len(units), units[0].step) < 0:
+                out[name] = held
+        return out
+
+    def _entry(self, stem: str, k: int, before: int) -> int:
+        """The step that is kept at a place of a list; -1 if there is none."""
+        mine = [u.step for u in self.layout.by_name.get(f"{stem}[{k}]", ()) if u.step < before]
+        return mine[-1] if mine else self.entries.get((stem, k), -1)
 
     def _handed(self, units: Sequence[Unit]) -> dict[str, tuple[int, ...]]:
         """The parameters of the function that a line is in, with what they were in each of its calls."""

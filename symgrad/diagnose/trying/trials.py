@@ -45,9 +45,12 @@ class Explanation:
     all_values: Mapping[int, Vec]
 
     def shown(self, n: int, layout: Layout) -> int:
-        """The round of change number ``n`` that is shown: the first one in which it changes anything."""
+        """The round of change number ``n`` that is shown: the first one in which it changes anything, if there is one
+        at the user's own numbers."""
         rounds = [i for i, _ in self.hypotheses[n].at]
-        return next((k for k, i in enumerate(rounds) if not self.values[i].same(layout.actual(i))), 0)
+        changed = [k for k, i in enumerate(rounds) if not self.values[i].same(layout.actual(i))]
+        seen = (k for k in changed if not self.values[rounds[k]].same_at_user(layout.actual(rounds[k])))
+        return next(seen, next(iter(changed), 0))
 
     def repair(self, n: int, layout: Layout) -> Repair:
         """Change number ``n``, as the other repairs are given."""

@@ -92,6 +92,18 @@ def with_steps(step: Any, by: Mapping[int, int]) -> Change:
     return lambda get, run, one: run(step.op, [get(by.get(n, j)) for n, j in enumerate(step.inputs)])
 
 
+def with_all_scaled(step: Any, by: Mapping[int, int], how: str) -> Change:
+    """Some operands are each multiplied by another step, or divided by it."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
+        args = [get(j) for j in step.inputs]
+        for n, want in by.items():
+            args[n] = args[n] * get(want) if how == "*" else args[n] / get(want)
+        return run(step.op, args)
+
+    return change
+
+
 def called_with(steps: Sequence[Any], inside: Sequence[int], given: int, want: int) -> Change:
     """What a call gives where it is handed another value: ``inside`` are the steps that it makes, in their order."""
 
@@ -131,6 +143,10 @@ def combined(value: Fraction, how: str) -> Callable[[Any, Number], Any]:
 
 def less(x: Any, one: Number) -> Any:
     return one(Fraction(1)) - x
+
+
+def negative(x: Any, one: Number) -> Any:  # noqa: ARG001
+    return -x
 
 
 def with_joined(step: Any, slot: int, want: int, make: Callable[[Any, Number], Any]) -> Change:

@@ -62,7 +62,9 @@ class Walk(Choosing):
             return
         # A zero of this very round's result is no sum that is only begun.
         its_own = len(pairs) < len(self.reading.pairs(name)) and not any(self.reading.vec(p).is_zero for p in pairs)
-        starts = vec.is_zero and (self.graph.steps[i].is_leaf or not (final or free or its_own))
+        # The 0 that is a field's default is another name for a number.
+        given = self.graph.steps[i if self.subject.is_shaped else self.layout.original(i)].is_leaf
+        starts = vec.is_zero and (given or not (final or free or its_own))
         if starts and "..." in name:
             return  # dout[mask] = 0 claims nothing of the whole
         if starts and self.subject.stopped:

@@ -67,12 +67,12 @@ class Cells:
         for node in walk(tree):
             if isinstance(node, ast.ClassDef):
                 written = (n for n in walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
-                if any(n.attr.lower() in GRADIENTS for n in written):
+                if any(_plain(n.attr) in GRADIENTS for n in written):
                     self._kinds.add(node.name)
 
     def holds(self, owner: Any, attribute: str) -> bool:
         """An object keeps its number in this attribute, and it has a gradient as well."""
-        return attribute.lower() in NUMBERS and type(owner).__name__ in self._kinds
+        return _plain(attribute) in NUMBERS and type(owner).__name__ in self._kinds
 
     def settle(self, table: Mapping[str, Any], classes: set[type]) -> None:
         """Give numbers and gradients the names of their objects. ``table``: the script's top-level names."""
@@ -158,7 +158,7 @@ class Cells:
         for w in self._written:
             if w.attribute != pairs.get(id(w.owner), ("", ""))[1]:
                 continue
-            step = tr.bindings[w.place].step
+            step = self._given(tr.bindings[w.place].step)
             if not tr.builder.steps[step].is_input:
                 full.add(id(w.owner))
                 if id(w.owner) in stale:
@@ -169,6 +169,13 @@ class Cells:
             if np.any(tr.value(step)):  # the seed of a pass
                 stale |= full
         return out
+
+    def _given(self, step: int) -> int:
+        """What a step only renames: the 0 that is a field's default is one for all objects."""
+        steps = self.tracer.builder.steps
+        while not steps[step].is_leaf and OPS[steps[step].op].renames:
+            step = steps[step].inputs[0]
+        return step
 
     def _at_hand(self) -> dict[str, dict[str, Any]]:
         """For each call of a function, the objects that it works on, by the names that it has for them."""
@@ -189,8 +196,8 @@ class Cells:
             held.setdefault(id(w.owner), {})[w.attribute] = None
         out = {}
         for owner, attributes in held.items():
-            gradients = [a for a in attributes if a.lower() in GRADIENTS]
-            numbers = [a for a in attributes if a.lower() in NUMBERS and a not in gradients]
+            gradients = [a for a in attributes if _plain(a) in GRADIENTS]
+            numbers = [a for a in attributes if _plain(a) in NUMBERS and a not in gradients]
             if len(gradients) == 1 and len(numbers) == 1:
                 out[owner] = (numbers[0], gradients[0])
         return out
@@ -212,6 +219,11 @@ class Cells:
             place = tr.callers.get(inner, steps[inner].span)
             steps[step] = replace(steps[step], span=place)
             step = inner
+
+
+def _plain(attribute: str) -> str:
+    """``grad`` for ``_grad``, which is read as a property."""
+    return attribute.lower().lstrip("_")
 
 
 def _names(table: Mapping[str, Any], classes: set[type], cells: Container[int]) -> Iterator[tuple[int, str]]:
