@@ -12,6 +12,7 @@ import numpy as np
 
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
+from symgrad.ops import OPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,27 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     that this one begins with; ``None`` where it is no loss of that kind."""
     if not trace.rounds:
         return None
-    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*_added(trace, loss))
+    added = _added(trace, loss)
+    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*added)
     places = {(b.name, b.line) for b in trace.bindings if b.step == loss}
     earlier = [b.step for b in trace.bindings if (b.name, b.line) in places and not needed[b.step]]
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
             entering = _entering(trace.graph, r.begun, r.start)
-            if any(needed[i] for i in entering):
+            carried = [_made(trace.graph, i) for i in entering if needed[i]]
+            before = max(i for i in earlier if r.begun <= i < r.start)
+            if carried and (added == [loss] or any(i > before for i in carried)):
+                # A sum over time steps, to which a state is handed on, is made of states that were there before it.
                 return Epoch(r.start, entering)
     return None
+
+
+def _made(graph: Graph, step: int) -> int:
+    """Where what a step renames was worked out."""
+    while not graph.steps[step].is_leaf and OPS[graph.steps[step].op].renames:
+        step = graph.steps[step].inputs[0]
+    return step
 
 
 def _added(trace: Trace, loss: int) -> list[int]:

@@ -39,6 +39,8 @@ class Sorting:
         #: What each step of the forward pass is called first, and all its names.
         self.names: dict[int, str] = {}
         self.aliases: list[tuple[str, int]] = []
+        #: Of these the ones that were given once the result was there.
+        self.later: set[tuple[str, int]] = set()
         #: What may be a derivative.
         self.units: list[Unit] = []
         #: What is written into, or added to, after what it is of has been worked out once more.
@@ -83,6 +85,7 @@ class Sorting:
             # After the loss a plain new name for a forward value (x, = ctx.saved_tensors) claims nothing itself; grad_x
             # may be meant by it all the same.
             self.aliases.append((b.name, b.step))
+            self.later.add((b.name, b.step))
         self._latest[b.name] = b.step
 
     def _is_another_matter(self, b: Binding) -> bool:

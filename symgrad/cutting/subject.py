@@ -65,7 +65,7 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=functions.called(trace),
         frozen=still(trace, graph, point, units, moves, names), bound=_bound(trace.bindings),
-        left_out=tuple(sorting.left_out),
+        left_out=tuple(sorting.left_out), later=frozenset(sorting.later),
     )  # fmt: skip
 
 

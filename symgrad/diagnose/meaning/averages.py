@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, is_bare
-from symgrad.diagnose.values.shaped import lifted
+from symgrad.diagnose.values.shaped import Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 
 
 def averages(layout: Layout, reading: Reading) -> set[str]:
     """Names that end with "bar", of several values of the forward pass under the rest of the name, that are made of no
     gradient: what lies among those values at every point, and where no such name holds a gradient any other as well."""
-    if layout.subject.is_shaped:
-        return set()
     bars = [u for u in layout.last.values() if u.name.lower().endswith("bar") and not layout.is_forward(u.step)]
+    if layout.subject.is_shaped:
+        return {u.name for u in bars if _is_mean(u, layout, reading)}
     notation = any(any(map(layout.actual(u.step).same, reading.rights(u.name))) for u in bars)
     return {u.name for u in bars if _is_average(u, layout, reading, notation=notation)}
 
@@ -37,6 +39,21 @@ def _is_average(unit: Unit, layout: Layout, reading: Reading, *, notation: bool)
     ends = ends_of(layout.graph, unit.step, lambda i: i in layout.units_at)
     units = (u for i in ends for u in layout.units_at.get(i, ()))
     return not any(u.name != unit.name and (any(claims(u.name)) or is_bare(u.name)) for u in units)
+
+
+def _is_mean(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """An array holds the values: the mean of all, or along an axis, at every point."""
+    actual = layout.actual(unit.step)
+    have = lifted(actual)
+    for bottom in {bottom for _, bottom in reading.pairs(unit.name)}:
+        value = layout.truth.values[bottom]
+        arrays = lifted(value).arrays if value is not None else []
+        for axis in (None, *range(arrays[0].ndim if arrays else 0)):
+            means = [a.mean(axis=axis) for a in arrays]
+            fits = bool(means) and all(m.size == np.prod(have.shape) for m in means)
+            if fits and have.same(Shaped([m.reshape(have.shape) for m in means])):
+                return True
+    return False
 
 
 def _mean(values: Sequence[Vec]) -> Vec:

@@ -136,6 +136,12 @@ class Reading:
         return out if name in self._of_parts and name not in self.subject.mapped else found
 
     @cached_property
+    def _of_objects(self) -> set[str]:
+        """``x.grad``, where x is what the object is called: others of its kind have another name in the line."""
+        kinds = {u.name.rpartition(".")[2] for u in self.subject.units if u.written} if self.subject.later else set()
+        return {u.name for u in self.subject.units if u.name.rpartition(".")[2] in kinds and "." in u.name}
+
+    @cached_property
     def _of_parts(self) -> dict[str, tuple[int, ...]]:
         """The names of values by which nothing but parts of arrays are moved, with their shapes."""
         graph = self.subject.graph
@@ -223,6 +229,10 @@ class Reading:
             if self._is_of_another_loss(name, claim):
                 return []
             found = self._pairs(claim.top, claim.bottom)
+            if name in self._of_objects and len(found) > 1:
+                # What a function of the pass calls x for a while is not what x.grad is of.
+                later = {i for n, i in self.subject.later if normal(n) == claim.bottom}
+                found = [(t, b) for t, b in found if b not in later] or found
             if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
                 # df, where f is what is differentiated: by some input, or the upstream gradient.
                 self._loose.add(name)

@@ -69,6 +69,9 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
         return [_undivided(_one(root, root.repairs[0], subject, truth, walk, wording, source), lost, source)]
     if not root.repairs:
         return [_whole_line(root, subject, walk, wording, source)]
+    file = root.unit.span.file  # a place that was only read in the text knows no file
+    held = (r if r.span is None or r.span.file else replace(r, span=replace(r.span, file=file)) for r in root.repairs)
+    root = replace(root, repairs=tuple(held))
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 

@@ -103,12 +103,14 @@ class Given:
         words: its value or shape as messages show it: ``4x3``.
         shape: of a number or an array; ``None`` for what is none: a dictionary, a setting.
         whole: it was an array of whole numbers: labels.
+        parts: of a dictionary of arrays of numbers, their shapes.
     """
 
     name: str
     words: str
     shape: tuple[int, ...] | None = None
     whole: bool = False
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.words}"
@@ -305,7 +307,11 @@ class Trace:
             out["call"] = {
                 "forward": c.forward, "backward": c.backward, "loss": c.loss, "gradients": dict(c.gradients),
                 "missing": [[name, span(s)] for name, s in c.missing], "notes": [[t, span(s)] for t, s in c.notes],
-                "inputs": [[g.name, g.words, None if g.shape is None else list(g.shape), g.whole] for g in c.inputs],
+                "inputs": [
+                    [g.name, g.words, None if g.shape is None else list(g.shape), g.whole,
+                     {k: list(v) for k, v in g.parts.items()}]
+                    for g in c.inputs
+                ],
             }  # fmt: skip
         if self.error is not None:
             e = self.error
@@ -355,8 +361,11 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
             str(c["forward"]), str(c["backward"]), str(c["loss"]), {str(n): step(i) for n, i in c["gradients"].items()},
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
             tuple(
-                Given(str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole))
-                for n, w, shape, whole in c["inputs"]
+                Given(
+                    str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole),
+                    {str(k): tuple(int(d) for d in v) for k, v in parts.items()},
+                )
+                for n, w, shape, whole, parts in c["inputs"]
             ),
         )  # fmt: skip
     objects = {
