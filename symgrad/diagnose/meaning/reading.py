@@ -186,6 +186,8 @@ class Reading:
             return found
         tops, bottoms = {t for t, _ in found}, {b for _, b in found}
         for called, steps in self._twins.items():
+            if called.lower() not in plain.lower():
+                continue  # what else it is called, as by a loop over all parameters, says nothing of this name
             if bottoms & steps and not plain.endswith(called) and not plain.startswith(called):
                 bottoms -= steps
             if tops & steps and not plain.startswith(f"d{called}"):
@@ -233,6 +235,10 @@ class Reading:
                 # What a function of the pass calls x for a while is not what x.grad is of.
                 later = {i for n, i in self.subject.later if normal(n) == claim.bottom}
                 found = [(t, b) for t, b in found if b not in later] or found
+            mine = self.subject.outside.get(name, {}).get(claim.bottom, ())
+            if len(found) > 1 and mine:
+                # dx beside an x of its own is not the gradient by what a function calls x.
+                found = [(t, b) for t, b in found if b in mine] or found
             if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
                 # df, where f is what is differentiated: by some input, or the upstream gradient.
                 self._loose.add(name)

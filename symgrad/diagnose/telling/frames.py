@@ -60,6 +60,18 @@ class Blame:
 
 def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
     """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
+    file = root.unit.span.file  # a place that was only read in the text knows no file
+    told = _blames(root, subject, truth, walk, wording, source)
+    return [b if b.span.file else replace(b, span=replace(b.span, file=file), edits=_in(file, b)) for b in told]
+
+
+def _in(file: str, blame: Blame) -> tuple[tuple[Span, str], ...]:
+    return tuple((span if span.file else replace(span, file=file), text) for span, text in blame.edits)
+
+
+def _blames(
+    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
+) -> list[Blame]:
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
@@ -69,9 +81,6 @@ def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Word
         return [_undivided(_one(root, root.repairs[0], subject, truth, walk, wording, source), lost, source)]
     if not root.repairs:
         return [_whole_line(root, subject, walk, wording, source)]
-    file = root.unit.span.file  # a place that was only read in the text knows no file
-    held = (r if r.span is None or r.span.file else replace(r, span=replace(r.span, file=file)) for r in root.repairs)
-    root = replace(root, repairs=tuple(held))
     return [_one(root, repair, subject, truth, walk, wording, source) for repair in root.repairs]
 
 

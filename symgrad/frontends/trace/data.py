@@ -198,6 +198,7 @@ class Trace:
         offered: all such passes, whether the file runs anything or not.
         asked: of the functions of these, what the file itself calls them with: (function, parameter -> plain value).
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
+        returned: what the backward of a Function of torch's returned, as (name, the step that it is the gradient of).
         rounds: of the loops that train, in the order in which they began.
         hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
@@ -218,6 +219,7 @@ class Trace:
     offered: tuple[tuple[str, str], ...] = ()
     asked: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
+    returned: tuple[tuple[str, int], ...] = ()
     rounds: tuple[Round, ...] = ()
     hurried: bool = False
 
@@ -250,6 +252,7 @@ class Trace:
             ),
             leaves=tuple(replace(f, step=moved(f.step)) for f in self.leaves if left(f.step)),
             backward_calls=tuple(replace(c, step=moved(c.step)) for c in self.backward_calls if left(c.step)),
+            returned=tuple((name, moved(i)) for name, i in self.returned if left(i)),
             rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in self.rounds),
             grad_reads=tuple(
                 replace(g, step=moved(g.step), target=moved(g.target))
@@ -301,6 +304,7 @@ class Trace:
             "elsewhere": [[i, *place] for i, place in self.elsewhere.items()],
             "rounds": [[r.begun, r.start] for r in self.rounds],
             "hurried": self.hurried,
+            "returned": [list(pair) for pair in self.returned],
         }
         if self.call is not None:
             c = self.call
@@ -398,6 +402,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
         rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
         hurried=bool(data["hurried"]),
+        returned=tuple((str(name), step(i)) for name, i in data["returned"]),
     )
 
 
