@@ -19,6 +19,7 @@ from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
 from symgrad.diagnose.effects.partly import gained
 from symgrad.diagnose.effects.passage import Passage
+from symgrad.diagnose.effects.ratios import is_number, one_ratio
 from symgrad.diagnose.meaning.evidence import is_strong
 from symgrad.diagnose.meaning.likely import abbreviated, numbered
 from symgrad.diagnose.meaning.reading import MANY, Reading
@@ -212,6 +213,9 @@ class Attempts:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
         options.sort(key=lambda o: (o[2].passage.number not in own, *o[:2]))
+        if not before and one_ratio((c for c in self.checks if c.step in wrong), self.board.array):
+            shared = {p.number for p in self.passages if wrong <= set(self.board.cone(p.steps))}
+            options.sort(key=lambda o: not (o[2].passage.number in shared and is_number(o[2].repair)))
         out: list[Tried] = []
         self._moved = []
         self._off = {}

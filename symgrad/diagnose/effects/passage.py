@@ -80,7 +80,9 @@ class Passage(Reader):
         """A factor is looked for at products as wholes, a term at sums and at what is assigned."""
         i, slot = sites[0]
         if slot >= 0:
-            return self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise, self._is_accumulated(i, slot)
+            scales = self._is_scaling(i, slot)
+            factors = scales or self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise
+            return factors, self._is_accumulated(i, slot) and not scales
         if i in self._ends:
             free = not self._is_adding(i) and not written(self.graph.steps[i].op)
             return free, free
@@ -100,6 +102,10 @@ class Passage(Reader):
     def _is_accumulated(self, i: int, slot: int) -> bool:
         """What is added by ``+=``."""
         return slot == 1 and self._is_adding(i)
+
+    def _is_scaling(self, i: int, slot: int) -> bool:
+        """The B of ``dlogits /= B``, which lacks a factor where B*T belongs."""
+        return self._is_accumulated(i, slot) and self._is_product(i)
 
     def _is_adding(self, i: int) -> bool:
         """The step is the sum that ``+=`` makes."""
@@ -178,7 +184,8 @@ class Passage(Reader):
             factors = factors and any(self.is_idle((i, -1)) for i in self.steps)
         i, slot = sites[0]
         whole = slot < 0 and i in self._ends
-        if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
+        scales = self._is_scaling(i, slot)
+        if not (factors or terms) or (slot >= 0 and not (self._is_summed(i) or scales)):
             return
         added = self._is_accumulated(i, slot) or any(self._is_accumulated(k, s) for k, s in self.users.get(i, ()))
         extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
@@ -197,7 +204,7 @@ class Passage(Reader):
             q = offer.quantity
             if q.kind == "local":
                 continue
-            if factors and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
+            if factors and not scales and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
                 cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
                 for form, compute in (*FORMS, *_RESTS):
                     words = "leaves out a factor"
