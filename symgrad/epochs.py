@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symgrad.diagnose.meaning.following import sign_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
 from symgrad.ops import OPS
@@ -57,10 +58,14 @@ def _made(graph: Graph, step: int) -> int:
 
 
 def _added(trace: Trace, loss: int) -> list[int]:
-    """What a round adds to a loss that is summed up over the rounds; the loss itself where it is not."""
+    """What a round adds to a loss that is summed up over the rounds, whatever the sum is divided by in the end; the
+    loss itself where it is not."""
     names = {b.name for b in trace.bindings if b.step == loss}
     before = {b.step for b in trace.bindings if b.name in names and b.step < loss}
     step = trace.graph.steps[loss]
+    while sign_of(step.op) in ("*", "/") and before & set(step.inputs):
+        loss = max(before & set(step.inputs))
+        step = trace.graph.steps[loss]
     added = [i for i in step.inputs if i not in before]
     return added if not step.is_leaf and before & set(step.inputs) and added else [loss]
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import upstream
+from symgrad.afterwards import brought_back
 from symgrad.copies import told_apart
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.loss import best_seed, best_subject
@@ -43,7 +44,6 @@ def choose(
     names = list(dict.fromkeys(b.name for b in trace.bindings))
     if loss is not None and loss not in names:
         raise SymgradError(f"--loss: the script has no variable '{loss}'{did_you_mean(loss, names)}")
-    trace = functions.with_results(functions.tied(trace))
     steps = _losses(trace, loss)
     count = len(trace.graph)
     if any(step.shape for step in trace.graph.steps):
@@ -114,7 +114,7 @@ def _is_called(subject: Subject, other: Subject) -> bool:
 
 def _prepared(trace: Trace) -> Trace:
     """The run with a step of its own for whatever can be wrong by itself."""
-    return told_apart(with_returns(by_logarithms(trace)))
+    return brought_back(functions.with_results(functions.tied(told_apart(with_returns(by_logarithms(trace))))))
 
 
 def _refuse_lost(trace: Trace) -> None:
@@ -260,7 +260,8 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
 
 def _but_once_more(steps: Sequence[int], trace: Trace) -> list[int]:
     """Without values that the derivation works out once more, and that another of these steps is made of, as they stood
-    in the forward pass: ``r2 = dx*dx + dy*dy``. But for what some name says that it is the derivative of."""
+    in the forward pass: ``r2 = dx*dx + dy*dy``. But for what some name says that it is the derivative of, and for what
+    is made of the value itself: a mean of costs that are all alike is none of them once more."""
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     held: dict[tuple[str, Any], set[int]] = {}
     for b in trace.bindings:
@@ -270,7 +271,9 @@ def _but_once_more(steps: Sequence[int], trace: Trace) -> list[int]:
     made_of = {i: trace.graph.ancestors(i) for i in steps} if any(i in again for i in steps) else {}
     return [
         i for i in steps
-        if not any(j < i and made_of[k][j] for j in again.get(i, ()) for k in steps if k not in (i, j))
+        if not any(
+            j < i and made_of[k][j] and not made_of[i][j] for j in again.get(i, ()) for k in steps if k not in (i, j)
+        )
     ]  # fmt: skip
 
 
@@ -313,7 +316,7 @@ MOST_FURTHER = 8
 def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> list[Subject]:
     """Other results of the run, whose derivatives the assignments may be that nothing is known about: y in dy_dx beside
     dx_dt, and first derivatives that are right, for the second ones."""
-    trace = functions.with_results(functions.tied(_prepared(trace)))  # as the subject was made of it
+    trace = _prepared(trace)  # as the subject was made of it
     steps = trace.graph.steps
     names = {normal(u.name) for u in unchecked}
     named: dict[str, int] = {}

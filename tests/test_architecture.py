@@ -29,7 +29,7 @@ LAYERS = [
     {"report"},
     {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
     {"upstream", "picturing", "cutting"},
-    {"states", "duals", "seconds"},
+    {"states", "duals", "seconds", "afterwards"},
     {"derivation"},
     {"subjects"},
     {"judging"},

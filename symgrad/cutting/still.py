@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.observing.subject import Move, Unit
 from symgrad.diagnose.text.naming import claims, key_of, normal
 from symgrad.frontends.trace.data import Trace
@@ -65,7 +66,7 @@ def still(
         return frozenset(twice)
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
-    trained = {m.bottom for m in moves}
+    trained = {m.bottom for m in moves} | _stepped(trace, graph, point)
     out = set()
     for i, value in point.items():
         if called.get(i, "") in claimed or i in trained:
@@ -80,6 +81,19 @@ def still(
         if chooses:
             out.add(i)
     return frozenset(out | twice)
+
+
+def _stepped(trace: Trace, graph: Graph, point: Mapping[int, Any]) -> set[int]:
+    """Arrays to which something is added that is made of them: ``p = p + np.linalg.solve(A, g)`` moves a parameter."""
+    held: dict[str, int] = {leaf.name: leaf.step for leaf in trace.leaves if graph.steps[leaf.step].shape}
+    out = set()
+    for b in trace.bindings:
+        i, step = held.get(b.name, -1), graph.steps[b.step]
+        if i in point and i not in out and i in step.inputs and sign_of(step.op) in ("+", "-"):
+            made = graph.dependents(i)
+            if any(made[j] for j in step.inputs if j != i):
+                out.add(i)
+    return out
 
 
 def with_one_step(trace: Trace, graph: Graph) -> Graph:

@@ -13,11 +13,12 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
+from symgrad.diagnose.deciding.loss import convention
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.meaning.following import sign_of
 from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.text.naming import SURELY_LOSS, claims, is_bare, is_loss, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Graph, Step
@@ -26,7 +27,7 @@ from symgrad.manual.penalties import decayed
 from symgrad.manual.work import Account
 from symgrad.ops import OPS
 from symgrad.ops.recognise import softmaxes
-from symgrad.ops.writing import write_at
+from symgrad.ops.writing import INDEX, write_at
 from symgrad.subjects import choose
 from symgrad.upstream import extended, grown
 
@@ -50,17 +51,19 @@ class Objective:
 
     Attributes:
         name: of the objective; text: what it is, in the script's words.
+        downhill: what is subtracted is what the parameters give: ``y - f(x)``, which leads to the negative gradient.
     """
 
     trace: Trace
     name: str
     text: str
+    downhill: bool = False
 
 
 def of_an_objective(taken: Account) -> Account:
     """The account against what the script may be making smaller without computing it, where that explains more."""
     trace, found = taken.trace, taken.diagnosis
-    named = normal(taken.subject.names.get(taken.subject.loss, "")) in SURELY_LOSS or trace.backward_calls
+    named = is_surely_loss(taken.subject.names.get(taken.subject.loss, "")) or trace.backward_calls
     # Names ask for it: df_dx of an array f, or of several states.
     asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
     if not taken.work.guesses or named or asked or trace.error is not None:
@@ -101,8 +104,12 @@ def _explained_by_fixes(taken: Account) -> Account:
 def _candidates(trace: Trace) -> Iterator[Subject]:
     """What may be differentiated: every objective, and then every one with the penalties
     whose gradients are added to those of the weights."""
-    plain = [replace(choose(o.trace, o.name, {}), made_up=True, assumed=o.text) for o in objectives(trace)]
+    made = list(objectives(trace))
+    plain = [replace(choose(o.trace, o.name, {}), made_up=True, assumed=o.text) for o in made]
     yield from plain
+    for subject, o in zip(plain, made, strict=True):
+        if o.downhill and subject.seed == 1 and not subject.moves:
+            yield replace(subject, seed=Fraction(-1), convention=convention(Fraction(-1)))
     for subject in plain:
         if (whole := decayed(subject)) is not None:
             yield replace(whole, assumed=f"{subject.assumed} and a penalty of the weights' squares")
@@ -122,14 +129,16 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
     """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
     of what a training script compares; what has no name, where only a gradient is worked out."""
     names = trained(trace)
-    step = subject.graph.steps[subject.loss]
-    while not step.is_leaf and OPS[step.op].renames:
-        step = subject.graph.steps[step.inputs[0]]
+    at, steps = subject.loss, subject.graph.steps
+    while not steps[at].is_leaf and (OPS[steps[at].op].renames or steps[at].op == INDEX):
+        at = steps[at].inputs[0]  # a, b, c = p takes no loss out of p
+    step = steps[at]
     if not names and subject.loss not in subject.names:
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
         return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
-    return bool(names) and (subject.made_up or subject.names.get(subject.loss) in names or sign_of(step.op) == "-")
+    called = {subject.names.get(subject.loss), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
+    return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:
@@ -173,6 +182,8 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
     """The run with each of these objectives."""
     span = trace.graph.steps[differences[0]].span
     assert span is not None  # what is found in the text has a place there
+    row, moved = trace.graph.steps[differences[0]], trace.graph.dependents(*_parameters(trace))
+    downhill = sign_of(row.op) == "-" and len(row.inputs) == 2 and moved[row.inputs[1]] and not moved[row.inputs[0]]
     # It is known as soon as the last difference is: what follows is derivation.
     after = next((n for n, b in enumerate(trace.bindings) if b.step > differences[-1]), len(trace.bindings))
     for make, factor, words in ways:
@@ -182,7 +193,7 @@ def _made(trace: Trace, differences: list[int], ways: Sequence[Way], name: str) 
         bound = Binding(name, step, span, span.line, "", after)
         bindings = (*trace.bindings[:after], bound, *trace.bindings[after:])
         numbered = tuple(replace(b, order=n) for n, b in enumerate(bindings))
-        yield Objective(replace(made, bindings=numbered), name, words)
+        yield Objective(replace(made, bindings=numbered), name, words, downhill)
 
 
 def trained(trace: Trace) -> set[str]:

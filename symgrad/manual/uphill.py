@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.observing.subject import BITS, Subject
-from symgrad.diagnose.text.naming import SURELY_LOSS, normal
+from symgrad.diagnose.text.naming import is_surely_loss
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.enclosure import precision
@@ -22,9 +22,7 @@ def of_steps_uphill(taken: Account) -> Account:
     """The account with a note on the parameters that are moved up a loss by its gradient."""
     subject, found = taken.subject, taken.diagnosis
     name = subject.names.get(subject.loss, "")
-    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or normal(name) not in SURELY_LOSS:
-        return taken
-    if not any(m.up for m in subject.moves):
+    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or not is_surely_loss(name):
         return taken
     told = dict.fromkeys(_uphill(subject))
     notes = (
@@ -47,7 +45,8 @@ def _uphill(subject: Subject) -> list[tuple[str, int]]:
             if (m.name, m.bottom) not in named:
                 continue  # dh = s, and then dh += h: no parameter of that name
             true = truth.cotangents.get(m.bottom)
-            unit = next((u for u in layout.by_name.get(m.name, ()) if u.step in layout.dependents(m.source)), None)
+            made = subject.graph.dependents(m.source)
+            unit = next((u for u in layout.by_name.get(m.name, ()) if made[u.step]), None)
             if true is None or unit is None or true.is_zero:
                 continue
             wanted, way = lifted(true).arrays[1], lifted(layout.actual(unit.step) - layout.actual(m.bottom)).arrays[1]

@@ -15,7 +15,7 @@ from symgrad.diagnose.meaning.evidence import is_negative, scaled
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import LOSS_NAMES, SURELY_LOSS, claims, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_loss, is_surely_loss, normal, primitives
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import DERIVATIVES, Verdicts
@@ -162,20 +162,20 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-        if name in SURELY_LOSS and not part and (not asked or name in asked):
+        if is_surely_loss(name) and not part and (not asked or name in asked):
             return subject
     kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
     if kept and len(kept) < len(candidates):
         return best_subject(kept)
     everything = {normal(name) for s in candidates for name, _ in s.aliases}
-    told = bool(asked) or any(name in LOSS_NAMES for name in named)
+    told = bool(asked) or any(is_loss(name) for name in named)
     late = 3.0 if told else 0.3
     found: dict[int, _Scored] = {}
     passed: list[int] = []
 
     def is_beside(n: int) -> bool:
         """``e = exp(-x)``, worked out for ``dF_dx``: F is what is differentiated, and no e is made of it."""
-        if named[n] in asked or named[n] in SURELY_LOSS:
+        if named[n] in asked or is_surely_loss(named[n]):
             return False
         below = candidates[n].graph.ancestors(candidates[n].loss)
         return any(name in asked and not below[s.loss] for name, s in zip(named, candidates, strict=True))
@@ -183,7 +183,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     def prior(n: int) -> float:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        called = (named[n] in LOSS_NAMES and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
+        called = (is_loss(named[n]) and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
         return 3 * (called or -_is_of_derivatives(candidates[n])) - late * n
 
     def walk(n: int) -> None:

@@ -7,6 +7,7 @@ that does not follow its gradient are not meant.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -17,8 +18,9 @@ import numpy as np
 
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.naming import SURELY_LOSS, normal
+from symgrad.diagnose.text.naming import is_surely_loss
 from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.shaped import Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
@@ -51,10 +53,9 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
     subject = walk.subject
     if not subject.is_shaped or subject.stopped or walk.brief:
         return [], []
-    if normal(subject.names.get(subject.loss, "")) not in SURELY_LOSS:
-        return [], []
-    steps = list(_steps(walk))
-    down = [s for s in steps if s.rate > 0]
+    way = _way(walk, source)
+    steps = list(_steps(walk)) if way else []
+    down = [s for s in steps if s.rate * way > 0]
     roots: list[Root] = []
     notes: list[str] = []
     for s in steps:
@@ -77,10 +78,34 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
             repair = Repair(Place(s.unit.step, -1, -1, target, ()), mistake, words, 0.5, text=new, span=whole)
             helper = Quantity("helper", -1, -1, target)
             roots.append(Root(s.unit, helper, s.value, (repair,), frozenset((s.unit.line,)), 0.5))
-        elif s.rate > 0 and len(others) > 1 and not like and len({f"{o.rate:.6g}" for o in others}) == 1:
+        elif s.rate * way > 0 and len(others) > 1 and not like and len({f"{o.rate:.6g}" for o in others}) == 1:
             factor = f"{s.rate / rate:.6g}"
             notes.append(f"line {s.unit.line}: {s.unit.name} is moved by {factor} times the step that the others take")
     return roots, notes
+
+
+def _way(walk: Walk, source: SourceMap) -> int:
+    """1 where the parameters should go down what is differentiated, -1 where up, 0 where nothing says which.
+
+    Where the derivation only starts with ``y - out``, that is the negative gradient of what is made smaller.
+    """
+    subject, layout = walk.subject, walk.layout
+    if is_surely_loss(subject.names.get(subject.loss, "")):
+        return -1 if subject.seed < 0 else 1
+    steps = layout.graph.steps
+    # sum(out * (y - out)), made up of where it starts
+    product = steps[steps[subject.loss].inputs[0]] if subject.made_up and steps[subject.loss].inputs else None
+    if product is None or len(product.inputs) != 2:
+        return 0
+    for out, start in (product.inputs, product.inputs[::-1]):
+        called = {name for name, i in subject.aliases if layout.original(i) == layout.original(out)}
+        span = steps[start].span
+        match module(source.text(span)) if span is not None else None:
+            case ast.Module(body=[ast.Expr(value=ast.BinOp(left=left, op=ast.Sub(), right=right))]):
+                sides = ast.unparse(left), ast.unparse(right)
+                if called & set(sides) and sides[0] != sides[1]:
+                    return 1 if sides[0] in called else -1
+    return 0
 
 
 def _negative(step: _Step, walk: Walk) -> Root | None:
@@ -108,8 +133,10 @@ def _told(
         words = "throws away the value that it should change"
         return words, "lost-accumulation", f"{assigned[1].rstrip()} {sign}= {assigned[2]}"
     if abs(step.rate / rate + 1) <= SAME:
-        turned = {"+=": "-=", "-=": "+="}
+        turned = {"+=": "-=", "-=": "+=", "+": "-", "-": "+"}
         new = re.sub(r"\+=|-=", lambda m: turned[m.group()], text, count=1)
+        if new == text and (own := re.match(r"(\S+)\s*=\s*(\S+)\s*([-+])", text)) and own[1] == own[2]:
+            new = text[: own.start(3)] + turned[own[3]] + text[own.end(3) :]
         return ("goes up where the others go down", "sign", new) if new != text else None
     if math.isnan(step.rate) and math.isnan(step.instead) and len(others) > 0:
         like = _as_the_others(step, others, source)
@@ -142,7 +169,9 @@ def _steps(walk: Walk) -> Iterator[_Step]:
         first = layout.original(i)
         if first in truth.cotangents and layout.graph.steps[first].is_input:
             leaves.setdefault(name, first)
-    last_forward = max((i for _, i in subject.aliases), default=-1)
+    # In the order of the assignments: a loss that is computed after the moves has its steps at the end.
+    order = {(name, i): n for n, (name, i, _) in enumerate(subject.bound)}
+    last_forward = max((order.get(named, -1) for named in subject.aliases), default=-1)
     moved: dict[int, list[Unit]] = {}
     for unit in subject.units:
         bottom = leaves.get(unit.name, -1)
@@ -151,7 +180,7 @@ def _steps(walk: Walk) -> Iterator[_Step]:
     for bottom, units in moved.items():
         steps = {layout.original(u.step) for u in units}
         vec, gradient = truth.values[bottom], truth.cotangents[bottom]
-        if len(steps) != 1 or vec is None or units[0].step < last_forward or not vec.shape:
+        if len(steps) != 1 or vec is None or order.get((units[0].name, units[0].step), -1) < last_forward:
             continue
         value = walk.corrected(units[0].step)
         if value.shape != vec.shape or not _uses(walk, units[0].step, bottom):

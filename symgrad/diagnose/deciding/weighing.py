@@ -93,7 +93,8 @@ class Weighing:
         unit, layout = result.unit, self.layout
         if not layout.subject.is_shaped or result.is_right(result.actual) or unit.step not in layout.subject.callers:
             return False
-        if len(layout.by_name[unit.name]) < MANY_CALLS or not layout.dependents(unit.step):
+        handed = sum(u.line == unit.line for u in layout.by_name[unit.name])  # not what adds it up in the function
+        if handed < MANY_CALLS or not layout.dependents(unit.step):
             return False
         held = (q for q in self.known.right(result.actual) if q.kind in ("contribution", "sum"))
         return any(self.reading.says(q, unit.name) for q in held)

@@ -47,6 +47,18 @@ class Passage(Reader):
         steps = self.graph.steps
         return sorted({steps[i].shape[0] for i in self.layout.truth.leaves if steps[i].shape} - {0, 1})[:4]
 
+    @cached_property
+    def divisors(self) -> list[int]:
+        """The whole numbers that the forward pass divides by: the m of ``cost / m``."""
+        steps = self.graph.steps
+        below = (
+            steps[s.inputs[1]] for i, s in enumerate(steps)
+            if self.layout.is_forward(i) and not s.is_leaf and self._is_division(i)
+        )  # fmt: skip
+        values = (s.value for s in below if s.is_const)
+        numbers = {int(v) for v in values if isinstance(v, Fraction) and v.denominator == 1 and v > 1}
+        return sorted(numbers)[:4]
+
     def _key(self, i: int, seen: Counter[object]) -> object:
         """What the same characters made in every round: of a call that makes several steps, which of them."""
         step = self.graph.steps[i]
@@ -94,6 +106,10 @@ class Passage(Reader):
     def _is_product(self, i: int) -> bool:
         infix = OPS[self.graph.steps[i].op].infix
         return infix is not None and (infix.prefix or infix.symbol in ("*", "/"))
+
+    def _is_division(self, i: int) -> bool:
+        infix = OPS[self.graph.steps[i].op].infix
+        return infix is not None and not infix.prefix and infix.symbol == "/"
 
     def _is_summed(self, i: int) -> bool:
         infix = OPS[self.graph.steps[i].op].infix
@@ -195,7 +211,7 @@ class Passage(Reader):
         lengths = sorted({n for j in (*self.line.used(), i) for n in self.graph.steps[j].shape if n > 1})
         # Of a mean over all the entries the count is their number.
         entries = math.prod(have.shape)
-        for n in dict.fromkeys((2, *lengths, *([entries] if entries and len(have.shape) > 1 else []))):
+        for n in dict.fromkeys((2, *lengths, *([entries] if entries and len(have.shape) > 1 else []), *self.divisors)):
             for number in (Fraction(n), Fraction(1, n)):
                 words = "is off by a constant factor"
                 yield _times(number), Repair(_NOWHERE, "scale", words, 1.1 + extra, None, "*", number)
@@ -290,16 +306,21 @@ class Passage(Reader):
                 yield tuple(sorted(sites)), depth, make, replace(repair, everywhere=first)
 
     def _regained(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
-        """``=`` for ``+=``."""
+        """``=`` for ``+=``; of the entries of an array in all of them."""
+        entries: dict[str, list[str]] = {}
         for name in dict.fromkeys(u.name for u in self.units if not u.augmented):
-            mine = self.layout.by_name[name]
+            entries.setdefault(name.split("[", maxsplit=1)[0] + "[" if "[" in name else name, []).append(name)
+        for names in entries.values():
+            name = names[0]
             before: dict[int, int] = {}
-            for n, unit in enumerate(mine):
-                # Zeros that are written down begin an accumulation, in another epoch.
-                begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
-                starts = begins and self.layout.actual(unit.step).is_zero
-                if unit.line == self.number and n and not (unit.augmented or starts) and unit.step != mine[n - 1].step:
-                    before[unit.step] = mine[n - 1].step
+            for mine in (self.layout.by_name[n] for n in names):
+                for n, unit in enumerate(mine):
+                    # Zeros that are written down begin an accumulation, in another epoch.
+                    begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
+                    starts = begins and self.layout.actual(unit.step).is_zero
+                    plain = unit.line == self.number and n and not (unit.augmented or starts)
+                    if plain and unit.step != mine[n - 1].step:
+                        before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:
 

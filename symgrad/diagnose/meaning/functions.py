@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from symgrad.diagnose.meaning.following import sign_of
-from symgrad.diagnose.text.naming import claims, is_derivation, is_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_derivation, is_loss, is_surely_loss, normal, primitives
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -22,8 +22,13 @@ def with_results(trace: Trace) -> Trace:
     if trace.error is not None and not trace.graph.steps:
         return trace
     places = _returns(trace.graph.source)
-    has_loss = any(is_loss(b.name) for b in trace.bindings)
-    if not any(is_derivation(name) or (is_loss(name) and not has_loss) for name in places.values()):
+    has_loss, surely = (any(test(b.name) for b in trace.bindings) for test in (is_loss, is_surely_loss))
+
+    def is_wanted(name: str) -> bool:
+        """A function of this name gives what is differentiated, and no variable holds it: ``total / n`` is the mse."""
+        return (is_loss(name) and not has_loss) or (is_surely_loss(name) and not surely)
+
+    if not any(is_derivation(name) or is_wanted(name) for name in places.values()):
         return trace
     steps = trace.graph.steps
     bound = {b.step for b in trace.bindings}
@@ -46,7 +51,7 @@ def with_results(trace: Trace) -> Trace:
     derived = {of for name in named for of in stems(name)}
     for i, step in enumerate(steps):
         name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
-        if name and i not in bound and (normal(name) in derived or (is_loss(name) and not has_loss)):
+        if name and i not in bound and (normal(name) in derived or is_wanted(name)):
             found.append((name, i))
     if not found:
         return trace

@@ -57,6 +57,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     free = [False] * len(graph)
     for i, step in enumerate(graph.steps):
         free[i] = not inner[i] and (forward[i] or step.is_leaf or all(free[j] for j in step.inputs))
+    counted = _counted(trace, graph)
     bound = {b.step for b in trace.bindings}
     #: Steps that are called the gradient of something: db moves what is called bias.
     named = {b.step for b in trace.bindings if claims(b.name) and not forward[b.step]}
@@ -84,7 +85,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
                 if before not in inputs:
                     before = next((i for i in inputs if i in kept.get(_attribute(name), ())), before)
                 if before >= 0 and inner[before] and name not in lent:
-                    if (stride := _stride(graph, b.step, before, free, named)) is None:
+                    if (stride := _stride(graph, b.step, before, free, named, counted)) is None:
                         break
                     at, up = stride
                     in_line = not graph.steps[at].shape and at not in bound and _is_of_one_line(graph, at, b.step)
@@ -141,7 +142,7 @@ def done_at(trace: Trace, loss: int, forward: Sequence[bool]) -> int:
 
 
 def _stride(
-    graph: Graph, step: int, before: int, free: Sequence[bool], named: Collection[int]
+    graph: Graph, step: int, before: int, free: Sequence[bool], named: Collection[int], counted: Sequence[bool]
 ) -> tuple[int, bool] | None:
     """What a parameter is moved by, all numbers of their own taken off, and whether it is added; ``None`` if it is not
     moved."""
@@ -171,10 +172,20 @@ def _stride(
                 break
             up = not up
         scale = [j for j in row.inputs if free[j]] if sign in ("*", "/") else []
-        if at in named and scale and all(graph.steps[j].is_const for j in scale):
-            break  # dW = 2*(x.T @ d): what is called the gradient is that, with its numbers
+        if at in named and scale and all(counted[j] for j in scale):
+            break  # dW = (2/n)*(x.T @ d): what is called the gradient is that, with its numbers
         at = others[0]
     return None if free[at] or graph.steps[at].is_leaf else (at, up)
+
+
+def _counted(trace: Trace, graph: Graph) -> list[bool]:
+    """For each step, whether it is a number made of whole ones: 2/n, and no learning rate."""
+    out: list[bool] = []
+    for i, step in enumerate(graph.steps):
+        value = trace.values[i] if i < len(trace.values) else None
+        whole = isinstance(value, float) and value.is_integer() and value > 1
+        out.append(step.is_const or (whole if step.is_leaf else not step.shape and all(out[j] for j in step.inputs)))
+    return out
 
 
 def _gradient(
@@ -188,8 +199,8 @@ def _gradient(
         have, held = graph.steps[i].shape, graph.steps[before].shape
         return have == held or broadcasts(have, held)
 
-    if source < 0 and is_joined(graph.steps[at]) and fits(at):
-        source = at  # w -= rate*np.array([g0, g1])
+    if source < 0 and (is_joined(graph.steps[at]) or at in named) and fits(at):
+        source = at  # w -= rate*np.array([g0, g1]), w -= rate*dw where a loop has added up dw
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return source

@@ -8,6 +8,7 @@ of its own (the learning rate).
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout
@@ -48,8 +49,16 @@ def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> b
     held = [i for i in used if layout.units_at.get(i) and any(layout.actual(i).same(right) for right in rights)]
     if held and not others:
         return True
-    free = any(layout.graph.steps[i].is_input and not layout.is_forward(i) and layout.units_at.get(i) for i in used)
+    free = any(_is_a_rate(i, layout) for i in used)
     return free and any(_is_constant(have, right) for right in rights)
+
+
+def _is_a_rate(i: int, layout: Layout) -> bool:
+    """A number of the derivation's own that has a name, and counts nothing: n is no learning rate."""
+    if not layout.graph.steps[i].is_input or layout.is_forward(i) or not layout.units_at.get(i):
+        return False
+    value = layout.subject.point.get(i)
+    return not isinstance(value, Fraction) or value.denominator != 1 or abs(value) <= 1
 
 
 def _used(unit: Unit, layout: Layout) -> list[int]:

@@ -117,6 +117,12 @@ def _undivided(blame: Blame, lost: Division, source: SourceMap) -> Blame:
     message = f"a division by {lost.by} is missing: {lost.of} adds up what line {lost.like} divides by {lost.by}"
     told = f"{message}; after line {lost.line.after} add `{lost.line.text}`"
     label = f"{lost.of} comes out {lost.times} times too large"
+    if lost.beside is not None:
+        text = f"{lost.of} / {lost.by}"
+        return replace(
+            blame, code="wrong-scale", mistake="scale", message=message, label=label, span=lost.beside, found=lost.of,
+            expected=text, fix=text, edits=((lost.beside, text),),
+        )  # fmt: skip
     return replace(
         blame, code="wrong-scale", mistake="scale", message=told, label=label, expected=lost.line.text,
         fix=lost.line.text, edits=(edit(lost.line, source, blame.span.file),),

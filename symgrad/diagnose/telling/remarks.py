@@ -13,8 +13,10 @@ from symgrad.diagnose.words.wording import Wording
 def scaled_remark(layout: Layout) -> str:
     """Where nothing else is said of a derivation, that what moves the parameters is their gradient but for a factor."""
     found = {u.line: (u.name, f) for u, f in scaled(layout) if f not in (1.0, -1.0)}
-    said = [f"line {line}: {name} is the gradient times {f:.6g}" for line, (name, f) in found.items()]
-    return "; ".join(said) + ": a constant factor, which a learning rate makes up for" if said else ""
+    said = "; ".join(f"line {line}: {name} is the gradient times {f:.6g}" for line, (name, f) in found.items())
+    up = {m.source: m.up for m in layout.subject.moves}
+    downhill = all((f < 0) == up[u.step] for u, f in scaled(layout))
+    return f"{said}: a constant factor{', which a learning rate makes up for' if downhill else ''}" if said else ""
 
 
 def seed_note(subject: Subject, truth: Truth, layout: Layout) -> list[str]:

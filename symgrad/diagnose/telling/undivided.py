@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,9 +12,11 @@ from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.telling.corrected import walk_value
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.statements import Statement
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.enclosure import precision
+from symgrad.errors import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,7 @@ class Division:
     Attributes:
         of: what is not divided; by: what it should be divided by, which is the number ``times``.
         line: what is to be added; ``like``: the line of the forward pass that divides so.
+        beside: where it is handed on undivided, next to others that are divided: ``return dw / n, db``.
     """
 
     of: str
@@ -30,13 +34,14 @@ class Division:
     times: int
     line: Statement
     like: int
+    beside: Span | None = None
 
 
 def division(root: Root, walk: Walk, source: SourceMap) -> Division | None:
     """What a sum over the rounds of a loop was never divided by, though what the forward pass adds up there is;
     ``None`` where the line in the loop is off in another way."""
     unit, stem = root.unit, _stem(root.unit)
-    if unit.augmented not in ("+=", "-=") or len(root.repairs) != 1 or root.repairs[0].regain:
+    if not _adds_to_itself(unit, walk) or len(root.repairs) != 1 or root.repairs[0].regain:
         return None
     count = _count(root, walk)
     if count is None or count <= 1:
@@ -51,8 +56,31 @@ def division(root: Root, walk: Walk, source: SourceMap) -> Division | None:
         word = re.compile(rf"(?<![\w.]){re.escape(stem)}(?!\w)")
         if end < line and _indent(line, source) == indent and not any(word.search(text) for text in between):
             end = line
-        return Division(stem, by, int(count), Statement(end, f"{stem} /= {by}", indent), line)
+        beside = _beside(stem, by, end, unit, source)
+        return Division(stem, by, int(count), Statement(end, f"{stem} /= {by}", indent), line, beside)
     return None
+
+
+def _beside(stem: str, by: str, after: int, unit: Unit, source: SourceMap) -> Span | None:
+    """The place of a name in a tuple, list or dictionary below a line, something else in which is divided by this."""
+    for node in nodes("\n".join(source.lines)):
+        if not isinstance(node, ast.Tuple | ast.List | ast.Dict) or node.lineno <= after:
+            continue
+        items = [v for v in (node.values if isinstance(node, ast.Dict) else node.elts) if v is not None]
+        divided = (i.right for i in items if isinstance(i, ast.BinOp) and isinstance(i.op, ast.Div))
+        mine = next((i for i in items if isinstance(i, ast.Name) and i.id == stem), None)
+        if mine is not None and any(ast.unparse(d) == by for d in divided):
+            column = mine.col_offset + 1
+            return Span(unit.span.file, mine.lineno, column, mine.lineno, column + len(stem), unit.span.cell)
+    return None
+
+
+def _adds_to_itself(unit: Unit, walk: Walk) -> bool:
+    """``dw += d*x``, or ``dw = dw + d*x``."""
+    step = walk.graph.steps[walk.layout.original(unit.step)]
+    plain = not unit.augmented and unit.previous >= 0 and sign_of(step.op) in ("+", "-")
+    before = walk.layout.original(unit.previous) if plain else -1
+    return unit.augmented in ("+=", "-=") or any(walk.layout.original(j) == before for j in step.inputs if plain)
 
 
 def _stem(unit: Unit) -> str:

@@ -220,13 +220,39 @@ def is_derivation(name: str) -> bool:
     return any(word in low for word in _WORDS) or bool(re.match(r"^d2?_?[a-z]\w{0,2}$|^d\w+_?d\w+$", low))
 
 
+@lru_cache(maxsize=100_000)
 def is_loss(name: str) -> bool:
-    """The name is one of those that losses have, or of a list of them: ``losses[3]``."""
-    plain = normal(name.split("[", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1]) if "[" in name else normal(name)
-    return plain in LOSS_NAMES or ("[" in name and plain.removesuffix("es") + "s" in _LOSS_LISTS)
+    """The name is one of those that losses have, or of a list of them: ``losses[3]``, ``J_history[3]``."""
+    plain = _of_one(name)
+    return plain in LOSS_NAMES
 
 
-_LOSS_LISTS = frozenset({"losss", "losses", "costs", "errors", "objs", "objectives", "nlls"})
+@lru_cache(maxsize=100_000)
+def is_surely_loss(name: str) -> bool:
+    """The same, and it is hardly ever the name of anything else."""
+    return _of_one(name) in SURELY_LOSS
+
+
+def _of_one(name: str) -> str:
+    """What one of a list of losses is called, or a loss of which it is said when it was computed: ``mean_loss``."""
+    if "[" not in name:
+        plain = normal(name)
+        of = _LOSS_OF.match(plain)
+        return of[1] if of is not None and of[1] in SURELY_LOSS else plain
+    plain = normal(name.split("[", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1])
+    return _LOSS_LISTS.get(plain, _HISTORY.sub("", plain))
+
+
+_LOSS_LISTS = {
+    "losses": "loss", "losss": "loss", "costs": "cost", "errors": "error", "objs": "obj", "objectives": "objective",
+    "nlls": "nll", "mses": "mse",
+}  # fmt: skip
+#: A list in which every round puts its loss; what is said of a loss, or of the function that works it out.
+_HISTORY = re.compile(r"(?:history|hist|list|logs?|values|vals?|vec|curve|trace|track|array|arr)$")
+_LOSS_OF = re.compile(
+    r"(?:train(?:ing)?|epoch|avg|average|mean|running|curr?(?:ent)?|batch|new|final|full|this|my|cal|calc|calculate|compute"
+    r"|get|eval|evaluate)?(.+?)(?:fn|func|function)?$"
+)
 
 
 def index_of(name: str) -> str:

@@ -29,6 +29,9 @@ from symgrad.diagnose.trying.typed import (
 from symgrad.errors import Span
 from symgrad.ops import OPS
 
+#: What it costs that ``len(x)`` was to be another number.
+COUNTED = 0.45
+
 
 class Operands(Operations):
     """What could be written for one operand."""
@@ -46,8 +49,9 @@ class Operands(Operations):
         if step.is_const:
             value = step.value
             if isinstance(value, Fraction):
-                # A number that has a name (n = len(xs)) is seldom meant to be another one.
-                cost = 1.02 + 0.12 * self.source.text(place).isidentifier()
+                # A number that has a name (n = len(xs)) is seldom meant to be another one, and a count even less.
+                text = self.source.text(place)
+                cost = 1.02 + (0.12 if text.isidentifier() else COUNTED if "(" in text else 0.0)
                 for number in (value + 1, value - 1, value * 2, value / 2, -value):
                     at = ((r[span], with_number(self.graph.steps[r[span]], slot, number)) for r in rounds if span in r)
                     words, mistake = "is another number than belongs here", "sign" if number == -value else "scale"

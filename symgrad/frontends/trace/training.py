@@ -44,7 +44,8 @@ def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
         return None
     if _surely_trains(loop) or (last and any(map(_moves, ast.walk(loop)))):
         return SURELY
-    return PERHAPS if (_STEPS if depth else _TRAINS).search(ast.unparse(loop)) else None
+    perhaps = (_STEPS if depth else _TRAINS).search(ast.unparse(loop)) or any(map(_descends, ast.walk(loop)))
+    return PERHAPS if perhaps else None
 
 
 def last_loop(tree: ast.Module) -> ast.stmt | None:
@@ -95,6 +96,21 @@ def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
     name = ast.unparse(node.target)
     read = (n for statement in loop.body for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute))
     return any(isinstance(n.ctx, ast.Load) and ast.unparse(n) == name for n in read)
+
+
+def _descends(node: ast.AST) -> bool:
+    """``w = w - 0.01*dw``: what is taken away is called a gradient, or that of w."""
+    if not _moves(node) or not isinstance(node, ast.Assign | ast.AugAssign):
+        return False
+    target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+    name = target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
+    held = (
+        n.attr if isinstance(n, ast.Attribute) else n.id
+        for n in ast.walk(node.value)
+        if isinstance(n, ast.Attribute | ast.Name)
+    )
+    of = re.compile(rf"d\w*?_?{re.escape(name)}|{re.escape(name)}_?grad\w*|g_?{re.escape(name)}|\w*grad\w*|nabla\w*")
+    return bool(name) and any(of.fullmatch(n) for n in held if n != name)
 
 
 def _moves(node: ast.AST) -> bool:

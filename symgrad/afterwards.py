@@ -1,0 +1,263 @@
+"""Losses that a script computes when it has moved its parameters: ``w -= lr*dw; history.append(cost(w))``.
+
+Such a loss is that of the next round's derivatives, if there is a next round; after the last one it has none. But it is
+a function of the parameters: what it would have been before they were moved is what the round's derivatives are of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from symgrad.diagnose.meaning.following import original, sign_of
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
+from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import INPUT, Graph
+from symgrad.ops.writing import INDEX
+from symgrad.upstream import grown
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A parameter is given another value, which was made of its ``old`` one by a derivative; ``begun`` is the number of
+    the assignment that gave it the old one."""
+
+    name: str
+    old: int
+    new: int
+    begun: int
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """A loss that is computed from moved parameters.
+
+    Attributes:
+        loss: the assignment of it.
+        used: step of a moved parameter, as the loss reads it -> its step before the last move.
+        moves: the last of every parameter.
+    """
+
+    loss: Binding
+    used: dict[int, int]
+    moves: tuple[_Move, ...]
+
+
+def brought_back(trace: Trace) -> Trace:
+    """The run, with a loss that is only computed after each move computed before the last one as well, and without the
+    rounds before that; the same run where the loss comes first."""
+    late = _late(trace)
+    return trace if late is None else _computed_before(trace, late)
+
+
+def _late(trace: Trace) -> _Late | None:
+    steps = trace.graph.steps
+    losses: dict[str, list[Binding]] = {}
+    for b in trace.bindings:
+        if is_loss(b.name) and not steps[b.step].is_leaf and isinstance(trace.values[b.step], float):
+            losses.setdefault(b.name.split("[", maxsplit=1)[0], []).append(b)
+    if not losses or trace.backward_calls:
+        return None
+    moves = _moves(trace)
+    if not moves:
+        return None
+    # An error may be that of one sample, where a cost is what all is done for.
+    surely = [name for name in losses if is_surely_loss(losses[name][0].name)]
+    found = (_late_one(trace, losses[name], moves) for name in (surely or losses))
+    return next((late for late in found if late is not None), None)
+
+
+def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[_Move]) -> _Late | None:
+    """The last value of a loss, if it comes after the parameters were moved, and no round computes it first."""
+    steps = trace.graph.steps
+    last = {m.name: m for m in moves}
+    moving = {normal(name) for name in last}
+    since = min(m.old for m in last.values())
+    begun = min((r.begun for r in trace.rounds if r.start > since), default=0)  # the loop that the last round is of
+
+    def derives(b: Binding) -> bool:
+        named = is_bare(b.name) or any(c.bottom in moving for c in claims(b.name))
+        return named and not steps[b.step].is_leaf and not is_loss(b.name)
+
+    loss = losses[-1]
+    first = min(m.order for m in moves)
+    first = min([first, *(b.order for b in trace.bindings if b.step >= begun and derives(b))])
+    if any(b.step >= begun and b.order < first for b in losses):
+        return None  # each round computes it first
+    end = max([loss.order, *(m.order for m in last.values())])
+    needed = Graph(steps, loss.step, trace.graph.source).ancestors(loss.step)
+    if any(b.order > end and derives(b) and not needed[b.step] for b in trace.bindings):
+        return None  # this is what the derivation after it is of
+    used: dict[int, int] = {}
+    for m in moves:
+        if m.order < loss.order and needed[m.new]:
+            used[m.new] = last[m.name].old
+    late = _Late(loss, used, tuple(last.values()))
+    return late if used and _is_of_the_same_data(trace, late) else None
+
+
+def _moves(trace: Trace) -> list[_Move]:
+    """``w -= rate*dw``, ``w = w - rate*grad``; in a loop that trains ``w -= rate*(x.T @ e)`` as well."""
+    graph, steps = trace.graph, trace.graph.steps
+    held: dict[str, tuple[int, int]] = {}
+    derived: dict[str, list[int]] = {}
+    out: list[_Move] = []
+    looped = min((r.begun for r in trace.rounds), default=len(steps))
+    for b in trace.bindings:
+        step = original(graph, b.step)
+        old, begun = held.get(b.name, (-1, -1))
+        if step != old:
+            held[b.name] = (step, b.order)
+        if not steps[step].is_leaf:
+            for name in {"", *(c.bottom for c in claims(b.name))} if any(claims(b.name)) or is_bare(b.name) else ():
+                derived.setdefault(name, []).append(step)
+        if old < 0 or steps[step].is_leaf or is_loss(b.name):
+            continue
+        sign = sign_of(steps[step].op)
+        inputs = [original(graph, j) for j in steps[step].inputs]
+        if sign not in ("+", "-") or old not in inputs or (sign == "-" and inputs[0] != old):
+            continue
+        by = inputs[1] if inputs[0] == old else inputs[0]
+        made_of = Graph(steps, by, graph.source).ancestors(by)
+        # x += dt*dx is a state that is carried on.
+        names = (normal(b.name),) if sign == "-" else ()
+        told = any(made_of[i] for name in names for i in derived.get(name, ()) if i > old)
+        bare = any(made_of[i] and i > old and _is_told(trace, i) for i in derived.get("", ()))
+        # What is taken away in a loop, and made of the parameter: no count.
+        plain = sign == "-" and looped <= step and _has_number(trace, by) and graph.dependents(old)[by]
+        if told or bare or plain:
+            out.append(_Move(b.name, old, step, begun, b.order))
+    return out
+
+
+def _is_told(trace: Trace, step: int) -> bool:
+    """It is called a gradient, or says itself that it is one of a loss: dj_dw."""
+    names = [b.name for b in trace.bindings if original(trace.graph, b.step) == step]
+    return any(is_bare(n) or any(c.top and is_loss(c.top) for c in claims(n)) for n in names)
+
+
+def _has_number(trace: Trace, step: int) -> bool:
+    """It is a product with a number in it: a rate."""
+    steps = trace.graph.steps
+    return sign_of(steps[step].op) in ("*", "/") and any(not steps[j].shape for j in steps[step].inputs)
+
+
+def _is_of_the_same_data(trace: Trace, late: _Late) -> bool:
+    """What the loss reads beside the parameters, the last derivatives read as well: they are no samples of another
+    epoch, and of no other set."""
+    graph, steps = trace.graph, trace.graph.steps
+    start = max(m.old for m in late.moves)
+    end = max(m.new for m in late.moves)
+    moved = _copied(graph, late)
+    read: set[int] = set()
+    whole: set[int] = set()
+    picked: set[tuple[object, ...]] = set()
+    made_of = graph.ancestors(*(m.new for m in late.moves))
+    for i in range(start + 1, end + 1):
+        if made_of[i]:
+            read.update(steps[i].inputs)
+            picked.add((steps[i].op, steps[i].params, steps[i].inputs))
+            if steps[i].op != INDEX:
+                whole.update(original(graph, j) for j in steps[i].inputs)
+
+    def is_known(j: int) -> bool:
+        j = original(graph, j)
+        step = steps[j]
+        if step.is_leaf:
+            # A penalty's weight may well have been forgotten in the derivatives.
+            return j in read or j in whole or step.is_const or j > end or not (step.shape or "[" in step.name)
+        if j in read or j in late.used or (step.op, step.params, step.inputs) in picked:
+            return True
+        if step.op == INDEX:
+            return original(graph, step.inputs[0]) in whole
+        return all(is_known(k) for k in step.inputs)
+
+    return all(is_known(j) for i in moved for j in steps[i].inputs if j not in moved and j not in late.used)
+
+
+def _copied(graph: Graph, late: _Late) -> list[int]:
+    """The steps of the loss that are made of the moved parameters."""
+    needed = graph.ancestors(late.loss.step)
+    made: set[int] = set()
+    out = []
+    for i in range(min(late.used) + 1, late.loss.step + 1):
+        if needed[i] and i not in late.used and any(j in late.used or j in made for j in graph.steps[i].inputs):
+            made.add(i)
+            out.append(i)
+    # What led from one parameter's move to another's is no part of it.
+    live = {late.loss.step}
+    for i in reversed(out):
+        if i in live:
+            live.update(graph.steps[i].inputs)
+    return [i for i in out if i in live]
+
+
+def _computed_before(trace: Trace, late: _Late) -> Trace:
+    """The run from what enters the last round on, in which the loss is computed first: its steps stand at the end, and
+    its assignments come before those of the round."""
+    graph = trace.graph
+    olds = {m.old for m in late.moves}
+    start = max(olds)
+    round_ = max((r.start for r in trace.rounds if r.start <= min(m.new for m in late.moves)), default=0)
+    start = max(start, round_ - 1)
+    entering = {
+        j for i in range(start + 1, max(m.new for m in late.moves) + 1) for j in graph.steps[i].inputs
+        if j in olds or (round_ > 0 and _begun(trace) <= j <= start)
+    }  # fmt: skip
+    steps = [
+        replace(s, op=INPUT, inputs=(), params=()) if i in entering and not s.is_leaf else s
+        for i, s in enumerate(graph.steps)
+    ]
+    place = dict(late.used)
+    for i in _copied(graph, late):
+        step = graph.steps[i]
+        place[i] = len(steps)
+        steps.append(replace(step, inputs=tuple(place.get(j, j) for j in step.inputs)))
+    base = Graph(tuple(steps[: len(graph.steps)]), graph.output, graph.source)
+    made = grown(replace(trace, graph=base), steps)
+    callers = {place[i]: span for i, span in trace.callers.items() if i in place and i not in late.used}
+    bindings = _bindings(trace, late, place, start, entering)
+    return replace(
+        made, rounds=(), callers={**trace.callers, **callers},
+        bindings=tuple(replace(b, order=n) for n, b in enumerate(bindings)),
+    )  # fmt: skip
+
+
+def _is_older(b: Binding, trace: Trace) -> bool:
+    """It was there before any round; of a loop whose rounds are not known, what is no derivative."""
+    return b.step < _begun(trace) if trace.rounds else not any(claims(b.name))
+
+
+def _begun(trace: Trace) -> int:
+    return min((r.begun for r in trace.rounds), default=0)
+
+
+def _bindings(
+    trace: Trace, late: _Late, place: dict[int, int], start: int, entering: set[int]
+) -> list[Binding]:
+    """The assignments before the last round, those of the loss, and those of the round itself."""
+    first = _from(trace, late, lambda b: b.step > start)
+    end = max(m.order for m in late.moves)
+    moved, names = {m.new for m in _moves(trace)}, {m.name for m in late.moves}
+    earlier = trace.graph.ancestors(*(b.step for b in trace.bindings if is_loss(b.name) and b.order < end))
+    given = trace.graph.ancestors(*(m.new for m in late.moves))
+    before = [
+        b for b in trace.bindings[:first]
+        if b.step in entering
+        or (b.name not in names and original(trace.graph, b.step) not in moved and _is_older(b, trace))
+    ]  # fmt: skip
+    loss = [
+        replace(b, step=place[b.step]) for b in trace.bindings
+        if b.step in place and b.step not in late.used and b.order <= late.loss.order
+    ]  # fmt: skip
+    own = [b for b in trace.bindings[first : end + 1] if given[b.step] or not earlier[b.step]]
+    return [*before, *loss, *own]
+
+
+def _from(trace: Trace, late: _Late, is_own: Callable[[Binding], bool]) -> int:
+    """The number of the first assignment of the last round."""
+    since = max(m.begun for m in late.moves)
+    return next((n for n, b in enumerate(trace.bindings) if b.order > since and is_own(b)), len(trace.bindings))
+
+
