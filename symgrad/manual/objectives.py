@@ -137,8 +137,8 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
         return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
-    called = {subject.names.get(subject.loss), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
-    return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
+    mine = {subject.names.get(subject.loss), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
+    return bool(names) and (subject.made_up or not names.isdisjoint(mine) or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:
