@@ -1,4 +1,4 @@
-"""Nets as people write them: layers trained over epochs, masks of -inf, names at the top that functions have as well."""
+"""Nets as people write them: layers trained over epochs, masks of -inf, names that functions have as well."""
 
 from __future__ import annotations
 
@@ -150,9 +150,22 @@ loss = Logistic.apply(x @ v, sign)
 loss.backward()
 print(v.grad)
 """
+#: The label is 1 for all.
+GENERATOR = """
+import numpy as np
+rng = np.random.default_rng(5)
+z, W, v = rng.normal(size=(5, 2)), rng.normal(size=(2, 3)), rng.normal(size=(3, 1))
+h = np.tanh(z @ W)
+p = 1/(1 + np.exp(-(h @ v)))
+loss = -np.mean(np.log(p))
+dlogit = (p - 1)/len(z)
+dv = h.T @ dlogit
+da = (dlogit @ v.T)*(1 - h**2)
+dW = z.T @ da
+"""
 ALL = {
     "layers": LAYERS, "attention": ATTENTION, "windows": WINDOWS, "sequence": SEQUENCE, "gelu": GELU,
-    "function": FUNCTION,
+    "function": FUNCTION, "generator": GENERATOR,
 }  # fmt: skip
 
 
@@ -166,6 +179,7 @@ def test_right_nets_are_right(name: str) -> None:
     ("attention", "dK = dS.T @ Q", "dK = dS @ Q", ""),
     ("windows", "x[i:i+3] += cols[i]", "x[i:i+3] = cols[i]", "lost-accumulation"),
     ("sequence", "dC[ids[k, t]] += da[k]", "dC[ids[k, t]] = da[k]", ""),
+    ("generator", "(p - 1)/len", "p/len", "missing-term"),
     ("function", "-g*sign*torch", "-g*torch", ""),
 ])  # fmt: skip
 def test_a_slip_is_found_in_its_line(name: str, right: str, slip: str, mistake: str) -> None:

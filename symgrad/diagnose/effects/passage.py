@@ -193,6 +193,7 @@ class Passage(Reader):
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
         if len(self.ends) <= MANY_ROUNDS:
             yield from self._slopes(sites, offers)
+            yield from self._complements(sites)
         factors, terms = self.takes(sites)
         if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
             # A name for what was worked out elsewhere, unless somebody meant to do more: to a value of the forward
@@ -229,6 +230,23 @@ class Passage(Reader):
                     )
             if (whole or self._is_accumulated(i, slot)) and q.vec.shape and have.shape and offer.text:
                 yield from self._matrices(offer, have)
+
+    def _complements(self, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:
+        """``p - 1`` where only ``p`` is written, of probabilities: what is left of a cross-entropy with the label 1."""
+        i, slot = sites[0]
+        node = self.graph.steps[i].inputs[slot] if slot >= 0 else -1
+        if node < 0 or not self.layout.is_forward(self.layout.origin(node)) or self._is_summed(i):
+            return
+        arrays = lifted(self.value(node)).arrays
+        if not arrays[0].shape or not all(((a > 0) & (a < 1)).all() for a in arrays):
+            return
+        for form, compute in _RESTS:
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], compute: Callable[..., Any] = compute) -> Vec:
+                found: Vec = compute(value, lambda q: constant(q, len(lifted(value).arrays)))
+                return found
+
+            yield make, Repair(_NOWHERE, "missing-term", "leaves out a term", 1.2, template=form)
 
     def _slopes(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """A local derivative in the place of something else."""
