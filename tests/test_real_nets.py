@@ -163,9 +163,25 @@ dv = h.T @ dlogit
 da = (dlogit @ v.T)*(1 - h**2)
 dW = z.T @ da
 """
+#: What is added up is changed at one place afterwards.
+COUNTS = """
+import numpy as np
+rng = np.random.default_rng(6)
+W, X, ids = rng.normal(size=4), rng.normal(size=(3, 4)), [2, 0, 3]
+ps, loss = [], 0.0
+for k in range(3):
+    e = np.exp(W*X[k])
+    ps.append(e/e.sum())
+    loss = loss - np.log(ps[k][ids[k]])
+dW = np.zeros(4)
+for k in range(3):
+    g = ps[k]*X[k]
+    dW += g
+    dW[ids[k]] -= X[k, ids[k]]
+"""
 ALL = {
     "layers": LAYERS, "attention": ATTENTION, "windows": WINDOWS, "sequence": SEQUENCE, "gelu": GELU,
-    "function": FUNCTION, "generator": GENERATOR,
+    "function": FUNCTION, "generator": GENERATOR, "counts": COUNTS,
 }  # fmt: skip
 
 
@@ -179,6 +195,7 @@ def test_right_nets_are_right(name: str) -> None:
     ("attention", "dK = dS.T @ Q", "dK = dS @ Q", ""),
     ("windows", "x[i:i+3] += cols[i]", "x[i:i+3] = cols[i]", "lost-accumulation"),
     ("sequence", "dC[ids[k, t]] += da[k]", "dC[ids[k, t]] = da[k]", ""),
+    ("counts", "dW += g", "dW = g", "lost-accumulation"),
     ("generator", "(p - 1)/len", "p/len", "missing-term"),
     ("function", "-g*sign*torch", "-g*torch", ""),
 ])  # fmt: skip

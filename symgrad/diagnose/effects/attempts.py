@@ -64,7 +64,8 @@ class Attempts:
         feeding = layout.feeding(c.step for c in self.checks)
         self._whole_lines = Outright(layout)
         self._fine = fine(layout, known)
-        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine)), WORK)
+        again = layout.feeding(self._thrown_away(feeding))
+        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine) | again), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
@@ -152,7 +153,7 @@ class Attempts:
     def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
         # What a line makes of a gradient that is right as well: a change of the line changes that, too.
-        mine = feeding | self.layout.feeding(self._fine)
+        mine = feeding | self.layout.feeding(self._fine) | self._thrown_away(feeding)
         for i in (i for i in self.board.steps if i in mine):
             span = self.layout.graph.steps[i].span
             units = self.layout.units_at.get(i, ())
@@ -176,6 +177,13 @@ class Attempts:
             loop = text.loop_at.get(made.number, 0)
             made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
+
+    def _thrown_away(self, feeding: set[int]) -> set[int]:
+        """What earlier rounds of a line worked out under a name that the next one takes anew: ``dT = xi`` in a loop."""
+        units = self.layout.subject.units
+        used = {(u.name, u.line) for u in units if u.step in feeding and not u.augmented}
+        names = {u.name for u in units if (u.name, u.line) in used and u.step not in feeding}
+        return {u.step for u in units if u.name in names and not self.layout.is_forward(u.step)}
 
     # --- trying -------------------------------------------------------------------------------------------------
 

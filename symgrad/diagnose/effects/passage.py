@@ -21,6 +21,7 @@ from symgrad.diagnose.effects.reader import Reader
 from symgrad.diagnose.effects.remnants import remnants
 from symgrad.diagnose.effects.slices import slices
 from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.naming import claims
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
@@ -351,7 +352,9 @@ class Passage(Reader):
                     return value
 
                 words = "throws away what was accumulated before"
-                yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, 0.3, regain=name)
+                # Of two names of one array that is the sum whose name is a gradient's.
+                cost = 0.3 if any(claims(name)) else 0.35
+                yield sites, 0, make, Repair(_NOWHERE, "lost-accumulation", words, cost, regain=name)
 
     def _overwritten(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
         """A variable of the forward pass that gets another value before it is used."""
