@@ -101,40 +101,63 @@ def _moves(trace: Trace) -> list[_Move]:
     """``w -= rate*dw``, ``w = w - rate*grad``; in a loop that trains ``w -= rate*(x.T @ e)`` as well."""
     graph, steps = trace.graph, trace.graph.steps
     held: dict[str, tuple[int, int]] = {}
-    derived: dict[str, list[int]] = {}
+    evidence = _Evidence(trace)
     out: list[_Move] = []
-    looped = min((r.begun for r in trace.rounds), default=len(steps))
+    sure = False
     for b in trace.bindings:
         step = original(graph, b.step)
         old, begun = held.get(b.name, (-1, -1))
         if step != old:
             held[b.name] = (step, b.order)
-        if not steps[step].is_leaf:
-            for name in {"", *(c.bottom for c in claims(b.name))} if any(claims(b.name)) or is_bare(b.name) else ():
-                derived.setdefault(name, []).append(step)
+        evidence.take(b, step)
         if old < 0 or steps[step].is_leaf or is_loss(b.name):
             continue
         sign = sign_of(steps[step].op)
         inputs = [original(graph, j) for j in steps[step].inputs]
         if sign not in ("+", "-") or old not in inputs or (sign == "-" and inputs[0] != old):
             continue
-        by = inputs[1] if inputs[0] == old else inputs[0]
-        made_of = Graph(steps, by, graph.source).ancestors(by)
-        # x += dt*dx is a state that is carried on.
-        names = (normal(b.name),) if sign == "-" else ()
-        told = any(made_of[i] for name in names for i in derived.get(name, ()) if i > old)
-        bare = any(made_of[i] and i > old and _is_told(trace, i) for i in derived.get("", ()))
-        # What is taken away in a loop, and made of the parameter: no count.
-        plain = sign == "-" and looped <= step and _has_number(trace, by) and graph.dependents(old)[by]
-        if told or bare or plain:
+        is_move, of_a_loss = evidence.of(b, old, step, inputs[1] if inputs[0] == old else inputs[0])
+        if is_move:
+            sure |= of_a_loss or sign == "-"
             out.append(_Move(b.name, old, step, begun, b.order))
-    return out
+    return out if sure else []  # x += dt*dx alone is a state that is carried on
 
 
-def _is_told(trace: Trace, step: int) -> bool:
-    """It is called a gradient, or says itself that it is one of a loss: dj_dw."""
-    names = [b.name for b in trace.bindings if original(trace.graph, b.step) == step]
-    return any(is_bare(n) or any(c.top and is_loss(c.top) for c in claims(n)) for n in names)
+class _Evidence:
+    """What tells that a value is given another one by a derivative."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._looped = min((r.begun for r in trace.rounds), default=len(trace.graph.steps))
+        #: Of a name, the steps that are called the derivative by it; of the empty one, all that are called derivatives.
+        self._derived: dict[str, list[int]] = {}
+        #: Of a name and its line: in every round it is the same.
+        self._known: dict[tuple[str, int], tuple[bool, bool]] = {}
+
+    def take(self, b: Binding, step: int) -> None:
+        """One more assignment, in their order."""
+        found = claims(b.name)
+        if not self._trace.graph.steps[step].is_leaf and (found or is_bare(b.name)):
+            for name in {"", *(c.bottom for c in found)}:
+                self._derived.setdefault(name, []).append(step)
+
+    def of(self, b: Binding, old: int, step: int, by: int) -> tuple[bool, bool]:
+        """Whether an assignment moves a parameter, and whether by what is plainly the gradient of a loss."""
+        key = (b.name, b.line)
+        if key not in self._known:
+            graph = self._trace.graph
+            made_of = Graph(graph.steps, by, graph.source).ancestors(by)
+            told = any(made_of[i] for i in self._derived.get(normal(b.name), ()) if i > old)
+            bare = any(made_of[i] and i > old and self._is_told(i) for i in self._derived.get("", ()))
+            # What is taken away in a loop, and made of the parameter: no count.
+            plain = sign_of(graph.steps[step].op) == "-" and self._looped <= step and _has_number(self._trace, by)
+            self._known[key] = (told or bare or (plain and graph.dependents(old)[by]), bare)
+        return self._known[key]
+
+    def _is_told(self, step: int) -> bool:
+        """It is called a gradient, or says itself that it is one of a loss: dj_dw."""
+        names = [b.name for b in self._trace.bindings if original(self._trace.graph, b.step) == step]
+        return any(is_bare(n) or any(c.top and is_loss(c.top) for c in claims(n)) for n in names)
 
 
 def _has_number(trace: Trace, step: int) -> bool:

@@ -41,6 +41,16 @@ SECOND_READINGS: tuple[SecondReading, ...] = (
 )  # fmt: skip
 
 
+def _from_its_start(plain: Account, made: Account) -> Account:
+    """The account against an objective that was made up, unless that leaves lines open and the derivation begins with
+    what it compares, ``y - out``: changes to single lines may make all that follows right then."""
+    if not plain.subject.made_up or not made.diagnosis.unchecked or made.diagnosis.blames:
+        return made
+    found = diagnose(plain.subject, brief=plain.brief)
+    fixable = found.blames and not found.unchecked and all(b.edits for b in found.blames)
+    return replace(plain, subject=found.subject or plain.subject, diagnosis=found) if fixable else made
+
+
 def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
     """What is differentiated in a run, and what of the derivation is right and wrong.
 
@@ -64,7 +74,8 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
         plain = Account(work, trace, brief, subject, glance(subject))
         made = of_an_objective(plain)
         if made.subject is not plain.subject:
-            taken, readings = made, tuple(r for r in readings if r is not of_an_objective)
+            taken = _from_its_start(plain, made)
+            readings = tuple(r for r in readings if r is not of_an_objective)
     if taken is None:
         found = diagnose(subject, brief=brief)
         if note:

@@ -77,7 +77,8 @@ def of_an_objective(taken: Account) -> Account:
     best = taken
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
-        if again.right and (best is taken or _explained(again) > _explained(best.diagnosis)):
+        told = any(u.unnamed or _is_called_derivative(u.name, names) for u in again.right)
+        if told and (best is taken or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
@@ -91,7 +92,7 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for other in _candidates(taken.trace):
+    for other in (*_along_one_parameter(taken.trace), *_candidates(taken.trace)):
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
@@ -99,6 +100,24 @@ def _explained_by_fixes(taken: Account) -> Account:
             again = replace(again, notes=(*again.notes, _said(other)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
+
+
+def _along_one_parameter(trace: Trace) -> Iterator[Subject]:
+    """Where one array is all that is trained, and one gradient of its shape is worked out for it, ``g = J.T @ r``, what
+    that is the gradient of up to its sign: half the sum of squares, before any other."""
+    names = trained(trace)
+    shapes = {b.name: trace.graph.steps[b.step].shape for b in reversed(trace.bindings)}
+    given = {b.name for b in trace.bindings if is_bare(b.name) and not trace.graph.steps[b.step].is_leaf}
+    if len(names) != 1 or len(given) != 1:
+        return
+    (name,), (gradient,) = names, given
+    if shapes[name] != shapes[gradient] or not shapes[name]:
+        return
+    for o in objectives(trace):
+        if o.text.endswith("**2)/2") and o.text.startswith("sum("):
+            subject = replace(choose(o.trace, o.name, {gradient: name}), made_up=True, assumed=o.text)
+            seed = Fraction(-1 if o.downhill else 1)
+            yield replace(subject, seed=seed, convention=convention(seed)) if subject.seed == 1 != seed else subject
 
 
 def _candidates(trace: Trace) -> Iterator[Subject]:
@@ -137,8 +156,8 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
         return not told and bool(_claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
-    mine = {subject.names.get(subject.loss), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
-    return bool(names) and (subject.made_up or not names.isdisjoint(mine) or sign_of(step.op) == "-")
+    called = {subject.names.get(subject.loss, ""), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
+    return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:

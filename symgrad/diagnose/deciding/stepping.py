@@ -170,7 +170,7 @@ def _steps(walk: Walk) -> Iterator[_Step]:
         if first in truth.cotangents and layout.graph.steps[first].is_input:
             leaves.setdefault(name, first)
     # In the order of the assignments: a loss that is computed after the moves has its steps at the end.
-    order = {(name, i): n for n, (name, i, _) in enumerate(subject.bound)}
+    order = {(name, i): n for n, (name, i, _) in reversed(list(enumerate(subject.bound)))}  # when it was given first
     last_forward = max((order.get(named, -1) for named in subject.aliases), default=-1)
     moved: dict[int, list[Unit]] = {}
     for unit in subject.units:

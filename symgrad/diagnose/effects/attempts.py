@@ -56,7 +56,12 @@ class Attempts:
 
     def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
         self.layout, self.known, self.reading = layout, known, reading
-        firm = [r for r in results if self._is_firm(r.unit.name) or r.is_right(r.actual)]
+        # Where one parameter is moved by what is its gradient and nothing else, so are those beside it.
+        plainly = any(r.unit.unnamed and r.is_right(r.actual) for r in results)
+        firm = [
+            r for r in results
+            if self._is_firm(r.unit.name) or r.is_right(r.actual) or (r.unit.unnamed and plainly)
+        ]  # fmt: skip
         #: Results that no change to a line reaches: gradients that are zeros to the end.
         self.lost = [r for r in firm if not r.is_right(r.actual) and self._is_given(r.unit.step)]
         self.results = [r for r in firm if r not in self.lost]

@@ -282,7 +282,7 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
                 return apply(step.op, [args[0], held + args[1] if sign > 0 else held - args[1]], place)
 
             yield keep, _repair(
-                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.86 if empty else 0.5,
+                "lost-accumulation", "throws away what was there before", 0.4 if sign > 0 else 0.96 if empty else 0.5,
                 regain=region.context.variable(i) or "it", combine="+" if sign > 0 else "-",
             )  # fmt: skip
     name = repeating(step.op, dict(step.params))

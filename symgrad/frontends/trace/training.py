@@ -42,10 +42,38 @@ def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
     """
     if depth > DEEPEST:
         return None
-    if _surely_trains(loop) or (last and any(map(_moves, ast.walk(loop)))):
+    sums = _added_up(loop)
+    if _surely_trains(loop, sums) or (last and any(_moves(node) for node in ast.walk(loop) if node not in sums)):
         return SURELY
-    perhaps = (_STEPS if depth else _TRAINS).search(ast.unparse(loop)) or any(map(_descends, ast.walk(loop)))
+    texts = {ast.unparse(node) for node in sums}
+    text = "\n".join(line for line in ast.unparse(loop).split("\n") if line.strip() not in texts)
+    perhaps = (_STEPS if depth else _TRAINS).search(text) or any(_descends(n) for n in ast.walk(loop) if n not in sums)
     return PERHAPS if perhaps else None
+
+
+def _added_up(loop: ast.For | ast.While) -> set[ast.AST]:
+    """The statements in which something is only added up: ``cost -= np.log(p[k])``, where nothing else in the loop is
+    made of the cost. That moves no parameter, and what it adds up is to be whole."""
+    found: dict[str, list[ast.AST]] = {}
+    reads: dict[str, int] = {}
+    for node in (n for statement in loop.body for n in ast.walk(statement)):
+        match node:
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add() | ast.Sub()):
+                found.setdefault(name, []).append(node)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.BinOp(op=ast.Add() | ast.Sub())) if _goes_on(node):
+                found.setdefault(name, []).append(node)
+                reads[name] = reads.get(name, 0) - 1
+            case ast.Name(id=name, ctx=ast.Load()):
+                reads[name] = reads.get(name, 0) + 1
+    return {node for name, nodes in found.items() if reads.get(name, 0) <= 0 for node in nodes}
+
+
+def _goes_on(node: ast.Assign) -> bool:
+    """``cost = cost - a - b``: it is the first of the terms."""
+    first = node.value
+    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add | ast.Sub):
+        first = first.left
+    return isinstance(first, ast.Name) and ast.unparse(first) == ast.unparse(node.targets[0])
 
 
 def last_loop(tree: ast.Module) -> ast.stmt | None:
@@ -57,8 +85,11 @@ def last_loop(tree: ast.Module) -> ast.stmt | None:
     return last if isinstance(last, ast.For | ast.While) and "range(" in ast.unparse(last).partition(":")[0] else None
 
 
-def _surely_trains(loop: ast.For | ast.While) -> bool:
-    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back."""
+def _surely_trains(loop: ast.For | ast.While, sums: set[ast.AST]) -> bool:
+    """It moves something, and counts epochs, computes a loss anew in each round, or goes forward and back.
+
+    ``sums``: what it only adds up.
+    """
     own = [node for statement in loop.body for node in ast.walk(statement)]
     counts = isinstance(loop, ast.For) and (_is_called(_EPOCH, loop.target) or _is_up_to(_COUNT, loop.iter))
     targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
@@ -69,7 +100,9 @@ def _surely_trains(loop: ast.For | ast.While) -> bool:
     rounds = any(_LOSS.search(name) for name in names) or any(_FORWARD.match(name) for name in calls)
     if not counts and not rounds:
         return False
-    return any(_BACKWARD.search(c) for c in calls) or any(_moves(node) or _ascends(node, loop) for node in own)
+    return any(_BACKWARD.search(c) for c in calls) or any(
+        _moves(node) or _ascends(node, loop) for node in own if node not in sums
+    )
 
 
 def _is_called(pattern: re.Pattern[str], node: ast.expr) -> bool:
