@@ -186,8 +186,8 @@ class Attempts:
     def _thrown_away(self, feeding: set[int]) -> set[int]:
         """What earlier rounds of a line worked out under a name that the next one takes anew: ``dT = xi`` in a loop."""
         units = self.layout.subject.units
-        used = {(u.name, u.line) for u in units if u.step in feeding and not u.augmented}
-        names = {u.name for u in units if (u.name, u.line) in used and u.step not in feeding}
+        last = {(u.name, u.line): u.step for u in units if not u.augmented}
+        names = {u.name for u in units if u.step not in feeding and last.get((u.name, u.line), -1) in feeding}
         return {u.step for u in units if u.name in names and not self.layout.is_forward(u.step)}
 
     # --- trying -------------------------------------------------------------------------------------------------
