@@ -33,6 +33,16 @@ def parameters_of(source: str, name: str) -> tuple[str, ...]:
     return _parameters(source).get(name, ())
 
 
+def functions_of(source: str) -> tuple[str, ...]:
+    """The names of a file's functions; no methods."""
+    return tuple(name for name in _functions(source) if "." not in name)
+
+
+def function_of(source: str, name: str) -> ast.FunctionDef | None:
+    """A function of a file, as it is written."""
+    return _functions(source).get(name)
+
+
 def lines_of(source: str, name: str) -> range:
     """The lines of a function of a file."""
     node = _functions(source).get(name)
@@ -77,4 +87,4 @@ def _functions(source: str) -> dict[str, ast.FunctionDef]:
     return found
 
 
-__all__ = ["at_its_calls", "lines_of", "parameters_of", "returns_at_the_first"]
+__all__ = ["at_its_calls", "function_of", "functions_of", "lines_of", "parameters_of", "returns_at_the_first"]

@@ -87,7 +87,12 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     latest = -1
     begun = False
     source = SourceMap(trace.graph.source)
+    rounds = sorted({r.start for r in trace.rounds}, reverse=True)
     for b in trace.bindings:
+        while rounds and b.step >= rounds[-1]:
+            # Another round of training goes forward first: self.inputs = inputs hands on no derivative there.
+            rounds.pop()
+            begun = False
         latest = max(latest, b.step)
         second = names.setdefault(b.step, b.name) != b.name
         named = any(c.bottom in known for c in claims(b.name)) or is_plain(b.name)

@@ -12,7 +12,7 @@ import numpy as np
 
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
-from symgrad.ops import sign_of
+from symgrad.ops import OPS, sign_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     that this one begins with; ``None`` where it is no loss of that kind."""
     if not trace.rounds:
         return None
-    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*_added(trace, loss))
+    added = _added(trace, loss)
+    needed = Graph(trace.graph.steps, loss, trace.graph.source).ancestors(*added)
+    names = {b.name for b in trace.bindings if b.step == loss}
+    summed = not any(b.step in added for b in trace.bindings if b.name in names)
     # What goes into a list has a number of its own in each round: history[3].
     places = {(_stem(b.name), b.line) for b in trace.bindings if b.step == loss}
     earlier = [b.step for b in trace.bindings if (_stem(b.name), b.line) in places and not needed[b.step]]
@@ -41,9 +44,19 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
             entering = _entering(trace.graph, r.begun, r.start)
-            if any(needed[i] for i in entering):
+            carried = [_made(trace.graph, i) for i in entering if needed[i]]
+            before = max(i for i in earlier if r.begun <= i < r.start)
+            if carried and (not summed or any(i > before for i in carried)):
+                # A sum over time steps, to which a state is handed on, is made of states that were there before it.
                 return Epoch(r.start, entering)
     return None
+
+
+def _made(graph: Graph, step: int) -> int:
+    """Where what a step renames was worked out."""
+    while not graph.steps[step].is_leaf and OPS[graph.steps[step].op].renames:
+        step = graph.steps[step].inputs[0]
+    return step
 
 
 def _stem(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from symgrad.diagnose.text.naming import claims, is_loss
 from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.siblings import siblings
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual import check_source
 from symgrad.passes import check_pass, check_passes
@@ -19,6 +21,9 @@ from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
 from symgrad.unrun import with_unrun
+
+#: A class that is not inside another one.
+_CLASS = re.compile(r"^class +(\w+)", re.M)
 
 
 def check_file(
@@ -119,12 +124,10 @@ def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping
     asked = options.get("loss") or options.get("mapping") or wanted
     try:
         report = check_source(code.source, code.name, run=code.run, trace=trace, **known)
-    except SymgradError:
-        if asked or not trace.offered:
-            raise
-        found = _of_functions(code, plan, trace, options)
+    except SymgradError as error:
+        found = _of_functions(code, plan, trace, options) if trace.offered and not asked else None
         if found is None:
-            raise
+            raise _kept_elsewhere(code, trace) or error from None
         return found
     if asked or not trace.offered:
         return report
@@ -198,6 +201,9 @@ def _of_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Ma
         found = check_passes(code, _as_called(plan, trace), replace(trace, passes=trace.offered), options)[0]
     except SymgradError:
         return None
+    judged = {j.span.line for j in found.judged if j.status != "unchecked"}
+    if not all(f.span is not None and f.span.line in judged for f in roots):
+        return None  # by itself it could not be called, and so says nothing
     unexplained = not any(f.fix_verified for f in roots)
     return found if (found.confirmed and found.ok) or (found.verdict == "disagree" and unexplained) else None
 
@@ -210,3 +216,22 @@ def _as_called(plan: Plan, trace: Trace) -> Plan:
         if not b.scope and b.name.isidentifier() and b.step not in whole:
             shapes.setdefault(b.name, trace.graph.steps[b.step].shape)
     return replace(plan, shapes={**shapes, **plan.shapes}, lenient=True)
+
+
+def _kept_elsewhere(code: Code, trace: Trace) -> SymgradError | None:
+    """What is to be said where numbers are kept by a class of another file, as by an imported autograd engine, and so
+    none has a name of this one; ``None`` otherwise."""
+    if trace.error is not None or len(trace.graph) or not code.path:
+        return None
+    beside = siblings(code.path, code.source)
+    known = beside.found.get("", {})
+    found = [(m[1], module) for module in known for m in _CLASS.finditer(beside.texts[known[module]])]
+    used = [(name, module) for name, module in found if re.search(rf"\b{name}\(", code.source)]
+    if not used:
+        return None
+    name, module = used[0]
+    return SymgradError(
+        f"no number in {code.name} has a name of its own: the class {name} keeps them, which is in {module}, and "
+        "the names in imported files are not followed",
+        hint=f"put the text of {module} in the place of its import, and check that",
+    )

@@ -9,6 +9,7 @@ from typing import Any
 
 from symgrad.asked import at_its_calls, parameters_of, returns_at_the_first
 from symgrad.callables import call_subject, missing_finding
+from symgrad.costs import with_its_cost
 from symgrad.errors import SymgradError
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
@@ -47,7 +48,7 @@ def check_pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report:
     Raises:
         SymgradError: they cannot be called.
     """
-    return _pass(code, plan, options)[0]
+    return _pass(*with_its_cost(code, plan), options)[0]
 
 
 def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
@@ -143,7 +144,8 @@ def _columns(inputs: Sequence[Given]) -> Iterator[dict[str, tuple[int, ...]]]:
 def _known(inputs: Sequence[Given]) -> dict[str, tuple[int, ...]]:
     """The shapes of arrays of numbers that fitted: where the same functions are called once more, a little differently,
     to look for others takes longer than all the rest."""
-    return {g.name: g.shape for g in inputs if g.shape is not None and not g.whole}
+    parts = {f"{g.name}.{key}": shape for g in inputs for key, shape in g.parts.items()}
+    return {g.name: g.shape for g in inputs if g.shape is not None and not g.whole} | parts
 
 
 def _one_entry(code: Code, trace: Trace, call: Call) -> Any:
@@ -224,7 +226,9 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
     for forward, backward in sorted(trace.passes[:MOST_PASSES], key=lambda pair: pair[0] in backwards):
         try:
             mine = fitting(plan, forward, backward)
-            found = _at_points(code, at_its_calls(mine, code.source, trace), options)
+            whole_text, joint = with_its_cost(code, mine)
+            at = at_its_calls(mine, code.source, trace) if joint is mine else [joint]
+            found = _at_points(whole_text, at, options)
             report, call = next((f for f in found if not f[0].ok), found[0])
             if not report.ok and any(name == forward and not first.ok for name, first in reports):
                 raise SymgradError(f"it is held against {forward}, which is wrong itself")

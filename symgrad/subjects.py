@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -73,6 +74,7 @@ def choose(
     if subject is None or not subject.sure:
         _refuse_lost(trace)
     if subject is None:
+        _refuse_infinite(trace, steps)
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
 
@@ -130,6 +132,21 @@ def _refuse_lost(trace: Trace) -> None:
             "passed straight through a rounding is a deliberate difference",
             span=rounded[0].span,
         )
+
+
+def _refuse_infinite(trace: Trace, steps: Sequence[int]) -> None:
+    """Nothing can be judged where what is differentiated is infinite because an input is.
+
+    Raises:
+        SymgradError: that is so.
+    """
+    infinite = [i for i in steps if isinstance(v := trace.values[i], float) and not math.isfinite(v)]
+    names = {b.step: b.name for b in trace.bindings}
+    if infinite and infinite[0] in names:
+        span = trace.graph.steps[infinite[0]].span
+        found = "nan" if math.isnan(float(trace.values[infinite[0]])) else "infinite"
+        message = f"{names[infinite[0]]} is {found}: the forward pass has no finite value, so nothing was judged"
+        raise SymgradError(message, span, source=trace.graph.source)
 
 
 def _is_inside(subject: Subject, others: Sequence[Subject]) -> bool:

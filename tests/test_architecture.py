@@ -36,6 +36,7 @@ LAYERS = [
     {"checking", "shaped"},
     {"manual", "sweep", "asked"},
     {"callables", "curves", "programs"},
+    {"costs"},
     {"passes", "unrun"},
     {"files"},
     {"api"},

@@ -40,6 +40,11 @@ class Sorting:
         #: What each step of the forward pass is called first, and all its names.
         self.names: dict[int, str] = {}
         self.aliases: list[tuple[str, int]] = []
+        #: Of these the ones that were given once the result was there.
+        self.later: set[tuple[str, int]] = set()
+        #: The values that a name has in no function; the names of derivatives that are given in one.
+        self.outside: dict[str, set[int]] = {}
+        self.inside: set[str] = set()
         #: What may be a derivative.
         self.units: list[Unit] = []
         #: What is written into, or added to, after what it is of has been worked out once more.
@@ -84,6 +89,8 @@ class Sorting:
             # After the loss a plain new name for a forward value (x, = ctx.saved_tensors) claims nothing itself; grad_x
             # may be meant by it all the same.
             self.aliases.append((b.name, b.step))
+            self.later.add((b.name, b.step))
+            self._at_the_top(b)
         self._latest[b.name] = b.step
 
     def _is_another_matter(self, b: Binding) -> bool:
@@ -114,6 +121,7 @@ class Sorting:
     def _take_forward(self, b: Binding) -> None:
         self.names.setdefault(b.step, b.name)
         self.aliases.append((b.name, b.step))
+        self._at_the_top(b)
         held = _hash(self._trace.values[b.step])
         self._had.setdefault(b.name, set()).add(held)
         self._written.setdefault((b.name, b.line), set()).add(held)
@@ -121,7 +129,13 @@ class Sorting:
             self._written.setdefault((b.name, _text(b, self._trace)), set()).add(held)
         self._known |= {normal(b.name), normal(key_of(b.name))}
 
+    def _at_the_top(self, b: Binding) -> None:
+        if not b.scope:
+            self.outside.setdefault(normal(b.name), set()).add(b.step)
+
     def _take_unit(self, b: Binding) -> None:
+        if b.scope:
+            self.inside.add(b.name)
         written = self._written
         earlier, nameless = self._latest.get(b.name, -1), b.step in self._unnamed
         self.units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless))

@@ -15,24 +15,33 @@ from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum
 from symgrad.ops.base import COPY
 
+#: What stands for an infinite input: ``masked_fill(mask, -inf)`` before a softmax, a maximum that begins with -inf. Its
+#: exponential is 0 as well, and it can be computed with at points nearby.
+ENDLESS = 1e9
+
 
 def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
-    """The values of the inputs; ``None`` where one is not finite."""
+    """The values of the inputs, with a large number for an infinite one; ``None`` where one is no number, or makes the
+    result infinite."""
     point: dict[int, Any] = {}
+    result = trace.values[graph.output]
+    endless = not (isinstance(result, float) and not math.isfinite(result))
     for i, step in enumerate(graph.steps):
         value = trace.values[i]
         if not step.is_input:
             continue
         if isinstance(value, float):
-            if not math.isfinite(value):
+            if math.isnan(value) or not (endless or math.isfinite(value)):
                 return None
-            point[i] = Fraction(value)
+            point[i] = Fraction(value if math.isfinite(value) else math.copysign(ENDLESS, value))
         else:
             import numpy as np
 
             point[i] = np.array(value, dtype=np.float64).reshape(step.shape)
-            if not np.isfinite(point[i]).all():
+            wrong = np.isnan(point[i]) if endless else ~np.isfinite(point[i])
+            if wrong.any():
                 return None
+            point[i][np.isinf(point[i])] = np.copysign(ENDLESS, point[i][np.isinf(point[i])])
     return point
 
 
@@ -49,7 +58,9 @@ def still(
     # What was put straight into a dictionary has the name of its key: p["w"].
     called |= {i: normal(key_of(name)) for i, name in names.items() if key_of(name) != name}
     claimed = {c.bottom for name in {u.name for u in units} for c in claims(name)}
-    twice = {i for i in _worked_out_twice(trace, graph) if called.get(i, "") not in claimed}
+    # ds of an array s is not what is differentiated by a number of that name in another function.
+    numbers = {c.bottom for u in units if set(graph.steps[u.step].shape) <= {1} for c in claims(u.name)}
+    twice = {i for i in _worked_out_twice(trace, graph) if called.get(i, "") not in numbers}
     if not any(step.shape for step in graph.steps):
         return frozenset(twice)
     begun = _begun(trace, graph)

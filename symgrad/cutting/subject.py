@@ -59,13 +59,15 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
         aliases.insert(0, (name, i))
     autograd = {g.step: g.target for g in trace.grad_reads}
     mapped = {n: (loss, _named_step(aliases, target)) for n, target in mapping.items()}
+    mapped = _returned(trace, forward, loss) | mapped
     seed = _seed(trace, units, names.get(loss, ""), forward)
     return Subject(
         graph, point, names, tuple(aliases), tuple(units), base.source, autograd, mapped, trace.callers, seed,
         guessed=differences.beside_quotients(trace, loss, h) if h >= 0 else {}, moves=moves,
         called=functions.called(trace),
         frozen=still(trace, graph, point, units, moves, names), bound=_bound(trace.bindings),
-        left_out=tuple(sorting.left_out),
+        left_out=tuple(sorting.left_out), later=frozenset(sorting.later),
+        outside={u.name: sorting.outside for u in units if u.name not in sorting.inside} if sorting.inside else {},
     )  # fmt: skip
 
 
@@ -153,6 +155,15 @@ def _seed(trace: Trace, units: Sequence[Unit], loss: str, forward: Sequence[bool
         ):
             return Fraction(value) if value else Fraction(1)
     return Fraction(1)
+
+
+def _returned(trace: Trace, forward: Sequence[bool], loss: int) -> dict[str, tuple[int, int]]:
+    """What Functions of torch's returned: of which value it is the gradient is known, where that is one only."""
+    of: dict[str, set[int]] = {}
+    for name, i in trace.returned:
+        if i < len(forward) and forward[i]:
+            of.setdefault(name, set()).add(i)
+    return {name: (loss, min(steps)) for name, steps in of.items() if len(steps) == 1}
 
 
 def _named_step(aliases: Sequence[tuple[str, int]], target: str) -> int:

@@ -138,7 +138,10 @@ def _distinct(blames: list[Blame]) -> list[Blame]:
         key = (b.span.line, b.span.column, b.span.end_line, b.span.end_column)
         if key not in seen:
             seen[key] = b
-    return sorted(seen.values(), key=lambda b: (b.span.line, b.span.column))
+    # That an entry is nothing that can be told is said by what puts its line right.
+    fixed = {b.span.line for b in seen.values() if b.fix}
+    kept = [b for b in seen.values() if b.fix or b.mistake != "unknown" or b.span.line not in fixed]
+    return sorted(kept, key=lambda b: (b.span.line, b.span.column))
 
 
 def _attribute(blames: list[Blame], verdicts: Verdicts) -> list[Blame]:

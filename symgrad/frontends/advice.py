@@ -19,7 +19,10 @@ def given(name: str, kind: Kind, lengths: Lengths) -> Given:
     """What a parameter of this kind was given."""
     shaped = kind.what in (ARRAY, LABELS)
     shape = tuple(lengths.size(d, len(kind.dims) > 3) for d in kind.dims) if shaped else None
-    return Given(name, _shown(kind, lengths), shape, kind.what == LABELS)
+    inside = kind.items if kind.what == DICT else {}
+    plain = all(v.what == ARRAY for v in inside.values())
+    parts = {k: tuple(lengths.size(d, len(v.dims) > 3) for d in v.dims) for k, v in inside.items() if plain}
+    return Given(name, _shown(kind, lengths), shape, kind.what == LABELS, parts)
 
 
 def _shown(kind: Kind, lengths: Lengths) -> str:

@@ -38,6 +38,7 @@ _COUNT = re.compile(
     r"|[DHNTVMK]|in_\w+|out_\w+|nin|nout)$"
 )
 _COUNTS = re.compile(r"(?:\w*(?:sizes|dims|layers|_list)|layer_\w+)$")
+_LOWER = re.compile(r"(?:\w*_)?(?:min|low|lower|lo)(?:_\w+)?$|(?:min|low|Q_?[nN]|qmin)\w*$")
 #: Settings of which the default hides something: weights so small that all is linear.
 _SCALES = re.compile(r"(?:weight_scale|weight_init_std|init_std|std|init_scale)$")
 
@@ -74,6 +75,12 @@ def candidates(parameter: Parameter, told: Kind | None) -> list[Kind]:
     if parameter.annotation == "float" and likely[0].what == ARRAY:
         return [Kind(ARRAY), *likely]
     return likely
+
+
+def numbers(name: str) -> list[Kind]:
+    """What a parameter is that is a number: what is usual, a lower bound, or any."""
+    known = usual(name)
+    return [known if known is not None else Kind(VALUE, value=-0.6 if _LOWER.match(name) else 0.7)]
 
 
 def _by_name(name: str) -> list[Kind]:
@@ -143,6 +150,8 @@ def laid_along(
 ) -> dict[str, Kind] | None:
     """The same combination where what is returned as the gradient of a vector lies along another axis than the vector
     does: ``gamma`` of shape (1, C, 1, 1). A gradient that was not summed at all tells nothing."""
+    if any(n not in kinds for n in shapes):
+        return _laid_within(kinds, shapes, lengths)
     vectors = [n for n in shapes if n in kinds and kinds[n].what == ARRAY and len(kinds[n].dims) == 1]
     laid = [s for n, s in shapes.items() if n in vectors and len(s) > 1 and sum(length != 1 for length in s) == 1]
     if not laid or len(vectors) < len(shapes) or len(set(laid)) > 1:
@@ -150,6 +159,24 @@ def laid_along(
     # Of several vectors all lie as those do of which the gradient shows it.
     kind = Kind(ARRAY, tuple(1 if n == 1 else lengths.of_size(n) for n in laid[0]))
     return {**kinds, **dict.fromkeys(vectors, kind)}
+
+
+def _laid_within(
+    kinds: Mapping[str, Kind], shapes: Mapping[str, tuple[int, ...]], lengths: Lengths
+) -> dict[str, Kind] | None:
+    """The same of vectors in a dictionary of parameters, each of a length of its own: ``parameters["b1"]``."""
+    out = dict(kinds)
+    for name, shape in shapes.items():
+        top, _, rest = name.partition('["')
+        key, held = rest.removesuffix('"]'), out.get(top)
+        inner = held.items.get(key) if held is not None and held.what == DICT else None
+        if held is None or inner is None or inner.what != ARRAY or len(inner.dims) != 1:
+            return None
+        if len(shape) < 2 or sum(length != 1 for length in shape) != 1:
+            return None
+        laid = Kind(ARRAY, tuple(1 if n == 1 else lengths.of_size(n) for n in shape))
+        out[top] = Kind(DICT, items={**held.items, key: laid})
+    return out
 
 
 def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) -> list[dict[str, Kind]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends import guessing
 from symgrad.frontends.kinds import ARRAY, COUNT, COUNTS, DICT, VALUE, Kind
 from symgrad.frontends.plan import Plan
-from symgrad.frontends.targets import Target, bound, constructor, parameters
+from symgrad.frontends.targets import Target, bound, constructor, parameters, settings
 from symgrad.frontends.told import called_in, divided, gates, told_by_text, with_gates
 
 
@@ -26,7 +26,7 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
     for node, skipped in nodes:
         found = parameters(node)[skipped:]
         names = [p.name for p in found]
-        told = told_by_text(node, names)
+        told = _handed_on(node, names, tree) | told_by_text(node, names)
         if node is not target.forward_node:  # what the object is made with, forward looks at
             told = told_by_text(target.forward_node, names) | told
         if target.backward_node is not None and node is target.forward_node:
@@ -35,8 +35,11 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
         side_by_side = gates(target.forward_node, target.backward_node, target.maker)
         functions = called_in(target.maker or node, names)
         parts = divided(target.maker or node, names)
+        plain = settings(target) if node is target.forward_node else frozenset()
         for p in found:
             likely = guessing.candidates(p, told.get(p.name))
+            if p.name in plain and likely[0].what == ARRAY and p.name not in told:
+                likely = [*guessing.numbers(p.name), *likely]
             if not p.optional:
                 likely = [*with_gates(p.name, side_by_side, told.get(p.name)), *likely]
                 likely = [parts[p.name], *likely] if p.name in parts and likely[0].what in (COUNT, ARRAY) else likely
@@ -54,6 +57,22 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
                 f"{target.forward} has no parameter '{name}'{did_you_mean(name, list(out))}",
                 hint=f"its parameters are {', '.join(out)}" if out else "",
             )
+    return out
+
+
+def _handed_on(node: ast.FunctionDef, names: Sequence[str], tree: ast.Module) -> dict[str, Kind]:
+    """What the functions of the file say of the parameters that they are handed: ``forward(X, parameters)``."""
+    functions = {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
+    out: dict[str, Kind] = {}
+    for call in ast.walk(node):
+        callee = functions.get(call.func.id) if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else None
+        if callee is None or callee is node or not isinstance(call, ast.Call):
+            continue
+        theirs = [p.name for p in parameters(callee)]
+        told = told_by_text(callee, theirs)
+        for inner, argument in zip(theirs, call.args, strict=False):
+            if inner in told and isinstance(argument, ast.Name) and argument.id in names:
+                out.setdefault(argument.id, told[inner])
     return out
 
 
@@ -79,6 +98,8 @@ def _given(plan: Plan, name: str) -> list[Kind] | None:
             items[inner] = Kind(VALUE, value=_array(value))
     if name in plan.known:
         return [Kind(ARRAY, tuple(plan.known[name]))]
+    parts = {} if items else {k: s for k, s in plan.known.items() if _split(k)[0] == name and _split(k)[1]}
+    items |= {_split(k)[1]: Kind(ARRAY, tuple(s)) for k, s in parts.items()}
     return [Kind(DICT, items=items)] if items else None
 
 

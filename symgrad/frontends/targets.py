@@ -131,6 +131,18 @@ def bound(target: Target) -> int:
     return 0 if static else 1
 
 
+def settings(target: Target) -> frozenset[str]:
+    """The parameters of a ``torch.autograd.Function`` for which its backward returns nothing wherever it ends: who
+    gives them is no tensor but a number, as far as forward allows that."""
+    if not target.context or target.backward_node is None:
+        return frozenset()
+    names = [p.name for p in parameters(target.forward_node)[bound(target) :]]
+    values = [n.value for n in ast.walk(target.backward_node) if isinstance(n, ast.Return)]
+    ends = [v.elts for v in values if isinstance(v, ast.Tuple) and len(v.elts) == len(names)]
+    written = [{name: ast.unparse(e) for name, e in zip(names, end, strict=True)} for end in ends]
+    return frozenset(n for n in names if written and all(w[n] == "None" for w in written))
+
+
 def constructor(node: ast.ClassDef, tree: ast.Module) -> ast.FunctionDef | None:
     classes = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
     return methods_of(node, classes).get("__init__")

@@ -14,6 +14,7 @@ from symgrad.diagnose.engine import diagnose, glance
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.callees import in_parameters
+from symgrad.manual.deliberate import of_gradients_changed_on_purpose
 from symgrad.manual.epsilons import without_epsilons
 from symgrad.manual.imported import in_imported
 from symgrad.manual.links import of_canonical_links
@@ -33,9 +34,10 @@ from symgrad.manual.work import Account, SecondReading, Work
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_the_negative, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight, without_epsilons,
-    named_softmax, in_parameters, in_imported, of_further_results, of_recomputed,
-    of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links, of_steps_uphill,
+    of_the_negative, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight,
+    of_gradients_changed_on_purpose, without_epsilons, named_softmax, in_parameters, in_imported, of_further_results,
+    of_recomputed, of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links,
+    of_steps_uphill,
 )  # fmt: skip
 
 

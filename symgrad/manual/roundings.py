@@ -15,6 +15,8 @@ from symgrad.manual.work import Account
 from symgrad.ops import OPS
 from symgrad.ops.base import SUM
 
+#: How a note ends that says of a deliberate difference that the rest is judged with it.
+RIGHT_AS_THAT = "and right as that"
 #: How the recorder says what it took as a constant.
 _ROUNDED = re.compile(r"the result of (?:math\.|numpy\.|torch\.)?(round|floor|ceil|trunc|rint) is taken as a constant")
 _NAME = re.compile(r"(?<![\w.])[A-Za-z_][\w.]*(?![\w(])")
@@ -72,7 +74,7 @@ def straightened(trace: Trace, forward: Collection[Span] | None = None) -> tuple
     lines = ", ".join(str(n) for n in sorted({where.line for _, _, where in found.values()}))
     names = ", ".join(sorted({name for _, name, _ in found.values()}))
     return made, (
-        f"line {lines}: the gradient is passed straight through {names}: a deliberate difference, and right as that"
+        f"line {lines}: the gradient is passed straight through {names}: a deliberate difference, {RIGHT_AS_THAT}"
     )
 
 

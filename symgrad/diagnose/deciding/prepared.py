@@ -20,7 +20,7 @@ from symgrad.diagnose.meaning.renaming import called_shorter, no_upstream
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
-from symgrad.diagnose.observing.branches import branches, keep
+from symgrad.diagnose.observing.branches import borders, branches, keep
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit, forward_values, sample_points
@@ -95,7 +95,8 @@ def truth_of(subject: Subject) -> Truth | None:
     integers = [i for i in subject.leaves() if not shapes[i].shape and subject.point[i].denominator == 1]
     solved, chosen = [] if subject.is_shaped else converged(subject), branches(subject)
     spare: list[tuple[list[dict[int, Any]], list[Vec | None]]] = []
-    for frozen in ((), integers):
+    still = borders(subject)
+    for frozen in (still, [*still, *integers]):
         for radius in SHAPED_RADII if subject.is_shaped else RADII:
             points = sample_points(subject, radius, frozen)
             values = forward_values(subject, points)

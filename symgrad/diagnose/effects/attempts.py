@@ -19,6 +19,7 @@ from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
 from symgrad.diagnose.effects.partly import gained
 from symgrad.diagnose.effects.passage import Passage
+from symgrad.diagnose.effects.ratios import is_number, one_ratio
 from symgrad.diagnose.meaning.evidence import is_strong
 from symgrad.diagnose.meaning.likely import abbreviated, numbered
 from symgrad.diagnose.meaning.reading import MANY, Reading
@@ -68,7 +69,8 @@ class Attempts:
         feeding = layout.feeding(c.step for c in self.checks)
         self._whole_lines = Outright(layout)
         self._fine = fine(layout, known)
-        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine)), WORK)
+        again = layout.feeding(self._thrown_away(feeding))
+        self.board = Board(layout, sorted(feeding | self._offered(feeding) | layout.feeding(self._fine) | again), WORK)
         self.passages = self._passages(feeding)
         self._at = {c.step: n for n, c in enumerate(self.checks)}
         self._named = self.checks
@@ -156,7 +158,7 @@ class Attempts:
     def _passages(self, feeding: set[int]) -> list[Passage]:
         lines: dict[int, list[int]] = {}
         # What a line makes of a gradient that is right as well: a change of the line changes that, too.
-        mine = feeding | self.layout.feeding(self._fine)
+        mine = feeding | self.layout.feeding(self._fine) | self._thrown_away(feeding)
         for i in (i for i in self.board.steps if i in mine):
             span = self.layout.graph.steps[i].span
             units = self.layout.units_at.get(i, ())
@@ -180,6 +182,13 @@ class Attempts:
             loop = text.loop_at.get(made.number, 0)
             made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
+
+    def _thrown_away(self, feeding: set[int]) -> set[int]:
+        """What earlier rounds of a line worked out under a name that the next one takes anew: ``dT = xi`` in a loop."""
+        units = self.layout.subject.units
+        last = {(u.name, u.line): u.step for u in units if not u.augmented}
+        names = {u.name for u in units if u.step not in feeding and last.get((u.name, u.line), -1) in feeding}
+        return {u.step for u in units if u.name in names and not self.layout.is_forward(u.step)}
 
     # --- trying -------------------------------------------------------------------------------------------------
 
@@ -217,6 +226,9 @@ class Attempts:
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append((repair.cost, 0, Edit(line, sites, make, repair)))
         options.sort(key=lambda o: (o[2].passage.number not in own, *o[:2]))
+        if not before and one_ratio((c for c in self.checks if c.step in wrong), self.board.array):
+            shared = {p.number for p in self.passages if wrong <= set(self.board.cone(p.steps))}
+            options.sort(key=lambda o: not (o[2].passage.number in shared and is_number(o[2].repair)))
         out: list[Tried] = []
         self._moved = []
         self._off = {}

@@ -21,6 +21,7 @@ from symgrad.diagnose.effects.reader import Reader
 from symgrad.diagnose.effects.remnants import remnants
 from symgrad.diagnose.effects.slices import slices
 from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.naming import claims
 from symgrad.diagnose.trying.typed import FORMS, Number
 from symgrad.diagnose.values.shaped import lifted, shape_of
 from symgrad.diagnose.values.vectors import Vec, apply, constant
@@ -92,7 +93,9 @@ class Passage(Reader):
         """A factor is looked for at products as wholes, a term at sums and at what is assigned."""
         i, slot = sites[0]
         if slot >= 0:
-            return self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise, self._is_accumulated(i, slot)
+            scales = self._is_scaling(i, slot)
+            factors = scales or self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise
+            return factors, self._is_accumulated(i, slot) and not scales
         if i in self._ends:
             free = not self._is_adding(i) and not written(self.graph.steps[i].op)
             return free, free
@@ -115,6 +118,10 @@ class Passage(Reader):
     def _is_accumulated(self, i: int, slot: int) -> bool:
         """What is added by ``+=``."""
         return slot == 1 and self._is_adding(i)
+
+    def _is_scaling(self, i: int, slot: int) -> bool:
+        """The B of ``dlogits /= B``, which lacks a factor where B*T belongs."""
+        return self._is_accumulated(i, slot) and self._is_product(i)
 
     def _is_adding(self, i: int) -> bool:
         """The step is the sum that ``+=`` makes."""
@@ -185,6 +192,7 @@ class Passage(Reader):
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
         if len(self.ends) <= MANY_ROUNDS:
             yield from self._slopes(sites, offers)
+            yield from self._complements(sites)
         factors, terms = self.takes(sites)
         if all(OPS[self.graph.steps[i].op].renames for i in self.steps):
             # A name for what was worked out elsewhere, unless somebody meant to do more: to a value of the forward
@@ -192,7 +200,8 @@ class Passage(Reader):
             factors = factors and any(self.is_idle((i, -1)) for i in self.steps)
         i, slot = sites[0]
         whole = slot < 0 and i in self._ends
-        if not (factors or terms) or (slot >= 0 and not self._is_summed(i)):
+        scales = self._is_scaling(i, slot)
+        if not (factors or terms) or (slot >= 0 and not (self._is_summed(i) or scales)):
             return
         added = self._is_accumulated(i, slot) or any(self._is_accumulated(k, s) for k, s in self.users.get(i, ()))
         extra = 0.0 if whole or (added and slot < 0) or self._is_accumulated(i, slot) else 0.1
@@ -211,7 +220,7 @@ class Passage(Reader):
             q = offer.quantity
             if q.kind == "local":
                 continue
-            if factors and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
+            if factors and not scales and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
                 cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
                 for form, compute in (*FORMS, *_RESTS):
                     words = "leaves out a factor"
@@ -220,6 +229,23 @@ class Passage(Reader):
                     )
             if (whole or self._is_accumulated(i, slot)) and q.vec.shape and have.shape and offer.text:
                 yield from self._matrices(offer, have)
+
+    def _complements(self, sites: tuple[Site, ...]) -> Iterator[tuple[Make, Repair]]:
+        """``p - 1`` where only ``p`` is written, of probabilities: what is left of a cross-entropy with the label 1."""
+        i, slot = sites[0]
+        node = self.graph.steps[i].inputs[slot] if slot >= 0 else -1
+        if node < 0 or not self.layout.is_forward(self.layout.origin(node)) or self._is_summed(i):
+            return
+        arrays = lifted(self.value(node)).arrays
+        if not arrays[0].shape or not all(((a > 0) & (a < 1)).all() for a in arrays):
+            return
+        for form, compute in _RESTS:
+
+            def make(_i: int, value: Vec, _args: Sequence[Vec], compute: Callable[..., Any] = compute) -> Vec:
+                found: Vec = compute(value, lambda q: constant(q, len(lifted(value).arrays)))
+                return found
+
+            yield make, Repair(UNPLACED, "missing-term", "leaves out a term", 1.2, template=form)
 
     def _slopes(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """A local derivative in the place of something else."""
@@ -324,7 +350,9 @@ class Passage(Reader):
                     return value
 
                 words = "throws away what was accumulated before"
-                yield sites, 0, make, Repair(UNPLACED, "lost-accumulation", words, 0.3, regain=name)
+                # Of two names of one array that is the sum whose name is a gradient's.
+                cost = 0.3 if any(claims(name)) else 0.35
+                yield sites, 0, make, Repair(UNPLACED, "lost-accumulation", words, cost, regain=name)
 
     def _overwritten(self) -> Iterator[tuple[tuple[Site, ...], int, Make, Repair]]:
         """A variable of the forward pass that gets another value before it is used."""

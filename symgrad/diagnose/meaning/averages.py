@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, is_bare
-from symgrad.diagnose.values.shaped import lifted
+from symgrad.diagnose.values.shaped import Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.ops import sign_of
 
 #: Rounding at the edge.
 _SLACK = 1e-12
@@ -20,9 +23,9 @@ def averages(layout: Layout, reading: Reading) -> dict[str, list[Vec]]:
     """Names that end with "bar", of several values of the forward pass under the rest of the name, that are made of no
     gradient: what lies among those values at every point, or is taken from one of them: ``z[i] - zbar``. Where such a
     name holds a gradient, it has to be the mean itself. With the values that it lies among."""
-    if layout.subject.is_shaped:
-        return {}
     bars = [u for u in layout.last.values() if u.name.lower().endswith("bar") and not layout.is_forward(u.step)]
+    if layout.subject.is_shaped:
+        return {u.name: [] for u in bars if _is_mean(u, layout, reading)}
     notation = any(_is_gradient(u, layout, reading) for u in bars)
     found = ((u, _averaged(u, layout, reading, notation=notation)) for u in bars)
     return {u.name: values for u, values in found if values}
@@ -65,6 +68,21 @@ def _is_taken_from(unit: Unit, steps: Collection[int], layout: Layout) -> bool:
         moved = any(u.name in names for u in layout.units_at.get(k, ()))
         if sign_of(layout.graph.steps[k].op) == "-" and not moved and any(layout.origin(j) in steps for j in read):
             return True
+    return False
+
+
+def _is_mean(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """An array holds the values: the mean of all, or along an axis, at every point."""
+    actual = layout.actual(unit.step)
+    have = lifted(actual)
+    for bottom in {bottom for _, bottom in reading.pairs(unit.name)}:
+        value = layout.truth.values[bottom]
+        arrays = lifted(value).arrays if value is not None else []
+        for axis in (None, *range(arrays[0].ndim if arrays else 0)):
+            means = [a.mean(axis=axis) for a in arrays]
+            fits = bool(means) and all(m.size == np.prod(have.shape) for m in means)
+            if fits and have.same(Shaped([m.reshape(have.shape) for m in means])):
+                return True
     return False
 
 

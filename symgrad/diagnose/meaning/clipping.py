@@ -24,6 +24,8 @@ from symgrad.ops.base import COPY
 
 #: How much larger a clipped gradient may be, by rounding.
 SLACK = 1 + 1e-9
+#: Products of more parts than this are not looked at.
+MOST_PARTS = 12
 
 
 def limits(layout: Layout, reading: Reading) -> frozenset[Unit]:
@@ -90,12 +92,37 @@ def _is_limited(step: int, before: int, layout: Layout) -> bool:
 
 
 def _is_scaled_by_itself(step: int, before: int, layout: Layout) -> bool:
-    """``dw *= most/norm``: a step of two operands, the one being another step and the other one number made from it."""
+    """``dw *= most/norm``: a product of what was there and numbers, one of them made from it. Of a single number that
+    is a division by what is not smaller: ``dw*(1 - dw**2)`` is a slip."""
     steps, step = layout.graph.steps, layout.original(step)
-    if layout.is_forward(step) or len(steps[step].inputs) != 2 or sign_of(steps[step].op) not in ("*", "/"):
-        return False  # db += -da is a sum of two
     own = layout.original(before)
-    if layout.is_forward(own):
+    if layout.is_forward(step) or layout.is_forward(own):
         return False
-    others = [j for j in steps[step].inputs if layout.original(j) != own]
-    return len(others) == 1 and not steps[others[0]].shape and layout.feeds(own, {others[0]})
+    numerator, denominator = _parts(step, own, layout)
+    scales = [j for j in (*numerator, *denominator) if j != own and layout.feeds(own, {j})]
+    if numerator.count(own) != 1 or len(scales) != 1 or steps[scales[0]].shape:
+        return False  # db += -da is a sum of two
+    if steps[own].shape:
+        return True
+    below = denominator if scales[0] in denominator else _parts(scales[0], own, layout)[1]
+    value = layout.actual(own).floats
+    return any(
+        all(abs(v) <= abs(d) * SLACK for v, d in zip(value, layout.actual(j).floats, strict=True))
+        for j in below if layout.feeds(own, {j})
+    )  # fmt: skip
+
+
+def _parts(step: int, own: int, layout: Layout) -> tuple[list[int], list[int]]:
+    """What a product is made of, and what it is divided by."""
+    above, below = list[int](), list[int]()
+    stack = [(step, False)]
+    while stack and len(above) + len(below) < MOST_PARTS:
+        at, under = stack.pop()
+        at = layout.original(at)
+        sign = sign_of(layout.graph.steps[at].op) if at != own else ""
+        if sign not in ("*", "/") or len(layout.graph.steps[at].inputs) != 2:
+            (below if under else above).append(at)
+            continue
+        first, second = layout.graph.steps[at].inputs
+        stack += [(first, under), (second, under != (sign == "/"))]
+    return above, below

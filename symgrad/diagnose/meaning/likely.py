@@ -31,6 +31,7 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
     computed = {normal(name) for name, i in subject.aliases if steps[i].shape and not steps[i].is_input}
     stems = {stem for name in called for stem, bracket, _ in [name.partition("[")] if bracket}
     taken = _taken(layout, known)
+    spelled = {c.bottom for name in {u.name for u in subject.units} for c in claims(name)}
     out: dict[str, tuple[tuple[int, int], ...]] = {}
     for unit in layout.last.values():
         if layout.is_forward(unit.step) or any(c.bottom in called for c in claims(unit.name)):
@@ -43,7 +44,9 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         if any(stem in stems for c in claims(unit.name) for stem in singulars(c.bottom)):
             continue  # dh, of the entries of hs
         free = [i for i in leaves if i not in taken]
-        found = abbreviated(unit.name, leaves, subject.names, computed)
+        # Beside a dgamma, dg is no gradient by gamma.
+        others = [i for i in leaves if normal(subject.names[i]) not in spelled]
+        found = abbreviated(unit.name, others, subject.names, computed)
         if found < 0 and not layout.dependents(unit.step):
             found = numbered(unit.name, leaves, subject.names)
         if found < 0 and not _is_one(unit, leaves, layout, known):

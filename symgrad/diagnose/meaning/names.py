@@ -87,6 +87,12 @@ class Names:
         return out if name in self._of_parts and name not in self.subject.mapped else found
 
     @cached_property
+    def _of_objects(self) -> set[str]:
+        """``x.grad``, where x is what the object is called: others of its kind have another name in the line."""
+        kinds = {u.name.rpartition(".")[2] for u in self.subject.units if u.written} if self.subject.later else set()
+        return {u.name for u in self.subject.units if u.name.rpartition(".")[2] in kinds and "." in u.name}
+
+    @cached_property
     def _of_parts(self) -> dict[str, tuple[int, ...]]:
         """The names of values by which nothing but parts of arrays are moved, with their shapes."""
         graph = self.subject.graph
@@ -138,6 +144,8 @@ class Names:
             return found
         tops, bottoms = {t for t, _ in found}, {b for _, b in found}
         for called, steps in self._twins.items():
+            if called.lower() not in plain.lower():
+                continue  # what else it is called, as by a loop over all parameters, says nothing of this name
             if bottoms & steps and not plain.endswith(called) and not plain.startswith(called):
                 bottoms -= steps
             if tops & steps and not plain.startswith(f"d{called}"):
@@ -181,6 +189,14 @@ class Names:
             if self._is_of_another_loss(name, claim):
                 return []
             found = self._pairs(claim.top, claim.bottom)
+            if name in self._of_objects and len(found) > 1:
+                # What a function of the pass calls x for a while is not what x.grad is of.
+                later = {i for n, i in self.subject.later if normal(n) == claim.bottom}
+                found = [(t, b) for t, b in found if b not in later] or found
+            mine = self.subject.outside.get(name, {}).get(claim.bottom, ())
+            if len(found) > 1 and mine:
+                # dx beside an x of its own is not the gradient by what a function calls x.
+                found = [(t, b) for t, b in found if b in mine] or found
             if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
                 # df, where f is what is differentiated: by some input, or the upstream gradient.
                 self._loose.add(name)

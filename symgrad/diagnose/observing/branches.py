@@ -12,6 +12,7 @@ from typing import Any
 from symgrad.arrays import Program
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.errors import SymgradError
+from symgrad.ops import OPS
 from symgrad.ops.floats import ORDERINGS
 
 #: So many comparisons are looked at.
@@ -44,4 +45,25 @@ def keep(subject: Subject, chosen: Sequence[int], points: Sequence[Mapping[int, 
     return all(o == outcomes[0] for o in outcomes)
 
 
-__all__ = ["branches", "keep"]
+def borders(subject: Subject) -> list[int]:
+    """The single numbers that are given and lie on the border of a comparison, such as ``t = 0.0`` where ``t > 0`` is
+    asked: whoever writes one means that side of it, and near it is the other."""
+    if subject.is_shaped:
+        return []
+    steps = subject.graph.steps
+
+    def given(i: int) -> int:
+        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+            i = steps[i].inputs[0]
+        return i
+
+    found: set[int] = set()
+    for step in steps:
+        sides = [given(i) for i in step.inputs] if step.op in ORDERINGS else []
+        if sides and all(steps[i].is_leaf for i in sides):
+            first, second = (steps[i].value if steps[i].is_const else subject.point[i] for i in sides)
+            found.update(i for i in sides if first == second and steps[i].is_input)
+    return sorted(found)
+
+
+__all__ = ["borders", "branches", "keep"]

@@ -114,6 +114,8 @@ class Subject:
         frozen: inputs that stay as they are: whole numbers, such as labels and places.
         bound: (name, step, the latest step by then) of every assignment, in the order in which they ran.
         left_out: (name, step) of writes into arrays, and sums, that the loss knows nothing of: of another epoch.
+        later: those of ``aliases`` that were given once the loss was there.
+        outside: name of a derivative that no function knows -> the values by the names that they have in none.
         stopped: the run raised: what was under way then was never finished.
         frames: where it was by then: the lines of the text that were being executed.
     """
@@ -135,6 +137,8 @@ class Subject:
     sure: bool = False
     frozen: frozenset[int] = frozenset()
     left_out: tuple[tuple[str, int], ...] = ()
+    later: frozenset[tuple[str, int]] = frozenset()
+    outside: Mapping[str, Mapping[str, Collection[int]]] = field(default_factory=dict)
     made_up: bool = False
     assumed: str = ""
     stopped: bool = False

@@ -60,6 +60,18 @@ class Blame:
 
 def blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
     """The words for one root: one blame for each of its repairs, or one for the line where no repair was found."""
+    file = root.unit.span.file  # a place that was only read in the text knows no file
+    told = _blames(root, subject, truth, walk, wording, source)
+    return [b if b.span.file else replace(b, span=replace(b.span, file=file), edits=_in(file, b)) for b in told]
+
+
+def _in(file: str, blame: Blame) -> tuple[tuple[Span, str], ...]:
+    return tuple((span if span.file else replace(span, file=file), text) for span, text in blame.edits)
+
+
+def _blames(
+    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
+) -> list[Blame]:
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]

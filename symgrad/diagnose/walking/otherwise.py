@@ -162,7 +162,8 @@ def _added(region: Region, i: int) -> Iterator[tuple[Make, Repair]]:
         return
     value = region.graph.steps[step.inputs[1]]
     reading = written(step.op)
-    fresh = value.op != reading and not any(_reads(region, j, step, reading) for j in value.inputs)
+    # What is read out of another array is fresh: x[i:i+3] = cols[i].
+    fresh = not any(_reads(region, j, step, reading) for j in (step.inputs[1], *value.inputs))
     if len(step.inputs) == 2 and reading and fresh:
         # Where nothing is there as yet, what is taken away is the value with the wrong sign.
         empty = apply(reading, [region.value(step.inputs[0])], step.params).is_zero

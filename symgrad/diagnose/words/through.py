@@ -141,7 +141,7 @@ def through(
     text = expression_text(tidied.graph, target, labels, names=labels, limit=limit)
     if not text or "#" in text or "__setitem__" in text:
         return ""
-    wanted = truth.cotangents[bottom] if tops is None else _sum(truth, bottom, tops)
+    wanted = truth.cotangents.get(bottom) if tops is None else _sum(truth, bottom, tops)
     if wanted is None or tidied.graph.steps[target].shape != steps[bottom].shape:
         return ""
     point: dict[int, Any] = {}

@@ -36,7 +36,7 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "dtype": (NUMPY, _dtype),
     "T": (NUMPY, lambda x: x if np.ndim(raw(x)) < 2 else call(x.tr, "numpy.transpose", x)),
     "mT": (NUMPY, lambda x: call(x.tr, "numpy.swapaxes", x, -2, -1)),
-    "flat": (ARRAY, lambda x: call(x.tr, "numpy.ravel", x)),
+    "flat": (NUMPY, lambda x: call(x.tr, "numpy.ravel", x)),
     "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
     "itemsize": (ARRAY, lambda x: 8),
     "nbytes": (ARRAY, lambda x: 8 * int(x.data.size)),
@@ -122,6 +122,15 @@ def library_name(x: Any, name: str) -> str | None:
     return dotted if dotted in LIBRARY else None
 
 
+def _new(name: str) -> Callable[..., Any]:
+    """``x.new_zeros(2, 3)``: a new tensor of x's dtype."""
+
+    def call_(x: Any, *args: Any, **kwargs: Any) -> Any:
+        return HANDLERS[f"torch.{name}"](x.tr, *args, dtype=kwargs.pop("dtype", None) or _dtype(x), **kwargs)
+
+    return call_
+
+
 def _apart(x: Any) -> Any:
     """No view any more: NumPy's flatten copies."""
     if not isinstance(x, Tensor):
@@ -159,6 +168,10 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "cpu": (TENSOR, _same),
     "to": (TENSOR, _to),
     "clone": (TENSOR, copied),
+    "new_tensor": (TENSOR, _new("tensor")),
+    "new_zeros": (TENSOR, _new("zeros")),
+    "new_ones": (TENSOR, _new("ones")),
+    "new_full": (TENSOR, _new("full")),
     "contiguous": (TENSOR, _same),
     "double": (TENSOR, _cast("float64")),
     "float": (TENSOR, _cast("float32")),

@@ -121,8 +121,11 @@ def _called(tr: Tracer, argument: Any, otherwise: str) -> str:
     return name
 
 
-def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]:
-    """The user's own backward: what it is given is autograd's number, what it gives are lines of the user's."""
+def _through(
+    tr: Tracer, node: FunctionNode, grads: dict[int, Any], handed: list[tuple[Node, str, int]]
+) -> list[Any]:
+    """The user's own backward: what it is given is autograd's number, what it gives are lines of the user's: of which
+    value each is the gradient, and by what name, is put into ``handed``."""
     given: list[Tensor | None] = []
     for n, o in enumerate(node.outputs):
         if not isinstance(o, Tensor):
@@ -155,6 +158,7 @@ def _through(tr: Tracer, node: FunctionNode, grads: dict[int, Any]) -> list[Any]
             span = tr.builder.steps[value.step].span or tr.here()
             made = tr.emit(COPY, (value.step,), data if data.ndim else float(data), span=span)
             tr.bind(f"grad_{name}", made, span, span.line, "", "")
+            handed.append((argument.node, f"grad_{name}", argument.place))
         flows.append(data)
     return flows
 
@@ -212,8 +216,12 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
     pending: dict[Node, Any] = {}
     heap: list[tuple[int, Node]] = []
     done: dict[Node, Any] = {}
+    flows_into: dict[Node, int] = {}
+    handed: list[tuple[Node, str, int]] = []
+    tracer: Tracer | None = None
 
     def add(node: Node, value: Any) -> None:
+        flows_into[node] = flows_into.get(node, 0) + 1
         if node in pending:
             pending[node] = pending[node] + value
         else:
@@ -236,7 +244,8 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
             continue
         if isinstance(node, FunctionNode):
             tensor = next(o for o in node.outputs if isinstance(o, Tensor))
-            for parent, flow in zip(node.parents, _through(tensor.tr, node, total), strict=True):
+            tracer = tensor.tr
+            for parent, flow in zip(node.parents, _through(tracer, node, total, handed), strict=True):
                 if parent is not None and flow is not None:
                     add(parent, flow)
             continue
@@ -246,6 +255,9 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
             flow = numeric.pull(node.op, position, total, node.output, node.inputs, dict(node.params))
             if flow is not None:
                 add(parent, numeric.unbroadcast(flow, np.shape(node.inputs[position])))
+    if tracer is not None:
+        # Where nothing else flows in, what a Function returns is the whole gradient.
+        tracer.returned += [(name, place) for owner, name, place in handed if flows_into.get(owner) == 1]
     return done
 
 

@@ -99,12 +99,14 @@ class Given:
         words: its value or shape as messages show it: ``4x3``.
         shape: of a number or an array; ``None`` for what is none: a dictionary, a setting.
         whole: it was an array of whole numbers: labels.
+        parts: of a dictionary of arrays of numbers, their shapes.
     """
 
     name: str
     words: str
     shape: tuple[int, ...] | None = None
     whole: bool = False
+    parts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.words}"
@@ -192,6 +194,7 @@ class Trace:
         offered: all such passes, whether the file runs anything or not.
         asked: of the functions of these, what the file itself calls them with: (function, parameter -> plain value).
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
+        returned: what the backward of a Function of torch's returned, as (name, the step that it is the gradient of).
         rounds: of the loops that train, in the order in which they began.
         hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
@@ -212,6 +215,7 @@ class Trace:
     offered: tuple[tuple[str, str], ...] = ()
     asked: tuple[tuple[str, Mapping[str, Any]], ...] = ()
     elsewhere: Mapping[int, tuple[str, int, str]] = field(default_factory=dict)
+    returned: tuple[tuple[str, int], ...] = ()
     rounds: tuple[Round, ...] = ()
     hurried: bool = False
 
@@ -244,6 +248,7 @@ class Trace:
             ),
             leaves=tuple(replace(f, step=moved(f.step)) for f in self.leaves if left(f.step)),
             backward_calls=tuple(replace(c, step=moved(c.step)) for c in self.backward_calls if left(c.step)),
+            returned=tuple((name, moved(i)) for name, i in self.returned if left(i)),
             rounds=tuple(Round(begins(r.begun), begins(r.start)) for r in self.rounds),
             grad_reads=tuple(
                 replace(g, step=moved(g.step), target=moved(g.target))

@@ -174,6 +174,13 @@ def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterat
             yield name, ""
 
 
+def method_pair(node: ast.ClassDef) -> tuple[ast.FunctionDef, ast.FunctionDef] | None:
+    """The methods of a class that are its forward and its backward pass, where it has both."""
+    methods = methods_of(node, {})
+    names = next(_of_class(node, {}), None)
+    return (methods[names[0]], methods[names[1]]) if names is not None and names[1] else None
+
+
 def _is_empty(node: ast.FunctionDef) -> bool:
     """``pass`` or ``raise NotImplementedError``: a base class says what its children have."""
     body = [s for s in node.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]

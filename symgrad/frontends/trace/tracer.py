@@ -58,6 +58,8 @@ class Tracer(Places):
         self.backward_calls: list[BackwardCall] = []
         self.rounds: list[Round] = []
         self.hurried = False
+        #: See :class:`symgrad.frontends.trace.data.Trace`.
+        self.returned: list[tuple[str, int]] = []
         self.grad_reads: list[GradRead] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
@@ -347,6 +349,7 @@ class Tracer(Places):
             backward_calls=tuple(self.backward_calls),
             rounds=tuple(self.rounds),
             hurried=self.hurried,
+            returned=tuple(self.returned),
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
             cuts=tuple(self.cuts),

@@ -62,13 +62,18 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "elsewhere": [[i, *place] for i, place in trace.elsewhere.items()],
         "rounds": [[r.begun, r.start] for r in trace.rounds],
         "hurried": trace.hurried,
+        "returned": [list(pair) for pair in trace.returned],
     }
     if trace.call is not None:
         c = trace.call
         out["call"] = {
             "forward": c.forward, "backward": c.backward, "loss": c.loss, "gradients": dict(c.gradients),
             "missing": [[name, span(s)] for name, s in c.missing], "notes": [[t, span(s)] for t, s in c.notes],
-            "inputs": [[g.name, g.words, None if g.shape is None else list(g.shape), g.whole] for g in c.inputs],
+            "inputs": [
+                [g.name, g.words, None if g.shape is None else list(g.shape), g.whole,
+                 {k: list(v) for k, v in g.parts.items()}]
+                for g in c.inputs
+            ],
         }  # fmt: skip
     if trace.error is not None:
         e = trace.error
@@ -118,8 +123,11 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
             str(c["forward"]), str(c["backward"]), str(c["loss"]), {str(n): step(i) for n, i in c["gradients"].items()},
             tuple((str(n), span(s)) for n, s in c["missing"]), tuple((str(t), span(s)) for t, s in c["notes"]),
             tuple(
-                Given(str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole))
-                for n, w, shape, whole in c["inputs"]
+                Given(
+                    str(n), str(w), None if shape is None else tuple(int(d) for d in shape), bool(whole),
+                    {str(k): tuple(int(d) for d in v) for k, v in parts.items()},
+                )
+                for n, w, shape, whole, parts in c["inputs"]
             ),
         )  # fmt: skip
     objects = {
@@ -152,6 +160,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
         elsewhere={step(i): (str(file), int(line), str(text)) for i, file, line, text in data["elsewhere"]},
         rounds=tuple(Round(int(begun), int(start)) for begun, start in data["rounds"]),
         hurried=bool(data["hurried"]),
+        returned=tuple((str(name), step(i)) for name, i in data["returned"]),
     )
 
 
