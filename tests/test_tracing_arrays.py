@@ -205,6 +205,17 @@ SCRIPTS: dict[str, str] = {
         td = np.tensordot(x, w, 1); y = x * 2; y.shape = (3, -1)
         whole = np.int64(x > 0) * x; ns = np.nansum(x * w.T)
         """,
+    "a function along an axis": """
+        def number(v, by=2):
+            return v[0] * by + v.sum()
+        def several(v):
+            return v[:2] * v[1]
+        A = np.arange(24.0).reshape(2, 3, 4)
+        a = np.apply_along_axis(number, 1, A)
+        b = np.apply_along_axis(several, 1, A)
+        c = np.apply_along_axis(several, 0, A)
+        d = np.apply_along_axis(number, -1, A, by=3)
+        """,
 }  # fmt: skip
 
 
@@ -282,6 +293,10 @@ TORCH_SCRIPTS: dict[str, str] = {
         loss = torch.logsumexp(t, 0) + w.max()
         loss.backward()
         g = w.grad
+        """,
+    "one bound": """
+        lo = x.clamp_min(0.0)
+        hi = torch.clamp_max(x, 0.5) * x.clamp_max(0.25)
         """,
 }  # fmt: skip
 
