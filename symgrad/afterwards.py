@@ -47,9 +47,16 @@ class _Late:
 
 def brought_back(trace: Trace) -> Trace:
     """The run, with a loss that is only computed after each move computed before the last one as well, and without the
-    rounds before that; the same run where the loss comes first."""
+    rounds before that; the same run where the loss comes first. A late loss of other data, that of a whole epoch after
+    moves for one sample each, is what no derivative here is of: the run without it."""
     late = _late(trace)
-    return trace if late is None else _computed_before(trace, late)
+    if late is None:
+        return trace
+    if _is_of_the_same_data(trace, late):
+        return _computed_before(trace, late)
+    steps, first = trace.graph.steps, min(m.order for m in _moves(trace))
+    early = any(is_loss(b.name) and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
+    return trace if early else _first_round(_without(trace, late))
 
 
 def _late(trace: Trace) -> _Late | None:
@@ -94,8 +101,7 @@ def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[_Move]) -
     for m in moves:
         if m.order < loss.order and needed[m.new]:
             used[m.new] = last[m.name].old
-    late = _Late(loss, used, tuple(last.values()))
-    return late if used and _is_of_the_same_data(trace, late) else None
+    return _Late(loss, used, tuple(last.values())) if used else None
 
 
 def _moves(trace: Trace) -> list[_Move]:
@@ -215,6 +221,29 @@ def _copied(graph: Graph, late: _Late) -> list[int]:
         if i in live:
             live.update(graph.steps[i].inputs)
     return [i for i in out if i in live]
+
+
+def _without(trace: Trace, late: _Late) -> Trace:
+    """The run without the names of a late loss, and of what only that is made of."""
+    steps = trace.graph.steps
+    called = late.loss.name.split("[", maxsplit=1)[0]
+    lost = [b.step for b in trace.bindings if b.name.split("[", maxsplit=1)[0] == called]
+    apart = Graph(steps, lost[-1], trace.graph.source).ancestors(*lost)
+    given = Graph(steps, lost[-1], trace.graph.source).ancestors(*(m.new for m in late.moves))
+    kept = [b for b in trace.bindings if given[b.step] or not apart[b.step] or steps[b.step].is_leaf]
+    return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(kept)))
+
+
+def _first_round(trace: Trace) -> Trace:
+    """A run without a loss until every parameter has been moved once: what is made of all rounds is a long chain, of
+    which nothing is the derivative."""
+    if any(is_loss(b.name) and not trace.graph.steps[b.step].is_leaf for b in trace.bindings):
+        return trace
+    first: dict[str, int] = {}
+    for m in _moves(trace):
+        first.setdefault(m.name, m.order)
+    end = max(first.values(), default=len(trace.bindings))
+    return replace(trace, bindings=trace.bindings[: end + 1])
 
 
 def _computed_before(trace: Trace, late: _Late) -> Trace:

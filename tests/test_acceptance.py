@@ -441,15 +441,17 @@ def test_a_language_that_is_none_is_refused() -> None:
 # --- torch functions --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("last", "mistakes"), [("eps=1e-5", []), ("shift", ["never-assigned"])])
-def test_none_belongs_to_a_setting_and_not_to_an_array(last: str, mistakes: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("last", "mistakes"), [("eps=1e-5", []), ("shift", []), ("shift[0]", ["never-assigned"])])
+def test_none_belongs_to_a_number_and_not_to_an_array(last: str, mistakes: list[str], tmp_path: Path) -> None:
+    """What may be a number is tried as one where nothing is returned for it, and that is said."""
     path = tmp_path / "layer.py"
     added = last.partition("=")[0]
+    given = added.partition("[")[0]
     path.write_text(f"""
 import torch
 class Scale(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, gamma, {last}):
+    def forward(ctx, x, gamma, {given}):
         ctx.save_for_backward(x, gamma)
         return x*gamma + {added}
     @staticmethod
@@ -459,6 +461,8 @@ class Scale(torch.autograd.Function):
 """)
     report = symgrad.check(path)
     assert [f.mistake for f in report.findings if f.root] == mistakes, report.explain()
+    said = [f for f in report.findings if f.message == "no gradient is returned for the number shift"]
+    assert len(said) == (last == "shift")
 
 
 def test_entries_of_a_nested_comprehension_are_judged() -> None:
