@@ -54,9 +54,13 @@ def brought_back(trace: Trace) -> Trace:
         return trace
     if _is_of_the_same_data(trace, late):
         return _computed_before(trace, late)
-    steps, first = trace.graph.steps, min(m.order for m in _moves(trace))
-    early = any(is_loss(b.name) and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
+    steps, first, called = trace.graph.steps, min(m.order for m in _moves(trace)), _stem(late.loss)
+    early = any(_stem(b) == called and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
     return trace if early else _first_round(_without(trace, late))
+
+
+def _stem(b: Binding) -> str:
+    return b.name.split("[", maxsplit=1)[0]
 
 
 def _late(trace: Trace) -> _Late | None:
@@ -64,7 +68,7 @@ def _late(trace: Trace) -> _Late | None:
     losses: dict[str, list[Binding]] = {}
     for b in trace.bindings:
         if is_loss(b.name) and not steps[b.step].is_leaf and isinstance(trace.values[b.step], float):
-            losses.setdefault(b.name.split("[", maxsplit=1)[0], []).append(b)
+            losses.setdefault(_stem(b), []).append(b)
     if not losses or trace.backward_calls:
         return None
     moves = _moves(trace)
@@ -226,8 +230,7 @@ def _copied(graph: Graph, late: _Late) -> list[int]:
 def _without(trace: Trace, late: _Late) -> Trace:
     """The run without the names of a late loss, and of what only that is made of."""
     steps = trace.graph.steps
-    called = late.loss.name.split("[", maxsplit=1)[0]
-    lost = [b.step for b in trace.bindings if b.name.split("[", maxsplit=1)[0] == called]
+    lost = [b.step for b in trace.bindings if _stem(b) == _stem(late.loss)]
     apart = Graph(steps, lost[-1], trace.graph.source).ancestors(*lost)
     given = Graph(steps, lost[-1], trace.graph.source).ancestors(*(m.new for m in late.moves))
     kept = [b for b in trace.bindings if given[b.step] or not apart[b.step] or steps[b.step].is_leaf]
@@ -237,7 +240,7 @@ def _without(trace: Trace, late: _Late) -> Trace:
 def _first_round(trace: Trace) -> Trace:
     """A run without a loss until every parameter has been moved once: what is made of all rounds is a long chain, of
     which nothing is the derivative."""
-    if any(is_loss(b.name) and not trace.graph.steps[b.step].is_leaf for b in trace.bindings):
+    if any(is_surely_loss(b.name) and not trace.graph.steps[b.step].is_leaf for b in trace.bindings):
         return trace
     first: dict[str, int] = {}
     for m in _moves(trace):

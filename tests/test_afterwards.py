@@ -229,6 +229,48 @@ def test_the_derivation_after_the_last_loss_is_of_that() -> None:
     slips.passes(early)
 
 
+#: Sample by sample, and after each epoch the loss of all of them: no line is the derivative of that.
+EPOCHS = """
+import numpy as np
+
+def squash(u):
+    return 1 / (1 + np.exp(-u))
+
+class Unit:
+    def __init__(self):
+        self.v, self.w, self.b = 0.4, -0.7, 0.2
+
+    def out(self, x):
+        return squash(self.v * x[0] + self.w * x[1] + self.b)
+
+    def train(self, data, labels):
+        for epoch in range(15):
+            for x, y in zip(data, labels):
+                total = self.v * x[0] + self.w * x[1] + self.b
+                pred = squash(total)
+                dpred_dv = x[0] * pred * (1 - pred)
+                dpred_dw = x[1] * pred * (1 - pred)
+                dpred_db = pred * (1 - pred)
+                dloss_dpred = -2 * (y - pred)
+                self.v -= 0.1 * dloss_dpred * dpred_dv
+                self.w -= 0.1 * dloss_dpred * dpred_dw
+                self.b -= 0.1 * dloss_dpred * dpred_db
+            seen = np.apply_along_axis(self.out, 1, data)
+            loss = ((labels - seen) ** 2).mean()
+            print(epoch, loss)
+
+Unit().train(np.array([[-2.0, -1.0], [2.5, 0.6], [1.7, 0.4], [-1.5, -0.6]]), np.array([1, 0, 0, 1]))
+"""
+
+
+def test_the_loss_of_an_epoch_is_not_that_of_a_sample() -> None:
+    report = symgrad.check(EPOCHS)
+    assert report.ok, report.explain()
+    assert {"dpred_dv", "dpred_dw", "dpred_db"} <= set(report.confirmed)
+    wrong = symgrad.check(EPOCHS.replace("x[1] * pred * (1 - pred)", "x[1] * pred * (1 + pred)"))
+    assert [f.span.line for f in wrong.findings if f.root and f.span] == [20], wrong.explain()
+
+
 @pytest.mark.parametrize(
     ("name", "is_one", "surely"),
     [

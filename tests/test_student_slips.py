@@ -294,6 +294,37 @@ for epoch in range(3):
 """
 
 #: (script, what stands there, what a student wrote, the kind of mistake or nothing)
+#: Gradients are kept in the arrays themselves, by functions that call each of them x, w or b.
+KEPT_IN_ARRAYS = """
+import torch
+torch.manual_seed(2)
+X = torch.randn(6, 4)
+t = torch.randn(6)
+A, c = torch.randn(4, 3), torch.zeros(3)
+B, e = torch.randn(3, 1), torch.zeros(1)
+
+def affine_back(x, y, w, b):
+    x.g = y.g @ w.t()
+    w.g = x.t() @ y.g
+    b.g = y.g.sum(0)
+
+def relu_back(x, y):
+    x.g = (x > 0).float() * y.g
+
+def both():
+    l = X @ A + c
+    r = l.clamp_min(0.)
+    out = r @ B + e
+    loss = (out.squeeze(-1) - t).pow(2).mean()
+    out.g = 2. * (out.squeeze(-1) - t).unsqueeze(-1) / len(t)
+    affine_back(r, out, B, e)
+    relu_back(l, r)
+    affine_back(X, l, A, c)
+    return loss
+
+both()
+"""
+
 SLIPS = [
     (LOGREG_CLASS, "np.dot(X.T, (y_predicted - y))", "np.dot(X.T, (y_predicted - y) * y_predicted)", "extra-factor"),
     (
@@ -309,6 +340,9 @@ SLIPS = [
     (ELASTIC_NET, "X.T @ r / len(y)", "X.T @ r", "scale"),
     (KMEANS_SOFT, "(dr * r).sum(1, keepdims=True)", "(dr * r).sum(0, keepdims=True)", "wrong-reduction"),
     (LAGRANGE_PHYSICS, "dL_domega = m*l**2*omega", "dL_domega = m*l*omega", "missing-factor"),
+    (KEPT_IN_ARRAYS, "b.g = y.g.sum(0)", "b.g = y.g.mean(0)", ""),
+    (KEPT_IN_ARRAYS, "w.g = x.t() @ y.g", "w.g = -x.t() @ y.g", "sign"),
+    (KEPT_IN_ARRAYS, "out.g = 2. *", "out.g =", "missing-factor"),
     (WORD2VEC_LOOP, "np.outer(h, e)", "np.outer(e, h).T * 2", "scale"),
     (WORD2VEC_LOOP, "dh = W_out @ e", "dh = W_out @ p", "wrong-variable"),
     (WORD2VEC_LOOP, "e[ctx] -= 1", "e[center] -= 1", "wrong-variable"),

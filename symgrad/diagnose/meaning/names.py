@@ -9,7 +9,7 @@ from functools import cached_property
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Truth
-from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, key_of, normal, singulars
+from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_loss, key_of, normal, singulars
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 from symgrad.ops.writing import read_at, write_at
@@ -197,6 +197,8 @@ class Names:
             if len(found) > 1 and mine:
                 # dx beside an x of its own is not the gradient by what a function calls x.
                 found = [(t, b) for t, b in found if b in mine] or found
+            if claim.top in LOSS_NAMES and {b for _, b in found} == {self.subject.loss} and self._is_worked_out(name):
+                return []  # dloss_dpred, where pred is all that is known: what arrives there is another matter
             if found and not claim.top and {b for _, b in found} == {self.subject.loss} and name in self.guessed:
                 # df, where f is what is differentiated: by some input, or the upstream gradient.
                 self._loose.add(name)
@@ -226,6 +228,12 @@ class Names:
                     self._topless.add(name)
                 return found
         return []
+
+    def _is_worked_out(self, name: str) -> bool:
+        """What has this name is made of something, and is no number that a pass begins with; of what is no loss."""
+        steps, called = self.subject.graph.steps, self.subject.names.get(self.subject.loss, "")
+        mine = [u for u in self.subject.units if u.name == name]
+        return bool(called) and not is_loss(called) and not any(steps[u.step].is_leaf for u in mine)
 
     def _is_of_another_loss(self, name: str, claim: Claim) -> bool:
         """``dE_dw``, where E is a function of w, and what is differentiated is another one, which E is no part of."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,11 +82,21 @@ class Naming:
         value = self.renamed(site, value)
         whole = type(value) is int and self.cells.holds(owner, name)
         make = self.leaf if whole else self.bound
-        value = make(site, f"{site.name}.{name}", value, scope)
+        spelled = f"{site.name}.{name}"
+        called = self._called(owner, scope)
+        value = make(site, f"{called}.{name}" if called else spelled, value, scope)
+        if called and (last := self.tracer.bindings[-1:]) and last[0].name == f"{called}.{name}":
+            self.tracer.bindings[-1] = replace(last[0], written=spelled)
         self.guard.setattr(owner, name, value)
         if type(owner) in self.guard.classes:
             self.cells.write(owner, name, site.name, value, self.guard.reads)
             self.guard.reads = {}
+
+    def _called(self, owner: Any, scope: str) -> str:
+        """``b.g = ...`` in a function that is given one array after the other: what that array is called outside."""
+        if not scope or not isinstance(owner, Value) or owner.step is None:
+            return ""
+        return next((b.name for b in self.tracer.bindings if b.step == owner.step and b.name.isidentifier()), "")
 
     def set_item(self, index: int, value: Any, scope: str, owner: Any, key: Any) -> None:
         self.tracer.alive()
