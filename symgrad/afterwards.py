@@ -74,9 +74,9 @@ def _late(trace: Trace) -> _Late | None:
     moves = _moves(trace)
     if not moves:
         return None
-    # An error may be that of one sample, where a cost is what all is done for.
+    # An error may be that of one sample, and c is a parameter of y = m*x + c: a cost is what all is done for.
     surely = [name for name in losses if is_surely_loss(losses[name][0].name)]
-    found = (_late_one(trace, losses[name], moves) for name in (surely or losses))
+    found = (_late_one(trace, losses[name], moves) for name in surely)
     return next((late for late in found if late is not None), None)
 
 

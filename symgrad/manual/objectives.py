@@ -81,7 +81,8 @@ def of_an_objective(taken: Account) -> Account:
     best = taken
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
-        told = any(u.unnamed or is_bare(u.name) or any(claims(u.name)) for u in again.right)
+        moving = {m.source for m in other.moves}
+        told = any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in again.right)
         if told and (best is taken or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
