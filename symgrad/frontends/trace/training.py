@@ -50,7 +50,9 @@ def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
         return SURELY
     texts = {ast.unparse(node) for node in sums}
     text = "\n".join(line for line in ast.unparse(loop).split("\n") if line.strip() not in texts)
-    perhaps = (_STEPS if depth else _TRAINS).search(text) or any(_descends(n) for n in ast.walk(loop) if n not in sums)
+    perhaps = (_STEPS if depth else _TRAINS).search(text) is not None
+    if not perhaps and not depth and (isinstance(loop, ast.While) or "range(" in ast.unparse(loop.iter)):
+        perhaps = any(_descends(n) for n in ast.walk(loop) if n not in sums)  # and not over the samples of an epoch
     return PERHAPS if perhaps else None
 
 
