@@ -25,6 +25,8 @@ def at_its_calls(plan: Plan, source: str, trace: Trace) -> list[Plan]:
         for call in calls[plan.backward] or calls[plan.forward]
     ]
     points = [points[0], *points[1:][-1:]] if points else []
+    given = [list(call.values()) for call in calls[plan.forward]]
+    plan = replace(plan, of_input=any(call and list(call.values()) in given for call in calls[plan.backward]))
     return [replace(plan, shapes={}, values={**call, **plan.values}) for call in points if call] or [plan]
 
 

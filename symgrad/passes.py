@@ -67,7 +67,7 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
     verify = bool(options.get("verify", True))
     report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
-    if helper and len(call.inputs) == 1:
+    if helper and not plan.of_input and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
         again = _attempt(code, replace(settled, of_output=True), options)
         if again is not None and again.ok:

@@ -24,6 +24,7 @@ from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
+from symgrad.rates import with_rates_apart
 from symgrad.returned import with_returns
 from symgrad.seconds import second_results
 from symgrad.states import in_full, joined
@@ -114,7 +115,8 @@ def _is_called(subject: Subject, other: Subject) -> bool:
 
 def _prepared(trace: Trace) -> Trace:
     """The run with a step of its own for whatever can be wrong by itself."""
-    return brought_back(functions.with_results(functions.tied(told_apart(with_returns(by_logarithms(trace))))))
+    apart = told_apart(with_returns(with_rates_apart(by_logarithms(trace))))
+    return brought_back(functions.with_results(functions.tied(apart)))
 
 
 def _refuse_lost(trace: Trace) -> None:

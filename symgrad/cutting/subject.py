@@ -16,6 +16,7 @@ from symgrad.cutting.still import point_of, still, with_one_step
 from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.moves import done_at
 from symgrad.diagnose.meaning.moves import moves as moves_of
+from symgrad.diagnose.meaning.moves import stems_of
 from symgrad.diagnose.observing.subject import Move, Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.source import SourceMap
@@ -100,8 +101,10 @@ def _with_moves(trace: Trace, moves: Sequence[Move]) -> Sequence[Binding]:
     out: list[Binding] = []
     waiting = sorted(unnamed)
     for b in trace.bindings:
-        while waiting and waiting[0] < b.step:
-            step = waiting.pop(0)
+        # An objective that was made up is a late step, and comes before the derivation: it moves nothing.
+        moved = [i for i in waiting if i < b.step and unnamed[i].name in stems_of(b.name)]
+        for step in [i for i in waiting if i <= moved[-1]] if moved else []:
+            waiting.remove(step)
             span = trace.graph.steps[step].span
             assert span is not None  # those without were left out
             out.append(Binding(f"update of {unnamed[step].name}", step, span, span.line, b.scope, b.order))

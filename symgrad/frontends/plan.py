@@ -32,6 +32,7 @@ class Plan:
         lenient: shapes and values for inputs that the functions have not are for other functions.
         known: input -> the shape with which the functions ran before, where they are called once more, a little
             differently: none but this one is tried.
+        of_input: the file gives backward itself what it gives forward: it takes no output. (The run need not know.)
     """
 
     forward: str = ""
@@ -48,6 +49,7 @@ class Plan:
     mean: bool = False
     of_inputs: bool = False
     known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    of_input: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {

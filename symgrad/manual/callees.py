@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.callees import Callee, Calls
 from symgrad.diagnose.text.source import SourceMap
@@ -20,16 +21,39 @@ def in_parameters(taken: Account) -> Account:
     found, subject = taken.diagnosis, taken.subject
     calls = Calls(subject.graph, SourceMap(subject.source))
     told = []
-    for b in found.blames:
+    for b in _once(found.blames, subject, calls):
         callee = calls.at(b.span) if b.edits else None
         told.append(b if callee is None else _told(b, callee, calls, taken))
     return replace(taken, diagnosis=replace(found, blames=tuple(told)))
 
 
+def _once(blames: Sequence[Blame], subject: Subject, calls: Calls) -> list[Blame]:
+    """Without what is told of single calls, ``db = dact(z)``, where the same is told of all that the function gives."""
+    steps = subject.graph.steps
+    made = {(u.name, u.line): steps[u.step].span for u in subject.units if not steps[u.step].is_leaf}
+    inside = {(b.span, b.mistake): n for n, b in enumerate(blames) if calls.at(b.span) is not None}
+    out, more = [], dict[int, list[int]]()
+    for b in blames:
+        n = inside.get((span, b.mistake)) if (span := made.get((b.step, b.span.line))) is not None else None
+        if n is None:
+            out.append(b)
+        else:
+            more.setdefault(n, []).extend((b.span.line, *b.inherited))
+    places = {id(blames[n]): lines for n, lines in more.items()}
+    return [
+        replace(b, inherited=tuple(sorted({*b.inherited, *places[id(b)]}))) if id(b) in places else b for b in out
+    ]
+
+
 def _told(blame: Blame, callee: Callee, calls: Calls, taken: Account) -> Blame:
     names = {i: name for name, i in taken.subject.aliases} | dict(taken.subject.names)
+    made = {i: name for (name, given), some in calls.results.items() for i in some if given in names}
+    of = {i: given for (_, given), some in calls.results.items() for i in some}
     for given in _given(callee, calls):
         called = {names[i]: p for p, i in given.items() if i in names}
+        # What another function gives for the same argument, act(z) of an inner dact(z), can be written with it.
+        by = {i: p for p, i in given.items()}
+        called |= {names[i]: f"{name}({by[of[i]]})" for i, name in made.items() if i in names and of[i] in by}
         own = {name for name in names.values() if name not in callee.parameters}
         texts = {text: _renamed(text, called) for text in (blame.fix, *(text for _, text in blame.edits))}
         if any(texts[t] != t for t in texts) and not any(_has(text, own) for text in texts.values()):

@@ -72,7 +72,8 @@ def of_an_objective(taken: Account) -> Account:
     asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
     if not taken.work.guesses or named or asked or trace.error is not None:
         return taken
-    if (found.right or found.understood) and not stands_for_want(trace, taken.subject):
+    missed = is_missed(trace)
+    if (found.right or found.understood) and not missed and not stands_for_want(trace, taken.subject):
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
     names = {normal(b.name) for b in trace.bindings}
@@ -83,7 +84,8 @@ def of_an_objective(taken: Account) -> Account:
         again = diagnose(other, brief=True)
         moving = {m.source for m in other.moves}
         told = any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in again.right)
-        if told and (best is taken or _explained(again) > _explained(best.diagnosis)):
+        least = missed or best is not taken  # where there is a derivation of something, to hold it against this too
+        if told and (not least or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
     if best is taken and not taken.brief:
@@ -146,7 +148,16 @@ def _said(subject: Subject) -> str:
 def _explained(found: Diagnosis) -> tuple[int, int]:
     """What is left open counts as what is wrong: another objective is no way to say nothing of a line."""
     bad = len(found.blames) + len(found.unchecked)
-    return len(found.right) - bad, -bad
+    return len({(u.name, u.line) for u in found.right}) - bad, -bad
+
+
+def is_missed(trace: Trace) -> bool:
+    """Something is called the derivative of a loss, ``d_L_d_ypred``, and no loss is computed before the parameters are
+    moved: later there may be that of other samples."""
+    bindings = first_epoch(trace).bindings
+    names = {normal(b.name) for b in bindings}
+    told = {c.top for b in bindings for c in claims(b.name) if c.bottom in names and c.top and is_loss(c.top)}
+    return bool(told) and not any(b.name in told or is_loss(b.name) for b in bindings)
 
 
 def stands_for_want(trace: Trace, subject: Subject) -> bool:

@@ -48,6 +48,11 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
 _NEXT = re.compile(r"_?(new|next|updated)$")
 
 
+def stems_of(name: str) -> tuple[str, str]:
+    """What may be moved where a name is given its value: ``w``, by ``w_new = w - lr*dw`` too."""
+    return name, _NEXT.sub("", name)
+
+
 def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ...]:
     """How the parameters of a forward pass are moved after it.
 
@@ -79,7 +84,7 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
         elif forward[held] and held not in had.get(b.name, (held,)):
             lent.add(b.name)
         if not forward[b.step]:
-            for name in (b.name, _NEXT.sub("", b.name)):
+            for name in stems_of(b.name):
                 before = original(graph, latest[name]) if name in latest else -1
                 inputs = [original(graph, j) for j in graph.steps[b.step].inputs]
                 if before not in inputs:
@@ -193,6 +198,7 @@ def _gradient(
 ) -> int:
     """The step that was worked out as the gradient by what is moved by ``at``; -1 if there is none."""
     filled = at in named and write_at(graph.steps, at, graph.steps[at].inputs) is not None
+    filled = filled or (at not in bound and _is_chained(graph, at, inner, bound, named))
     source = at if filled else _source(graph, at, inner, bound)
 
     def fits(i: int) -> bool:
@@ -204,6 +210,21 @@ def _gradient(
     if source >= 0 and not fits(source):
         source = at if at in bound and fits(at) else -1
     return source
+
+
+def _is_chained(
+    graph: Graph, at: int, inner: Sequence[bool], bound: Collection[int], named: Collection[int]
+) -> bool:
+    """``dloss_dy * dy_dw``: by the chain rule, from what is called a derivative and values of the forward pass."""
+    stack, derivatives = [at], 0
+    while stack:
+        i = stack.pop()
+        derivatives += i in named
+        if i not in named and i not in bound and sign_of(graph.steps[i].op) == "*":
+            stack.extend(graph.steps[i].inputs)
+        elif i not in named and not inner[i] and not graph.steps[i].is_const:
+            return False
+    return derivatives > 1
 
 
 def _is_of_one_line(graph: Graph, one: int, other: int) -> bool:
