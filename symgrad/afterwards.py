@@ -19,7 +19,7 @@ from symgrad.upstream import grown
 
 
 @dataclass(frozen=True, slots=True)
-class _Move:
+class Move:
     """A parameter is given another value, which was made of its ``old`` one by a derivative; ``begun`` is the number of
     the assignment that gave it the old one."""
 
@@ -42,7 +42,7 @@ class _Late:
 
     loss: Binding
     used: dict[int, int]
-    moves: tuple[_Move, ...]
+    moves: tuple[Move, ...]
 
 
 def brought_back(trace: Trace) -> Trace:
@@ -54,7 +54,7 @@ def brought_back(trace: Trace) -> Trace:
         return trace
     if _is_of_the_same_data(trace, late):
         return _computed_before(trace, late)
-    steps, first, called = trace.graph.steps, min(m.order for m in _moves(trace)), _stem(late.loss)
+    steps, first, called = trace.graph.steps, min(m.order for m in moves_of(trace)), _stem(late.loss)
     early = any(_stem(b) == called and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
     return trace if early else _first_round(_without(trace, late))
 
@@ -71,16 +71,18 @@ def _late(trace: Trace) -> _Late | None:
             losses.setdefault(_stem(b), []).append(b)
     if not losses or trace.backward_calls:
         return None
-    moves = _moves(trace)
+    moves = moves_of(trace)
     if not moves:
         return None
     # An error may be that of one sample, and c is a parameter of y = m*x + c: a cost is what all is done for.
     surely = [name for name in losses if is_surely_loss(losses[name][0].name)]
+    # total / n, before the total that it is made of.
+    surely.sort(key=lambda name: -losses[name][-1].step)
     found = (_late_one(trace, losses[name], moves) for name in surely)
     return next((late for late in found if late is not None), None)
 
 
-def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[_Move]) -> _Late | None:
+def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[Move]) -> _Late | None:
     """The last value of a loss, if it comes after the parameters were moved, and no round computes it first."""
     steps = trace.graph.steps
     last = {m.name: m for m in moves}
@@ -108,12 +110,12 @@ def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[_Move]) -
     return _Late(loss, used, tuple(last.values())) if used else None
 
 
-def _moves(trace: Trace) -> list[_Move]:
+def moves_of(trace: Trace) -> list[Move]:
     """``w -= rate*dw``, ``w = w - rate*grad``; in a loop that trains ``w -= rate*(x.T @ e)`` as well."""
     graph, steps = trace.graph, trace.graph.steps
     held: dict[str, tuple[int, int]] = {}
     evidence = _Evidence(trace)
-    out: list[_Move] = []
+    out: list[Move] = []
     sure = False
     for b in trace.bindings:
         step = original(graph, b.step)
@@ -130,7 +132,7 @@ def _moves(trace: Trace) -> list[_Move]:
         is_move, of_a_loss = evidence.of(b, old, step, inputs[1] if inputs[0] == old else inputs[0])
         if is_move:
             sure |= of_a_loss or sign == "-"
-            out.append(_Move(b.name, old, step, begun, b.order))
+            out.append(Move(b.name, old, step, begun, b.order))
     return out if sure else []  # x += dt*dx alone is a state that is carried on
 
 
@@ -243,7 +245,7 @@ def _first_round(trace: Trace) -> Trace:
     if any(is_surely_loss(b.name) and not trace.graph.steps[b.step].is_leaf for b in trace.bindings):
         return trace
     first: dict[str, int] = {}
-    for m in _moves(trace):
+    for m in moves_of(trace):
         first.setdefault(m.name, m.order)
     end = max(first.values(), default=len(trace.bindings))
     return replace(trace, bindings=trace.bindings[: end + 1])
@@ -255,7 +257,7 @@ def _computed_before(trace: Trace, late: _Late) -> Trace:
     graph = trace.graph
     olds = {m.old for m in late.moves}
     start = max(olds)
-    round_ = max((r.start for r in trace.rounds if r.start <= min(m.new for m in late.moves)), default=0)
+    round_ = _round(trace, late, start)
     start = max(start, round_ - 1)
     entering = {
         j for i in range(start + 1, max(m.new for m in late.moves) + 1) for j in graph.steps[i].inputs
@@ -265,7 +267,9 @@ def _computed_before(trace: Trace, late: _Late) -> Trace:
         replace(s, op=INPUT, inputs=(), params=()) if i in entering and not s.is_leaf else s
         for i, s in enumerate(graph.steps)
     ]
-    place = dict(late.used)
+    # b, m = step(b, m): the round reads what it was given under other names.
+    read = {original(graph, j): j for j in sorted(entering)}
+    place = {new: read.get(old, old) for new, old in late.used.items()}
     for i in _copied(graph, late):
         step = graph.steps[i]
         place[i] = len(steps)
@@ -278,6 +282,13 @@ def _computed_before(trace: Trace, late: _Late) -> Trace:
         made, rounds=(), callers={**trace.callers, **callers},
         bindings=tuple(replace(b, order=n) for n, b in enumerate(bindings)),
     )  # fmt: skip
+
+
+def _round(trace: Trace, late: _Late, start: int) -> int:
+    """Where the last round begins of the loop that the moves are made in: not one of a loop within it, over samples."""
+    before = [r for r in trace.rounds if r.start <= min(m.new for m in late.moves)]
+    outer = [r.start for r in before if r.begun <= start < r.start]
+    return min(outer) if outer else max((r.start for r in before), default=0)
 
 
 def _is_older(b: Binding, trace: Trace) -> bool:
@@ -295,7 +306,7 @@ def _bindings(
     """The assignments before the last round, those of the loss, and those of the round itself."""
     first = _from(trace, late, lambda b: b.step > start)
     end = max(m.order for m in late.moves)
-    moved, names = {m.new for m in _moves(trace)}, {m.name for m in late.moves}
+    moved, names = {m.new for m in moves_of(trace)}, {m.name for m in late.moves}
     earlier = trace.graph.ancestors(*(b.step for b in trace.bindings if is_loss(b.name) and b.order < end))
     given = trace.graph.ancestors(*(m.new for m in late.moves))
     before = [

@@ -148,7 +148,9 @@ def _inner(trace: Trace, b: Binding, product: int, bound: Collection[int], rates
     return None
 
 
-def _partial(trace: Trace, b: Binding, product: int, partial: Collection[int], rates: Collection[int]) -> _Change | None:
+def _partial(
+    trace: Trace, b: Binding, product: int, partial: Collection[int], rates: Collection[int]
+) -> _Change | None:
     """``rate * dy_db``, or dy_db alone."""
     steps = trace.graph.steps
     if product in partial:

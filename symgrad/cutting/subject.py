@@ -14,9 +14,8 @@ from fractions import Fraction
 from symgrad.cutting.sorting import Sorting
 from symgrad.cutting.still import point_of, still, with_one_step
 from symgrad.diagnose.meaning import differences, functions
-from symgrad.diagnose.meaning.moves import done_at
+from symgrad.diagnose.meaning.moves import done_at, stems_of
 from symgrad.diagnose.meaning.moves import moves as moves_of
-from symgrad.diagnose.meaning.moves import stems_of
 from symgrad.diagnose.observing.subject import Move, Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.source import SourceMap

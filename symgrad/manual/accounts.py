@@ -19,7 +19,7 @@ from symgrad.manual.epsilons import without_epsilons
 from symgrad.manual.imported import in_imported
 from symgrad.manual.links import of_canonical_links
 from symgrad.manual.means import of_means_taken_late
-from symgrad.manual.negatives import of_the_negative
+from symgrad.manual.negatives import of_losses_only_printed, of_the_negative
 from symgrad.manual.objectives import of_an_objective, stands_for_want
 from symgrad.manual.penalties import with_penalties
 from symgrad.manual.recomputed import of_recomputed
@@ -34,7 +34,7 @@ from symgrad.manual.work import Account, SecondReading, Work
 
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
-    of_the_negative, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight,
+    of_the_negative, of_losses_only_printed, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight,
     of_gradients_changed_on_purpose, without_epsilons, named_softmax, in_parameters, in_imported, of_further_results,
     of_recomputed, of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links,
     of_steps_uphill,

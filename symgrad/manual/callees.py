@@ -35,7 +35,7 @@ def _once(blames: Sequence[Blame], subject: Subject, calls: Calls) -> list[Blame
     out, more = [], dict[int, list[int]]()
     for b in blames:
         n = inside.get((span, b.mistake)) if (span := made.get((b.step, b.span.line))) is not None else None
-        if n is None:
+        if n is None or b.span == span:
             out.append(b)
         else:
             more.setdefault(n, []).extend((b.span.line, *b.inherited))

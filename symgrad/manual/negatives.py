@@ -12,6 +12,7 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.meaning.evidence import SAME_RATIO, scaled
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.manual.work import Account
 
@@ -32,11 +33,55 @@ def of_the_negative(taken: Account) -> Account:
     if factor is not None and not (so_many := _with(taken, factor)).diagnosis.blames:
         return so_many
     explains = other.blames and all(b.edits for b in other.blames)
-    return again if explains and _open(other) < _open(found) else taken
+    # What is added is meant so: where a change puts either right, it is this one.
+    return again if explains and _open(other) <= _open(found) else taken
 
 
 def _with(taken: Account, seed: Fraction) -> Account:
     return taken.against(replace(taken.subject, seed=seed, convention=convention(seed)))
+
+
+def of_losses_only_printed(taken: Account) -> Account:
+    """The account under which the parameters are moved by the gradient of so many losses, where the loss is worked out
+    afterwards only, to be printed: the sum over the samples is made smaller, and its mean is shown."""
+    found, subject = taken.diagnosis, taken.subject
+    if len(found.blames) < 2 or subject.seed != 1 or subject.made_up or not subject.moves:
+        return taken
+    factor = _most_common_factor(subject) if taken.work.what == "script" and _comes_later(subject) else None
+    if factor is None:
+        return taken
+    name = subject.names.get(subject.loss, "the loss")
+    words = (
+        f"every result is the gradient times {float(factor):g}: right where {name}, which is worked out after the "
+        f"parameters are moved, times {float(factor):g} is what is made smaller"
+    )
+    again = taken.against(replace(subject, seed=factor, convention=words))
+    return again if again.diagnosis.right and _open(again.diagnosis) < _open(found) else taken
+
+
+def _comes_later(subject: Subject) -> bool:
+    """In the text the loss stands below the lines that move the parameters, in the same function."""
+    made = subject.graph.steps[subject.loss].span
+    call = subject.callers.get(subject.loss, made)
+    statements = SourceMap(subject.source).statements
+    named = {m.name for m in subject.moves}
+    lines = [u.line for u in subject.units if u.name in named]
+    if call is None or not lines or call.line <= max(lines):
+        return False
+    return {statements.function_around(line) for line in lines} == {statements.function_around(call.line)}
+
+
+@quiet()
+def _most_common_factor(subject: Subject) -> Fraction | None:
+    """The whole number, or one over it, by which more than half of what moves a parameter is its gradient."""
+    prepared = prepare(subject)
+    factors = [f for _, f in scaled(prepared.layout)] if prepared is not None else []
+    for f in factors:
+        whole = round(max(f, 1 / f)) if f > 0 else 1
+        alike = sum(abs(other / f - 1) <= SAME_RATIO for other in factors)
+        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO and 2 * alike > len(subject.moves):
+            return Fraction(whole) if f > 1 else Fraction(1, whole)
+    return None
 
 
 @quiet()
@@ -55,4 +100,4 @@ def _open(found: Diagnosis) -> int:
     return len(found.blames) + len(found.unchecked)
 
 
-__all__ = ["of_the_negative"]
+__all__ = ["of_losses_only_printed", "of_the_negative"]

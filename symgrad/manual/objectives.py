@@ -80,10 +80,13 @@ def of_an_objective(taken: Account) -> Account:
     if any(is_called_derivative(u.name, names) for u in found.right):
         return taken
     best = taken
+    begins = _begins(trace)
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
         moving = {m.source for m in other.moves}
-        told = any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in again.right)
+        # error = y - out is what squares and a cross-entropy begin with: that it is right tells nothing.
+        mine = [u for u in again.right if u.span not in begins or u.step in moving]
+        told = any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in mine)
         least = missed or best is not taken  # where there is a derivation of something, to hold it against this too
         if told and (not least or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
@@ -93,6 +96,12 @@ def of_an_objective(taken: Account) -> Account:
     if best is taken and found.blames:
         return replace(taken, diagnosis=replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=()))
     return best
+
+
+def _begins(trace: Trace) -> set[Span | None]:
+    """Where the differences stand that the derivation may begin with."""
+    first = first_epoch(trace)
+    return {first.graph.steps[i].span for i in differences_of(first)} if first.bindings else set()
 
 
 def _explained_by_fixes(taken: Account) -> Account:
@@ -181,7 +190,8 @@ def objectives(trace: Trace) -> Iterator[Objective]:
     trace = first_epoch(trace)
     if not trace.bindings:
         return
-    differences, picked = differences_of(trace), picked_of(trace)
+    picked = picked_of(trace)
+    differences = [] if picked else differences_of(trace)
     names = {b.name for b in trace.bindings}
     name = next((n for n in NAMES if n not in names), None)
     if name is None:

@@ -6,6 +6,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+import numpy as np
+
+from symgrad.afterwards import moves_of
 from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.frontends.trace.data import Binding, Trace
@@ -81,7 +84,13 @@ def picked_of(trace: Trace) -> list[int]:
     steps = trace.graph.steps
     moved = parameters_of(trace)
     given = {i for s in softmaxes(trace.graph) for i in s.outputs} if moved else set()
-    end = min(moved.values(), default=-1)
+    for i, step in enumerate(steps):
+        # o[t] = softmax(z): rows of them.
+        row = write_at(steps, i, step.inputs) if given else None
+        if row is not None and row.value in given and not row.adds:
+            given.update([i] if row.array in given or _is_empty(row.array, trace) else [])
+    # A state that a loop writes into is moved as well, and no parameter.
+    end = min([m.new for m in moves_of(trace)] or moved.values(), default=-1)
     found = []
     for i, step in enumerate(steps):
         write = write_at(steps, i, step.inputs) if step.span is not None and i < end else None
@@ -92,6 +101,11 @@ def picked_of(trace: Trace) -> list[int]:
         if steps[read].inputs[:1] == (write.array,) and steps[one].is_const and steps[one].value == 1:
             found.append(write.value)
     return [i for i in found if steps[i].span == steps[found[0]].span]
+
+
+def _is_empty(i: int, trace: Trace) -> bool:
+    """Zeros, to be written into."""
+    return trace.graph.steps[i].is_leaf and not np.any(np.asarray(trace.values[i]))
 
 
 def _whole_sum(i: int, steps: Sequence[Step]) -> int:
@@ -108,7 +122,10 @@ def _whole_sum(i: int, steps: Sequence[Step]) -> int:
 
 def first_epoch(trace: Trace) -> Trace:
     """The run until every parameter has been moved once: all rounds of training are alike."""
-    moves = set(_moved(trace).values())
+    evident: dict[str, int] = {}
+    for m in moves_of(trace):
+        evident.setdefault(m.name, m.new)
+    moves = set((evident or _moved(trace)).values())
     if not moves:
         return trace
     # The next round reads it under other names.

@@ -21,8 +21,8 @@ from symgrad.manual.work import Account
 def of_steps_uphill(taken: Account) -> Account:
     """The account with a note on the parameters that are moved up a loss by its gradient."""
     subject, found = taken.subject, taken.diagnosis
-    name = subject.names.get(subject.loss, "")
-    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or not is_surely_loss(name):
+    name = subject.assumed if subject.made_up else subject.names.get(subject.loss, "")
+    if found.blames or taken.brief or subject.seed != 1 or not (subject.made_up or is_surely_loss(name)) or not name:
         return taken
     told = dict.fromkeys(_uphill(subject))
     notes = (

@@ -22,11 +22,13 @@ def with_results(trace: Trace) -> Trace:
     if trace.error is not None and not trace.graph.steps:
         return trace
     places = _returns(trace.graph.source)
-    has_loss, surely = (any(test(b.name) for b in trace.bindings) for test in (is_loss, is_surely_loss))
+    # What a loss is called in the function that works it out is a part of that: total_error, before it is divided by n.
+    held = {(b.name, b.scope.split("#")[0].rsplit(".", 1)[-1]) for b in trace.bindings if is_loss(b.name)}
 
     def is_wanted(name: str) -> bool:
         """A function of this name gives what is differentiated, and no variable holds it: ``total / n`` is the mse."""
-        return (is_loss(name) and not has_loss) or (is_surely_loss(name) and not surely)
+        outside = [other for other, scope in held if scope != name]
+        return (is_loss(name) and not outside) or (is_surely_loss(name) and not any(map(is_surely_loss, outside)))
 
     if not any(is_derivation(name) or is_wanted(name) for name in places.values()):
         return trace

@@ -250,7 +250,10 @@ def is_surely_loss(name: str) -> bool:
 def _of_one(name: str) -> str:
     """What one of a list of losses is called, or a loss of which it is said when it was computed: ``mean_loss``."""
     if "[" not in name:
-        plain = normal(name)
+        # compute_error_for_line_given_points
+        plain = normal(_FOR.split(name, maxsplit=1)[0])
+        if _ERROR_OF.match(plain) is not None:
+            return "cost"
         of = _LOSS_OF.match(plain)
         return of[1] if of is not None and of[1] in SURELY_LOSS else plain
     plain = normal(name.split("[", maxsplit=1)[0].rsplit(".", maxsplit=1)[-1])
@@ -263,9 +266,15 @@ _LOSS_LISTS = {
 }  # fmt: skip
 #: A list in which every round puts its loss; what is said of a loss, or of the function that works it out.
 _HISTORY = re.compile(r"(?:history|hist|list|logs?|values|vals?|vec|curve|trace|track|array|arr)$")
+_FOR = re.compile(r"(?<=[a-z])_(?:for|of|given|from|on|with|at|over)_|(?<=[a-z])(?:For|Of|Given|From|On|With)(?=[A-Z])")
+#: An error may be that of one sample; added up, squared, or worked out by a function, it is a cost.
+_ERROR_OF = re.compile(
+    r"(?:(?:total|sum|mean|avg|average|overall|calc|calculate|compute|get|evaluate|eval|train(?:ing)?|epoch)"
+    r"(?:square[ds]?|sq|abs(?:olute)?|log(?:arithmic)?)?|square[ds]?|sq)(?:err|errors?)$"
+)
 _LOSS_OF = re.compile(
-    r"(?:train(?:ing)?|epoch|avg|average|mean|running|curr?(?:ent)?|batch|new|final|full|this|my|cal|calc|calculate|compute"
-    r"|get|eval|evaluate)?(.+?)(?:fn|func|function)?$"
+    r"(?:train(?:ing)?|epoch|avg|average|mean|running|curr?(?:ent)?|batch|new|final|full|this|my|calculate|calc|cal|compute"
+    r"|get|evaluate|eval)?(.+?)(?:fn|func|function)?$"
 )
 
 
