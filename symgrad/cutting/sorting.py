@@ -30,11 +30,12 @@ class Sorting:
         done: the assignment with which the result is there.
         unnamed: steps that move a parameter without having a name.
         mapping: of names, what they hold the gradient of.
+        moved: the steps of parameters, as they are before they are moved.
     """
 
     def __init__(
         self, trace: Trace, graph: Graph, forward: Sequence[bool], epoch: Epoch | None, h: int,
-        done: int, unnamed: Collection[int], mapping: Mapping[str, str],
+        done: int, unnamed: Collection[int], mapping: Mapping[str, str], moved: Collection[int] = (),
     ) -> None:  # fmt: skip
         self._trace, self._graph, self._forward, self._epoch, self._mapping = trace, graph, forward, epoch, mapping
         #: What each step of the forward pass is called first, and all its names.
@@ -54,7 +55,7 @@ class Sorting:
         quotients = self._quotients
         entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
         self._numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
-        self._done, self._unnamed = done, unnamed
+        self._done, self._unnamed, self._moved = done, unnamed, moved
         self._latest: dict[str, int] = {}
         self._known: set[str] = set()
         self._dead: set[str] = set()
@@ -147,6 +148,8 @@ class Sorting:
         # What one layer keeps is what the one before it gave, and not what that layer kept; t0, t1 = t1, f(t1): in the
         # last round t0 is a value of the forward pass under another name.
         again = again and not self._forward[original(self._graph, b.step)]
+        # Every round moves a parameter in one line, and that of every layer.
+        again = again and not any(original(self._graph, j) in self._moved for j in self._graph.steps[b.step].inputs)
         if again and normal(b.name) in self._derived and not is_bare(b.name):
             # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from here
             # on under this name is no derivative of the loss. (A backward pass may well work out once more what forward

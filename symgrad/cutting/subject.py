@@ -50,7 +50,8 @@ def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject |
     moves = moves_of(trace, graph, forward)
     bindings = _with_moves(trace, moves)
     unnamed = {m.source for m in moves} - {b.step for b in trace.bindings}
-    sorting = Sorting(trace, graph, forward, epoch, h, done_at(trace, loss, forward), unnamed, mapping)
+    moved = {m.bottom for m in moves}
+    sorting = Sorting(trace, graph, forward, epoch, h, done_at(trace, loss, forward), unnamed, mapping, moved)
     for b in bindings:
         sorting.take(b)
     names, aliases, units = sorting.names, sorting.aliases, sorting.units

@@ -73,13 +73,13 @@ def _comes_later(subject: Subject) -> bool:
 
 @quiet()
 def _most_common_factor(subject: Subject) -> Fraction | None:
-    """The whole number, or one over it, by which more than half of what moves a parameter is its gradient."""
+    """The whole number, or one over it, by which half of what moves a parameter, or more, is its gradient."""
     prepared = prepare(subject)
     factors = [f for _, f in scaled(prepared.layout)] if prepared is not None else []
     for f in factors:
         whole = round(max(f, 1 / f)) if f > 0 else 1
         alike = sum(abs(other / f - 1) <= SAME_RATIO for other in factors)
-        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO and 2 * alike > len(subject.moves):
+        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO and alike > 1 and 2 * alike >= len(factors):
             return Fraction(whole) if f > 1 else Fraction(1, whole)
     return None
 
