@@ -65,6 +65,7 @@ def still(
         return frozenset(twice)
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
+    typed = {leaf.step for leaf in trace.leaves if leaf.literal}
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point)
     out = set()
     for i, value in point.items():
@@ -72,7 +73,9 @@ def still(
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:
-            chooses = i in begun or (not kind.startswith("float") and value.denominator == 1)
+            # n = float(len(points)) counts as well
+            counts = not kind.startswith("float") or i not in typed
+            chooses = i in begun or (counts and value.denominator == 1)
         elif kind.startswith("float"):
             chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
         else:

@@ -70,9 +70,11 @@ def of_an_objective(taken: Account) -> Account:
     named = is_surely_loss(taken.subject.names.get(taken.subject.loss, "")) or trace.backward_calls
     # Names ask for it: df_dx of an array f, or of several states.
     asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
-    if not taken.work.guesses or named or asked or trace.error is not None:
+    if not taken.work.guesses or named or trace.error is not None:
         return taken
     missed = is_missed(trace)
+    if asked and not missed:
+        return taken
     if (found.right or found.understood) and not missed and not stands_for_want(trace, taken.subject):
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
@@ -166,7 +168,7 @@ def is_missed(trace: Trace) -> bool:
     bindings = first_epoch(trace).bindings
     names = {normal(b.name) for b in bindings}
     told = {c.top for b in bindings for c in claims(b.name) if c.bottom in names and c.top and is_loss(c.top)}
-    return bool(told) and not any(b.name in told or is_loss(b.name) for b in bindings)
+    return bool(told) and not any(normal(b.name) in told or is_surely_loss(b.name) for b in bindings)
 
 
 def stands_for_want(trace: Trace, subject: Subject) -> bool:

@@ -266,7 +266,9 @@ _LOSS_LISTS = {
 }  # fmt: skip
 #: A list in which every round puts its loss; what is said of a loss, or of the function that works it out.
 _HISTORY = re.compile(r"(?:history|hist|list|logs?|values|vals?|vec|curve|trace|track|array|arr)$")
-_FOR = re.compile(r"(?<=[a-z])_(?:for|of|given|from|on|with|at|over)_|(?<=[a-z])(?:For|Of|Given|From|On|With)(?=[A-Z])")
+_FOR = re.compile(
+    r"(?<=[a-z])_(?:for|of|given|from|on|with|at|over)(?:_|$)|(?<=[a-z])(?:For|Of|Given|From|On|With)(?=[A-Z])"
+)
 #: An error may be that of one sample; added up, squared, or worked out by a function, it is a cost.
 _ERROR_OF = re.compile(
     r"(?:(?:total|sum|mean|avg|average|overall|calc|calculate|compute|get|evaluate|eval|train(?:ing)?|epoch)"
