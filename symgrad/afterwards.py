@@ -285,10 +285,10 @@ def _computed_before(trace: Trace, late: _Late) -> Trace:
 
 
 def _round(trace: Trace, late: _Late, start: int) -> int:
-    """Where the last round begins of the loop that the moves are made in: not one of a loop within it, over samples."""
+    """Where the last round begins of the loop that the moves are made in; 0 where that is not known. What began since
+    the parameters had their values is a loop within it, over samples."""
     before = [r for r in trace.rounds if r.start <= min(m.new for m in late.moves)]
-    outer = [r.start for r in before if r.begun <= start < r.start]
-    return min(outer) if outer else max((r.start for r in before), default=0)
+    return min((r.start for r in before if r.begun <= start < r.start), default=0)
 
 
 def _is_older(b: Binding, trace: Trace) -> bool:

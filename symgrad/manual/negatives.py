@@ -4,6 +4,7 @@ the sum of squares is made smaller, and their mean is printed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 
@@ -47,16 +48,19 @@ def of_losses_only_printed(taken: Account) -> Account:
     found, subject = taken.diagnosis, taken.subject
     if len(found.blames) < 2 or subject.seed != 1 or subject.made_up or not subject.moves:
         return taken
-    factor = _most_common_factor(subject) if taken.work.what == "script" and _comes_later(subject) else None
-    if factor is None:
+    if taken.work.what != "script" or not _comes_later(subject):
         return taken
     name = subject.names.get(subject.loss, "the loss")
-    words = (
-        f"every result is the gradient times {float(factor):g}: right where {name}, which is worked out after the "
-        f"parameters are moved, times {float(factor):g} is what is made smaller"
-    )
-    again = taken.against(replace(subject, seed=factor, convention=words))
-    return again if again.diagnosis.right and _open(again.diagnosis) < _open(found) else taken
+    best = taken
+    for factor in _factors(subject):
+        words = (
+            f"every result is the gradient times {float(factor):g}: right where {name}, which is worked out after the "
+            f"parameters are moved, times {float(factor):g} is what is made smaller"
+        )
+        again = taken.against(replace(subject, seed=factor, convention=words))
+        if again.diagnosis.right and _open(again.diagnosis) < _open(best.diagnosis):
+            best = again
+    return best
 
 
 def _comes_later(subject: Subject) -> bool:
@@ -72,16 +76,17 @@ def _comes_later(subject: Subject) -> bool:
 
 
 @quiet()
-def _most_common_factor(subject: Subject) -> Fraction | None:
-    """The whole number, or one over it, by which half of what moves a parameter, or more, is its gradient."""
+def _factors(subject: Subject) -> list[Fraction]:
+    """The whole numbers, or one over them, by which what moves a parameter is its gradient: those of most parameters
+    first, and a mistake may have changed some."""
     prepared = prepare(subject)
-    factors = [f for _, f in scaled(prepared.layout)] if prepared is not None else []
-    for f in factors:
-        whole = round(max(f, 1 / f)) if f > 0 else 1
-        alike = sum(abs(other / f - 1) <= SAME_RATIO for other in factors)
-        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO and alike > 1 and 2 * alike >= len(factors):
-            return Fraction(whole) if f > 1 else Fraction(1, whole)
-    return None
+    times = [f for _, f in scaled(prepared.layout) if f > 0] if prepared is not None else []
+    found: Counter[Fraction] = Counter()
+    for f in times:
+        whole = round(max(f, 1 / f))
+        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO:
+            found[Fraction(whole) if f > 1 else Fraction(1, whole)] += 1
+    return [f for f, _ in found.most_common(2)]
 
 
 @quiet()
