@@ -6,13 +6,13 @@ a function of the parameters: what it would have been before they were moved is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.graph import INPUT, Graph
+from symgrad.graph import INPUT, Graph, Step
 from symgrad.ops import sign_of
 from symgrad.ops.writing import INDEX
 from symgrad.upstream import grown
@@ -51,12 +51,34 @@ def brought_back(trace: Trace) -> Trace:
     moves for one sample each, is what no derivative here is of: the run without it."""
     late = _late(trace)
     if late is None:
-        return trace
+        return _until_the_last_move(trace)
     if _is_of_the_same_data(trace, late):
         return _computed_before(trace, late)
     steps, first, called = trace.graph.steps, min(m.order for m in moves_of(trace)), _stem(late.loss)
     early = any(_stem(b) == called and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
     return trace if early else _first_round(_without(trace, late))
+
+
+def _until_the_last_move(trace: Trace) -> Trace:
+    """The run without a loss that is worked out once more when all parameters have been moved, and that no derivative
+    follows: ``cost2``, beside ``cost1``."""
+    steps = trace.graph.steps
+    costs = [b for b in trace.bindings if is_surely_loss(b.name) and not steps[b.step].is_leaf]
+    moves = moves_of(trace) if costs and not trace.backward_calls else []
+    if not moves:
+        return trace
+    first, end = min(m.order for m in moves), max(m.order for m in moves)
+    early = {(b.name, b.line) for b in costs if b.order < first}
+    again = any(b.order > end and (b.name, b.line) in early for b in costs)
+    names = {normal(m.name) for m in moves}
+    follows = any(b.order > end and _derives(b, steps, names) for b in trace.bindings) if again else True
+    return trace if follows else replace(trace, bindings=trace.bindings[: end + 1])
+
+
+def _derives(b: Binding, steps: Sequence[Step], parameters: Collection[str]) -> bool:
+    """It is worked out, and called a derivative by a parameter."""
+    named = is_bare(b.name) or any(c.bottom in parameters for c in claims(b.name))
+    return named and not steps[b.step].is_leaf and not is_loss(b.name)
 
 
 def _stem(b: Binding) -> str:
@@ -91,8 +113,7 @@ def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[Move]) ->
     begun = min((r.begun for r in trace.rounds if r.start > since), default=0)  # the loop that the last round is of
 
     def derives(b: Binding) -> bool:
-        named = is_bare(b.name) or any(c.bottom in moving for c in claims(b.name))
-        return named and not steps[b.step].is_leaf and not is_loss(b.name)
+        return _derives(b, steps, moving)
 
     loss = losses[-1]
     first = min(m.order for m in moves)
@@ -111,7 +132,8 @@ def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[Move]) ->
 
 
 def moves_of(trace: Trace) -> list[Move]:
-    """``w -= rate*dw``, ``w = w - rate*grad``; in a loop that trains ``w -= rate*(x.T @ e)`` as well."""
+    """``w -= rate*dw``, ``w = w - rate*grad``; in a loop that trains ``w -= rate*(x.T @ e)`` as well. ``net.w`` is what
+    its class calls ``self.w``."""
     graph, steps = trace.graph, trace.graph.steps
     held: dict[str, tuple[int, int]] = {}
     evidence = _Evidence(trace)
@@ -119,7 +141,7 @@ def moves_of(trace: Trace) -> list[Move]:
     sure = False
     for b in trace.bindings:
         step = original(graph, b.step)
-        old, begun = held.get(b.name, (-1, -1))
+        old, begun = held.get(b.name) or held.get(f"self.{b.name.rpartition('.')[2]}", (-1, -1))
         if step != old:
             held[b.name] = (step, b.order)
         evidence.take(b, step)

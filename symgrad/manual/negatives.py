@@ -5,6 +5,7 @@ the sum of squares is made smaller, and their mean is printed."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -16,6 +17,7 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.manual.work import Account
+from symgrad.ops import sign_of
 
 
 def of_the_negative(taken: Account) -> Account:
@@ -46,25 +48,32 @@ def of_losses_only_printed(taken: Account) -> Account:
     """The account under which the parameters are moved by the gradient of so many losses, where the loss is worked out
     afterwards only, to be printed: the sum over the samples is made smaller, and its mean is shown."""
     found, subject = taken.diagnosis, taken.subject
-    if len(found.blames) < 2 or subject.seed != 1 or subject.made_up or not subject.moves:
+    if not found.blames or subject.seed != 1 or subject.made_up or not subject.moves:
         return taken
     if taken.work.what != "script" or not _comes_later(subject):
         return taken
     name = subject.names.get(subject.loss, "the loss")
     best = taken
-    for factor in _factors(subject):
+    factors = _factors(subject)
+    if len(found.blames) < 2 and len(factors) != 1:
+        return taken  # one line that is off by a number is a slip, unless all are
+    for factor in factors:
         words = (
             f"every result is the gradient times {float(factor):g}: right where {name}, which is worked out after the "
             f"parameters are moved, times {float(factor):g} is what is made smaller"
         )
         again = taken.against(replace(subject, seed=factor, convention=words))
-        if again.diagnosis.right and _open(again.diagnosis) < _open(best.diagnosis):
+        told = again.diagnosis.right or all(b.edits for b in again.diagnosis.blames)
+        if told and _open(again.diagnosis) < _open(best.diagnosis):
             best = again
     return best
 
 
 def _comes_later(subject: Subject) -> bool:
-    """In the text the loss stands below the lines that move the parameters, in the same function."""
+    """The loss is worked out once all parameters are moved: after the last round, or in the text below the lines that
+    move them, in the same function."""
+    if all(m.source < subject.loss for m in subject.moves):
+        return True
     made = subject.graph.steps[subject.loss].span
     call = subject.callers.get(subject.loss, made)
     statements = SourceMap(subject.source).statements
@@ -77,16 +86,33 @@ def _comes_later(subject: Subject) -> bool:
 
 @quiet()
 def _factors(subject: Subject) -> list[Fraction]:
-    """The whole numbers, or one over them, by which what moves a parameter is its gradient: those of most parameters
-    first, and a mistake may have changed some."""
+    """The whole numbers, or one over them, by which what moves a parameter is its gradient. Where they are not all one,
+    a mistake may have changed some: those of most parameters, and the number by which the loss is divided."""
     prepared = prepare(subject)
     times = [f for _, f in scaled(prepared.layout) if f > 0] if prepared is not None else []
-    found: Counter[Fraction] = Counter()
-    for f in times:
-        whole = round(max(f, 1 / f))
-        if whole > 1 and abs(max(f, 1 / f) / whole - 1) <= SAME_RATIO:
-            found[Fraction(whole) if f > 1 else Fraction(1, whole)] += 1
-    return [f for f, _ in found.most_common(2)]
+    found = Counter(_whole(f) for f in times)
+    if len(found) == 1 and len(times) == len(subject.moves):
+        return [f for f in found if f is not None]
+    found.update(_whole(f) for f in _divisors(subject))
+    return [f for f, _ in found.most_common(3) if f is not None]
+
+
+def _whole(f: float) -> Fraction | None:
+    """A whole number above one, or one over it; ``None`` for others."""
+    whole = round(max(f, 1 / f))
+    if whole <= 1 or abs(max(f, 1 / f) / whole - 1) > SAME_RATIO:
+        return None
+    return Fraction(whole) if f > 1 else Fraction(1, whole)
+
+
+def _divisors(subject: Subject) -> Iterator[float]:
+    """6, of ``total / 6`` and of ``1 / 6 * total``."""
+    step = subject.graph.steps[subject.loss]
+    for slot, j in enumerate(step.inputs):
+        row = subject.graph.steps[j]
+        value = row.value if row.is_const else subject.point.get(j) if not row.shape else None
+        if value is not None and value > 0 and sign_of(step.op) in ("*", "/")[: slot + 1]:
+            yield float(value if sign_of(step.op) == "/" else 1 / value)
 
 
 @quiet()
