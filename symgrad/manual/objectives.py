@@ -6,7 +6,7 @@ give and what they do not. It is taken where the derivation agrees with it at le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -39,6 +39,8 @@ from symgrad.upstream import extended, grown
 
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
+#: What a softmax is made of stands so many steps before it at most.
+NEAR = 40
 
 
 #: What is made of a difference, by what it is multiplied when all are added up, and what that is in words.
@@ -67,37 +69,47 @@ class Objective:
 def of_an_objective(taken: Account) -> Account:
     """The account against what the script may be making smaller without computing it, where that explains more."""
     trace, found = taken.trace, taken.diagnosis
-    named = is_surely_loss(taken.subject.names.get(taken.subject.loss, "")) or trace.backward_calls
-    # Names ask for it: df_dx of an array f, or of several states.
-    asked = taken.subject.loss not in taken.subject.names and not taken.subject.made_up
-    if not taken.work.guesses or named or trace.error is not None:
-        return taken
-    missed = is_missed(trace)
-    if asked and not missed:
-        return taken
-    if (found.right or found.understood) and not missed and not stands_for_want(trace, taken.subject):
+    missed = taken.work.guesses and is_missed(trace)
+    if not _may_be_another(taken, missed=missed):
         return taken
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
     names = {normal(b.name) for b in trace.bindings}
-    if any(is_called_derivative(u.name, names) for u in found.right):
+    derived = any(is_called_derivative(u.name, names) for u in found.right)
+    if derived and not (taken.subject.made_up and found.blames):
         return taken
-    best = taken
-    begins = _begins(trace)
+    best, begins = taken, _begins(trace)
     for other in _candidates(trace):
         again = diagnose(other, brief=True)
-        moving = {m.source for m in other.moves}
-        # error = y - out is what squares and a cross-entropy begin with: that it is right tells nothing.
-        mine = [u for u in again.right if u.span not in begins or u.step in moving]
-        told = any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in mine)
-        least = missed or best is not taken  # where there is a derivation of something, to hold it against this too
-        if told and (not least or _explained(again) > _explained(best.diagnosis)):
+        # Where there is a derivation of something as it is, this must explain more.
+        first = best is taken and not missed and not derived
+        if _is_told(again, other, begins) and (first or _explained(again) > _explained(best.diagnosis)):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
-    if best is taken and not taken.brief:
-        best = _explained_by_fixes(taken)
+    if best is not taken or derived:
+        return best
+    best = taken if taken.brief else _explained_by_fixes(taken)
     if best is taken and found.blames:
         return replace(taken, diagnosis=replace(found, blames=(), right=(), inherited=(), unchecked=(), conventions=()))
     return best
+
+
+def _may_be_another(taken: Account, *, missed: bool) -> bool:
+    """Something else may be made smaller than what was taken for the loss."""
+    trace, found, subject = taken.trace, taken.diagnosis, taken.subject
+    named = is_surely_loss(subject.names.get(subject.loss, "")) or trace.backward_calls
+    # Names ask for it: df_dx of an array f, or of several states.
+    asked = subject.loss not in subject.names and not subject.made_up
+    if not taken.work.guesses or named or trace.error is not None or (asked and not missed):
+        return False
+    return missed or not (found.right or found.understood) or stands_for_want(trace, subject)
+
+
+def _is_told(found: Diagnosis, subject: Subject, begins: Collection[Span | None]) -> bool:
+    """Something that is a derivative by its name or its use is right. That ``error = y - out`` is, with which squares
+    and a cross-entropy begin, tells nothing."""
+    moving = {m.source for m in subject.moves}
+    mine = (u for u in found.right if u.span not in begins or u.step in moving)
+    return any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in mine)
 
 
 def _begins(trace: Trace) -> set[Span | None]:
@@ -216,8 +228,10 @@ def objectives(trace: Trace) -> Iterator[Objective]:
         (_square, Fraction(1, 2), f"sum({squares})/2"),
     ]
     for function, make, words in LINKS:
-        if all(_outcome(trace, i, function) is not None for i in differences):
-            ways.append((make, Fraction(1, count), f"the mean {words}, of which {text} is the gradient"))
+        found = [_outcome(trace, i, function) for i in differences]
+        if all(pair is not None for pair in found):
+            classes = _classes(trace, *found[0]) if function is _softmax and found[0] is not None else 1
+            ways.append((make, Fraction(classes, count), f"the mean {words}, of which {text} is the gradient"))
             ways.append((make, Fraction(1), f"the {words}, of which {text} is the gradient"))
     if count == 1:
         ways = [(make, factor, words if make is not _square else _single(words)) for make, factor, words in ways]
@@ -289,9 +303,20 @@ def _poisson(trace: Trace, i: int) -> tuple[Trace, int]:
     return extended(trace, "sub", (found[0], term))
 
 
+def _of_classes(trace: Trace, i: int) -> tuple[Trace, int]:
+    """``-y*log(p)`` of a softmax p and labels y, whose derivative by the argument of the softmax is ``p - y``."""
+    found = _outcome(trace, i, _softmax)
+    assert found is not None  # else this is not among the ways
+    trace, logarithm = extended(trace, "log", (found[0],))
+    trace, term = extended(trace, "mul", (found[1], logarithm))
+    return extended(trace, "neg", (term,))
+
+
 def _outcome(trace: Trace, i: int, function: Link) -> tuple[int, int] | None:
     """p and y of a difference of p = function(z) and y, however the function is written; ``None`` if it is none."""
     steps = trace.graph.steps
+    if function is _softmax:
+        return next((pair for pair in (steps[i].inputs, steps[i].inputs[::-1]) if _is_softmax(trace, *pair)), None)
     for p, y in (steps[i].inputs, steps[i].inputs[::-1]):
         z = p
         while len(others := [j for j in steps[z].inputs if not steps[j].is_const]) == 1:
@@ -300,6 +325,33 @@ def _outcome(trace: Trace, i: int, function: Link) -> tuple[int, int] | None:
             if np.shape(expected) == np.shape(trace.values[p]) and np.allclose(expected, trace.values[p], 1e-9, 1e-12):
                 return p, y
     return None
+
+
+def _is_softmax(trace: Trace, p: int, y: int) -> bool:
+    """p is the softmax of something that it is made of, along some axis, and each y sums up to one along it."""
+    return _classes(trace, p, y) > 0
+
+
+def _classes(trace: Trace, p: int, y: int) -> int:
+    """How many classes there are then; 0 where that is not so."""
+    steps = trace.graph.steps
+    shape = steps[p].shape
+    if not shape or steps[y].shape != shape:
+        return 0
+    have, labels = (np.asarray(trace.values[j], dtype=np.float64) for j in (p, y))
+    axes = [a for a, n in enumerate(shape) if n > 1 and np.allclose([have.sum(a), labels.sum(a)], 1)]
+    made_of = trace.graph.ancestors(p) if axes else []
+    near = [j for j in range(p - 1, max(p - NEAR, -1), -1) if made_of and made_of[j] and steps[j].shape == shape]
+    for j, a in ((j, a) for j in near for a in axes):
+        if np.allclose(_softmax(np.asarray(trace.values[j], dtype=np.float64), a), have, 1e-9, 1e-12):
+            return shape[a]
+    return 0
+
+
+def _softmax(z: Values, axis: int = -1) -> Values:
+    with np.errstate(all="ignore"):
+        e = np.exp(z - z.max(axis=axis, keepdims=True))
+        return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
 
 def _sigmoid(z: Values) -> Values:
@@ -315,6 +367,7 @@ def _exp(z: Values) -> Values:
 #: Generalised linear models: the function by which what is predicted comes of a linear one, the loss whose gradient is
 #: then what is predicted less what is known (McCullagh and Nelder, Generalized Linear Models, 2.2.4), and its name.
 LINKS: tuple[tuple[Link, Callable[[Trace, int], tuple[Trace, int]], str], ...] = (
+    (_softmax, _of_classes, "cross-entropy with a softmax"),
     (_sigmoid, _cross_entropy, "cross-entropy"),
     (_exp, _poisson, "negative log-likelihood of a Poisson distribution"),
 )

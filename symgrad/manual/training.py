@@ -137,7 +137,9 @@ def first_epoch(trace: Trace) -> Trace:
 
 def parameters_of(trace: Trace) -> dict[int, int]:
     """What is moved, and where that begins; what derivatives are called after, and is not moved: never."""
-    return dict.fromkeys(claimed(trace), len(trace.graph)) | _moved(trace)
+    # Labels that are written into zeros are moved as well, where nothing tells what trains.
+    evident = {m.old: m.new for m in reversed(moves_of(trace)) if trace.graph.steps[m.old].is_input}
+    return dict.fromkeys(claimed(trace), len(trace.graph)) | (evident or _moved(trace))
 
 
 def claimed(trace: Trace) -> set[int]:
