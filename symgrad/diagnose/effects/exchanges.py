@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -23,6 +23,7 @@ from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
 from symgrad.errors import Span
+from symgrad.graph import Graph
 from symgrad.ops import OPS
 
 #: So many names on one line are exchanged; in so many orders results are put.
@@ -51,7 +52,7 @@ def exchanges(
     tree = module(layout.subject.source)
     if tree is None:
         return
-    reads = readers(board, text)
+    reads = readers(board.steps, layout.graph, text)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             for node in ast.walk(function):
@@ -74,16 +75,14 @@ def _unpacked(node: ast.AST) -> ast.Tuple | None:
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.For) else None
     if not isinstance(target, ast.Tuple) or len(target.elts) > MOST_NAMES or target.lineno != target.end_lineno:
         return None
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
-        return None
     return target
 
 
-def readers(board: Board, text: Text) -> dict[str, list[Site]]:
-    """Where each name is read as an operand."""
+def readers(steps: Iterable[int], graph: Graph, text: Text) -> dict[str, list[Site]]:
+    """Where each name is read as an operand of some steps."""
     out: dict[str, list[Site]] = {}
-    for i in board.steps:
-        step = board.graph.steps[i]
+    for i in steps:
+        step = graph.steps[i]
         for slot in range(len(step.inputs)):
             where = text.source.operand(step.span, slot)
             if where is not None:
