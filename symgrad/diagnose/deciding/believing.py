@@ -118,6 +118,8 @@ def explained(
         before = right.get(name, root.unit.step)
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
         again = again and root.unit.step not in moving and root.unit.step not in {*reading.own, *layout.aside}
+        # What goes on being added to is one and the same.
+        again = again and not ((name, before) in layout.continued and _is_plain_result(root.unit, layout, reading))
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.
