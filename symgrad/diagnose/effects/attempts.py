@@ -112,7 +112,9 @@ class Attempts:
         for name, unit in self.layout.last.items():
             if unit.step not in out and self.reading.is_exact(name) and not self.layout.is_forward(unit.step):
                 vecs = self.reading.rights(name)
-                if all(v.usable and not v.is_zero for v in vecs):
+                # What has its entries in other axes (heads side by side, and one by one) is another array by that name.
+                axes = {tuple(n for n in v.shape if n > 1) for v in (*vecs, self.layout.actual(unit.step))}
+                if len(axes) == 1 and all(v.usable and not v.is_zero for v in vecs):
                     out[unit.step] = Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
         return [out[i] for i in sorted(out)]
 

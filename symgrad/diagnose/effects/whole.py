@@ -414,7 +414,8 @@ class Whole(Attempts):
         i, slot = site
         step = self.layout.graph.steps[i]
         if slot < 0:
-            return step.span if not unit.augmented else None
+            whole = self._source.statement(unit.span) if is_whole(edit.repair) else None
+            return whole if unit.augmented else step.span
         # np.outer(a, b) makes both of them flat first: a step each, with the characters of the call.
         around = [s for k, s in edit.passage.users.get(i, ()) if self.layout.graph.steps[k].span == step.span]
         return self._source.operand(step.span, around[0]) if around and len(step.inputs) == 1 else None
