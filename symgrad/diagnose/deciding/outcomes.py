@@ -162,8 +162,8 @@ def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
 
 
 def _scaled(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
-    """``dinp``, with which a pass ends that keeps its results in objects, and which is off by a number: so may be all of
-    them, which a learning rate makes up for."""
+    """``dinp``, with which a pass ends that keeps its results in objects, and which is off by a number. So may all be
+    of them: a learning rate makes up for it."""
     pairs = reading.pairs(unit.name)
     if not reading.is_exact(unit.name) or pairs[0][0] != layout.subject.loss or layout.dependents(unit.step):
         return None

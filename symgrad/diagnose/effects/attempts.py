@@ -14,6 +14,7 @@ from symgrad.diagnose.effects.board import Board, Wide
 from symgrad.diagnose.effects.counts import counts
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, exchanges
+from symgrad.diagnose.effects.handing import handing
 from symgrad.diagnose.effects.lines import Text, listed
 from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
@@ -264,7 +265,8 @@ class Attempts:
     @cached_property
     def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
         found = exchanges(self.layout, self.board, self._text, self.results)
-        return [*found, *counts(self.layout, self.board, self._text)]
+        others = handing(self.layout, self.board, self._text)
+        return [*found, *counts(self.layout, self.board, self._text), *others]
 
     def _weight(self, tried: Tried) -> float:
         """How much speaks for a change that does not make everything right."""

@@ -106,9 +106,9 @@ def _unpackings(
                 span = board.graph.steps[i].span
                 if span is None or span.line <= target.lineno or (last is not None and span.line > last):
                     continue
-                instead = _bound(text, other, i)
+                instead = bound(text, other, i)
                 mine = board.graph.steps[i].inputs[slot]
-                if _bound(text, here, i) != mine or instead < 0 or instead == mine:
+                if bound(text, here, i) != mine or instead < 0 or instead == mine:
                     continue
                 sites[i, slot] = instead
                 crossed = crossed and other in called.get(mine, ()) and here in called.get(instead, ())
@@ -121,19 +121,19 @@ def _unpackings(
         # What the forward pass calls by the other name was kept in the other order.
         yield (
             tuple(sorted(sites)),
-            _other(board, sites),
+            other_value(board, sites),
             Repair(UNPLACED, "wrong-variable", words, 0.3 if crossed else 0.9, text=", ".join(swapped), span=span),
         )
 
 
-def _bound(text: Text, name: str, before: int) -> int:
+def bound(text: Text, name: str, before: int) -> int:
     """What a name is before a step is made; -1 if nothing."""
     times = text.bound.get(name, ())
     n = bisect_right(times, before - 1, key=lambda t: t[0])
     return times[n - 1][1] if n else -1
 
 
-def _other(board: Board, sites: Mapping[Site, int]) -> Make:
+def other_value(board: Board, sites: Mapping[Site, int]) -> Make:
     """At each site the value that the other name holds."""
     by_step: dict[int, list[tuple[int, int]]] = {}
     for (i, slot), instead in sites.items():
@@ -175,7 +175,7 @@ def _returned(
         span, said = place
         words = "gives its values in another order than they are taken"
         repair = Repair(UNPLACED, "wrong-variable", words, 0.2, text=said, span=span)
-        yield Elsewhere(layout, board, span.line, text), (tuple(sorted(instead)), _other(board, instead), repair)
+        yield Elsewhere(layout, board, span.line, text), (tuple(sorted(instead)), other_value(board, instead), repair)
 
 
 def _fits(mine: Sequence[Result], order: Sequence[Result]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from symgrad.diagnose.effects.exchanges import Elsewhere
@@ -17,6 +18,7 @@ from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
+from symgrad.errors import Span
 from symgrad.ops.slips import written
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Outright:
         """Cotangents that belong together, in the order of the forward pass: of what the same characters made, and of
         what is read at one place of the text (the first state, and then those that were worked out)."""
         steps = self.layout.graph.steps
-        made: dict[object, dict[int, Vec]] = {}
+        made: dict[tuple[Span | None, tuple[int, ...]], dict[int, Vec]] = {}
         for bottom, vec in sorted(self.truth.cotangents.items()):
             if vec.usable and not vec.is_zero:
                 made.setdefault((steps[bottom].span, vec.shape), {})[bottom] = vec
@@ -66,6 +68,11 @@ class Outright:
                 if found is not None and found.usable and not found.is_zero:
                     read.setdefault((steps[i].span, steps[i].op, slot, found.shape), []).append((j, found))
         out = [list(mine.items()) for mine in made.values()]
+        wide: dict[object, dict[int, Vec]] = {}
+        for (span, _), mine in made.items():
+            wide.setdefault(span, {}).update(mine)
+        # Layers need not be of one width.
+        out += [sorted(mine.items()) for mine in wide.values() if len({v.shape for v in mine.values()}) > 1]
         seen = {tuple(i for i, _ in mine) for mine in out}
         for some in read.values():
             key = tuple(i for i, _ in some)
@@ -116,10 +123,12 @@ class Outright:
         if not ends or len(ends) != rounds:
             return
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
-        for q, vecs in self.series(rounds):
+        # What is carried into another round is what flows along some of the paths.
+        carried = passage.flowing(rounds) if rounds > 1 else ()
+        for q, vecs in chain(self.series(rounds), carried):
             if parts and q.kind == "cotangent":
                 continue
-            if vecs[0].shape in shapes or vecs[0].shape in passage.wanted:
+            if any(v.shape in shapes or v.shape in passage.wanted for v in vecs):
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
                     return slimmed(vecs[passage.round_of(i)], value)

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import combinations
 
 from symgrad.diagnose.effects.board import Board
 from symgrad.diagnose.effects.lines import Listed, Text
@@ -28,6 +29,8 @@ MOST_FACTORS = 40
 MOST_ENTRIES = 16
 #: What a function was given is looked up for so many calls.
 MOST_CALLS = 8
+#: Sums of some of the paths from a state are looked at where there are no more than this.
+MOST_PATHS = 5
 
 
 class Reader(Region):
@@ -296,26 +299,40 @@ class Reader(Region):
                     yield Quantity("contribution", top, bottom, flow), [flow]
             return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
+        several: dict[object, list[tuple[int, int, Vec]]] = {}
         count: Counter[int] = Counter()
         for bottom, flows in sorted(truth.into.items()):
+            mine: list[tuple[object, int, Vec]] = []
             for top, flow in flows:
                 # The first state is given, and the others are worked out: what tells them apart is their place in what
-                # is made of them.
+                # is made of them. Layers need not be of one width.
                 rank, count[top] = count[top], count[top] + 1
-                if len(flows) > 1:
-                    place = steps[top].span, self.layout.subject.callers.get(top)
-                    groups.setdefault((place, rank, flow.shape), []).append((top, bottom, flow))
-        for found in groups.values():
+                place = steps[top].span, self.layout.subject.callers.get(top)
+                slots = steps[top].inputs
+                mine.append(((place, slots.index(bottom) if bottom in slots else (rank, flow.shape)), top, flow))
+            for key, top, flow in mine if len(mine) > 1 else ():
+                groups.setdefault(key, []).append((top, bottom, flow))
+            for some in _some_of(mine) if not steps[bottom].is_input else ():
+                total = sum((flow for *_, flow in some[1:]), some[0][2])
+                several.setdefault(frozenset(key for key, *_ in some), []).append((some[-1][1], bottom, total))
+        kinds = [("contribution", found) for found in groups.values()] + [("sum", found) for found in several.values()]
+        for kind, found in kinds:
             orders = (found[::-1], found) if len(found) in (rounds, rounds - 1) else ()
             if len(found) == rounds + 1:
                 orders = (found[::-1][:-1], found[:-1])  # what the last round hands on nobody takes
             for order in orders:
                 vecs = [flow for _, _, flow in order]
                 zero = vecs[0] - vecs[0]
-                first = Quantity("contribution", order[0][0], order[0][1], vecs[0])
+                first = Quantity(kind, order[0][0], order[0][1], vecs[0])
                 yield first, vecs if len(vecs) == rounds else [zero, *vecs]
                 if len(vecs) < rounds:
                     yield first, [*vecs, zero]
 
     def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
         return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]
+
+
+def _some_of(flows: Sequence[tuple[object, int, Vec]]) -> Iterator[tuple[tuple[object, int, Vec], ...]]:
+    """Several of the paths from a state, and not all: those into the next round of its loop."""
+    for count in range(2, len(flows)) if len(flows) <= MOST_PATHS else ():
+        yield from (some for some in combinations(flows, count) if len({flow.shape for *_, flow in some}) == 1)

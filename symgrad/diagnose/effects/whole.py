@@ -327,6 +327,7 @@ class Whole(Attempts):
             if passage.number not in taken and self._results_of(passage, wrong)
             for sites, make, repair in self._whole_lines.lines(passage)
         ]
+        options.sort(key=self._is_unlikely)
         for line, (sites, make, repair) in self._whole_lines.left_at_zero(self.board, self._text):
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append(Edit(line, sites, make, repair))
@@ -340,6 +341,13 @@ class Whole(Attempts):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
         return out
+
+    def _is_unlikely(self, edit: Edit) -> tuple[bool, bool]:
+        """A line is what its name says sooner than another thing; what flows along some of the paths from that, into
+        another round of a loop, comes after what is a gradient by itself."""
+        q = edit.repair.quantity
+        named = {b for u in edit.passage.units[:2] for _, b in self.reading.pairs(u.name)}
+        return q is None or q.bottom not in named, q is not None and q.kind != "cotangent"
 
     def _leading_to(self, placed: Sequence[Tried]) -> set[int] | None:
         """The steps among which one mistake is: where a line as a whole makes all right, what follows it is right."""

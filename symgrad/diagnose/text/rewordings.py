@@ -42,7 +42,8 @@ def rewordings(
     near = text.leading_to(asked)
     out = list(_exchanged(text, asked, near))
     if explained:
-        out = [r for r in out if r.cost <= PLAIN] + [replace(r, cost=r.cost - COUNTED + PLAIN) for r in _counts(text, asked)]
+        out = [r for r in out if r.cost <= PLAIN]
+        out += [replace(r, cost=r.cost - COUNTED + PLAIN) for r in _counts(text, asked)]
     else:
         idle = [*given_back(text), *unread(text, asked, ranks), *handed_on(text, ranks), *never_read(text)]
         out += [*_returned(text), *idle, *_unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]

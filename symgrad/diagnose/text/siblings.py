@@ -1,4 +1,4 @@
-"""Other texts for what belongs together: values that are returned side by side, entries that are added to in one loop."""
+"""Other texts for what belongs together: values returned side by side, entries that are added to in one loop."""
 
 from __future__ import annotations
 
@@ -32,24 +32,28 @@ def handed_back_in_order(text: Text, near: Collection[int]) -> Iterator[Rewordin
 
 
 def beside(text: Text, asked: Collection[int]) -> Iterator[Rewording]:
-    """``dW[:, y[i]] -= X[i]`` beside ``dW[:, j] += X[i]``: the term of another entry, which the loop reads elsewhere."""
+    """``dW[:, y[i]] -= X[i]`` beside ``dW[:, j] += X[i]``: the term of another entry, which the loop reads as well."""
     wrong = {n for s in text.simple if s.lineno in asked for n in stored(s)}
     written = {text.of(s) for s in text.simple}
     for statement in text.simple:
-        target = statement.target if isinstance(statement, ast.AugAssign) else None
-        if not isinstance(target, ast.Subscript) or ast.unparse(target.value) not in wrong:
-            continue
-        if statement.lineno not in text.manual or not isinstance(statement.op, ast.Add | ast.Sub):
-            continue
-        span, own, value = _span(statement), text.of(statement), text.of(statement.value)
-        places = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
-        for place, other in ((p, o) for p in places for o in _entries(text, statement.lineno, p)):
-            moved = text.of(target)[::-1].replace(text.of(place)[::-1], other[::-1], 1)[::-1]
-            message = f"`{own}` goes without what belongs to the entry {other}"
-            for sign in ("-", "+") if isinstance(statement.op, ast.Add) else ("+", "-"):
-                line = f"{moved} {sign}= {value}"
-                if line not in written:
-                    yield Rewording(statement.lineno, span, f"{own}; {line}", "missing-term", message, 1.2)
+        if isinstance(statement, ast.AugAssign) and statement.lineno in text.manual and stored(statement) & wrong:
+            yield from _terms(text, statement, written)
+
+
+def _terms(text: Text, statement: ast.AugAssign, written: Collection[str]) -> Iterator[Rewording]:
+    """A second line like one that adds to an entry, for another one."""
+    target, span = statement.target, _span(statement)
+    if not isinstance(target, ast.Subscript) or not isinstance(statement.op, ast.Add | ast.Sub):
+        return
+    own, value = text.of(statement), text.of(statement.value)
+    signs = ("-", "+") if isinstance(statement.op, ast.Add) else ("+", "-")
+    places = target.slice.elts if isinstance(target.slice, ast.Tuple) else [target.slice]
+    for place, other in ((p, o) for p in places for o in _entries(text, statement.lineno, p)):
+        moved = text.of(target)[::-1].replace(text.of(place)[::-1], other[::-1], 1)[::-1]
+        message = f"`{own}` goes without what belongs to the entry {other}"
+        for line in (f"{moved} {sign}= {value}" for sign in signs):
+            if line not in written:
+                yield Rewording(statement.lineno, span, f"{own}; {line}", "missing-term", message, 1.2)
 
 
 def _span(node: ast.stmt) -> Span:

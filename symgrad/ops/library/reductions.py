@@ -188,7 +188,7 @@ def cumsum(m: Any, x: Any, axis: Any = None) -> Any:
 
 @spelled(*both("cumprod"))
 def cumprod(m: Any, x: Any, axis: Any = None) -> Any:
-    """By doubling: once each entry is the product of ``reach`` of them, it is multiplied by what stands so far before."""
+    """By doubling: each entry is the product of ``reach`` of them, and is multiplied by what stands so far before."""
     if axis is None:
         return cumprod(m, m.reshape(x, shape=(-1,)), 0)
     shape = shape_of(x)
