@@ -17,7 +17,7 @@ from symgrad.diagnose.effects.lines import Text
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import Unit
-from symgrad.diagnose.text.syntax import module
+from symgrad.diagnose.text.syntax import module, nodes
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
@@ -97,6 +97,7 @@ def _unpackings(
     for name, i in layout.subject.aliases:
         called.setdefault(i, set()).add(name)
     held = layout.subject.names  # what the forward pass calls them
+    made = any(t.lineno == target.lineno and isinstance(t.value, ast.Tuple) for t in _assigned(layout))
     names = [ast.unparse(e) for e in target.elts]
     for a, b in combinations(names, 2):
         sites: dict[Site, int] = {}
@@ -109,6 +110,9 @@ def _unpackings(
                 instead = bound(text, other, i)
                 mine = board.graph.steps[i].inputs[slot]
                 if bound(text, here, i) != mine or instead < 0 or instead == mine:
+                    continue
+                # What is unpacked was put together elsewhere; a, b = g[:n], g[n:] are worked out here, both alike.
+                if made and not all(_is_worked_out(layout, j, target.lineno, (mine, instead)) for j in (mine, instead)):
                     continue
                 sites[i, slot] = instead
                 crossed = crossed and other in called.get(mine, ()) and here in called.get(instead, ())
@@ -124,6 +128,18 @@ def _unpackings(
             other_value(board, sites),
             Repair(UNPLACED, "wrong-variable", words, 0.3 if crossed else 0.9, text=", ".join(swapped), span=span),
         )
+
+
+def _assigned(layout: Layout) -> Iterator[ast.Assign]:
+    return (n for n in nodes(layout.subject.source) if isinstance(n, ast.Assign))
+
+
+def _is_worked_out(layout: Layout, i: int, line: int, both: tuple[int, int]) -> bool:
+    """A step of a line of the derivation; it has the shape of the other one."""
+    step = layout.graph.steps[i]
+    if layout.is_forward(i) or step.is_leaf or step.span is None or step.span.line != line:
+        return False
+    return len({layout.graph.steps[j].shape for j in both}) == 1
 
 
 def bound(text: Text, name: str, before: int) -> int:

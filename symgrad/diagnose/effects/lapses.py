@@ -258,7 +258,7 @@ def _added_later(passage: Passage) -> Iterator[Try]:
 def _flows(passage: Passage) -> Iterator[Try]:
     """What flows along another path is left out, in every round of a loop."""
     rounds = len(passage.ends)
-    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}) or passage.handed)
     if len(ends) != rounds:
         return
     shape = passage.graph.steps[ends[0][0]].shape

@@ -149,7 +149,7 @@ class Outright:
             plain = not (parts or last.augmented or written(steps[last.step].op))
             if plain or is_bare(called) or any(claims(called)):  # a mask is no gradient
                 return ((last.step, -1),), parts
-        ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}))
+        ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}) or passage.handed)
         return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
 
     def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:

@@ -96,7 +96,7 @@ class Passage(Reader):
             scales = self._is_scaling(i, slot)
             factors = scales or self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise
             return factors, self._is_accumulated(i, slot) and not scales
-        if i in self._ends:
+        if i in self._ends or i in self.handed:
             free = not self._is_adding(i) and not written(self.graph.steps[i].op)
             return free, free
         inner = [k for k, _ in self.users.get(i, ())]

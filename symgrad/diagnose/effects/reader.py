@@ -300,17 +300,14 @@ class Reader(Region):
             return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
         several: dict[object, list[tuple[int, int, Vec]]] = {}
-        count: Counter[int] = Counter()
         for bottom, flows in sorted(truth.into.items()):
             mine: list[tuple[object, int, Vec]] = []
-            for top, flow in flows:
-                # The first state is given, and the others are worked out: what tells them apart is their place in what
-                # is made of them. Layers need not be of one width.
-                rank, count[top] = count[top], count[top] + 1
+            for top, flow in flows if len(flows) > 1 else ():
+                # The first state is given, and the others are worked out: what tells them apart is where they are read.
+                # Layers need not be of one width.
                 place = steps[top].span, self.layout.subject.callers.get(top)
-                slots = steps[top].inputs
-                mine.append(((place, slots.index(bottom) if bottom in slots else (rank, flow.shape)), top, flow))
-            for key, top, flow in mine if len(mine) > 1 else ():
+                mine.append(((place, self._read_at(bottom, top, flows)), top, flow))
+            for key, top, flow in mine:
                 groups.setdefault(key, []).append((top, bottom, flow))
             for some in _some_of(mine) if not steps[bottom].is_input else ():
                 total = sum((flow for *_, flow in some[1:]), some[0][2])
@@ -330,6 +327,19 @@ class Reader(Region):
 
     def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
         return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]
+
+    @cached_property
+    def handed(self) -> tuple[int, ...]:
+        """What a line without assignments hands on in every round: ``layer.back(ds @ W.T)``."""
+        out = [i for i in self.steps if any(k not in self._own for k in self.layout.children[i])]
+        rounds = [self.round_of(i) for i in out]
+        return tuple(out) if not self.units and rounds == list(range(len(self.ends))) else ()
+
+    def _read_at(self, bottom: int, top: int, flows: Sequence[tuple[int, Vec]]) -> frozenset[object]:
+        """The places where a value is read on its way to one of the steps that are made of it."""
+        steps, others = self.graph.steps, {t for t, _ in flows} - {top}
+        users = [top] if bottom in steps[top].inputs else self.layout.children[bottom]
+        return frozenset((steps[k].span, steps[k].inputs.index(bottom)) for k in users if k <= top and k not in others)
 
 
 def _some_of(flows: Sequence[tuple[object, int, Vec]]) -> Iterator[tuple[tuple[object, int, Vec], ...]]:
