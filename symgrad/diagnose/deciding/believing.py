@@ -119,7 +119,7 @@ def explained(
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
         again = again and root.unit.step not in moving and root.unit.step not in {*reading.own, *layout.aside}
         # What goes on being added to is one and the same.
-        again = again and not ((name, before) in layout.continued and _is_plain_result(root.unit, layout, reading))
+        again = again and not ((name, before) in layout.continued and _is_sum_of_a_result(root.unit, layout, reading))
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.
@@ -255,6 +255,13 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
     last = layout.original(layout.last[name].step)
     used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
     return ends and spelled and reading.by_inputs(name) and not used
+
+
+def _is_sum_of_a_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What was added up, to the end, as the gradient by an input."""
+    name, last = unit.name, layout.last[unit.name]
+    ends = layout.original(last.step) == layout.original(unit.step) and not layout.subject.stopped
+    return ends and name not in reading.guessed and reading.is_exact(name) and reading.by_inputs(name)
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:

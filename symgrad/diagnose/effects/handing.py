@@ -36,8 +36,8 @@ def handing(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewher
     lines = {call.line for call in calls}
     for call, steps in calls.items() if len(lines) > 1 else ():
         for span, sites in _given(layout, text, call, steps):
-            others = ((n, i) for n in _names(layout, call.line) if (i := _instead(layout, text, n, sites)))
-            for other, instead in islice(others, MOST_NAMES):
+            others = ((n, _instead(layout, text, n, sites)) for n in _names(layout, call.line))
+            for other, instead in islice(((n, held) for n, held in others if held), MOST_NAMES):
                 words = "is another variable than belongs here"
                 repair = Repair(UNPLACED, "wrong-variable", words, COST, text=other, span=span)
                 yield Elsewhere(layout, board, call.line, text), (sites, other_value(board, instead), repair)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -381,14 +381,14 @@ class Passage(Reader):
 
     # --- where --------------------------------------------------------------------------------------------------
 
-    def unit_of(self, sites: Sequence[Site]) -> Unit | None:
-        """The assignment of the first round that a change is a part of."""
+    def unit_of(self, sites: Sequence[Site], among: Collection[int]) -> Unit | None:
+        """The assignment of the first round that a change is a part of, of those to some steps: what it changes."""
         order = [i for i, _ in sorted(sites)]
         for i in order:
             seen, stack = {i}, [i]
             while stack:
                 k = stack.pop(0)
-                if k in self.layout.units_at and not self.layout.is_forward(k):
+                if k in among and k in self.layout.units_at and not self.layout.is_forward(k):
                     return self.layout.units_at[k][0]
                 for child in self.layout.children[k]:
                     if child not in seen:

@@ -92,8 +92,9 @@ class Reader(Region):
                     seen = set()
                 seen.add(key)
                 last, call = i, elsewhere or call
-        # Of writes that were made one only the last has a name.
-        if last >= 0 and not any(is_united(self.graph.steps[i]) for i in self.steps):
+        # Of writes that were made one only the last has a name, and of what is handed from call to call.
+        calls = {self.layout.subject.callers.get(i) for i in self.steps}
+        if last >= 0 and len(ends) + 1 >= len(calls) and not any(is_united(self.graph.steps[i]) for i in self.steps):
             return {i: bisect_left(ends, i) for i in self.steps}
         count: Counter[object] = Counter()
         out = {}
@@ -300,8 +301,9 @@ class Reader(Region):
             return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
         several: dict[object, list[tuple[int, int, Vec]]] = {}
+        anywhere: dict[object, list[tuple[int, int, Vec]]] = {}
         for bottom, flows in sorted(truth.into.items()):
-            mine: list[tuple[object, int, Vec]] = []
+            mine: list[_Path] = []
             for top, flow in flows if len(flows) > 1 else ():
                 # The first state is given, and the others are worked out: what tells them apart is where they are read.
                 # Layers need not be of one width.
@@ -309,10 +311,15 @@ class Reader(Region):
                 mine.append(((place, self._read_at(bottom, top, flows)), top, flow))
             for key, top, flow in mine:
                 groups.setdefault(key, []).append((top, bottom, flow))
+                # A method of several objects may be called in several places.
+                anywhere.setdefault((steps[top].span, key[1]), []).append((top, bottom, flow))
             for some in _some_of(mine) if not steps[bottom].is_input else ():
                 total = sum((flow for *_, flow in some[1:]), some[0][2])
                 several.setdefault(frozenset(key for key, *_ in some), []).append((some[-1][1], bottom, total))
-        kinds = [("contribution", found) for found in groups.values()] + [("sum", found) for found in several.values()]
+        own = {tuple(bottom for _, bottom, _ in found) for found in groups.values()}
+        wide = [some for some in anywhere.values() if tuple(bottom for _, bottom, _ in some) not in own]
+        kinds = [("contribution", found) for found in (*groups.values(), *wide)]
+        kinds += [("sum", found) for found in several.values()]
         for kind, found in kinds:
             orders = (found[::-1], found) if len(found) in (rounds, rounds - 1) else ()
             if len(found) == rounds + 1:
@@ -342,7 +349,11 @@ class Reader(Region):
         return frozenset((steps[k].span, steps[k].inputs.index(bottom)) for k in users if k <= top and k not in others)
 
 
-def _some_of(flows: Sequence[tuple[object, int, Vec]]) -> Iterator[tuple[tuple[object, int, Vec], ...]]:
+#: Where it is, its end, and what flows along it.
+_Path = tuple[tuple[object, object], int, Vec]
+
+
+def _some_of(flows: Sequence[_Path]) -> Iterator[tuple[_Path, ...]]:
     """Several of the paths from a state, and not all: those into the next round of its loop."""
     for count in range(2, len(flows)) if len(flows) <= MOST_PATHS else ():
         yield from (some for some in combinations(flows, count) if len({flow.shape for *_, flow in some}) == 1)

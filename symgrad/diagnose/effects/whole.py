@@ -400,7 +400,7 @@ class Whole(Attempts):
         for e in edits:
             first = e.passage.round_of(e.sites[0][0])
             sites = tuple(s for s in e.sites if e.passage.round_of(s[0]) == first)
-            unit = e.passage.unit_of(sites)
+            unit = e.passage.unit_of(sites, values)
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
@@ -412,8 +412,8 @@ class Whole(Attempts):
                 renamed=e.passage.renamed(first),
             )
             for site in e.sites:
-                made = e.passage.unit_of((site,))
-                if made is not None and made.step in values:
+                made = e.passage.unit_of((site,), values)
+                if made is not None:
                     given.setdefault(made, (repair, e.passage.number))
         return Explained(given, values) if given else None
 
