@@ -11,7 +11,7 @@ from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.unfinished import Unfinished
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_kept, key_of, normal
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
@@ -247,11 +247,14 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
     """What is there in the end as dx, where x is an input and the run came to its end: no cotangent on the way."""
     name, subject = unit.name, layout.subject
     inputs = {normal(subject.names[i]) for i in layout.truth.leaves if i in subject.names and i not in subject.frozen}
-    if subject.stopped or name in reading.guessed or not name.isidentifier() or not reading.is_exact(name):
+    kept = is_kept(name) and key_of(name) != name  # grads["w"]
+    if subject.stopped or name in reading.guessed or not (name.isidentifier() or kept) or not reading.is_exact(name):
         return False
     ends = layout.original(layout.last[name].step) == layout.original(unit.step)
     spelled = name[:1] == "d" and normal(name[1:]) in inputs
     spelled = spelled or ("grad" in name.lower() and any(not c.top and c.bottom in inputs for c in claims(name)))
+    keys = {normal(key_of(subject.names[i])) for i in layout.truth.leaves if i in subject.names} if kept else set()
+    spelled = spelled or any(not c.top and c.bottom in keys for c in claims(name))
     last = layout.original(layout.last[name].step)
     used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
     return ends and spelled and reading.by_inputs(name) and not used

@@ -60,7 +60,8 @@ class Between:
     def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
-        untrue = float(sum(any(map(self.is_true_of, e.passage.units[:2])) for e in edits))
+        true = ([u for u in e.passage.units[:2] if self.is_true_of(u) and not self._is_a_part(u)] for e in edits)
+        untrue = float(sum(map(bool, true)))
         untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
         untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
         by_line: dict[int, float] = {}
@@ -76,6 +77,13 @@ class Between:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
+
+    def _is_a_part(self, unit: Unit) -> bool:
+        """What is there in the end as the gradient by an input is not all of it: a term of it is missing there."""
+        name = unit.name
+        if self.layout.last[name] is not unit or not (self.reading.is_exact(name) and self.reading.by_inputs(name)):
+            return False
+        return not any(self.layout.actual(unit.step).same(right) for right in self.reading.rights(name))
 
     def _is_handed_on(self, i: int) -> bool:
         """What a line of a helper hands on is the slope of something: ``return g*(1 - g)``."""

@@ -15,7 +15,7 @@ from symgrad.diagnose.values.vectors import Vec, apply, constant
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 from symgrad.ops import OPS, is_sum
-from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
+from symgrad.ops.slips import cases, is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
     from symgrad.diagnose.effects.passage import Passage
@@ -42,6 +42,8 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _unapplied(passage, sites, depth)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
+        if slot in cases(step.op) and passage.graph.steps[step.inputs[slot]].is_const:
+            yield from _other_case(passage, sites, depth)
     yield from _undone(passage)
     yield from _not_divided_before(passage)
     yield from _too_early(passage)
@@ -194,6 +196,26 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
             depth,
             make,
             Repair(UNPLACED, "wrong-variable", words, 1.05, q, spelling=offer.text, text=offer.text, span=operand),
+        )
+
+
+def _other_case(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``where(z > 0, g, 0)`` for ``where(z > 0, g, 0.1*g)``: a number of the forward pass times the other case."""
+    i, slot = sites[0]
+    step, source = passage.graph.steps[i], passage.text.source
+    other = next(k for k in cases(step.op) if k != slot)
+    where, beside = source.operand(step.span, slot), source.operand(step.span, other)
+    if where is None or beside is None or not passage.graph.steps[step.inputs[other]].shape:
+        return
+    for number, said in passage.numbers:
+
+        def make(_i: int, value: Vec, args: Sequence[Vec], number: Fraction = number) -> Vec:
+            return slimmed(args[other] * constant(number, len(lifted(args[other]).arrays)), value)
+
+        own = source.text(beside)
+        text = f"{said} * {own}" if source.is_atom(own) else f"{said} * ({own})"
+        yield sites, depth, make, Repair(
+            UNPLACED, "missing-factor", "leaves out the gradient that arrives", 1.0, text=text, span=where
         )
 
 

@@ -98,8 +98,11 @@ class Outright:
         for found in self._series:
             if rounds < NUMBERS and not found[0][1].shape:
                 continue
-            for order in (found[::-1], found) if len(found) == rounds else ():
-                yield Quantity("cotangent", loss, *order[0]), [vec for _, vec in order]
+            # What the last round works out, by the first state, may be nothing that anybody asks for.
+            orders = (found[::-1], found) if len(found) == rounds else (found[::-1],)
+            for order in orders if rounds - 1 <= len(found) <= rounds else ():
+                vecs = [vec for _, vec in order]
+                yield Quantity("cotangent", loss, *order[0]), vecs + [vecs[-1] - vecs[-1]] * (rounds - len(vecs))
 
     def _by_line(self, bottom: int, flows: Sequence[tuple[int, Vec]]) -> Iterator[tuple[Quantity, list[Vec]]]:
         """What flows along the paths through one line of the forward pass, in all its rounds together."""

@@ -29,7 +29,7 @@ from symgrad.diagnose.walking.changes import given, ways
 from symgrad.diagnose.walking.places import UNPLACED, Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 from symgrad.ops import OPS, is_sum, sign_of
-from symgrad.ops.slips import Slip, products, written
+from symgrad.ops.slips import Slip, cases, products, written
 
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
@@ -47,6 +47,14 @@ class Passage(Reader):
         """How many samples there may be: the lengths of the arrays that the loss is made of."""
         steps = self.graph.steps
         return sorted({steps[i].shape[0] for i in self.layout.truth.leaves if steps[i].shape} - {0, 1})[:4]
+
+    @cached_property
+    def numbers(self) -> list[tuple[Fraction, str]]:
+        """The fractions that the forward pass multiplies by, as they are written: the 0.1 of a leaky slope; and 1."""
+        steps, values = self.graph.steps, self.layout.truth.values
+        found = {s.value for i, s in enumerate(steps) if s.is_const and values[i] is not None}
+        parts = sorted(v for v in found if isinstance(v, Fraction) and 0 < abs(v) < 1)
+        return [(v, f"{float(v):g}") for v in parts[:4]]
 
     @cached_property
     def divisors(self) -> list[int]:
@@ -155,7 +163,8 @@ class Passage(Reader):
             if OPS[step.op].renames and i not in self._ends:
                 continue
             for slot, j in enumerate(step.inputs):
-                if (j not in self._own or j in self._ends) and not self._is_start(j) and not self._is_target(i, slot):
+                start = self._is_start(j) and slot not in cases(step.op)
+                if (j not in self._own or j in self._ends) and not start and not self._is_target(i, slot):
                     held.setdefault((key, slot), []).append((i, slot))
         for sites in held.values():
             yield tuple(sorted(sites))
