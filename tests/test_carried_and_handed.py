@@ -85,16 +85,16 @@ CELL = """\
 import numpy as np
 rng = np.random.RandomState(0)
 W, U, p, q = rng.randn(4, 3), rng.randn(4, 3), rng.randn(4), rng.randn(4)
-xs, ys = rng.randn(4, 3), rng.randn(4, 4)
+xs, ys = rng.randn(3, 3), rng.randn(3, 4)
 cs, fs, gs, loss = {-1: rng.randn(4)}, {}, {}, 0
-for t in range(4):
+for t in range(3):
     fs[t] = np.tanh(W @ xs[t] + p * cs[t - 1])
     gs[t] = np.tanh(U @ xs[t] + q * cs[t - 1])
     cs[t] = fs[t] * cs[t - 1] + gs[t]
     loss += 0.5 * np.sum((cs[t] - ys[t]) ** 2)
 dW, dU, dp, dq = np.zeros_like(W), np.zeros_like(U), np.zeros_like(p), np.zeros_like(q)
 dc_next = np.zeros(4)
-for t in reversed(range(4)):
+for t in reversed(range(3)):
     dc = cs[t] - ys[t] + dc_next
     df = dc * cs[t - 1] * (1 - fs[t] ** 2)
     dg = dc * (1 - gs[t] ** 2)
@@ -281,7 +281,25 @@ for layer in (one, two):
         p -= 0.1 * g
 """
 
-RIGHT = (SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE)
+#: What begins the pass is an array of given numbers; results are kept in a dictionary called G.
+CRITIC = """\
+import numpy as np
+rng = np.random.RandomState(2)
+real, fake, p = rng.randn(6, 3), rng.randn(6, 3), {"W": rng.randn(3, 4), "v": rng.randn(4, 1)}
+pr, pf = real @ p["W"], fake @ p["W"]
+ar, af = np.where(pr > 0, pr, 0.1 * pr), np.where(pf > 0, pf, 0.1 * pf)
+loss = (af @ p["v"]).mean() - (ar @ p["v"]).mean()
+G = {}
+gr = -np.ones((6, 1)) / 6
+gf = np.ones((6, 1)) / 6
+G["v"] = ar.T @ gr + af.T @ gf
+dr, df = gr @ p["v"].T, gf @ p["v"].T
+dr = np.where(pr > 0, dr, 0.1 * dr)
+df = np.where(pf > 0, df, 0.1 * df)
+G["W"] = real.T @ dr + fake.T @ df
+"""
+
+RIGHT = (CRITIC, SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE)
 
 
 @pytest.mark.parametrize("source", RIGHT)
@@ -304,6 +322,8 @@ SLIPS = [
     (HEADS, "dv = merge(dv)", "dv = dv.reshape(3, 4)", "transpose", "dv.transpose(1, 0, 2)"),
     (FUNCTION, "grad_weight, grad_bias\n", "grad_bias, grad_weight\n", "wrong-variable", "grad_x, grad_weight"),
     (CHAIN, "dA[y[t], y[t + 1]]", "dA[y[t + 1], y[t]]", "", ""),
+    (CRITIC, "gr = -np.ones((6, 1)) / 6", "gr = np.ones((6, 1)) / 6", "sign", "-(np.ones((6, 1)) / 6)"),
+    (CRITIC, "np.where(pf > 0, df, 0.1 * df)", "np.where(pf > 0, df, 0)", "missing-factor", "0.1 * df"),
     (TAPE, "/ pred.size", "/ len(pred)", "scale", "/3"),
 ]  # fmt: skip
 

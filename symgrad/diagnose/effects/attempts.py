@@ -11,7 +11,7 @@ from typing import Any
 
 from symgrad.diagnose.effects.between import FLOWING, Between, fine, is_meant
 from symgrad.diagnose.effects.board import Board, Wide
-from symgrad.diagnose.effects.counts import counts
+from symgrad.diagnose.effects.counts import counts, given_arrays
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.effects.handing import handing
@@ -266,7 +266,8 @@ class Attempts:
     def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
         found = exchanges(self.layout, self.board, self._text, self.results)
         others = handing(self.layout, self.board, self._text)
-        return [*found, *counts(self.layout, self.board, self._text), *others]
+        given = given_arrays(self.layout, self.board, self._text)
+        return [*found, *counts(self.layout, self.board, self._text), *given, *others]
 
     def _weight(self, tried: Tried) -> float:
         """How much speaks for a change that does not make everything right."""

@@ -23,6 +23,8 @@ from symgrad.errors import Span
 
 #: What it costs that a count is the length of another axis, and that it is another one.
 AXIS, OTHER = 0.95, 1.05
+#: ... and that an array of given numbers has the wrong sign.
+SIGN = 0.85
 
 #: A count that may have been meant, how it is written, what is said of it, and what it costs.
 _Other = tuple[int, str, str, float]
@@ -46,6 +48,29 @@ def counts(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewhere
         for instead, said, words, cost in others:
             repair = Repair(UNPLACED, "scale", words, cost, text=said, span=span)
             yield Elsewhere(layout, board, value.lineno, text), (sites, _given(instead), repair)
+
+
+def given_arrays(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Exchange]]:
+    """``g = np.ones((n, 1)) / n`` for ``g = -np.ones((n, 1)) / n``: an array of given numbers makes no step either, and
+    is read in several lines."""
+    for node in nodes(layout.subject.source):
+        match node:
+            case ast.Assign([ast.Name(name)], value) if value.lineno == value.end_lineno:
+                held = {u.step for u in layout.by_name.get(name, ()) if u.line == node.lineno}
+            case _:
+                continue
+        step = held.pop() if len(held) == 1 else -1
+        if step < 0 or not layout.graph.steps[step].is_leaf or layout.is_forward(step):
+            continue
+        users = [k for k in layout.children[step] if board.moves(k)]
+        sites = tuple((k, slot) for k in users for slot, j in enumerate(layout.graph.steps[k].inputs) if j == step)
+        lines = {span.line for k in users if (span := layout.graph.steps[k].span) is not None}
+        if len(lines) > 1 and layout.graph.steps[step].shape:
+            span = Span("", value.lineno, value.col_offset + 1, value.lineno, (value.end_col_offset or 0) + 1)
+            own = ast.unparse(value)
+            said = f"-{own}" if text.source.is_atom(own) else f"-({own})"
+            repair = Repair(UNPLACED, "sign", "has the wrong sign", SIGN, None, "*", Fraction(-1), text=said, span=span)
+            yield Elsewhere(layout, board, value.lineno, text), (sites, lambda _i, old, _args: -old, repair)
 
 
 def _function(layout: Layout, line: int) -> int:
