@@ -34,7 +34,7 @@ from symgrad.ops.slips import Slip, cases, products, written
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
 #: What it costs that a mask has another sign or scale.
-MASK = 0.25
+MASK = 0.35
 #: In a loop of more rounds nothing is taken to be summed in passing.
 MANY_ROUNDS = 8
 

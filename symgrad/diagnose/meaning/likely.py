@@ -49,7 +49,8 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         # Beside a dgamma, dg is no gradient by gamma.
         others = [i for i in leaves if normal(subject.names[i]) not in spelled]
         found = abbreviated(unit.name, others, subject.names, computed)
-        if found >= 0 and layout.dependents(unit.step) and _size(steps[found]) != _size(steps[unit.step]):
+        goes_on = unit.name.isidentifier() and layout.dependents(unit.step)
+        if found >= 0 and goes_on and _size(steps[found]) != _size(steps[unit.step]):
             found = -1  # dy, of one round, that goes on: no gradient by all of ys
         if found < 0 and not layout.dependents(unit.step):
             found = numbered(unit.name, leaves, subject.names)
