@@ -14,6 +14,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum
 from symgrad.ops.base import COPY
+from symgrad.ops.slips import written
 
 #: What stands for an infinite input: ``masked_fill(mask, -inf)`` before a softmax, a maximum that begins with -inf. Its
 #: exponential is 0 as well, and it can be computed with at points nearby.
@@ -67,6 +68,7 @@ def still(
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     typed = {leaf.step for leaf in trace.leaves if leaf.literal}
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point)
+    filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
     out = set()
     for i, value in point.items():
         if called.get(i, "") in claimed or i in trained:
@@ -77,7 +79,9 @@ def still(
             counts = not kind.startswith("float") or i not in typed
             chooses = i in begun or (counts and value.denominator == 1)
         elif kind.startswith("float"):
-            chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
+            # One number everywhere, into which others are put, is where labels begin that are smoothed.
+            entries = set(value.ravel().tolist())
+            chooses = entries <= {-1.0, 0.0, 1.0} or (len(entries) == 1 and i in filled)
         else:
             chooses = bool((value == value.round()).all())
         if chooses:
