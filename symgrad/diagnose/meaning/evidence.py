@@ -142,8 +142,9 @@ def _works_on_values(unit: Unit, layout: Layout) -> bool:
 
 def _is_single(unit: Unit, layout: Layout) -> bool:
     """The name is used for one thing, not for one gradient after the other."""
-    rows = {u.line for u in layout.by_name[unit.name] if not layout.graph.steps[u.step].is_leaf}
-    return len(rows) == 1
+    made = [u for u in layout.by_name[unit.name] if not layout.graph.steps[u.step].is_leaf]
+    # What a function returns has the same name where it is called.
+    return len({u.line for u in made}) == 1 or len({layout.original(u.step) for u in made}) == 1
 
 
 def _compared(layout: Layout) -> Iterator[tuple[str, Pair]]:
