@@ -24,7 +24,7 @@ LAYERS = [
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"steps", "copies", "epochs", "logarithms", "returned", "ranges"},
+    {"steps", "copies", "epochs", "logarithms", "returned", "ranges", "rates"},
     {"upstream", "picturing", "cutting"},
     {"states", "duals", "seconds", "afterwards"},
     {"derivation"},
