@@ -17,7 +17,7 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_score, normal, primitives
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
@@ -184,7 +184,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
 
     def is_claim(b: Binding) -> bool:
         held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
-        told = b.name in short or is_subscripted(b.name)
+        told = b.name in short or is_subscripted(b.name) or is_score(b.name, names)
         return told or any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
@@ -345,4 +345,4 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             if b.step < known and not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
         )
     found = [subject_at(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
-    return [*second_results(trace, unchecked, right), *(s for s in found if s is not None)]
+    return [*second_results(trace, subject, unchecked, right), *(s for s in found if s is not None)]

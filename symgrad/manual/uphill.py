@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.observing.subject import BITS, Subject
-from symgrad.diagnose.text.naming import is_surely_loss
+from symgrad.diagnose.text.naming import is_gain, is_surely_loss
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.enclosure import precision
@@ -22,7 +22,7 @@ def of_steps_uphill(taken: Account) -> Account:
     """The account with a note on the parameters that are moved up a loss by its gradient."""
     subject, found = taken.subject, taken.diagnosis
     name = subject.names.get(subject.loss, "")
-    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or not is_surely_loss(name):
+    if found.blames or taken.brief or subject.seed != 1 or subject.made_up or not is_surely_loss(name) or is_gain(name):
         return taken
     told = dict.fromkeys(_uphill(subject))
     notes = (

@@ -18,7 +18,7 @@ import numpy as np
 
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.naming import is_surely_loss
+from symgrad.diagnose.text.naming import is_gain, is_surely_loss
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.shaped import Shaped, lifted
@@ -90,8 +90,9 @@ def _way(walk: Walk, source: SourceMap) -> int:
     Where the derivation only starts with ``y - out``, that is the negative gradient of what is made smaller.
     """
     subject, layout = walk.subject, walk.layout
-    if is_surely_loss(subject.names.get(subject.loss, "")):
-        return -1 if subject.seed < 0 else 1
+    result = subject.names.get(subject.loss, "")
+    if is_surely_loss(result):
+        return 1 if (subject.seed < 0) == is_gain(result) else -1
     steps = layout.graph.steps
     # sum(out * (y - out)), made up of where it starts
     product = steps[steps[subject.loss].inputs[0]] if subject.made_up and steps[subject.loss].inputs else None

@@ -10,9 +10,14 @@ from dataclasses import replace
 
 from symgrad.diagnose.meaning.names import Pair
 from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.naming import is_bare
 from symgrad.graph import Graph, GraphBuilder
+
+#: What a loop carries on is given a value so often.
+ROUNDS = 3
 
 
 def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
@@ -34,6 +39,49 @@ def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ..
             if told:
                 out[name] = tuple(told)
     return out
+
+
+def inner(layout: Layout, reading: Reading) -> set[str]:
+    """Names that say only by what a derivative is, ``da``, where ``dL_da`` is made of it: that is the derivative of the
+    result, and the other one that of something on the way there."""
+    loss, out = layout.subject.loss, set[str]()
+    if layout.subject.is_shaped:
+        return out
+    full = {b: u for name, u in layout.last.items() for t, b in _told(name, reading) if t == loss}
+    for name, units in layout.by_name.items() if full else ():
+        pairs = reading.pairs(name)
+        if not reading.is_topless(name) or len(pairs) != 1 or pairs[0][1] not in full:
+            continue
+        last = full[pairs[0][1]]
+        moved = layout.original(last.step) != layout.original(units[-1].step)
+        if moved and last.step > units[-1].step and layout.feeds(units[-1].step, {last.step}):
+            out.add(name)
+    return out
+
+
+def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
+    """Names that say only by what a derivative is, and hold in every round that of a state by one input: ``de1`` for
+    that of ``alpha1`` by e0, whatever there is an e1 as well."""
+    names, steps, out = layout.subject.names, layout.graph.steps, set[str]()
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        rounds = [u for u in units if not steps[u.step].is_leaf and not layout.actual(u.step).is_zero]
+        if len(rounds) < ROUNDS or is_bare(name) or not reading.is_topless(name) or not reading.by_inputs(name):
+            continue
+        by: set[int] | None = None
+        for unit in rounds:
+            held = known.right(layout.actual(unit.step))
+            mine = {q.bottom for q in held if q.kind == "tangent" and q.top in names and not steps[q.top].is_leaf}
+            by = mine if by is None else by & mine
+            if not by or any(layout.actual(unit.step).same(right) for right in reading.rights(name)):
+                break
+        else:
+            out.add(name)
+    return out
+
+
+def _told(name: str, reading: Reading) -> tuple[Pair, ...]:
+    """What a name says in full."""
+    return () if reading.is_topless(name) or not reading.is_exact(name) else reading.pairs(name)
 
 
 def no_upstream(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
