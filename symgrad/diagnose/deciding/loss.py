@@ -15,7 +15,7 @@ from symgrad.diagnose.meaning.evidence import is_negative, scaled
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_surely_loss, normal, primitives
 from symgrad.diagnose.text.seconds import seconds
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
@@ -26,6 +26,8 @@ from symgrad.enclosure import precision
 FLAWLESS = 6.0
 #: What speaks against one under which a name claims to be the derivative by something that it does not know.
 BEYOND = 6
+#: What speaks against one under which what is differentiated is made of derivatives.
+OF_DERIVATIVES = 5
 
 
 def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
@@ -117,7 +119,9 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     found = _walked(subject)
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
     plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
-    for seed in () if plain else others:
+    # What is to become large is moved up by its gradient, and not by the negative one.
+    sure = is_gain(subject.names.get(subject.loss, "")) and bool(subject.moves) and all(m.up for m in subject.moves)
+    for seed in () if plain else [s for s in others if s > 0] if sure else others:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
         # Of what is carried forward the upstream gradient is no part: that says nothing for one.
@@ -197,7 +201,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         called = (is_loss(named[n]) and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
-        return 3 * (called or -_is_of_derivatives(candidates[n], candidates)) - late * n
+        return (3 * called or -OF_DERIVATIVES * _is_of_derivatives(candidates[n], candidates)) - late * n
 
     def walk(n: int) -> None:
         scored = _scored(candidates, n, everything, prior(n))
@@ -237,7 +241,7 @@ def _is_made_of(subject: Subject, names: Collection[str]) -> bool:
 
 
 def _is_of_derivatives(subject: Subject, others: Sequence[Subject]) -> bool:
-    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price, and a velocity that is made of
+    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price, and a velocity made of
     ``dh0`` and ``dh1`` is no place, where another result is made of h0 and h1."""
     forward = subject.graph.ancestors(subject.loss)
     mine = {name: i for name, i in subject.aliases if forward[i] and i != subject.loss}

@@ -181,7 +181,7 @@ class Walk(Choosing):
         if partly and self.aims.accumulates_on(unit):
             self._settle(unit, readings[0])
             return
-        if partly and final and self._is_all(unit):
+        if partly and final and (self._is_all(unit) or self._is_left_so(unit, readings)):
             self._root(unit)  # a path is missing, whatever is made of it
             return
         accepted: float = self._score(unit.step, self.corrected(unit.step), used_later)
