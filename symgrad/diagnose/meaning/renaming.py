@@ -62,7 +62,11 @@ def inner(layout: Layout, reading: Reading) -> set[str]:
 def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
     """Names that say only by what a derivative is, and hold in every round that of a state by one input: ``de1`` for
     that of ``alpha1`` by e0, whatever there is an e1 as well."""
-    names, steps, out = layout.subject.names, layout.graph.steps, set[str]()
+    steps, out = layout.graph.steps, set[str]()
+    # What holds that of the result itself by another input is that wrongly.
+    result = layout.subject.names.get(layout.subject.loss, "")
+    states = {i for i, name in layout.subject.names.items() if name != result and not steps[i].is_leaf}
+    states.discard(layout.subject.loss)
     for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
         rounds = [u for u in units if not steps[u.step].is_leaf and not layout.actual(u.step).is_zero]
         if len(rounds) < ROUNDS or is_bare(name) or not reading.is_topless(name) or not reading.by_inputs(name):
@@ -70,7 +74,7 @@ def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
         by: set[int] | None = None
         for unit in rounds:
             held = known.right(layout.actual(unit.step))
-            mine = {q.bottom for q in held if q.kind == "tangent" and q.top in names and not steps[q.top].is_leaf}
+            mine = {q.bottom for q in held if q.kind == "tangent" and q.top in states}
             by = mine if by is None else by & mine
             if not by or any(layout.actual(unit.step).same(right) for right in reading.rights(name)):
                 break
