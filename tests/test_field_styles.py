@@ -270,9 +270,40 @@ for epoch in range(3):
         s[k] += 0.1*grad[k]
 """
 
+#: A function's da is that of the function, whatever the a is that it is called with.
+INNER = """
+import math
+def f(a, b):
+    return a*math.exp(-b)
+def df(a, b):
+    da = math.exp(-b)
+    db = -a*math.exp(-b)
+    return da, db
+u, v, k = 1.2, 0.4, 3.0
+z = f(u, v)
+loss = k*z**2
+du_local, dv_local = df(u, v)
+dz = 2*k*z
+du = dz*du_local
+dv = dz*dv_local
+print(du, dv)
+"""
+
+#: dx and dy are small changes here, and df is what comes of them.
+CHANGES = """
+import math
+x, y = 0.7, 1.2
+f = x**2*math.sin(y)
+df_dx = 2*x*math.sin(y)
+df_dy = x**2*math.cos(y)
+dx, dy = 0.01*y, -0.02
+df = df_dx*dx + df_dy*dy
+print(f, df)
+"""
+
 
 @pytest.mark.parametrize(
-    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS]
+    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS, INNER]
 )
 def test_right_work_is_right(source: str) -> None:
     passes(source)
@@ -296,12 +327,19 @@ def test_right_work_is_right(source: str) -> None:
         (KINETICS, "Km -= lr*grad_Km", "Km -= lr*grad_Vmax", "wrong-variable"),
         (POISSON, "g1 += (mu - yi)*xi", "g1 += (mu - yi)", "missing-factor"),
         (CES, "MPL = dY_dinner*dinner_dL", "MPL = dY_dinner*dinner_dK", "wrong-variable"),
+        (CHANGES, "df_dy = x**2", "df_dy = -x**2", "sign"),
         (STRENGTHS, "grad[win] += 1 - p", "grad[win] += p", "missing-term"),
         (STRENGTHS, "grad[lose] -= 1 - p", "grad[lose] += 1 - p", "sign"),
     ],
 )
 def test_a_slip_is_found_in_its_line(source: str, right: str, slip: str, mistake: str) -> None:
     found(source, right, slip, mistake)
+
+
+def test_small_changes_are_no_gradients() -> None:
+    report = symgrad.check(CHANGES)
+    assert report.ok, report.explain()
+    assert report.confirmed == ("df_dx", "df_dy")
 
 
 def test_what_is_wrong_because_of_what_is_not_believed_is_said_to_be_open() -> None:

@@ -16,7 +16,7 @@ from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
-from symgrad.diagnose.meaning.renaming import called_shorter, carried_forward, inner, no_upstream
+from symgrad.diagnose.meaning.renaming import called_shorter, carried_forward, differentials, inner, no_upstream
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
@@ -77,7 +77,7 @@ def prepare(subject: Subject) -> Prepared | None:
         aside = {u.name for u in subject.units if u.step in layout.aside}
         layout.averages = averages(layout, reading)
         reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys())
-        reading.leave(inner(layout, reading) | carried_forward(layout, known, reading))
+        reading.leave(inner(layout, reading) | differentials(layout, reading) | carried_forward(layout, known, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)

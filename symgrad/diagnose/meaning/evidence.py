@@ -80,16 +80,16 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                     continue
                 below = layout.graph.ancestors(top)
                 out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
-    inside, sure = named_by_parameters(layout)
-    for name, meant in inside.items():
-        out.setdefault(name, dict.fromkeys(meant))
+    inside = named_by_parameters(layout)
+    for name, pairs in inside.items():
+        out.setdefault(name, dict.fromkeys(pairs))
     if subject.is_shaped:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
     told, untold = symbols(layout)
     told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout)
-    layout.told = frozenset(scores | sure | {name for name in told if name not in out and name not in untold})
+    layout.told = frozenset(scores | inside.keys() | {name for name in told if name not in out and name not in untold})
     for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)

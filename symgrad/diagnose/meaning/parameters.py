@@ -16,9 +16,6 @@ from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 
-#: So many names of one function bear each other out.
-_LIKES = 2
-
 
 @lru_cache(maxsize=4)
 def _functions(source: str) -> tuple[ast.FunctionDef, ...]:
@@ -118,24 +115,27 @@ class Parameters:
         return out
 
 
-def named_by_parameters(layout: Layout) -> tuple[dict[str, tuple[tuple[int, int], ...]], set[str]]:
+def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]]:
     """Names that are assigned in functions -> the pair that they are meant to hold, where it is a parameter that they
-    are called after, and this was an input of what is differentiated: ``d_top`` in ``gradient(bottom, top)``. And those
-    of the names that others of the same function bear out, which are right."""
-    given, loss, leaves = Parameters(layout), layout.subject.loss, set(layout.truth.leaves)
-    out: dict[str, tuple[tuple[int, int], ...]] = {}
-    within: dict[int, set[str]] = {}
-    right: set[str] = set()
+    are called after, and this was an input of what is differentiated: ``d_top`` in ``gradient(bottom, top)``. One of
+    the function's bears that out: it may as well return the slopes of an inner step."""
+    parameters, leaves = Parameters(layout), set(layout.truth.leaves)
+    cotangents, loss = layout.truth.cotangents, layout.subject.loss
+    within: dict[int, dict[str, int]] = {}
+    sure: set[int] = set()
     for name, units in layout.by_name.items():
         bottoms = [c.bottom for c in claims(name) if not c.top]
-        unit, function = units[-1], function_at(layout.subject.source, units[-1].line)
-        if not bottoms or function is None or layout.graph.steps[unit.step].is_leaf:
+        worked_out = [u for u in units if not layout.graph.steps[u.step].is_leaf]
+        function = function_at(layout.subject.source, units[-1].line)
+        if not bottoms or function is None or not worked_out:
             continue
-        steps = {normal(p): original(layout.graph, i) for p, i in given.given(unit.step, unit.line).items()}
-        meant = next((steps[b] for b in bottoms if b in steps), -1)
-        if meant in leaves and meant in layout.truth.cotangents:
-            out[name] = ((loss, meant),)
-            within.setdefault(function.lineno, set()).add(name)
-            actual = layout.actual(unit.step)
-            right |= {name} if not actual.is_zero and actual.same(layout.truth.cotangents[meant]) else set()
-    return out, {name for mine in within.values() if len(mine & right) >= _LIKES for name in mine}
+        given = [parameters.given(u.step, u.line) for u in (worked_out[0], worked_out[-1])]
+        called = [{normal(p): original(layout.graph, i) for p, i in some.items()} for some in given]
+        meant = {next((some[b] for b in bottoms if b in some), -1) for some in called}
+        i = meant.pop()
+        if meant or i not in leaves or i not in cotangents:
+            continue  # called for one layer after the other
+        within.setdefault(function.lineno, {})[name] = i
+        actual = layout.actual(worked_out[-1].step)
+        sure |= {function.lineno} if not actual.is_zero and actual.same(cotangents[i]) else set()
+    return {name: ((loss, i),) for line in sure for name, i in within[line].items()}

@@ -13,8 +13,9 @@ from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.text.naming import is_bare
+from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.graph import Graph, GraphBuilder
+from symgrad.ops import sign_of
 
 #: What a loop carries on is given a value so often.
 ROUNDS = 3
@@ -80,6 +81,22 @@ def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
                 break
         else:
             out.add(name)
+    return out
+
+
+def differentials(layout: Layout, reading: Reading) -> set[str]:
+    """Small changes: ``dx`` in ``dE_dx*dx``, and the ``dE`` that is made of such products."""
+    out, steps = set[str](), layout.graph.steps
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        bottoms = {c.bottom for c in claims(name) if not c.top}
+        for unit in units if reading.is_topless(name) else ():
+            for k in layout.children[unit.step]:
+                beside = (u.name for j in steps[k].inputs for u in layout.units_at.get(j, ()))
+                slopes = any(c.top and c.bottom in bottoms for other in beside for c in claims(other))
+                if sign_of(steps[k].op) == "*" and slopes:
+                    out.add(name)
+                    made = {u.name for i in layout.dependents(unit.step) for u in layout.units_at.get(i, ())}
+                    out |= {n for n in made if any(not c.top for c in claims(n))}
     return out
 
 
