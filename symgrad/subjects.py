@@ -64,7 +64,8 @@ def choose(
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
     if any(is_loss(s.names.get(s.loss, "")) for s in found):
         # Nor is what that is moved by.
-        moved, by = {m.name for s in found for m in s.moves}, {m.source for s in found for m in s.moves}
+        moves = [m for s in found for m in s.moves if not is_loss(m.name)]  # a loss is only added up
+        moved, by = {m.name for m in moves}, {m.source for m in moves}
         found = [s for s in found if s.names.get(s.loss, "") not in moved and s.loss not in by] or found
     found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}

@@ -270,6 +270,30 @@ for epoch in range(3):
         s[k] += 0.1*grad[k]
 """
 
+#: What stands in one round is a part of the elbo, and no loss of its own.
+ELBO = """
+import math
+eps_all = [0.3, -1.1]
+mu, log_sigma = 0.2, -0.5
+x_obs, y_obs = 1.5, 2.0
+elbo = 0.0
+d_mu = 0.0
+d_log_sigma = 0.0
+sigma = math.exp(log_sigma)
+for eps in eps_all:
+    w = mu + sigma*eps
+    err = y_obs - w*x_obs
+    log_lik = -0.5*err**2
+    log_prior = -0.5*w**2
+    elbo += (log_lik + log_prior)/2
+    dw = err*x_obs - w
+    d_mu += dw/2
+    d_log_sigma += dw*eps*sigma/2
+elbo += log_sigma
+d_log_sigma += 1.0
+print(elbo, d_mu, d_log_sigma)
+"""
+
 #: A function's da is that of the function, whatever the a is that it is called with.
 INNER = """
 import math
@@ -303,7 +327,7 @@ print(f, df)
 
 
 @pytest.mark.parametrize(
-    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS, INNER]
+    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS, INNER, ELBO]
 )
 def test_right_work_is_right(source: str) -> None:
     passes(source)
@@ -328,6 +352,7 @@ def test_right_work_is_right(source: str) -> None:
         (POISSON, "g1 += (mu - yi)*xi", "g1 += (mu - yi)", "missing-factor"),
         (CES, "MPL = dY_dinner*dinner_dL", "MPL = dY_dinner*dinner_dK", "wrong-variable"),
         (CHANGES, "df_dy = x**2", "df_dy = -x**2", "sign"),
+        (ELBO, "err*x_obs - w", "err*x_obs + w", "sign"),
         (STRENGTHS, "grad[win] += 1 - p", "grad[win] += p", "missing-term"),
         (STRENGTHS, "grad[lose] -= 1 - p", "grad[lose] += 1 - p", "sign"),
     ],
@@ -340,6 +365,19 @@ def test_small_changes_are_no_gradients() -> None:
     report = symgrad.check(CHANGES)
     assert report.ok, report.explain()
     assert report.confirmed == ("df_dx", "df_dy")
+
+
+def test_a_derivative_by_what_has_no_name_is_nothing_that_is_asked_for() -> None:
+    # With the wrong sign it is the derivative by the -r in the exponent.
+    report = symgrad.check("""
+import math
+K, r, T = 100.0, 0.02, 0.75
+price = K*math.exp(-r*T)
+strike = math.exp(-r*T)
+rho = K*T*math.exp(-r*T)
+print(price, strike, rho)
+""")
+    assert "rho" not in report.confirmed, report.explain()
 
 
 def test_what_is_wrong_because_of_what_is_not_believed_is_said_to_be_open() -> None:

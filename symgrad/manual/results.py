@@ -36,7 +36,8 @@ def of_further_results(taken: Account) -> Account:
         found = replace(
             found,
             blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
-            right=(*(u for u in found.right if u.step not in told), *right),
+            # What only happens to be a derivative is a result now; a first derivative is both.
+            right=(*(u for u in found.right if u.step not in told or other.mapped), *right),
             unchecked=tuple(u for u in found.unchecked if u.step not in done),
         )
     left_open = still_open(subject, found.unchecked, found.right)

@@ -148,7 +148,7 @@ class Walk(Choosing):
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
-        if matches and self._is_part_of_a_result(unit, matches):
+        if matches and (self._is_part_of_a_result(unit, matches) or self._is_by_chance(unit, matches)):
             self._settled.add(i)
         elif matches:
             # Where two have the same value (relu, where it is on), the one that is not held yet.

@@ -169,6 +169,14 @@ class Ground:
         symbols = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
         return any(i and i.symbol in ("+", "-") for i in symbols)
 
+    def _is_by_chance(self, unit: Unit, matches: Sequence[Quantity]) -> bool:
+        """Of numbers: a result of its own under a name that says nothing, with the value of a derivative by something
+        that has no name: by the -r of ``exp(-r*T)``. Nobody asks for that; it may be that by r with the wrong sign."""
+        if self.subject.is_shaped or is_bare(unit.name) or self.layout.dependents(unit.step):
+            return False
+        names = self.subject.names
+        return all(q.kind in ("cotangent", "contribution", "sum") and q.bottom not in names for q in matches)
+
     def _is_part_of_a_result(self, unit: Unit, matches: Sequence[Quantity]) -> bool:
         """Of numbers: an entry of a list of gradients, from which nothing follows, and that is one path of several: the
         ``p*(1 - p)*r`` of a softmax taken by itself."""
