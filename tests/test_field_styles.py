@@ -337,6 +337,7 @@ def test_right_work_is_right(source: str) -> None:
     ("source", "right", "slip", "mistake"),
     [
         (FILTER, "K_q*v + K*v_q", "K_q*v", ""),
+        (FILTER, "P_q = P_q + 1.0", "P_q = P_q + q", "wrong-formula"),
         (LORENZ, "x*(1 - zr) - yr", "x*zr - yr", ""),
         (ACID, "(-1 + ddisc_dKa)/2", "ddisc_dKa/2", "missing-term"),
         (CAUCHY, "(2*u*u - 2)/(1 + u*u)**2", "(2 - 2*u*u)/(1 + u*u)**2", "sign"),

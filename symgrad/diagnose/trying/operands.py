@@ -19,6 +19,7 @@ from symgrad.diagnose.trying.typed import (
     combined,
     less,
     negative,
+    own_slope,
     squared,
     with_all_scaled,
     with_joined,
@@ -70,6 +71,10 @@ class Operands(Operations):
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
         if (infix := OPS[self.graph.steps[parent].op].infix) is not None and infix.symbol in ("+", "-"):
             yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)
+            if self.layout.is_forward(node) and step.is_input:
+                at = ((r[span], with_made(self.graph.steps[r[span]], slot, own_slope)) for r in rounds if span in r)
+                words = "stands where its derivative by itself belongs, 1"
+                yield from self._hypothesis(line, place, "1", 1.2, "wrong-formula", words, at, parent, slot)
             if slot == 0 and not infix.prefix:
                 at = ((r[span], with_made(self.graph.steps[r[span]], 0, negative)) for r in rounds if span in r)
                 words = "has the wrong sign"
