@@ -294,6 +294,23 @@ d_log_sigma += 1.0
 print(elbo, d_mu, d_log_sigma)
 """
 
+OPTION = """
+from math import log, sqrt, exp, erf, pi
+def N(x):
+    return 0.5*(1 + erf(x/sqrt(2)))
+def n(x):
+    return exp(-x*x/2)/sqrt(2*pi)
+S0, K, r, sigma, T = 105.0, 100.0, 0.02, 0.3, 0.75
+d1 = (log(S0/K) + (r + sigma**2/2)*T)/(sigma*sqrt(T))
+d2 = d1 - sigma*sqrt(T)
+put = K*exp(-r*T)*N(-d2) - S0*N(-d1)
+delta = -N(-d1)
+gamma = n(d1)/(S0*sigma*sqrt(T))
+vega = S0*n(d1)*sqrt(T)
+rho = -K*T*exp(-r*T)*N(-d2)
+print(put, delta, gamma, vega, rho)
+"""
+
 #: A function's da is that of the function, whatever the a is that it is called with.
 INNER = """
 import math
@@ -327,7 +344,7 @@ print(f, df)
 
 
 @pytest.mark.parametrize(
-    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS, INNER, ELBO]
+    "source", [FILTER, LORENZ, HIDDEN, ACID, CAUCHY, ROSENBROCK, HERMITE, DOSE, POISSON, STRENGTHS, INNER, ELBO, OPTION]
 )
 def test_right_work_is_right(source: str) -> None:
     passes(source)
@@ -354,6 +371,9 @@ def test_right_work_is_right(source: str) -> None:
         (CES, "MPL = dY_dinner*dinner_dL", "MPL = dY_dinner*dinner_dK", "wrong-variable"),
         (CHANGES, "df_dy = x**2", "df_dy = -x**2", "sign"),
         (ELBO, "err*x_obs - w", "err*x_obs + w", "sign"),
+        (OPTION, "delta = -N(-d1)", "delta = N(d1)", "missing-term"),
+        (OPTION, "n(d1)*sqrt(T)", "n(d1)*T", ""),
+        (OPTION, "rho = -K", "rho = K", "sign"),
         (STRENGTHS, "grad[win] += 1 - p", "grad[win] += p", "missing-term"),
         (STRENGTHS, "grad[lose] -= 1 - p", "grad[lose] += 1 - p", "sign"),
     ],
@@ -379,6 +399,12 @@ rho = K*T*math.exp(-r*T)
 print(price, strike, rho)
 """)
     assert "rho" not in report.confirmed, report.explain()
+
+
+def test_the_vega_of_one_percent_is_not_wrong() -> None:
+    report = symgrad.check(OPTION.replace("n(d1)*sqrt(T)", "n(d1)*sqrt(T)/100"))
+    assert report.ok, report.explain()
+    assert {"delta", "rho"} <= set(report.confirmed)
 
 
 def test_what_is_wrong_because_of_what_is_not_believed_is_said_to_be_open() -> None:

@@ -16,6 +16,7 @@ from symgrad.diagnose.meaning.following import ends_of, original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
 from symgrad.diagnose.meaning.parameters import named_by_parameters
+from symgrad.diagnose.meaning.sensitivities import sensitivities
 from symgrad.diagnose.meaning.shortened import by_their_ends, shortened
 from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
@@ -88,7 +89,7 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
     told, untold = symbols(layout)
-    told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout)
+    told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout) | sensitivities(layout)
     layout.told = frozenset(scores | inside.keys() | {name for name in told if name not in out and name not in untold})
     for name, found in (shortened(layout) | told).items():
         if not out.get(name):
