@@ -75,12 +75,12 @@ def _late(trace: Trace) -> _Late | None:
     if not moves:
         return None
     # An error may be that of one sample, and c is a parameter of y = m*x + c: a cost is what all is done for.
-    surely = [name for name, mine in losses.items() if is_surely_loss(mine[0].name) or _is_of_a_loss(mine[0])]
+    surely = [name for name, mine in losses.items() if is_surely_loss(mine[0].name) or adds_up_a_loss(mine[0])]
     found = (_late_one(trace, losses[name], moves) for name in surely)
     return next((late for late in found if late is not None), None)
 
 
-def _is_of_a_loss(b: Binding) -> bool:
+def adds_up_a_loss(b: Binding) -> bool:
     """The ``total`` that a function nll adds up."""
     return is_surely_loss(b.scope.split("#", maxsplit=1)[0].rpartition(".")[2])
 

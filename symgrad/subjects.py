@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import upstream
-from symgrad.afterwards import brought_back
+from symgrad.afterwards import adds_up_a_loss, brought_back
 from symgrad.copies import told_apart
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.loss import best_seed, best_subject
@@ -17,7 +17,7 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_score, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_score, is_surely_loss, normal, primitives
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
@@ -62,7 +62,8 @@ def choose(
     ]
     # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
-    if any(is_loss(s.names.get(s.loss, "")) for s in found):
+    plainly = {b.step for b in trace.bindings if is_surely_loss(b.name) or adds_up_a_loss(b)}
+    if any(s.loss in plainly for s in found):
         # Nor is what that is moved by.
         moves = [m for s in found for m in s.moves if not is_loss(m.name)]  # a loss is only added up
         moved, by = {m.name for m in moves}, {m.source for m in moves}
