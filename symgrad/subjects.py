@@ -17,7 +17,11 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
+<<<<<<< HEAD
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_score, is_surely_loss, normal, primitives
+=======
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_some_loss, normal, primitives
+>>>>>>> main
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
@@ -71,7 +75,7 @@ def choose(
     found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
-    found = [replace(s, sure=known or is_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
+    found = [replace(s, sure=known or is_some_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
     alike = [s for s in found if like is not None and _is_called(s, like)]
     subject = found[0] if len(found) == 1 else alike[0] if len(alike) == 1 else best_subject(found)

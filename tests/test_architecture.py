@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -125,28 +122,3 @@ def test_op_names_are_tested_in_ops_only(path: Path) -> None:
                 for c in constants:
                     if isinstance(c, ast.Constant) and isinstance(c.value, str):
                         assert c.value not in OPS or c.value in own_words, f"{path.name}:{node.lineno} tests {c.value}"
-
-
-def loaded_after(code: str) -> set[str]:
-    script = f"import sys, json\n{code}\nprint(json.dumps(sorted(sys.modules)))"
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    return set(json.loads(out.splitlines()[-1]))
-
-
-def test_importing_symgrad_loads_nothing_heavy() -> None:
-    assert not loaded_after("import symgrad") & {"torch", "sympy", "numpy", "flint", "lark", "rich", "click"}
-
-
-def test_help_loads_neither_torch_nor_sympy() -> None:
-    code = "import symgrad.cli\ntry: symgrad.cli.main(['--help'])\nexcept SystemExit: pass"
-    assert not loaded_after(code) & {"torch", "sympy", "numpy", "flint"}
-
-
-def test_scripts_load_no_notebook_library() -> None:
-    code = f"import symgrad\nsymgrad.check({str(ROOT.parent / 'examples' / 'recurrent_tanh.py')!r})"
-    assert not loaded_after(code) & {"torch", "nbformat", "jsonschema"}
-
-
-def test_derivation_and_latex_load_no_torch() -> None:
-    code = "import symgrad\nd = symgrad.derive('x*tanh(x)')\nd.simplified, d.latex(), symgrad.check('x*y').explain()"
-    assert not loaded_after(code) & {"torch"}

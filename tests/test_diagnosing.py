@@ -1426,7 +1426,8 @@ REFUSED = [
     pytest.param("", (), "is empty: there is nothing to check", None, id="empty"),
     pytest.param("print('hi')\n", (), "no derivative to check", None, id="no function"),
     pytest.param(
-        "x = 2.0\nwhile True:\n    x = x + 1\n", ("--timeout", "3"), "does not end within 3 s", 3, id="infinite loop"
+        "x = 2.0\nwhile True:\n    x = x + 1; slow = 'x' * 10**7\n", ("--timeout", "1"), "does not end within 1 s", 3,
+        id="infinite loop",
     ),
     pytest.param(SQUARE, ("--loss", "yy"), "no variable 'yy'; did you mean 'y'?", None, id="--loss unknown"),
     pytest.param(SQUARE, ("--map", "foo=xx"), "no step 'xx'; did you mean 'x'?", None, id="--map: unknown step"),

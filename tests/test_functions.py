@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import symgrad
 from symgrad.arrays import Program
 from symgrad.backward import backward
+from symgrad.cli import main
 from symgrad.errors import SymgradError
 from symgrad.frontends.plan import Plan, read_shape, read_value
 from symgrad.frontends.sandbox import run_source
@@ -357,9 +357,8 @@ def test_the_same_numbers_every_time() -> None:
 def run(tmp_path: Path, source: str, *options: str) -> tuple[int, dict[str, Any]]:
     path = tmp_path / "layers.py"
     path.write_text(source)
-    command = [sys.executable, "-m", "symgrad", str(path), "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    return done.returncode, json.loads(done.stdout)
+    done = CliRunner().invoke(main, [str(path), "--json", *options])
+    return done.exit_code, json.loads(done.stdout)
 
 
 def test_the_command_line_finds_the_mistakes_of_all_passes(tmp_path: Path) -> None:

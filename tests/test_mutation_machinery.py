@@ -72,7 +72,8 @@ def test_counts() -> None:
     assert len(corpus()) >= 30
     one = [m for case in corpus() for m in singles(case)]
     two = [m for case in corpus() for m in pairs(case)]
-    other = [r for case in corpus() for r in rewritten(case)]
+    # The first of those that the benchmark takes: fewer than all are enough for what is promised of all.
+    other = [r for case in corpus() for r in rewritten(case, n=8)]
     assert len({m.source for m in one}) == len(one) >= 700
     assert len({m.source for m in two}) == len(two) >= 300
     assert len(one) + len(two) >= 1000
@@ -80,7 +81,7 @@ def test_counts() -> None:
     assert min(Counter(m.edits[0].operator for m in one).values()) >= 10
     assert len({operator for r in other for operator in r.operators}) >= 18
     assert any(m.hidden for m in (*one, *two))
-    assert REWRITES * len(corpus()) >= len(other)
+    assert REWRITES >= 8
 
 
 def test_the_draw_is_fixed_by_its_seed() -> None:

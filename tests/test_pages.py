@@ -16,6 +16,15 @@ needs_linux = pytest.mark.skipif(not pages.POSSIBLE, reason="memory is kept on L
 MANY = 3_000_000
 
 
+@pytest.fixture(scope="module", autouse=True)
+def only_what_is_made_here_is_collected() -> Iterator[None]:
+    """Everything else that a test process holds, with torch and SymPy in it, takes a second to go through."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def nothing_waits() -> Iterator[None]:
     gc.collect()

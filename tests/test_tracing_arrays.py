@@ -391,3 +391,20 @@ def test_evenly_spaced_numbers() -> None:
     held = {b.name: trace.values[b.step] for b in trace.bindings}
     assert np.array_equal(held["a"], [0.0, 0.25, 0.5, 0.75])
     assert np.array_equal(held["b"], [-1.0, -0.5, 0.0, 0.5, 1.0])
+
+
+def test_arrays_of_truths_and_places_choose() -> None:
+    """Whatever they were made of, and whenever they were filled."""
+    check("""
+        import numpy as np
+        a = np.array([1.0, 2.0, 4.0])
+        given = a[np.array([1, 0, 1], dtype=bool)] * 2
+        filled = np.zeros(3, dtype=bool)
+        filled[1] = True
+        one, rest = a[filled] * 2, a[~filled] * 2
+        places = np.zeros(2, dtype=int)
+        places[1] = 2
+        taken = a[places] * 2
+        share = np.full((2, 3), a.sum()) * a
+        product = np.cumprod(a) + np.cumprod(share, axis=0)[1]
+    """)

@@ -18,11 +18,13 @@ from symgrad.diagnose.observing import recognising
 from symgrad.diagnose.observing.match import Index
 from symgrad.diagnose.observing.recognising import recognised
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.values.shaped import Shaped
+from symgrad.diagnose.values.glimpses import still_open
+from symgrad.diagnose.values.shaped import Shaped, is_nowhere
 from symgrad.diagnose.values.surveys import are_other, run, survey
 from symgrad.diagnose.values.vectors import Vec, apply, difference, is_other, quotient
 from symgrad.enclosure import precision
 from symgrad.frontends.tracing import trace_source
+from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.balls import NAN, exact_ball
 from symgrad.subjects import choose
@@ -178,6 +180,47 @@ def test_a_survey_rules_no_right_value_out(a: list[float], b: list[float], ops: 
         for wanted in (made, plain(made * vec([near] * 4))):
             if made.same(wanted):
                 assert not are_other(found, wanted)[0], (ops, made.floats, found)
+
+
+#: Each step reads the value that is tried (-1), what is fixed (0), or the step before it (1, 2, ...).
+LINES = [
+    [("matmul", (0, -1))],
+    [("mul", (0, -1)), ("tanh", (1,)), ("sub", (2, -1))],
+    [("outer", (-1, -1)), ("transpose", (1,)), ("sub", (1, 2)), ("add", (3, 0))],  # cancels
+    [("sub", (-1, -1)), ("div", (1, 1))],  # has no value
+    [("index", (-1,)), ("mul", (1, 0)), ("amax", (2,))],
+]
+PARAMS = {
+    "transpose": (("axes", (1, 0)),),
+    "index": (("spec", (1,)),),
+    "amax": (("axis", (0,)), ("keepdims", False)),
+}
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line[-1][0])
+def test_a_glimpse_rules_no_right_array_out(line: list[tuple[str, tuple[int, ...]]]) -> None:
+    """And of those that are not right few are left, whatever their shapes."""
+    draws = np.random.default_rng(4)
+    shapes = [(3,)] * 9 + [(3, 3)] * 9 + [(2,)] * 3 + [()] * 3
+    fixed = {0: Shaped([draws.uniform(-2, 2, (3, 3)) for _ in range(4)])}
+    values = [Shaped([draws.uniform(-2, 2, shape) for _ in range(4)]) for shape in shapes]
+    steps = [(Step(f"s{i}", op, read, PARAMS.get(op, ())), i, read) for i, (op, read) in enumerate(line, 1)]
+    made = []
+    for value in values:
+        memo: dict[int, Vec] = {**fixed, -1: value}
+        for step, i, read in steps:
+            memo[i] = apply(step.op, [memo[j] for j in read], step.params)
+            if is_nowhere(memo[i]):
+                break
+        else:
+            made.append(memo[len(steps)])
+            continue
+        made.append(None)
+    for wanted in filter(None, made):
+        right = {n for n, other in enumerate(made) if other is not None and other.same(wanted)}
+        found = set(still_open(steps, fixed, values, wanted))
+        assert right <= found
+        assert found == right or not wanted.usable or wanted.is_zero or not wanted.shape
 
 
 @pytest.mark.parametrize("first", [0.0, 1.0])

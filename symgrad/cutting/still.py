@@ -14,6 +14,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum
 from symgrad.ops.base import COPY
+from symgrad.ops.slips import written
 
 #: What stands for an infinite input: ``masked_fill(mask, -inf)`` before a softmax, a maximum that begins with -inf. Its
 #: exponential is 0 as well, and it can be computed with at points nearby.
@@ -66,6 +67,7 @@ def still(
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point)
+    filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
     out = set()
     for i, value in point.items():
         if called.get(i, "") in claimed or i in trained:
@@ -74,7 +76,9 @@ def still(
         if not graph.steps[i].shape:
             chooses = i in begun or (not kind.startswith("float") and value.denominator == 1)
         elif kind.startswith("float"):
-            chooses = set(value.ravel().tolist()) <= {-1.0, 0.0, 1.0}
+            # One number everywhere, into which others are put, is where labels begin that are smoothed.
+            entries = set(value.ravel().tolist())
+            chooses = entries <= {-1.0, 0.0, 1.0} or (len(entries) == 1 and i in filled)
         else:
             chooses = bool((value == value.round()).all())
         if chooses:

@@ -128,8 +128,9 @@ def _is_flat(layer: _Layer, subject: Subject, trace: Trace) -> bool:
         flows = [truth.cotangents.get(bottom) for _, bottom in subject.mapped.values()]
         return any(flow is None or not any(flow.floats) for flow in flows)
     inside = [s.span is not None and layer.gives(s.span.line) and not s.is_leaf for s in steps]
-    entering = [flow for i in truth.into if not inside[i] for top, flow in truth.into[i] if top >= 0 and inside[top]]
-    return not any(any(flow.floats) for flow in entering)
+    # Edges, and not the paths between what has a name: what is returned need have none.
+    edges = (link for top, links in truth.elementary.items() if inside[top] for link in links)
+    return not any(any(link.flow.floats) for link in edges if not inside[link.bottom])
 
 
 __all__ = ["of_gradients_changed_on_purpose"]

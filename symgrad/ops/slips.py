@@ -191,6 +191,11 @@ def written(name: str) -> str:
     return "index" if name == "set" else ""
 
 
+def cases(name: str) -> tuple[int, ...]:
+    """The operands of which an op takes one or the other, entry by entry."""
+    return (1, 2) if name == "where" else ()
+
+
 def is_place(name: str) -> bool:
     """The op reads a part of an array: another part may have been meant."""
     return name == "index"

@@ -11,7 +11,7 @@ from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.unfinished import Unfinished
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_kept, key_of, normal
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
@@ -118,6 +118,8 @@ def explained(
         before = right.get(name, root.unit.step)
         again = layout.subject.is_shaped and not root.repairs and before < root.unit.step
         again = again and root.unit.step not in moving and root.unit.step not in {*reading.own, *layout.aside}
+        # What goes on being added to is one and the same.
+        again = again and not ((name, before) in layout.continued and _is_sum_of_a_result(root.unit, layout, reading))
         if again and (layout.children[before] or not _is_plain_result(root.unit, layout, reading)):
             # What is under this name once more, made in another way, and no slip away from right: of something else.
             # But what stands in the place of a result that nobody has used by then is that result.
@@ -245,14 +247,24 @@ def _is_plain_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
     """What is there in the end as dx, where x is an input and the run came to its end: no cotangent on the way."""
     name, subject = unit.name, layout.subject
     inputs = {normal(subject.names[i]) for i in layout.truth.leaves if i in subject.names and i not in subject.frozen}
-    if subject.stopped or name in reading.guessed or not name.isidentifier() or not reading.is_exact(name):
+    kept = is_kept(name) and key_of(name) != name  # grads["w"]
+    if subject.stopped or name in reading.guessed or not (name.isidentifier() or kept) or not reading.is_exact(name):
         return False
     ends = layout.original(layout.last[name].step) == layout.original(unit.step)
     spelled = name[:1] == "d" and normal(name[1:]) in inputs
     spelled = spelled or ("grad" in name.lower() and any(not c.top and c.bottom in inputs for c in claims(name)))
+    keys = {normal(key_of(subject.names[i])) for i in layout.truth.leaves if i in subject.names} if kept else set()
+    spelled = spelled or any(not c.top and c.bottom in keys for c in claims(name))
     last = layout.original(layout.last[name].step)
     used = any(layout.original(i) != last for i in layout.dependents(layout.last[name].step))
     return ends and spelled and reading.by_inputs(name) and not used
+
+
+def _is_sum_of_a_result(unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """What was added up, to the end, as the gradient by an input."""
+    name, last = unit.name, layout.last[unit.name]
+    ends = layout.original(last.step) == layout.original(unit.step) and not layout.subject.stopped
+    return ends and name not in reading.guessed and reading.is_exact(name) and reading.by_inputs(name)
 
 
 def _is_left_at_zero(unit: Unit, layout: Layout, reading: Reading, given: bool) -> bool:

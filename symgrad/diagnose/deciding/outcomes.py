@@ -46,6 +46,7 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     out += [Result(u, layout.actual(u.step), (end,)) for u, end in ends]
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
+        out = out or [r for unit in last.values() if (r := _scaled(unit, layout, reading)) is not None]
     out = [r for r in out if not _is_of_another(r, out, layout, reading) and not _is_added_up(r, out, layout, reading)]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
@@ -158,6 +159,18 @@ def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
     found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)
     rights = [v for v in found if v is not None and not v.is_zero]
     return Result(unit, actual, tuple(rights)) if rights and actual.constant() != 1 else None
+
+
+def _scaled(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
+    """``dinp``, with which a pass ends that keeps its results in objects, and which is off by a number. So may all be
+    of them: a learning rate makes up for it."""
+    pairs = reading.pairs(unit.name)
+    if not reading.is_exact(unit.name) or pairs[0][0] != layout.subject.loss or layout.dependents(unit.step):
+        return None
+    actual, right = layout.actual(unit.step), reading.vec(pairs[0])
+    if layout.is_forward(unit.step) or not actual.shape or actual.shape != right.shape:
+        return None
+    return Result(unit, actual, (right,)) if (actual / right).constant() not in (None, 1) else None
 
 
 def solve(layout: Layout, step: int, wanted: Sequence[Result]) -> Vec | None:

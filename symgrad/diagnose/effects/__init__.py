@@ -4,8 +4,8 @@
 * ``lines``, ``reader``, ``passage``: what is known at a line, and what could be written at each of its places
 * ``arguments``, ``lapses``, ``remnants``, ``jacobians``, ``slices``: further things that could be written
 * ``edits``: a change, and what came of it; ``ratios``: results that are all off by one number
-* ``exchanges``, ``counts``, ``outright``, ``missing``: names that changed places, lengths of another axis, lines that
-  are wrong as wholes, lines that are missing
+* ``exchanges``, ``counts``, ``handing``: names that changed places, other counts, other variables given to functions
+* ``outright``, ``missing``: lines that are wrong as wholes, lines that are missing
 * ``between``, ``partly``: the values between the loss and the results; how much of a result is right
 * ``attempts``, ``whole``: changes of one line; from them to the mistakes
 """

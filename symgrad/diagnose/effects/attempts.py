@@ -11,9 +11,10 @@ from typing import Any
 
 from symgrad.diagnose.effects.between import FLOWING, Between, fine, is_meant
 from symgrad.diagnose.effects.board import Board, Wide
-from symgrad.diagnose.effects.counts import counts
+from symgrad.diagnose.effects.counts import counts, given_arrays
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, exchanges
+from symgrad.diagnose.effects.handing import handing
 from symgrad.diagnose.effects.lines import Text, listed
 from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
@@ -112,7 +113,9 @@ class Attempts:
         for name, unit in self.layout.last.items():
             if unit.step not in out and self.reading.is_exact(name) and not self.layout.is_forward(unit.step):
                 vecs = self.reading.rights(name)
-                if all(v.usable and not v.is_zero for v in vecs):
+                # What has its entries in other axes (heads side by side, and one by one) is another array by that name.
+                axes = {tuple(n for n in v.shape if n > 1) for v in (*vecs, self.layout.actual(unit.step))}
+                if len(axes) == 1 and all(v.usable and not v.is_zero for v in vecs):
                     out[unit.step] = Check(unit.step, tuple(lifted(v).arrays[1] for v in vecs), False)
         return [out[i] for i in sorted(out)]
 
@@ -262,7 +265,9 @@ class Attempts:
     @cached_property
     def _exchanges(self) -> list[tuple[Elsewhere, Exchange]]:
         found = exchanges(self.layout, self.board, self._text, self.results)
-        return [*found, *counts(self.layout, self.board, self._text)]
+        others = handing(self.layout, self.board, self._text)
+        given = given_arrays(self.layout, self.board, self._text)
+        return [*found, *counts(self.layout, self.board, self._text), *given, *others]
 
     def _weight(self, tried: Tried) -> float:
         """How much speaks for a change that does not make everything right."""

@@ -29,6 +29,8 @@ from symgrad.ops import OPS, is_sum
 FLOWING = ("cotangent", "contribution", "sum")
 #: So many assignments are looked at, at most.
 MOST_BETWEEN = 120
+#: A changed line that is a part of what its name says counts so much of one that is something true as it stands.
+PART = 0.5
 #: One that holds something true, and not what its name says, counts so much of one that holds nothing true.
 MISNAMED = 0.3
 #: So many rounds of a line are looked at to see whether it comes to nothing.
@@ -60,7 +62,8 @@ class Between:
     def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
-        untrue = float(sum(any(map(self.is_true_of, e.passage.units[:2])) for e in edits))
+        true = ([u for u in e.passage.units[:2] if self.is_true_of(u)] for e in edits)
+        untrue = sum(PART if any(map(self._is_a_part, units)) else 1.0 for units in true if units)
         untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
         untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
         by_line: dict[int, float] = {}
@@ -76,6 +79,13 @@ class Between:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
+
+    def _is_a_part(self, unit: Unit) -> bool:
+        """What is there in the end as the gradient by an input is not all of it: a term of it is missing there."""
+        name = unit.name
+        if self.layout.last[name] is not unit or not (self.reading.is_exact(name) and self.reading.by_inputs(name)):
+            return False
+        return not any(self.layout.actual(unit.step).same(right) for right in self.reading.rights(name))
 
     def _is_handed_on(self, i: int) -> bool:
         """What a line of a helper hands on is the slope of something: ``return g*(1 - g)``."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 
 import numpy as np
@@ -17,12 +17,13 @@ from symgrad.diagnose.effects.lines import Text
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import Unit
-from symgrad.diagnose.text.syntax import module
+from symgrad.diagnose.text.syntax import module, nodes
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
 from symgrad.errors import Span
+from symgrad.graph import Graph
 from symgrad.ops import OPS
 
 #: So many names on one line are exchanged; in so many orders results are put.
@@ -51,7 +52,7 @@ def exchanges(
     tree = module(layout.subject.source)
     if tree is None:
         return
-    reads = readers(board, text)
+    reads = readers(board.steps, layout.graph, text)
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             for node in ast.walk(function):
@@ -74,16 +75,14 @@ def _unpacked(node: ast.AST) -> ast.Tuple | None:
     target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.For) else None
     if not isinstance(target, ast.Tuple) or len(target.elts) > MOST_NAMES or target.lineno != target.end_lineno:
         return None
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple):
-        return None
     return target
 
 
-def readers(board: Board, text: Text) -> dict[str, list[Site]]:
-    """Where each name is read as an operand."""
+def readers(steps: Iterable[int], graph: Graph, text: Text) -> dict[str, list[Site]]:
+    """Where each name is read as an operand of some steps."""
     out: dict[str, list[Site]] = {}
-    for i in board.steps:
-        step = board.graph.steps[i]
+    for i in steps:
+        step = graph.steps[i]
         for slot in range(len(step.inputs)):
             where = text.source.operand(step.span, slot)
             if where is not None:
@@ -98,6 +97,7 @@ def _unpackings(
     for name, i in layout.subject.aliases:
         called.setdefault(i, set()).add(name)
     held = layout.subject.names  # what the forward pass calls them
+    made = any(t.lineno == target.lineno and isinstance(t.value, ast.Tuple) for t in _assigned(layout))
     names = [ast.unparse(e) for e in target.elts]
     for a, b in combinations(names, 2):
         sites: dict[Site, int] = {}
@@ -107,9 +107,12 @@ def _unpackings(
                 span = board.graph.steps[i].span
                 if span is None or span.line <= target.lineno or (last is not None and span.line > last):
                     continue
-                instead = _bound(text, other, i)
+                instead = bound(text, other, i)
                 mine = board.graph.steps[i].inputs[slot]
-                if _bound(text, here, i) != mine or instead < 0 or instead == mine:
+                if bound(text, here, i) != mine or instead < 0 or instead == mine:
+                    continue
+                # What is unpacked was put together elsewhere; a, b = g[:n], g[n:] are worked out here, both alike.
+                if made and not all(_is_worked_out(layout, j, target.lineno, (mine, instead)) for j in (mine, instead)):
                     continue
                 sites[i, slot] = instead
                 crossed = crossed and other in called.get(mine, ()) and here in called.get(instead, ())
@@ -122,19 +125,31 @@ def _unpackings(
         # What the forward pass calls by the other name was kept in the other order.
         yield (
             tuple(sorted(sites)),
-            _other(board, sites),
+            other_value(board, sites),
             Repair(UNPLACED, "wrong-variable", words, 0.3 if crossed else 0.9, text=", ".join(swapped), span=span),
         )
 
 
-def _bound(text: Text, name: str, before: int) -> int:
+def _assigned(layout: Layout) -> Iterator[ast.Assign]:
+    return (n for n in nodes(layout.subject.source) if isinstance(n, ast.Assign))
+
+
+def _is_worked_out(layout: Layout, i: int, line: int, both: tuple[int, int]) -> bool:
+    """A step of a line of the derivation; it has the shape of the other one."""
+    step = layout.graph.steps[i]
+    if layout.is_forward(i) or step.is_leaf or step.span is None or step.span.line != line:
+        return False
+    return len({layout.graph.steps[j].shape for j in both}) == 1
+
+
+def bound(text: Text, name: str, before: int) -> int:
     """What a name is before a step is made; -1 if nothing."""
     times = text.bound.get(name, ())
     n = bisect_right(times, before - 1, key=lambda t: t[0])
     return times[n - 1][1] if n else -1
 
 
-def _other(board: Board, sites: Mapping[Site, int]) -> Make:
+def other_value(board: Board, sites: Mapping[Site, int]) -> Make:
     """At each site the value that the other name holds."""
     by_step: dict[int, list[tuple[int, int]]] = {}
     for (i, slot), instead in sites.items():
@@ -176,7 +191,7 @@ def _returned(
         span, said = place
         words = "gives its values in another order than they are taken"
         repair = Repair(UNPLACED, "wrong-variable", words, 0.2, text=said, span=span)
-        yield Elsewhere(layout, board, span.line, text), (tuple(sorted(instead)), _other(board, instead), repair)
+        yield Elsewhere(layout, board, span.line, text), (tuple(sorted(instead)), other_value(board, instead), repair)
 
 
 def _fits(mine: Sequence[Result], order: Sequence[Result]) -> bool:

@@ -15,7 +15,7 @@ from symgrad.diagnose.values.vectors import Vec, apply, constant
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 from symgrad.ops import OPS, is_sum
-from symgrad.ops.slips import is_place, is_within, shifted, shifts, written
+from symgrad.ops.slips import cases, is_place, is_within, shifted, shifts, written
 
 if TYPE_CHECKING:
     from symgrad.diagnose.effects.passage import Passage
@@ -42,6 +42,8 @@ def lapses(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
             yield from _unapplied(passage, sites, depth)
         if slot >= 0 and passage.graph.steps[step.inputs[slot]].is_leaf:
             yield from _numbers(passage, sites, depth, offers)
+        if slot in cases(step.op) and passage.graph.steps[step.inputs[slot]].is_const:
+            yield from _other_case(passage, sites, depth)
     yield from _undone(passage)
     yield from _not_divided_before(passage)
     yield from _too_early(passage)
@@ -197,6 +199,26 @@ def _numbers(passage: Passage, sites: tuple[Site, ...], depth: int, offers: Sequ
         )
 
 
+def _other_case(passage: Passage, sites: tuple[Site, ...], depth: int) -> Iterator[Try]:
+    """``where(z > 0, g, 0)`` for ``where(z > 0, g, 0.1*g)``: a number of the forward pass times the other case."""
+    i, slot = sites[0]
+    step, source = passage.graph.steps[i], passage.text.source
+    other = next(k for k in cases(step.op) if k != slot)
+    where, beside = source.operand(step.span, slot), source.operand(step.span, other)
+    if where is None or beside is None or not passage.graph.steps[step.inputs[other]].shape:
+        return
+    for number, said in passage.numbers:
+
+        def make(_i: int, value: Vec, args: Sequence[Vec], number: Fraction = number) -> Vec:
+            return slimmed(args[other] * constant(number, len(lifted(args[other]).arrays)), value)
+
+        own = source.text(beside)
+        text = f"{said} * {own}" if source.is_atom(own) else f"{said} * ({own})"
+        yield sites, depth, make, Repair(
+            UNPLACED, "missing-factor", "leaves out the gradient that arrives", 1.0, text=text, span=where
+        )
+
+
 def _too_early(passage: Passage) -> Iterator[Try]:
     """A value that is read before the line that works it out: two lines changed places."""
     if len(passage.ends) > 1:
@@ -258,7 +280,7 @@ def _added_later(passage: Passage) -> Iterator[Try]:
 def _flows(passage: Passage) -> Iterator[Try]:
     """What flows along another path is left out, in every round of a loop."""
     rounds = len(passage.ends)
-    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}))
+    ends = tuple((i, -1) for i in sorted({u.step for u in passage.units if not u.augmented}) or passage.handed)
     if len(ends) != rounds:
         return
     shape = passage.graph.steps[ends[0][0]].shape

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from symgrad.diagnose.effects.exchanges import Elsewhere
@@ -17,6 +18,7 @@ from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
+from symgrad.errors import Span
 from symgrad.ops.slips import written
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ class Outright:
         """Cotangents that belong together, in the order of the forward pass: of what the same characters made, and of
         what is read at one place of the text (the first state, and then those that were worked out)."""
         steps = self.layout.graph.steps
-        made: dict[object, dict[int, Vec]] = {}
+        made: dict[tuple[Span | None, tuple[int, ...]], dict[int, Vec]] = {}
         for bottom, vec in sorted(self.truth.cotangents.items()):
             if vec.usable and not vec.is_zero:
                 made.setdefault((steps[bottom].span, vec.shape), {})[bottom] = vec
@@ -66,6 +68,11 @@ class Outright:
                 if found is not None and found.usable and not found.is_zero:
                     read.setdefault((steps[i].span, steps[i].op, slot, found.shape), []).append((j, found))
         out = [list(mine.items()) for mine in made.values()]
+        wide: dict[object, dict[int, Vec]] = {}
+        for (span, _), mine in made.items():
+            wide.setdefault(span, {}).update(mine)
+        # Layers need not be of one width.
+        out += [sorted(mine.items()) for mine in wide.values() if len({v.shape for v in mine.values()}) > 1]
         seen = {tuple(i for i, _ in mine) for mine in out}
         for some in read.values():
             key = tuple(i for i, _ in some)
@@ -91,8 +98,11 @@ class Outright:
         for found in self._series:
             if rounds < NUMBERS and not found[0][1].shape:
                 continue
-            for order in (found[::-1], found) if len(found) == rounds else ():
-                yield Quantity("cotangent", loss, *order[0]), [vec for _, vec in order]
+            # What the last round works out, by the first state, may be nothing that anybody asks for.
+            orders = (found[::-1], found) if len(found) == rounds else (found[::-1],)
+            for order in orders if rounds - 1 <= len(found) <= rounds else ():
+                vecs = [vec for _, vec in order]
+                yield Quantity("cotangent", loss, *order[0]), vecs + [vecs[-1] - vecs[-1]] * (rounds - len(vecs))
 
     def _by_line(self, bottom: int, flows: Sequence[tuple[int, Vec]]) -> Iterator[tuple[Quantity, list[Vec]]]:
         """What flows along the paths through one line of the forward pass, in all its rounds together."""
@@ -116,10 +126,12 @@ class Outright:
         if not ends or len(ends) != rounds:
             return
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
-        for q, vecs in self.series(rounds):
+        # What is carried into another round is what flows along some of the paths.
+        carried = passage.flowing(rounds) if rounds > 1 else ()
+        for q, vecs in chain(self.series(rounds), carried):
             if parts and q.kind == "cotangent":
                 continue
-            if vecs[0].shape in shapes or vecs[0].shape in passage.wanted:
+            if any(v.shape in shapes or v.shape in passage.wanted for v in vecs):
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
                     return slimmed(vecs[passage.round_of(i)], value)
@@ -140,7 +152,7 @@ class Outright:
             plain = not (parts or last.augmented or written(steps[last.step].op))
             if plain or is_bare(called) or any(claims(called)):  # a mask is no gradient
                 return ((last.step, -1),), parts
-        ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}))
+        ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}) or passage.handed)
         return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
 
     def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -29,12 +29,12 @@ from symgrad.diagnose.walking.changes import given, ways
 from symgrad.diagnose.walking.places import UNPLACED, Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 from symgrad.ops import OPS, is_sum, sign_of
-from symgrad.ops.slips import Slip, products, written
+from symgrad.ops.slips import Slip, cases, products, written
 
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
 #: What it costs that a mask has another sign or scale.
-MASK = 0.25
+MASK = 0.35
 #: In a loop of more rounds nothing is taken to be summed in passing.
 MANY_ROUNDS = 8
 
@@ -47,6 +47,14 @@ class Passage(Reader):
         """How many samples there may be: the lengths of the arrays that the loss is made of."""
         steps = self.graph.steps
         return sorted({steps[i].shape[0] for i in self.layout.truth.leaves if steps[i].shape} - {0, 1})[:4]
+
+    @cached_property
+    def numbers(self) -> list[tuple[Fraction, str]]:
+        """The fractions that the forward pass multiplies by, as they are written: the 0.1 of a leaky slope; and 1."""
+        steps, values = self.graph.steps, self.layout.truth.values
+        found = {s.value for i, s in enumerate(steps) if s.is_const and values[i] is not None}
+        parts = sorted(v for v in found if isinstance(v, Fraction) and 0 < abs(v) < 1)
+        return [(v, f"{float(v):g}") for v in parts[:4]]
 
     @cached_property
     def divisors(self) -> list[int]:
@@ -96,7 +104,7 @@ class Passage(Reader):
             scales = self._is_scaling(i, slot)
             factors = scales or self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise
             return factors, self._is_accumulated(i, slot) and not scales
-        if i in self._ends:
+        if i in self._ends or i in self.handed:
             free = not self._is_adding(i) and not written(self.graph.steps[i].op)
             return free, free
         inner = [k for k, _ in self.users.get(i, ())]
@@ -155,7 +163,8 @@ class Passage(Reader):
             if OPS[step.op].renames and i not in self._ends:
                 continue
             for slot, j in enumerate(step.inputs):
-                if (j not in self._own or j in self._ends) and not self._is_start(j) and not self._is_target(i, slot):
+                start = self._is_start(j) and slot not in cases(step.op)
+                if (j not in self._own or j in self._ends) and not start and not self._is_target(i, slot):
                     held.setdefault((key, slot), []).append((i, slot))
         for sites in held.values():
             yield tuple(sorted(sites))
@@ -381,14 +390,14 @@ class Passage(Reader):
 
     # --- where --------------------------------------------------------------------------------------------------
 
-    def unit_of(self, sites: Sequence[Site]) -> Unit | None:
-        """The assignment of the first round that a change is a part of."""
+    def unit_of(self, sites: Sequence[Site], among: Collection[int]) -> Unit | None:
+        """The assignment of the first round that a change is a part of, of those to some steps: what it changes."""
         order = [i for i, _ in sorted(sites)]
         for i in order:
             seen, stack = {i}, [i]
             while stack:
                 k = stack.pop(0)
-                if k in self.layout.units_at and not self.layout.is_forward(k):
+                if k in among and k in self.layout.units_at and not self.layout.is_forward(k):
                     return self.layout.units_at[k][0]
                 for child in self.layout.children[k]:
                     if child not in seen:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
+from itertools import combinations
 
 from symgrad.diagnose.effects.board import Board
 from symgrad.diagnose.effects.lines import Listed, Text
@@ -28,6 +29,8 @@ MOST_FACTORS = 40
 MOST_ENTRIES = 16
 #: What a function was given is looked up for so many calls.
 MOST_CALLS = 8
+#: Sums of some of the paths from a state are looked at where there are no more than this.
+MOST_PATHS = 5
 
 
 class Reader(Region):
@@ -89,8 +92,9 @@ class Reader(Region):
                     seen = set()
                 seen.add(key)
                 last, call = i, elsewhere or call
-        # Of writes that were made one only the last has a name.
-        if last >= 0 and not any(is_united(self.graph.steps[i]) for i in self.steps):
+        # Of writes that were made one only the last has a name, and of what is handed from call to call.
+        calls = {self.layout.subject.callers.get(i) for i in self.steps}
+        if last >= 0 and len(ends) + 1 >= len(calls) and not any(is_united(self.graph.steps[i]) for i in self.steps):
             return {i: bisect_left(ends, i) for i in self.steps}
         count: Counter[object] = Counter()
         out = {}
@@ -296,26 +300,60 @@ class Reader(Region):
                     yield Quantity("contribution", top, bottom, flow), [flow]
             return
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
-        count: Counter[int] = Counter()
+        several: dict[object, list[tuple[int, int, Vec]]] = {}
+        anywhere: dict[object, list[tuple[int, int, Vec]]] = {}
         for bottom, flows in sorted(truth.into.items()):
-            for top, flow in flows:
-                # The first state is given, and the others are worked out: what tells them apart is their place in what
-                # is made of them.
-                rank, count[top] = count[top], count[top] + 1
-                if len(flows) > 1:
-                    place = steps[top].span, self.layout.subject.callers.get(top)
-                    groups.setdefault((place, rank, flow.shape), []).append((top, bottom, flow))
-        for found in groups.values():
+            mine: list[_Path] = []
+            for top, flow in flows if len(flows) > 1 else ():
+                # The first state is given, and the others are worked out: what tells them apart is where they are read.
+                # Layers need not be of one width.
+                place = steps[top].span, self.layout.subject.callers.get(top)
+                mine.append(((place, self._read_at(bottom, top, flows)), top, flow))
+            for key, top, flow in mine:
+                groups.setdefault(key, []).append((top, bottom, flow))
+                # A method of several objects may be called in several places.
+                anywhere.setdefault((steps[top].span, key[1]), []).append((top, bottom, flow))
+            for some in _some_of(mine) if not steps[bottom].is_input else ():
+                total = sum((flow for *_, flow in some[1:]), some[0][2])
+                several.setdefault(frozenset(key for key, *_ in some), []).append((some[-1][1], bottom, total))
+        own = {tuple(bottom for _, bottom, _ in found) for found in groups.values()}
+        wide = [some for some in anywhere.values() if tuple(bottom for _, bottom, _ in some) not in own]
+        kinds = [("contribution", found) for found in (*groups.values(), *wide)]
+        kinds += [("sum", found) for found in several.values()]
+        for kind, found in kinds:
             orders = (found[::-1], found) if len(found) in (rounds, rounds - 1) else ()
             if len(found) == rounds + 1:
                 orders = (found[::-1][:-1], found[:-1])  # what the last round hands on nobody takes
             for order in orders:
                 vecs = [flow for _, _, flow in order]
                 zero = vecs[0] - vecs[0]
-                first = Quantity("contribution", order[0][0], order[0][1], vecs[0])
+                first = Quantity(kind, order[0][0], order[0][1], vecs[0])
                 yield first, vecs if len(vecs) == rounds else [zero, *vecs]
                 if len(vecs) < rounds:
                     yield first, [*vecs, zero]
 
     def _by_round(self, vecs: Sequence[Vec]) -> Callable[[int], Vec]:
         return lambda i: vecs[self.round_of(i) if len(vecs) > 1 else 0]
+
+    @cached_property
+    def handed(self) -> tuple[int, ...]:
+        """What a line without assignments hands on in every round: ``layer.back(ds @ W.T)``."""
+        out = [i for i in self.steps if any(k not in self._own for k in self.layout.children[i])]
+        rounds = [self.round_of(i) for i in out]
+        return tuple(out) if not self.units and rounds == list(range(len(self.ends))) else ()
+
+    def _read_at(self, bottom: int, top: int, flows: Sequence[tuple[int, Vec]]) -> frozenset[object]:
+        """The places where a value is read on its way to one of the steps that are made of it."""
+        steps, others = self.graph.steps, {t for t, _ in flows} - {top}
+        users = [top] if bottom in steps[top].inputs else self.layout.children[bottom]
+        return frozenset((steps[k].span, steps[k].inputs.index(bottom)) for k in users if k <= top and k not in others)
+
+
+#: Where it is, its end, and what flows along it.
+_Path = tuple[tuple[object, object], int, Vec]
+
+
+def _some_of(flows: Sequence[_Path]) -> Iterator[tuple[_Path, ...]]:
+    """Several of the paths from a state, and not all: those into the next round of its loop."""
+    for count in range(2, len(flows)) if len(flows) <= MOST_PATHS else ():
+        yield from (some for some in combinations(flows, count) if len({flow.shape for *_, flow in some}) == 1)

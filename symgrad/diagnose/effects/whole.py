@@ -327,6 +327,7 @@ class Whole(Attempts):
             if passage.number not in taken and self._results_of(passage, wrong)
             for sites, make, repair in self._whole_lines.lines(passage)
         ]
+        options.sort(key=self._is_unlikely)
         for line, (sites, make, repair) in self._whole_lines.left_at_zero(self.board, self._text):
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append(Edit(line, sites, make, repair))
@@ -340,6 +341,13 @@ class Whole(Attempts):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
         return out
+
+    def _is_unlikely(self, edit: Edit) -> tuple[bool, bool]:
+        """A line is what its name says sooner than another thing; what flows along some of the paths from that, into
+        another round of a loop, comes after what is a gradient by itself."""
+        q = edit.repair.quantity
+        named = {b for u in edit.passage.units[:2] for _, b in self.reading.pairs(u.name)}
+        return q is None or q.bottom not in named, q is not None and q.kind != "cotangent"
 
     def _leading_to(self, placed: Sequence[Tried]) -> set[int] | None:
         """The steps among which one mistake is: where a line as a whole makes all right, what follows it is right."""
@@ -392,7 +400,7 @@ class Whole(Attempts):
         for e in edits:
             first = e.passage.round_of(e.sites[0][0])
             sites = tuple(s for s in e.sites if e.passage.round_of(s[0]) == first)
-            unit = e.passage.unit_of(sites)
+            unit = e.passage.unit_of(sites, values)
             if unit is None:
                 return None
             place = e.passage.placed(sites, e.make, unit, lambda i: values.get(i) or self.layout.actual(i))
@@ -404,8 +412,8 @@ class Whole(Attempts):
                 renamed=e.passage.renamed(first),
             )
             for site in e.sites:
-                made = e.passage.unit_of((site,))
-                if made is not None and made.step in values:
+                made = e.passage.unit_of((site,), values)
+                if made is not None:
                     given.setdefault(made, (repair, e.passage.number))
         return Explained(given, values) if given else None
 
@@ -414,7 +422,8 @@ class Whole(Attempts):
         i, slot = site
         step = self.layout.graph.steps[i]
         if slot < 0:
-            return step.span if not unit.augmented else None
+            whole = self._source.statement(unit.span) if is_whole(edit.repair) else None
+            return whole if unit.augmented else step.span
         # np.outer(a, b) makes both of them flat first: a step each, with the characters of the call.
         around = [s for k, s in edit.passage.users.get(i, ()) if self.layout.graph.steps[k].span == step.span]
         return self._source.operand(step.span, around[0]) if around and len(step.inputs) == 1 else None

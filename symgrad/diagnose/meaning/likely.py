@@ -6,6 +6,7 @@ parameters have one shape. Nothing here decides what is right; it says what a wr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,6 +14,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import LOSS_NAMES, claims, is_bare, is_generic, normal, singulars
+from symgrad.graph import Step
 
 #: How names of gradients begin or end, beyond those that :func:`claims` reads.
 _BEGINNINGS = ("d", "g", "delta", "nabla")
@@ -47,6 +49,9 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         # Beside a dgamma, dg is no gradient by gamma.
         others = [i for i in leaves if normal(subject.names[i]) not in spelled]
         found = abbreviated(unit.name, others, subject.names, computed)
+        goes_on = unit.name.isidentifier() and layout.dependents(unit.step)
+        if found >= 0 and goes_on and _size(steps[found]) != _size(steps[unit.step]):
+            found = -1  # dy, of one round, that goes on: no gradient by all of ys
         if found < 0 and not layout.dependents(unit.step):
             found = numbered(unit.name, leaves, subject.names)
         if found < 0 and not _is_one(unit, leaves, layout, known):
@@ -54,6 +59,10 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
         if found >= 0:
             out[unit.name] = ((subject.loss, found),)
     return out
+
+
+def _size(step: Step) -> int:
+    return math.prod(step.shape)
 
 
 def _arrives(name: str) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Truth
-from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_loss, key_of, normal, singulars
+from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_kept, is_loss, key_of, normal, singulars
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 from symgrad.ops.writing import read_at, write_at
@@ -185,6 +185,8 @@ class Names:
     def _resolve(self, name: str) -> list[Pair]:
         if name in self.subject.mapped:
             return [self.subject.mapped[name]]
+        if is_kept(name) and any(self.subject.graph.steps[i].is_input for i in self._aliases.get(normal(name), ())):
+            return []  # G["w"] is w of the generator
         for claim in claims(name):
             if self._is_of_another_loss(name, claim):
                 return []

@@ -55,13 +55,17 @@ class Parameters:
             i: the step.
             line: where it is written, within the function.
         """
+        return {p: step for p, (_, step) in self.handed(i, line).items()}
+
+    def handed(self, i: int, line: int) -> dict[str, tuple[ast.expr, int]]:
+        """The same, with what is written in the call; its columns count from where the call begins."""
         call = self.subject.callers.get(i)
         function = function_at(self.subject.source, line)
         if call is None or function is None or call.line != call.end_line or call.file.startswith("--"):
             return {}
         written = self._arguments(call, function)
-        found = ((p, self._step(a, call, i)) for p, a in written.items())
-        return {p: step for p, step in found if step >= 0}
+        found = ((p, a, self._step(a, call, i)) for p, a in written.items())
+        return {p: (a, step) for p, a, step in found if step >= 0}
 
     def _arguments(self, call: Span, function: ast.FunctionDef) -> dict[str, ast.expr]:
         lines = self.subject.source.split("\n")

@@ -11,6 +11,7 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.naming import is_bare, is_rate
+from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.ops import OPS, is_sum
 
@@ -136,6 +137,19 @@ class Reading(Names):
             if wanted.same(vec):
                 return Quantity("cotangent" if pair[0] == self.subject.loss else "tangent", *pair, wanted)
         return None
+
+    def rearranged(self, unit: Unit, vec: Vec, held: Sequence[Quantity]) -> Quantity | None:
+        """The gradient by what an array was before its axes were put into another order, under the name that it has
+        since: ``dq`` of all heads side by side, where ``q`` holds them one by one.
+
+        ``held``: what the value is true of.
+        """
+        if not vec.shaped or not vec.shape or self.by_inputs(unit.name):
+            return None
+        rights = [lifted(r) for r in self.rights(unit.name)[:MANY] if r.shape != vec.shape]
+        if not any(r.has_entries_of(vec) for r in rights):
+            return None
+        return next((q for q in held if q.kind == "cotangent"), None)
 
     def pairs_of(self, unit: Unit) -> Sequence[Pair]:
         """What one assignment under a name may stand for: in a loop, of its own round."""

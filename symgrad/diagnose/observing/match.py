@@ -45,7 +45,8 @@ class Index(Generic[T]):
             self._numbers.clear()
         bucket = self._odd if key is None else self._buckets.setdefault(key, [])
         for other, held in bucket:
-            if other.floats == vec.floats or other.same(vec):
+            # Of arrays the floats tell the entries, and not the shape.
+            if (other.floats == vec.floats and other.shape == vec.shape) or other.same(vec):
                 held.setdefault(name, what)
                 return
         bucket.append((vec, {name: what}))

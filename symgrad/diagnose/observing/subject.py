@@ -181,7 +181,8 @@ def sample_points(
     together = {i for group in groups for i in group}
     still = subject.frozen | together | set(frozen)
     leaves = [i for i in subject.leaves() if i not in still]
-    mirrored = _mirrored(subject)
+    mirrored, claimed = _mirrored(subject), _claimed(subject)
+    shares = {i: _shared_out(subject.point[i]) for i in leaves if normal(subject.names.get(i, "")) not in claimed}
     points = [dict(subject.point)]
     scale = Fraction(radius).limit_denominator(1000)
     for _ in range(SHAPED_POINTS if subject.is_shaped else RANDOM_POINTS):
@@ -190,6 +191,9 @@ def sample_points(
             value = subject.point[i]
             if subject.graph.steps[i].shape:
                 moved[i] = _moved(value, radius, rng)
+                if (axis := shares.get(i)) is not None:
+                    weights = np.abs(moved[i]) + radius / 4  # what is 0 in it moves as well
+                    moved[i] = weights / weights.sum(axis=axis, keepdims=True)
                 continue
             step = _simple(rng.uniform(0.2, 1.0)) * rng.choice((-1, 1))
             shift = scale * _simple(rng.uniform(-1, 1)) / 4
@@ -216,6 +220,15 @@ def _moved(array: Any, radius: float, rng: random.Random) -> Any:
     if _is_symmetric(array):
         step, shift = (step + step.T) / 2, (shift + shift.T) / 2
     return array * (1 + radius * step) + radius * shift / 4
+
+
+def _shared_out(array: Any) -> int | None:
+    """The axis along which an array adds up to one everywhere: smoothed labels, probabilities. As with numbers, they
+    stay that at every point."""
+    if not np.ndim(array) or (array < 0).any():
+        return None
+    axes = (k for k in (array.ndim - 1, 0) if array.shape[k] > 1)
+    return next((k for k in axes if np.allclose(array.sum(axis=k), 1.0, rtol=0, atol=1e-6)), None)
 
 
 def _is_symmetric(array: Any) -> bool:

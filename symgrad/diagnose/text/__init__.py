@@ -11,5 +11,6 @@
 * ``signs``: the sign that a wrong term has
 * ``callees``: functions of one expression, and what a call of one read
 * ``texts``, ``unread``: statements, what they read and set; what is worked out and used nowhere, or handed on
+* ``siblings``: values that are returned side by side, entries that are added to in one loop
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

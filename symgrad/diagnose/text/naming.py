@@ -48,6 +48,7 @@ BARE = frozenset(
 _GRAD_BOX = re.compile(r"^(?:self\.)?(?:[dDgG]|grads?|gradients?|derivs?|deltas?|nablas?)\[\"?(.+?)\"?\]$")
 _INDEXED = re.compile(r"^(.*?)((?:\[[^\]]*\])+)$")
 _PREFIXES = (
+    "grads_",
     "grad_",
     "gradient_",
     "delta_",
@@ -63,7 +64,7 @@ _PREFIXES = (
     "g",
 )
 _SUFFIXES = (
-    "_gradient", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g",
+    "_gradient", "_grads", "_grad", "_error", "_delta", "_bar", "_g", "_d", "gradient", "grad", "bar", ".grad", ".g",
     ".gradient", ".adj", ".adjoint", ".deriv", ".derivative",
 )
 
@@ -137,7 +138,7 @@ def _claims(name: str) -> Iterator[Claim]:
     index = ""
     match = _INDEXED.match(base)
     if match:
-        base, index = match.group(1), match.group(2)
+        base, index = match.group(1), match.group(2).replace('"', "")  # grads_G["w"], beside G["w"]
     low = base.lower()
     # dY_dX, dYdX, d_Y_d_X, dL_dX
     for pattern in (r"^d_?(.+?)_d_?(.+)$", r"^d(.+?)_?d_?(.+)$", r"^d_?(.+?)_?by_?d?(.+)$", r"^grad_(.+?)_wrt_(.+)$"):
@@ -174,6 +175,11 @@ def is_bare(name: str) -> bool:
     """The name says "a gradient" and not of what: it may be used for one after the other."""
     # D and G are matrices.
     return not (len(name) == 1 and name.isupper()) and (normal(name) in BARE)
+
+
+def is_kept(name: str) -> bool:
+    """An entry of what may be a dictionary, or a list, of gradients: ``grads["w"]``, ``G["w"]``."""
+    return _GRAD_BOX.match(name) is not None
 
 
 def key_of(name: str) -> str:
@@ -243,6 +249,12 @@ def is_loss(name: str) -> bool:
     """The name is one of those that losses have, or of a list of them: ``losses[3]``, ``J_history[3]``."""
     plain = _of_one(name)
     return plain in LOSS_NAMES
+
+
+def is_some_loss(name: str) -> bool:
+    """The name is that of a loss, or says whose loss it is: ``g_loss``, ``loss_total``. Of what has such a name and is
+    worked out before anything is differentiated; ``d_loss`` may be a derivative of one."""
+    return is_loss(name) or any(word in SURELY_LOSS for word in name.lower().split("_") if len(word) > 1)
 
 
 @lru_cache(maxsize=100_000)

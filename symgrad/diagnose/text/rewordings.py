@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, pairwise
 
+from symgrad.diagnose.text.siblings import beside, handed_back_in_order
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording, Text, at, names_of, stored
 from symgrad.diagnose.text.unread import MOST_NAMES, given_back, handed_on, never_read, unread
@@ -19,6 +20,8 @@ from symgrad.errors import Span
 
 #: What is as likely as a change of a formula.
 PLAIN = 0.8
+#: What it costs that a count is another one.
+COUNTED = 1.3
 
 
 def rewordings(
@@ -39,10 +42,12 @@ def rewordings(
     near = text.leading_to(asked)
     out = list(_exchanged(text, asked, near))
     if explained:
-        out = [r for r in out if r.cost <= PLAIN] + [replace(r, cost=PLAIN) for r in _counts(text, asked)]
+        out = [r for r in out if r.cost <= PLAIN]
+        out += [replace(r, cost=r.cost - COUNTED + PLAIN) for r in _counts(text, asked)]
     else:
         idle = [*given_back(text), *unread(text, asked, ranks), *handed_on(text, ranks), *never_read(text)]
         out += [*_returned(text), *idle, *_unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
+        out += [*handed_back_in_order(text, near), *beside(text, asked)]
     return sorted(out, key=lambda r: r.cost)
 
 
@@ -147,7 +152,20 @@ def _counts(text: Text, near: Collection[int]) -> Iterator[Rewording]:
                 for other in text.counts:
                     if other != node.id:
                         message = f"`{node.id}` is another count than belongs here"
-                        yield at(node, other, "scale", message, 1.3)
+                        cost = 1.29 if _is_written(text, statement, node, other) else 1.3
+                        yield at(node, other, "scale", message, cost)
+
+
+def _is_written(text: Text, statement: ast.AST, node: ast.Name, other: str) -> bool:
+    """What a name stands in is written elsewhere with another one: ``np.sqrt(dh)``, as in the forward pass."""
+    for around in ast.walk(statement):
+        if isinstance(around, ast.Call | ast.BinOp) and any(n is node for n in ast.iter_child_nodes(around)):
+            called = node.id
+            node.id = other
+            said = ast.unparse(around)
+            node.id = called
+            return any(said == ast.unparse(n) for n in text.nodes if type(n) is type(around))
+    return False
 
 
 def _places(text: Text, near: Collection[int]) -> Iterator[Rewording]:

@@ -51,6 +51,11 @@ class Text:
         for node in self.nodes:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 self.counts.update(dict.fromkeys(_counted(node.targets[0], node.value)))
+        for node in self.nodes:
+            # dh = D // n_heads
+            match node:
+                case ast.Assign([ast.Name(name)], ast.BinOp(ast.Name(count), ast.FloorDiv() | ast.Mult(), _)):
+                    self.counts.update({name: None} if count in self.counts else {})
         self.simple = [
             s for b in self.blocks for s in b
             if isinstance(s, ast.Assign | ast.AugAssign | ast.Expr | ast.Return) and s.lineno == s.end_lineno

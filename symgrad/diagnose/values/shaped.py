@@ -200,6 +200,12 @@ class Shaped(Vec):
             return agree([a for a, _ in pairs], [b for _, b in pairs])
         return False
 
+    def has_entries_of(self, other: Vec) -> bool:
+        """The same numbers, in whatever order and shape."""
+        mine, theirs = self.arrays, lifted(other).arrays
+        sizes = mine[0].size == theirs[0].size
+        return sizes and agree([np.sort(a.ravel()) for a in mine], [np.sort(b.ravel()) for b in theirs])
+
     def constant(self) -> Fraction | None:
         some = self.arrays[0].flat[:FEW]
         if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():

@@ -178,8 +178,9 @@ class Walk(Choosing):
             else:
                 self._settle(unit, readings[0])
             return
-        if partly and self.aims.accumulates_on(unit):
-            self._settle(unit, readings[0])
+        turned = self.reading.rearranged(unit, self.layout.actual(unit.step), readings)
+        if turned is not None or (partly and self.aims.accumulates_on(unit)):
+            self._settle(unit, turned or readings[0])
             return
         if partly and final and (self._is_all(unit) or self._is_left_so(unit, readings)):
             self._root(unit)  # a path is missing, whatever is made of it

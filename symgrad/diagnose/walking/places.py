@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.values.glimpses import still_open
 from symgrad.diagnose.values.shaped import is_nowhere
 from symgrad.diagnose.values.surveys import are_other, survey
 from symgrad.diagnose.values.surveys import run as surveyed
@@ -163,8 +164,10 @@ class Line:
     ) -> list[int]:  # fmt: skip
         """The numbers of the values with which the line may be what is wanted, as far as floats tell."""
         everything = list(range(len(values)))
-        if wanted.shaped or any(v.shaped for v in (*fixed.values(), *values)) or not values:
+        if not values or not changing:
             return everything
+        if wanted.shaped or any(v.shaped for v in (*fixed.values(), *values)):
+            return still_open(changing, fixed, values, wanted)
         if any(isinstance(OPS[step.op], TensorOp) for step, _, _ in changing):
             return everything
         memo = {j: survey([v]) for j, v in fixed.items()}

@@ -80,12 +80,20 @@ class Array(Value):
     @property
     def places(self) -> Any:
         """As an index: whole numbers that are data, and masks, count as they are; computed places are a step."""
-        data = self.data
+        data = self.chosen
         if data.dtype == bool or data.dtype.kind in "iu":
             computed = self._step is not None and not self.tr.builder.steps[self._step].is_leaf
             if data.dtype == bool or not computed or not self.tr.varies[self._step or 0]:
                 return data if data.ndim or data.dtype == bool else int(data)
         return self
+
+    @property
+    def chosen(self) -> np.ndarray[Any, Any]:
+        """What it holds, as truths or whole numbers where the user's code made it of those and filled it afterwards."""
+        data, kind = self.data, self.dtype.lstrip("u")[:3]
+        if data.dtype.kind != "f" or kind not in ("boo", "int") or not (data == data.round()).all():
+            return data
+        return data.astype(bool if kind == "boo" else np.int64)
 
     def _catch_up(self) -> None:
         """A view of something that has changed is made anew."""

@@ -19,21 +19,24 @@ from symgrad.frontends.trace.registry import HANDLERS, SPELLED, as_array, consta
 from symgrad.frontends.trace.shaped import add_at, given_out
 from symgrad.frontends.trace.shaped import call as library
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import NUMPY, Scalar, apply
+from symgrad.frontends.trace.values import NUMPY, Scalar, Value, apply
 
 # --- making arrays ----------------------------------------------------------------------------------------------
 
 
 @traced("numpy.array", "numpy.asarray", "numpy.copy", "numpy.ascontiguousarray", "numpy.atleast_1d")
 def array(tr: Tracer, value: Any, dtype: Any = None, **options: Any) -> Any:
+    name = dtype_name(dtype, "")
     if isinstance(value, Array):
         made = copied(value)
+        if name.startswith(("bool", "int")):
+            made.dtype = name
         return Array(tr, made.data, made.place, made.dtype) if isinstance(value, Tensor) else made
     if isinstance(value, Scalar):
         data = np.asarray(raw(value), dtype=np.float64)
         return Array(tr, data, value.step if not hasattr(value, "exact") else value.place)
-    name = dtype_name(dtype, "")
-    made = as_array(tr, value, int if name.startswith("int") else float if name.startswith("float") else None)
+    kind = next((k for k in (bool, int, float) if name.startswith(k.__name__)), None)
+    made = as_array(tr, value, kind)
     made.dtype = name or made.dtype
     return made
 
@@ -56,12 +59,15 @@ _filled("empty", 0.0)
 
 @traced("numpy.full")
 def _full(tr: Tracer, shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
-    return Array(tr, np.full(size_of(tr, shape), float(raw(fill_value))), dtype=dtype_name(dtype, ""))
+    sizes = size_of(tr, shape)
+    if isinstance(fill_value, Value) and fill_value.step is not None:
+        return copied(library(tr, "numpy.broadcast_to", fill_value, sizes))
+    return Array(tr, np.full(sizes, float(raw(fill_value))), dtype=dtype_name(dtype, ""))
 
 
 @traced("numpy.full_like")
-def _full_like(tr: Tracer, model: Any, fill_value: Any, **options: Any) -> Any:
-    return Array(tr, np.full(np.shape(bare(model)), float(raw(fill_value))))
+def _full_like(tr: Tracer, model: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+    return _full(tr, np.shape(bare(model)), fill_value, dtype)
 
 
 @traced("numpy.arange")

@@ -170,7 +170,7 @@ def add_at(x: Any, index: Any, value: Any) -> None:
 
 def _encoded(index: Any, first: int) -> tuple[Any, list[Any]]:
     items = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(i, Array) and i.data.dtype.kind == "f" and i.data.ndim for i in items):
+    if any(isinstance(i, Array) and i.data.ndim and i.chosen.dtype.kind == "f" for i in items):
         raise IndexError("arrays used as indices must be of integer (or boolean) type")
     plain = tuple(list(i) if isinstance(i, tuple | range) else i for i in items)
     try:

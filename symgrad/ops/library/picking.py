@@ -14,7 +14,8 @@ from symgrad.ops.tensor import shape_of
 @spelled("numpy.diag", "torch.diag", "torch.Tensor.diag", rename={"diagonal": "k"})
 def diag(m: Any, x: Any, k: Any = 0) -> Any:
     """A matrix of a vector, the diagonal of a matrix."""
-    return m.diag(x, k=k) if len(shape_of(x)) == 1 else m.diagonal(x, k=k)
+    flat = isinstance(x, list | tuple) and not any(shape_of(v) or isinstance(v, list | tuple) for v in x)
+    return m.diag(x, k=k) if flat or len(shape_of(x)) == 1 else m.diagonal(x, k=k)
 
 
 @spelled("numpy.diagflat", "torch.diagflat")

@@ -186,6 +186,21 @@ def cumsum(m: Any, x: Any, axis: Any = None) -> Any:
     return m.cumsum(x, axis=axis)
 
 
+@spelled(*both("cumprod"))
+def cumprod(m: Any, x: Any, axis: Any = None) -> Any:
+    """By doubling: each entry is the product of ``reach`` of them, and is multiplied by what stands so far before."""
+    if axis is None:
+        return cumprod(m, m.reshape(x, shape=(-1,)), 0)
+    shape = shape_of(x)
+    along = one_axis(axis, len(shape), "cumprod", x)
+    reach = 1
+    while reach < shape[along]:
+        before = m.index(x, spec=(*[("slice", None, None, None)] * along, ("slice", None, -reach, None)))
+        ones = m.broadcast_to(1.0, shape=(*shape[:along], reach, *shape[along + 1 :]))
+        x, reach = m.mul(x, m.concatenate(ones, before, axis=along)), 2 * reach
+    return x
+
+
 @spelled(*both("trace"))
 def trace(m: Any, x: Any, offset: Any = 0) -> Any:
     return m.sum(m.diagonal(x, k=offset), axis=-1)
