@@ -17,11 +17,16 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
-<<<<<<< HEAD
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_score, is_surely_loss, normal, primitives
-=======
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_some_loss, normal, primitives
->>>>>>> main
+from symgrad.diagnose.text.naming import (
+    claims,
+    is_bare,
+    is_loss,
+    is_score,
+    is_some_loss,
+    is_surely_loss,
+    normal,
+    primitives,
+)
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
