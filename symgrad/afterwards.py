@@ -97,11 +97,16 @@ def _late(trace: Trace) -> _Late | None:
     if not moves:
         return None
     # An error may be that of one sample, and c is a parameter of y = m*x + c: a cost is what all is done for.
-    surely = [name for name in losses if is_surely_loss(losses[name][0].name)]
+    surely = [name for name, mine in losses.items() if is_surely_loss(mine[0].name) or adds_up_a_loss(mine[0])]
     # total / n, before the total that it is made of.
     surely.sort(key=lambda name: -losses[name][-1].step)
     found = (_late_one(trace, losses[name], moves) for name in surely)
     return next((late for late in found if late is not None), None)
+
+
+def adds_up_a_loss(b: Binding) -> bool:
+    """The ``total`` that a function nll adds up."""
+    return is_surely_loss(b.scope.split("#", maxsplit=1)[0].rpartition(".")[2])
 
 
 def _late_one(trace: Trace, losses: Sequence[Binding], moves: Sequence[Move]) -> _Late | None:

@@ -164,7 +164,7 @@ def _partial(
 
 
 def _is_small(step: Step) -> bool:
-    return step.is_const and 0 < step.value < SMALL
+    return step.is_const and isinstance(step.value, Fraction) and 0 < step.value < SMALL
 
 
 __all__ = ["with_rates_apart"]

@@ -10,9 +10,10 @@ from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.cutting.subject import subject_at
+from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.meaning import functions
 from symgrad.diagnose.observing.subject import Subject, Unit
-from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.seconds import Second, is_first_of, seconds
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
@@ -20,11 +21,13 @@ from symgrad.ops import OPS
 from symgrad.upstream import extended
 
 
-def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit]) -> Iterator[Subject]:
+def second_results(
+    trace: Trace, whole: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]
+) -> Iterator[Subject]:
     """What the assignments of second derivatives are held against, one result for each: the first derivatives, which
     are right, with the names that are derivatives of these.
 
-    ``trace`` is the run that these assignments are of.
+    ``trace`` is the run that these assignments are of, and ``whole`` what it was found to differentiate.
     """
     called = functions.results(trace)
     steps = trace.graph.steps
@@ -38,7 +41,7 @@ def second_results(trace: Trace, unchecked: Sequence[Unit], right: Sequence[Unit
             tops = {meant.top} | {normal(name) for name, of in called.items() if normal(of) == meant.top}
             asked = [replace(meant, top=top) for top in tops]
             of = [u for u in firsts if any(_is_first(u.name, s, called) for s in asked)]
-            subject = _held_against(trace, of[-1], unit.name, meant) if of else None
+            subject = _held_against(trace, whole, of[-1], unit.name, meant) if of else None
             if subject is not None:
                 done.add(unit.name)
                 yield subject
@@ -49,19 +52,38 @@ def _is_first(name: str, second: Second, called: dict[str, str]) -> bool:
     return is_first_of(name, second) or (name in called and is_first_of(called[name], second))
 
 
-def _held_against(trace: Trace, first: Unit, name: str, meant: Second) -> Subject | None:
+def _held_against(trace: Trace, whole: Subject, first: Unit, name: str, meant: Second) -> Subject | None:
     """The first derivative as what is differentiated; ``None`` where it is not sure by what."""
     loss = first.step
     steps = trace.graph.steps
     if steps[loss].shape:
         trace, loss = extended(trace, "sum", (first.step,))
-    subject = subject_at(trace, loss, {})
+    subject = subject_at(trace, loss, {}, whole.loss if whole.loss < len(steps) else None)
     if subject is None:
         return None
     by = [i for i in subject.leaves() if not meant.then or normal(subject.names.get(i, "")) == meant.then]
+    if len(by) != 1 and meant.then == meant.first:
+        # d2f beside df: by what the first one is, though there are data besides; d2P_dy2, where y is called y_tm.
+        by = [i for i in subject.leaves() if i in _bottoms(whole, first)]
     if len(by) != 1 or (loss != first.step and not _is_entrywise(subject.graph, first.step, by[0])):
         return None
-    return replace(subject, seed=Fraction(1), mapped={name: (loss, by[0])}, made_up=False)
+    units = tuple(u for u in subject.units if _belongs(u, name, first, subject))
+    return replace(subject, units=units, seed=Fraction(1), mapped={name: (loss, by[0])}, made_up=False)
+
+
+def _belongs(unit: Unit, name: str, first: Unit, subject: Subject) -> bool:
+    """An assignment has a part in the second derivative: it has its name, or one that says of no derivative; and it
+    comes before the first derivative is worked out anew, as Newton's method does at the point that it moves to."""
+    again = (u.step for u in subject.units if u.name == first.name and u.step > first.step)
+    said = any(claims(unit.name)) and unit.name != name
+    return not said and unit.step < next(again, len(subject.graph))
+
+
+def _bottoms(whole: Subject, first: Unit) -> set[int]:
+    """The inputs by which a first derivative is that of the main result."""
+    prepared = prepare(whole)
+    flows = prepared.known.right(prepared.layout.actual(first.step)) if prepared is not None else ()
+    return {q.bottom for q in flows if q.kind == "cotangent"}
 
 
 def _is_entrywise(graph: Graph, top: int, bottom: int) -> bool:

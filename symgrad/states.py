@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from symgrad.diagnose.meaning.following import is_made_of
-from symgrad.diagnose.text.abbreviations import spelled_out
+from symgrad.diagnose.text.abbreviations import spelled_out, subscripted
 from symgrad.diagnose.text.naming import Claim, claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, Step
@@ -74,9 +74,13 @@ def _carried(trace: Trace, values: Mapping[str, Mapping[int, int]]) -> set[str]:
 
 
 def in_full(trace: Trace) -> dict[str, Claim]:
-    """The names of a run that say "this by that" in short forms -> what they say in full."""
+    """The names of a run that say "this by that" in short forms, or ``x_r`` for "x by r" -> what they say in full."""
     names = dict.fromkeys(b.name for b in trace.bindings)
-    return spelled_out(names, [name for name in names if not any(c.top for c in claims(name))])
+    steps = trace.graph.steps
+    made = dict.fromkeys(b.name for b in trace.bindings if not steps[b.step].is_leaf)
+    given = dict.fromkeys(b.name for b in trace.bindings if steps[b.step].is_input and b.name not in made)
+    short = subscripted(made, given, made) if not any(step.shape for step in steps) else {}
+    return short | spelled_out(names, [name for name in names if not any(c.top for c in claims(name))])
 
 
 def _end(values: Mapping[int, int], steps: Sequence[Step]) -> int:

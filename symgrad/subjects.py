@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad import upstream
-from symgrad.afterwards import brought_back
+from symgrad.afterwards import adds_up_a_loss, brought_back
 from symgrad.copies import told_apart
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.loss import best_seed, best_subject
@@ -17,7 +17,16 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_some_loss, normal, primitives
+from symgrad.diagnose.text.naming import (
+    claims,
+    is_bare,
+    is_loss,
+    is_score,
+    is_some_loss,
+    is_surely_loss,
+    normal,
+    primitives,
+)
 from symgrad.duals import carried
 from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
@@ -63,6 +72,12 @@ def choose(
     ]
     # x = x - dx: a parameter that is being moved is no result whose derivative moves it.
     found = [s for s in found if not any(m.bottom == s.loss for m in s.moves)] or found
+    plainly = {b.step for b in trace.bindings if is_surely_loss(b.name) or adds_up_a_loss(b)}
+    if any(s.loss in plainly for s in found):
+        # Nor is what that is moved by.
+        moves = [m for s in found for m in s.moves if not is_loss(m.name)]  # a loss is only added up
+        moved, by = {m.name for m in moves}, {m.source for m in moves}
+        found = [s for s in found if s.names.get(s.loss, "") not in moved and s.loss not in by] or found
     found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
@@ -186,7 +201,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
 
     def is_claim(b: Binding) -> bool:
         held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
-        told = b.name in short or is_subscripted(b.name)
+        told = b.name in short or is_subscripted(b.name) or is_score(b.name, names)
         return told or any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
@@ -347,4 +362,4 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             if b.step < known and not forward[b.step] and not steps[b.step].is_leaf and normal(b.name) not in names
         )
     found = [subject_at(trace, i, {}) for i in list(wanted)[:MOST_FURTHER] if i != subject.loss]
-    return [*second_results(trace, unchecked, right), *(s for s in found if s is not None)]
+    return [*second_results(trace, subject, unchecked, right), *(s for s in found if s is not None)]

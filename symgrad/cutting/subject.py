@@ -30,16 +30,19 @@ from symgrad.ops.base import COPY
 _ITEM = re.compile(r'[\w.]+\["\w+"\]')
 
 
-def subject_at(trace: Trace, loss: int, mapping: Mapping[str, str]) -> Subject | None:
+def subject_at(
+    trace: Trace, loss: int, mapping: Mapping[str, str], beside: int | None = None
+) -> Subject | None:
     """What is diagnosed where a step of the run is differentiated; ``None`` where an input has no finite value.
 
     Args:
         mapping: of names, what they hold the gradient of, by its name.
+        beside: the step whose round of training it belongs to, where it is what moves the parameters itself.
 
     Raises:
         SymgradError: there is no such name.
     """
-    epoch = last_epoch(trace, loss)
+    epoch = last_epoch(trace, loss if beside is None else beside)
     base = _cut(trace, loss, epoch)
     graph = with_one_step(trace, Graph(base.steps, loss, base.source))
     point = point_of(trace, graph)

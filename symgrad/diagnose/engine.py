@@ -108,6 +108,11 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         notes += [misnamed_note(unit, verdicts.meaning[unit.step], wording) for unit in others]
     notes += [*truncated, *told]
     notes += seed_note(subject, truth, layout)
+    if not (verdicts.roots or remark or subject.convention or truncated or told or verdicts.limited):
+        # Wrong because of what was not believed: then nothing is known about them.
+        held = {u.place for u in doubtful}
+        doubtful = [*doubtful, *{u.place: u for u in verdicts.inherited if u.place not in held}.values()]
+        verdicts.inherited = []
     clipped = sorted((*verdicts.limited, *prepared.limited), key=lambda u: u.step)
     notes += map(clipped_note, clipped)
     return Diagnosis(

@@ -111,11 +111,12 @@ def _whole(f: float) -> Fraction | None:
 def _divisors(subject: Subject) -> Iterator[float]:
     """6, of ``total / 6`` and of ``1 / 6 * total``."""
     step = subject.graph.steps[subject.loss]
-    for slot, j in enumerate(step.inputs):
+    divides = sign_of(step.op) == "/"
+    for j in step.inputs[1:] if divides else step.inputs if sign_of(step.op) == "*" else ():
         row = subject.graph.steps[j]
-        value = row.value if row.is_const else subject.point.get(j) if not row.shape else None
-        if value is not None and value > 0 and sign_of(step.op) in ("*", "/")[: slot + 1]:
-            yield float(value if sign_of(step.op) == "/" else 1 / value)
+        value = row.value if row.is_const else None if row.shape else subject.point.get(j)
+        if isinstance(value, Fraction) and value > 0:
+            yield float(value if divides else 1 / value)
 
 
 @quiet()

@@ -316,7 +316,8 @@ def _outcome(trace: Trace, i: int, function: Link) -> tuple[int, int] | None:
     """p and y of a difference of p = function(z) and y, however the function is written; ``None`` if it is none."""
     steps = trace.graph.steps
     if function is _softmax:
-        return next((pair for pair in (steps[i].inputs, steps[i].inputs[::-1]) if _is_softmax(trace, *pair)), None)
+        one, other = steps[i].inputs
+        return next((pair for pair in ((one, other), (other, one)) if _is_softmax(trace, *pair)), None)
     for p, y in (steps[i].inputs, steps[i].inputs[::-1]):
         z = p
         while len(others := [j for j in steps[z].inputs if not steps[j].is_const]) == 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import diagnose, glance
 from symgrad.manual.work import Account
 from symgrad.subjects import further, names_result, still_open
@@ -18,6 +19,8 @@ def of_further_results(taken: Account) -> Account:
         return taken
     # F_yy is a derivative of F_y, whatever of F_x has its value.
     own = {u.name: [o.loss for o in others if names_result(u.name, o)] for u in found.unchecked}
+    prepared = prepare(subject)
+    called = {u.name for u in subject.units if prepared is not None and prepared.reading.pairs(u.name)}
     for other in others:
         left = {u.step: u for u in found.unchecked if not own[u.name] or other.loss in own[u.name]}
         if not left:
@@ -36,7 +39,8 @@ def of_further_results(taken: Account) -> Account:
         found = replace(
             found,
             blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),
-            right=(*(u for u in found.right if u.step not in told), *right),
+            # What only happens to be a derivative is a result now; a first derivative is both.
+            right=(*(u for u in found.right if u.step not in told or u.name in called), *right),
             unchecked=tuple(u for u in found.unchecked if u.step not in done),
         )
     left_open = still_open(subject, found.unchecked, found.right)

@@ -11,7 +11,7 @@ import numpy as np
 
 from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.observing.subject import BITS, Subject
-from symgrad.diagnose.text.naming import is_surely_loss
+from symgrad.diagnose.text.naming import is_gain, is_surely_loss
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.enclosure import precision
@@ -22,7 +22,8 @@ def of_steps_uphill(taken: Account) -> Account:
     """The account with a note on the parameters that are moved up a loss by its gradient."""
     subject, found = taken.subject, taken.diagnosis
     name = subject.assumed if subject.made_up else subject.names.get(subject.loss, "")
-    if found.blames or taken.brief or subject.seed != 1 or not (subject.made_up or is_surely_loss(name)) or not name:
+    known = bool(name) if subject.made_up else is_surely_loss(name) and not is_gain(name)
+    if found.blames or taken.brief or subject.seed != 1 or not known:
         return taken
     told = dict.fromkeys(_uphill(subject))
     notes = (

@@ -15,7 +15,8 @@ from symgrad.diagnose.meaning.evidence import is_negative, scaled
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_loss, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.seconds import seconds
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import DERIVATIVES, Verdicts
@@ -25,15 +26,19 @@ from symgrad.enclosure import precision
 FLAWLESS = 6.0
 #: What speaks against one under which a name claims to be the derivative by something that it does not know.
 BEYOND = 6
+#: What speaks against one under which what is differentiated is made of derivatives.
+OF_DERIVATIVES = 5
 
 
 def _beyond(subject: Subject, everything: set[str], right: set[str]) -> int:
-    """How many names claim to be derivatives by steps that are not part of this reading's forward pass."""
+    """How many names claim to be derivatives by steps that are not part of this reading's forward pass. ``ddh`` is none
+    of these where h is a part: it is a second derivative."""
     mine = {normal(name) for name, _ in subject.aliases}
     out = 0
     for name in {u.name for u in subject.units} - right:
         bottoms = {c.bottom for c in claims(name)}
-        out += bool(bottoms & everything) and not bottoms & mine
+        known = bottoms & mine or any(s.top in mine for s in seconds(name))
+        out += bool(bottoms & everything) and not known
     return out
 
 
@@ -114,7 +119,9 @@ def best_seed(subject: Subject, others: Sequence[Fraction]) -> Subject:
     found = _walked(subject)
     best, most = subject, (_explained(found.out) if found is not None else 0.0)
     plain = found is not None and found.out.right and not found.out.roots and not scaled(found.layout)
-    for seed in () if plain else others:
+    # What is to become large is moved up by its gradient, and not by the negative one.
+    sure = is_gain(subject.names.get(subject.loss, "")) and bool(subject.moves) and all(m.up for m in subject.moves)
+    for seed in () if plain else [s for s in others if s > 0] if sure else others:
         tried = replace(subject, seed=seed, convention=convention(seed))
         walk = _walked(tried)
         # Of what is carried forward the upstream gradient is no part: that says nothing for one.
@@ -194,7 +201,7 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
         called = (is_loss(named[n]) and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
-        return 3 * (called or -_is_of_derivatives(candidates[n])) - late * n
+        return (3 * called or -OF_DERIVATIVES * _is_of_derivatives(candidates[n], candidates)) - late * n
 
     def walk(n: int) -> None:
         scored = _scored(candidates, n, everything, prior(n))
@@ -233,10 +240,17 @@ def _is_made_of(subject: Subject, names: Collection[str]) -> bool:
     return not subject.is_shaped and bool(names) and inner.issuperset(names)
 
 
-def _is_of_derivatives(subject: Subject) -> bool:
-    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price."""
+def _is_of_derivatives(subject: Subject, others: Sequence[Subject]) -> bool:
+    """It is made of what is called a derivative: ``duration = -dP_dy/price`` is no price, and a velocity made of
+    ``dh0`` and ``dh1`` is no place, where another result is made of h0 and h1."""
     forward = subject.graph.ancestors(subject.loss)
-    return any(forward[i] and any(c.top for c in claims(name)) for name, i in subject.aliases if i != subject.loss)
+    mine = {name: i for name, i in subject.aliases if forward[i] and i != subject.loss}
+    if any(c.top for name in mine for c in claims(name)):
+        return True
+    steps = subject.graph.steps
+    made = {normal(n) for s in others if s is not subject for n, i in s.aliases if not s.graph.steps[i].is_leaf}
+    called = [n for n, i in mine.items() if not steps[i].is_leaf and not is_bare(n)]
+    return sum(any(c.bottom in made and c.bottom not in mine for c in claims(n)) for n in called) > 1
 
 
 def _called(subject: Subject) -> str:
@@ -361,5 +375,5 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
     before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
     part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
-    flawless = not out.roots and not out.inherited and not before and not part and not _is_of_derivatives(subject)
+    flawless = not (out.roots or out.inherited or before or part or _is_of_derivatives(subject, candidates))
     return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

@@ -16,7 +16,7 @@ from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
-from symgrad.diagnose.meaning.renaming import called_shorter, no_upstream
+from symgrad.diagnose.meaning.renaming import called_shorter, carried_forward, differentials, inner, no_upstream
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
@@ -77,6 +77,7 @@ def prepare(subject: Subject) -> Prepared | None:
         aside = {u.name for u in subject.units if u.step in layout.aside}
         layout.averages = averages(layout, reading)
         reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys())
+        reading.leave(inner(layout, reading) | differentials(layout, reading) | carried_forward(layout, known, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)
@@ -96,18 +97,20 @@ def truth_of(subject: Subject) -> Truth | None:
     solved, chosen = [] if subject.is_shaped else converged(subject), branches(subject)
     spare: list[tuple[list[dict[int, Any]], list[Vec | None]]] = []
     still = borders(subject)
-    for frozen in (still, [*still, *integers]):
-        for radius in SHAPED_RADII if subject.is_shaped else RADII:
-            points = sample_points(subject, radius, frozen)
-            values = forward_values(subject, points)
-            loss = values[subject.loss]
-            if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
-                continue
-            kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
-            if not kept:
-                spare.append((points, values))
-            elif (truth := _usable(subject, points, values)) is not None:
-                return truth
+    radii = SHAPED_RADII if subject.is_shaped else RADII
+    tries = [(frozen, r, True) for frozen in (still, [*still, *integers]) for r in radii]
+    tries += [(still, r, False) for r in radii if not subject.is_shaped]
+    for frozen, radius, shifted in tries:
+        points = sample_points(subject, radius, frozen, shifted=shifted)
+        values = forward_values(subject, points)
+        loss = values[subject.loss]
+        if loss is None or not all(math.isfinite(x) for x in loss.floats[1:]):
+            continue
+        kept = keep(subject, chosen, points) and all(is_near(values[i], values[j]) for i, j in solved)
+        if not kept:
+            spare.append((points, values))
+        elif (truth := _usable(subject, points, values)) is not None:
+            return truth
     return next((t for points, values in spare if (t := _usable(subject, points, values)) is not None), None)
 
 

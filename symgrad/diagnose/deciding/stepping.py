@@ -16,9 +16,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.naming import is_surely_loss
+from symgrad.diagnose.text.naming import is_gain, is_surely_loss
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.shaped import Shaped, lifted
@@ -26,6 +26,7 @@ from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.places import Place, Repair
 from symgrad.diagnose.walking.verdicts import Root
+from symgrad.enclosure import precision
 
 #: Two ratios that differ by less are the same.
 SAME = 1e-7
@@ -51,8 +52,10 @@ class _Step:
 def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
     """The moves that are mistakes, and what is to be said of others."""
     subject = walk.subject
-    if not subject.is_shaped or subject.stopped or walk.brief:
+    if subject.stopped or walk.brief:
         return [], []
+    if not subject.is_shaped:
+        return list(_by_anothers(walk, source)), []
     way = _way(walk, source)
     steps = list(_steps(walk)) if way else []
     down = [s for s in steps if s.rate * way > 0]
@@ -84,14 +87,50 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
     return roots, notes
 
 
+def _by_anothers(walk: Walk, source: SourceMap) -> Iterator[Root]:
+    """Of numbers: ``Km -= rate*grad_Vmax``, where Vmax is moved by that as well, and the right gradient of Km by
+    nothing."""
+    layout, subject = walk.layout, walk.subject
+    held = {m.source: q for m in subject.moves if (q := walk.out.meaning.get(m.source)) is not None}
+    own = {
+        layout.original(q.bottom): u for u in walk.out.right
+        if (q := walk.out.meaning[u.step]).kind == "cotangent" and layout.last[u.name] is u
+    }  # fmt: skip
+    for m in subject.moves:
+        q, right = held.get(m.source), own.get(layout.original(m.bottom))
+        if q is None or right is None or q.kind != "cotangent":
+            continue
+        other = layout.original(q.bottom)
+        moved = [layout.original(n.bottom) for n in subject.moves if n.source == m.source]
+        used = layout.dependents(right.step) or layout.original(right.step) in map(layout.original, held)
+        if other == layout.original(m.bottom) or other not in moved or used:
+            continue
+        made = subject.graph.dependents(m.source)
+        unit = next((u for u in layout.by_name.get(m.name, ()) if made[u.step]), None)
+        wrong = next((u.name for u in layout.units_at.get(m.source, ()) if u.name.isidentifier()), "")
+        whole = source.statement(unit.span) if unit is not None else None
+        if unit is None or whole is None or not wrong:
+            continue
+        new = re.sub(rf"\b{wrong}\b", right.name, source.text(whole))
+        found, before = layout.actual(unit.step), layout.actual(m.bottom)
+        with precision(BITS):
+            rate = (found - before) / layout.actual(m.source)
+            target = Quantity("helper", -1, -1, before + rate * layout.actual(right.step))
+        place = Place(unit.step, -1, -1, target.vec, ())
+        words = f"moves {m.name} by the gradient of {subject.names.get(q.bottom, 'another one')}"
+        repair = Repair(place, "wrong-variable", words, 0.5, text=new, span=whole)
+        yield Root(unit, target, found, (repair,), frozenset((unit.line,)), 0.5)
+
+
 def _way(walk: Walk, source: SourceMap) -> int:
     """1 where the parameters should go down what is differentiated, -1 where up, 0 where nothing says which.
 
     Where the derivation only starts with ``y - out``, that is the negative gradient of what is made smaller.
     """
     subject, layout = walk.subject, walk.layout
-    if is_surely_loss(subject.names.get(subject.loss, "")):
-        return -1 if subject.seed < 0 else 1
+    result = subject.names.get(subject.loss, "")
+    if is_surely_loss(result):
+        return 1 if (subject.seed < 0) == is_gain(result) else -1
     steps = layout.graph.steps
     # sum(out * (y - out)), made up of where it starts
     product = steps[steps[subject.loss].inputs[0]] if subject.made_up and steps[subject.loss].inputs else None

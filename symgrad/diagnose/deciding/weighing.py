@@ -282,6 +282,9 @@ class Weighing:
     def is_shared(self, root: Root, walk: Walk) -> bool:
         """The change is in a function that a line which is right calls as well: there it would be made, too."""
         graph, fine = self.layout.graph, {u.step for u in walk.out.right}
+        if not self.layout.subject.is_shaped:
+            # A line of which nothing is known would be wrong as well, which is not likely.
+            fine |= {u.step for u in self.layout.subject.units if self._is_open(u)}
         for repair in root.repairs:
             places = (repair.place.parent, repair.place.node) if repair.place.parent >= 0 else ()
             # A change of the text was tried in all calls.
@@ -294,6 +297,11 @@ class Weighing:
                 if k not in inside and fine & set(self.layout.dependents(k)):
                     return True
         return False
+
+    def _is_open(self, unit: Unit) -> bool:
+        """A result of its own, of which the name says nothing."""
+        own = not self.layout.is_forward(unit.step) and not self.layout.dependents(unit.step)
+        return own and not self.reading.pairs(unit.name) and not is_bare(unit.name)
 
     @cached_property
     def _at_span(self) -> dict[Span, list[int]]:

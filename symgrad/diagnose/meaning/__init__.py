@@ -8,6 +8,7 @@
 * ``carried``: derivatives of arrays that are carried forward, by a number
 * ``turns``: which of them is meant in one round of a loop
 * ``shortened``: names that are cut short, where a value bears that out
+* ``sensitivities``: derivatives with names of their own
 * ``averages``: ``xbar``, where that is a mean
 * ``symbols``: ``dS_dphi``, where S is no variable
 * ``places``: lists of gradients, in the order of what they are of

@@ -8,19 +8,21 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from symgrad.diagnose.meaning.following import ends_of, original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.meaning.likely import likely
-from symgrad.diagnose.meaning.shortened import shortened
+from symgrad.diagnose.meaning.parameters import named_by_parameters
+from symgrad.diagnose.meaning.sensitivities import sensitivities
+from symgrad.diagnose.meaning.shortened import by_their_ends, shortened
 from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import LIKELIHOOD, claims, is_generic, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_generic, is_score, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
@@ -53,19 +55,22 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
-    likely_score = LIKELIHOOD.search(normal(subject.names.get(subject.loss, ""))) is not None
+    result = subject.names.get(subject.loss, "")
+    scores: set[str] = set()
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
         tops.setdefault(normal(name), []).append(step)
     for unit in subject.units:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
-        score = likely_score and normal(unit.name) == "score"
+        score = is_score(unit.name, [result])
         generic = score or (is_generic(unit.name) and _works_on_values(unit, layout))
         if generic and unit.name not in subject.called:
             if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
                 continue  # some derivative it is: the slope of one step, say
-            out[unit.name] = dict.fromkeys((subject.loss, i) for i in leaves)
+            meant = _meant(unit, leaves, layout, known)
+            out[unit.name] = dict.fromkeys((subject.loss, i) for i in meant)
+            scores.update([unit.name] if score and len(meant) == 1 else [])
             continue
         held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
         for stem in (*held, *stems(subject.called.get(unit.name, ""))):
@@ -76,17 +81,36 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                     continue
                 below = layout.graph.ancestors(top)
                 out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+    inside = named_by_parameters(layout)
+    for name, pairs in inside.items():
+        out.setdefault(name, dict.fromkeys(pairs))
     if subject.is_shaped:
         for name, found in likely(layout, known).items():
             if not out.get(name):
                 out[name] = dict.fromkeys(found)
     told, untold = symbols(layout)
-    told |= affixed(layout, known) | ordered(layout, known)
-    layout.told = frozenset(name for name in told if name not in out and name not in untold)
+    told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout) | sensitivities(layout)
+    layout.told = frozenset(scores | inside.keys() | {name for name in told if name not in out and name not in untold})
     for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def _meant(unit: Unit, leaves: Sequence[int], layout: Layout, known: Known) -> Collection[int]:
+    """Of some inputs, the one by which a derivative is that says nothing of it: the one that its other assignments are
+    right for, as far as they go; or the one number that is no entry of a list, as data are."""
+    flows = (
+        q.bottom
+        for u in layout.by_name[unit.name]
+        if layout.actual(u.step).constant() is None
+        for q in known.right(layout.actual(u.step))
+        if q.kind in ("cotangent", "contribution", "sum")
+    )
+    names, steps = layout.subject.names, layout.graph.steps
+    right = set(flows) & set(leaves)
+    alone = [i for i in leaves if i in names and "[" not in names[i] and not steps[i].shape]
+    return right if len(right) == 1 else alone if len(alone) == 1 and not layout.subject.is_shaped else leaves
 
 
 def scaled(layout: Layout) -> list[tuple[Unit, float]]:

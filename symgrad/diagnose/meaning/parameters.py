@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 
@@ -24,6 +27,19 @@ def function_at(source: str, line: int) -> ast.FunctionDef | None:
     """The innermost function that a line is in."""
     around = (f for f in _functions(source) if f.lineno < line <= (f.end_lineno or f.lineno))
     return max(around, key=lambda f: f.lineno, default=None)
+
+
+def _spread(arguments: Sequence[ast.expr], count: int) -> list[ast.expr] | None:
+    """The arguments of a call, with those in ``f(*p)`` as the entries of p; ``None`` where it is not known which."""
+    out = list[ast.expr]()
+    for a in arguments:
+        if not isinstance(a, ast.Starred):
+            out.append(a)
+        elif isinstance(a.value, ast.Name) and a is arguments[-1]:
+            out += [ast.Name(f"{a.value.id}[{n}]") for n in range(count - len(out))]
+        else:
+            return None
+    return out
 
 
 class Parameters:
@@ -59,7 +75,7 @@ class Parameters:
             node = ast.parse(lines[call.line - 1][call.column - 1 : call.end_column - 1], mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return {}
-        if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
+        if not isinstance(node, ast.Call):
             return {}
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name != function.name:
@@ -67,14 +83,16 @@ class Parameters:
         parameters = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
         if isinstance(node.func, ast.Attribute) and parameters[:1] == ["self"]:
             parameters = parameters[1:]
-        out = dict(zip(parameters, node.args, strict=False))
+        if (arguments := _spread(node.args, len(parameters))) is None:
+            return {}
+        out = dict(zip(parameters, arguments, strict=False))
         return out | {k.arg: k.value for k in node.keywords if k.arg}
 
     def _step(self, argument: ast.expr, call: Span, before: int) -> int:
         """The step that an argument of a call was; -1 where that is not known."""
-        begin, end = call.column + argument.col_offset, call.column + (argument.end_col_offset or 0)
         if isinstance(argument, ast.Name | ast.Attribute):
             return self._held(ast.unparse(argument), before)
+        begin, end = call.column + argument.col_offset, call.column + (argument.end_col_offset or 0)
         mine = self._by_place.get((call.line, begin, call.line, end), [])
         n = bisect_left(mine, before)
         return mine[n - 1] if n else -1
@@ -99,3 +117,29 @@ class Parameters:
         for name, step in self.subject.aliases:
             out.setdefault(name, []).append(step)
         return out
+
+
+def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Names that are assigned in functions -> the pair that they are meant to hold, where it is a parameter that they
+    are called after, and this was an input of what is differentiated: ``d_top`` in ``gradient(bottom, top)``. One of
+    the function's bears that out: it may as well return the slopes of an inner step."""
+    parameters, leaves = Parameters(layout), set(layout.truth.leaves)
+    cotangents, loss = layout.truth.cotangents, layout.subject.loss
+    within: dict[int, dict[str, int]] = {}
+    sure: set[int] = set()
+    for name, units in layout.by_name.items():
+        bottoms = [c.bottom for c in claims(name) if not c.top]
+        worked_out = [u for u in units if not layout.graph.steps[u.step].is_leaf]
+        function = function_at(layout.subject.source, units[-1].line)
+        if not bottoms or function is None or not worked_out:
+            continue
+        given = [parameters.given(u.step, u.line) for u in (worked_out[0], worked_out[-1])]
+        called = [{normal(p): original(layout.graph, i) for p, i in some.items()} for some in given]
+        meant = {next((some[b] for b in bottoms if b in some), -1) for some in called}
+        i = meant.pop()
+        if meant or i not in leaves or i not in cotangents:
+            continue  # called for one layer after the other
+        within.setdefault(function.lineno, {})[name] = i
+        actual = layout.actual(worked_out[-1].step)
+        sure |= {function.lineno} if not actual.is_zero and actual.same(cotangents[i]) else set()
+    return {name: ((loss, i),) for line in sure for name, i in within[line].items()}

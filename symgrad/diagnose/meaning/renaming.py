@@ -10,9 +10,15 @@ from dataclasses import replace
 
 from symgrad.diagnose.meaning.names import Pair
 from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.graph import Graph, GraphBuilder
+from symgrad.ops import sign_of
+
+#: What a loop carries on is given a value so often.
+ROUNDS = 3
 
 
 def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
@@ -34,6 +40,69 @@ def called_shorter(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ..
             if told:
                 out[name] = tuple(told)
     return out
+
+
+def inner(layout: Layout, reading: Reading) -> set[str]:
+    """Names that say only by what a derivative is, ``da``, where ``dL_da`` is made of it: that is the derivative of the
+    result, and the other one that of something on the way there."""
+    loss, out = layout.subject.loss, set[str]()
+    if layout.subject.is_shaped:
+        return out
+    full = {b: u for name, u in layout.last.items() for t, b in _told(name, reading) if t == loss}
+    for name, units in layout.by_name.items() if full else ():
+        pairs = reading.pairs(name)
+        if not reading.is_topless(name) or len(pairs) != 1 or pairs[0][1] not in full:
+            continue
+        last = full[pairs[0][1]]
+        moved = layout.original(last.step) != layout.original(units[-1].step)
+        if moved and last.step > units[-1].step and layout.feeds(units[-1].step, {last.step}):
+            out.add(name)
+    return out
+
+
+def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
+    """Names that say only by what a derivative is, and hold in every round that of a state by one input: ``de1`` for
+    that of ``alpha1`` by e0, whatever there is an e1 as well."""
+    steps, out = layout.graph.steps, set[str]()
+    # What holds that of the result itself by another input is that wrongly.
+    result = layout.subject.names.get(layout.subject.loss, "")
+    states = {i for i, name in layout.subject.names.items() if name != result and not steps[i].is_leaf}
+    states.discard(layout.subject.loss)
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        rounds = [u for u in units if not steps[u.step].is_leaf and not layout.actual(u.step).is_zero]
+        if len(rounds) < ROUNDS or is_bare(name) or not reading.is_topless(name) or not reading.by_inputs(name):
+            continue
+        by: set[int] | None = None
+        for unit in rounds:
+            held = known.right(layout.actual(unit.step))
+            mine = {q.bottom for q in held if q.kind == "tangent" and q.top in states}
+            by = mine if by is None else by & mine
+            if not by or any(layout.actual(unit.step).same(right) for right in reading.rights(name)):
+                break
+        else:
+            out.add(name)
+    return out
+
+
+def differentials(layout: Layout, reading: Reading) -> set[str]:
+    """Small changes: ``dx`` in ``dE_dx*dx``, and the ``dE`` that is made of such products."""
+    out, steps = set[str](), layout.graph.steps
+    for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        bottoms = {c.bottom for c in claims(name) if not c.top}
+        for unit in units if reading.is_topless(name) else ():
+            for k in layout.children[unit.step]:
+                beside = (u.name for j in steps[k].inputs for u in layout.units_at.get(j, ()))
+                slopes = any(c.top and c.bottom in bottoms for other in beside for c in claims(other))
+                if sign_of(steps[k].op) == "*" and slopes:
+                    out.add(name)
+                    made = {u.name for i in layout.dependents(unit.step) for u in layout.units_at.get(i, ())}
+                    out |= {n for n in made if any(not c.top for c in claims(n))}
+    return out
+
+
+def _told(name: str, reading: Reading) -> tuple[Pair, ...]:
+    """What a name says in full."""
+    return () if reading.is_topless(name) or not reading.is_exact(name) else reading.pairs(name)
 
 
 def no_upstream(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:

@@ -1,4 +1,5 @@
-"""Names that are cut short, ``dl_da`` for that of ``level`` by ``alpha``: believed where a value bears it out.
+"""Names that are cut short, ``dl_da`` for that of ``level`` by ``alpha``: believed where a value bears it out. So are
+those that say what they are by, and nothing else: ``x_r`` and ``y_r``.
 
 A variable may also be called like the beginning of another one (``h2``, and ``h2_raw``). So it takes a derivative that
 has the right value for each of the two short forms, under this name or another, before a wrong value counts as wrong.
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
-from symgrad.diagnose.text.abbreviations import spelled_out
+from symgrad.diagnose.text.abbreviations import spelled_out, subscripted
 from symgrad.diagnose.text.naming import Claim, claims, normal
 
 Pair = tuple[int, int]
 
 #: So many assignments under a name are looked at, from the first and from the last ones of a loop.
 _LOOKS = 4
+#: So many names that end in the same way are no accident.
+_MANY = 4
 
 
 def shortened(layout: Layout) -> dict[str, tuple[Pair, ...]]:
@@ -29,14 +32,9 @@ def shortened(layout: Layout) -> dict[str, tuple[Pair, ...]]:
     for name, i in dict.fromkeys(subject.aliases):
         steps.setdefault(normal(name), []).append(i)
     pairs = {name: _pairs(claim, steps, layout) for name, claim in full.items()}
-    units: dict[str, list[Unit]] = {name: [] for name in full}
-    for unit in subject.units:
-        if unit.name in full and not layout.graph.steps[unit.step].is_leaf:
-            units[unit.name].append(unit)
     borne_out: set[tuple[str, str]] = set()
-    for name, held in units.items():
-        some = dict.fromkeys((*held[:_LOOKS], *held[-_LOOKS:]))
-        if any(_is_one(unit, pairs[name], layout) for unit in some):
+    for name in full:
+        if any(_is_one(unit, pairs[name], layout) for unit in _some(name, layout)):
             borne_out |= _readings(name, full[name])
     inputs = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names}
     alike = {len(a) for a, b in borne_out if b in inputs}
@@ -45,6 +43,38 @@ def shortened(layout: Layout) -> dict[str, tuple[Pair, ...]]:
         if pairs[name]
         and all(r in borne_out or (r[1] in inputs and len(r[0]) in alike) for r in _readings(name, full[name]))
     }  # fmt: skip
+
+
+def by_their_ends(layout: Layout) -> dict[str, tuple[Pair, ...]]:
+    """The same of names such as ``x_r``, where one of those that are made in this way has a value that bears it out; or
+    where there are many, and several begin with zero: of what is wrong in the first round, nothing is right later."""
+    subject, steps = layout.subject, layout.graph.steps
+    if subject.is_shaped:
+        return {}
+    made = {name for name, i in subject.aliases if not steps[i].is_leaf}
+    given = {name for name, i in subject.aliases if steps[i].is_input} - made
+    held = subscripted(dict.fromkeys(u.name for u in subject.units), given, made)
+    called: dict[str, list[int]] = {}
+    for name, i in dict.fromkeys(subject.aliases):
+        called.setdefault(normal(name), []).append(i)
+    out: dict[str, tuple[Pair, ...]] = {}
+    for bottom in {claim.bottom for claim in held.values()}:
+        mine = {name: _pairs(claim, called, layout) for name, claim in held.items() if claim.bottom == bottom}
+        begun = [name for name in mine if _begins_with_zero(name, layout)]
+        many = len(mine) >= _MANY and len(begun) > 1
+        if many or any(_is_one(u, mine[name], layout) for name in mine for u in _some(name, layout)):
+            out |= mine
+    return out
+
+
+def _begins_with_zero(name: str, layout: Layout) -> bool:
+    first = layout.by_name[name][0]
+    return layout.graph.steps[first.step].is_leaf and layout.actual(first.step).is_zero
+
+
+def _some(name: str, layout: Layout) -> list[Unit]:
+    held = [u for u in layout.by_name[name] if not layout.graph.steps[u.step].is_leaf]
+    return list(dict.fromkeys((*held[:_LOOKS], *held[-_LOOKS:])))
 
 
 def _readings(name: str, claim: Claim) -> set[tuple[str, str]]:
@@ -68,4 +98,4 @@ def _is_one(unit: Unit, pairs: tuple[Pair, ...], layout: Layout) -> bool:
     return not actual.is_zero and any(v is not None and actual.same(v) for v in rights)
 
 
-__all__ = ["shortened"]
+__all__ = ["by_their_ends", "shortened"]

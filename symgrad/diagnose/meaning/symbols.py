@@ -144,6 +144,11 @@ def affixed(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
     for (before, _), names in made.items():
         right = {n for n, v in names.items() if _flows_to(n, steps[v], layout, known)}
         enough = 1 if _says_gradient(before, layout) else _LIKES
+        if right and len(right) < len(names):
+            # MPL = dY*dinner_dK, beside MPK: the gradient of another of these is no accident either.
+            every = [i for v in names.values() for i in steps[v]]
+            swapped = {n for n in names if n not in right and _flows_to(n, every, layout, known)}
+            enough = 1 if len(right | swapped) == len(names) else enough
         if len({names[n] for n in right}) >= enough and 4 * len(right) >= len(names):
             out.update((n, tuple((subject.loss, i) for i in steps[v])) for n, v in names.items())
     return out

@@ -13,7 +13,7 @@ from fractions import Fraction
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.text.naming import is_bare, normal
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
 
@@ -46,11 +46,25 @@ def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> b
     used = _used(unit, layout)
     parameters = {layout.original(b) for _, b in reading.pairs(unit.name)}
     others = [i for i in used if layout.is_forward(i) and layout.original(i) not in parameters]
-    held = [i for i in used if layout.units_at.get(i) and any(layout.actual(i).same(right) for right in rights)]
+    held = [
+        i for i in used
+        if layout.units_at.get(i)
+        and (any(layout.actual(i).same(right) for right in rights) or _is_called_the_same(i, unit, layout, reading))
+    ]  # fmt: skip
     if held and not others:
         return True
     free = any(_is_a_rate(i, layout) for i in used)
     return free and any(_is_constant(have, right) for right in rights)
+
+
+def _is_called_the_same(i: int, unit: Unit, layout: Layout, reading: Reading) -> bool:
+    """A value has another name for the same gradient: ``gx``, and ``dx`` is the step that is made of it, whether it is
+    right or not. Of numbers only."""
+    if layout.subject.is_shaped:
+        return False
+    mine = set(reading.pairs(unit.name))
+    others = (u.name for u in layout.units_at[i] if u.name != unit.name and not is_bare(u.name))
+    return any(mine & set(reading.pairs(name)) for name in others)
 
 
 def _is_a_rate(i: int, layout: Layout) -> bool:

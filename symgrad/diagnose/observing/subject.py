@@ -166,10 +166,15 @@ class Subject:
         return tuple(i for i, s in enumerate(self.graph.steps) if needed[i] and s.is_input)
 
 
-def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ()) -> list[dict[int, Any]]:
+def sample_points(
+    subject: Subject, radius: float, frozen: Collection[int] = (), *, shifted: bool = True
+) -> list[dict[int, Any]]:
     """The user's point, then random ones: every input that the loss depends on moves, all else stays as it is.
 
     The same subject gives the same points: a diagnosis must not depend on luck.
+
+    ``shifted``: numbers move by so much besides their share, so that zeros move as well. To 1.8e-5, a constant in units
+    of its own, every such shift may be too much.
     """
     rng = random.Random(20260101)
     groups = _distributions(subject)
@@ -191,7 +196,8 @@ def sample_points(subject: Subject, radius: float, frozen: Collection[int] = ())
                     moved[i] = weights / weights.sum(axis=axis, keepdims=True)
                 continue
             step = _simple(rng.uniform(0.2, 1.0)) * rng.choice((-1, 1))
-            moved[i] = value * (1 + scale * step) + scale * _simple(rng.uniform(-1, 1)) / 4
+            shift = scale * _simple(rng.uniform(-1, 1)) / 4
+            moved[i] = value * (1 + scale * step) + (shift if shifted or not value else 0)
         moved.update((i, moved[j]) for i, j in mirrored.items() if i in leaves and j in leaves)
         for group in groups:
             weights = [_simple(rng.uniform(0.1, 1.0)) for _ in group]

@@ -1,4 +1,8 @@
-"""What is meant by ``dl_da``, where the script has a ``level`` and an ``alpha``: names are cut short in derivatives."""
+"""What is meant by ``dl_da``, where the script has a ``level`` and an ``alpha``: names are cut short in derivatives.
+
+And by ``P_q`` and ``K_q``, where it has a P, a K and a q: what they are by stands at the end of such names, and nothing
+else is said.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import re
 from collections.abc import Collection, Iterable
 
 from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, normal
+
+#: So many names that are made in one way are no accident.
+LIKES = 2
 
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -38,6 +45,32 @@ def spelled_out(names: Iterable[str], called: Collection[str]) -> dict[str, Clai
     return out
 
 
+def subscripted(names: Iterable[str], given: Iterable[str], made: Collection[str]) -> dict[str, Claim]:
+    """Names such as ``x_r`` and ``xr`` -> what they say, if that is the derivative of x by r.
+
+    Args:
+        names: those to be read. What says something in another way is left alone.
+        given: what the numbers are called that are only given, and by which something may be differentiated.
+        made: what that is called which is worked out. Of several of these there have to be such names, made in one way.
+    """
+    taken = [name for name in names if name.isidentifier()]
+    kinds: dict[tuple[str, str], dict[str, str]] = {}
+    everything = {normal(name) for name in (*made, *given)}
+    for name in taken:
+        if any(c.bottom in everything for c in claims(name)):
+            continue
+        for bottom in given:
+            stem = name.removesuffix(bottom)
+            top = stem.rstrip("_")
+            if stem != name and top != bottom and top in made:
+                kinds.setdefault((stem[len(top) :], bottom), {})[name] = top
+    return {
+        name: Claim(normal(top), normal(bottom))
+        for (_, bottom), mine in kinds.items() if len(mine) >= LIKES
+        for name, top in mine.items()
+    }  # fmt: skip
+
+
 def _in_full(short: str, called: Collection[str]) -> str:
     """The one name that a short form may stand for, normalised; empty if there is none, or if there are several."""
     begun = {normal(name) for name in called if normal(name).startswith(short)}
@@ -48,4 +81,4 @@ def _in_full(short: str, called: Collection[str]) -> str:
     return ""
 
 
-__all__ = ["spelled_out"]
+__all__ = ["spelled_out", "subscripted"]

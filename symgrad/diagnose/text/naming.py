@@ -7,12 +7,14 @@ X_error, d_X, gX, nabla_X, dY_dX, grads["X"], self.dX, x.grad, and bare grad, do
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+#: What is made as large as it can be, and not small.
+GAINS = frozenset({"ll", "loglik", "loglikelihood", "elbo"})
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
-LOSS_NAMES = frozenset(
+LOSS_NAMES = GAINS | frozenset(
     {
         "l",
         "loss",
@@ -35,7 +37,9 @@ LOSS_NAMES = frozenset(
     }
 )
 #: Of these, the ones that are hardly ever anything else.
-SURELY_LOSS = frozenset({"loss", "cost", "nll", "mse", "sse", "rss", "bce", "ce", "obj", "objective", "totalloss", "j"})
+SURELY_LOSS = (GAINS - {"ll"}) | frozenset(
+    {"loss", "cost", "nll", "mse", "sse", "rss", "bce", "ce", "obj", "objective", "totalloss", "j"}
+)
 #: Names that say "a cotangent" without saying of what.
 BARE = frozenset(
     {"grad", "g", "gradient", "delta", "d", "dout", "dx", "dz", "upstream", "error", "gradoutput", "nabla"}
@@ -257,6 +261,16 @@ def is_some_loss(name: str) -> bool:
 def is_surely_loss(name: str) -> bool:
     """The same, and it is hardly ever the name of anything else."""
     return _of_one(name) in SURELY_LOSS
+
+
+def is_gain(name: str) -> bool:
+    """The name is that of something which is to become large: to step uphill is right there."""
+    return _of_one(name) in GAINS
+
+
+def is_score(name: str, results: Iterable[str]) -> bool:
+    """The name is what statisticians call the gradient of one of some results, the logarithm of a likelihood."""
+    return normal(name) == "score" and any(LIKELIHOOD.search(normal(result)) for result in results)
 
 
 def _of_one(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a variable's name says about a second derivative: ``d2y_dx2``, ``d2f_dxdy``, ``ddy``, ``f_double_prime``."""
+"""What a name says about a second derivative: ``d2y_dx2``, ``d2f_dxdy``, ``ddy``, ``f_double_prime``, ``hxy``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from symgrad.diagnose.text.naming import claims, normal, primitives
 class Second:
     """A name read as a second derivative: of ``top``, by ``first`` and then by ``then``, all normalised names.
 
-    ``first`` and ``then`` are empty where the name does not say by what.
+    ``first`` and ``then`` are empty where the name does not say by what, and ``top`` where it does not say of what.
     """
 
     top: str
@@ -25,6 +25,7 @@ _BOTH = re.compile(r"^d2(?P<top>\w+?)d(?P<a>\w+?)(?:2|sq|squared)$")
 _MIXED = re.compile(r"^d2(?P<top>\w+?)d(?P<a>\w+?)d(?P<b>\w+)$")
 _PLAIN = re.compile(r"^(?:d2|dd)(?P<top>\w+)$")
 _PRIMES = re.compile(r"^(?P<top>\w+?)(?:pp|doubleprime|2prime|primeprime|dprime|dd|ddot|second|2nd)$")
+_HESSIAN = re.compile(r"^h(?:ess(?:ian)?)?(?P<a>[a-z])(?P<b>[a-z])$")
 _WORDS = re.compile(r"^(?:second|2nd)(?:deriv(?:ative)?)?(?:of)?(?P<top>\w+)$")
 
 
@@ -37,6 +38,8 @@ def seconds(name: str) -> tuple[Second, ...]:
         out.append(Second(m["top"], m["a"], m["a"]))
     if (m := _MIXED.match(low)) is not None:
         out.append(Second(m["top"], m["a"], m["b"]))
+    if (m := _HESSIAN.match(low)) is not None:
+        out.append(Second("", m["a"], m["b"]))
     for pattern in (_PLAIN, _PRIMES, _WORDS):
         if (m := pattern.match(low)) is not None:
             out.append(Second(m["top"]))
@@ -50,7 +53,7 @@ def is_first_of(name: str, second: Second) -> bool:
             return True
         if not claim.top and claim.bottom == second.top:
             return True  # dy
-    return second.top in primitives(name) or normal(name) == second.top + "p"
+    return bool(second.top) and (second.top in primitives(name) or normal(name) == second.top + "p")
 
 
 __all__ = ["Second", "is_first_of", "seconds"]

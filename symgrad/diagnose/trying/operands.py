@@ -13,11 +13,13 @@ from symgrad.diagnose.trying.operations import Operations
 from symgrad.diagnose.trying.roles import At, Role
 from symgrad.diagnose.trying.typed import (
     FORMS,
+    ONE_LESS,
     Change,
     called_with,
     combined,
     less,
     negative,
+    own_slope,
     squared,
     with_all_scaled,
     with_joined,
@@ -69,17 +71,23 @@ class Operands(Operations):
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
         if (infix := OPS[self.graph.steps[parent].op].infix) is not None and infix.symbol in ("+", "-"):
             yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)
+            if self.layout.is_forward(node) and step.is_input:
+                at = ((r[span], with_made(self.graph.steps[r[span]], slot, own_slope)) for r in rounds if span in r)
+                words = "stands where its derivative by itself belongs, 1"
+                yield from self._hypothesis(line, place, "1", 1.2, "wrong-formula", words, at, parent, slot)
             if slot == 0 and not infix.prefix:
                 at = ((r[span], with_made(self.graph.steps[r[span]], 0, negative)) for r in rounds if span in r)
                 words = "has the wrong sign"
                 yield from self._hypothesis(line, place, f"-{role.text}", 0.95, "sign", words, at, parent, slot)
         if self.layout.is_forward(node):
-            for form, make in FORMS:
+            for form, make in (*FORMS, ONE_LESS):
                 at = ((r[span], with_made(self.graph.steps[r[span]], slot, make)) for r in rounds if span in r)
-                words = "stands where a local derivative belongs"
+                words, mistake = "stands where a local derivative belongs", "wrong-formula"
+                if make is ONE_LESS[1]:
+                    words, mistake = "is not taken from 1", "missing-term"
                 text = form.format(role.text)
                 spelled = f"({text})" if "*" in text and not text.startswith("(") else text
-                yield from self._hypothesis(line, place, spelled, 1.3, "wrong-formula", words, at, parent, slot)
+                yield from self._hypothesis(line, place, spelled, 1.3, mistake, words, at, parent, slot)
         for other in roles:
             if other.text == role.text or self._is_other(other.text):
                 continue

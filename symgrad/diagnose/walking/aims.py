@@ -125,6 +125,12 @@ class Aims:
             base = self.replay.corrected(unit.previous)
         out: list[Quantity] = []
         carried = {m.bottom for i in used if (m := self.meaning.get(i)) is not None and m.kind == "tangent"}
+        if not carried and not upstream:
+            # dh1 beside dh0: of the line itself nothing was carried forward yet.
+            carried = {
+                m.bottom for i, m in self.meaning.items()
+                if m.kind == "tangent" and any(self.reading.is_topless(u.name) for u in self.layout.units_at.get(i, ()))
+            }  # fmt: skip
         for leaf in sorted(carried) if self.reading.is_topless(unit.name) else ():
             tangents = self.truth.tangents(leaf) if self.graph.steps[leaf].is_input else {}
             out += [Quantity("tangent", b, leaf, tangents[b]) for t, b in pairs if t == loss and b in tangents]

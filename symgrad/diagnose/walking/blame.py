@@ -148,7 +148,7 @@ class Walk(Choosing):
             if wanted is not None:
                 self._root(unit, [wanted])
                 return
-        if matches and self._is_part_of_a_result(unit, matches):
+        if matches and (self._is_part_of_a_result(unit, matches) or self._is_by_chance(unit, matches)):
             self._settled.add(i)
         elif matches:
             # Where two have the same value (relu, where it is on), the one that is not held yet.
@@ -182,7 +182,7 @@ class Walk(Choosing):
         if turned is not None or (partly and self.aims.accumulates_on(unit)):
             self._settle(unit, turned or readings[0])
             return
-        if partly and final and self._is_all(unit):
+        if partly and final and (self._is_all(unit) or self._is_left_so(unit, readings)):
             self._root(unit)  # a path is missing, whatever is made of it
             return
         accepted: float = self._score(unit.step, self.corrected(unit.step), used_later)

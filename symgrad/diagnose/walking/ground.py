@@ -156,8 +156,26 @@ class Ground:
             held = {bottom for top, bottom in self.reading.pairs_of(unit) if top == self.subject.loss}
             moved = {m.bottom for m in self.subject.moves if self.layout.original(m.source) == unit.step}
             return len(held) == 1 and held <= moved
-        added = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
-        return self.reading.by_inputs(unit.name) and not any(i and i.symbol in ("+", "-") for i in added)
+        return self.reading.by_inputs(unit.name) and not self._is_added(unit)
+
+    def _is_left_so(self, unit: Unit, readings: Sequence[Quantity]) -> bool:
+        """One term of what is carried forward, under the name of the whole, to which nothing is added any more."""
+        if self.subject.is_shaped or not self.reading.is_topless(unit.name) or self.reading.is_loose(unit.name):
+            return False
+        once = len(self.layout.by_name[unit.name]) == 1 and not unit.augmented
+        return once and all(q.kind == "term" for q in readings) and not self._is_added(unit)
+
+    def _is_added(self, unit: Unit) -> bool:
+        symbols = (OPS[self.graph.steps[k].op].infix for k in self.layout.children[unit.step])
+        return any(i and i.symbol in ("+", "-") for i in symbols)
+
+    def _is_by_chance(self, unit: Unit, matches: Sequence[Quantity]) -> bool:
+        """Of numbers: a result of its own under a name that says nothing, with the value of a derivative by something
+        that has no name: by the -r of ``exp(-r*T)``. Nobody asks for that; it may be that by r with the wrong sign."""
+        if self.subject.is_shaped or is_bare(unit.name) or self.layout.dependents(unit.step):
+            return False
+        names = self.subject.names
+        return all(q.kind in ("cotangent", "contribution", "sum") and q.bottom not in names for q in matches)
 
     def _is_part_of_a_result(self, unit: Unit, matches: Sequence[Quantity]) -> bool:
         """Of numbers: an entry of a list of gradients, from which nothing follows, and that is one path of several: the
