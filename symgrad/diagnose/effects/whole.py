@@ -423,10 +423,21 @@ class Whole(Attempts):
         step = self.layout.graph.steps[i]
         if slot < 0:
             whole = self._source.statement(unit.span) if is_whole(edit.repair) else None
-            return whole if unit.augmented else step.span
+            return whole if unit.augmented else self._call(edit, i) or step.span
         # np.outer(a, b) makes both of them flat first: a step each, with the characters of the call.
         around = [s for k, s in edit.passage.users.get(i, ()) if self.layout.graph.steps[k].span == step.span]
         return self._source.operand(step.span, around[0]) if around and len(step.inputs) == 1 else None
+
+    def _call(self, edit: Edit, i: int) -> Span | None:
+        """The call of a function, where what that gives elsewhere, by the same characters, stays as it is."""
+        subject, steps = self.layout.subject, self.layout.graph.steps
+        call, changed = subject.callers.get(i), {k for k, _ in edit.sites}
+        alike = (k for k, s in enumerate(steps) if s.span == steps[i].span and k not in changed and not s.is_leaf)
+        if call is None or all(subject.callers.get(k) == call for k in alike):
+            return None
+        users = ((k, n) for k in self.layout.children[i] for n, j in enumerate(steps[k].inputs) if j == i)
+        places = (self._source.operand(steps[k].span, n) for k, n in users)
+        return next((p for p in places if p is not None and p.line == call.line), None)
 
     @cached_property
     def _source(self) -> SourceMap:

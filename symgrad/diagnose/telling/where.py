@@ -57,10 +57,19 @@ def place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source:
     named = bool(walk.layout.variable(place.node))
     operand = source.operand(parent, place.slot) if parent is not None else None
     own = step.span if not step.is_leaf and not named else None
-    lent = own in walk.layout.forward_spans  # by a function of the forward pass, which is right
+    # By a function of the forward pass, which is right, or by one that does right where another line calls it.
+    lent = own in walk.layout.forward_spans or _is_right_elsewhere(place.node, subject, walk)
     if own is not None and not (lent and operand) and (operand is None or not _is_within(own, operand)):
         return own  # inside a helper function, not where it is called
     return operand or own or parent or unit.span
+
+
+def _is_right_elsewhere(i: int, subject: Subject, walk: Walk) -> bool:
+    """Another line that is right calls the function that made a step as well."""
+    span, call = subject.graph.steps[i].span, subject.callers.get(i)
+    right = {u.line for u in walk.out.right}
+    calls = (subject.callers.get(k) for k, s in enumerate(subject.graph.steps) if k != i and s.span == span)
+    return call is not None and any(c is not None and c.line != call.line and c.line in right for c in calls)
 
 
 def _is_within(inner: Span, outer: Span) -> bool:
