@@ -75,7 +75,7 @@ def of_an_objective(taken: Account) -> Account:
     # exp(z) is its own derivative, and where mu = exp(z) was taken for the loss that tells nothing.
     names = {normal(b.name) for b in trace.bindings}
     derived = any(is_called_derivative(u.name, names) for u in found.right)
-    if derived and not (taken.subject.made_up and found.blames):
+    if derived and not (taken.subject.made_up and found.blames) and not _is_idle(taken):
         return taken
     best, begins = taken, _begins(trace)
     for other in _candidates(trace):
@@ -97,11 +97,19 @@ def _may_be_another(taken: Account, *, missed: bool) -> bool:
     """Something else may be made smaller than what was taken for the loss."""
     trace, found, subject = taken.trace, taken.diagnosis, taken.subject
     named = is_surely_loss(subject.names.get(subject.loss, "")) or trace.backward_calls
+    # What is only printed may be called an error as well: sum(abs(y - out)), of which nothing here is the derivative.
+    named = named and (found.blames or found.right or found.understood or trace.backward_calls)
     # Names ask for it: df_dx of an array f, or of several states.
-    asked = subject.loss not in subject.names and not subject.made_up
+    asked = subject.loss not in subject.names and not subject.made_up and not _is_idle(taken)
     if not taken.work.guesses or named or trace.error is not None or (asked and not missed):
         return False
-    return missed or not (found.right or found.understood) or stands_for_want(trace, subject)
+    return missed or not (found.right or found.understood) or stands_for_want(trace, subject) or _is_idle(taken)
+
+
+def _is_idle(taken: Account) -> bool:
+    """Parameters are moved, and by nothing that is right or wrong as it is: only beside that something seems right."""
+    moving = {m.source for m in taken.subject.moves}
+    return bool(moving) and not taken.diagnosis.blames and not any(u.step in moving for u in taken.diagnosis.right)
 
 
 def _is_told(found: Diagnosis, subject: Subject, begins: Collection[Span | None]) -> bool:
