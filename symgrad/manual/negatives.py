@@ -54,9 +54,9 @@ def of_losses_only_printed(taken: Account) -> Account:
         return taken
     name = subject.names.get(subject.loss, "the loss")
     best = taken
-    factors, most = _factors(subject)
-    if len(found.blames) < 2 and most < 2:
-        return taken  # one line that is off by a number is a slip, unless many are
+    factors, common = _factors(subject)
+    if len(found.blames) < 2 and not common:
+        return taken  # one line that is off by a number is a slip, unless all are that are anything
     for factor in factors:
         words = (
             f"every result is the gradient times {float(factor):g}: right where {name}, which is worked out after the "
@@ -65,7 +65,7 @@ def of_losses_only_printed(taken: Account) -> Account:
         again = taken.against(replace(subject, seed=factor, convention=words))
         told = again.diagnosis.right or all(b.edits for b in again.diagnosis.blames)
         # Behind one line that all are made of, there may be one more.
-        least = _open(best.diagnosis) + (most > 1 and best is taken and len(found.blames) < 2)
+        least = _open(best.diagnosis) + (common and best is taken and len(found.blames) < 2)
         if told and _open(again.diagnosis) < least:
             best = again
     return best
@@ -87,17 +87,16 @@ def _comes_later(subject: Subject) -> bool:
 
 
 @quiet()
-def _factors(subject: Subject) -> tuple[list[Fraction], int]:
-    """The whole numbers, or one over them, by which what moves a parameter is its gradient, and how many of them are by
-    the first. Where they are not all one, a mistake may have changed some: those of most parameters, and the number by
-    which the loss is divided."""
+def _factors(subject: Subject) -> tuple[list[Fraction], bool]:
+    """The whole numbers, or one over them, by which what moves a parameter is its gradient, and whether all have the
+    first that are it up to a number. A mistake may have changed some: also the number by which the loss is divided."""
     prepared = prepare(subject)
     times = [f for _, f in scaled(prepared.layout) if f > 0] if prepared is not None else []
     found = Counter(f for t in times if (f := _whole(t)) is not None)
-    most = max(found.values(), default=0)
-    if most < len(subject.moves):
+    common = len(found) == 1 and found.total() == len(times)
+    if not common or len(times) < len(subject.moves):
         found.update(f for t in _divisors(subject) if (f := _whole(t)) is not None)
-    return [f for f, _ in found.most_common(2)], most
+    return [f for f, _ in found.most_common(2)], common
 
 
 def _whole(f: float) -> Fraction | None:

@@ -39,6 +39,8 @@ from symgrad.upstream import extended, grown
 
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")
+#: What is said of an objective by the link of a generalised linear model.
+LINKED = "is the gradient"
 #: What a softmax is made of stands so many steps before it at most.
 NEAR = 40
 
@@ -82,10 +84,14 @@ def of_an_objective(taken: Account) -> Account:
         again = diagnose(other, brief=True)
         # Where there is a derivation of something as it is, this must explain more.
         first = best is taken and not missed and not derived
-        if _is_told(again, other, begins) and (first or _explained(again) > _explained(best.diagnosis)):
+        more = _explained(again, begins) > _explained(best.diagnosis, begins)
+        if more and LINKED in other.assumed and best.diagnosis.blames:
+            # That a line is no square's gradient is no reason to take it for a cross-entropy's, but that fewer are.
+            more = _bad(again) < _bad(best.diagnosis)
+        if _is_told(again, other, begins) and (first or more):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
             best = replace(taken, subject=again.subject or other, diagnosis=again)
-    if best is not taken or derived:
+    if best is not taken or derived or _is_told(found, taken.subject, begins):
         return best
     best = taken if taken.brief else _explained_by_fixes(taken)
     if best is taken and found.blames:
@@ -176,10 +182,14 @@ def _said(subject: Subject) -> str:
     return f"no loss is computed: the derivatives are held against that of {subject.assumed}"
 
 
-def _explained(found: Diagnosis) -> tuple[int, int]:
+def _explained(found: Diagnosis, begins: Collection[Span | None]) -> tuple[int, int]:
     """What is left open counts as what is wrong: another objective is no way to say nothing of a line."""
-    bad = len(found.blames) + len(found.unchecked)
-    return len({(u.name, u.line) for u in found.right}) - bad, -bad
+    right = {(u.name, u.line) for u in found.right if u.span not in begins or u.unnamed}
+    return len(right) - _bad(found), -_bad(found)
+
+
+def _bad(found: Diagnosis) -> int:
+    return len(found.blames) + len(found.unchecked)
 
 
 def is_missed(trace: Trace) -> bool:
@@ -239,8 +249,8 @@ def objectives(trace: Trace) -> Iterator[Objective]:
         found = [_outcome(trace, i, function) for i in differences]
         if all(pair is not None for pair in found):
             classes = _classes(trace, *found[0]) if function is _softmax and found[0] is not None else 1
-            ways.append((make, Fraction(classes, count), f"the mean {words}, of which {text} is the gradient"))
-            ways.append((make, Fraction(1), f"the {words}, of which {text} is the gradient"))
+            ways.append((make, Fraction(classes, count), f"the mean {words}, of which {text} {LINKED}"))
+            ways.append((make, Fraction(1), f"the {words}, of which {text} {LINKED}"))
     if count == 1:
         ways = [(make, factor, words if make is not _square else _single(words)) for make, factor, words in ways]
     yield from _made(trace, differences, ways, name)
