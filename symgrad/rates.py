@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from symgrad.diagnose.meaning.following import original
+from symgrad.diagnose.meaning.following import OF_A_MOVE, original
 from symgrad.diagnose.text.naming import claims, is_loss, is_rate, normal
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.frontends.trace.data import Binding, Trace
@@ -71,7 +71,7 @@ def with_rates_apart(trace: Trace) -> Trace:
                 values.append(1.0)
             else:
                 span = source.operand(step.span, c.slot)
-                steps.append(Step(f"%move{i}", COPY, (moved(read),), shape=old[read].shape, span=span))
+                steps.append(Step(f"{OF_A_MOVE}{i}", COPY, (moved(read),), shape=old[read].shape, span=span))
                 values.append(trace.values[read])
             inputs[c.slot] = len(steps) - 1
         if i in outer:
@@ -102,7 +102,8 @@ def _changes(trace: Trace) -> list[_Change]:
     rates = {f.step for f in trace.leaves if is_rate(f.name)}
     moves = list(_moves(trace))
     inner = {b.step: c for b, product in moves if (c := _inner(trace, b, product, bound, rates)) is not None}
-    if not inner:
+    lines = {b.line for b, _ in moves if b.step in inner}
+    if not inner or any(_is_other(trace, b, product, bound, rates) for b, product in moves if b.line not in lines):
         return []
     forward = {normal(b.name) for b in trace.bindings}
     partial = {
@@ -146,6 +147,14 @@ def _inner(trace: Trace, b: Binding, product: int, bound: Collection[int], rates
                 return _Change(b.step, tuple(chain), slot) if len(chain) > 1 else None
         at = row.inputs[0]
     return None
+
+
+def _is_other(trace: Trace, b: Binding, product: int, bound: Collection[int], rates: Collection[int]) -> bool:
+    """A product that is written where something is moved by it, without a rate or with ``-rate``: beside others that
+    have one it is compared with these."""
+    row = trace.graph.steps[product]
+    own = product not in bound and row.span is not None and b.span.line <= row.span.line <= b.span.end_line
+    return own and sign_of(row.op) == "*" and not any(j in rates or _is_small(trace.graph.steps[j]) for j in row.inputs)
 
 
 def _partial(

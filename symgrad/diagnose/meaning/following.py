@@ -8,6 +8,9 @@ from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.graph import Graph, Step
 from symgrad.ops import OPS
 
+#: What the step is called that something of the derivation is moved by, where that has been given one of its own.
+OF_A_MOVE = "%move"
+
 
 def ends_of(graph: Graph, step: int, is_end: Callable[[int], bool]) -> list[int]:
     """The leaves and other ends that a step is computed from."""

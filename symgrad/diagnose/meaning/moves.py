@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
-from symgrad.diagnose.meaning.following import ends_of, original
+from symgrad.diagnose.meaning.following import OF_A_MOVE, ends_of, original
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
 from symgrad.diagnose.text.naming import claims, normal
@@ -163,6 +163,8 @@ def _stride(
     else:
         return None
     for _ in range(LOOK_AHEAD):
+        if graph.steps[at].name.startswith(OF_A_MOVE):
+            break
         at = original(graph, at)
         row = graph.steps[at]
         sign = sign_of(row.op)
@@ -199,6 +201,7 @@ def _gradient(
     """The step that was worked out as the gradient by what is moved by ``at``; -1 if there is none."""
     filled = at in named and write_at(graph.steps, at, graph.steps[at].inputs) is not None
     filled = filled or (at not in bound and _is_chained(graph, at, inner, bound, named))
+    filled = filled or graph.steps[at].name.startswith(OF_A_MOVE)
     source = at if filled else _source(graph, at, inner, bound)
 
     def fits(i: int) -> bool:
