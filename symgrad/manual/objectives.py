@@ -85,8 +85,8 @@ def of_an_objective(taken: Account) -> Account:
         # Where there is a derivation of something as it is, this must explain more.
         first = best is taken and not missed and not derived
         more = _explained(again, begins) > _explained(best.diagnosis, begins)
-        if more and LINKED in other.assumed and best.diagnosis.blames:
-            # That a line is no square's gradient is no reason to take it for a cross-entropy's, but that fewer are.
+        if more and best.diagnosis.blames and (derived or LINKED in other.assumed):
+            # That a line is wrong as it is, or as a square's gradient, is no reason for another; that fewer are is one.
             more = _bad(again) < _bad(best.diagnosis)
         if _is_told(again, other, begins) and (first or more):
             again = replace(diagnose(other), notes=(*again.notes, _said(other)))
