@@ -64,9 +64,7 @@ def of_losses_only_printed(taken: Account) -> Account:
         )
         again = taken.against(replace(subject, seed=factor, convention=words))
         told = again.diagnosis.right or all(b.edits for b in again.diagnosis.blames)
-        # Behind one line that all are made of, there may be one more.
-        least = _open(best.diagnosis) + (common and best is taken and len(found.blames) < 2)
-        if told and _open(again.diagnosis) < least:
+        if told and _open(again.diagnosis) < _open(best.diagnosis):
             best = again
     return best
 

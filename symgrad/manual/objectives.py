@@ -103,8 +103,6 @@ def _may_be_another(taken: Account, *, missed: bool) -> bool:
     """Something else may be made smaller than what was taken for the loss."""
     trace, found, subject = taken.trace, taken.diagnosis, taken.subject
     named = is_surely_loss(subject.names.get(subject.loss, "")) or bool(trace.backward_calls)
-    # What is only printed may be called an error as well: sum(abs(y - out)), of which nothing here is the derivative.
-    named = named and bool(found.blames or found.right or found.understood or trace.backward_calls)
     # Names ask for it: df_dx of an array f, or of several states.
     asked = subject.loss not in subject.names and not subject.made_up and not _is_idle(taken)
     if not taken.work.guesses or named or trace.error is not None or (asked and not missed):
