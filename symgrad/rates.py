@@ -89,11 +89,12 @@ def _worked_out(steps: Sequence[Step], values: Sequence[Any]) -> Any:
     """The value of the last step."""
     import numpy as np
 
-    from symgrad.ops.values import applied
+    from symgrad.ops.values import function
 
     step = steps[-1]
     inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
-    return applied(step.op, inputs, step.shape, step.params)
+    value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
+    return value.astype(np.float64) if step.shape else float(value)
 
 
 def _changes(trace: Trace) -> list[_Change]:
