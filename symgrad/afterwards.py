@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.meaning.following import original
-from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, list_of, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import INPUT, Graph, Step
 from symgrad.ops import sign_of
@@ -54,8 +54,8 @@ def brought_back(trace: Trace) -> Trace:
         return _until_the_last_move(trace)
     if _is_of_the_same_data(trace, late):
         return _computed_before(trace, late)
-    steps, first, called = trace.graph.steps, min(m.order for m in moves_of(trace)), _stem(late.loss)
-    early = any(_stem(b) == called and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
+    steps, first, called = trace.graph.steps, min(m.order for m in moves_of(trace)), list_of(late.loss.name)
+    early = any(list_of(b.name) == called and not steps[b.step].is_leaf and b.order < first for b in trace.bindings)
     return trace if early else _first_round(_without(trace, late))
 
 
@@ -81,16 +81,12 @@ def _derives(b: Binding, steps: Sequence[Step], parameters: Collection[str]) -> 
     return named and not steps[b.step].is_leaf and not is_loss(b.name)
 
 
-def _stem(b: Binding) -> str:
-    return b.name.split("[", maxsplit=1)[0]
-
-
 def _late(trace: Trace) -> _Late | None:
     steps = trace.graph.steps
     losses: dict[str, list[Binding]] = {}
     for b in trace.bindings:
         if is_loss(b.name) and not steps[b.step].is_leaf and isinstance(trace.values[b.step], float):
-            losses.setdefault(_stem(b), []).append(b)
+            losses.setdefault(list_of(b.name), []).append(b)
     if not losses or trace.backward_calls:
         return None
     moves = moves_of(trace)
@@ -259,7 +255,7 @@ def _copied(graph: Graph, late: _Late) -> list[int]:
 def _without(trace: Trace, late: _Late) -> Trace:
     """The run without the names of a late loss, and of what only that is made of."""
     steps = trace.graph.steps
-    lost = [b.step for b in trace.bindings if _stem(b) == _stem(late.loss)]
+    lost = [b.step for b in trace.bindings if list_of(b.name) == list_of(late.loss.name)]
     apart = Graph(steps, lost[-1], trace.graph.source).ancestors(*lost)
     given = Graph(steps, lost[-1], trace.graph.source).ancestors(*(m.new for m in late.moves))
     kept = [b for b in trace.bindings if given[b.step] or not apart[b.step] or steps[b.step].is_leaf]

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from symgrad.diagnose.meaning.following import original
+from symgrad.diagnose.text.naming import list_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import INPUT, Graph
-from symgrad.ops import OPS, sign_of
+from symgrad.ops import sign_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +40,18 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     names = {b.name for b in trace.bindings if b.step == loss}
     summed = not any(b.step in added for b in trace.bindings if b.name in names)
     # What goes into a list has a number of its own in each round: history[3].
-    places = {(_stem(b.name), b.line) for b in trace.bindings if b.step == loss}
-    earlier = [b.step for b in trace.bindings if (_stem(b.name), b.line) in places and not needed[b.step]]
+    places = {(list_of(b.name), b.line) for b in trace.bindings if b.step == loss}
+    earlier = [b.step for b in trace.bindings if (list_of(b.name), b.line) in places and not needed[b.step]]
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
             entering = _entering(trace.graph, r.begun, r.start)
-            carried = [_made(trace.graph, i) for i in entering if needed[i]]
+            carried = [original(trace.graph, i) for i in entering if needed[i]]
             before = max(i for i in earlier if r.begun <= i < r.start)
             if carried and (not summed or any(i > before for i in carried)):
                 # A sum over time steps, to which a state is handed on, is made of states that were there before it.
                 return Epoch(r.start, entering)
     return None
-
-
-def _made(graph: Graph, step: int) -> int:
-    """Where what a step renames was worked out."""
-    while not graph.steps[step].is_leaf and OPS[graph.steps[step].op].renames:
-        step = graph.steps[step].inputs[0]
-    return step
-
-
-def _stem(name: str) -> str:
-    return name.split("[", maxsplit=1)[0]
 
 
 def _added(trace: Trace, loss: int) -> list[int]:

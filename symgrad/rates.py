@@ -89,12 +89,11 @@ def _worked_out(steps: Sequence[Step], values: Sequence[Any]) -> Any:
     """The value of the last step."""
     import numpy as np
 
-    from symgrad.ops.values import function
+    from symgrad.ops.values import applied
 
     step = steps[-1]
     inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
-    value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
-    return value.astype(np.float64) if step.shape else float(value)
+    return applied(step.op, inputs, step.shape, step.params)
 
 
 def _changes(trace: Trace) -> list[_Change]:

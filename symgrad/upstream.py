@@ -85,7 +85,7 @@ def grown(trace: Trace, steps: Sequence[Step]) -> Trace:
     """The run with further steps, none of them an input: their values are worked out."""
     import numpy as np
 
-    from symgrad.ops.values import function
+    from symgrad.ops.values import applied
 
     values: list[Any] = list(trace.values)
     for step in steps[len(values) :]:
@@ -93,7 +93,6 @@ def grown(trace: Trace, steps: Sequence[Step]) -> Trace:
             values.append(float(step.value))
             continue
         inputs = [np.asarray(values[j], dtype=np.float64).reshape(steps[j].shape) for j in step.inputs]
-        value = np.asarray(function(step.op)(*inputs, **dict(step.params)))
-        values.append(value.astype(np.float64) if step.shape else float(value))
+        values.append(applied(step.op, inputs, step.shape, step.params))
     graph = Graph(tuple(steps), trace.graph.output, trace.graph.source)
     return replace(trace, graph=graph, values=tuple(values))

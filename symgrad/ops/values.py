@@ -7,7 +7,7 @@ others. What is left has its value in ``floats.py``, because torch must not be i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cache, partial
 from typing import Any
@@ -51,6 +51,17 @@ def function(name: str) -> Callable[..., Any]:
         run = op.torch
         return lambda *args: run(np, *args)
     raise InternalError(f"the op {name} has no value in float64")
+
+
+def applied(name: str, inputs: Sequence[Any], shape: tuple[int, ...], params: Iterable[tuple[str, Any]]) -> Any:
+    """The float64 value of an op: an array of ``shape``, or a plain number where that is empty.
+
+    Args:
+        inputs: the values of its operands, as arrays of their shapes.
+        params: of the step that applies it.
+    """
+    value = np.asarray(function(name)(*inputs, **dict(params)))
+    return value.astype(np.float64) if shape else float(value)
 
 
 @cache

@@ -198,9 +198,14 @@ def singulars(bottom: str) -> tuple[str, ...]:
     return tuple(out)
 
 
+def list_of(name: str) -> str:
+    """What the list is called that an entry is of: ``losses`` of ``losses[3]``; the name itself without brackets."""
+    return name.split("[", maxsplit=1)[0]
+
+
 def stem_of(name: str) -> str:
     """What the entries of a series have in common: ``h`` of ``h2``, ``hs`` of ``hs[3]``."""
-    return name.split("[", maxsplit=1)[0].rstrip("0123456789").rstrip("_")
+    return list_of(name).rstrip("0123456789").rstrip("_")
 
 
 #: Of a logarithm of a likelihood, statisticians call the gradient its score.
