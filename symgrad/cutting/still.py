@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -19,6 +19,8 @@ from symgrad.ops.slips import written
 #: What stands for an infinite input: ``masked_fill(mask, -inf)`` before a softmax, a maximum that begins with -inf. Its
 #: exponential is 0 as well, and it can be computed with at points nearby.
 ENDLESS = 1e9
+#: Names of a gradient that say not of what, and of no error or cotangent on the way.
+_GRADIENT = frozenset({"grad", "g", "gradient", "nabla"})
 
 
 def point_of(trace: Trace, graph: Graph) -> dict[int, Any] | None:
@@ -67,7 +69,8 @@ def still(
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     typed = {leaf.step for leaf in trace.leaves if leaf.literal}
-    trained = {m.bottom for m in moves} | _stepped(trace, graph, point)
+    trained = {m.bottom for m in moves} | _stepped(trace, graph, point) | {i for _, i in trace.returned}
+    trained |= _of_one_gradient(units, graph, {i for i in point if kinds.get(i, "").startswith("float")}, point)
     filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
     out = set()
     for i, value in point.items():
@@ -87,6 +90,15 @@ def still(
         if chooses:
             out.add(i)
     return frozenset(out | twice)
+
+
+def _of_one_gradient(
+    units: Sequence[Unit], graph: Graph, inputs: Collection[int], point: Mapping[int, Any]
+) -> set[int]:
+    """Zeros of which ``grad`` is the gradient, where no other array has its shape: ``w = np.zeros(3)``."""
+    shapes = {shape for u in units if normal(u.name) in _GRADIENT and (shape := graph.steps[u.step].shape)}
+    found = {shape: [i for i in inputs if graph.steps[i].shape == shape] for shape in shapes}
+    return {mine[0] for mine in found.values() if len(mine) == 1 and not point[mine[0]].any()}
 
 
 def _stepped(trace: Trace, graph: Graph, point: Mapping[int, Any]) -> set[int]:

@@ -102,6 +102,8 @@ def explained(
     unfinished = Unfinished(layout.subject)
     right = {unit.name: unit.step for unit in reversed(fine)}
     moving = _wrongly_moved(layout, reading)
+    # Of what the script handed over as a derivative, or --map says, it is known what it is to be.
+    told_of = {layout.original(u.step) for u in layout.subject.units if u.name in layout.subject.mapped}
     for told in roots:
         root = told
         if not root.repairs and layout.graph.steps[root.unit.step].is_leaf:
@@ -141,6 +143,7 @@ def explained(
             # The right entries in another shape are no accident, nor is what is left at zero in a run that ended.
             weak = weak and not turned and not _is_plain_result(root.unit, layout, reading)
             weak = weak and not _is_left_at_zero(root.unit, layout, reading, given)
+        weak = weak and layout.original(root.unit.step) not in told_of
         # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
         later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):

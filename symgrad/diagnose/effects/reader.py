@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
@@ -23,6 +24,8 @@ from symgrad.diagnose.walking.places import Context, Line
 from symgrad.diagnose.walking.region import Offer, Region, Site
 from symgrad.ops.writing import is_united
 
+#: One entry of an array, by its number.
+_ITEM = re.compile(r"[A-Za-z_]\w*(?:\[-?\d+(?:, *-?\d+)*\])+")
 #: Factors that are offered, the nearest first.
 MOST_FACTORS = 40
 #: Entries of lists are offered one by one up to this many.
@@ -121,7 +124,7 @@ class Reader(Region):
 
     def offers(self) -> list[Offer]:
         """Variables and factors, in each round what they are then."""
-        return [*self._variables(), *self._entries(), *self._factors()]
+        return [*self._variables(), *self._entries(), *self._items(), *self._factors()]
 
     def _offer(self, quantity: Quantity, steps: Sequence[int], text: str) -> Offer:
         def value(i: int) -> Vec:
@@ -194,6 +197,26 @@ class Reader(Region):
                     seen.add((stem, places))
                     first = next(p for p in places if p >= 0)
                     yield self._offer(self._quantity(first), places, f"{called}[{shifted(index, offset)}]")
+
+    def _items(self) -> Iterator[Offer]:
+        """Entries of the arrays that the line itself takes entries of, by their numbers: ``x[0]`` and ``x[1]``."""
+        if len(self.ends) > 1:
+            return
+        steps, seen = self.graph.steps, set()
+        bases = {j for i in self.steps if self._item(i) for j in steps[i].inputs[:1]}
+        for i in sorted(k for base in bases for k in self.layout.children[base] if k <= self.steps[-1]):
+            text = self._item(i)
+            if text and text not in seen and self.layout.is_forward(self.layout.original(steps[i].inputs[0])):
+                seen.add(text)
+                yield self._offer(Quantity("forward", -1, i, self.layout.actual(i)), [i], text)
+
+    def _item(self, i: int) -> str:
+        """How a step is written, where it is one entry of an array by its number."""
+        step = self.graph.steps[i]
+        if step.shape or len(step.inputs) != 1 or not self.graph.steps[step.inputs[0]].shape or step.span is None:
+            return ""
+        text = self.text.source.text(step.span)
+        return text if _ITEM.fullmatch(text) else ""
 
     @cached_property
     def _called(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from types import GeneratorType
 
 from symgrad.frontends.trace.commandline import PARSER_METHODS, Parser
 from symgrad.frontends.trace.inert import Written
+from symgrad.frontends.trace.lib_differentiating import CHOSEN_METHODS, RULE_METHODS, Chosen, CustomRule
 from symgrad.frontends.trace.standins import (
     BUNCH_ATTRIBUTES,
     SCALER_METHODS,
@@ -86,5 +87,6 @@ HARMLESS = frozenset(
 #: Methods of our own objects that stand for files.
 OPEN: dict[type, frozenset[str]] = {
     TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"}), Bunch: BUNCH_ATTRIBUTES,
-    Parser: PARSER_METHODS, Scaler: SCALER_METHODS,
+    Parser: PARSER_METHODS, Scaler: SCALER_METHODS, Chosen: CHOSEN_METHODS,
+    CustomRule: RULE_METHODS,
 }  # fmt: skip

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.frontends.trace import autograd, lib_numpy, lib_scipy, lib_torch, numpy_random  # noqa: F401  (they register themselves)
+from symgrad.frontends.trace import autograd, lib_numpy, lib_optimize, lib_scipy, lib_torch, numpy_random  # noqa: F401  (they register themselves)
 from symgrad.frontends.trace.arrays import Array, Tensor, item
+from symgrad.frontends.trace.lib_differentiating import Places
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.numpy_types import dtype_name
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker
@@ -40,6 +41,7 @@ PROPERTIES: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "strides": (ARRAY, lambda x: tuple(8 * s // x.data.itemsize for s in x.data.strides)),
     "itemsize": (ARRAY, lambda x: 8),
     "nbytes": (ARRAY, lambda x: 8 * int(x.data.size)),
+    "at": (ARRAY, Places),
     "real": (FLOAT, lambda x: x),
     "imag": (FLOAT, lambda x: 0.0),
     "grad": (TENSOR, autograd.read),
@@ -173,6 +175,7 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "new_ones": (TENSOR, _new("ones")),
     "new_full": (TENSOR, _new("full")),
     "contiguous": (TENSOR, _same),
+    "block_until_ready": (NUMPY, _same),
     "double": (TENSOR, _cast("float64")),
     "float": (TENSOR, _cast("float32")),
     "zero_": (TENSOR, _zero),

@@ -26,7 +26,7 @@ from symgrad.frontends.trace.library import Package, SourceModule
 from symgrad.frontends.trace.nothing import NOTHING, Inert
 from symgrad.frontends.trace.numbers import Numbers
 from symgrad.frontends.trace.records import Record
-from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing, named
+from symgrad.frontends.trace.registry import MODULES, Facade, Marker, Missing, module_of, named
 from symgrad.frontends.trace.standins import opened
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Mask, TracedFloat, TracedInt, Value
@@ -193,6 +193,7 @@ class Guard(Numbers):
         return made
 
     def module(self, name: str) -> Any:
+        name = module_of(name)
         if name not in self.modules:
             if name in ("builtins", "past.builtins", "six.moves"):
                 self.modules[name] = SourceModule(name, dict(self.names))
@@ -212,11 +213,12 @@ class Guard(Numbers):
         """``import name``, or ``import name as ...``. A module that is not there hurts only when it is used."""
         self.tr.alive()
         top = name.partition(".")[0]
-        return self.module(name if whole or name not in MODULES else top)
+        return self.module(name if whole or module_of(name) not in MODULES else top)
 
     def import_from(self, module: str, name: str) -> Any:
         self.tr.alive()
-        dotted = f"{module}.{name}"
+        module = module_of(module)
+        dotted = module_of(f"{module}.{name}")
         if dotted in MODULES:
             return self.module(dotted)
         if is_inert(dotted):

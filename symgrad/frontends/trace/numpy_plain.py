@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
+from symgrad.frontends.trace.claims import claim
 from symgrad.frontends.trace.lib_math import raw
 from symgrad.frontends.trace.registry import HANDLERS, as_array, lift, traced
 from symgrad.frontends.trace.tracer import Tracer
@@ -47,6 +48,10 @@ def bare(value: Any) -> Any:
     return [bare(v) for v in value] if isinstance(value, list | tuple) else raw(value)
 
 
+#: Of these the script says that its operands should be equal.
+_EQUALITIES = frozenset({np.isclose, np.allclose, np.array_equal})
+
+
 def compare(function: Callable[..., Any]) -> Callable[..., Any]:
     """A comparison of numbers that the script only looks at."""
 
@@ -54,6 +59,8 @@ def compare(function: Callable[..., Any]) -> Callable[..., Any]:
         if not set(kwargs) <= {"rtol", "atol", "equal_nan", "axis"}:
             tr.unsupported(f"{function.__name__} with these options")
         plain = [bare(a) for a in args]
+        if function in _EQUALITIES and len(args) >= 2:
+            claim(tr, args[0], args[1])
         value = function(*plain, **{k: raw(v) for k, v in kwargs.items()})
         return bool(value) if np.ndim(value) == 0 else Array(tr, value)
 

@@ -45,6 +45,10 @@ MODULES = {
     "torch.nn.init", "torch.nn.parameter", "numpy.testing", "dataclasses", "statistics",
 }  # fmt: skip
 
+#: Modules whose arrays and functions are another one's to a script.
+SAME_MODULE = {"jax.numpy": "numpy", "autograd.numpy": "numpy", "cupy": "numpy", "jax.scipy": "scipy",
+               "autograd.scipy": "scipy"}  # fmt: skip
+
 #: Modules of which a few harmless names exist, and of which everything else is an attempt to leave.
 GUARDED = frozenset({"sys", "os", "os.path", "dataclasses", "numpy.testing"})
 
@@ -57,6 +61,14 @@ FORBIDDEN = frozenset(
     "ctypeslib f2py distutils testing compile jit hub utils multiprocessing distributed ops package classes "
     "cuda backends frombuffer from_dlpack get_include show_config lib core".split()
 )
+
+
+def module_of(name: str) -> str:
+    """The module that a script means: ``numpy.linalg`` for ``jax.numpy.linalg``."""
+    for other, known in SAME_MODULE.items():
+        if name == other or name.startswith(other + "."):
+            return known + name[len(other) :]
+    return name
 
 
 def traced(*names: str) -> Callable[[F], F]:
@@ -249,7 +261,7 @@ class Facade:
         return self._found[attribute]
 
     def _make(self, attribute: str) -> Any:
-        dotted = f"{self.name}.{attribute}"
+        dotted = module_of(f"{self.name}.{attribute}")
         tr = self.tr
         if self.name.startswith("torch") and tr.of_torch is not None:
             found = tr.of_torch(dotted)

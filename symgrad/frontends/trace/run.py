@@ -125,7 +125,7 @@ class Run(Naming):
             names.INPLACE: guard.inplace, names.POWER: guard.power, names.SHIFT: guard.shift, names.LEFT: guard.left,
             names.EXACT: self.exact,
             names.CHECK: self.tracer.alive, names.SCOPE: "", names.ROUND: self.round, names.LOOP: self.loop,
-            names.GIVEN: self.given_value, names.TEST: self.test, names.CHOSEN: self.chosen,
+            names.GIVEN: self.given_value, names.TEST: self.test, names.CHOSEN: self.chosen, names.HELD: self.held,
         }  # fmt: skip
         made: dict[str, Any] = {"__builtins__": table, "__name__": "__main__", "__file__": "script.py"}
         table[names.IMPORT] = lambda name, whole: self.import_module(label, name, whole)
@@ -242,6 +242,12 @@ class Run(Naming):
         step = tr.emit(COPY, (tr.constant(value),), value)
         tr.varies[step] = True
         return number(tr, value, step)
+
+    def held(self, value: Any) -> None:
+        """An assertion of the script's that numbers are near one another: it ends no run, as what is to be found out
+        is why they are not."""
+        if not value:
+            self.tracer.note("this assertion does not hold; what comes after it was run all the same")
 
     def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
         """A function begins: a new scope, and numbers that were passed without a name become named inputs."""

@@ -1,0 +1,161 @@
+"""``scipy.optimize``: a function and its derivative are each called once, where the search begins.
+
+What an optimiser finds has no part in whether a derivative is right, so none is run: it gives back where it began, and
+that is said. Of what checks a gradient by differences the exact gradient takes the place of these.
+"""
+
+# A handler has the signature of the function that it stands for, used or not.
+# ruff: noqa: ARG001
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.claims import claimed
+from symgrad.frontends.trace.data import BackwardCall
+from symgrad.frontends.trace.lib_differentiating import derivatives
+from symgrad.frontends.trace.lib_math import raw
+from symgrad.frontends.trace.records import Record
+from symgrad.frontends.trace.registry import HANDLERS, MODULES, as_array, traced
+from symgrad.frontends.trace.tracer import Tracer
+from symgrad.frontends.trace.values import Value
+
+MODULES.add("scipy.optimize")
+
+
+class Found(Record):
+    """What an optimiser gives back."""
+
+    __slots__ = ()
+    fields = ("x", "fun", "jac", "success", "message", "nit", "nfev", "njev", "status", "root", "converged")
+
+
+def _started(tr: Tracer, x: Any) -> Any:
+    return as_array(tr, x) if isinstance(x, list | tuple) else x
+
+
+def _together(args: Any) -> tuple[Any, ...]:
+    return tuple(args) if isinstance(args, list | tuple) else (args,)
+
+
+@traced("scipy.optimize.check_grad")
+def _check_grad(tr: Tracer, func: Any, grad: Any, x0: Any, *args: Any, **options: Any) -> float:
+    """The length of the difference."""
+    start = _started(tr, x0)
+    exact = derivatives(tr).gradient(func, summed=True)(start, *args)
+    given = grad(start, *args)
+    _claimed(tr, given, start)
+    return float(np.linalg.norm(np.ravel(raw(exact)) - np.ravel(np.asarray(raw(given), dtype=np.float64))))
+
+
+@traced("scipy.optimize.approx_fprime")
+def _approx_fprime(tr: Tracer, xk: Any, f: Any, epsilon: Any = None, *args: Any) -> Any:
+    return derivatives(tr).jacobian(f)(_started(tr, xk), *args)
+
+
+def _once(tr: Tracer, name: str, function: Any, x0: Any, args: Any, jac: Any = None) -> tuple[Any, Any, Any]:
+    """Where it begins, and there the function and its derivative."""
+    tr.note(f"scipy.optimize.{name} is not run: its functions are called once, where it begins")
+    start = _started(tr, x0)
+    passed = _together(args)
+    found = function(start, *passed)
+    value, slope = found[:2] if jac is True else (found, jac(start, *passed) if callable(jac) else None)
+    if isinstance(value, Value) and value.step is not None and np.size(value.raw) == 1 and slope is not None:
+        tr.backward_calls.append(BackwardCall(value.step, tr.here()))
+        _claimed(tr, slope, start)
+    return start, value, slope
+
+
+def _claimed(tr: Tracer, slope: Any, start: Any) -> None:
+    """What is handed over as a derivative says of itself what it is one of."""
+    if isinstance(start, Value) and start.step is not None:
+        claimed(tr, slope, start.step)
+
+
+def _result(start: Any, value: Any, slope: Any) -> Found:
+    return Found((start, value, slope, True, "not run", 0, 1, 1, 0, start, True))
+
+
+@traced("scipy.optimize.minimize")
+def _minimize(
+    tr: Tracer, fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, **options: Any
+) -> Any:
+    return _result(*_once(tr, "minimize", fun, x0, args, jac))
+
+
+@traced("scipy.optimize.root", "scipy.optimize.least_squares")
+def _root(tr: Tracer, fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, **options: Any) -> Any:
+    return _result(*_once(tr, "root", fun, x0, args, None if isinstance(jac, str) else jac))
+
+
+@traced("scipy.optimize.root_scalar")
+def _root_scalar(
+    tr: Tracer, f: Any, args: Any = (), method: Any = None, bracket: Any = None, fprime: Any = None,
+    fprime2: Any = None, x0: Any = None, **options: Any,
+) -> Any:  # fmt: skip
+    start = bracket[0] if x0 is None else x0
+    return _result(*_once(tr, "root_scalar", f, start, args, fprime))
+
+
+@traced("scipy.optimize.minimize_scalar")
+def _minimize_scalar(
+    tr: Tracer, fun: Any, bracket: Any = None, bounds: Any = None, args: Any = (), **options: Any
+) -> Any:
+    ends = bracket if bracket is not None else bounds if bounds is not None else (0.5, 1.0)
+    return _result(*_once(tr, "minimize_scalar", fun, ends[0], args))
+
+
+@traced("scipy.optimize.newton")
+def _newton(tr: Tracer, func: Any, x0: Any, fprime: Any = None, args: Any = (), **options: Any) -> Any:
+    return _once(tr, "newton", func, x0, args, fprime)[0]
+
+
+@traced("scipy.optimize.fsolve")
+def _fsolve(tr: Tracer, func: Any, x0: Any, args: Any = (), fprime: Any = None, **options: Any) -> Any:
+    return _once(tr, "fsolve", func, x0, args, fprime)[0]
+
+
+@traced("scipy.optimize.brentq", "scipy.optimize.bisect", "scipy.optimize.brenth", "scipy.optimize.ridder")
+def _brentq(tr: Tracer, f: Any, a: Any, b: Any, args: Any = (), **options: Any) -> Any:
+    return _once(tr, "brentq", f, a, args)[0]
+
+
+def _searched(name: str, after: int) -> None:
+    """An older optimiser: ``fmin_bfgs(f, x0, fprime, args)``. It gives where it ended, and ``after`` numbers more."""
+
+    def call(tr: Tracer, func: Any = None, x0: Any = None, fprime: Any = None, args: Any = (), **options: Any) -> Any:
+        function = options.get("f", func)
+        start, value, slope = _once(
+            tr, name, function, x0, args, fprime if fprime is not None else True if after else None
+        )
+        if name == "fmin_l_bfgs_b":
+            return start, value, {"grad": slope, "warnflag": 0, "nit": 0}
+        if name == "fmin_tnc":
+            return start, 1, 0
+        return start
+
+    HANDLERS[f"scipy.optimize.{name}"] = call
+
+
+for _name, _after in (
+    ("fmin", 0), ("fmin_bfgs", 0), ("fmin_cg", 0), ("fmin_ncg", 0), ("fmin_powell", 0), ("fmin_l_bfgs_b", 2),
+    ("fmin_tnc", 2),
+):  # fmt: skip
+    _searched(_name, _after)
+
+
+@traced("scipy.optimize.curve_fit")
+def _curve_fit(tr: Tracer, f: Any, xdata: Any, ydata: Any, p0: Any = None, *args: Any, **options: Any) -> Any:
+    if p0 is None:
+        tr.unsupported("scipy.optimize.curve_fit without p0")
+    start = _started(tr, p0)
+    passed = [start[n] for n in range(len(start))]
+    tr.note("scipy.optimize.curve_fit is not run: its functions are called once, where it begins")
+    f(xdata, *passed)
+    if callable(options.get("jac")):
+        options["jac"](xdata, *passed)
+    data = np.asarray(start.raw if isinstance(start, Value) else start)
+    return start, Array(tr, np.eye(data.size))
