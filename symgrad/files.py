@@ -174,7 +174,18 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     said = known.shapes.keys() | {parameter for _, call in trace.asked for parameter in call}
     if report.verdict == "disagree" and not parameters <= said:
         return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
+    if report.verdict == "disagree" and any(map(_is_mixed, (v for _, call in trace.asked for v in call.values()))):
+        return None  # the gradients by the parts of params = (w, b) may have been taken for those by others
     return report if report.confirmed or report.verdict == "disagree" else None
+
+
+def _is_mixed(value: Any) -> bool:
+    """A list of things of several shapes."""
+    return isinstance(value, list) and (len({_form(v) for v in value}) > 1 or any(map(_is_mixed, value)))
+
+
+def _form(value: Any) -> tuple[Any, ...]:
+    return (len(value), *map(_form, value[:1])) if isinstance(value, list) else ()
 
 
 def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report:

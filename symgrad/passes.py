@@ -21,6 +21,8 @@ from symgrad.programs import Code
 from symgrad.report.model import Finding, Report
 
 #: Functions that are a derivative, and no backward pass.
+#: What a matrix of derivatives is called.
+_JACOBIAN = re.compile(r"(?:\w+_)?(?:jac|jacobian|J|Jac|Jacobian)(?:_\w+)?")
 _HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
 #: Of a function that returns one derivative, so many parameters are looked at.
 MOST_PARAMETERS = 5
@@ -66,6 +68,9 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
     strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
     verify = bool(options.get("verify", True))
     report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
+    if report.exit_code == 1 and (matrix := _jacobian(trace, call)):
+        message = f"{call.backward} returns an array of shape {matrix}: a Jacobian, and only gradients are judged"
+        raise SymgradError(message, hint="check one output at a time, as a function and its gradient")
     helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and not plan.of_input and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
@@ -113,6 +118,18 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
     said = Finding("note", f"{names}: called with {', '.join(map(str, call.inputs))}")
     notes = [Finding("note", message, span if span.file else None) for message, span in call.notes]
     return replace(report, findings=(*report.findings, *notes, said)), call
+
+
+def _jacobian(trace: Trace, call: Call) -> str:
+    """The shape of what a function that is called a Jacobian returns, where that is no gradient of anything given."""
+    if not _JACOBIAN.fullmatch(call.backward.rpartition(".")[2]):
+        return ""
+    steps = trace.graph.steps
+    of = call.gradients
+    found = [(steps[b.step].shape, steps[of[b.name]].shape) for b in trace.bindings if b.name in of]
+    if not found or any(mine == of or not mine for mine, of in found):
+        return ""
+    return "x".join(map(str, found[-1][0]))
 
 
 def _attempt(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | None:

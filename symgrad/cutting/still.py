@@ -172,4 +172,25 @@ def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
             others = [(j, other) for j, other in found if forward[i] and not forward[j]]
             if any(name == other or not {i, j} & literal for j, other in others):
                 out.add(i)
-    return out
+    return out | _begun_twice(trace, graph, forward)
+
+
+def _begun_twice(trace: Trace, graph: Graph, forward: Sequence[bool]) -> set[int]:
+    """The same of a state that begins as zeros in each: ``h = np.zeros(3)`` in the loss, ``hs = [np.zeros(3)]`` in the
+    derivation. They are one where the same is done to both."""
+    zeros = [
+        leaf.step for leaf in trace.leaves
+        if graph.steps[leaf.step].shape and graph.steps[leaf.step].is_input and not trace.values[leaf.step].any()  # type: ignore[union-attr]
+    ]  # fmt: skip
+    if all(forward[i] for i in zeros):
+        return set()
+    wanted, done = set(zeros), dict[tuple[Any, ...], list[int]]()
+    of: list[int] = []
+    for k, step in enumerate(graph.steps):
+        of.append(of[step.inputs[0]] if not step.is_leaf and OPS[step.op].renames else k)
+        mine = wanted.intersection(step.inputs)
+        if len(mine) == 1 and len(step.inputs) > 1:
+            (i,) = mine
+            key = (step.op, tuple(-1 if j == i else of[j] for j in step.inputs), step.params)
+            done.setdefault(key, []).append(i)
+    return {i for same in done.values() if not all(forward[j] for j in same) for i in same if forward[i]}

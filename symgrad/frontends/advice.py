@@ -28,7 +28,7 @@ def given(name: str, kind: Kind, lengths: Lengths) -> Given:
 def _shown(kind: Kind, lengths: Lengths) -> str:
     if kind.what == VALUE:
         value = kind.value.tolist() if isinstance(kind.value, np.ndarray) else kind.value
-        lengths_of = np.shape(kind.value) if isinstance(kind.value, np.ndarray | list) else ()
+        lengths_of = _lengths(kind.value)
         return "x".join(map(str, lengths_of)) if math.prod(lengths_of) > SHOWN else repr(value)[:60]
     if kind.what in (FUNCTION, DERIVED):
         return "tanh" if kind.what == FUNCTION else "the derivative of tanh"
@@ -39,6 +39,16 @@ def _shown(kind: Kind, lengths: Lengths) -> str:
     small = len(kind.dims) > 3
     shape = "x".join(str(lengths.size(d, small)) for d in kind.dims) or "a number"
     return shape + (" whole numbers" if kind.what == LABELS else "")
+
+
+def _lengths(value: object) -> tuple[int, ...]:
+    """The lengths of nested lists, as far as they are one array's: ``[[0.1, 0.2], 0.5]`` is a list of two."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.shape)
+    if not isinstance(value, list):
+        return ()
+    inner = {_lengths(v) for v in value}
+    return (len(value), *(inner.pop() if len(inner) == 1 else ()))
 
 
 def advice(inputs: Sequence[Given]) -> str:

@@ -8,7 +8,8 @@ from types import GeneratorType
 
 from symgrad.frontends.trace.commandline import PARSER_METHODS, Parser
 from symgrad.frontends.trace.inert import Written
-from symgrad.frontends.trace.lib_differentiating import CHOSEN_METHODS, RULE_METHODS, Chosen, CustomRule
+from symgrad.frontends.trace.lib_differentiating import RULE_METHODS, CustomRule
+from symgrad.frontends.trace.lib_jax import CHOSEN_METHODS, Chosen
 from symgrad.frontends.trace.standins import (
     BUNCH_ATTRIBUTES,
     SCALER_METHODS,

@@ -16,7 +16,7 @@ import numpy as np
 
 from symgrad.frontends.trace import autograd, lib_numpy, lib_optimize, lib_scipy, lib_torch, numpy_random  # noqa: F401  (they register themselves)
 from symgrad.frontends.trace.arrays import Array, Tensor, item
-from symgrad.frontends.trace.lib_differentiating import Places
+from symgrad.frontends.trace.lib_jax import Places
 from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.numpy_types import dtype_name
 from symgrad.frontends.trace.registry import HANDLERS, SPELLED, Marker

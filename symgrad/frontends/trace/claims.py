@@ -10,24 +10,48 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace.arrays import Array
+from symgrad.frontends.trace.data import BackwardCall
+from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Value
-from symgrad.ops.base import COPY
+from symgrad.ops.base import COPY, OPS
 
 #: What is nearer than this and not the same was worked out by differences, and claims no more than to be near.
 NEAR, SAME = 1e-3, 1e-9
 
 
+def claimed_jacobian(tr: Tracer, value: Any, top: Any, target: int) -> None:
+    """A matrix is claimed to be the Jacobian of ``top`` by a step: its product with any row is then the gradient of
+    the same sum of what ``top`` holds, and as that it is judged."""
+    shape = np.shape(top.raw) if isinstance(top, Value) else ()
+    inner = tr.builder.steps[target].shape
+    if not isinstance(top, Array) or not isinstance(value, Value) or top.step is None or not tr.varies[top.step]:
+        return
+    if np.shape(value.raw) != (*shape, *inner):
+        return
+    m = Recorder(tr)
+    row = Array(tr, np.round(np.random.RandomState(5).uniform(0.5, 1.5, shape), 6))
+    row.step = tr.input("cotangent", row.data, tr.here())
+    total = m.sum(top * row)
+    if not isinstance(total, Value) or total.step is None:
+        return
+    tr.backward_calls.append(BackwardCall(total.step, tr.here()))
+    count = int(np.prod(shape, dtype=int))
+    flat = m.matmul(m.reshape(row, shape=(count,)), m.reshape(value, shape=(count, int(np.prod(inner, dtype=int)))))
+    claimed(tr, m.reshape(flat, shape=inner), target)
+
+
 def claim(tr: Tracer, one: Any, other: Any) -> None:
     """Two values are compared: where one is autograd's gradient of a step, the other is claimed to be that as well."""
-    found = {read.step: read.target for read in tr.grad_reads}
-    steps = [-1 if not isinstance(v, Value) or v.step is None else v.step for v in (one, other)]
+    found = {read.step: read.target for read in tr.grad_reads} | {i: j for i, (_, j) in tr.jacobians.items()}
+    steps = [_origin(tr, v.step) if isinstance(v, Value) and v.step is not None else -1 for v in (one, other)]
     for mine, auto, value, known in ((0, 1, one, other), (1, 0, other, one)):
         target = found.get(steps[auto])
         if target is not None and steps[mine] not in found and isinstance(value, Value):
             distance = _distance(value.raw, known.raw)
             if not SAME < distance < NEAR and not _denied(tr):
-                claimed(tr, value, target)
+                top = tr.jacobians.get(steps[auto], (None, -1))[0]
+                claimed(tr, value, target) if top is None else claimed_jacobian(tr, value, top, target)
             return
 
 
@@ -36,19 +60,45 @@ def claimed(tr: Tracer, value: Any, target: int) -> None:
     step = value.step if isinstance(value, Value) else None
     if step is None or not tr.varies[step] or not tr.varies[target]:
         return
+    if _own_name(tr, step):
+        tr.claims.append((step, target))  # the name may go over to something else: see settle
+    else:
+        _name(tr, step, target)
+
+
+def settle(tr: Tracer) -> None:
+    """When the run has ended: what is claimed to be a gradient has a name that nothing else has had."""
+    for step, target in tr.claims:
+        name = _own_name(tr, step)
+        if name:
+            tr.returned.append((name, target))
+        else:
+            _name(tr, step, target)
+
+
+def _own_name(tr: Tracer, step: int) -> str:
+    """A name that only this step has had."""
     names = {b.name for b in tr.bindings if b.step == step}
-    own = {n for n in names if sum(b.name == n for b in tr.bindings) == 1}
-    if own:
-        tr.returned.append((min(own), target))
-        return
-    span = tr.builder.steps[step].span or tr.here()
-    data = value.raw if isinstance(value, Array) and value.data.ndim else float(value)
-    made = tr.emit(COPY, (step,), data, span=span)
+    return min((n for n in names if sum(b.name == n for b in tr.bindings) == 1), default="")
+
+
+def _name(tr: Tracer, step: int, target: int) -> None:
+    """The same value under a name of ours, unless that is taken."""
     name = f"grad_{tr.builder.steps[target].name}"
     if any(b.name == name for b in tr.bindings) and (name, target) not in tr.returned:
         return
+    span = tr.builder.steps[step].span or tr.here()
+    made = tr.emit(COPY, (step,), tr.value(step), span=span)
     tr.bind(name, made, span, span.line, "", "")
     tr.returned.append((name, target))
+
+
+def _origin(tr: Tracer, step: int) -> int:
+    """The step that others only hand on under other names."""
+    steps = tr.builder.steps
+    while not steps[step].is_leaf and OPS[steps[step].op].renames:
+        step = steps[step].inputs[0]
+    return step
 
 
 def _distance(one: Any, other: Any) -> float:

@@ -106,7 +106,7 @@ class Derivatives:
                 each.append(self._swept([(out.place, seed.reshape(shape))], wanted))
 
             def made(arg: Any, fresh: Any) -> Any:
-                return self._made(self._stacked([_at(fresh, found) for found in each], fresh, shape), arg)
+                return self._made(self._stacked([_at(fresh, found) for found in each], fresh, shape), arg, out)
 
             grads = [mapped(made, args[n], given[n]) for n in places]
             return tuple(grads) if several else grads[0]
@@ -200,7 +200,8 @@ class Derivatives:
         pending: dict[int, Any] = {}
         heap: list[int] = []
         lowest = min(wanted, default=0)
-        for place, seed in roots:
+        for place, given in roots:
+            seed = given if np.ndim(given) else float(given)
             pending[place] = pending[place] + seed if place in pending else seed
             heapq.heappush(heap, -place)
         done: dict[int, Any] = {}
@@ -290,8 +291,12 @@ class Derivatives:
         stacked = gather(self.tr, [r if isinstance(r, Value) else Array(self.tr, np.asarray(r)) for r in rows])
         return Recorder(self.tr).reshape(stacked, shape=whole) if whole else rows[0]
 
-    def _made(self, grad: Any, arg: Any) -> Any:
-        """A gradient as the script gets it: recorded inside another derivative, else a number of autograd's."""
+    def _made(self, grad: Any, arg: Any, top: Any = None) -> Any:
+        """A gradient as the script gets it: recorded inside another derivative, else a number of autograd's.
+
+        Args:
+            top: what a Jacobian is of.
+        """
         tr = self.tr
         if isinstance(grad, Value):
             return grad
@@ -301,7 +306,9 @@ class Derivatives:
             return made
         name = f"{tr.builder.steps[arg.place].name}.grad"
         step = tr.input(name, data if data.ndim else float(data), tr.here())
-        if data.shape == np.shape(arg.raw):
+        if np.size(_raw(top)) > 1:
+            tr.jacobians[step] = (top, arg.place)
+        elif data.shape == np.shape(arg.raw):
             tr.grad_reads.append(GradRead(arg.place, step, tr.here()))
         made.step = step
         return made

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace.arrays import Array
-from symgrad.frontends.trace.claims import claimed
+from symgrad.frontends.trace.claims import claimed, claimed_jacobian
 from symgrad.frontends.trace.data import BackwardCall
 from symgrad.frontends.trace.lib_differentiating import derivatives
 from symgrad.frontends.trace.lib_math import raw
@@ -33,8 +33,13 @@ class Found(Record):
     fields = ("x", "fun", "jac", "success", "message", "nit", "nfev", "njev", "status", "root", "converged")
 
 
-def _started(tr: Tracer, x: Any) -> Any:
-    return as_array(tr, x) if isinstance(x, list | tuple) else x
+def _started(tr: Tracer, x: Any, name: str = "x0") -> Any:
+    """Where a search begins: an array is an input, if of no name."""
+    made = as_array(tr, x) if isinstance(x, list | tuple) else x
+    if isinstance(made, Array) and made.step is None and made.data.dtype.kind in "fi":
+        data = made.data.astype(np.float64)
+        made = Array(tr, data, tr.leaf(name, data, tr.here(), literal=False, dtype="float64", scope=""))
+    return made
 
 
 def _together(args: Any) -> tuple[Any, ...]:
@@ -66,6 +71,8 @@ def _once(tr: Tracer, name: str, function: Any, x0: Any, args: Any, jac: Any = N
     if isinstance(value, Value) and value.step is not None and np.size(value.raw) == 1 and slope is not None:
         tr.backward_calls.append(BackwardCall(value.step, tr.here()))
         _claimed(tr, slope, start)
+    elif isinstance(start, Value) and start.step is not None and slope is not None:
+        claimed_jacobian(tr, slope, value, start.step)
     return start, value, slope
 
 
@@ -151,11 +158,11 @@ for _name, _after in (
 def _curve_fit(tr: Tracer, f: Any, xdata: Any, ydata: Any, p0: Any = None, *args: Any, **options: Any) -> Any:
     if p0 is None:
         tr.unsupported("scipy.optimize.curve_fit without p0")
-    start = _started(tr, p0)
+    start = _started(tr, p0, "p0")
     passed = [start[n] for n in range(len(start))]
     tr.note("scipy.optimize.curve_fit is not run: its functions are called once, where it begins")
-    f(xdata, *passed)
-    if callable(options.get("jac")):
-        options["jac"](xdata, *passed)
+    found = f(xdata, *passed)
+    if callable(options.get("jac")) and isinstance(start, Value) and start.step is not None:
+        claimed_jacobian(tr, options["jac"](xdata, *passed), found, start.step)
     data = np.asarray(start.raw if isinstance(start, Value) else start)
     return start, Array(tr, np.eye(data.size))

@@ -33,6 +33,12 @@ PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
 _GENERIC = re.compile(
     r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope|score|jac|fprime)(?:_at|_fn|_func|_function|_vector)?$"
 )
+#: What is said of a derivative that somebody worked out: ``manual_gradient``, ``df_by_hand``, ``analytic_grad``.
+_BY_HAND = re.compile(
+    r"^(?:my|manual|manually|hand|analytic|analytical|exact|explicit|closed_form|numpy|np)_|"
+    r"_(?:manual|manually|by_hand|hand|analytic|analytical|exact|explicit|closed_form|mine)$"
+)
+_ALONE = frozenset("manual by_hand analytic analytical hand mine".split())
 _HESSIAN = re.compile(r"(?:.*_)?(?:hess|hessian|H|information|fisher)(?:_\w+)?$", re.IGNORECASE)
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
@@ -65,8 +71,13 @@ def passes(tree: ast.Module) -> list[Pass]:
         first = [f for stem in _stems(name, _SECOND) for f, pair in found.items() if pair.forward == stem]
         if name not in found and first and not _named(functions[name])[1:]:
             found[name] = Pass(first[0], name)
+    for name in functions:
+        plain = _BY_HAND.sub("", name)
+        if name not in found and plain != name:
+            stem = next((f for f in _forward_names(plain) if f in functions and f not in (name, plain)), "")
+            found |= {name: Pass(stem, name)} if stem else {}
     for name, node in functions.items():
-        if name not in found and _GENERIC.match(name):
+        if name not in found and (_GENERIC.match(_BY_HAND.sub("", name)) or name in _ALONE):
             # "gradient" beside one other function of the same parameters
             same = [
                 n for n, f in functions.items()

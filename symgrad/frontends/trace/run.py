@@ -17,6 +17,7 @@ from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array
 from symgrad.frontends.trace.asked import Calls
+from symgrad.frontends.trace.claims import settle
 from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
 from symgrad.frontends.trace.declared import write_out
 from symgrad.frontends.trace.instrument import instrument
@@ -183,6 +184,8 @@ class Run(Naming):
         if self.tracer.dead is not None:
             error = self.tracer.dead.error
         self.cells.settle(self.globals, self.guard.classes)
+        if self.tracer.dead is None:
+            settle(self.tracer)
         if error is None:
             self.unset.settle(self)
         return self.tracer.finish(error)

@@ -61,6 +61,10 @@ class Tracer(Places):
         #: See :class:`symgrad.frontends.trace.data.Trace`.
         self.returned: list[tuple[str, int]] = []
         self.grad_reads: list[GradRead] = []
+        #: The step of a Jacobian of autograd's -> what it is of, and the step that it is by.
+        self.jacobians: dict[int, tuple[Any, int]] = {}
+        #: Steps that the script claims to be gradients, and by which steps: see ``claims.py``.
+        self.claims: list[tuple[int, int]] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
         self.notes: dict[tuple[str, Span], Note] = {}
