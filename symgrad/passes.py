@@ -14,7 +14,7 @@ from symgrad.errors import SymgradError
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
-from symgrad.frontends.trace.passes import is_force
+from symgrad.frontends.trace.passes import PARTIAL, is_force
 from symgrad.manual import Work, check_work
 from symgrad.picturing import renumbered
 from symgrad.programs import Code
@@ -104,7 +104,8 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
                 message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
                 return replace(again, findings=(*again.findings, Finding("note", message))), call
     if report.exit_code == 1 and not plan.values and plan.upstream is None:
-        others = [again for p in _other_meanings(plan, settled) if (again := _attempt(code, p, options)) is not None]
+        meanings = [p for p in _other_meanings(plan, settled) if not (p.of_inputs and _says_of_what(call))]
+        others = [again for p in meanings if (again := _attempt(code, p, options)) is not None]
         for again in others:
             if again.ok and again.confirmed:
                 return again, call
@@ -184,6 +185,12 @@ def _other_meanings(plan: Plan, settled: Plan) -> Iterator[Plan]:
         return
     for mean, of_inputs in ((True, False), (False, True), (True, True)):
         yield replace(plan if of_inputs else settled, mean=mean, of_inputs=of_inputs)
+
+
+def _says_of_what(call: Call) -> bool:
+    """The name says by which of the inputs: ``dkernel_dx1``."""
+    found = PARTIAL.match(call.backward.rpartition(".")[2])
+    return found is not None and found["x"] in {g.name for g in call.inputs}
 
 
 def _is_explained(report: Report) -> bool:
@@ -300,7 +307,8 @@ def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report
     if report.ok:
         return report, call
     # A derivative may be the one by another parameter than the first.
-    for name in parameters_of(code.source, plan.forward)[1:MOST_PARAMETERS] if plan.values else ():
+    unsaid = bool(plan.values) and not _says_of_what(call)
+    for name in parameters_of(code.source, plan.forward)[1:MOST_PARAMETERS] if unsaid else ():
         again = _attempt(code, replace(plan, returns=(f"d{name}",)), options)
         if again is not None and again.ok and again.confirmed:
             return again, call

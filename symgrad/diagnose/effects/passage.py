@@ -145,8 +145,11 @@ class Passage(Reader):
 
     def is_idle(self, site: Site) -> bool:
         """The value of an assignment that only renames what was worked out: somebody meant to do more; not where that
-        is done next, by changes in place."""
+        is done next, by changes in place, nor where it is the same under the same name: ``k = K.detach()``."""
         i, slot = site
+        origin = self.layout.subject.names.get(self.layout.origin(i), "").lower()
+        if slot < 0 and any(u.name.lower() == origin for u in self.layout.units_at.get(i, ())):
+            return False
         goes_on = any((u.name, i) in self.layout.continued for u in self.layout.units_at.get(i, ()))
         return slot < 0 and i in self._ends and OPS[self.graph.steps[i].op].renames and not goes_on
 
