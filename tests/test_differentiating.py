@@ -108,6 +108,25 @@ def test_what_is_jaxs_own(script: str, want: Any) -> None:
     np.testing.assert_allclose(value(f"import jax.numpy as jnp\n{script}\n", "found"), want, rtol=1e-12)
 
 
+TWICE = """\
+import torch, math
+x = torch.tensor(0.7, requires_grad=True)
+y = torch.sin(x) * torch.exp(-x**2)
+(g,) = torch.autograd.grad(y, x, create_graph=True)
+(h,) = torch.autograd.grad(g, x)
+"""
+
+
+def test_torchs_second_derivatives() -> None:
+    x = sympy.Symbol("x")
+    f = sympy.sin(x) * sympy.exp(-(x**2))
+    for name, order in (("g", 1), ("h", 2)):
+        assert value(TWICE, name) == pytest.approx(float(sympy.diff(f, x, order).subs(x, 0.7)), rel=1e-12)
+    made = trace_source(f"{TWICE}loss = y + (g**2 - 1)**2\nloss.backward()\n", "script.py")
+    assert made.error is not None
+    assert "create_graph=True" in made.error.message
+
+
 def test_a_gradient_of_no_scalar_is_refused_where_it_is_asked_for() -> None:
     made = trace_source("import jax\nx = jax.numpy.ones(3) * 0.5\ng = jax.grad(lambda x: x * 2)(x)\n", "script.py")
     assert made.error is not None
@@ -263,7 +282,35 @@ xs = np.random.randn(3, 2)
 L = loss(params, xs, 0.7)
 dW, dU, dv = bptt(params, xs, 0.7)
 """
+SECOND = TWICE + """\
+v = x.item()
+d2y_dx2 = math.exp(-v**2) * ((4*v**2 - 3)*math.sin(v) - 4*v*math.cos(v))
+print(h.item(), d2y_dx2)
+"""
+KERNEL = """\
+import numpy as np
+def kernel(x1, x2, ls):
+    return np.exp(-0.5 * np.sum((x1 - x2)**2) / ls**2)
+def dkernel_dx1(x1, x2, ls):
+    return -(x1 - x2) / ls**2 * kernel(x1, x2, ls)
+print(kernel(np.array([0.1, 0.4]), np.array([0.7, -0.3]), 0.8))
+print(dkernel_dx1(np.array([0.1, 0.4]), np.array([0.7, -0.3]), 0.8))
+"""
+ATTENTION = """\
+import torch, math
+Q, K = torch.randn(4, 5, requires_grad=True), torch.randn(4, 5, requires_grad=True)
+P = torch.softmax(Q @ K.T / math.sqrt(5), dim=-1)
+dP = torch.randn(4, 4)
+P.backward(dP)
+q, k, p = Q.detach(), K.detach(), P.detach()
+dS = p * (dP - (dP * p).sum(dim=-1, keepdim=True))
+dQ = dS @ k / math.sqrt(5)
+dK = dS.T @ q / math.sqrt(5)
+"""
 SLIPS = [
+    (SECOND, "*v**2 - 3)", "*v**2 - 2)", "scale"),
+    (KERNEL, "-(x1 - x2) / ls", "(x1 - x2) / ls", "sign"),
+    (ATTENTION, "dS @ k / math.sqrt(5)", "dS @ k", ""),
     (JAX, "x.T @ (p - y) / len(y)", "x.T @ (p - y)", "scale"),
     (JAX, "x.T @ (p - y) / len(y)", "x.T @ (y - p) / len(y)", "sign"),
     (RULE, "(1 - 1 / (1", "(1 / (1", ""),
@@ -289,7 +336,7 @@ def test_slips(source: str, right: str, slip: str, mistake: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [JAX, RULE, JACOBIAN, HESSIAN, ROSEN, RIDGE, FITTED, NEWTON, UNNAMED, MANUAL, BEGUN]
+    "source", [JAX, RULE, JACOBIAN, HESSIAN, ROSEN, RIDGE, FITTED, NEWTON, UNNAMED, MANUAL, BEGUN, KERNEL, ATTENTION]
 )
 def test_what_is_right_passes(source: str) -> None:
     passes(source)

@@ -99,8 +99,8 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
         found.extend(frames.blames(root, subject, truth, walk, wording, source))
     blames = _attribute(_distinct(found), verdicts)
     open_blames = [b for root in left for b in frames.blames(root, subject, truth, walk, wording, source)]
-    if not remark and not verdicts.roots and not verdicts.right:
-        remark = scaled_remark(layout)
+    if not remark and not verdicts.roots and not verdicts.right and (subject.sure or subject.made_up):
+        remark = scaled_remark(layout)  # of any other a state that goes on, x += dt*v, may be its multiple by chance
     notes = [literal_note(unit, repair, wording) for unit, repair in verdicts.literal]
     if not verdicts.roots:
         # dh[h <= 0] = 0: everybody keeps the name of what is changed in place.

@@ -261,7 +261,7 @@ def sweep(roots: Iterable[tuple[Node, Any]]) -> dict[Node, Any]:
     return done
 
 
-def _seed(tensor: Tensor, gradient: Any) -> Any:
+def seed_of(tensor: Tensor, gradient: Any) -> Any:
     if gradient is None:
         if tensor.data.size != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
@@ -272,10 +272,12 @@ def _seed(tensor: Tensor, gradient: Any) -> Any:
 def backward(tensor: Tensor, gradient: Any = None, **ignored: Any) -> None:
     """``tensor.backward()``."""
     tr = tensor.tr
+    if tensor.step in tr.of_gradients():
+        tr.unsupported("backward() through a gradient that was made with create_graph=True")
     if tensor.node is None:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
     tr.backward_calls.append(BackwardCall(tensor.place, tr.here()))
-    for node, value in sweep([(tensor.node, _seed(tensor, gradient))]).items():
+    for node, value in sweep([(tensor.node, seed_of(tensor, gradient))]).items():
         owner = node.tensor
         if owner is not None:
             data = np.asarray(value, dtype=np.float64)
@@ -334,7 +336,7 @@ def grad_of(
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     for top in tops:
         tr.backward_calls.append(BackwardCall(top.place, tr.here()))
-    found = sweep([(t.node, _seed(t, s)) for t, s in zip(tops, seeds, strict=True)])
+    found = sweep([(t.node, seed_of(t, s)) for t, s in zip(tops, seeds, strict=True)])
     results: list[Tensor | None] = []
     for tensor in wanted:
         if tensor.node not in found:

@@ -143,6 +143,22 @@ class Derivatives:
             total = total + np.tensordot(np.asarray(_raw(jacobian)), array, axes=array.ndim)
         return out, self._plain(np.asarray(total), out)
 
+    def recorded(self, tops: Sequence[tuple[Any, Any]], wanted: Sequence[Any]) -> list[Any]:
+        """``torch.autograd.grad(..., create_graph=True)``: gradients that are steps, to be differentiated again."""
+        self.depth += 1
+        try:
+            found = self._swept([(t.place, seed) for t, seed in tops if _varies(t)], {w.place for w in wanted})
+        finally:
+            self.depth -= 1
+        return [self._tensor(_at(w, found), w) for w in wanted]
+
+    def _tensor(self, grad: Any, like: Any) -> Tensor:
+        return Tensor(self.tr, _raw(grad), grad.step if isinstance(grad, Value) else None, like.dtype)
+
+    def again(self, tops: Sequence[tuple[Any, Any]], wanted: Sequence[Any]) -> list[Any]:
+        """The same of what is made of such gradients: numbers of autograd's."""
+        return self._pulled(tops, wanted, wanted)
+
     # --- running ----------------------------------------------------------------------------------------------------
 
     def _run(

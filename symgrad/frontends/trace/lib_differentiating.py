@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.differentiating import Derivatives, mapped
 from symgrad.frontends.trace.lib_math import raw
 from symgrad.frontends.trace.registry import HANDLERS, MODULES, traced
@@ -34,6 +36,25 @@ def derivatives(tr: Tracer) -> Derivatives:
 
 
 # --- gradients of functions -------------------------------------------------------------------------------------------
+
+
+@traced("torch.autograd.grad")
+def _grad_of_tensors(
+    tr: Tracer, outputs: Any, inputs: Any, grad_outputs: Any = None, retain_graph: Any = None,
+    create_graph: Any = False, **options: Any,
+) -> tuple[Any, ...]:  # fmt: skip
+    tops = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    wanted = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    again = any(isinstance(t, Tensor) and t.node is None and t.step in tr.of_gradients() for t in tops)
+    if not (create_graph or again) or not all(isinstance(t, Tensor) for t in (*tops, *wanted)):
+        return autograd.grad_of(tr, outputs, inputs, grad_outputs, **options)
+    seeds = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(tops)
+    pairs = [(t, autograd.seed_of(t, s)) for t, s in zip(tops, seeds, strict=True)]
+    if not create_graph:
+        return tuple(derivatives(tr).again(pairs, wanted))
+    made = derivatives(tr).recorded(pairs, wanted)
+    tr.gradients |= {g.step for g in made if g.step is not None}
+    return tuple(made)
 
 
 @traced("jax.grad", "torch.func.grad", "functorch.grad")

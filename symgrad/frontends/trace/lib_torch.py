@@ -218,7 +218,6 @@ def _anomaly(tr: Tracer, *args: Any) -> Any:
     return Nothing()
 
 
-HANDLERS["torch.autograd.grad"] = autograd.grad_of
 HANDLERS["torch.autograd.gradcheck"] = autograd.gradcheck
 
 

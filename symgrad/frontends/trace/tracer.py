@@ -63,6 +63,8 @@ class Tracer(Places):
         self.grad_reads: list[GradRead] = []
         #: The step of a Jacobian of autograd's -> what it is of, and the step that it is by.
         self.jacobians: dict[int, tuple[Any, int]] = {}
+        #: Steps of gradients of autograd's that can be differentiated themselves.
+        self.gradients: set[int] = set()
         #: Steps that the script claims to be gradients, and by which steps: see ``claims.py``.
         self.claims: list[tuple[int, int]] = []
         #: Steps through which no gradient flows: what was detached.
@@ -271,6 +273,14 @@ class Tracer(Places):
             known[name] = Binding(name, step, span, line, scope, place, augmented)
         made = Binding(name, step, span, line, scope, place, augmented)
         self.bindings[place : place + 1] = [made]
+
+    def of_gradients(self) -> set[int]:
+        """The steps that are made of gradients of autograd's, and these themselves."""
+        out = set(self.gradients)
+        for i in range(min(out, default=0), len(self.values) if out else 0):
+            if any(j in out for j in self.builder.steps[i].inputs):
+                out.add(i)
+        return out
 
     def place_bound(self, name: str, step: int) -> int:
         """Where it is recorded that a step got this name just now; -1 if it did not."""
