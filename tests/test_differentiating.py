@@ -284,6 +284,7 @@ dW, dU, dv = bptt(params, xs, 0.7)
 """
 SECOND = TWICE + """\
 v = x.item()
+dy_dx = math.cos(v) * math.exp(-v**2) - 2*v*math.sin(v) * math.exp(-v**2)
 d2y_dx2 = math.exp(-v**2) * ((4*v**2 - 3)*math.sin(v) - 4*v*math.cos(v))
 print(h.item(), d2y_dx2)
 """
