@@ -45,8 +45,9 @@ class Shaped(Vec):
     Arrays of one shape, which are not large, are kept as one stack, and computed with as one.
     """
 
-    __slots__ = ("_arrays", "_stack", "_top", "_tops")
+    __slots__ = ("_arrays", "_slim", "_stack", "_top", "_tops")
     shaped = True
+    _slim: Shaped
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays: tuple[Any, ...] | None = tuple([
@@ -81,6 +82,17 @@ class Shaped(Vec):
             assert self._arrays is not None  # there is the one or the other
             self._stack = _stack_of(self._arrays)
         return self._stack
+
+    @property
+    def slim(self) -> Shaped:
+        """The first random point alone, or the one point that there is."""
+        if self.points == 1:
+            return self
+        try:
+            return self._slim
+        except AttributeError:  # it is asked for the first time
+            self._slim = Shaped(self.arrays[1:2])
+            return self._slim
 
     @property
     def points(self) -> int:
@@ -206,7 +218,7 @@ class Shaped(Vec):
         sizes = mine[0].size == theirs[0].size
         return sizes and agree([np.sort(a.ravel()) for a in mine], [np.sort(b.ravel()) for b in theirs])
 
-    def constant(self) -> Fraction | None:
+    def _number(self) -> Fraction | None:
         some = self.arrays[0].flat[:FEW]
         if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():
             return None  # most are told by a few entries

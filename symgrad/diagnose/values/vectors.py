@@ -45,7 +45,7 @@ class Vec:
     the operands that a value is not another one. Only what that leaves open is computed in balls.
     """
 
-    __slots__ = ("_balls", "_floats", "_how", "_lifted")
+    __slots__ = ("_balls", "_constant", "_floats", "_how", "_lifted")
     #: Whether it holds arrays: see :class:`symgrad.diagnose.values.shaped.Shaped`.
     shaped = False
 
@@ -181,6 +181,13 @@ class Vec:
 
     def constant(self) -> Fraction | None:
         """The value as a simple rational, if it is the same one at every point."""
+        try:
+            return self._constant
+        except AttributeError:  # it is asked for the first time
+            self._constant: Fraction | None = self._number()
+            return self._constant
+
+    def _number(self) -> Fraction | None:
         if self._is_plain and differ(self.rough(1), self.rough(2)):
             return None
         finite = [x for x in self.floats if math.isfinite(x)]

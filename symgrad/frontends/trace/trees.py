@@ -14,7 +14,9 @@ def walk(tree: ast.AST) -> list[ast.AST]:
     """All nodes, as :func:`ast.walk` gives them."""
     nodes = [tree]
     for node in nodes:
-        for value in node.__dict__.values():
+        have = node.__dict__
+        for name in node._fields:  # its places are no nodes
+            value = have.get(name)
             if isinstance(value, ast.AST):
                 nodes.append(value)
             elif type(value) is list:
@@ -57,7 +59,8 @@ def fill_places(tree: ast.AST) -> None:
                 line, column, outer[2] if end_line is None else end_line, outer[3] if end_column is None else end_column
             )  # fmt: skip
             have["lineno"], have["col_offset"], have["end_lineno"], have["end_col_offset"] = outer = place
-        for value in have.values():
+        for name in node._fields:
+            value = have.get(name)
             if isinstance(value, ast.AST):
                 stack.append((value, outer))
             elif type(value) is list:
