@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -378,7 +378,16 @@ def is_nowhere(vec: Vec) -> bool:
 def shape_of(op: Op, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Shape | None:
     """The shape of an op's value; ``None`` where the inputs do not fit."""
     try:
-        return typed(op.name, shapes, params)[1]
+        return _shape_of(op.name, tuple(shapes), tuple(params.items()))
+    except TypeError:  # a parameter that has no hash
+        return _shape_of.__wrapped__(op.name, tuple(shapes), tuple(params.items()))
+
+
+@lru_cache(maxsize=1 << 14)
+def _shape_of(name: str, shapes: tuple[Shape, ...], params: tuple[tuple[str, Any], ...]) -> Shape | None:
+    """What changes are tried with is of few shapes: each is found out once."""
+    try:
+        return typed(name, shapes, dict(params))[1]
     except MISFITS:
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.observing.replay import Budget
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.vectors import Vec, apply, differ, difference, is_other, quotient
@@ -34,10 +35,13 @@ DEEPEST, NEAREST = 3, 8
 ROUNDS = 12
 
 
-def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) -> list[Repair]:
+def repairs(
+    line: Line, context: Context, slots: Sequence[int] | None = None, budget: Budget | None = None
+) -> list[Repair]:
     """All changes of one sub-expression that make the line's value the goal, cheapest first.
 
     With ``slots`` only the sub-expression is looked at that one comes to by these operands, from the line inwards.
+    ``budget``: what may be computed where a variable stands in several places; what is used is taken off it.
     """
     found: list[Repair] = []
     with precision(BITS):
@@ -49,7 +53,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
                 continue
             found.extend(_candidates(line, place, have, context))
         if slots is None and not is_dear(line, context):
-            found.extend(_everywhere(line, context))
+            found.extend(_everywhere(line, context, budget))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
         found = [*_weighed(line, context, found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
@@ -125,7 +129,7 @@ def _changed(line: Line, context: Context, repair: Repair, degrees: Mapping[int,
     return max(have, own) if repair.combine else own
 
 
-def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
+def _everywhere(line: Line, context: Context, budget: Budget | None) -> Iterator[Repair]:
     """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
     own = line.graph.steps[line.root].span
     uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
@@ -142,7 +146,7 @@ def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
         if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
         others = [q for q in context.forward() if q.bottom != origin]
-        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec):
+        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec, budget):
             if made.same(context.goal.vec):
                 q = others[n]
                 parent, slot = min(places)
