@@ -63,6 +63,8 @@ def of_recomputed(taken: Account) -> Account:
         return taken
     if taken.subject.made_up or taken.work.changed >= DEEPEST:
         return taken
+    if trace.error is not None and trace.error.kind == "time":
+        return taken  # as long again for each
     for again in islice(_candidates(taken), MOST):
         if (told := _explained(taken, again)) is not None:
             return told

@@ -263,5 +263,6 @@ class Trace:
 
     def until(self, end: int) -> Trace:
         """The run up to a step, itself not included: nothing is said of what comes after it."""
-        before = self.relocated(self.graph.steps[:end], self.values[:end], lambda i: i if i < end else -1)
+        begun = replace(self, rounds=())
+        before = begun.relocated(self.graph.steps[:end], self.values[:end], lambda i: i if i < end else -1)
         return replace(before, rounds=tuple(r for r in self.rounds if r.start < end))
