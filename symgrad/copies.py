@@ -45,7 +45,7 @@ def told_apart(trace: Trace) -> Trace:
             text = _text(source, step.span, slot) if held else ""
             if text in held and held[text][0] == j:
                 inputs[slot] = held[text][1]
-        steps.append(replace(step, inputs=tuple(inputs)))
+        steps.append(step if tuple(inputs) == step.inputs else replace(step, inputs=tuple(inputs)))
         values.append(trace.values[i])
         while len(made) < len(copies) and copies[len(made)][0] == i:
             b = copies[len(made)][1]

@@ -148,9 +148,10 @@ class Vec:
                 return False
         shared = 0
         for k, (a, b) in enumerate(zip(self.floats, other.floats, strict=True)):
-            if not (math.isfinite(a) and math.isfinite(b)):
+            apart = abs(a - b)
+            if not apart < math.inf and not (math.isfinite(a) and math.isfinite(b)):
                 continue
-            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) and not (
+            if apart and apart > TOLERANCE * max(abs(a), abs(b)) and not (
                 self.balls[k].contains(0) and other.balls[k].contains(0)
             ):
                 return False

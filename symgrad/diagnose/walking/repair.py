@@ -396,8 +396,9 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
     """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
+    left = gap.rough(1)
     for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
-        rough = quotient(gap.rough(1), have.rough(1))
+        rough = quotient(left, have.rough(1))
         if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):

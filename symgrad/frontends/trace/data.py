@@ -242,7 +242,9 @@ class Trace:
             graph=Graph(tuple(steps), output if output >= 0 else len(steps) - 1, self.graph.source),
             values=tuple(values),
             bindings=tuple(
-                replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
+                b
+                if moved(b.step) == b.step and not b.near
+                else replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
                 for b in self.bindings
                 if left(b.step, *(i for _, i in b.near))
             ),
