@@ -135,21 +135,25 @@ class Line:
                 stack.extend(self.graph.steps[i].inputs)
 
     def respelled(
-        self, places: Collection[tuple[int, int]], values: Sequence[Vec], wanted: Vec, budget: Budget | None = None
-    ) -> Iterator[tuple[int, Vec]]:
+        self, places: Collection[tuple[int, int]], values: Sequence[Vec], wanted: Vec, everything: Sequence[int],
+        budget: Budget | None = None,
+    ) -> Iterator[tuple[int, Vec]]:  # fmt: skip
         """The line's value with another one read at some (step, slot): with each of several, but those with which it
-        is surely not the value that is wanted. Each with its number; as many of them as ``budget`` allows."""
+        is surely not the value that is wanted. Each with its number; as many of them as ``budget`` allows.
+
+        ``everything``: the steps of :meth:`everything`, in their order.
+        """
         #: The steps that change, and what they are made of: -1 for the other value.
         changing: list[tuple[Step, int, list[int]]] = []
         changed: set[int] = set()
-        for i in sorted(self.everything()):
+        for i in everything:
             step = self.graph.steps[i]
             read = [-1 if (i, slot) in places else j for slot, j in enumerate(step.inputs)]
             if i == self.root or self.is_lent(i) or any(j < 0 or j in changed for j in read):
                 changed.add(i)
                 changing.append((step, i, read))
         fixed = {j: self.values(j) for _, _, read in changing for j in read if j >= 0 and j not in changed}
-        for n in self._open(changing, fixed, values, wanted) if budget is None or budget.left > 0 else ():
+        for n in self._open(changing, fixed, values, wanted):
             if budget is not None:
                 if budget.left <= 0:
                     return

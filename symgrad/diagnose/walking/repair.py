@@ -133,20 +133,28 @@ def _everywhere(line: Line, context: Context, budget: Budget | None) -> Iterator
     """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
     own = line.graph.steps[line.root].span
     uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
-    for i in line.everything():
+    if budget is not None and budget.left <= 0:
+        return
+    everything = line.everything()
+    for i in everything:
         span = line.graph.steps[i].span
         inside = own is None or span is None or (own.line <= span.line <= own.end_line)
         for slot, j in enumerate(line.graph.steps[i].inputs):
             if context.variable(j) and not line.graph.steps[j].is_const:
                 uses.setdefault((j, inside), []).append((i, slot))
+    everything.sort()
     for (j, inside), places in uses.items():
         origin = context.origin(j)
         is_value = context.known.truth.values[origin] is not None
         called = any(i in context.known.truth.subject.callers for i, _ in places)
         if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
+        if budget is not None:
+            if budget.left <= 0:
+                return
+            budget.left -= len(everything)
         others = [q for q in context.forward() if q.bottom != origin]
-        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec, budget):
+        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec, everything, budget):
             if made.same(context.goal.vec):
                 q = others[n]
                 parent, slot = min(places)
