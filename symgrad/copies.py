@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symgrad.diagnose.text.naming import claims, is_bare, is_plain, normal
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Step
@@ -36,7 +36,7 @@ def told_apart(trace: Trace) -> Trace:
     steps: list[Step] = []
     made: list[int] = []
     values = []
-    source = SourceMap(trace.graph.source)
+    source = source_map(trace.graph.source)
     held: dict[str, tuple[int, int]] = {}
     own: dict[int, int] = {}
     for i, step in enumerate(old):
@@ -45,7 +45,7 @@ def told_apart(trace: Trace) -> Trace:
             text = _text(source, step.span, slot) if held else ""
             if text in held and held[text][0] == j:
                 inputs[slot] = held[text][1]
-        steps.append(replace(step, inputs=tuple(inputs)))
+        steps.append(step if tuple(inputs) == step.inputs else replace(step, inputs=tuple(inputs)))
         values.append(trace.values[i])
         while len(made) < len(copies) and copies[len(made)][0] == i:
             b = copies[len(made)][1]
@@ -86,7 +86,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
     copied: dict[str, int] = {}
     latest = -1
     begun = False
-    source = SourceMap(trace.graph.source)
+    source = source_map(trace.graph.source)
     rounds = sorted({r.start for r in trace.rounds}, reverse=True)
     for b in trace.bindings:
         while rounds and b.step >= rounds[-1]:

@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.meaning.parameters import function_at
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -74,7 +74,7 @@ def carried(trace: Trace) -> Duals | None:
     classes = {c.name: c for c in _classes(trace.graph.source)}
     if not classes or any(step.shape for step in trace.graph.steps):
         return None
-    source, steps = SourceMap(trace.graph.source), trace.graph.steps
+    source, steps = source_map(trace.graph.source), trace.graph.steps
     calls = {i: call for i in trace.callers if (call := _call(source, trace.callers[i])) is not None}
     seeds: dict[int, float] = {}
     found: dict[int, _Object] = {}

@@ -16,6 +16,7 @@ from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
 from symgrad.frontends.trace.passes import PARTIAL, is_force
 from symgrad.manual import Work, check_work
+from symgrad.manual.accounts import account
 from symgrad.picturing import renumbered
 from symgrad.programs import Code
 from symgrad.report.model import Finding, Report
@@ -26,6 +27,8 @@ _JACOBIAN = re.compile(r"(?:\w+_)?(?:jac|jacobian|J|Jac|Jacobian)(?:_\w+)?")
 _HELPER = re.compile(r"deriv|prime|grad|^d_?[a-z]")
 #: Of a function that returns one derivative, so many parameters are looked at.
 MOST_PARAMETERS = 5
+#: Among the options: only a report under which all is right is of use.
+_RIGHT = "right"
 #: More passes than this are named and not called.
 MOST_PASSES = 40
 
@@ -67,18 +70,21 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
     found = [missing_finding(name, span) for name, span in call.missing]
     strict, witnesses = bool(options.get("strict")), bool(options.get("witnesses"))
     verify = bool(options.get("verify", True))
-    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
-    if report.exit_code == 1 and (matrix := _jacobian(trace, call)):
+    report: Report | None = None
+    if not options.get(_RIGHT) or not account(work, trace, brief=True).diagnosis.blames:
+        report = check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
+    is_wrong = report is None or report.exit_code == 1
+    if is_wrong and (matrix := _jacobian(trace, call)):
         message = f"{call.backward} returns an array of shape {matrix}: a Jacobian, and only gradients are judged"
         raise SymgradError(message, hint="check one output at a time, as a function and its gradient")
-    helper = report.exit_code == 1 and call.backward and not plan.of_output and _HELPER.search(call.backward)
+    helper = is_wrong and call.backward and not plan.of_output and _HELPER.search(call.backward)
     if helper and not plan.of_input and len(call.inputs) == 1:
         # A helper may be a function of the output: a*(1 - a) for the sigmoid.
-        again = _attempt(code, replace(settled, of_output=True), options)
+        again = _attempt(code, replace(settled, of_output=True), {**options, _RIGHT: True})
         if again is not None and again.ok:
             message = f"{call.backward} takes the output of {call.forward}, not its input"
             return replace(again, findings=(*again.findings, Finding("note", message))), call
-    if report.exit_code == 1 and not plan.shapes and not plan.values:
+    if is_wrong and not plan.shapes and not plan.values:
         for given in _one_hot(call.inputs):
             # Labels that are multiplied with logarithms of probabilities: one row for each sample.
             again = _attempt(code, replace(settled, values=given, lenient=True), options)
@@ -89,27 +95,32 @@ def _pass(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, C
                 return again, call
         if other := _as_gradients(trace, call):
             # A layer for rows, which was given one without its first axis.
-            again = _attempt(code, replace(settled, shapes=other, lenient=True), options)
-            if again is not None and again.ok and again.confirmed:
+            again = _if_right(code, replace(settled, shapes=other, lenient=True), options)
+            if again is not None:
                 return again, call
         for given in _columns(call.inputs):
             # (np.identity(n) - s.T)*s is for a column s.
-            again = _attempt(code, replace(settled, shapes=given, lenient=True), options)
-            if again is not None and again.ok and again.confirmed:
+            again = _if_right(code, replace(settled, shapes=given, lenient=True), options)
+            if again is not None:
                 return again, call
         alone = _one_entry(code, trace, call) if plan.upstream is None else None
         if alone is not None:
-            again = _attempt(code, replace(settled, upstream=alone), options)
-            if again is not None and again.ok and again.confirmed:
+            again = _if_right(code, replace(settled, upstream=alone), options)
+            if again is not None:
                 message = f"{call.backward} is right where one entry only of the gradient that flows in is not 0"
                 return replace(again, findings=(*again.findings, Finding("note", message))), call
-    if report.exit_code == 1 and not plan.values and plan.upstream is None:
+    if is_wrong and not plan.values and plan.upstream is None:
+        # What is explained as it is gives way only to what is right.
+        tried = _if_right if report is None or _is_explained(report) else _attempt
         meanings = [p for p in _other_meanings(plan, settled) if not (p.of_inputs and _says_of_what(call))]
-        others = [again for p in meanings if (again := _attempt(code, p, options)) is not None]
+        others = [again for p in meanings if (again := tried(code, p, options)) is not None]
         for again in others:
             if again.ok and again.confirmed:
                 return again, call
-        report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
+        if report is not None:
+            report = next((r for r in others if _is_explained(r) > _is_explained(report)), report)
+    if report is None:
+        raise SymgradError("it is not right so, and that is all that was asked")
     if not plan.shapes and not plan.values:
         labelled = any(g.whole for g in call.inputs)
         found_out = tuple(_if_it_was_called_so(f, labelled=labelled) for f in report.findings)
@@ -139,6 +150,12 @@ def _attempt(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | Non
         return check_pass(code, plan, options)
     except SymgradError:
         return None
+
+
+def _if_right(code: Code, plan: Plan, options: Mapping[str, Any]) -> Report | None:
+    """:func:`check_pass`, where all is right so; else mistakes are not looked for, which takes long."""
+    again = _attempt(code, plan, {**options, _RIGHT: True})
+    return again if again is not None and again.ok and again.confirmed else None
 
 
 def _one_hot(inputs: Sequence[Given]) -> Iterator[dict[str, Any]]:
@@ -309,13 +326,13 @@ def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report
     # A derivative may be the one by another parameter than the first.
     unsaid = bool(plan.values) and not _says_of_what(call)
     for name in parameters_of(code.source, plan.forward)[1:MOST_PARAMETERS] if unsaid else ():
-        again = _attempt(code, replace(plan, returns=(f"d{name}",)), options)
-        if again is not None and again.ok and again.confirmed:
+        again = _if_right(code, replace(plan, returns=(f"d{name}",)), options)
+        if again is not None:
             return again, call
     if not is_force(plan.backward):
         return report, call
-    again = _attempt(code, replace(plan, positive=True), options)
-    if again is not None and again.ok and again.confirmed:
+    again = _if_right(code, replace(plan, positive=True), options)
+    if again is not None:
         message = f"{plan.backward} is the gradient of {plan.forward}, and not its negative, which a force would be"
         return replace(again, findings=(*again.findings, Finding("note", message))), call
     roots = [f for f in report.findings if f.root]

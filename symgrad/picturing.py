@@ -197,7 +197,8 @@ def judged(
             status = RIGHT
         elif link.edge >= 0 and {nodes[link.head].status, nodes[link.tail].status} <= {WRONG, INHERITED}:
             status = INHERITED
-        links.append(replace(link, status=status, findings=tuple(blamed.get(n, ()))))
+        told = status or n in blamed or link.status or link.findings
+        links.append(replace(link, status=status, findings=tuple(blamed.get(n, ()))) if told else link)
     return replace(found, nodes=tuple(nodes), links=tuple(links), judged=True)
 
 

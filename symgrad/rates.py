@@ -16,7 +16,7 @@ from typing import Any
 
 from symgrad.diagnose.meaning.following import OF_A_MOVE, original
 from symgrad.diagnose.text.naming import claims, is_loss, is_rate, normal
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Step
 from symgrad.ops import is_sum, sign_of
@@ -54,7 +54,7 @@ def with_rates_apart(trace: Trace) -> Trace:
     outer = {c.move: c for c in found.values() if c.chain}
     changed = {i for c in found.values() for i in c.chain}
     before = sorted([*found, *outer])
-    source = SourceMap(trace.graph.source)
+    source = source_map(trace.graph.source)
 
     def moved(i: int) -> int:
         return i + bisect_right(before, i)

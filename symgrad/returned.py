@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from symgrad.diagnose.text.callees import Callee, called_by, callees
 from symgrad.diagnose.text.naming import claims, is_plain, normal
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
@@ -53,7 +53,7 @@ def with_returns(trace: Trace) -> Trace:
     callers: dict[int, Span] = {}
     own: dict[int, int] = {}
     waiting = list(copies)
-    source = SourceMap(trace.graph.source)
+    source = source_map(trace.graph.source)
     #: A name that was given what a call handed on -> what that was, and the step of its own.
     held: dict[str, tuple[int, int]] = {}
     for i in range(len(steps) + 1):
@@ -123,7 +123,7 @@ def _of_the_derivation(found: dict[str, Callee], source: str, begin: int) -> dic
 
 def _copies(trace: Trace, mine: dict[str, Callee]) -> Iterator[_Copy]:
     """What is handed on by a call and was made elsewhere, in the order of the steps that read it."""
-    steps, source = trace.graph.steps, SourceMap(trace.graph.source)
+    steps, source = trace.graph.steps, source_map(trace.graph.source)
     names = re.compile(rf"\b({'|'.join(map(re.escape, mine))})\(")
     bound: dict[int, list[Binding]] = {}
     places: dict[tuple[Span | None, int], Span | None] = {}

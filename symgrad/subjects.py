@@ -86,7 +86,10 @@ def choose(
     alike = [s for s in found if like is not None and _is_called(s, like)]
     subject = found[0] if len(found) == 1 else alike[0] if len(alike) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := seeds(subject)):
-        subject = best_seed(subject, others)
+        if like is not None and _is_called(subject, like):
+            subject = replace(subject, seed=like.seed, convention=like.convention)
+        else:
+            subject = best_seed(subject, others)
     if subject is None or not subject.sure:
         _refuse_lost(trace)
     if subject is None:

@@ -14,7 +14,9 @@ from symgrad.files import check_file
 from symgrad.frontends import driving
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.sandbox import run_file
+from symgrad.frontends.trace import tracer
 from symgrad.frontends.trace.hosting import Hosted
+from symgrad.frontends.trace.run import Run
 from symgrad.report.model import Report
 
 
@@ -201,6 +203,26 @@ LONG = """\
     while True:
         pass
     """
+
+
+def test_of_a_run_without_an_end_the_first_values_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(dedent(LONG).replace("pass\n", "h = math.tanh(w*h)\n"), "long.py")
+    emit = run.tracer.emit
+
+    def late(*args: Any, **options: Any) -> int:
+        if len(run.tracer.values) > 40:
+            run.tracer.out_of_time(None, 1.0)
+        return emit(*args, **options)
+
+    monkeypatch.setattr(run.tracer, "emit", late)
+    monkeypatch.setattr(tracer, "MOST_DIAGNOSED", 15)
+    trace = run.execute(run.compile())
+    assert trace.error is not None
+    assert trace.error.kind == "time"
+    assert len(trace.graph) == len(trace.values) == 15
+    assert max(b.step for b in trace.bindings) < 15
+    assert "dy_dw" in {b.name for b in trace.bindings}
+    assert trace.notes[-1].message.endswith("values by then, of which the first 15 are looked at")
 
 
 def test_what_ran_before_the_limit_is_checked(tmp_path: Path) -> None:

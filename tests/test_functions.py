@@ -514,6 +514,11 @@ BROKEN: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "def forward(x, w, b):\n    return x * w + b\ndef backward(dout, x, w, b):\n    return dout * w, dout * x\n",
         (), "backward returns 2 values for 3 inputs", "return dout * w, dout * x",
     ),
+    "lists of arrays of several shapes": (
+        "def forward(x, w, b):\n    return x * w + b\ndef backward(dout, x, w, b):\n"
+        "    g = [np.zeros((2, 1)), np.zeros((3, 1))]\n    return g, g\n",
+        (), "backward returns 2 values for 3 inputs", "return g, g",
+    ),
     "a name that does not exist": (
         "def forward(x):\n    return x * scale\ndef backward(dout):\n    return dout\n",
         (), "NameError: name 'scale' is not defined", "return x * scale",

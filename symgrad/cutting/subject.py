@@ -18,7 +18,7 @@ from symgrad.diagnose.meaning.moves import done_at, stems_of
 from symgrad.diagnose.meaning.moves import moves as moves_of
 from symgrad.diagnose.observing.subject import Move, Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
@@ -130,7 +130,7 @@ def read_as(graph: Graph, forward: Sequence[bool], names: Mapping[int, str]) -> 
     nameless = {i for i, s in enumerate(graph.steps) if s.is_input and s.shape and forward[i] and i not in names}
     if not nameless:
         return {}
-    source = SourceMap(graph.source)
+    source = source_map(graph.source)
     out: dict[int, str] = {}
     for i, step in enumerate(graph.steps):
         for slot, j in enumerate(step.inputs):

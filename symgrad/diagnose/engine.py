@@ -17,7 +17,7 @@ from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.telling import frames
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.telling.remarks import literal_note, misnamed_note, scaled_remark, seed_note
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Verdicts
@@ -91,7 +91,7 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     verdicts.roots, truncated = truncation.told(verdicts.roots, walk, truth)
     wording = Wording(subject, truth, verdicts.meaning, layout.variable)
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
-    source = SourceMap(subject.source)
+    source = source_map(subject.source)
     steps, told = stepping(walk, source)
     verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []

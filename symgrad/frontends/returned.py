@@ -179,7 +179,7 @@ class Returned:
     def by_shapes(self, names: Sequence[str], answer: Sequence[Any]) -> list[str] | None:
         """The inputs that the shapes of arrays tell, each of one: ``return loss, grad`` of a function of w, X and y."""
         shapes = {n: self.tr.builder.steps[self.leaves[n]].shape for n in names}
-        have = [np.shape(v.raw if isinstance(v, Value) else v) for v in answer if v is not None]
+        have = [_shape(v) for v in answer if v is not None]
         found = [[n for n in names if shapes[n] == h] for h in have if h]
         if len(found) != len(answer) or any(len(f) != 1 for f in found) or len({f[0] for f in found}) != len(found):
             return None
@@ -188,7 +188,7 @@ class Returned:
     def fitting(self, wanted: list[str], answer: Sequence[Any]) -> list[str]:
         """The inputs in an order in which the shapes are those of the gradients, where there is just one such."""
         shapes = {n: self.tr.builder.steps[self.leaves[n]].shape for n in wanted}
-        have = [np.shape(v.raw if isinstance(v, Value) else v) if v is not None else None for v in answer]
+        have = [_shape(v) if v is not None else None for v in answer]
         if all(h is None or h == shapes[n] for h, n in zip(have, wanted, strict=True)) or None in have:
             return wanted
         found = [[n for n in wanted if shapes[n] == h] for h in have]
@@ -225,6 +225,15 @@ def _plain(name: str) -> str:
     words = re.findall(r"[^\[\]\"'. ]+", name)
     last = max((n for n, word in enumerate(words) if not word.isdigit()), default=0)
     return "".join(words[last:]).replace("_", "").lower()
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """The shape of what is returned; that of one number for a list of arrays that are of different shapes, which is
+    no array: the gradients of all layers."""
+    try:
+        return np.shape(value.raw if isinstance(value, Value) else value)
+    except ValueError:
+        return ()
 
 
 def _readings(name: str) -> Iterator[str]:

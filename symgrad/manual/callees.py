@@ -12,14 +12,14 @@ from dataclasses import replace
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.callees import Callee, Calls
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.manual.work import Account
 
 
 def in_parameters(taken: Account) -> Account:
     """The account in which fixes inside such functions can be put there."""
     found, subject = taken.diagnosis, taken.subject
-    calls = Calls(subject.graph, SourceMap(subject.source))
+    calls = Calls(subject.graph, source_map(subject.source))
     told = []
     for b in _once(found.blames, subject, calls):
         callee = calls.at(b.span) if b.edits else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symgrad.diagnose.telling.frames import Blame
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.manual.work import Account
 
 
@@ -14,7 +14,7 @@ def in_imported(taken: Account) -> Account:
     trace, found = taken.trace, taken.diagnosis
     if not trace.elsewhere or not found.blames:
         return taken
-    source = SourceMap(trace.graph.source)
+    source = source_map(trace.graph.source)
     places = {(b.name, b.line): trace.elsewhere[b.step] for b in trace.bindings if b.step in trace.elsewhere}
     told = [
         _told(b, source.text(b.span), places[b.step, b.span.line]) if (b.step, b.span.line) in places else b

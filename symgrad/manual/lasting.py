@@ -11,6 +11,7 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
+from symgrad.frontends.trace.trees import walk
 
 #: The mistake of what is zeros to the end.
 UNSET = "never-assigned"
@@ -94,10 +95,11 @@ def _is_set(source: str, name: str, line: int) -> bool:
         return True
     home = max(around, key=lambda f: f.lineno)
     # What changes it in place counts as well: dW[i] += g, np.add.at(dW, i, g). In a return nothing is done to it.
+    inside = walk(home)
     returned: set[ast.AST] = set()
-    for n in ast.walk(home):
+    for n in inside:
         if isinstance(n, ast.Return) and n.value is not None:
             returned |= {n.value, *(n.value.elts if isinstance(n.value, ast.Tuple | ast.List) else ())}
     return any(
-        isinstance(n, ast.Name) and n.id == name and n.lineno != line and n not in returned for n in ast.walk(home)
+        isinstance(n, ast.Name) and n.id == name and n.lineno != line and n not in returned for n in inside
     )

@@ -14,7 +14,7 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.meaning.evidence import SAME_RATIO, scaled
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.manual.work import Account
 from symgrad.ops import sign_of
@@ -76,7 +76,7 @@ def _comes_later(subject: Subject) -> bool:
         return True
     made = subject.graph.steps[subject.loss].span
     call = subject.callers.get(subject.loss, made)
-    statements = SourceMap(subject.source).statements
+    statements = source_map(subject.source).statements
     named = {m.name for m in subject.moves}
     lines = [u.line for u in subject.units if u.name in named]
     if call is None or not lines or call.line <= max(lines):

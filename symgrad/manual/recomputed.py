@@ -18,7 +18,7 @@ from operator import itemgetter
 from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, is_bare
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.diagnose.text.syntax import nodes, segment
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
@@ -63,6 +63,8 @@ def of_recomputed(taken: Account) -> Account:
         return taken
     if taken.subject.made_up or taken.work.changed >= DEEPEST:
         return taken
+    if trace.error is not None and trace.error.kind == "time":
+        return taken  # as long again for each
     for again in islice(_candidates(taken), MOST):
         if (told := _explained(taken, again)) is not None:
             return told
@@ -111,7 +113,7 @@ def _candidates(taken: Account) -> Iterator[Recomputed]:
 
 def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Recomputed]:
     """``n = history[k]`` for ``n = history[k - 1]``: the entry before, and the one after."""
-    place = SourceMap(source).assigned(node.lineno)
+    place = source_map(source).assigned(node.lineno)
     value = node.value
     if not isinstance(value, ast.Subscript) or place is None or place.line != place.end_line:
         return
@@ -123,7 +125,7 @@ def _entries(source: str, file: str, node: ast.Assign) -> Iterator[Recomputed]:
     if not isinstance(at, ast.Name):
         return
     place = replace(place, file=file)
-    found = SourceMap(source).text(place)
+    found = source_map(source).text(place)
     for n in (shift + 1, shift - 1):
         moved = f" {'+' if n > 0 else '-'} {abs(n)}" if n else ""
         meant = f"{stem}[{at.id}{moved}]"
@@ -139,7 +141,7 @@ def _reads(value: ast.expr, target: str) -> bool:
 
 
 def _again(source: str, file: str, node: ast.Assign, other: ast.expr) -> Iterator[Recomputed]:
-    made, place = slip(source, file, node.value, other), SourceMap(source).assigned(node.lineno)
+    made, place = slip(source, file, node.value, other), source_map(source).assigned(node.lineno)
     text = segment(source, other)
     if made is not None and place is not None and place.line == place.end_line and "\n" not in text:
         target, whole = ast.unparse(node.targets[0]), (replace(place, file=file), text)
@@ -183,7 +185,7 @@ def _explained(taken: Account, again: Recomputed) -> Account | None:
     """The account with the line as the forward pass has it, and the line among the mistakes."""
     from symgrad.manual.accounts import account
 
-    source = SourceMap(taken.work.source)
+    source = source_map(taken.work.source)
     work = replace(taken.work, source=source.replaced(*again.whole), like=taken.subject, changed=taken.work.changed + 1)
     before = taken.diagnosis
     try:

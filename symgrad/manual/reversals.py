@@ -16,7 +16,7 @@ from symgrad.diagnose.deciding.prepared import Prepared, prepare
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, normal
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.errors import Span, SymgradError
@@ -79,7 +79,7 @@ def _blame(node: tuple[str, ast.Subscript, bool], prepared: Prepared, taken: Acc
     mirrored, straight = (all(map(Vec.same, have, order)) for order in (want[::-1], want))
     if mirrored == straight or straight != turns:
         return None
-    source = SourceMap(taken.work.source)
+    source = source_map(taken.work.source)
     where = source.assigned(value.lineno)
     assert where is not None  # it is an assignment to one target
     span = Span(taken.work.filename, where.line, where.column, where.end_line, where.end_column)

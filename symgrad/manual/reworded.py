@@ -15,7 +15,7 @@ from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.rewordings import Rewording, rewordings
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
@@ -165,6 +165,8 @@ class Tries:
     def is_right(self, text: str) -> bool:
         try:
             trace = self.work.run(text)
+            if trace.error is not None and trace.error.kind == "time":
+                self.left = 0  # others may take as long
             if trace.error is not None or standing(self.work.subject(trace)).is_refuted:
                 return False
             found = account(self.work, trace, brief=True).diagnosis
@@ -200,7 +202,7 @@ def _told(diagnosis: Diagnosis, instead: tuple[Blame, ...], r: Rewording, subjec
     factor, fix = old.factor if old is not None else name, r.text.strip()
     blame = Blame(
         r.mistake, r.mistake, r.message, "with this change every result is right", shown, name, factor,
-        SourceMap(subject.source).text(shown), fix, have, want, None, fix, ((r.span, r.text),), "", None,
+        source_map(subject.source).text(shown), fix, have, want, None, fix, ((r.span, r.text),), "", None,
         tuple(sorted(gone - set(_of(r)))), 0, False,
     )  # fmt: skip
     kept = [b for b in diagnosis.blames if b not in instead]

@@ -48,8 +48,8 @@ K k_above(double z) { return z < -700.0 ? -700.0 : z; }
 K k_clamp(double z) { return z > 700.0 ? 700.0 : k_above(z); }
 K k_whole(double z) { return FMA(z, 0x1.71547652b82fep+0, FAR); }
 K k_scale(double t) { return k_shifted(t, 0); }
-K k_small(double z, double t) {
-  double f = FMA(z, 0x1.71547652b82fep+0, -(t - FAR)), p = 0x1.63b2d7971923fp-20;
+K k_raised(double f) {
+  double p = 0x1.63b2d7971923fp-20;
   p = FMA(p, f, 0x1.00c0e4e15189cp-16);
   p = FMA(p, f, 0x1.4308c7183d6a2p-13);
   p = FMA(p, f, 0x1.5d877598350dep-10);
@@ -59,6 +59,11 @@ K k_small(double z, double t) {
   p = FMA(p, f, 0x1.62e42fef9cc69p-1);
   return f * p;
 }
+K k_small(double z, double t) { return k_raised(FMA(z, 0x1.71547652b82fep+0, -(t - FAR))); }
+/* The same for exp(-2 a), a >= 0: the factor is taken into the logarithm's. */
+K k_twice_near(double a) { return a > 350.0 ? 350.0 : a; }
+K k_twice_whole(double a) { return FMA(a, -0x1.71547652b82fep+1, FAR); }
+K k_twice_small(double a, double t) { return k_raised(FMA(a, -0x1.71547652b82fep+1, -(t - FAR))); }
 K k_scaled(double p, double t) { return FMA(p, k_scale(t), k_scale(t)); }
 /* 1/d for d from 1 to 2: a parabola within 1 %, a step of third order and one of second: to 1.1e-12. A division cannot
    overlap with the next one. */
@@ -113,6 +118,9 @@ K k_high(double n) { return k_power2(n - __builtin_floor(n * 0.5)); }
 K k_scaled(double p, double n) { return FMA(p, k_low(n), k_low(n)) * k_high(n); }
 K k_scale(double n) { return k_low(n) * k_high(n); }
 K k_inverse(double d) { return 1.0 / d; }
+K k_twice_near(double a) { return k_above(-2.0 * a); }
+K k_twice_whole(double z) { return k_whole(z); }
+K k_twice_small(double z, double n) { return k_small(z, n); }
 #endif
 K k_exp(double x) {
   double z = k_clamp(x), n = k_whole(z);
@@ -122,23 +130,28 @@ K k_expm1(double x) {
   double z = k_clamp(x), n = k_whole(z), p = k_small(z, n), s = k_scale(n);
   return z > 693.0 ? k_exp(x) : x == 0.0 ? x : FMA(p, s, s - 1.0);
 }
-/* exp(x) and exp(x) - 1 for x <= 0. */
+/* exp(x) for x <= 0. */
 K k_falling(double x) {
   double z = k_above(x), n = k_whole(z);
   return k_scaled(k_small(z, n), n);
 }
-K k_decay(double x) {
-  double z = k_above(x), n = k_whole(z), s = k_scale(n);
-  return FMA(k_small(z, n), s, s - 1.0);
-}
 K k_abs(double x) { return __builtin_fabs(x); }
+/* exp(-2 a) and exp(-2 a) - 1 for a >= 0. */
+K k_falling_twice(double a) {
+  double z = k_twice_near(a), n = k_twice_whole(z);
+  return k_scaled(k_twice_small(z, n), n);
+}
+K k_decay_twice(double a) {
+  double z = k_twice_near(a), n = k_twice_whole(z), s = k_scale(n);
+  return FMA(k_twice_small(z, n), s, s - 1.0);
+}
 K k_tanh(double x) {
-  double e = k_falling(-2.0 * k_abs(x));
-  double y = -k_decay(-2.0 * k_abs(x)) * k_inverse(1.0 + e);
+  double e = k_falling_twice(k_abs(x));
+  double y = -k_decay_twice(k_abs(x)) * k_inverse(1.0 + e);
   return __builtin_copysign(y, x);
 }
 K k_sech_squared(double x) {
-  double e = k_falling(-2.0 * k_abs(x)), q = k_inverse(1.0 + e);
+  double e = k_falling_twice(k_abs(x)), q = k_inverse(1.0 + e);
   return 4.0 * e * q * q;
 }
 K k_sech(double x) {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
 from itertools import chain
 from operator import itemgetter
@@ -11,7 +12,7 @@ from operator import itemgetter
 from symgrad.diagnose.meaning.parameters import Parameters
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.callees import Calls
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.offers import SERIES
 from symgrad.errors import Span
@@ -52,9 +53,10 @@ class Text:
     def __init__(self, layout: Layout) -> None:
         source = layout.subject.source
         self.bound = _bindings(layout)
+        self._since = {name: [time for time, _ in times] for name, times in self.bound.items()}
         self.parameters = Parameters(layout)
         self._words: dict[int, set[str]] = {}
-        self.source = SourceMap(source)
+        self.source = source_map(source)
         self._layout = layout
         self.calls = Calls(layout.graph, self.source)
         self.brackets: dict[int, list[tuple[str, ast.expr]]] = {}
@@ -70,6 +72,10 @@ class Text:
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                     self.loops.setdefault(line, []).insert(0, node.target.id)
                     self.loop_at[line] = node.lineno
+
+    def before(self, name: str, step: int) -> int:
+        """How often a name has been given something before a step is made."""
+        return bisect_left(self._since.get(name, ()), step)
 
     def words(self, line: int) -> Set[str]:
         """The names that stand in a line, those of attributes with their objects."""

@@ -7,6 +7,7 @@ gradients of parameters are made, until it adds up to what is missing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: A point -> a value in every round.
 Values = Callable[[int], list[Any]]
+#: A point -> what is to be added up.
+_Parts = Callable[[int], Iterator[Any]]
 #: Ways to put a gradient and a value together: how many axes each has, what comes of it, and how it is written.
 _Way = tuple[tuple[int, int], Callable[[Any, Any], Any], str]
 _WAYS: tuple[_Way, ...] = (
@@ -70,13 +73,14 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
         own = source.split("\n")[passage.number - 1]
         sign = "+=" if rounds > 1 else "="
         offers = passage.offers()
+        forward = [(o, _values(passage, o)) for o in offers if o.quantity.kind == "forward" and o.text]
         for name, held in _held(passage, offers):
             key = (name, rounds, tuple(map(signature, held(POINTS[0]))))
             if key in seen or name == result.unit.name or not held(POINTS[0])[0].ndim:
                 continue
             seen.add(key)
-            for total, text in _made(passage, held, offers):
-                if all(_is_it(total, k, right) for k, right in zip(POINTS, wanted, strict=True)):
+            for parts, text in _made(held, forward):
+                if all(_is_it(parts, k, right) for k, right in zip(POINTS, wanted, strict=True)):
                     line = f"{result.unit.name} {sign} {text.format(g=name, **words)}"
                     end = passage.units[0].span.end_line
                     return Statement(end, line, own[: len(own) - len(own.lstrip())])
@@ -89,7 +93,7 @@ def _held(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[str, Valu
     units = [u for u in passage.units if u.name.isidentifier() and not u.augmented]
     ends = sorted({u.step for u in units})
     if ends and len(ends) == len(passage.ends):
-        yield units[0].name, lambda k: [lifted(actual(i)).arrays[k] for i in ends]
+        yield units[0].name, cache(lambda k: [lifted(actual(i)).arrays[k] for i in ends])
     for offer in offers:
         if offer.quantity.kind == "cotangent" and offer.text.isidentifier():
             yield offer.text, _values(passage, offer)
@@ -100,36 +104,41 @@ def _values(passage: Passage, offer: Offer) -> Values:
     first: dict[int, int] = {}
     for i in passage.steps:
         first.setdefault(passage.round_of(i), i)
-    return lambda k: [lifted(offer.value(i)).arrays[k] for i in first.values()]
+    return cache(lambda k: [lifted(offer.value(i)).arrays[k] for i in first.values()])
 
 
-def _made(passage: Passage, held: Values, offers: Sequence[Offer]) -> Iterator[tuple[Callable[[int], Any], str]]:
-    """What can be made of a gradient, added up over all rounds at a point; and how it is written."""
+def _made(held: Values, forward: Sequence[tuple[Offer, Values]]) -> Iterator[tuple[_Parts, str]]:
+    """What can be made of a gradient in every round, at a point; and how it is written."""
     axes = held(POINTS[0])[0].ndim
-    yield (lambda k: sum(held(k))), "{g}"
+    yield (lambda k: iter(held(k))), "{g}"
     for over in (c for n in range(1, axes + 1) for c in combinations(range(axes), n)):
         axis = str(over[0]) if len(over) == 1 else str(over)
         for keep in (False, True):
             more = ", {keep}=True" if keep else ""
             yield (
-                lambda k, over=over, keep=keep: sum(g.sum(axis=over, keepdims=keep) for g in held(k)),  # type: ignore[misc]
+                lambda k, over=over, keep=keep: (g.sum(axis=over, keepdims=keep) for g in held(k)),  # type: ignore[misc]
                 f"{{g}}.sum({{axis}}={axis}{more})",
             )
-    for offer in offers:
-        q = offer.quantity
-        others = _values(passage, offer)
-        for both, make, text in _WAYS if q.kind == "forward" and offer.text else ():
-            if both == (axes, len(q.vec.shape)):
+    for offer, others in forward:
+        for both, make, text in _WAYS:
+            if both == (axes, len(offer.quantity.vec.shape)):
 
-                def total(k: int, others: Values = others, make: Callable[[Any, Any], Any] = make) -> Any:
-                    return sum(make(g, x) for g, x in zip(held(k), others(k), strict=True))
+                def parts(
+                    k: int, others: Values = others, make: Callable[[Any, Any], Any] = make
+                ) -> Iterator[Any]:
+                    return (make(g, x) for g, x in zip(held(k), others(k), strict=True))
 
-                yield total, text.replace("{x}", offer.text.replace("{", "{{").replace("}", "}}"))
+                yield parts, text.replace("{x}", offer.text.replace("{", "{{").replace("}", "}}"))
 
 
-def _is_it(total: Callable[[int], Any], point: int, wanted: Any) -> bool:
+def _is_it(parts: _Parts, point: int, wanted: Any) -> bool:
+    """The sum over all rounds is what is missing: most are told by the shape in the first of them."""
     try:
-        found = total(point)
-    except (*MISFITS, IndexError):
+        rounds = parts(point)
+        first = next(rounds)
+        if np.broadcast_shapes(np.shape(first), wanted.shape) != wanted.shape:
+            return False
+        found = sum(rounds, first)
+    except MISFITS:
         return False
     return np.shape(found) == wanted.shape and bool(np.allclose(found, wanted, rtol=TOLERANCE, atol=1e-13))

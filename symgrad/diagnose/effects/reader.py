@@ -169,8 +169,8 @@ class Reader(Region):
     def held(self, name: str) -> tuple[int, ...]:
         """The step that a name stands for in each round; -1 where there is none yet."""
         times = self.text.bound.get(name, ())
-        places = (bisect_left(times, a, key=lambda t: t[0]) for a in self._anchors)
-        return tuple(times[n - 1][1] if n else -1 for n in places)
+        places = [self.text.before(name, a) for a in self._anchors]
+        return tuple([times[n - 1][1] if n else -1 for n in places])
 
     def _quantity(self, i: int) -> Quantity:
         if self.layout.is_forward(i):

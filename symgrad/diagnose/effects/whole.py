@@ -22,7 +22,7 @@ from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.outright import UNSET, is_whole
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.subject import Unit
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.diagnose.values.closeness import is_near, signature
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import Repair
@@ -441,4 +441,4 @@ class Whole(Attempts):
 
     @cached_property
     def _source(self) -> SourceMap:
-        return SourceMap(self.layout.subject.source)
+        return source_map(self.layout.subject.source)

@@ -58,6 +58,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
 
     ``graph.output`` is the loss, and ``forward`` says of which steps it is made.
     """
+    if not _may_be_any(trace.bindings, graph, forward):
+        return ()
     inner = core(graph, graph.output, trace.bindings)
     free = [False] * len(graph)
     for i, step in enumerate(graph.steps):
@@ -107,6 +109,17 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     states = _states(trace, out, forward)
     # Where one of them has a rate, the others were to have it.
     return tuple(m for m in out if (not rated or m not in bare) and m.name not in states)
+
+
+def _may_be_any(bindings: Sequence[Binding], graph: Graph, forward: Sequence[bool]) -> bool:
+    """Some name has a value of the forward pass, and is given another one by the derivation: no other name is moved."""
+    held: set[str] = set()
+    for b in bindings:
+        if not forward[b.step] and not held.isdisjoint(map(_attribute, stems_of(b.name))):
+            return True
+        if forward[original(graph, b.step)]:
+            held.add(_attribute(b.name))
+    return False
 
 
 def _states(trace: Trace, moves: Sequence[Move], forward: Sequence[bool]) -> set[str]:

@@ -69,8 +69,10 @@ def carried_forward(layout: Layout, known: Known, reading: Reading) -> set[str]:
     states = {i for i, name in layout.subject.names.items() if name != result and not steps[i].is_leaf}
     states.discard(layout.subject.loss)
     for name, units in layout.by_name.items() if not layout.subject.is_shaped else ():
+        if len(units) < ROUNDS or is_bare(name) or not reading.is_topless(name) or not reading.by_inputs(name):
+            continue
         rounds = [u for u in units if not steps[u.step].is_leaf and not layout.actual(u.step).is_zero]
-        if len(rounds) < ROUNDS or is_bare(name) or not reading.is_topless(name) or not reading.by_inputs(name):
+        if len(rounds) < ROUNDS:
             continue
         by: set[int] | None = None
         for unit in rounds:

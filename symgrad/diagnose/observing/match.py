@@ -108,8 +108,11 @@ class Index(Generic[T]):
 
 def _is_nothing(vec: Vec) -> bool:
     """Zero, or without a value, at every random point."""
-    # nan compares as false.
-    return all(not 1e-300 <= abs(x) < math.inf for x in vec.floats[1:])
+    # nan compares as false. This is asked of every value: a plain loop takes a third of the time.
+    for x in vec.floats[1:]:  # noqa: SIM110
+        if 1e-300 <= abs(x) < math.inf:
+            return False
+    return True
 
 
 def _key(vec: Vec) -> Key | None:
@@ -119,9 +122,10 @@ def _key(vec: Vec) -> Key | None:
     """
     out = []
     for x in vec.floats[1:]:
-        if not math.isfinite(x):
+        size = abs(x)
+        if not size < math.inf:
             return None
-        out.append(_number_or_nothing(x))
+        out.append(2 * int(math.log(size) / _WIDTH) + (x > 0) if size > 1e-300 else 0)
     return tuple(out)
 
 

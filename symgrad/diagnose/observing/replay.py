@@ -32,6 +32,8 @@ class Layout:
         self.subject, self.truth = subject, truth
         self.graph: Graph = subject.graph
         self.budget = Budget()
+        #: The same for one variable in place of another in all of a line of arrays.
+        self.respelling = Budget()
         #: How local derivatives are written: found once.
         self.formulas: dict[tuple[int, int], str] = {}
         #: Lines that are still to be written, by the steps that are left at zeros.

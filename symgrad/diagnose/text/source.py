@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from symgrad.diagnose.text.comprehensions import Summed, local_names, summed
 from symgrad.diagnose.text.spelling import Spelling
@@ -279,6 +279,12 @@ class SourceMap:
         before = self.lines[span.line - 1][: span.column - 1].rstrip()
         after = self.lines[span.end_line - 1][span.end_column - 1 :].split("#")[0].strip()
         return before.endswith("=") and not after
+
+
+@lru_cache(maxsize=8)
+def source_map(source: str) -> SourceMap:
+    """The places of a text: found once for all who ask for them. Nobody changes what it holds."""
+    return SourceMap(source)
 
 
 def number_names(graph: Graph, source: SourceMap) -> dict[Fraction, str]:

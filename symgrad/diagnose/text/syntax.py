@@ -6,6 +6,7 @@ import ast
 from functools import lru_cache
 
 from symgrad.deep import parsed
+from symgrad.frontends.trace.trees import walk
 
 
 @lru_cache(maxsize=8)
@@ -15,7 +16,7 @@ def nodes(source: str) -> tuple[ast.AST, ...]:
     Their columns count characters, as spans do; Python's own count bytes. They are shared: nobody changes them.
     """
     try:
-        found = tuple(ast.walk(parsed(source)))
+        found = tuple(walk(parsed(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     if not source.isascii():

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.text.naming import stem_of
-from symgrad.diagnose.text.source import SourceMap, number_names
+from symgrad.diagnose.text.source import number_names, source_map
 from symgrad.diagnose.trying.roles import At, Role, Roles
 from symgrad.diagnose.trying.typed import (
     Change,
@@ -62,7 +62,7 @@ class Writing:
     def __init__(self, layout: Layout, results: Sequence[Result], base: Sequence[float]) -> None:
         self.layout, self.results, self._base = layout, results, base
         self.graph, self.subject = layout.graph, layout.subject
-        self.source = SourceMap(self.subject.source)
+        self.source = source_map(self.subject.source)
         #: The one change that is asked for again, in all rounds: its place and text.
         self._only: tuple[Span, str] | None = None
         self._seen: dict[

@@ -16,7 +16,7 @@ from symgrad.diagnose.meaning.parameters import Parameters, function_at
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.callees import Callee, Calls
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.trying.elements import Elements, Sum
 from symgrad.diagnose.trying.typed import entry, is_sum, shifted
 from symgrad.errors import Span
@@ -48,7 +48,7 @@ class Roles:
     def __init__(self, layout: Layout, base: Sequence[float]) -> None:
         self.layout, self._base = layout, base
         self.graph, self.subject = layout.graph, layout.subject
-        self.source = SourceMap(self.subject.source)
+        self.source = source_map(self.subject.source)
         self.calls = Calls(self.graph, self.source)
         self.elements = Elements(self.graph, self.source)
         self.parameters = Parameters(layout)

@@ -63,6 +63,10 @@ def _of_one_shape(
 ) -> list[int]:
     """Which of them are still open, of arrays of one shape with these numbers."""
     many = len(arrays)
+    # Most do not fit, or make something of another shape.
+    made_of = _shape_made(steps, {-1: arrays[0].shape, **{j: a.shape for j, a in known.items()}})
+    if target.shape and made_of != target.shape:
+        return []
     memo = {j: np.broadcast_to(a, (many, *a.shape)) for j, a in known.items()}
     made = memo[-1] = np.stack(arrays)
     try:
@@ -70,8 +74,6 @@ def _of_one_shape(
             for step, i, read in steps:
                 made = memo[i] = _computed(step, [memo[j] for j in read])
     except MISFITS:
-        if target.shape and not _fit(steps, {j: a.shape[1:] for j, a in memo.items() if j in known or j < 0}):
-            return []  # the program would end there with any of them
         return [n for n, a in zip(numbers, arrays, strict=True) if _is_open(_alone(steps, known, a), target)]
     if made.shape[1:] != target.shape:
         return []
@@ -88,14 +90,15 @@ def _computed(step: Step, stacks: Sequence[Any]) -> Any:
     return np.asarray(found, dtype=np.float64)
 
 
-def _fit(steps: Steps, shapes: dict[int, Shape]) -> bool:
-    """Arrays of these shapes go through all steps."""
+def _shape_made(steps: Steps, shapes: dict[int, Shape]) -> Shape | None:
+    """What comes of arrays of these shapes; ``None`` where the program would end on the way."""
+    shape: Shape | None = None
     for step, i, read in steps:
         shape = shape_of(OPS[step.op], [shapes[j] for j in read], dict(step.params))
         if shape is None:
-            return False
+            return None
         shapes[i] = shape
-    return True
+    return shape
 
 
 def _alone(steps: Steps, known: Mapping[int, Any], array: Any) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,9 @@ class Shaped(Vec):
     Arrays of one shape, which are not large, are kept as one stack, and computed with as one.
     """
 
-    __slots__ = ("_arrays", "_stack", "_top", "_tops")
+    __slots__ = ("_arrays", "_slim", "_stack", "_top", "_tops")
     shaped = True
+    _slim: Shaped
 
     def __init__(self, arrays: Sequence[Any]) -> None:
         self._arrays: tuple[Any, ...] | None = tuple([
@@ -81,6 +82,17 @@ class Shaped(Vec):
             assert self._arrays is not None  # there is the one or the other
             self._stack = _stack_of(self._arrays)
         return self._stack
+
+    @property
+    def slim(self) -> Shaped:
+        """The first random point alone, or the one point that there is."""
+        if self.points == 1:
+            return self
+        try:
+            return self._slim
+        except AttributeError:  # it is asked for the first time
+            self._slim = Shaped(self.arrays[1:2])
+            return self._slim
 
     @property
     def points(self) -> int:
@@ -206,7 +218,7 @@ class Shaped(Vec):
         sizes = mine[0].size == theirs[0].size
         return sizes and agree([np.sort(a.ravel()) for a in mine], [np.sort(b.ravel()) for b in theirs])
 
-    def constant(self) -> Fraction | None:
+    def _number(self) -> Fraction | None:
         some = self.arrays[0].flat[:FEW]
         if math.isfinite(some.sum()) and (np.abs(some - some[:1]) > TOLERANCE * np.abs(some[:1])).any():
             return None  # most are told by a few entries
@@ -366,7 +378,16 @@ def is_nowhere(vec: Vec) -> bool:
 def shape_of(op: Op, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Shape | None:
     """The shape of an op's value; ``None`` where the inputs do not fit."""
     try:
-        return typed(op.name, shapes, params)[1]
+        return _shape_of(op.name, tuple(shapes), tuple(params.items()))
+    except TypeError:  # a parameter that has no hash
+        return _shape_of.__wrapped__(op.name, tuple(shapes), tuple(params.items()))
+
+
+@lru_cache(maxsize=1 << 14)
+def _shape_of(name: str, shapes: tuple[Shape, ...], params: tuple[tuple[str, Any], ...]) -> Shape | None:
+    """What changes are tried with is of few shapes: each is found out once."""
+    try:
+        return typed(name, shapes, dict(params))[1]
     except MISFITS:
         return None
 

@@ -45,7 +45,7 @@ class Vec:
     the operands that a value is not another one. Only what that leaves open is computed in balls.
     """
 
-    __slots__ = ("_balls", "_floats", "_how", "_lifted")
+    __slots__ = ("_balls", "_constant", "_floats", "_how", "_lifted")
     #: Whether it holds arrays: see :class:`symgrad.diagnose.values.shaped.Shaped`.
     shaped = False
 
@@ -148,9 +148,10 @@ class Vec:
                 return False
         shared = 0
         for k, (a, b) in enumerate(zip(self.floats, other.floats, strict=True)):
-            if not (math.isfinite(a) and math.isfinite(b)):
+            apart = abs(a - b)
+            if not apart < math.inf and not (math.isfinite(a) and math.isfinite(b)):
                 continue
-            if abs(a - b) > TOLERANCE * max(abs(a), abs(b)) and not (
+            if apart and apart > TOLERANCE * max(abs(a), abs(b)) and not (
                 self.balls[k].contains(0) and other.balls[k].contains(0)
             ):
                 return False
@@ -181,6 +182,13 @@ class Vec:
 
     def constant(self) -> Fraction | None:
         """The value as a simple rational, if it is the same one at every point."""
+        try:
+            return self._constant
+        except AttributeError:  # it is asked for the first time
+            self._constant: Fraction | None = self._number()
+            return self._constant
+
+    def _number(self) -> Fraction | None:
         if self._is_plain and differ(self.rough(1), self.rough(2)):
             return None
         finite = [x for x in self.floats if math.isfinite(x)]

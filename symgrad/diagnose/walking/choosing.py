@@ -80,7 +80,8 @@ class Choosing(Ground):
         """The changes of one place that make an assignment what it should be, cheapest first."""
         context = self._context(unit, target)
         situation = self._situation(unit, line, target)
-        options = [*self._tried(("one", situation), lambda: repairs(line, context))]
+        spare = self.layout.respelling if self.subject.is_shaped else None
+        options = [*self._tried(("one", situation), lambda: repairs(line, context, budget=spare))]
         if self.subject.is_shaped and not self.brief:
             from symgrad.diagnose.walking.changes import changes
 

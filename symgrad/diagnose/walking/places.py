@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Container, Iterator, Mapping, 
 from dataclasses import dataclass
 
 from symgrad.diagnose.observing.match import Known
+from symgrad.diagnose.observing.replay import Budget
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.glimpses import still_open
@@ -134,14 +135,18 @@ class Line:
                 stack.extend(self.graph.steps[i].inputs)
 
     def respelled(
-        self, places: Collection[tuple[int, int]], values: Sequence[Vec], wanted: Vec
-    ) -> Iterator[tuple[int, Vec]]:
+        self, places: Collection[tuple[int, int]], values: Sequence[Vec], wanted: Vec, everything: Sequence[int],
+        budget: Budget | None = None,
+    ) -> Iterator[tuple[int, Vec]]:  # fmt: skip
         """The line's value with another one read at some (step, slot): with each of several, but those with which it
-        is surely not the value that is wanted. Each with its number."""
+        is surely not the value that is wanted. Each with its number; as many of them as ``budget`` allows.
+
+        ``everything``: the steps of :meth:`everything`, in their order.
+        """
         #: The steps that change, and what they are made of: -1 for the other value.
         changing: list[tuple[Step, int, list[int]]] = []
         changed: set[int] = set()
-        for i in sorted(self.everything()):
+        for i in everything:
             step = self.graph.steps[i]
             read = [-1 if (i, slot) in places else j for slot, j in enumerate(step.inputs)]
             if i == self.root or self.is_lent(i) or any(j < 0 or j in changed for j in read):
@@ -149,6 +154,10 @@ class Line:
                 changing.append((step, i, read))
         fixed = {j: self.values(j) for _, _, read in changing for j in read if j >= 0 and j not in changed}
         for n in self._open(changing, fixed, values, wanted):
+            if budget is not None:
+                if budget.left <= 0:
+                    return
+                budget.left -= len(changing)
             memo = {**fixed, -1: values[n]}
             made = values[n]
             with precision(BITS):

@@ -229,14 +229,14 @@ class Region:
 
 
 def is_slim(vec: Vec) -> bool:
-    return isinstance(vec, Shaped) and len(vec.arrays) == 1
+    return isinstance(vec, Shaped) and vec.points == 1
 
 
 def slim(vec: Vec) -> Vec:
     """One random point of several."""
-    return vec if is_slim(vec) else Shaped(lifted(vec).arrays[1:2])
+    return lifted(vec).slim
 
 
 def slimmed(vec: Vec, like: Vec) -> Vec:
     """At as many points as another value: at one, or at all."""
-    return slim(vec) if is_slim(like) else vec
+    return lifted(vec).slim if is_slim(like) else vec

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.observing.replay import Budget
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.vectors import Vec, apply, differ, difference, is_other, quotient
@@ -34,10 +35,13 @@ DEEPEST, NEAREST = 3, 8
 ROUNDS = 12
 
 
-def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) -> list[Repair]:
+def repairs(
+    line: Line, context: Context, slots: Sequence[int] | None = None, budget: Budget | None = None
+) -> list[Repair]:
     """All changes of one sub-expression that make the line's value the goal, cheapest first.
 
     With ``slots`` only the sub-expression is looked at that one comes to by these operands, from the line inwards.
+    ``budget``: what may be computed where a variable stands in several places; what is used is taken off it.
     """
     found: list[Repair] = []
     with precision(BITS):
@@ -49,7 +53,7 @@ def repairs(line: Line, context: Context, slots: Sequence[int] | None = None) ->
                 continue
             found.extend(_candidates(line, place, have, context))
         if slots is None and not is_dear(line, context):
-            found.extend(_everywhere(line, context))
+            found.extend(_everywhere(line, context, budget))
         # In a long loop hundreds of variables have the same value; only what may be chosen is weighed.
         found.sort(key=lambda r: (r.cost, len(r.place.path)))
         found = [*_weighed(line, context, found[:MOST_WEIGHED]), *found[MOST_WEIGHED:]]
@@ -125,24 +129,32 @@ def _changed(line: Line, context: Context, repair: Repair, degrees: Mapping[int,
     return max(have, own) if repair.combine else own
 
 
-def _everywhere(line: Line, context: Context) -> Iterator[Repair]:
+def _everywhere(line: Line, context: Context, budget: Budget | None) -> Iterator[Repair]:
     """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
     own = line.graph.steps[line.root].span
     uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
-    for i in line.everything():
+    if budget is not None and budget.left <= 0:
+        return
+    everything = line.everything()
+    for i in everything:
         span = line.graph.steps[i].span
         inside = own is None or span is None or (own.line <= span.line <= own.end_line)
         for slot, j in enumerate(line.graph.steps[i].inputs):
             if context.variable(j) and not line.graph.steps[j].is_const:
                 uses.setdefault((j, inside), []).append((i, slot))
+    everything.sort()
     for (j, inside), places in uses.items():
         origin = context.origin(j)
         is_value = context.known.truth.values[origin] is not None
         called = any(i in context.known.truth.subject.callers for i, _ in places)
         if (not is_value and (inside or not called)) or (len(places) < 2 and not called):
             continue
+        if budget is not None:
+            if budget.left <= 0:
+                return
+            budget.left -= len(everything)
         others = [q for q in context.forward() if q.bottom != origin]
-        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec):
+        for n, made in line.respelled(places, [q.vec for q in others], context.goal.vec, everything, budget):
             if made.same(context.goal.vec):
                 q = others[n]
                 parent, slot = min(places)
@@ -392,8 +404,9 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
 
 def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
     """A missing term that is a derivative times a variable: du_dx*v of (du_dx*v - u*dv_dx)/v**2."""
+    left = gap.rough(1)
     for _, have in context.derivatives(place.parent if place.parent >= 0 else place.node)[:NEAREST]:
-        rough = quotient(gap.rough(1), have.rough(1))
+        rough = quotient(left, have.rough(1))
         if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):

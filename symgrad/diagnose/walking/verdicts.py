@@ -9,7 +9,7 @@ from symgrad.diagnose.meaning.parameters import function_at
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import Repair
 from symgrad.errors import Span
@@ -20,7 +20,7 @@ DERIVATIVES = ("cotangent", "contribution", "sum", "tangent", "term", "local")
 def _is_read_again(parent: int, slot: int, layout: Layout) -> bool:
     """A function reads the parameter that stands at a place elsewhere as well: ``g = sigmoid(z); return g*(1 - z)``."""
     step = layout.graph.steps[parent]
-    source = SourceMap(layout.subject.source)
+    source = source_map(layout.subject.source)
     function = function_at(source.source, step.span.line) if step.span is not None else None
     where = source.operand(step.span, slot)
     if function is None or where is None:

@@ -10,7 +10,7 @@ from symgrad.backward import backward
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Link, Truth
 from symgrad.diagnose.text.callees import Calls
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.errors import SymgradError
 from symgrad.graph import GraphBuilder
@@ -45,7 +45,7 @@ class Formulas:
     @cached_property
     def _calls(self) -> dict[int, str]:
         """Steps without a name that a function of the script made of something that has one: ``cdf(d1)``."""
-        names, calls = self.subject.names, Calls(self.subject.graph, SourceMap(self.subject.source))
+        names, calls = self.subject.names, Calls(self.subject.graph, source_map(self.subject.source))
         return {
             i: f"{function}({names[given]})"
             for (function, given), made in calls.results.items()

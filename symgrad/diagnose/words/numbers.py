@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from symgrad.diagnose.observing.subject import Subject
-from symgrad.diagnose.text.syntax import module
+from symgrad.diagnose.text.syntax import nodes
 
 #: Numbers that mean themselves more often than a count.
 SMALL = 2
@@ -35,9 +35,9 @@ class Numbers:
 
     def __init__(self, subject: Subject) -> None:
         self.shapes = _shapes(subject)
-        tree = module(subject.source) or ast.Module([], [])
-        self._functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
-        self._counts = list(self._found(tree))
+        written = nodes(subject.source)
+        self._functions = [n for n in written if isinstance(n, ast.FunctionDef)]
+        self._counts = list(self._found(written))
 
     def named(self, text: str, line: int, own: str = "") -> str:
         """A formula with counts by their names where it divides by them; numbers that the line ``own`` has stay."""
@@ -65,10 +65,10 @@ class Numbers:
         """The line where the innermost function around a line begins; 0 for none."""
         return max((f.lineno for f in self._functions if f.lineno <= line <= (f.end_lineno or 0)), default=0)
 
-    def _found(self, tree: ast.Module) -> Iterator[_Count]:
+    def _found(self, written: Sequence[ast.AST]) -> Iterator[_Count]:
         held: dict[tuple[str, int], set[int]] = {}
         divisors: set[tuple[str, int]] = set()
-        for node in ast.walk(tree):
+        for node in written:
             if isinstance(node, ast.Assign) and len(node.targets) == 1:
                 scope = self._scope(node.lineno)
                 for name, value in self._assigned(node.targets[0], node.value):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,12 @@ from symgrad.frontends.trace.values import ARRAY, PACKAGERS, TENSOR, Value, appl
 if TYPE_CHECKING:
     from symgrad.frontends.trace.autograd import Node
     from symgrad.ops import TensorOp
+
+
+@cache
+def _called(dtype: np.dtype[Any]) -> str:
+    """The name of a type, which NumPy works out anew each time."""
+    return str(dtype)
 
 
 @dataclass
@@ -50,7 +57,7 @@ class Array(Value):
         self._version = 0
         self._data = np.asarray(data)
         self._step = step
-        self.dtype = dtype or str(self._data.dtype)
+        self.dtype = dtype or _called(self._data.dtype)
         self.extra = {}
 
     @property

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symgrad.frontends.trace.data import BackwardCall, Note
-from symgrad.frontends.trace.trees import walk
+from symgrad.frontends.trace.trees import statements, walk
 from symgrad.frontends.trace.values import Value
 from symgrad.ops import OPS
 
@@ -64,7 +64,7 @@ class Cells:
 
     def read(self, tree: ast.Module) -> None:
         """Find the classes in a text whose objects have a gradient."""
-        for node in walk(tree):
+        for node in statements(tree):
             if isinstance(node, ast.ClassDef):
                 written = (n for n in walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
                 if any(_plain(n.attr) in GRADIENTS for n in written):

@@ -242,7 +242,9 @@ class Trace:
             graph=Graph(tuple(steps), output if output >= 0 else len(steps) - 1, self.graph.source),
             values=tuple(values),
             bindings=tuple(
-                replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
+                b
+                if moved(b.step) == b.step and not b.near
+                else replace(b, step=moved(b.step), near=tuple((text, moved(i)) for text, i in b.near))
                 for b in self.bindings
                 if left(b.step, *(i for _, i in b.near))
             ),
@@ -263,5 +265,6 @@ class Trace:
 
     def until(self, end: int) -> Trace:
         """The run up to a step, itself not included: nothing is said of what comes after it."""
-        before = self.relocated(self.graph.steps[:end], self.values[:end], lambda i: i if i < end else -1)
+        begun = replace(self, rounds=())
+        before = begun.relocated(self.graph.steps[:end], self.values[:end], lambda i: i if i < end else -1)
         return replace(before, rounds=tuple(r for r in self.rounds if r.start < end))

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from symgrad.frontends.trace.trees import walk
+from symgrad.frontends.trace.trees import statements
 
 #: What a class of fields is marked by.
 _DECORATOR, _BASE = "dataclass", "NamedTuple"
@@ -21,7 +21,7 @@ def write_out(tree: ast.AST) -> None:
     """Give the declared classes of a file the methods that they have, and take ``__slots__`` away, which saves memory
     and does nothing else."""
     known: dict[str, dict[str, ast.AnnAssign]] = {}
-    for node in walk(tree):
+    for node in statements(tree):
         if not isinstance(node, ast.ClassDef):
             continue
         node.body = [m for m in node.body if not _is_slots(m)] or [ast.copy_location(ast.Pass(), node)]

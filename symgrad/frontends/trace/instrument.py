@@ -100,7 +100,8 @@ class _Rewriter(Assigning):
         return placed(made, node)
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
-        backwards = "reversed(" in ast.unparse(node.iter) or "-1" in ast.unparse(node.iter)
+        over = ast.unparse(node.iter)
+        backwards = "reversed(" in over or "-1" in over
         begun, rounds = ([], []) if backwards else self.rounds(node)
         name = self.temporary()
         # There is no right-hand side: a loop variable's span is the iterable.

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from symgrad.frontends.trace import numeric
@@ -275,7 +275,7 @@ class Facade:
         if dotted in SPELLED:
             op, run, floor = SPELLED[dotted]
             function = named(partial(elementwise, tr, dotted, op, run, floor), attribute)
-            if any(name.startswith(f"{dotted}.") for name in (*HANDLERS, *LIBRARY)):  # numpy.add has an attribute at
+            if dotted in _owners(len(HANDLERS), len(LIBRARY)):  # numpy.add has an attribute at
                 inner = Facade(tr, dotted)
                 inner.function = function
                 return inner
@@ -289,6 +289,12 @@ class Facade:
         if attribute in FORBIDDEN:
             return Missing(tr, dotted, f"{dotted} is not available: a traced file may not reach outside", "refused")
         return Missing(tr, dotted)
+
+
+@cache
+def _owners(*_sizes: int) -> frozenset[str]:
+    """What of the tables has attributes of its own: looked up again only where one of these has grown."""
+    return frozenset(name[:k] for name in (*HANDLERS, *LIBRARY) for k, c in enumerate(name) if c == ".")
 
 
 def _into(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

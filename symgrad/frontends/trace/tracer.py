@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from types import FrameType
 from typing import Any, NoReturn
@@ -34,8 +35,8 @@ from symgrad.ops.writing import WRITING
 
 #: More steps than this are a runaway loop: they would fill memory before they fill time.
 MAX_STEPS = 400_000
-#: Of a run that was ended for its time, no more are handed over: to diagnose them takes longer than to compute them.
-MOST_DIAGNOSED = 100_000
+#: Of a run that was ended for its time, no more are handed over: its diagnosis may take some seconds then, and no more.
+MOST_DIAGNOSED = 5_000
 #: As many numbers in all, where the values are arrays: a trace has to cross the sandbox's wall.
 MAX_NUMBERS = 8_000_000
 MAX_NOTES = 200
@@ -124,13 +125,12 @@ class Tracer(Places):
             self.end_late()
 
     def end_late(self) -> NoReturn:
-        """End the run: what it recorded so far may be used, unless it is so much that its diagnosis would not end."""
+        """End the run: what it recorded so far may be used."""
         place = self.here()
         text = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
         start = len(text) - len(text.lstrip())
         span = Span(place.file, place.line, start + 1, place.line, max(len(text.rstrip()), start + 1) + 1)
-        kind = "time" if len(self.values) <= MOST_DIAGNOSED else "limit"
-        self.stop(kind, self._late, "raise the limit with --timeout, or shorten the loop", span)
+        self.stop("time", self._late, "raise the limit with --timeout, or shorten the loop", span)
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
         self.stop("refused", message, hint)
@@ -347,6 +347,8 @@ class Tracer(Places):
             # Nothing of the run is used, and there may be no memory left to hand it over.
             return Trace(Graph((), 0, self.source), (), error=error)
         steps = tuple(self.builder.steps)
+        late = error is not None and error.kind == "time" and len(steps) > MOST_DIAGNOSED
+        end = MOST_DIAGNOSED if late else len(steps)
         output = self.backward_calls[-1].step if self.backward_calls else len(steps) - 1
         output = output if self.result is None else self.result
         leaves = tuple(
@@ -354,9 +356,10 @@ class Tracer(Places):
         )
         # A lone surrogate is no text that could be shown.
         printed = "".join(self.output).encode("utf-8", "replace").decode("utf-8")
-        return Trace(
+        kept = min(self._forgotten, end)
+        made = Trace(
             graph=Graph(steps, max(output, 0), self.source),
-            values=(*self.values[: self._forgotten], *map(plain, self.values[self._forgotten :])),
+            values=(*self.values[:kept], *map(plain, self.values[kept:end])),
             bindings=tuple(self.bindings),
             elsewhere=self._elsewhere(),
             leaves=leaves,
@@ -373,6 +376,10 @@ class Tracer(Places):
             notes=tuple(self.notes.values()),
             error=error,
         )
+        if not late or error is None or error.span is None:
+            return made
+        said = f"it had computed {len(steps):,} values by then, of which the first {end:,} are looked at"
+        return replace(made.until(end), notes=(*made.notes, Note(said, error.span)))
 
 
 def plain(value: Any) -> Any:

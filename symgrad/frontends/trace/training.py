@@ -8,6 +8,8 @@ from __future__ import annotations
 import ast
 import re
 
+from symgrad.frontends.trace.trees import walk
+
 #: What :func:`kind` says: its rounds are alike for sure, or perhaps.
 SURELY, PERHAPS = "surely", "perhaps"
 
@@ -46,13 +48,13 @@ def kind(loop: ast.For | ast.While, *, last: bool, depth: int) -> str | None:
     if depth > DEEPEST:
         return None
     sums = _added_up(loop)
-    if _surely_trains(loop, sums) or (last and any(_moves(node) for node in ast.walk(loop) if node not in sums)):
+    if _surely_trains(loop, sums) or (last and any(_moves(node) for node in walk(loop) if node not in sums)):
         return SURELY
     texts = {ast.unparse(node) for node in sums}
     text = "\n".join(line for line in ast.unparse(loop).split("\n") if line.strip() not in texts)
     perhaps = (_STEPS if depth else _TRAINS).search(text) is not None
     if not perhaps and not depth and (isinstance(loop, ast.While) or "range(" in ast.unparse(loop.iter)):
-        perhaps = any(_descends(n) for n in ast.walk(loop) if n not in sums)  # and not over the samples of an epoch
+        perhaps = any(_descends(n) for n in walk(loop) if n not in sums)  # and not over the samples of an epoch
     return PERHAPS if perhaps else None
 
 
@@ -62,7 +64,7 @@ def _added_up(loop: ast.For | ast.While) -> set[ast.AST]:
     found: dict[str, list[ast.AST]] = {}
     reads: dict[str, int] = {}
     counted: set[str] = set()
-    for node in (n for statement in loop.body for n in ast.walk(statement)):
+    for node in (n for statement in loop.body for n in walk(statement)):
         match node:
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Sub()) if not _RATE.search(ast.unparse(node.value)):
                 found.setdefault(name, []).append(node)
@@ -72,7 +74,7 @@ def _added_up(loop: ast.For | ast.While) -> set[ast.AST]:
             case ast.Name(id=name, ctx=ast.Load()):
                 reads[name] = reads.get(name, 0) + 1
             case ast.For(target=target):
-                counted |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}  # for p, d in zip(...): p -= d
+                counted |= {n.id for n in walk(target) if isinstance(n, ast.Name)}  # for p, d in zip(...): p -= d
     sums = {name for name in found if reads.get(name, 0) <= 0 and name not in counted}
     return {node for name in sums for node in found[name] if not _descends(node)}
 
@@ -100,7 +102,7 @@ def _surely_trains(loop: ast.For | ast.While, sums: set[ast.AST]) -> bool:
 
     ``sums``: what it only adds up.
     """
-    own = [node for statement in loop.body for node in ast.walk(statement)]
+    own = [node for statement in loop.body for node in walk(statement)]
     counts = isinstance(loop, ast.For) and (_is_called(_EPOCH, loop.target) or _is_up_to(_COUNT, loop.iter))
     targets = [t for node in own if isinstance(node, ast.Assign) for t in node.targets]
     names = (n.attr if isinstance(n, ast.Attribute) else n.id if isinstance(n, ast.Name) else "" for n in targets)
@@ -124,7 +126,7 @@ def _is_up_to(pattern: re.Pattern[str], node: ast.expr) -> bool:
     """``range(epochs)``, ``range(1, self.n_epochs + 1)``."""
     match node:
         case ast.Call(func=ast.Name(id="range" | "trange"), args=args) if args:
-            return any(_is_called(pattern, n) for n in ast.walk(args[min(1, len(args) - 1)]) if isinstance(n, ast.expr))
+            return any(_is_called(pattern, n) for n in walk(args[min(1, len(args) - 1)]) if isinstance(n, ast.expr))
     return False
 
 
@@ -137,7 +139,7 @@ def _ascends(node: ast.AST, loop: ast.For | ast.While) -> bool:
     if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add) or not isinstance(node.value, ast.BinOp):
         return False
     name = ast.unparse(node.target)
-    read = (n for statement in loop.body for n in ast.walk(statement) if isinstance(n, ast.Name | ast.Attribute))
+    read = (n for statement in loop.body for n in walk(statement) if isinstance(n, ast.Name | ast.Attribute))
     return any(isinstance(n.ctx, ast.Load) and ast.unparse(n) == name for n in read)
 
 
@@ -149,7 +151,7 @@ def _descends(node: ast.AST) -> bool:
     name = target.attr if isinstance(target, ast.Attribute) else target.id if isinstance(target, ast.Name) else ""
     held = (
         n.attr if isinstance(n, ast.Attribute) else n.id
-        for n in ast.walk(node.value)
+        for n in walk(node.value)
         if isinstance(n, ast.Attribute | ast.Name)
     )
     of = re.compile(rf"d\w*?_?{re.escape(name)}|{re.escape(name)}_?grad\w*|g_?{re.escape(name)}|\w*grad\w*|nabla\w*")
@@ -160,10 +162,10 @@ def _moves(node: ast.AST) -> bool:
     """``w -= rate*dw``, ``w -= 0.1*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
     if isinstance(node, ast.AugAssign):
         # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
-        names = {n.id for n in ast.walk(node.value) if isinstance(n, ast.Name)}
+        names = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
         by_a_number = isinstance(node.value, ast.BinOp) and any(not _WIDTH.match(name) for name in names)
         return isinstance(node.op, ast.Sub) and (len(names) > 1 or by_a_number)
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
         target = ast.unparse(node.targets[0])
-        return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in ast.walk(node.value.left))
+        return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in walk(node.value.left))
     return False

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
 
 N = TypeVar("N", bound=ast.AST)
+#: The fields of statements that hold statements, or what holds these.
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 _Place = tuple[int, int, int | None, int | None]
 
 
@@ -14,11 +16,24 @@ def walk(tree: ast.AST) -> list[ast.AST]:
     """All nodes, as :func:`ast.walk` gives them."""
     nodes = [tree]
     for node in nodes:
-        for value in node.__dict__.values():
+        have = node.__dict__
+        for name in node._fields:  # its places are no nodes
+            value = have.get(name)
             if isinstance(value, ast.AST):
                 nodes.append(value)
             elif type(value) is list:
                 nodes += [part for part in value if isinstance(part, ast.AST)]
+    return nodes
+
+
+def statements(tree: ast.AST) -> list[ast.AST]:
+    """The tree itself and all statements in it (and the handlers that these stand in), the outer ones first: no others
+    hold a class."""
+    nodes = [tree]
+    for node in nodes:
+        have = node.__dict__
+        for name in _BLOCKS:
+            nodes += have.get(name, ())
     return nodes
 
 
@@ -57,9 +72,11 @@ def fill_places(tree: ast.AST) -> None:
                 line, column, outer[2] if end_line is None else end_line, outer[3] if end_column is None else end_column
             )  # fmt: skip
             have["lineno"], have["col_offset"], have["end_lineno"], have["end_col_offset"] = outer = place
-        for value in have.values():
+        for name in node._fields:
+            value = have.get(name)
             if isinstance(value, ast.AST):
-                stack.append((value, outer))
+                if value._attributes or value._fields:  # ast.Load() has no place
+                    stack.append((value, outer))
             elif type(value) is list:
                 stack += [(part, outer) for part in value if isinstance(part, ast.AST)]
 
