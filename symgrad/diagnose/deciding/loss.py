@@ -255,8 +255,9 @@ def _is_of_derivatives(subject: Subject, others: Sequence[Subject]) -> bool:
 
 def _called(subject: Subject) -> str:
     """The name of what is differentiated, or of the array of which it is the sum."""
-    other = next((name for name, i in subject.aliases if i == subject.loss), "")
-    return normal(subject.names.get(subject.loss, other))
+    called = [subject.names.get(subject.loss, ""), *(name for name, i in subject.aliases if i == subject.loss)]
+    surely = (name for name in called if is_surely_loss(name))  # css returns an s
+    return normal(next(surely, "") or next(filter(None, called), ""))
 
 
 def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:

@@ -22,7 +22,7 @@ from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_generic, is_score, normal, primitives
+from symgrad.diagnose.text.naming import TIMES, claims, dotted, is_generic, is_score, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
@@ -56,6 +56,7 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
     result = subject.names.get(subject.loss, "")
+    times = [i for i in leaves if normal(subject.names.get(i, "")) in TIMES]
     scores: set[str] = set()
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
@@ -72,6 +73,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in meant)
             scores.update([unit.name] if score and len(meant) == 1 else [])
             continue
+        for top in tops.get(dotted(unit.name), ())[-3:] if times else ():
+            below = layout.graph.ancestors(top)
+            out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in times if below[i] and top != i))
         held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
         for stem in (*held, *stems(subject.called.get(unit.name, ""))):
             if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
@@ -81,6 +85,10 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                     continue
                 below = layout.graph.ancestors(top)
                 out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+                if stem in primitives(unit.name) and layout.dependents(unit.step):
+                    # f_prime = cos(g), which the chain rule multiplies by g_prime
+                    inner = ends_of(layout.graph, top, subject.names.__contains__)
+                    out[unit.name].update(dict.fromkeys((top, j) for j in inner if not layout.graph.steps[j].is_leaf))
     inside = named_by_parameters(layout)
     for name, pairs in inside.items():
         out.setdefault(name, dict.fromkeys(pairs))

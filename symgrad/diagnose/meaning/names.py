@@ -9,6 +9,7 @@ from functools import cached_property
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.text.abbreviations import joined
 from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_kept, is_loss, key_of, normal, singulars
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -337,11 +338,15 @@ class Names:
         ]
         return second or [
             step
-            for claim in claims(name)
+            for claim in (*claims(name), *([self._joined[name]] if name in self._joined else []))
             if claim.top and claim.bottom in self._aliases
             for spelled, step in self._beside.get(claim.top, ())
             if plain.startswith(f"d{spelled}")
         ]
+
+    @cached_property
+    def _joined(self) -> dict[str, Claim]:
+        return joined((u.name for u in self.subject.units), {*self._aliases, *self._beside})
 
     @cached_property
     def _beside(self) -> dict[str, list[tuple[str, int]]]:
