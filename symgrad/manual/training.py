@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from symgrad.afterwards import moves_of
-from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.meaning.following import original
+from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph, Step

@@ -81,8 +81,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
         held = original(graph, b.step)
         if b.order <= done:
             had.setdefault(b.name, set()).add(held)
-        elif forward[held] and held not in had.get(b.name, (held,)):
-            lent.add(b.name)
+        elif forward[held] and held not in had.get(b.name, (held,) if graph.steps[held].is_leaf else ()):
+            lent.add(b.name)  # so is lam = theta[-1], with which a derivation begins
         if not forward[b.step]:
             for name in stems_of(b.name):
                 before = original(graph, latest[name]) if name in latest else -1
