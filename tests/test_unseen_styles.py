@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import symgrad
 from tests.slips import found, passes
 
 #: The polynomial and its derivative from one function; each round of Newton's method begins with what the last gave.
@@ -168,7 +169,97 @@ for n, chosen in enumerate([0, 2]):
     score_t += time[n, chosen] - np.sum(p*time[n])
 """
 
-RIGHT = [HORNER, RETURNS, RESIDUALS, PRIMES, DEPTH, UTILITY, UNCERTAINTY, PISTON, PROBIT, CHOICES]
+#: Of the samples, many a number is 0 or 1, as many a derivative is.
+XOR = """
+import math
+data = [((0, 0), 0), ((0, 1), 1), ((1, 0), 1)]
+sigm = lambda v: 1/(1 + math.exp(-v))
+w = [0.3, -0.4, 0.2, 0.7, 0.1]
+for epoch in range(2):
+    E = 0.0
+    dE = [0.0]*5
+    for (x1, x2), t in data:
+        h = sigm(w[0]*x1 + w[1]*x2 + w[2])
+        o = sigm(w[3]*h + w[4])
+        E += 0.5*(o - t)**2
+        delta_o = (o - t)*o*(1 - o)
+        delta_h = delta_o*w[3]*h*(1 - h)
+        dE[0] += delta_h*x1
+        dE[1] += delta_h*x2
+        dE[2] += delta_h
+        dE[3] += delta_o*h
+        dE[4] += delta_o
+    w = [wi - 0.5*gi for wi, gi in zip(w, dE)]
+    print(epoch, E)
+"""
+
+#: What is moved tells by which of its inputs it is differentiated.
+POSTERIOR = """
+import math
+n, k, a, b, eta = 20, 13, 2.5, 3.5, 0.1
+for it in range(3):
+    p = 1/(1 + math.exp(-eta))
+    logpost = (k + a - 1)*math.log(p) + (n - k + b - 1)*math.log(1 - p)
+    dlogpost = (k + a - 1)*(1 - p) - (n - k + b - 1)*p
+    d2logpost = -(n + a + b - 2)*p*(1 - p)
+    eta = eta - dlogpost/d2logpost
+    print(it, eta)
+"""
+
+#: The adjoint of a loop: lam begins with a value of it, and is no parameter.
+ADJOINT = """
+import math
+theta, omega, dt = [0.7], [0.1], 0.02
+damp = 0.35
+for i in range(3):
+    theta.append(theta[i] + dt*omega[i])
+    omega.append(omega[i] + dt*(-9.0*math.sin(theta[i]) - damp*omega[i]))
+J = 0.5*theta[-1]**2 + 0.5*omega[-1]**2
+lam = theta[-1]
+mu = omega[-1]
+dJ_ddamp = 0.0
+for i in reversed(range(3)):
+    dJ_ddamp += mu*dt*(-omega[i])
+    lam_old = lam
+    lam = lam - mu*dt*9.0*math.cos(theta[i])
+    mu = mu*(1 - dt*damp) + lam_old*dt
+dJ_dtheta0 = lam
+dJ_domega0 = mu
+"""
+
+#: The d of a dose is no gradient, and S_top says of what it is one.
+DOSES = """
+S, S_top, S_hill = 0.0, 0.0, 0.0
+top, hill = 0.95, 1.1
+for d, r in zip([0.1, 1.0, 3.0], [0.2, 0.6, 0.9]):
+    q = d*hill/(1 + d*hill)
+    res = top*q - r
+    S += res**2
+    S_top += 2*res*q
+    S_hill += 2*res*top*d/(1 + d*hill)**2
+print(S, S_top, S_hill)
+"""
+
+#: The loss is only printed; one of the two gradients is right for it.
+PRINTED = """
+pairs = [(0.5, 1.9), (1.5, 3.6), (-0.4, 0.3)]
+def cost(w, b):
+    return sum((w*x + b - y)**2 for x, y in pairs)/3
+w, b = 0.8, 0.2
+for epoch in range(3):
+    gw = gb = 0.0
+    for x, y in pairs:
+        err = w*x + b - y
+        gw += 2*err*x/3
+        gb += 2*err/3
+    w, b = w - 0.1*gw, b - 0.1*gb
+    print(epoch, cost(w, b))
+"""
+
+RIGHT = [
+    HORNER, RETURNS, RESIDUALS, PRIMES, DEPTH, UTILITY, UNCERTAINTY, PISTON, PROBIT, CHOICES, XOR, POSTERIOR, ADJOINT,
+    DOSES, PRINTED,
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("source", RIGHT)
@@ -189,7 +280,17 @@ def test_right_work_is_right(source: str) -> None:
         (PISTON, "cos(phi)*phi_dot/root", "cos(phi)/root", "missing-factor"),
         (PROBIT, "g1 += c*x1", "g1 += c*x0", "wrong-variable"),
         (CHOICES, "np.sum(p*time[n])", "np.sum(p*cost[n])", "wrong-variable"),
+        (XOR, "(o - t)*o*(1 - o)", "(o - t)", "missing-factor"),
+        (POSTERIOR, "- (n - k + b - 1)*p", "+ (n - k + b - 1)*p", "sign"),
+        (ADJOINT, "math.cos(theta[i])", "math.sin(theta[i])", ""),
+        (DOSES, "S_top += 2*res*q", "S_top += 2*res", "missing-factor"),
     ],
 )
 def test_a_slip_is_found_in_its_line(source: str, right: str, slip: str, mistake: str) -> None:
     found(source, right, slip, mistake)
+
+
+def test_of_two_gradients_the_loss_tells_which_is_off() -> None:
+    """Half of the loss would have the other one wrong."""
+    report = symgrad.check(PRINTED.replace("gw += 2*err*x", "gw += err*x"))
+    assert {f.span.line for f in report.findings if f.root and f.span} == {10}, report.explain()

@@ -12,6 +12,7 @@ from symgrad.diagnose.deciding.outcomes import results
 from symgrad.diagnose.deciding.prepared import Prepared, forget, prepare
 from symgrad.diagnose.deciding.unchecked import not_checked
 from symgrad.diagnose.meaning.evidence import is_negative, scaled
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
@@ -373,8 +374,14 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     if not (out.right or out.inherited or out.roots or steps):
         prior -= 1000  # nothing in the script is about this step
     prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
-    # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
-    before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
+    # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be; nor is
+    # one that is only given, such as the x1 = 1 of another sample.
+    graph = walk.layout.graph
+    given = {u.step for u in out.right if graph.steps[original(graph, u.step)].is_leaf and not is_bare(u.name)}
+    before = [
+        u for u in out.right
+        if (u.step < subject.loss or u.step in given) and not walk.reading.pairs(u.name)
+    ]  # fmt: skip
     part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
     flawless = not (out.roots or out.inherited or before or part or _is_of_derivatives(subject, candidates))
     return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

@@ -84,7 +84,8 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 if layout.graph.steps[top].is_input:
                     continue
                 below = layout.graph.ancestors(top)
-                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+                by = _moved_by(unit, leaves, layout) or leaves
+                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in by if below[i]))
                 if stem in primitives(unit.name) and layout.dependents(unit.step):
                     # f_prime = cos(g), which the chain rule multiplies by g_prime
                     inner = ends_of(layout.graph, top, subject.names.__contains__)
@@ -103,6 +104,16 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def _moved_by(unit: Unit, leaves: Sequence[int], layout: Layout) -> list[int]:
+    """The inputs that are given another value, made of an assignment: ``eta -= dlogpost/d2logpost``."""
+    names = layout.subject.names
+    if len(leaves) < 2 or layout.subject.is_shaped or layout.last[unit.name] is not unit:
+        return []
+    made = layout.graph.dependents(unit.step)
+    given = {name for name, step, _ in layout.subject.bound if made[step] and step != unit.step}
+    return [i for i in leaves if names.get(i, "") in given]
 
 
 def _meant(unit: Unit, leaves: Sequence[int], layout: Layout, known: Known) -> Collection[int]:

@@ -293,7 +293,7 @@ class Names:
         return frozenset(normal(name) for name, i, _ in self.subject.bound if "[" in name and i < self.subject.loss)
 
     def _begun(self, bottom: str) -> list[int]:
-        """``dx_dx0`` is by the value that x begins with, where it has one after the other and nothing is called x0; or by
+        """``dx_dx0`` is by the value that x begins with, where it has several and nothing is called x0; or by
         the first of a list x."""
         entry = re.fullmatch(r"([a-z]\w*?)(\d+)", bottom)
         if entry is not None and (listed := self._aliases.get(f"{entry[1]}[{entry[2]}]")):
