@@ -197,7 +197,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     given = {normal(b.name) for b in trace.bindings if b.step in leaves}
     made = {normal(b.name) for b in trace.bindings if b.step not in leaves}
 
-    timed = not TIMES.isdisjoint(given)
+    timed = any(normal(b.name) in TIMES and b.step in leaves and normal(b.name) not in made for b in trace.bindings)
 
     def is_subscripted(name: str) -> bool:
         """F_x, and F_xy, of an F(x, y)."""
@@ -223,7 +223,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     plain = [
         b for b in trace.bindings
         if not is_claim(b) and (not is_bare(b.name) or normal(b.name) in told)
-        and b.step not in leaves and not is_rename(b) and b.scope not in derived
+        and b.step not in leaves and not is_rename(b) and (b.scope not in derived or is_surely_loss(b.name))
     ]  # fmt: skip
     if (beside := differences.beside(trace)) is not None:
         # The cost that a gradient check works out once more, for each of its differences, is none to differentiate.

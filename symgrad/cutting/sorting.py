@@ -124,7 +124,7 @@ class Sorting:
         if not self._graph.steps[b.step].is_input or b.order > self._done or _SYMBOL.fullmatch(b.name) is None:
             return False
         value = self._trace.values[b.step]
-        return isinstance(value, float) and value != 0
+        return isinstance(value, float) and value not in (0, 1)  # Dy = 1.0 is where a derivation begins
 
     def _is_lost(self, b: Binding) -> bool:
         """It is derived from a line of the forward pass that was run once more, with another value."""

@@ -16,7 +16,7 @@ from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_score, is_surely_loss, normal, primitives
 from symgrad.diagnose.text.seconds import seconds
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
@@ -174,13 +174,18 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     asked = {c.top for s in candidates for u in s.units for c in claims(u.name)}
     asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
     asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
+    # A score is that of a likelihood.
+    scores = {n for s in candidates for u in s.units if is_score(n := u.name.split("_")[0].split("[")[0], named)}
+    likelihoods = {name for name in named if any(is_score(score, [name]) for score in scores)}
+    asked |= likelihoods
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
     asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
         # The sum of all that a loop carries on has no name, and is no reason to differentiate it.
         others = (s for s, called in zip(candidates, named, strict=True) if s is not subject and called)
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in others)
-        if is_surely_loss(name) and not part and (not asked or name in asked or _is_made_of(subject, asked)):
+        surely = is_surely_loss(name) or name in likelihoods
+        if surely and not part and (not asked or name in asked or _is_made_of(subject, asked)):
             return subject
     kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
     if kept and len(kept) < len(candidates):

@@ -8,6 +8,7 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
@@ -56,7 +57,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
     result = subject.names.get(subject.loss, "")
-    times = [i for i in leaves if normal(subject.names.get(i, "")) in TIMES]
+    # Not t += dt of a simulation, in which x_dot is what x goes on by.
+    often = Counter(name for name, _, _ in subject.bound)
+    times = [i for i in leaves if normal(n := subject.names.get(i, "")) in TIMES and often[n] == 1]
     scores: set[str] = set()
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:

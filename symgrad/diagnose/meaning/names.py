@@ -295,8 +295,8 @@ class Names:
     def _begun(self, bottom: str) -> list[int]:
         """``dx_dx0`` is by the value that x begins with, where it has several and nothing is called x0; or by
         the first of a list x."""
-        entry = re.fullmatch(r"([a-z]\w*?)(\d+)", bottom)
-        if entry is not None and (listed := self._aliases.get(f"{entry[1]}[{entry[2]}]")):
+        listed = self._aliases.get(f"{bottom[:-1]}[0]", []) if bottom[-1:] == "0" else []
+        if any(self.subject.graph.steps[i].is_input for i in listed):
             return [i for i in listed if self.subject.graph.steps[i].is_input]
         held = self._aliases.get(bottom[:-1], []) if bottom[-1:] == "0" else []
         return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
