@@ -175,8 +175,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
     asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
     # A score is that of a likelihood.
-    scores = {n for s in candidates for u in s.units if is_score(n := u.name.split("_")[0].split("[")[0], named)}
-    likelihoods = {name for name in named if any(is_score(score, [name]) for score in scores)}
+    begins = {u.name.split("_")[0].split("[")[0] for s in candidates for u in s.units}
+    likelihoods = {name for name in named if any(is_score(word, [name]) for word in begins)}
     asked |= likelihoods
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
     asked = (asked & set(named) - {""}) | begun
