@@ -256,9 +256,31 @@ for epoch in range(3):
     print(epoch, cost(w, b))
 """
 
+#: The gradients of a list are in the order of the parameters, and so are the lines that move these.
+ORDERED = """
+import math
+price, qty = [1.0, 1.5, 2.0, 2.5], [5.1, 3.9, 3.2, 2.2]
+def rss(theta):
+    c, b, d = theta
+    return sum((math.log(q) - c - b*math.log(p) - d*p)**2 for p, q in zip(price, qty))
+def rss_gradient(theta):
+    c, b, d = theta
+    g = [0.0, 0.0, 0.0]
+    for p, q in zip(price, qty):
+        u = math.log(q) - c - b*math.log(p) - d*p
+        g[0] -= 2*u
+        g[1] -= 2*u*math.log(p)
+        g[2] -= 2*u*p
+    return g
+theta = [1.0, -0.5, 0.2]
+for it in range(2):
+    theta = [t - 0.02*g for t, g in zip(theta, rss_gradient(theta))]
+    print(rss(theta))
+"""
+
 RIGHT = [
     HORNER, RETURNS, RESIDUALS, PRIMES, DEPTH, UTILITY, UNCERTAINTY, PISTON, PROBIT, CHOICES, XOR, POSTERIOR, ADJOINT,
-    DOSES, PRINTED,
+    DOSES, PRINTED, ORDERED,
 ]  # fmt: skip
 
 
@@ -283,6 +305,7 @@ def test_right_work_is_right(source: str) -> None:
         (XOR, "(o - t)*o*(1 - o)", "(o - t)", "missing-factor"),
         (POSTERIOR, "- (n - k + b - 1)*p", "+ (n - k + b - 1)*p", "sign"),
         (ADJOINT, "math.cos(theta[i])", "math.sin(theta[i])", ""),
+        (ORDERED, "g[1] -= 2*u*math.log(p)", "g[1] -= 2*u*p**2", ""),
         (DOSES, "S_top += 2*res*q", "S_top += 2*res", "missing-factor"),
     ],
 )

@@ -102,7 +102,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 out[name] = dict.fromkeys(found)
     told, untold = symbols(layout)
     told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout) | sensitivities(layout)
-    layout.told = frozenset(scores | inside.keys() | {name for name in told if name not in out and name not in untold})
+    # What is done with it may say the same.
+    new = {name for name, pairs in told.items() if name not in untold and tuple(out.get(name, pairs)) == pairs}
+    layout.told = frozenset(scores | inside.keys() | new)
     for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
