@@ -137,6 +137,7 @@ def moves_of(trace: Trace) -> list[Move]:
     its class calls ``self.w``."""
     graph, steps = trace.graph, trace.graph.steps
     held: dict[str, tuple[int, int]] = {}
+    known: set[str] = set()
     evidence = _Evidence(trace)
     out: list[Move] = []
     sure = False
@@ -145,9 +146,10 @@ def moves_of(trace: Trace) -> list[Move]:
         old, begun = held.get(b.name) or held.get(f"self.{b.name.rpartition('.')[2]}", (-1, -1))
         if step != old:
             held[b.name] = (step, b.order)
+            known.add(normal(b.name))
         evidence.take(b, step)
-        if old < 0 or steps[step].is_leaf or is_loss(b.name):
-            continue
+        if old < 0 or steps[step].is_leaf or is_loss(b.name) or any(c.bottom in known for c in claims(b.name)):
+            continue  # g_mu += ... adds up the gradient by mu
         sign = sign_of(steps[step].op)
         inputs = [original(graph, j) for j in steps[step].inputs]
         if sign not in ("+", "-") or old not in inputs or (sign == "-" and inputs[0] != old):

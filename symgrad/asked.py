@@ -51,6 +51,22 @@ def lines_of(source: str, name: str) -> range:
     return range(node.lineno, (node.end_lineno or node.lineno) + 1) if node is not None else range(0)
 
 
+def results_of(source: str, name: str) -> set[int]:
+    """The lines of a function of a file on which what it returns is worked out."""
+    node = _functions(source).get(name)
+    out: set[int] = set()
+    own = list(ast.walk(node)) if node is not None else []
+    for given in (n.value for n in own if isinstance(n, ast.Return) and n.value is not None):
+        names = {n.id for n in ast.walk(given) if isinstance(n, ast.Name)}
+        if isinstance(given, ast.Name | ast.Tuple | ast.List):
+            targets = ((n, t) for n in own if isinstance(n, ast.Assign) for t in n.targets)
+            written = [*targets, *((n, n.target) for n in own if isinstance(n, ast.AugAssign))]
+            out |= {n.lineno for n, t in written if isinstance(t, ast.Name) and t.id in names}
+        else:
+            out.add(given.lineno)
+    return out
+
+
 def returns_at_the_first(source: str, name: str) -> bool:
     """A function goes through something in a loop, passes over zeros, and returns within the loop: ``if g == 0:
     continue``. It is made for what has one entry that is not 0."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from symgrad.checking import check_expression
 from symgrad.copies import told_apart
+from symgrad.diagnose.meaning.functions import tied
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import SymgradError, Unsupported
@@ -105,6 +106,7 @@ def call_subject(trace: Trace, loss: str, gradients: Mapping[str, int]) -> Subje
     """
     subject = None
     if loss:
+        trace = tied(trace)
         first = {b.step: b.order for b in reversed(trace.bindings)}
         named = {name: first[step] for name, step in gradients.items() if step in first}
         trace = told_apart(_from_the_call_on(trace, min(gradients.values(), default=0)))

@@ -6,6 +6,7 @@ differentiated would be a hundred epochs deep, and a point near the user's one a
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +42,9 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
     summed = not any(b.step in added for b in trace.bindings if b.name in names)
     # What goes into a list has a number of its own in each round: history[3].
     places = {(list_of(b.name), b.line) for b in trace.bindings if b.step == loss}
-    earlier = [b.step for b in trace.bindings if (list_of(b.name), b.line) in places and not needed[b.step]]
+    alike = [b.step for b in trace.bindings if (list_of(b.name), b.line) in places]
+    mine = needed if all(not needed[i] for i in alike if i < loss) else _but_for_roots(trace.graph, added, set(alike))
+    earlier = [i for i in alike if not mine[i]]
     # The innermost first: of two loops the inner one's round began later.
     for r in sorted(trace.rounds, key=lambda r: -r.start):
         if r.start <= loss and any(r.begun <= i < r.start for i in earlier):
@@ -52,6 +55,21 @@ def last_epoch(trace: Trace, loss: int) -> Epoch | None:
                 # A sum over time steps, to which a state is handed on, is made of states that were there before it.
                 return Epoch(r.start, entering)
     return None
+
+
+def _but_for_roots(graph: Graph, ends: Sequence[int], values: Collection[int]) -> list[bool]:
+    """What some steps are made of, without what stands before a step of Newton's method: ``x -= f/df``, where some
+    values are those of f."""
+    needed = [False] * len(graph)
+    for i in ends:
+        needed[i] = True
+    for i in range(max(ends), -1, -1):
+        step = graph.steps[i]
+        root = needed[i] and sign_of(step.op) == "/" and original(graph, step.inputs[0]) in values
+        if needed[i] and not (root and not graph.steps[step.inputs[1]].is_leaf):
+            for j in step.inputs:
+                needed[j] = True
+    return needed
 
 
 def _added(trace: Trace, loss: int) -> list[int]:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.asked import lines_of
-from symgrad.diagnose.text.naming import claims, is_loss
+from symgrad.asked import lines_of, results_of
+from symgrad.diagnose.meaning.functions import stems
+from symgrad.diagnose.text.naming import claims, is_loss, normal
 from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
@@ -189,8 +190,16 @@ def _form(value: Any) -> tuple[Any, ...]:
 
 
 def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report:
-    """The report, and with it the layers of which no line was judged: a demo only prints what comes of them."""
+    """The report, and with it the layers of which no line was judged: a demo only prints what comes of them. Of a
+    function that is the derivative of another one, what it returns is to be judged: a step of training may be taken
+    with any multiple of that."""
     judged = {j.span.line for j in report.judged}
+    told = {j.span.line for j in report.judged if j.status != "unchecked"}
+    apart = [p for p in trace.offered if normal(p[0]) in stems(p[1])]
+    if bare := tuple(p for p in apart if told.isdisjoint(results_of(code.source, p[1]))):
+        found = _of_functions(code, plan, replace(trace, offered=bare), options)
+        if found is not None and found.verdict == "disagree":
+            return beside(report, found)
     left = tuple(p for p in trace.offered if "." in p[1] and judged.isdisjoint(lines_of(code.source, p[1])))
     if not left:
         return report

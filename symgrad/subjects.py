@@ -17,8 +17,11 @@ from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject, Unit
+from symgrad.diagnose.text.abbreviations import joined as joined_names
 from symgrad.diagnose.text.naming import (
+    TIMES,
     claims,
+    dotted,
     is_bare,
     is_loss,
     is_score,
@@ -197,6 +200,8 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     given = {normal(b.name) for b in trace.bindings if b.step in leaves}
     made = {normal(b.name) for b in trace.bindings if b.step not in leaves}
 
+    timed = any(normal(b.name) in TIMES and b.step in leaves and normal(b.name) not in made for b in trace.bindings)
+
     def is_subscripted(name: str) -> bool:
         """F_x, and F_xy, of an F(x, y)."""
         head, _, rest = name.partition("_")
@@ -205,6 +210,7 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     def is_claim(b: Binding) -> bool:
         held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
         told = b.name in short or is_subscripted(b.name) or is_score(b.name, names)
+        held += [dotted(b.name)] if timed else []
         return told or any(stem in names and stem != normal(b.name) for stem in held)
 
     def is_rename(b: Binding) -> bool:
@@ -215,9 +221,12 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         value = trace.values[b.step]
         return isinstance(value, float) and value == 1.0
 
+    derived = functions.of_derivatives(trace)
+    told = {c.top for b in trace.bindings for c in claims(b.name) if c.bottom in names}  # g, where there is dg_dl
     plain = [
         b for b in trace.bindings
-        if not is_claim(b) and not is_bare(b.name) and b.step not in leaves and not is_rename(b)
+        if not is_claim(b) and (not is_bare(b.name) or normal(b.name) in told)
+        and b.step not in leaves and not is_rename(b) and (b.scope not in derived or is_surely_loss(b.name))
     ]  # fmt: skip
     if (beside := differences.beside(trace)) is not None:
         # The cost that a gradient check works out once more, for each of its differences, is none to differentiate.
@@ -231,7 +240,8 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
                 wanted.append(last[c.top])
             if b.step in leaves and is_one(b) and c.bottom in last:
                 wanted.append(last[c.bottom])
-        for stem in (*primitives(b.name), *functions.stems(called.get(b.name, ""))):
+        by_time = [dotted(b.name)] if timed else []
+        for stem in (*primitives(b.name), *by_time, *functions.stems(called.get(b.name, ""))):
             if stem in last and last[stem] < b.step:
                 wanted.append(last[stem])
         # F_x for dF/dx
@@ -310,8 +320,12 @@ def names_result(name: str, subject: Subject) -> bool:
     called = {normal(n) for n, step in subject.aliases if step == subject.loss}
     called.add(normal(subject.names.get(subject.loss, "")))
     inputs = {normal(subject.names[i]) for i in subject.leaves() if i in subject.names}
+    known = {normal(n) for n, _ in subject.aliases}
+    if (claim := joined_names((u.name for u in subject.units), known).get(name)) is not None:
+        return claim.top in called
     second = any(top and normal(name) in {top + i for i in inputs} for top in called) or name in subject.mapped
-    return second or bool(called & {*(c.top for c in claims(name)), *primitives(name)})
+    timed = not TIMES.isdisjoint(inputs) and dotted(name) in called
+    return second or timed or bool(called & {*(c.top for c in claims(name)), *primitives(name)})
 
 
 def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit]) -> tuple[Unit, ...]:
@@ -347,8 +361,10 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
             named[normal(b.name)] = b.step
     # In a loop the derivative may come before the value: dp_dx = dp_dx*x + p, p = p*x + c.
     wanted: dict[int, None] = {}
+    short = in_full(trace)
     for u in unchecked:
-        stems = [*(c.top for c in claims(u.name) if c.top), *primitives(u.name)]
+        read = (*claims(u.name), *([short[u.name]] if u.name in short else []))
+        stems = [*(c.top for c in read if c.top), *primitives(u.name), dotted(u.name)]
         wanted.update((named[stem], None) for stem in stems if stem in named and begun[stem] < u.step)
     if subject.is_shaped:
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -17,6 +18,8 @@ from symgrad.graph import Graph
 MOST_RETYPED = 200
 #: What is computed from something is looked for among so many steps at most.
 MOST_NEAR = 200
+#: Constants of chemistry and physics that begin as derivatives do: De, Da, Gr.
+_SYMBOL = re.compile(r"[DG][a-z]\w?")
 
 
 class Sorting:
@@ -75,6 +78,8 @@ class Sorting:
         is_forward = self._forward[b.step]
         if not is_forward and (self._is_another_matter(b) or (b.is_number and not any(claims(b.name)))):
             return  # an object of a small engine on which the loss does not depend: relu(u) = 0 has none of u
+        if not is_forward and self._is_data(b):
+            return
         if self._is_lost(b):
             self._beyond.add(b.step)
             if b.augmented or "[" in b.name:
@@ -113,6 +118,13 @@ class Sorting:
             self.units = [u for u in self.units if (u.name, u.step) != (b.name, held)]
             self._latest.pop(b.name)
         return True
+
+    def _is_data(self, b: Binding) -> bool:
+        """``De = 4.75``, given before anything was worked out: a symbol with a capital letter, no derivative by e."""
+        if not self._graph.steps[b.step].is_input or b.order > self._done or _SYMBOL.fullmatch(b.name) is None:
+            return False
+        value = self._trace.values[b.step]
+        return isinstance(value, float) and value not in (0, 1)  # Dy = 1.0 is where a derivation begins
 
     def _is_lost(self, b: Binding) -> bool:
         """It is derived from a line of the forward pass that was run once more, with another value."""

@@ -36,6 +36,9 @@ def of_further_results(taken: Account) -> Account:
         blames = [b for b in more.blames if b.step in explicit or (wrong and b.step in {u.name for u in left.values()})]
         told = {other.loss} if right or blames else set()
         done = told | {u.step for u in right} | {u.step for u in left.values() if u.name in {b.step for b in blames}}
+        # What a result is made of that has been judged by now is no derivative that was left open.
+        forward = other.graph.ancestors(other.loss) if told else []
+        done |= {u.step for u in left.values() if u.step < len(forward) and forward[u.step]}
         found = replace(
             found,
             blames=tuple(sorted((*found.blames, *blames), key=lambda b: (b.span.line, b.span.column))),

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from symgrad.afterwards import moves_of
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.frontends.trace.data import Binding, Trace
@@ -44,8 +45,9 @@ def trained(trace: Trace) -> set[str]:
 
 
 def _is_derivative(b: Binding, trace: Trace, names: set[str]) -> bool:
-    """Something is computed, and called a derivative of the loss by something that there is."""
-    if trace.graph.steps[b.step].is_leaf:
+    """Something is computed, and called a derivative of the loss by something that there is. ``for d, r in zip(doses,
+    responses)`` computes no d."""
+    if trace.graph.steps[original(trace.graph, b.step)].is_leaf:
         return False
     return is_called_derivative(b.name, names)
 

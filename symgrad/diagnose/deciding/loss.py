@@ -12,10 +12,11 @@ from symgrad.diagnose.deciding.outcomes import results
 from symgrad.diagnose.deciding.prepared import Prepared, forget, prepare
 from symgrad.diagnose.deciding.unchecked import not_checked
 from symgrad.diagnose.meaning.evidence import is_negative, scaled
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_score, is_surely_loss, normal, primitives
 from symgrad.diagnose.text.seconds import seconds
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
@@ -173,13 +174,18 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     asked = {c.top for s in candidates for u in s.units for c in claims(u.name)}
     asked |= {stem for s in candidates for name in s.called.values() for stem in stems(name)}
     asked |= {stem for s in candidates for u in s.units for stem in primitives(u.name)}
+    # A score is that of a likelihood.
+    begins = {u.name.split("_")[0].split("[")[0] for s in candidates for u in s.units}
+    likelihoods = {name for name in named if any(is_score(word, [name]) for word in begins)}
+    asked |= likelihoods
     begun = {stem for s in candidates for stem in _begun(s)} & set(named)
     asked = (asked & set(named) - {""}) | begun
     for name, subject in zip(named, candidates, strict=True):
         # The sum of all that a loop carries on has no name, and is no reason to differentiate it.
         others = (s for s, called in zip(candidates, named, strict=True) if s is not subject and called)
         part = any(s.graph.ancestors(s.loss)[subject.loss] for s in others)
-        if is_surely_loss(name) and not part and (not asked or name in asked or _is_made_of(subject, asked)):
+        surely = is_surely_loss(name) or name in likelihoods
+        if surely and not part and (not asked or name in asked or _is_made_of(subject, asked)):
             return subject
     kept = [s for s in candidates if not _goes_on(s, candidates, begun)]
     if kept and len(kept) < len(candidates):
@@ -255,8 +261,9 @@ def _is_of_derivatives(subject: Subject, others: Sequence[Subject]) -> bool:
 
 def _called(subject: Subject) -> str:
     """The name of what is differentiated, or of the array of which it is the sum."""
-    other = next((name for name, i in subject.aliases if i == subject.loss), "")
-    return normal(subject.names.get(subject.loss, other))
+    called = [subject.names.get(subject.loss, ""), *(name for name, i in subject.aliases if i == subject.loss)]
+    surely = (name for name in called if is_surely_loss(name))  # css returns an s
+    return normal(next(surely, "") or next(filter(None, called), ""))
 
 
 def _goes_on(subject: Subject, others: Sequence[Subject], begun: Collection[str]) -> bool:
@@ -372,8 +379,14 @@ def _scored(candidates: Sequence[Subject], n: int, everything: set[str], prior: 
     if not (out.right or out.inherited or out.roots or steps):
         prior -= 1000  # nothing in the script is about this step
     prior += 2 * len(set(steps) - set(out.right)) - min(2.0, 0.5 * len(not_checked(walk)))
-    # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be.
-    before = [u for u in out.right if u.step < subject.loss and not walk.reading.pairs(u.name)]
+    # A value from before the loss, whose name claims nothing, is no derivative of it, whatever it happens to be; nor is
+    # one that is only given, such as the x1 = 1 of another sample.
+    graph = walk.layout.graph
+    given = {u.step for u in out.right if graph.steps[original(graph, u.step)].is_leaf and not is_bare(u.name)}
+    before = [
+        u for u in out.right
+        if (u.step < subject.loss or u.step in given) and not walk.reading.pairs(u.name)
+    ]  # fmt: skip
     part = any(s.graph.ancestors(s.loss)[subject.loss] for s in candidates if s is not subject)
     flawless = not (out.roots or out.inherited or before or part or _is_of_derivatives(subject, candidates))
     return _Scored(_score(out) - 2 * len(before) + prior, len(out.right) + len(out.inherited), flawless)

@@ -62,7 +62,7 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
             if i in moved or _uses(walk, i, moved):
                 moved.add(i)  # a value of the next step of the descent
                 continue
-            if _made_of(walk, i, fine):
+            if _made_of(walk, i, fine) and not walk.reading.others(unit.name):
                 fine.add(i)
                 continue
             if _is_numeric(walk, unit):

@@ -1,4 +1,5 @@
-"""Names that are told by their likes: where ``grad_t2`` holds the gradient of theta2, ``grad_t1`` is that of theta1."""
+"""Names that are told by their likes: where ``grad_t2`` holds the gradient of theta2, ``grad_t1`` is that of theta1;
+and where ``score_c`` holds that of beta_c, ``score_t`` is that of beta_t."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from symgrad.diagnose.text.naming import claims, normal
 _NUMBER = re.compile(r"\d+")
 #: Only what is called a gradient and nothing else: t1 and t2 may be anything. g0 and g1 may be by b0 and b1.
 _GRADIENT = re.compile(r"^(grad|gradient)_?[A-Za-z]\w*\d|^[A-Za-z]\w*\d\w*_(grad|gradient)$|^(g|grad)_?\d+$")
+#: What ends as the name of an input may.
+_ENDING = re.compile(r"^(?:grad|gradient|score|g|d|nabla|partial)_([A-Za-z]\w*)$")
 #: ... where nothing else is said.
 _BARE = re.compile(r"^(g|grad)_?\d+$")
 
@@ -20,7 +23,7 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
     """Gradients whose names say nothing of what -> the pair that they are meant to be."""
     subject, truth = layout.subject, layout.truth
     if subject.is_shaped:
-        return {}
+        return _by_endings(layout, known)
     leaves = {name: i for name, i in subject.aliases if i in truth.cotangents and layout.graph.steps[i].is_input}
     forward = {normal(name) for name, _ in subject.aliases}
     called = {i: name for name, i in leaves.items()}
@@ -45,7 +48,29 @@ def analogies(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], 
         bottom = "".join(next(numbers, "") if c == "#" else c for c in stem)
         if bottom in leaves:
             out[name] = ((subject.loss, leaves[bottom]),)
-    return out
+    return _by_endings(layout, known) | out
+
+
+def _by_endings(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...]]:
+    """Of gradients that are numbers, those that end as the name of one input does, where one of them is right."""
+    subject, steps = layout.subject, layout.graph.steps
+    leaves = {n: i for n, i in subject.aliases if i in layout.truth.cotangents and steps[i].is_input}
+    forward = {normal(name) for name, _ in subject.aliases}
+    meant: dict[str, int] = {}
+    right = set()
+    for name, unit in layout.last.items():
+        found = _ENDING.match(name)
+        if found is None or steps[unit.step].shape or any(c.bottom in forward for c in claims(name)):
+            continue
+        fitting = {i for n, i in leaves.items() if n.endswith(f"_{found[1]}") and not steps[i].shape}
+        if len(fitting) != 1:
+            continue
+        (meant[name],) = fitting
+        if any(q.kind == "cotangent" and q.bottom in fitting for q in known.right(layout.actual(unit.step))):
+            right.add(name)
+    # One that is right tells of the others with the same beginning.
+    told = {name.partition("_")[0] for name in right}
+    return {n: ((subject.loss, i),) for n, i in meant.items() if n not in right and n.partition("_")[0] in told}
 
 
 def _of_one_kind(names: Collection[str], leaves: Collection[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ a name that spells the derivative out: what it makes wrong is blamed only where 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ from symgrad.diagnose.meaning.symbols import affixed, ordered, symbols
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_generic, is_score, normal, primitives
+from symgrad.diagnose.text.naming import TIMES, claims, dotted, is_generic, is_score, normal, primitives
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
@@ -56,6 +57,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
     result = subject.names.get(subject.loss, "")
+    # Not t += dt of a simulation, in which x_dot is what x goes on by.
+    often = Counter(name for name, _, _ in subject.bound)
+    times = [i for i in leaves if normal(n := subject.names.get(i, "")) in TIMES and often[n] == 1]
     scores: set[str] = set()
     tops: dict[str, list[int]] = {}
     for name, step in subject.aliases:
@@ -72,6 +76,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in meant)
             scores.update([unit.name] if score and len(meant) == 1 else [])
             continue
+        for top in tops.get(dotted(unit.name), ())[-3:] if times else ():
+            below = layout.graph.ancestors(top)
+            out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in times if below[i] and top != i))
         held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
         for stem in (*held, *stems(subject.called.get(unit.name, ""))):
             if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
@@ -80,7 +87,12 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 if layout.graph.steps[top].is_input:
                     continue
                 below = layout.graph.ancestors(top)
-                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in leaves if below[i]))
+                by = _moved_by(unit, leaves, layout) or leaves
+                out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in by if below[i]))
+                if stem in primitives(unit.name) and layout.dependents(unit.step):
+                    # f_prime = cos(g), which the chain rule multiplies by g_prime
+                    inner = ends_of(layout.graph, top, subject.names.__contains__)
+                    out[unit.name].update(dict.fromkeys((top, j) for j in inner if not layout.graph.steps[j].is_leaf))
     inside = named_by_parameters(layout)
     for name, pairs in inside.items():
         out.setdefault(name, dict.fromkeys(pairs))
@@ -90,11 +102,23 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
                 out[name] = dict.fromkeys(found)
     told, untold = symbols(layout)
     told |= affixed(layout, known) | ordered(layout, known) | by_their_ends(layout) | sensitivities(layout)
-    layout.told = frozenset(scores | inside.keys() | {name for name in told if name not in out and name not in untold})
+    # What is done with it may say the same.
+    new = {name for name, pairs in told.items() if name not in untold and tuple(out.get(name, pairs)) == pairs}
+    layout.told = frozenset(scores | inside.keys() | new)
     for name, found in (shortened(layout) | told).items():
         if not out.get(name):
             out[name] = dict.fromkeys(found)
     return {name: tuple(pairs) for name, pairs in out.items() if pairs}
+
+
+def _moved_by(unit: Unit, leaves: Sequence[int], layout: Layout) -> list[int]:
+    """The inputs that are given another value, made of an assignment: ``eta -= dlogpost/d2logpost``."""
+    names = layout.subject.names
+    if len(leaves) < 2 or layout.subject.is_shaped or layout.last[unit.name] is not unit:
+        return []
+    made = layout.graph.dependents(unit.step)
+    given = {name for name, step, _ in layout.subject.bound if made[step] and step != unit.step}
+    return [i for i in leaves if names.get(i, "") in given]
 
 
 def _meant(unit: Unit, leaves: Sequence[int], layout: Layout, known: Known) -> Collection[int]:

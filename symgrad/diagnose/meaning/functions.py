@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -30,14 +30,11 @@ def with_results(trace: Trace) -> Trace:
         outside = [other for other, scope in held if scope != name]
         return (is_loss(name) and not outside) or (is_surely_loss(name) and not any(map(is_surely_loss, outside)))
 
-    if not any(is_derivation(name) or is_wanted(name) for name in places.values()):
+    if not any(is_derivation(name) or is_wanted(name) for name in (*places.values(), *_variables(trace.graph.source))):
         return trace
     steps = trace.graph.steps
     bound = {b.step for b in trace.bindings}
-    children: dict[int, list[int]] = {}
-    for i, step in enumerate(steps):
-        for j in step.inputs:
-            children.setdefault(j, []).append(i)
+    children = _children(trace)
     found: list[tuple[str, int]] = []
     for i, step in enumerate(steps):
         name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
@@ -55,6 +52,7 @@ def with_results(trace: Trace) -> Trace:
         name = "" if step.span is None or step.is_leaf else places.get(_key(step.span))
         if name and i not in bound and (normal(name) in derived or is_wanted(name)):
             found.append((name, i))
+    found = sorted([*found, *_kept(trace)], key=lambda f: f[1])
     if not found:
         return trace
     made: list[Binding] = []
@@ -67,18 +65,47 @@ def with_results(trace: Trace) -> Trace:
     return replace(trace, bindings=tuple(replace(b, order=n) for n, b in enumerate(made)))
 
 
+def _kept(trace: Trace) -> list[tuple[str, int]]:
+    """What functions called as a loss return by a name that says nothing, ``s`` of ``css``: of each call the last."""
+    returned = {f: v for f, v in _variables(trace.graph.source).items() if is_surely_loss(f) and not is_loss(v)}
+    last: dict[str, tuple[str, int]] = {}
+    for b in trace.bindings if returned else ():
+        function = b.scope.split("#")[0].rsplit(".", 1)[-1]
+        if returned.get(function) == b.name and not trace.graph.steps[b.step].is_leaf:
+            last[b.scope] = (function, b.step)
+    return list(last.values())
+
+
+def of_derivatives(trace: Trace) -> frozenset[str]:
+    """The calls, by their scopes, of functions that are the derivative of another one that was called: whatever
+    ``dnpv`` works out, ``total`` or not, is nothing to be differentiated."""
+    scopes = dict.fromkeys(b.scope for b in trace.bindings if b.scope)
+    called = {scope: scope.split("#")[0].rsplit(".", 1)[-1] for scope in scopes}
+    plain = {normal(f) for f in called.values()}
+    return frozenset(s for s, f in called.items() if is_derivation(f) and not plain.isdisjoint(stems(f)))
+
+
 def tied(trace: Trace) -> Trace:
     """The run in which f(0.8) and df(0.8) are at one x: numbers that are handed to a function called as a derivative
-    are those of the same name and value that its function was given."""
+    are those of the same name and value that its function was given. So is ``e = 0.0`` with which both begin, and that
+    in each of their calls; but not a zero to which each adds what is its own."""
     first: dict[tuple[str, Any], int] = {}
     place: dict[int, int] = {}
     derived = {f.step: is_derivation(f.scope.split("#")[0].rsplit(".", 1)[-1]) for f in trace.leaves if f.scope}
-    for leaf in trace.leaves:
-        value = trace.values[leaf.step]
-        if not isinstance(value, float):
-            continue
-        held = first.setdefault((leaf.name, value), leaf.step)
-        if held != leaf.step and derived.get(held, False) != derived.get(leaf.step, False):
+    if not any(derived.values()):
+        return trace
+    begun: dict[Span, int] = {}
+    leaves = [leaf for leaf in trace.leaves if isinstance(trace.values[leaf.step], float)]
+    spans = {leaf.step: leaf.span for leaf in leaves}
+    children = _children(trace)
+    for leaf in leaves:
+        held = first.setdefault((leaf.name, trace.values[leaf.step]), leaf.step)
+        apart = derived.get(held, False) != derived.get(leaf.step, False)
+        if held != leaf.step and apart and not (leaf.scope and _begin_sums(trace, children, held, leaf.step)):
+            place[leaf.step] = held
+            begun[leaf.span] = begun[spans[held]] = held
+    for leaf in leaves:
+        if leaf.scope and leaf.literal and (held := begun.get(leaf.span, leaf.step)) != leaf.step:
             place[leaf.step] = held
     if not place:
         return trace
@@ -88,6 +115,25 @@ def tied(trace: Trace) -> Trace:
         graph=Graph(steps, trace.graph.output, trace.graph.source),
         bindings=tuple(replace(b, step=place.get(b.step, b.step)) for b in trace.bindings),
     )
+
+
+def _children(trace: Trace) -> dict[int, list[int]]:
+    children: dict[int, list[int]] = {}
+    for i, step in enumerate(trace.graph.steps):
+        for j in step.inputs:
+            children.setdefault(j, []).append(i)
+    return children
+
+
+def _begin_sums(trace: Trace, children: Mapping[int, Sequence[int]], one: int, other: int) -> bool:
+    """Two zeros to which different things are added, and nothing else is done with one of them."""
+    if trace.values[one] != 0:
+        return False
+    steps = trace.graph.steps
+    users = [children.get(z, []) for z in (one, other)]
+    made = [{trace.values[i] for i in mine if isinstance(trace.values[i], float)} for mine in users]
+    plain = any(mine and all(sign_of(steps[i].op) in ("+", "-") for i in mine) for mine in users)
+    return plain and made[0].isdisjoint(made[1])
 
 
 def results(trace: Trace) -> dict[str, str]:
@@ -131,6 +177,18 @@ def _returns(source: str) -> dict[tuple[int, int, int, int], str]:
             target = node.targets[0]
             if isinstance(target, ast.Name) and isinstance(node.value.body, ast.BinOp | ast.UnaryOp | ast.Call):
                 out[_place(node.value.body)] = target.id
+    return out
+
+
+@lru_cache(maxsize=4)
+def _variables(source: str) -> dict[str, str]:
+    """Functions that return one variable -> what that is called."""
+    out: dict[str, str] = {}
+    for node in nodes(source):
+        if isinstance(node, ast.FunctionDef):
+            given = [s.value for s in _own(node) if isinstance(s, ast.Return)]
+            if len(given) == 1 and isinstance(given[0], ast.Name):
+                out[node.name] = given[0].id
     return out
 
 

@@ -83,8 +83,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
         held = original(graph, b.step)
         if b.order <= done:
             had.setdefault(b.name, set()).add(held)
-        elif forward[held] and held not in had.get(b.name, (held,)):
-            lent.add(b.name)
+        elif forward[held] and held not in had.get(b.name, (held,) if graph.steps[held].is_leaf else ()):
+            lent.add(b.name)  # so is lam = theta[-1], with which a derivation begins
         if not forward[b.step]:
             for name in stems_of(b.name):
                 before = original(graph, latest[name]) if name in latest else -1
@@ -95,6 +95,8 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
                     if (stride := _stride(graph, b.step, before, free, named, counted)) is None:
                         break
                     at, up = stride
+                    if _is_of_a_root(graph, at, inner, free):
+                        at = graph.steps[at].inputs[1]
                     in_line = not graph.steps[at].shape and at not in bound and _is_of_one_line(graph, at, b.step)
                     if in_line and _has_rate(graph, at, free, bound):
                         rated = True  # w -= lr*d*x
@@ -196,6 +198,15 @@ def _stride(
             break  # dW = (2/n)*(x.T @ d): what is called the gradient is that, with its numbers
         at = others[0]
     return None if free[at] or graph.steps[at].is_leaf else (at, up)
+
+
+def _is_of_a_root(graph: Graph, at: int, inner: Sequence[bool], free: Sequence[bool]) -> bool:
+    """``x -= f(x)/df(x)``, Newton's step to a root: the derivative is what a forward value is divided by."""
+    row = graph.steps[at]
+    if sign_of(row.op) != "/":
+        return False
+    above, below = (original(graph, j) for j in row.inputs)
+    return inner[above] and not graph.steps[above].is_leaf and not inner[below] and not free[below]
 
 
 def _counted(trace: Trace, graph: Graph) -> list[bool]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.text.abbreviations import joined
 from symgrad.diagnose.text.naming import LOSS_NAMES, Claim, claims, is_bare, is_kept, is_loss, key_of, normal, singulars
 from symgrad.graph import Graph
 from symgrad.ops import OPS
@@ -292,7 +293,11 @@ class Names:
         return frozenset(normal(name) for name, i, _ in self.subject.bound if "[" in name and i < self.subject.loss)
 
     def _begun(self, bottom: str) -> list[int]:
-        """``dx_dx0`` is by the value that x begins with, where it has one after the other and nothing is called x0."""
+        """``dx_dx0`` is by the value that x begins with, where it has several and nothing is called x0; or by
+        the first of a list x."""
+        listed = self._aliases.get(f"{bottom[:-1]}[0]", []) if bottom[-1:] == "0" else []
+        if any(self.subject.graph.steps[i].is_input for i in listed):
+            return [i for i in listed if self.subject.graph.steps[i].is_input]
         held = self._aliases.get(bottom[:-1], []) if bottom[-1:] == "0" else []
         return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
 
@@ -337,11 +342,15 @@ class Names:
         ]
         return second or [
             step
-            for claim in claims(name)
+            for claim in (*claims(name), *([self._joined[name]] if name in self._joined else []))
             if claim.top and claim.bottom in self._aliases
             for spelled, step in self._beside.get(claim.top, ())
             if plain.startswith(f"d{spelled}")
         ]
+
+    @cached_property
+    def _joined(self) -> dict[str, Claim]:
+        return joined((u.name for u in self.subject.units), {*self._aliases, *self._beside})
 
     @cached_property
     def _beside(self) -> dict[str, list[tuple[str, int]]]:

@@ -79,7 +79,7 @@ def _some(name: str, layout: Layout) -> list[Unit]:
 
 def _readings(name: str, claim: Claim) -> set[tuple[str, str]]:
     """The short forms in a name, each with what it is short for."""
-    short = next(c for c in claims(name) if c.top)
+    short = next((c for c in claims(name) if c.top), claim)
     return {(a, b) for a, b in ((short.top, claim.top), (short.bottom, claim.bottom)) if a != b}
 
 

@@ -1,7 +1,7 @@
 """What is meant by ``dl_da``, where the script has a ``level`` and an ``alpha``: names are cut short in derivatives.
 
 And by ``P_q`` and ``K_q``, where it has a P, a K and a q: what they are by stands at the end of such names, and nothing
-else is said.
+else is said. Or by ``dP_q`` and ``dK_q``.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def spelled_out(names: Iterable[str], called: Collection[str]) -> dict[str, Clai
             it, or for the one whose words begin with its letters (``nl`` for ``new_level``); where there are several,
             for none.
     """
+    names = list(names)
     full = {normal(name) for name in called}
-    out: dict[str, Claim] = {}
+    out = joined(names, full)
     for name in names:
         read = claims(name)
         if any(c.bottom in full and (c.top in full or c.top in ("", *LOSS_NAMES)) for c in read):
@@ -43,6 +44,24 @@ def spelled_out(names: Iterable[str], called: Collection[str]) -> dict[str, Clai
         if top and bottom and top != bottom:
             out[name] = Claim(top, bottom)
     return out
+
+
+def joined(names: Iterable[str], full: Collection[str]) -> dict[str, Claim]:
+    """Names such as ``dU_w``, of a U by a w, where there is no U_w; of one of the two there have to be several.
+
+    ``full``: what the variables are called, normalised.
+    """
+    out: dict[str, Claim] = {}
+    for name in names:
+        if not name.startswith("d") or not name.isidentifier() or any(c.bottom in full for c in claims(name)):
+            continue
+        parts = name[1:].lstrip("_").split("_")
+        for k in range(1, len(parts)):
+            top, bottom = normal("_".join(parts[:k])), normal("_".join(parts[k:]))
+            if top != bottom and top in full and bottom in full:
+                out[name] = Claim(top, bottom)
+    held = [stem for c in out.values() for stem in (c.top, c.bottom)]
+    return {name: c for name, c in out.items() if max(held.count(c.top), held.count(c.bottom)) >= LIKES}
 
 
 def subscripted(names: Iterable[str], given: Iterable[str], made: Collection[str]) -> dict[str, Claim]:
@@ -81,4 +100,4 @@ def _in_full(short: str, called: Collection[str]) -> str:
     return ""
 
 
-__all__ = ["spelled_out", "subscripted"]
+__all__ = ["joined", "spelled_out", "subscripted"]

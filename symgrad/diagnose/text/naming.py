@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 #: What is made as large as it can be, and not small.
-GAINS = frozenset({"ll", "loglik", "loglikelihood", "elbo"})
+GAINS = frozenset({"ll", "loglik", "loglike", "loglikelihood", "logl", "lnl", "logpost", "logposterior", "elbo"})
+#: The negative of a likelihood's logarithm, and sums of squares, as statisticians call them.
+_FITS = frozenset({"nll", "negll", "negloglik", "negloglike", "negloglikelihood", "negativeloglikelihood",
+                   "rss", "sse", "ssr", "ssq", "sumsq", "css", "chi2", "chisq", "deviance"})
 #: Names that stand for the loss in dL_dX, whatever it is called in the forward pass.
-LOSS_NAMES = GAINS | frozenset(
+LOSS_NAMES = GAINS | _FITS | frozenset(
     {
         "l",
         "loss",
@@ -26,10 +29,7 @@ LOSS_NAMES = GAINS | frozenset(
         "obj",
         "c",
         "total",
-        "nll",
         "mse",
-        "sse",
-        "rss",
         "bce",
         "ce",
         "objective",
@@ -37,8 +37,8 @@ LOSS_NAMES = GAINS | frozenset(
     }
 )
 #: Of these, the ones that are hardly ever anything else.
-SURELY_LOSS = (GAINS - {"ll"}) | frozenset(
-    {"loss", "cost", "nll", "mse", "sse", "rss", "bce", "ce", "obj", "objective", "totalloss", "j"}
+SURELY_LOSS = (GAINS - {"ll"}) | _FITS | frozenset(
+    {"loss", "cost", "mse", "bce", "ce", "obj", "objective", "totalloss", "j"}
 )
 #: Names that say "a cotangent" without saying of what.
 BARE = frozenset(
@@ -241,6 +241,17 @@ def primitives(name: str) -> tuple[str, ...]:
     if low in ("fp", "gp", "fpp", "gpp"):
         out = [low[:-1]]
     return tuple(stem for stem in out if stem and stem != normal(name))
+
+
+#: Newton's dots, and what they are by.
+_DOT = re.compile(r"^(\w*[A-Za-z0-9])_?dot$")
+TIMES = frozenset({"t", "time"})
+
+
+def dotted(name: str) -> str:
+    """``x`` for ``x_dot``, normalised: its derivative by the time, where it is a function of that; else empty."""
+    match = _DOT.match(name)
+    return normal(match[1]) if match is not None else ""
 
 
 def is_derivation(name: str) -> bool:

@@ -159,7 +159,8 @@ def _descends(node: ast.AST) -> bool:
 
 
 def _moves(node: ast.AST) -> bool:
-    """``w -= rate*dw``, ``w -= 0.1*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``."""
+    """``w -= rate*dw``, ``w -= 0.1*dw``, ``w = w - rate*dw``, ``v = 0.9*v - rate*dw``; and one by one,
+    ``w = [a - rate*g for a, g in zip(w, grad)]``."""
     if isinstance(node, ast.AugAssign):
         # ``x[i] -= 2*eps`` goes back to where a difference quotient began.
         names = {n.id for n in walk(node.value) if isinstance(n, ast.Name)}
@@ -168,4 +169,10 @@ def _moves(node: ast.AST) -> bool:
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Sub):
         target = ast.unparse(node.targets[0])
         return any(isinstance(n, ast.expr) and ast.unparse(n) == target for n in walk(node.value.left))
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.ListComp):
+        made, of = node.value.elt, node.value.generators[0].iter
+        if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Sub) and isinstance(made.right, ast.BinOp):
+            target = ast.unparse(node.targets[0])
+            rated = isinstance(made.right.op, ast.Mult)  # and no mean, as of xs - mean
+            return rated and any(isinstance(n, ast.Name) and n.id == target for n in walk(of))
     return False
