@@ -128,7 +128,8 @@ def _moves(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> bool:
         if any(normal(u.name) in own for u in named):
             return True
         # v_hat = v["dW"]/(1 - beta**t) is on the way from v to W; what is called the gradient of something else is not.
-        if all(parameters.issuperset(reading.pairs(u.name)) for u in named):
+        # And an array that is filled entry by entry is on the way to itself only.
+        if all(u.name != unit.name and parameters.issuperset(reading.pairs(u.name)) for u in named):
             stack.extend(layout.children[k])
     return False
 
