@@ -81,6 +81,10 @@ def choose(
         moves = [m for s in found for m in s.moves if not is_loss(m.name)]  # a loss is only added up
         moved, by = {m.name for m in moves}, {m.source for m in moves}
         found = [s for s in found if s.names.get(s.loss, "") not in moved and s.loss not in by] or found
+    # Nor what goes into that, where a loss does not: ``error += delta[k]*w[j][k]``, and ``total`` is of no more use.
+    goes = {s.loss: _moves_by_it(s, found) for s in found}
+    if any(is_loss(s.names.get(s.loss, "")) and not goes[s.loss] for s in found):
+        found = [s for s in found if not goes[s.loss]]
     found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
@@ -99,6 +103,12 @@ def choose(
         _refuse_infinite(trace, steps)
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _moves_by_it(subject: Subject, others: Sequence[Subject]) -> bool:
+    """What parameters are moved by is made of what is differentiated here."""
+    made = subject.graph.dependents(subject.loss)
+    return any(m.source < len(made) and made[m.source] for s in others for m in s.moves)
 
 
 def _under_its_name(subject: Subject) -> Subject:

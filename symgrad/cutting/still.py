@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -10,6 +11,8 @@ from typing import Any
 
 from symgrad.diagnose.observing.subject import Move, Unit
 from symgrad.diagnose.text.naming import claims, key_of, normal
+from symgrad.diagnose.text.syntax import nodes
+from symgrad.errors import Span
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum
@@ -66,6 +69,7 @@ def still(
     twice = {i for i in _worked_out_twice(trace, graph) if called.get(i, "") not in numbers}
     if not any(step.shape for step in graph.steps):
         return frozenset(twice)
+    twice |= {i for i in _left_out(graph, point) if called.get(i, "") not in claimed}
     begun = _begun(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     typed = {leaf.step for leaf in trace.leaves if leaf.literal}
@@ -99,6 +103,23 @@ def _of_one_gradient(
     shapes = {shape for u in units if normal(u.name) in _GRADIENT and (shape := graph.steps[u.step].shape)}
     found = {shape: [i for i in inputs if graph.steps[i].shape == shape] for shape in shapes}
     return {mine[0] for mine in found.values() if len(mine) == 1 and not point[mine[0]].any()}
+
+
+def _left_out(graph: Graph, point: Mapping[int, Any]) -> set[int]:
+    """Defaults of 1 or 0 that one call of a function leaves as they are where another gives a number: ``softmax(z)``
+    beside ``softmax(z, T)``. Who leaves it out divides by nothing, and need not write ``/ T`` in the derivative."""
+    spans = {(d.lineno, d.col_offset + 1) for f in nodes(graph.source) if isinstance(f, ast.arguments)
+             for d in (*f.defaults, *f.kw_defaults) if d is not None}  # fmt: skip
+    rows = graph.steps
+    plain = {i for i, value in point.items() if not rows[i].shape and value in (0, 1)
+             and (span := rows[i].span) is not None and (span.line, span.column) in spans}  # fmt: skip
+    at: dict[tuple[Span, int], set[int]] = {}
+    for row in rows if plain else ():
+        for slot, j in enumerate(row.inputs):
+            if row.span is not None:
+                at.setdefault((row.span, slot), set()).add(j)
+    given = {(place, j) for place, used in at.items() if len(used) > 1 for j in plain & used}
+    return {j for place, j in given if any(not rows[k].is_const for k in at[place] - plain)}
 
 
 def _stepped(trace: Trace, graph: Graph, point: Mapping[int, Any]) -> set[int]:

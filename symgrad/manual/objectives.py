@@ -201,9 +201,13 @@ def is_missed(trace: Trace) -> bool:
 
 def stands_for_want(trace: Trace, subject: Subject) -> bool:
     """What was taken for the loss stands there for want of one: a parameter after its update, or a mere difference
-    of what a training script compares; what has no name, where only a gradient is worked out."""
+    of what a training script compares; what has no name, where only a gradient is worked out; and what the parameters
+    are moved by: ``error += delta[k]*w[j][k]``."""
     names = trained(trace)
     at, steps = subject.loss, subject.graph.steps
+    made = subject.graph.dependents(at)
+    if at in subject.names and any(made[m.source] for m in subject.moves):
+        return True
     while not steps[at].is_leaf and (OPS[steps[at].op].renames or steps[at].op == INDEX):
         at = steps[at].inputs[0]  # a, b, c = p takes no loss out of p
     step = steps[at]

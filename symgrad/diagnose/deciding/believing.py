@@ -34,7 +34,10 @@ def believed(roots: list[Root], walk: Walk, finals: Sequence[Result]) -> tuple[l
     layout = walk.layout
     if walk.subject.is_shaped:
         # What is, as it stands, all that its name says is no mistake: something before it was taken for another thing.
-        roots = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
+        wrong_ones = {r.unit.step for r in finals if not r.is_right(r.actual)}
+        others = [r for r in roots if r.unit.step in walk.given or not _is_as_named(r, walk)]
+        # But where nothing else is wrong, and results are: it is so in another round than where it belongs.
+        roots = others or [r for r in roots if layout.feeds(r.unit.step, wrong_ones)]
     if not finals or not roots:
         return roots, ""
     wrong = [r for r in finals if not r.is_right(r.actual)]

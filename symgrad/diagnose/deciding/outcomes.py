@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from fractions import Fraction
 
 from symgrad.diagnose.meaning.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.observing.replay import Layout, Result
@@ -24,6 +25,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     for unit in last.values():
         if not reading.pairs(unit.name) or reading.is_of_what_follows(unit):
             continue
+        if layout.last[unit.name] in moves and layout.graph.steps[layout.original(unit.step)].is_leaf:
+            continue  # the zeros that a mean of gradients starts with: v = 0.9*v + 0.1*dw
         by_inputs = reading.by_inputs(unit.name) or _is_of_an_input(unit, layout, reading)
         if not by_inputs and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
@@ -37,6 +40,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
             rights += [v.reshaped(actual.shape) for r in rights if broadcasts(actual.shape, (v := lifted(r)).shape)]
         if not actual.shape:
             rights += [v.reshaped(()) for r in rights if is_one_number((v := lifted(r)).shape)]
+        if _is_left_over(unit, layout):
+            rights += [r * constant(Fraction(n), layout.truth.points) for r in rights for n in {*actual.shape} - {1}]
         turned = actual.shaped and any(v.shape != actual.shape and actual.alike(v) for v in rights)
         if turned and is_shaped_later(unit, layout, reading):
             continue
@@ -51,6 +56,16 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _is_left_over(unit: Unit, layout: Layout) -> bool:
+    """What the last round of a loop hands on to no further one: ``dA_prev`` of the first layer. Its factor 1/m may come
+    later, as that of those before it did, which others are made of; here nothing comes later."""
+    def is_used(i: int) -> bool:
+        return any(layout.original(k) != layout.original(i) or is_used(k) for k in layout.dependents(i))
+
+    mine = layout.by_name[unit.name] if unit.name.isidentifier() else []
+    return not is_used(unit.step) and any(u.span == unit.span and is_used(u.step) for u in mine)
 
 
 def _is_of_an_input(unit: Unit, layout: Layout, reading: Reading) -> bool:

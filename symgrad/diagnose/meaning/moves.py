@@ -28,7 +28,10 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
             users.setdefault(original(graph, j), set()).add(i)
     held: dict[str, set[int]] = {}
     stops: set[int] = set()
+    passing = _passing(graph, bindings)
     for b in bindings:
+        if b.name in passing:
+            continue
         mine = held.setdefault(b.name, set())
         inner = {original(graph, j) for j in steps[b.step].inputs}
         if is_sum(steps[b.step].op) and any(
@@ -43,6 +46,18 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
             for j in steps[i].inputs:
                 needed[j] = True
     return needed
+
+
+def _passing(graph: Graph, bindings: Sequence[Binding]) -> set[str]:
+    """Names that begin with a number of another name time and again: ``s = bias[j]``, to which products are added. That
+    moves no bias."""
+    owner: dict[int, str] = {}
+    begun: dict[str, set[int]] = {}
+    for b in bindings:
+        at = original(graph, b.step)
+        if owner.setdefault(at, b.name) != b.name and not graph.steps[at].shape:
+            begun.setdefault(b.name, set()).add(at)
+    return {name for name, firsts in begun.items() if len(firsts) > 1}
 
 
 _NEXT = re.compile(r"_?(new|next|updated)$")

@@ -8,12 +8,13 @@ of its own (the learning rate).
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from fractions import Fraction
 
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.replay import LOOK_AHEAD, Layout
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import is_bare, normal
+from symgrad.diagnose.text.naming import is_bare, key_of, normal
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.enclosure import precision
 
@@ -24,32 +25,36 @@ def updates(layout: Layout, reading: Reading) -> frozenset[Unit]:
     for name, step in layout.subject.aliases:
         called.setdefault(step, set()).add(normal(name))
     own: dict[str, set[str]] = {}
-    out = set()
+    out: set[Unit] = set()
     with precision(BITS):
         for unit in layout.subject.units:
             if not reading.by_inputs(unit.name):
                 continue
             if unit.name not in own:
                 own[unit.name] = {n for _, b in reading.pairs(unit.name) for n in called.get(b, ())}
-            if _is_update(unit, own[unit.name], layout, reading):
+            if _is_update(unit, own[unit.name], out, layout, reading):
                 out.add(unit)
     return frozenset(out)
 
 
-def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> bool:
-    if layout.is_forward(unit.step) or not _moves(unit, own, layout):
+def _is_update(unit: Unit, own: set[str], known: Collection[Unit], layout: Layout, reading: Reading) -> bool:
+    if layout.is_forward(unit.step) or not _moves(unit, own, layout, reading):
         return False
     rights = reading.rights(unit.name)
     have = layout.actual(unit.step)
     if any(have.same(right) for right in rights):
         return False
     used = _used(unit, layout)
-    parameters = {layout.original(b) for _, b in reading.pairs(unit.name)}
+    parameters = _own(unit, layout, reading)
     others = [i for i in used if layout.is_forward(i) and layout.original(i) not in parameters]
     held = [
         i for i in used
         if layout.units_at.get(i)
-        and (any(layout.actual(i).same(right) for right in rights) or _is_called_the_same(i, unit, layout, reading))
+        and (
+            any(layout.actual(i).same(right) for right in rights)
+            or _is_called_the_same(i, unit, layout, reading)
+            or any(u in known and parameters & _own(u, layout, reading) for u in layout.units_at[i])
+        )
     ]  # fmt: skip
     if held and not others:
         return True
@@ -57,14 +62,29 @@ def _is_update(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> b
     return free and any(_is_constant(have, right) for right in rights)
 
 
+def _own(unit: Unit, layout: Layout, reading: Reading) -> set[int]:
+    """The parameters by which it is the derivative, by its name."""
+    return {layout.original(b) for _, b in reading.pairs(unit.name)}
+
+
 def _is_called_the_same(i: int, unit: Unit, layout: Layout, reading: Reading) -> bool:
     """A value has another name for the same gradient: ``gx``, and ``dx`` is the step that is made of it, whether it is
-    right or not. Of numbers only."""
+    right or not. Of arrays only the entry of another dictionary under the same key: ``v["dW"]`` of ``grads["dW"]``."""
     if layout.subject.is_shaped:
-        return False
+        key, at = key_of(unit.name), layout.original(i)
+        others = (name for name in _by_key(layout).get(key, ()) if key != name != unit.name)
+        return any(layout.original(u.step) == at for name in others for u in layout.by_name[name])
     mine = set(reading.pairs(unit.name))
-    others = (u.name for u in layout.units_at[i] if u.name != unit.name and not is_bare(u.name))
-    return any(mine & set(reading.pairs(name)) for name in others)
+    named = (u.name for u in layout.units_at[i] if u.name != unit.name and not is_bare(u.name))
+    return any(mine & set(reading.pairs(name)) for name in named)
+
+
+def _by_key(layout: Layout) -> dict[str, list[str]]:
+    """The names of the entries of dictionaries, by their keys."""
+    out: dict[str, list[str]] = {}
+    for name in layout.by_name:
+        out.setdefault(key_of(name), []).append(name)
+    return out
 
 
 def _is_a_rate(i: int, layout: Layout) -> bool:
@@ -94,8 +114,9 @@ def _used(unit: Unit, layout: Layout) -> list[int]:
     return out
 
 
-def _moves(unit: Unit, own: set[str], layout: Layout) -> bool:
+def _moves(unit: Unit, own: set[str], layout: Layout, reading: Reading) -> bool:
     """The parameter, which has one of these names, gets a new value from this one next."""
+    parameters = set(reading.pairs(unit.name))
     seen: set[int] = set()
     stack = list(layout.children[unit.step])
     while stack and len(seen) < LOOK_AHEAD:
@@ -106,7 +127,9 @@ def _moves(unit: Unit, own: set[str], layout: Layout) -> bool:
         named = layout.units_at.get(k, [])
         if any(normal(u.name) in own for u in named):
             return True
-        if not named:
+        # v_hat = v["dW"]/(1 - beta**t) is on the way from v to W; what is called the gradient of something else is not.
+        # And an array that is filled entry by entry is on the way to itself only.
+        if all(u.name != unit.name and parameters.issuperset(reading.pairs(u.name)) for u in named):
             stack.extend(layout.children[k])
     return False
 
