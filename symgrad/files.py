@@ -16,6 +16,7 @@ from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import siblings
 from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.passes import is_partial
 from symgrad.manual import check_source
 from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
@@ -195,7 +196,7 @@ def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: 
     with any multiple of that."""
     judged = {j.span.line for j in report.judged}
     told = {j.span.line for j in report.judged if j.status != "unchecked"}
-    apart = [p for p in trace.offered if normal(p[0]) in stems(p[1])]
+    apart = [p for p in trace.offered if normal(p[0]) in stems(p[1]) or is_partial(*p)]
     if bare := tuple(p for p in apart if told.isdisjoint(results_of(code.source, p[1]))):
         found = _of_functions(code, plan, replace(trace, offered=bare), options)
         if found is not None and found.verdict == "disagree":

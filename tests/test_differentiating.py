@@ -288,6 +288,19 @@ dy_dx = math.cos(v) * math.exp(-v**2) - 2*v*math.sin(v) * math.exp(-v**2)
 d2y_dx2 = math.exp(-v**2) * ((4*v**2 - 3)*math.sin(v) - 4*v*math.cos(v))
 print(h.item(), d2y_dx2)
 """
+PARTIALS = """\
+import jax.numpy as jnp
+from jax import grad
+def kernel(x1, x2, ls):
+    return jnp.exp(-0.5 * jnp.sum((x1 - x2)**2) / ls**2)
+def dkernel_dx1(x1, x2, ls):
+    return -(x1 - x2) / ls**2 * kernel(x1, x2, ls)
+def dkernel_dls(x1, x2, ls):
+    return kernel(x1, x2, ls) * jnp.sum((x1 - x2)**2) / ls**3
+a, b = jnp.array([0.1, 0.4]), jnp.array([0.7, -0.3])
+print(jnp.allclose(grad(kernel)(a, b, 0.8), dkernel_dx1(a, b, 0.8)))
+print(jnp.allclose(grad(kernel, 2)(a, b, 0.8), dkernel_dls(a, b, 0.8)))
+"""
 KERNEL = """\
 import numpy as np
 def kernel(x1, x2, ls):
@@ -310,6 +323,7 @@ dK = dS.T @ q / math.sqrt(5)
 """
 SLIPS = [
     (SECOND, "*v**2 - 3)", "*v**2 - 2)", "scale"),
+    (PARTIALS, "/ ls**3", "/ ls**2", ""),
     (KERNEL, "-(x1 - x2) / ls", "(x1 - x2) / ls", "sign"),
     (ATTENTION, "dS @ k / math.sqrt(5)", "dS @ k", ""),
     (JAX, "x.T @ (p - y) / len(y)", "x.T @ (p - y)", "scale"),

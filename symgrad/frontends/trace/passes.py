@@ -102,6 +102,12 @@ def passes(tree: ast.Module) -> list[Pass]:
     return sorted(found.values(), key=lambda p: order[(p.backward or p.forward).partition(".")[0]])
 
 
+def is_partial(function: str, name: str) -> bool:
+    """A function's name says that it is the derivative of this one by one of its inputs: ``dkernel_dls``."""
+    found = PARTIAL.match(name)
+    return found is not None and found["f"] == function
+
+
 def is_force(name: str) -> bool:
     """A function of this name gives a force: the negative derivative of an energy."""
     found = _FORCE.fullmatch(_VERB.sub("", name.rpartition(".")[2]))
