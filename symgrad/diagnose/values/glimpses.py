@@ -63,9 +63,9 @@ def _of_one_shape(
 ) -> list[int]:
     """Which of them are still open, of arrays of one shape with these numbers."""
     many = len(arrays)
-    # Most do not fit, or make something of another shape.
+    # Most make something of another shape. (Of what does not fit by the rules NumPy may still make something.)
     made_of = _shape_made(steps, {-1: arrays[0].shape, **{j: a.shape for j, a in known.items()}})
-    if target.shape and made_of != target.shape:
+    if target.shape and made_of not in (None, target.shape):
         return []
     memo = {j: np.broadcast_to(a, (many, *a.shape)) for j, a in known.items()}
     made = memo[-1] = np.stack(arrays)
@@ -74,6 +74,8 @@ def _of_one_shape(
             for step, i, read in steps:
                 made = memo[i] = _computed(step, [memo[j] for j in read])
     except MISFITS:
+        if target.shape and made_of is None:
+            return []  # the program would end there with any of them
         return [n for n, a in zip(numbers, arrays, strict=True) if _is_open(_alone(steps, known, a), target)]
     if made.shape[1:] != target.shape:
         return []
