@@ -17,7 +17,8 @@ from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.claims import claimed
 from symgrad.frontends.trace.data import BackwardCall, GradRead
-from symgrad.frontends.trace.records import Record
+from symgrad.frontends.trace.lib_math import raw
+from symgrad.frontends.trace.nested import leaves, mapped
 from symgrad.frontends.trace.shaped import Recorder, gather
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import NUMPY, Value, number
@@ -69,10 +70,11 @@ class Derivatives:
             given, out = self._run(function, args, kwargs, places)
             extra = out[1] if aux else None
             top = out[0] if aux else out
+            if not isinstance(top, Value | int | float):
+                raise TypeError(f"Gradient only defined for scalar-output functions. Output was {type(top).__name__}.")
             if not summed and np.size(_raw(top)) != 1:
-                raise TypeError(
-                    f"Gradient only defined for scalar-output functions. Output had shape: {np.shape(_raw(top))}."
-                )
+                shape = np.shape(_raw(top))
+                raise TypeError(f"Gradient only defined for scalar-output functions. Output had shape: {shape}.")
             seed = np.ones(np.shape(_raw(top)))
             found = self._pulled([(top, seed)], [given[n] for n in places], [args[n] for n in places])
             grads = tuple(found) if several else found[0]
@@ -184,15 +186,15 @@ class Derivatives:
             return made if isinstance(value, list) else tuple(made)
         if isinstance(value, bool | str) or value is None:
             return value
-        raw = value.raw if isinstance(value, Value) else value
-        if not isinstance(raw, int | float | np.ndarray):
+        held = value.raw if isinstance(value, Value) else value
+        if not isinstance(held, int | float | np.ndarray):
             return value
         known = isinstance(value, Value) and value.step is not None and tr.varies[value.step]
-        data = raw if isinstance(raw, np.ndarray) and raw.ndim else float(raw)
+        data = held if isinstance(held, np.ndarray) and held.ndim else float(held)
         step = tr.emit(COPY, (value.place,), data) if known else tr.input("", data, tr.here())
         if isinstance(value, Array):
             return type(value)(tr, value.data, step, value.dtype)
-        return number(tr, float(raw), step, max(NUMPY, value.flavour if isinstance(value, Value) else NUMPY))
+        return number(tr, float(held), step, max(NUMPY, value.flavour if isinstance(value, Value) else NUMPY))
 
     # --- the reverse pass -------------------------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class Derivatives:
         tr = self.tr
         roots = [(t.place, seed) for t, seed in tops if _varies(t)]
         found = self._swept(roots, set(_steps(given)))
-        if self.depth == 0 and any(_varies(a) for a in _leaves(args)):
+        if self.depth == 0 and any(_varies(a) for a in leaves(args)):
             tr.backward_calls += [BackwardCall(place, tr.here()) for place, _ in roots]
         return [
             mapped(lambda arg, fresh: self._made(_at(fresh, found), arg), a, g)
@@ -337,11 +339,8 @@ class Derivatives:
         return kind(self.tr, data, dtype=like.dtype if isinstance(like, Array) and "float" in like.dtype else "")
 
 
-# --- arguments that are dictionaries, lists and tuples of arrays ------------------------------------------------------
-
-
 def _raw(value: Any) -> Any:
-    return value.raw if isinstance(value, Value) else value
+    return value if isinstance(value, np.ndarray | np.generic) else raw(value)
 
 
 def _varies(value: Any) -> bool:
@@ -354,28 +353,8 @@ def _at(fresh: Any, found: dict[int, Any]) -> Any:
     return found.get(fresh.place, missing) if isinstance(fresh, Value) else missing
 
 
-def _leaves(tree: Any) -> Iterator[Any]:
-    if isinstance(tree, dict):
-        tree = list(tree.values())
-    if isinstance(tree, list | tuple):
-        for part in tree:
-            yield from _leaves(part)
-    else:
-        yield tree
-
-
 def _steps(tree: Any) -> Iterator[int]:
-    return (v.place for v in _leaves(tree) if isinstance(v, Value))
-
-
-def mapped(function: Callable[..., Any], one: Any, *others: Any) -> Any:
-    """Of each array of an argument, and of its counterparts in others, in the form that they have."""
-    if isinstance(one, dict):
-        return {k: mapped(function, v, *(o[k] for o in others)) for k, v in one.items()}
-    if isinstance(one, list | tuple) and not isinstance(one, Record):
-        made = [mapped(function, *parts) for parts in zip(one, *others, strict=True)]
-        return made if isinstance(one, list) else tuple(made)
-    return function(one, *others)
+    return (v.place for v in leaves(tree) if isinstance(v, Value))
 
 
 def _positions(argnums: Any, count: int) -> tuple[tuple[int, ...], bool]:

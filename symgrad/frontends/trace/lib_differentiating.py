@@ -16,8 +16,9 @@ import numpy as np
 
 from symgrad.frontends.trace import autograd
 from symgrad.frontends.trace.arrays import Tensor
-from symgrad.frontends.trace.differentiating import Derivatives, mapped
+from symgrad.frontends.trace.differentiating import Derivatives
 from symgrad.frontends.trace.lib_math import raw
+from symgrad.frontends.trace.nested import mapped
 from symgrad.frontends.trace.registry import HANDLERS, MODULES, traced
 from symgrad.frontends.trace.shaped import call, gather
 from symgrad.frontends.trace.tracer import Tracer

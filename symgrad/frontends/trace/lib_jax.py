@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from symgrad.frontends.trace.arrays import Array
-from symgrad.frontends.trace.differentiating import mapped
 from symgrad.frontends.trace.lib_differentiating import first_of, stacked
 from symgrad.frontends.trace.lib_math import copied, raw
+from symgrad.frontends.trace.nested import mapped
 from symgrad.frontends.trace.nothing import NOTHING
 from symgrad.frontends.trace.numpy_types import size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, SPELLED, elementwise, traced
