@@ -357,6 +357,40 @@ def test_what_is_right_passes(source: str) -> None:
     passes(source)
 
 
+SQUARES = """\
+import numpy as np
+from scipy.optimize import {name}
+def f(w, t):
+    return {value}
+def df(w, t):
+    return {slope}
+found = {name}({call})
+"""
+CALLED = [
+    ("least_squares", "np.exp(w[0] * t) - w[1]", "np.stack([t * np.exp(w[0] * t), -t / t], 1)", "f, w, df, args=(t,)"),
+    ("fmin_bfgs", "((w - t[:2])**2).sum()", "2 * (w - t[:2])", "f, w, df, (t,)"),
+    ("fmin_l_bfgs_b", "(((w - t[:2])**2).sum(), 2 * (w - t[:2]))", "", "f, w, args=(t,)"),
+    ("fmin_tnc", "((w - t[:2])**2).sum()", "2 * (w - t[:2])", "func=f, x0=w, fprime=df, args=(t,)"),
+    ("fmin_tnc", "((w - t[:2])**2).sum()", "", "f, w, args=(t,), approx_grad=True"),
+    ("fmin", "((w - t[:2])**2).sum()", "", "f, w, (t,)"),
+]
+
+
+@pytest.mark.parametrize(("name", "of", "slope", "call"), CALLED, ids=[f"{c[0]}({c[3]})" for c in CALLED])
+def test_optimisers_are_called_as_scipy_has_them(name: str, of: str, slope: str, call: str) -> None:
+    source = SQUARES.format(name=name, value=of, slope=slope, call=call)
+    source = source.replace("def df(w, t):\n    return \n", "")
+    source = source.replace("found =", "w, t = np.array([0.3, 0.7]), np.array([0.1, 0.5, 0.9])\nfound =")
+    made = trace_source(source, "script.py")
+    assert made.error is None, made.error
+    if "2 *" in source:
+        wrong = source.replace("2 * (w", "3 * (w")
+        assert symgrad.check(source).ok
+        assert [f.span.line for f in symgrad.check(wrong).findings if f.root and f.span] == [
+            1 + source[: source.index("2 * (w")].count("\n")
+        ]
+
+
 def test_what_is_shown_to_differ_is_not_claimed_to_be_equal() -> None:
     wrong = UNNAMED.replace("mine = (p - F.one_hot(target, 4)) / 6", "mine = 2 * p")
     assert not symgrad.check(wrong).ok

@@ -103,6 +103,7 @@ class Derivatives:
             each: list[dict[int, Any]] = []
             wanted = set(_steps([given[n] for n in places]))
             for n in range(rows if _varies(out) else 0):
+                self.tr.alive()
                 seed = np.zeros(rows)
                 seed[n] = 1.0
                 each.append(self._swept([(out.place, seed.reshape(shape))], wanted))

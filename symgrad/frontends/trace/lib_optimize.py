@@ -93,7 +93,12 @@ def _minimize(
     return _result(*_once(tr, "minimize", fun, x0, args, jac))
 
 
-@traced("scipy.optimize.root", "scipy.optimize.least_squares")
+@traced("scipy.optimize.least_squares")
+def _least_squares(tr: Tracer, fun: Any, x0: Any, jac: Any = None, *more: Any, args: Any = (), **options: Any) -> Any:
+    return _result(*_once(tr, "least_squares", fun, x0, args, jac if callable(jac) else None))
+
+
+@traced("scipy.optimize.root")
 def _root(tr: Tracer, fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, **options: Any) -> Any:
     return _result(*_once(tr, "root", fun, x0, args, None if isinstance(jac, str) else jac))
 
@@ -130,28 +135,30 @@ def _brentq(tr: Tracer, f: Any, a: Any, b: Any, args: Any = (), **options: Any) 
     return _once(tr, "brentq", f, a, args)[0]
 
 
-def _searched(name: str, after: int) -> None:
-    """An older optimiser: ``fmin_bfgs(f, x0, fprime, args)``. It gives where it ended, and ``after`` numbers more."""
+@traced("scipy.optimize.fmin", "scipy.optimize.fmin_powell")
+def _fmin(tr: Tracer, func: Any, x0: Any, args: Any = (), **options: Any) -> Any:
+    return _once(tr, "fmin", func, x0, args)[0]
+
+
+def _searched(name: str, *, both: bool) -> None:
+    """An older optimiser: ``fmin_bfgs(f, x0, fprime, args)``, which gives where it ended.
+
+    Args:
+        both: without ``fprime`` the function gives the value and the gradient, unless ``approx_grad`` is said.
+    """
 
     def call(tr: Tracer, func: Any = None, x0: Any = None, fprime: Any = None, args: Any = (), **options: Any) -> Any:
-        function = options.get("f", func)
-        start, value, slope = _once(
-            tr, name, function, x0, args, fprime if fprime is not None else True if after else None
-        )
+        slope_too = both and fprime is None and not options.get("approx_grad")
+        start, value, slope = _once(tr, name, options.get("f", func), x0, args, True if slope_too else fprime)
         if name == "fmin_l_bfgs_b":
             return start, value, {"grad": slope, "warnflag": 0, "nit": 0}
-        if name == "fmin_tnc":
-            return start, 1, 0
-        return start
+        return (start, 1, 0) if name == "fmin_tnc" else start
 
     HANDLERS[f"scipy.optimize.{name}"] = call
 
 
-for _name, _after in (
-    ("fmin", 0), ("fmin_bfgs", 0), ("fmin_cg", 0), ("fmin_ncg", 0), ("fmin_powell", 0), ("fmin_l_bfgs_b", 2),
-    ("fmin_tnc", 2),
-):  # fmt: skip
-    _searched(_name, _after)
+for _name in ("fmin_bfgs", "fmin_cg", "fmin_ncg", "fmin_l_bfgs_b", "fmin_tnc"):
+    _searched(_name, both=_name in ("fmin_l_bfgs_b", "fmin_tnc"))
 
 
 @traced("scipy.optimize.curve_fit")
