@@ -250,7 +250,9 @@ class Run(Naming):
         """An assertion of the script's that numbers are near one another: it ends no run, as what is to be found out
         is why they are not."""
         if not value:
-            self.tracer.note("this assertion does not hold; what comes after it was run all the same")
+            tr = self.tracer
+            said = " ".join(tr.text(tr.here()).split())[:80]
+            tr.note(f"the assertion `{said}` does not hold; what comes after it was run all the same")
 
     def enter(self, index: int, *arguments: Any) -> tuple[Any, ...]:
         """A function begins: a new scope, and numbers that were passed without a name become named inputs."""
