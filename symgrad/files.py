@@ -22,7 +22,7 @@ from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
-from symgrad.unrun import with_unrun
+from symgrad.unrun import lines_never_run, with_unrun
 
 #: A class that is not inside another one.
 _CLASS = re.compile(r"^class +(\w+)", re.M)
@@ -202,12 +202,36 @@ def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: 
         if found is not None and found.verdict == "disagree":
             return beside(report, found)
     left = tuple(p for p in trace.offered if "." in p[1] and judged.isdisjoint(lines_of(code.source, p[1])))
-    if not left:
-        return report
-    try:
-        return beside(report, check_passes(code, plan, replace(trace, passes=left, asked=()), options)[0])
-    except SymgradError:
-        return report
+    if left:
+        try:
+            alone = check_passes(code, plan, replace(trace, passes=left, asked=()), options)[0]
+        except SymgradError:
+            return report
+        report = beside(report, alone)
+    return _with_the_rest(code, plan, trace, report, options)
+
+
+def _with_the_rest(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report:
+    """The report, and with it the backward passes of which some lines were judged and others were not: a demo without a
+    bias never comes to ``grad_bias``, and one without a loss does not say what ``dx`` is to be."""
+    status = {j.span.line: j.status for j in report.judged}
+    unsaid = {line for line, said in status.items() if said == "unchecked"}
+    for names in trace.offered if report.verdict != "disagree" else ():
+        own = lines_of(code.source, names[1])
+        idle = {line for line in lines_never_run(code.source, names[1], trace) if line not in status}
+        seen = any(status.get(line, "unchecked") != "unchecked" for line in own)
+        if not seen or not (idle or unsaid & set(own)):
+            continue
+        once = replace(trace, passes=(names,), asked=() if idle else trace.asked)
+        try:
+            found = check_passes(code, plan if idle else _as_called(plan, trace), once, options)[0]
+        except SymgradError:
+            continue
+        blamed = {f.span.line for f in found.findings if f.root and f.span is not None}
+        # What the script's own run shows to be right is so: where the call by itself denies it, that was not meant.
+        if not any(status.get(line, "unchecked") != "unchecked" for line in blamed):
+            report = beside(report, found)
+    return report
 
 
 def _of_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report | None:
@@ -223,10 +247,12 @@ def _of_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: Ma
     except SymgradError:
         return None
     judged = {j.span.line for j in found.judged if j.status != "unchecked"}
-    if not all(f.span is not None and f.span.line in judged for f in roots):
-        return None  # by itself it could not be called, and so says nothing
-    unexplained = not any(f.fix_verified for f in roots)
-    return found if (found.confirmed and found.ok) or (found.verdict == "disagree" and unexplained) else None
+    for f in roots:
+        if not any(f.span and f.span.line in own and judged & set(own) for own in lines):
+            return None  # by itself it could not be called, and so says nothing
+    # What flows in is told there, and here it was guessed from values.
+    explains = all(f.fix_verified for f in found.findings if f.root) or not any(f.fix_verified for f in roots)
+    return found if (found.confirmed and found.ok) or (found.verdict == "disagree" and explains) else None
 
 
 def _as_called(plan: Plan, trace: Trace) -> Plan:

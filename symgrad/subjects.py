@@ -202,7 +202,9 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
     if loss is not None:
         return [b.step for b in trace.bindings if b.name == loss][-1:]
     if trace.backward_calls:
-        return [trace.backward_calls[-1].step]
+        # A backward of the file's own may be run before that of what it is compared with.
+        own = [c.step for c in trace.backward_calls if c.by_hand][-1:]
+        return list(dict.fromkeys((*own, trace.backward_calls[-1].step)))
     names = {normal(b.name) for b in trace.bindings}
     called = functions.called(trace)
     leaves = {leaf.step for leaf in trace.leaves}

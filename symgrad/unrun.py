@@ -36,6 +36,16 @@ def with_unrun(report: Report, source: str, trace: Trace) -> Report:
     return replace(report, findings=(*report.findings, *said)) if said else report
 
 
+def lines_never_run(source: str, name: str, trace: Trace) -> set[int]:
+    """The lines of a function of a file, by its name, on which something is worked out under the name of a derivative,
+    and that nothing ran."""
+    tree = parsed(source)
+    known = {normal(_name(n)) for n in ast.walk(tree)} - {""}
+    ran = {s.span.line for s in trace.graph.steps if s.span is not None} | {b.line for b in trace.bindings}
+    found = (node for n, node in _functions(tree) if n == name)
+    return {part.lineno for node in found for part, _ in _derived(node, known)} - ran
+
+
 def _unrun(source: str, ran: Collection[int]) -> Iterator[tuple[str, int]]:
     try:
         tree = parsed(source)
@@ -59,17 +69,20 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
 
 
 def _derivatives(node: ast.FunctionDef, known: Collection[str]) -> set[str]:
-    """What is worked out in a function under the name of a derivative by something that the file has."""
-    found = set()
+    """The names of derivatives that a function works out."""
+    return {name for _, name in _derived(node, known)}
+
+
+def _derived(node: ast.FunctionDef, known: Collection[str]) -> Iterator[tuple[ast.stmt, str]]:
+    """Where something is worked out in a function under the name of a derivative by something that the file has."""
     for part in ast.walk(node):
         if isinstance(part, ast.Assign | ast.AugAssign) and isinstance(part.value, ast.BinOp | ast.Call):
             names = map(_name, part.targets if isinstance(part, ast.Assign) else [part.target])
-            found |= {n for n in names if any(c.bottom in known and not c.top for c in claims(n))}
-    return found
+            yield from ((part, n) for n in names if any(c.bottom in known and not c.top for c in claims(n)))
 
 
 def _name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-__all__ = ["with_unrun"]
+__all__ = ["lines_never_run", "with_unrun"]

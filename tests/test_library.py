@@ -189,6 +189,8 @@ CALLS: list[tuple[str, Call, tuple[tuple[int, ...], ...]]] = [
     ("torch.nn.functional.cross_entropy", lambda f, i, x: f(x, i([0, 2, 1, 2])), ((4, 3),)),
     ("torch.nn.functional.cross_entropy", lambda f, i, x: f(x, i([[0, 1], [2, 2]]), reduction="sum"), ((2, 3, 2),)),
     ("torch.nn.functional.cross_entropy", lambda f, i, x, y: f(x, y), ((4, 3), (4, 3))),
+    ("torch.nn.functional.cross_entropy", lambda f, i, x: f(x, i([0, 2, 1]), label_smoothing=0.2), ((3, 4),)),
+    ("torch.nn.functional.cross_entropy", lambda f, i, x, y: f(x, y, label_smoothing=0.2), ((3, 4), (3, 4))),
     ("torch.nn.functional.nll_loss", lambda f, i, x: f(x, i([0, 2, 1, 2])), ((4, 3),)),
     ("torch.nn.functional.layer_norm", lambda f, i, x, w, b: f(x, (3,), w, b), ((4, 3), (3,), (3,))),
     (

@@ -137,7 +137,8 @@ class Returned:
         names, caller = self.names, self.caller
         if caller.returns is not None:
             return self.told(caller.returns, len(answer))
-        called = [meant(e.id, names, exact=False) if isinstance(e, ast.Name) else None for e in elements]
+        written = map(_in_another_form, elements)
+        called = [meant(e.id, names, exact=False) if isinstance(e, ast.Name) else None for e in written]
         if not caller.pair.is_torch and all(called) and len(set(called)) == len(called):
             order = [n for n in names if n in called]
             if called != order:
@@ -160,6 +161,7 @@ class Returned:
             [n for n in told if not LABELS.match(n)],
             [n for n in inputs if n in self.needed and n not in whole_numbers],
             [n for n in names if n not in whole_numbers],
+            [n for n in inputs if self.tr.builder.steps[self.leaves[n]].shape],
         ):  # fmt: skip
             if len(answer) == len(wanted):
                 return self.fitting(wanted, answer)
@@ -218,6 +220,15 @@ def meant(name: str, inputs: Sequence[str], *, exact: bool = True) -> str | None
     word = name.removeprefix("self.")
     found = [plain[_plain(rest)] for rest in _readings(word) if _plain(rest) in plain]
     return found[0] if found else None
+
+
+def _in_another_form(node: ast.AST) -> ast.AST:
+    """``dx`` of ``dx.reshape(N, C, H, W)`` or ``dx[0].T``."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Attribute):
+            return node
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
 
 
 def _plain(name: str) -> str:

@@ -128,6 +128,9 @@ def _is_flat(layer: _Layer, subject: Subject, trace: Trace) -> bool:
         flows = [truth.cotangents.get(bottom) for _, bottom in subject.mapped.values()]
         return any(flow is None or not any(flow.floats) for flow in flows)
     inside = [s.span is not None and layer.gives(s.span.line) and not s.is_leaf for s in steps]
+    below = subject.graph.ancestors(subject.loss)
+    if not any(is_in and feeds for is_in, feeds in zip(inside, below, strict=True)):
+        return False  # something else is differentiated, and that says nothing
     # Edges, and not the paths between what has a name: what is returned need have none.
     edges = (link for top, links in truth.elementary.items() if inside[top] for link in links)
     return not any(any(link.flow.floats) for link in edges if not inside[link.bottom])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -269,6 +270,33 @@ def seed_of(tensor: Tensor, gradient: Any) -> Any:
     return np.broadcast_to(np.asarray(getattr(gradient, "raw", gradient), dtype=np.float64), tensor.data.shape)
 
 
+def differentiated(tr: Tracer, top: Tensor, gradient: Any = None) -> int:
+    """The step of the number whose gradient it is that flows back when ``top`` is given one: ``sum(top*gradient)``."""
+    from symgrad.frontends.trace.shaped import Recorder
+
+    data = np.asarray(getattr(gradient, "raw", gradient), dtype=np.float64) if gradient is not None else None
+    if data is None or not tr.varies[top.place] or (not top.data.ndim and data.size == 1 and float(data.flat[0]) == 1):
+        return top.place
+    before, tr.no_grad = tr.no_grad, 1
+    try:
+        # What flows in is given: where it is made of the parameters as well, no gradient goes through it.
+        given = detached(gradient) if isinstance(gradient, Tensor) else Tensor(tr, data, dtype=top.dtype)
+        total = Recorder(tr, TENSOR).sum(top * given)
+    finally:
+        tr.no_grad = before
+    return total.place if isinstance(total, Tensor) else top.place
+
+
+def _swept(tr: Tracer, tops: Sequence[tuple[Tensor, Any]]) -> dict[Node, Any]:
+    """The reverse pass from some tensors, each with the gradient that it is given; where it began is kept."""
+    at = len(tr.backward_calls)
+    tr.backward_calls += [BackwardCall(differentiated(tr, t, g), tr.here()) for t, g in tops]
+    found = sweep([(t.node, seed_of(t, g)) for t, g in tops if t.node is not None])
+    if any(isinstance(node, FunctionNode) for node in found):
+        tr.backward_calls[at] = replace(tr.backward_calls[at], by_hand=True)
+    return found
+
+
 def backward(tensor: Tensor, gradient: Any = None, **ignored: Any) -> None:
     """``tensor.backward()``."""
     tr = tensor.tr
@@ -276,8 +304,7 @@ def backward(tensor: Tensor, gradient: Any = None, **ignored: Any) -> None:
         tr.unsupported("backward() through a gradient that was made with create_graph=True")
     if tensor.node is None:
         raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    tr.backward_calls.append(BackwardCall(tensor.place, tr.here()))
-    for node, value in sweep([(tensor.node, seed_of(tensor, gradient))]).items():
+    for node, value in _swept(tr, [(tensor, gradient)]).items():
         owner = node.tensor
         if owner is not None:
             data = np.asarray(value, dtype=np.float64)
@@ -334,9 +361,7 @@ def grad_of(
         raise TypeError("torch.autograd.grad needs tensors")
     if any(t.node is None for t in (*tops, *wanted)):
         raise RuntimeError("One of the differentiated Tensors does not require grad")
-    for top in tops:
-        tr.backward_calls.append(BackwardCall(top.place, tr.here()))
-    found = sweep([(t.node, seed_of(t, s)) for t, s in zip(tops, seeds, strict=True)])
+    found = _swept(tr, list(zip(tops, seeds, strict=True)))
     results: list[Tensor | None] = []
     for tensor in wanted:
         if tensor.node not in found:

@@ -68,10 +68,16 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class BackwardCall:
-    """``y.backward()``: the step of ``y``, and where."""
+    """``y.backward()``: the step of ``y``, and where.
+
+    Attributes:
+        step: of what is differentiated: a number; ``sum(y*g)`` for ``y.backward(g)``.
+        by_hand: a ``torch.autograd.Function`` of the file's took part with a backward of its own.
+    """
 
     step: int
     span: Span
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

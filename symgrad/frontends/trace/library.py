@@ -37,6 +37,7 @@ _NN_HOMES = {
     "torch.optim": frozenset({"SGD", "Adam", "AdamW", "Optimizer"}),
     "torch.autograd": frozenset({"Function"}),
     "torch.autograd.function": frozenset({"Function", "FunctionContext"}),
+    "torch.library": frozenset({"custom_op"}),
 }
 
 
@@ -82,13 +83,15 @@ class Library:
         """A layer, an optimiser or ``Function``; ``None`` where there is no such thing."""
         home, _, name = dotted.rpartition(".")
         names_here = _NN_HOMES.get(home.removesuffix(".modules"))
-        if names_here is None or TORCH_NN not in self.codes or name.startswith("_") or not name[:1].isupper():
+        if names_here is None or TORCH_NN not in self.codes or name.startswith("_"):
+            return None
+        if not name[:1].isupper() and name not in names_here:
             return None
         module = self.module(TORCH_NN, TORCH_NN)
         found = module.table.get(name)
-        optim = {"SGD", "Adam", "AdamW", "Optimizer", "Function", "FunctionContext"}
-        here = name in names_here or (home == "torch.nn" and name not in optim)
-        return found if here and isinstance(found, type) else None
+        other = {"SGD", "Adam", "AdamW", "Optimizer", "Function", "FunctionContext", "CustomOp"}
+        here = name in names_here or (home == "torch.nn" and isinstance(found, type) and name not in other)
+        return found if here else None
 
     @staticmethod
     def compiled(text: str, label: str = "") -> tuple[CodeType, Instrumented] | str:

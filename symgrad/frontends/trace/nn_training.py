@@ -1,7 +1,7 @@
 """``torch.optim``, and ``torch.autograd.Function``, as a traced script has them. See ``nn_modules``."""
 
 # mypy: ignore-errors
-# ruff: noqa: F821, ARG002
+# ruff: noqa: F821, ARG001, ARG002
 
 import torch
 
@@ -78,3 +78,35 @@ class Function:
             else:
                 output = cls.forward(ctx, *args)
         return on_tape(output, args, lambda *grads: cls.backward(ctx, *grads), cls.__name__)
+
+
+class CustomOp:
+    """What ``@torch.library.custom_op`` makes of a function: it may be given a backward of its own."""
+
+    def __init__(self, function):
+        self.function, self.backward, self.setup = function, None, None
+
+    def __call__(self, *args, **named):
+        given = (*args, *named.values())
+        if self.backward is None:
+            return self.function(*args, **named)
+        ctx = FunctionContext()
+        ctx.needs_input_grad = tuple([is_tracked(a) for a in given])
+        with torch.no_grad():
+            output = self.function(*args, **named)
+            if self.setup is not None:
+                self.setup(ctx, given, output)
+        return on_tape(output, given, lambda *grads: self.backward(ctx, *grads), "op")
+
+    def register_autograd(self, backward, setup_context=None, **other):
+        self.backward, self.setup = backward, setup_context
+
+    def register_fake(self, function):
+        return function
+
+    def register_kernel(self, device_types, function=None):
+        return self.register_fake if function is None else function
+
+
+def custom_op(name, fn=None, **options):
+    return CustomOp if fn is None else CustomOp(fn)

@@ -48,7 +48,7 @@ def to_json(trace: Trace) -> dict[str, Any]:
         "leaves": [
             [f.name, f.step, span(f.span), f.requires_grad, f.literal, f.dtype, f.scope] for f in trace.leaves
         ],
-        "backward_calls": [[c.step, span(c.span)] for c in trace.backward_calls],
+        "backward_calls": [[c.step, span(c.span), c.by_hand] for c in trace.backward_calls],
         "grad_reads": [[g.target, g.step, span(g.span)] for g in trace.grad_reads],
         "callers": [[i, span(s)] for i, s in trace.callers.items()],
         "cuts": list(trace.cuts),
@@ -146,7 +146,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
             Leaf(str(n), step(i), span(s), bool(r), bool(lit), str(d), str(scope))
             for n, i, s, r, lit, d, scope in data["leaves"]
         ),
-        backward_calls=tuple(BackwardCall(step(i), span(s)) for i, s in data["backward_calls"]),
+        backward_calls=tuple(BackwardCall(step(i), span(s), bool(h)) for i, s, h in data["backward_calls"]),
         grad_reads=tuple(GradRead(step(t), step(i), span(s)) for t, i, s in data["grad_reads"]),
         callers={step(i): span(s) for i, s in data["callers"]},
         cuts=tuple(step(i) for i in data["cuts"]),

@@ -64,44 +64,63 @@ def binary_cross_entropy(m: Any, x: Any, target: Any, weight: Any = None, reduct
 
 @spelled(f"{F}binary_cross_entropy_with_logits")
 def binary_cross_entropy_with_logits(
-    m: Any, x: Any, target: Any, weight: Any = None, reduction: Any = "mean", **other: Any
+    m: Any, x: Any, target: Any, weight: Any = None, reduction: Any = "mean", pos_weight: Any = None, **_: Any
 ) -> Any:
     _same(x, target, "binary_cross_entropy_with_logits")
-    if any(v is not None for v in other.values()):
-        raise Unsupported("binary_cross_entropy_with_logits with pos_weight")
-    losses = -(target * m.logsigmoid(x) + (1 - target) * m.logsigmoid(-x))
+    ones = target if pos_weight is None else target * pos_weight
+    losses = -(ones * m.logsigmoid(x) + (1 - target) * m.logsigmoid(-x))
     return _reduce(m, losses if weight is None else losses * weight, reduction)
 
 
 @spelled(f"{F}nll_loss")
-def nll_loss(m: Any, x: Any, target: Any, weight: Any = None, reduction: Any = "mean", **other: Any) -> Any:
-    """Minus the entries that the labels pick from log-probabilities of shape (N, C), (N, C, ...) or (C,)."""
+def nll_loss(
+    m: Any, x: Any, target: Any, weight: Any = None, reduction: Any = "mean", ignore_index: Any = -100, **_: Any
+) -> Any:
+    """Minus the entries that the labels pick from log-probabilities of shape (N, C), (N, C, ...) or (C,), each times
+    the weight of its class, of shape (C,); what is labelled ``ignore_index`` is left out."""
     import numpy as np
 
-    if weight is not None or any(v not in (None, -100) for v in other.values()):
-        raise Unsupported("nll_loss with weights or ignored labels")
     shape = shape_of(x)
     if not shape_of(target) and len(shape) == 1:
         return -item(m, x, target)
     if (shape[0], *shape[2:]) != shape_of(target):
         raise ShapeError(f"nll_loss of shape {shape} with labels of shape {shape_of(target)}")
+    labels = np.asarray(getattr(target, "raw", target))
+    left_out = bool(np.any(labels == int(getattr(ignore_index, "raw", ignore_index))))
+    kept = m.ne(target, ignore_index) if left_out else None
+    target = m.where(kept, target, 0) if left_out else target
     rest = [np.arange(n).reshape([-1 if i == a else 1 for i in range(len(shape) - 1)])
             for a, n in enumerate((shape[0], *shape[2:]))]  # fmt: skip
-    picked = item(m, x, (rest[0], target, *rest[1:]))
-    return _reduce(m, -picked, reduction)
+    losses = -item(m, x, (rest[0], target, *rest[1:]))
+    weights = item(m, weight, target) if weight is not None else None
+    if left_out:
+        weights = m.where(kept, 1.0 if weights is None else weights, 0.0)
+    if weights is None:
+        return _reduce(m, losses, reduction)
+    losses = losses * weights
+    return m.sum(losses) / m.sum(weights) if reduction == "mean" else _reduce(m, losses, reduction)
 
 
 @spelled(f"{F}cross_entropy")
 def cross_entropy(
     m: Any, x: Any, target: Any, weight: Any = None, reduction: Any = "mean", label_smoothing: Any = 0.0, **other: Any
 ) -> Any:
-    """log_softmax, then the labels' entries; or the labels may be probabilities of the scores' own shape."""
-    if label_smoothing:
-        raise Unsupported("cross_entropy with label smoothing")
+    """log_softmax, then the labels' entries; or the labels may be probabilities of the scores' own shape. Smoothed,
+    with ``C`` classes, a label is worth ``1 - label_smoothing``, and every class ``label_smoothing/C``."""
     axis = 1 if len(shape_of(x)) > 1 else 0
     logs = m.log_softmax(x, axis=axis)
     if shape_of(target) != shape_of(x):
-        return nll_loss(m, logs, target, weight, reduction, **other)
+        sharp = nll_loss(m, logs, target, weight, reduction, **other)
+        if not label_smoothing:
+            return sharp
+        if weight is not None or any(v not in (None, -100) for v in other.values()):
+            raise Unsupported("cross_entropy with label smoothing and weights or ignored labels")
+        smooth = _reduce(m, -m.mean(logs, axis=axis), reduction)
+        return (1 - label_smoothing) * sharp + label_smoothing * smooth
+    if label_smoothing:
+        target = (1 - label_smoothing) * target + label_smoothing / shape_of(x)[axis]
+    if weight is not None:
+        raise Unsupported("cross_entropy of probabilities with weights")
     losses = -m.sum(target * logs, axis=axis)
     return _reduce(m, losses, reduction)
 
