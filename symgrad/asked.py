@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from symgrad.deep import parsed
 from symgrad.frontends.plan import Plan
+from symgrad.frontends.trace.asked import constructor_of
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.lambdas import as_functions
 
@@ -28,6 +30,18 @@ def at_its_calls(plan: Plan, source: str, trace: Trace) -> list[Plan]:
     given = [list(call.values()) for call in calls[plan.forward]]
     plan = replace(plan, of_input=any(call and list(call.values()) in given for call in calls[plan.backward]))
     return [replace(plan, shapes={}, values={**call, **plan.values}) for call in points if call] or [plan]
+
+
+def made_with(trace: Trace, method: str) -> dict[str, Any]:
+    """The numbers and texts that the script makes the first object of a class with."""
+    name = constructor_of(method)
+    return next((dict(call) for n, call in trace.asked if "." in method and n == name), {})
+
+
+def only_made(trace: Trace) -> Trace:
+    """The run without what it says of how functions are called, but for the making of objects."""
+    wanted = {constructor_of(name) for pair in trace.offered for name in pair if "." in name}
+    return replace(trace, asked=tuple(call for call in trace.asked if call[0] in wanted))
 
 
 def parameters_of(source: str, name: str) -> tuple[str, ...]:
@@ -105,4 +119,7 @@ def _functions(source: str) -> dict[str, ast.FunctionDef]:
     return found
 
 
-__all__ = ["at_its_calls", "function_of", "functions_of", "lines_of", "parameters_of", "returns_at_the_first"]
+__all__ = [
+    "at_its_calls", "function_of", "functions_of", "lines_of", "made_with", "only_made", "parameters_of",
+    "returns_at_the_first",
+]  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.asked import lines_of, results_of
+from symgrad.asked import lines_of, only_made, results_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.text.naming import claims, is_loss, normal
 from symgrad.errors import SymgradError
@@ -162,7 +162,14 @@ def beside(report: Report, found: Report) -> Report:
         if f.code != "unchecked" or judged.isdisjoint(lines_of(report.manual_source, f.message.partition(" ")[0]))
     ]  # fmt: skip
     findings = (*(f for f in others if f.root), *report.findings, *(f for f in others if not f.root))
-    return replace(report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)))
+    told = {j.span.line for j in found.judged if j.status != "unchecked"}
+    left = [u for u in report.unchecked if u.span.line not in told]
+    judgements = [j for j in report.judged if j.status != "unchecked" or j.span.line not in told]
+    here = {j.span.line for j in judgements}
+    return replace(
+        report, confirmed=confirmed, verdict=verdict, findings=tuple(dict.fromkeys(findings)), unchecked=tuple(left),
+        judged=(*judgements, *(j for j in found.judged if j.span.line not in here)),
+    )  # fmt: skip
 
 
 def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any]) -> Report | None:
@@ -204,7 +211,7 @@ def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: 
     left = tuple(p for p in trace.offered if "." in p[1] and judged.isdisjoint(lines_of(code.source, p[1])))
     if left:
         try:
-            alone = check_passes(code, plan, replace(trace, passes=left, asked=()), options)[0]
+            alone = check_passes(code, plan, replace(only_made(trace), passes=left), options)[0]
         except SymgradError:
             return report
         report = beside(report, alone)
@@ -222,7 +229,7 @@ def _with_the_rest(code: Code, plan: Plan, trace: Trace, report: Report, options
         seen = any(status.get(line, "unchecked") != "unchecked" for line in own)
         if not seen or not (idle or unsaid & set(own)):
             continue
-        once = replace(trace, passes=(names,), asked=() if idle else trace.asked)
+        once = replace(only_made(trace) if idle else trace, passes=(names,))
         try:
             found = check_passes(code, plan if idle else _as_called(plan, trace), once, options)[0]
         except SymgradError:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.asked import at_its_calls, parameters_of, returns_at_the_first
+from symgrad.asked import at_its_calls, made_with, parameters_of, returns_at_the_first
 from symgrad.callables import call_subject, missing_finding
 from symgrad.costs import with_its_cost
 from symgrad.errors import SymgradError
@@ -266,7 +266,7 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
     # A second derivative comes after the first one.
     for forward, backward in sorted(trace.passes[:MOST_PASSES], key=lambda pair: pair[0] in backwards):
         try:
-            mine = fitting(plan, forward, backward)
+            mine = replace(fitting(plan, forward, backward), made=made_with(trace, forward))
             whole_text, joint = with_its_cost(code, mine)
             at = at_its_calls(mine, code.source, trace) if joint is mine else [joint]
             found = _at_points(whole_text, at, options)

@@ -43,6 +43,10 @@ def possible(plan: Plan, target: Target, tree: ast.Module) -> dict[str, list[Kin
             if not p.optional:
                 likely = [*with_gates(p.name, side_by_side, told.get(p.name)), *likely]
                 likely = [parts[p.name], *likely] if p.name in parts and likely[0].what in (COUNT, ARRAY) else likely
+            made = p.name in plan.made and not p.optional and node is not target.forward_node
+            if made and (likely[0].what == ARRAY or plan.shapes):
+                # With the shapes that the script has, an object has the lengths that it has there.
+                likely = [Kind(VALUE, value=plan.made[p.name]), *likely]
             called = functions.get(p.name)
             out[p.name] = _given(plan, p.name) or ([called] if called is not None else likely)
     sizes = [k.dims for n, found in out.items() if n.endswith("shape") for k in found if k.what == COUNTS]

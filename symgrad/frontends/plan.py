@@ -32,6 +32,7 @@ class Plan:
         lenient: shapes and values for inputs that the functions have not are for other functions.
         known: input -> the shape with which the functions ran before, where they are called once more, a little
             differently: none but this one is tried.
+        made: parameter of a constructor -> the number or text that the script makes an object with.
         of_input: the file gives backward itself what it gives forward: it takes no output. (The run need not know.)
     """
 
@@ -49,6 +50,7 @@ class Plan:
     mean: bool = False
     of_inputs: bool = False
     known: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    made: Mapping[str, Any] = field(default_factory=dict)
     of_input: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -57,7 +59,7 @@ class Plan:
             "shapes": {n: list(s) for n, s in self.shapes.items()}, "seed": self.seed,
             "of_output": self.of_output, "positive": self.positive, "mean": self.mean, "of_inputs": self.of_inputs,
             "globals": dict(self.globals), "lenient": self.lenient,
-            "known": {n: list(s) for n, s in self.known.items()},
+            "known": {n: list(s) for n, s in self.known.items()}, "made": dict(self.made),
             "returns": None if self.returns is None else list(self.returns),
         }  # fmt: skip
 
@@ -67,7 +69,7 @@ class Plan:
         return Plan(
             data["forward"], data["backward"], shapes, data["values"], data["upstream"], data["returns"], data["seed"],
             data["lenient"], data["globals"], data["of_output"], data["positive"],
-            data["mean"], data["of_inputs"], {n: tuple(s) for n, s in data["known"].items()},
+            data["mean"], data["of_inputs"], {n: tuple(s) for n, s in data["known"].items()}, data["made"],
         )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ class Math(Protocol):
 COPY = "alias"
 #: The op that adds two.
 SUM = "add"
+#: ... and that takes one from another.
+DIFFERENCE = "sub"
 #: ... and the exponential: what a parameter is of its logarithm.
 EXPONENTIAL = "exp"
 

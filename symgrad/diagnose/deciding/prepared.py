@@ -16,7 +16,14 @@ from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
-from symgrad.diagnose.meaning.renaming import called_shorter, carried_forward, differentials, inner, no_upstream
+from symgrad.diagnose.meaning.renaming import (
+    called_shorter,
+    carried_forward,
+    differentials,
+    inner,
+    no_upstream,
+    of_predictions,
+)
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
 from symgrad.diagnose.meaning.strides import strides
 from symgrad.diagnose.meaning.updates import updates
@@ -67,6 +74,7 @@ def prepare(subject: Subject) -> Prepared | None:
         known, layout = Known(truth), Layout(subject, truth)
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         reading.retell(called_shorter(layout, reading) | in_order(layout, reading) | no_upstream(layout, reading))
+        reading.retell(of_predictions(layout, known, reading))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)

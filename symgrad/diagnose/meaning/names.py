@@ -302,9 +302,9 @@ class Names:
         return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
 
     def _predicted(self, bottom: str, steps: Sequence[int]) -> list[int]:
-        """``dy``, where y is what was measured, is the gradient by ``y_hat``. Of numbers only."""
+        """``dy``, where y is what was measured, is the gradient by ``y_hat``."""
         graph = self.subject.graph
-        if self.subject.is_shaped or not steps or not all(graph.steps[original(graph, i)].is_input for i in steps):
+        if not steps or not all(graph.steps[original(graph, i)].is_input for i in steps):
             return []
         called = (form.format(bottom) for form in _PREDICTED)
         return [i for name in called for i in self._aliases.get(name, ()) if not graph.steps[i].is_leaf]

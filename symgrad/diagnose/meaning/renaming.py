@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symgrad.diagnose.meaning.names import Pair
-from symgrad.diagnose.meaning.reading import Reading
+from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, is_bare
+from symgrad.diagnose.values.vectors import Vec
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import sign_of
 
@@ -100,6 +101,59 @@ def differentials(layout: Layout, reading: Reading) -> set[str]:
                     made = {u.name for i in layout.dependents(unit.step) for u in layout.units_at.get(i, ())}
                     out |= {n for n in made if any(not c.top for c in claims(n))}
     return out
+
+
+def of_predictions(layout: Layout, known: Known, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """``dy = 2*(out - y)`` under the name of the labels, of which ``dW = x.T @ dy`` is made: nothing flows on from the
+    gradient by an input, so this is the one by what the labels are held against, ``out``."""
+    loss, out = layout.subject.loss, dict[str, tuple[Pair, ...]]()
+    for name, units in layout.by_name.items():
+        pairs = reading.pairs(name)
+        bottoms = {b for _, b in pairs}
+        if name in layout.subject.mapped or is_bare(name) or not pairs or len(units) > MANY:
+            continue
+        if not reading.is_topless(name) or not reading.by_inputs(name) or not _flows_on(name, bottoms, layout, reading):
+            continue
+        worked = [layout.actual(u.step) for u in units if not layout.graph.steps[u.step].is_leaf]
+        if not worked or any(v.constant() is not None for v in worked):
+            continue
+        rights = reading.rights(name)
+        if any(v.same(r) for v in worked for r in rights) and not _negates(name, layout, reading):
+            continue
+        held = dict.fromkeys(i for v in worked for i in _by_computed(v, layout, known))
+        held = held or dict.fromkeys(i for v in worked for i in _by_computed(-v, layout, known))
+        found = held or dict.fromkeys(i for b in bottoms for i in _beside(b, layout))
+        if found:
+            out[name] = tuple((loss, i) for i in found)
+    return out
+
+
+def _negates(name: str, layout: Layout, reading: Reading) -> bool:
+    """All that is a gradient by an input and made of what has this name is the negative of what it should be."""
+    steps = {u.step for u in layout.by_name[name]}
+    fed = [u for u in layout.last.values() if u.name != name and reading.by_inputs(u.name)]
+    fed = [u for u in fed if layout.feeding([u.step]) & steps]
+    return bool(fed) and all(any((-layout.actual(u.step)).same(r) for r in reading.rights(u.name)) for u in fed)
+
+
+def _flows_on(name: str, bottoms: set[int], layout: Layout, reading: Reading) -> bool:
+    """What is called a derivative by something else is made of what has this name."""
+    made = (u for unit in layout.by_name[name] for i in layout.dependents(unit.step) for u in layout.units_at[i])
+    return any(u.name != name and (p := reading.pairs(u.name)) and not bottoms & {b for _, b in p} for u in made)
+
+
+def _by_computed(vec: Vec, layout: Layout, known: Known) -> list[int]:
+    """The steps that are worked out of which a value is the gradient."""
+    steps, loss = layout.graph.steps, layout.subject.loss
+    held = [q.bottom for q in known.right(vec) if q.kind == "cotangent" and q.top == loss]
+    return [i for i in held if not steps[layout.original(i)].is_leaf]
+
+
+def _beside(label: int, layout: Layout) -> list[int]:
+    """What is worked out and stands beside an input in what is made of the two: ``out``, in ``out - y``."""
+    steps = layout.graph.steps
+    others = [j for k in layout.children[label] if layout.is_forward(k) for j in steps[k].inputs if j != label]
+    return [j for j in others if not steps[layout.original(j)].is_leaf and steps[j].shape == steps[label].shape]
 
 
 def _told(name: str, reading: Reading) -> tuple[Pair, ...]:

@@ -10,6 +10,7 @@ from symgrad.frontends.trace.commandline import PARSER_METHODS, Parser
 from symgrad.frontends.trace.inert import Written
 from symgrad.frontends.trace.lib_differentiating import RULE_METHODS, CustomRule
 from symgrad.frontends.trace.lib_jax import CHOSEN_METHODS, Chosen
+from symgrad.frontends.trace.numpy_plain import ENTRIES_METHODS, Entries
 from symgrad.frontends.trace.standins import (
     BUNCH_ATTRIBUTES,
     SCALER_METHODS,
@@ -89,5 +90,5 @@ HARMLESS = frozenset(
 OPEN: dict[type, frozenset[str]] = {
     TextFile: TEXT_METHODS, Sink: SINK_METHODS, Written: frozenset({"write", "flush"}), Bunch: BUNCH_ATTRIBUTES,
     Parser: PARSER_METHODS, Scaler: SCALER_METHODS, Chosen: CHOSEN_METHODS,
-    CustomRule: RULE_METHODS,
+    CustomRule: RULE_METHODS, Entries: ENTRIES_METHODS,
 }  # fmt: skip

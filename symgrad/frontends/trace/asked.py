@@ -11,6 +11,7 @@ from symgrad.frontends.trace.values import Value
 
 #: So many calls are kept of each function, and arguments of no more numbers.
 MOST_CALLS, MOST_NUMBERS = 3, 2_000
+_INIT = ".__init__"
 
 
 class Calls:
@@ -28,6 +29,9 @@ class Calls:
         kept = self._kept.setdefault(name, [])
         if len(kept) >= MOST_CALLS:
             return
+        if name.endswith(_INIT):
+            # The object itself is no data, nor need all be that it is made of.
+            arguments = {n: v for n, v in arguments.items() if isinstance(_bare(v), int | float | str)}
         try:
             found = {parameter: _plain(value) for parameter, value in arguments.items()}
         except _NotPlainError:
@@ -40,12 +44,21 @@ class Calls:
         return tuple((name, call) for name, kept in self._kept.items() for call in kept)
 
 
+def constructor_of(method: str) -> str:
+    """``Layer.__init__`` for ``Layer.forward``."""
+    return method.rpartition(".")[0] + _INIT
+
+
 class _NotPlainError(Exception):
     """A value is an object, or too large."""
 
 
+def _bare(value: Any) -> Any:
+    return value.raw if isinstance(value, Value) else value
+
+
 def _plain(value: Any) -> Any:
-    raw = value.raw if isinstance(value, Value) else value
+    raw = _bare(value)
     if isinstance(raw, np.ndarray | np.generic):
         if raw.dtype.kind not in "fiub" or raw.size > MOST_NUMBERS or not raw.size or not np.isfinite(raw).all():
             raise _NotPlainError
@@ -61,4 +74,4 @@ def _plain(value: Any) -> Any:
     raise _NotPlainError
 
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "constructor_of"]

@@ -14,7 +14,7 @@ from symgrad.frontends.trace.data import BackwardCall
 from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Value
-from symgrad.ops.base import COPY, OPS
+from symgrad.ops.base import COPY, DIFFERENCE, OPS
 
 #: What is nearer than this and not the same was worked out by differences, and claims no more than to be near.
 NEAR, SAME = 1e-3, 1e-9
@@ -57,8 +57,12 @@ def claim(tr: Tracer, one: Any, other: Any) -> None:
 
 def claimed(tr: Tracer, value: Any, target: int) -> None:
     """A value is claimed to be the gradient by a step."""
-    step = value.step if isinstance(value, Value) else None
-    if step is None or not tr.varies[step] or not tr.varies[target]:
+    if isinstance(value, Value) and value.step is not None:
+        _claimed(tr, value.step, target)
+
+
+def _claimed(tr: Tracer, step: int, target: int) -> None:
+    if not tr.varies[step] or not tr.varies[target]:
         return
     if _own_name(tr, step):
         tr.claims.append((step, target))  # the name may go over to something else: see settle
@@ -68,12 +72,46 @@ def claimed(tr: Tracer, value: Any, target: int) -> None:
 
 def settle(tr: Tracer) -> None:
     """When the run has ended: what is claimed to be a gradient has a name that nothing else has had."""
+    for step, target in _subtracted(tr):
+        _claimed(tr, step, target)
     for step, target in tr.claims:
         name = _own_name(tr, step)
         if name:
             tr.returned.append((name, target))
         else:
             _name(tr, step, target)
+
+
+def _subtracted(tr: Tracer) -> list[tuple[int, int]]:
+    """What autograd's gradient is taken from, or is taken from it, to see how far they are apart: ``(mine -
+    w.grad).abs().max()``; each with the step that it is claimed to be the gradient by.
+
+    What the loss is made of is none of that, nor is what a parameter is moved by: ``w.data - w.grad``.
+    """
+    found = {read.step: read.target for read in tr.grad_reads}
+    steps = tr.builder.steps
+    pairs: list[tuple[int, int, int]] = []
+    for at, step in enumerate(steps) if found else ():
+        if step.op == DIFFERENCE:
+            one, other = (_origin(tr, i) for i in step.inputs)
+            known, mine = (one, other) if one in found else (other, one)
+            if known in found and mine not in found and not steps[mine].is_leaf:
+                pairs.append((at, mine, known))
+    if not pairs:
+        return []
+    graph = tr.builder.build(len(steps) - 1)
+    forward = graph.ancestors(*(call.step for call in tr.backward_calls))
+    made = graph.dependents(*found)
+    parameters = {steps[target].name for target in found.values()}
+    out = []
+    for at, mine, known in pairs:
+        target, later = found[known], graph.dependents(at)
+        moves = any(later[b.step] and b.name in parameters for b in tr.bindings)
+        if forward[mine] or made[mine] or moves or steps[mine].shape != steps[target].shape:
+            continue
+        if not SAME < _distance(tr.value(mine), tr.value(known)) < NEAR:
+            out.append((mine, target))
+    return out
 
 
 def _own_name(tr: Tracer, step: int) -> str:

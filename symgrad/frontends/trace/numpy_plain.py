@@ -131,6 +131,52 @@ def _ndindex(tr: Tracer, *shape: Any) -> Any:
     return iter(list(np.ndindex(*(raw(n) for n in shape))))
 
 
+class Entries:
+    """``np.nditer(x, flags=["multi_index"])``: the places of an array's entries, the last index changing fastest."""
+
+    def __init__(self, array: Any) -> None:
+        self.array, self.at, self.begun = array, 0, False
+        self.places = list(np.ndindex(*np.shape(raw(array))))
+
+    def __iter__(self) -> Entries:
+        return self
+
+    def __next__(self) -> Any:
+        self.at, self.begun = self.at + self.begun, True
+        if self.finished:
+            raise StopIteration
+        return self.array[self.places[self.at]]
+
+    @property
+    def finished(self) -> bool:
+        return self.at >= len(self.places)
+
+    @property
+    def multi_index(self) -> tuple[int, ...]:
+        return self.places[self.at]
+
+    @property
+    def index(self) -> int:
+        return self.at
+
+    def iternext(self) -> bool:
+        self.at += 1
+        return not self.finished
+
+    def reset(self) -> None:
+        self.at, self.begun = 0, False
+
+
+ENTRIES_METHODS = frozenset({"finished", "multi_index", "index", "iternext", "reset"})
+
+
+@traced("numpy.nditer")
+def _nditer(tr: Tracer, op: Any, flags: Any = (), op_flags: Any = (), **options: Any) -> Entries:
+    if options or isinstance(op, list | tuple):
+        tr.unsupported("numpy.nditer over several arrays, or with these options")
+    return Entries(as_array(tr, op))
+
+
 @traced("numpy.isscalar")
 def _isscalar(tr: Tracer, x: Any) -> bool:
     return isinstance(x, int | float)

@@ -16,7 +16,7 @@ from symgrad.errors import Span
 from symgrad.frontends.siblings import Siblings
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array
-from symgrad.frontends.trace.asked import Calls
+from symgrad.frontends.trace.asked import Calls, constructor_of
 from symgrad.frontends.trace.claims import settle
 from symgrad.frontends.trace.data import Note, Round, Trace, TraceError
 from symgrad.frontends.trace.declared import write_out
@@ -86,7 +86,8 @@ class Run(Naming):
                 check(tree)
                 as_functions(tree)
                 self.passes = tuple((p.forward, p.backward) for p in passes(tree))
-                self.asked.wanted = {name for pair in self.passes for name in pair}
+                called = {name for pair in self.passes for name in pair}
+                self.asked.wanted = called | {constructor_of(name) for name in called if "." in name}
                 return self.rewrite(tree)
         except SyntaxError as e:
             message, hint = syntax_message(e, self.source)
