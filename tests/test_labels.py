@@ -1,5 +1,5 @@
-"""``dy = 2*(y_pred - y)``: the gradient by a prediction, under the name of the labels that it is held against; and names
-of lengths that look like those of derivatives."""
+"""``dy = 2*(y_pred - y)``: the gradient by a prediction, under the name of the labels that it is held against; and
+names of lengths that look like those of derivatives."""
 
 from __future__ import annotations
 
