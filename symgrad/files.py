@@ -176,13 +176,18 @@ def _of_functions(code: Code, plan: Plan, trace: Trace, options: Mapping[str, An
     """What a script runs tells nothing of its derivatives: ``x -= lr*df(x)`` without ``f`` ever being called. So the
     functions are called by themselves; ``None`` where that tells nothing either."""
     known = _as_called(plan, trace)
+    if not trace.offered:
+        return None
     try:
         report, parameters = check_passes(code, known, replace(trace, passes=trace.offered), options)
     except SymgradError:
         return None
     said = known.shapes.keys() | {parameter for _, call in trace.asked for parameter in call}
     if report.verdict == "disagree" and not parameters <= said:
-        return None  # numbers may have been taken for arrays, and nobody is blamed on a guess
+        # Numbers may have been taken for arrays, and nobody is blamed on a guess.
+        called = {name for name, _ in trace.asked}
+        left = tuple(p for p in trace.offered if p[1] in called)
+        return _of_functions(code, plan, replace(trace, offered=left), options) if left != trace.offered else None
     if report.verdict == "disagree" and any(map(_is_mixed, (v for _, call in trace.asked for v in call.values()))):
         return None  # the gradients by the parts of params = (w, b) may have been taken for those by others
     return report if report.confirmed or report.verdict == "disagree" else None

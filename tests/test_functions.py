@@ -420,8 +420,7 @@ def test_a_vector_lies_along_the_axis_that_its_gradient_shows(tmp_path: Path) ->
     assert [f["line"] for f in report["findings"] if f["root"]] == [13]
 
 
-def test_a_jacobian_is_no_gradient(tmp_path: Path) -> None:
-    source = """
+TABLES = """
 import numpy as np
 
 def softmax(z):
@@ -431,10 +430,65 @@ def softmax(z):
 def softmax_gradient(z):
     s = softmax(z)
     return np.diag(s) - np.outer(s, s)
+
+def model(params, t):
+    a, b, c = params
+    return a * np.exp(-b * t) + c
+
+def jacobian(params, t):
+    a, b, c = params
+    e = np.exp(-b * t)
+    J = np.zeros((len(t), 3))
+    J[:, 0] = e
+    J[:, 1] = -a * t * e
+    J[:, 2] = 1.0
+    return J
+
+def F(x):
+    return np.array([x[0]**2 + x[1] - 3, np.sin(x[0]) * x[1]])
+
+def J(x):
+    return np.array([[2*x[0], 1], [np.cos(x[0]) * x[1], np.sin(x[0])]])
 """
-    code, report = run(tmp_path, source)
-    assert code == 2
-    assert "a Jacobian" in str(report)
+
+
+def test_functions_that_return_a_jacobian(tmp_path: Path) -> None:
+    code, report = run(tmp_path, TABLES)
+    assert code == 0, report["findings"]
+    assert not [f for f in report["findings"] if f["code"] == "unchecked"]
+    slips = (("np.diag(s) -", "np.diag(s) +"), ("-a * t * e", "-a * e"), ("[np.cos(x[0]) * x[1]", "[np.cos(x[0])"))
+    for right, wrong in slips:
+        code, report = run(tmp_path, TABLES.replace(right, wrong))
+        assert code == 1
+        line = TABLES[: TABLES.index(right)].count("\n") + 1
+        assert [f["line"] for f in report["findings"] if f["root"]] == [line], report["findings"]
+
+
+def test_a_jacobian_with_the_inputs_first(tmp_path: Path) -> None:
+    """The denominator layout is a right one as well."""
+    turned = TABLES.replace("np.zeros((len(t), 3))", "np.zeros((3, len(t)))")
+    for n in range(3):
+        turned = turned.replace(f"J[:, {n}]", f"J[{n}]")
+    assert run(tmp_path, turned)[0] == 0
+    assert run(tmp_path, turned.replace("-a * t * e", "-a * e"))[0] == 1
+
+
+GAUSS_NEWTON = TABLES[: TABLES.index("def F")].replace("import numpy as np\n", "import numpy as np\n\n") + """
+t = np.linspace(0, 4, 15)
+y = 2.5 * np.exp(-1.3 * t) + 0.5
+p = np.array([1.0, 1.0, 0.0])
+for it in range(10):
+    r = y - model(p, t)
+    J = jacobian(p, t)
+    p = p + np.linalg.solve(J.T @ J, J.T @ r)
+"""
+
+
+def test_what_begins_as_ones_and_zeros_is_differentiated_by(tmp_path: Path) -> None:
+    assert run(tmp_path, GAUSS_NEWTON)[0] == 0
+    code, report = run(tmp_path, GAUSS_NEWTON.replace("-a * t * e", "a * t * e"))
+    assert code == 1
+    assert [f["line"] for f in report["findings"] if f["root"]] == [22]
 
 
 def test_a_name_that_is_a_function_no_more_cannot_be_called(tmp_path: Path) -> None:

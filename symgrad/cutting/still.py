@@ -74,6 +74,7 @@ def still(
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     typed = {leaf.step for leaf in trace.leaves if leaf.literal}
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point) | {i for _, i in trace.returned}
+    trained |= set(trace.call.gradients.values()) if trace.call is not None else set()
     trained |= _of_one_gradient(units, graph, {i for i in point if kinds.get(i, "").startswith("float")}, point)
     filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
     out = set()

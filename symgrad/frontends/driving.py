@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends import guessing
 from symgrad.frontends.advice import advice, given
-from symgrad.frontends.calling import Called, Caller, Unfit
+from symgrad.frontends.calling import Called, Caller, Table, Unfit
 from symgrad.frontends.kinds import ARRAY, DEFAULT, DERIVED, FUNCTION, Kind
 from symgrad.frontends.lengths import Lengths
 from symgrad.frontends.options import possible
@@ -68,6 +68,8 @@ class Driver:
         self.plan, self.start = plan, start
         #: Of the last trial, the gradients that have another shape than their parameter.
         self.unfit: dict[str, tuple[int, ...]] = {}
+        #: Backward returns a Jacobian.
+        self.table = False
 
     def drive(self) -> Trace:
         """The trace of forward and backward.
@@ -222,6 +224,10 @@ class Driver:
             return Outcome(BEGUN, stop.error)
         except Unfit:
             raise
+        except Table:
+            self.table = True
+            self.revive(run)
+            return self.attempt(run, target, kinds, lengths)
         except SymgradError as problem:
             # What backward returns does not fit: other values would not make it fit.
             return Outcome(FITTING if caller is not None and caller.loss_name else BEGUN, problem)
@@ -263,7 +269,7 @@ class Driver:
         if returns is None and partial is not None and partial["x"] in wanted:
             returns = (f"d{partial['x']}",)
         caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
-        caller.mean, caller.of_inputs = self.plan.mean, self.plan.of_inputs
+        caller.mean, caller.of_inputs, caller.table = self.plan.mean, self.plan.of_inputs, self.table
         caller.negative = is_force(target.backward) and not self.plan.positive
         if is_helper(target):
             caller.helper = "output" if self.plan.of_output else "input"

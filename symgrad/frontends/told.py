@@ -52,7 +52,24 @@ def told_by_text(node: ast.FunctionDef | ast.Lambda, names: Sequence[str]) -> di
         if name not in out:
             rank = max(max(dims) + 1, 1 if BIAS.match(name) else 2)
             out[name] = Kind(ARRAY, tuple(dims.get(n, f"{name}.{n}") for n in range(rank)))
+    for name in names:
+        if name not in out and (count := _entries(node, name)):
+            out[name] = Kind(ARRAY, (count,))
     return out
+
+
+def _entries(node: ast.FunctionDef | ast.Lambda, name: str) -> int:
+    """How many numbers a parameter holds of which nothing but single ones are used: ``x[0]`` and ``x[1]``, or
+    ``a, b, c = params``; 0 where more is done with it."""
+    used = sum(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
+    most = seen = 0
+    for part in ast.walk(node):
+        match part:
+            case ast.Subscript(value=ast.Name(id=held), slice=ast.Constant(value=int(place))) if held == name:
+                most, seen = max(most, place + 1), seen + 1 if place >= 0 else seen
+            case ast.Assign(targets=[ast.Tuple(elts=parts)], value=ast.Name(id=held)) if held == name:
+                most, seen = max(most, len(parts)), seen + all(isinstance(p, ast.Name) for p in parts)
+    return most if used == seen and most > 1 else 0
 
 
 def called_in(node: ast.AST, names: Sequence[str]) -> dict[str, Kind]:

@@ -52,13 +52,19 @@ def quiet(function: Callable[..., float]) -> Callable[..., Any]:
 _erfc = quiet(math.erfc)
 
 
+#: The recurrence takes a step for each whole number between x and 15; and (n - 1)! is no float from here on.
+FARTHEST, HIGHEST = -1e5, 171
+
+
 def _polygamma(order: float, x: float) -> float:
     """Upward recurrence to x >= 15, then the asymptotic series (Abramowitz and Stegun 6.4.11, 6.3.18)."""
     n = int(order)
     bernoulli = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
     total = 0.0
-    if x <= 0 and x == math.floor(x):
+    if (x <= 0 and x == math.floor(x)) or x < FARTHEST or not math.isfinite(x):
         return math.nan
+    if n > HIGHEST:
+        raise OverflowError
     while x < 15:
         total += x ** -(n + 1)
         x += 1.0

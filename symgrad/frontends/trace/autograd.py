@@ -277,10 +277,11 @@ def differentiated(tr: Tracer, top: Tensor, gradient: Any = None) -> int:
     data = np.asarray(getattr(gradient, "raw", gradient), dtype=np.float64) if gradient is not None else None
     if data is None or not tr.varies[top.place] or (not top.data.ndim and data.size == 1 and float(data.flat[0]) == 1):
         return top.place
+    given = gradient if isinstance(gradient, Tensor) else Tensor(tr, data, dtype=top.dtype)
+    if not tr.builder.steps[given.place].is_leaf:
+        tr.cuts.append(given.place)  # it is given: where it is made of the parameters, no gradient goes through it
     before, tr.no_grad = tr.no_grad, 1
     try:
-        # What flows in is given: where it is made of the parameters as well, no gradient goes through it.
-        given = detached(gradient) if isinstance(gradient, Tensor) else Tensor(tr, data, dtype=top.dtype)
         total = Recorder(tr, TENSOR).sum(top * given)
     finally:
         tr.no_grad = before

@@ -16,6 +16,7 @@ _BACKWARD = ("backward_propagation", "backward_propagate", "backward_pass", "bac
 _GRADIENT = ("{}_grad", "grad_{}", "{}_backward", "backward_{}", "{}_gradient", "d_{}", "d{}", "{}_bwd", "{}_vjp",
              "{}_derivative", "{}_prime", "{}_deriv", "{}Prime", "{}Derivative", "{}Gradient", "{}Grad", "{}_der",
              "deriv_{}", "derivative_{}", "derivative_of_{}", "gradient_{}", "grad{}", "d{}_dx", "d{}dx",
+             "{}_jacobian", "jacobian_{}", "{}_jac", "jac_{}", "J_{}", "D{}", "jacobian_of_{}", "{}Jacobian",
              "{}_dash", "{}prime", "{}deriv", "{}der", "{}p", "nabla_{}", "gradient_of_{}", "{}grad")  # fmt: skip
 #: Of a second derivative, beside the function itself and its first one.
 _SECOND = ("d2{}", "d2_{}", "dd{}", "{}_double_prime", "{}DoublePrime", "{}_pp", "{}pp", "{}_second", "{}_prime2",
@@ -31,13 +32,15 @@ _VERB = re.compile(r"^(?:compute|calc|calculate|get|eval|evaluate)_?(?:the_)?")
 #: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
 PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
 _GENERIC = re.compile(
-    r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope|score|jac|fprime)(?:_at|_fn|_func|_function|_vector)?$"
+    r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope|score|jac|jacobian|fprime)(?:_at|_fn|_func|_function|_vector)?$"
 )
 #: What is said of a derivative that somebody worked out: ``manual_gradient``, ``df_by_hand``, ``analytic_grad``.
 _BY_HAND = re.compile(
     r"^(?:my|manual|manually|hand|analytic|analytical|exact|explicit|closed_form|numpy|np)_|"
     r"_(?:manual|manually|by_hand|hand|analytic|analytical|exact|explicit|closed_form|mine)$"
 )
+#: A system of equations, or what is left of one, that a function called J is the Jacobian of.
+_SYSTEM = re.compile(r"(?:f|F|g|G|fun|func|func_?vec|system|residuals?|r|equations|model|rhs)$")
 _ALONE = frozenset("manual by_hand analytic analytical hand mine".split())
 _HESSIAN = re.compile(r"(?:.*_)?(?:hess|hessian|H|information|fisher)(?:_\w+)?$", re.IGNORECASE)
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
@@ -85,6 +88,9 @@ def passes(tree: ast.Module) -> list[Pass]:
             ]  # fmt: skip
             if len(same) == 1 and _named(node):
                 found[name] = Pass(same[0], name)
+    if "J" in functions and "J" not in found:
+        systems = [n for n, f in functions.items() if _SYSTEM.match(n) and _named(f) == _named(functions["J"])]
+        found |= {"J": Pass(systems[0], "J")} if len(systems) == 1 else {}
     for name, node in functions.items():
         if name not in found and is_force(name) and (energy := _energy_of(name, node, functions)):
             found[name] = Pass(energy, name)
