@@ -154,7 +154,7 @@ def _without_lengths(trace: Trace) -> Trace:
     """The run of arrays without the names of lengths: ``d_in, d_h, d_out = 8, 5, 3`` are no derivatives by what is
     called ``out`` later on."""
     whole = {leaf.step for leaf in trace.leaves if leaf.literal and leaf.dtype.startswith("int")}
-    whole = {i for i in whole if trace.values[i] not in (0.0, 1.0)}
+    whole = {i for i in whole if not trace.graph.steps[i].shape and trace.values[i] not in (0.0, 1.0)}
     if not whole or not any(step.shape for step in trace.graph.steps):
         return trace
     begun: dict[str, int] = {}

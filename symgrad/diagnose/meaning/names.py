@@ -307,7 +307,9 @@ class Names:
         if not steps or not all(graph.steps[original(graph, i)].is_input for i in steps):
             return []
         called = (form.format(bottom) for form in _PREDICTED)
-        return [i for name in called for i in self._aliases.get(name, ()) if not graph.steps[i].is_leaf]
+        found = [i for name in called for i in self._aliases.get(name, ()) if not graph.steps[i].is_leaf]
+        made = graph.dependents(*steps) if found else ()  # xhat is x that was scaled, and no prediction of it
+        return [i for i in found if not made[i]]
 
     def _logarithms(self, bottom: str) -> list[int]:
         """``dK_dell`` may be by log_ell where that is what is given: ``ell = exp(log_ell)`` is positive."""
