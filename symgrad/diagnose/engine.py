@@ -141,7 +141,8 @@ def _distinct(blames: list[Blame]) -> list[Blame]:
     seen: dict[tuple[int, int, int, int], Blame] = {}
     for b in blames:
         key = (b.span.line, b.span.column, b.span.end_line, b.span.end_column)
-        if key not in seen:
+        # Of several names that one line sets, the one for which it is known which line is missing.
+        if key not in seen or (b.fix and b.mistake == "never-assigned" != seen[key].mistake):
             seen[key] = b
     # That an entry is nothing that can be told is said by what puts its line right.
     fixed = {b.span.line for b in seen.values() if b.fix}

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.telling.added import of_products
 from symgrad.diagnose.telling.rounds import Rounds
 from symgrad.diagnose.text.naming import is_bare, stem_of
 from symgrad.diagnose.text.source import SourceMap, number_names
@@ -46,6 +49,8 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
         return made
     if target.kind == "cotangent" and layout.subject.is_shaped and layout.last[unit.name] is unit:
         return _of_arrays(root, wording, walk, source)
+    if target.kind == "tangent" and root.found.is_zero and not layout.subject.is_shaped:
+        return _carried(root, walk, source) if layout.last[unit.name] is unit else None
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
     if is_bare(unit.name) or layout.dependents(unit.step):
@@ -61,7 +66,18 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
             _once(root, gap, walk, wording, source)
             or _in_a_loop(root, gap, walk, source)
             or _along(root, gap, walk, wording, source)
+            or of_products(root, gap, walk, source)
         )
+
+
+def _carried(root: Root, walk: Walk, source: SourceMap) -> Statement | None:
+    """What a derivative that is carried forward gains in every round: in the end it is that of the last value."""
+    pairs = [p for p in walk.reading.pairs(root.unit.name) if p[1] == root.target.bottom]
+    top, bottom = max(pairs, default=(root.target.top, root.target.bottom))
+    with precision(BITS):
+        vec = walk.reading.vec((top, bottom))
+        meant = replace(root, target=Quantity("tangent", top, bottom, vec))
+        return of_products(meant, vec, walk, source) if vec.usable and not vec.is_zero else None
 
 
 def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> Statement | None:

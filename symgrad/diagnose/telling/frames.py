@@ -9,7 +9,9 @@ from itertools import product
 
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.telling.added import is_stale, missing_term
 from symgrad.diagnose.telling.corrected import corrected, walk_value
+from symgrad.diagnose.telling.folded import folded
 from symgrad.diagnose.telling.forgotten import edit, statement
 from symgrad.diagnose.telling.headlines import beside, code_of, headline, short
 from symgrad.diagnose.telling.rounds import POINT, close, formula_value, in_all_rounds
@@ -153,6 +155,7 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
     expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
+    expected = folded(expected, root.unit, walk, "")
     span = value_span(root.unit, source, subject.graph.steps[root.unit.step], made_by_call(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
@@ -205,6 +208,10 @@ def _one(
     q = repair.quantity
     span, expected = corrected(root, repair, span, subject, walk, wording, source)
     text = source.text(span)
+    lacks = repair.combine == "+" and repair.mistake == "missing-term" and not repair.text
+    if lacks and (not expected or (q is not None and is_stale(q, root, walk))):
+        term = missing_term(root, repair, have, walk)
+        expected = f"{text} {term}" if term else expected
     factor = _factor(root, repair, truth, wording)
     want, line = place.wanted, place.parent < 0
     named = q is not None and q.kind == "local" and not repair.combine
@@ -220,6 +227,7 @@ def _one(
         expected = expected.replace(entry, called)
     if not repair.text:
         expected = in_all_rounds(expected, root.unit, walk, want, whole=line)
+        expected = folded(expected, root.unit, walk, text)
     if line and not repair.regain and root.unit.augmented in ("+=", "-=") and not subject.is_shaped:
         # What is added is what is shown.
         before = walk.corrected(root.unit.previous)

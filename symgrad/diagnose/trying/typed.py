@@ -211,6 +211,23 @@ def with_product(step: Any, first: int, other: int, make: Callable[[Any, Number]
     return change
 
 
+def with_powers(
+    step: Any, value: Callable[..., Any] | Fraction, number: Fraction, powers: Sequence[tuple[int, int]]
+) -> Change:
+    """A term more: a number times powers of other steps. ``value`` is the number that a leaf holds."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        term = one(number)
+        for want, power in powers:
+            for _ in range(abs(power)):
+                term = term * get(want) if power > 0 else term / get(want)
+        if isinstance(value, Fraction):
+            return one(value) + term
+        return finish(step, value, value(step, get, run) + term, get, run)
+
+    return change
+
+
 def operated(step: Any, symbol: str, *, swap: bool = False) -> Change:
     def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
         a, b = (get(j) for j in (reversed(step.inputs) if swap else step.inputs))

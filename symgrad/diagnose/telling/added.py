@@ -1,0 +1,140 @@
+"""A statement that is missing in a loop, found as a product of what is at hand in its rounds:
+``dmu -= r*(x - mu)/s**2``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.statements import Statement
+from symgrad.diagnose.trying.products import Product, Products
+from symgrad.diagnose.trying.roles import Role, Roles
+from symgrad.diagnose.trying.written import at_hand, atoms
+from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.places import Repair
+from symgrad.diagnose.walking.verdicts import Root
+from symgrad.enclosure import precision
+
+#: A loop of more rounds than this is not searched for what could be added up in it.
+ROUNDS = 50
+#: A random point.
+POINT = 1
+#: So many places of the forward pass that use a variable are each given a term.
+MOST_TERMS = 4
+#: So many lines of a loop are tried as the one that it stands behind.
+MOST_PLACES = 6
+
+
+def of_products(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement | None:
+    """The line that adds up what a gradient lacks: a product for each place where the forward pass uses it."""
+    unit, layout = root.unit, walk.layout
+    if not unit.name.isidentifier():
+        return None
+    parts = [p for p in _by_place(root.target, walk) if not p.is_zero]
+    whole = [gap] if not parts or len(parts) > MOST_TERMS or not _total(parts, walk).same(gap) else parts
+    base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
+    roles = Roles(layout, base)
+    for rounds, after in _places(unit, walk, source):
+        hand = Products(
+            atoms(
+                [r for r in at_hand(roles, rounds, after=after) if r.text != unit.name],
+                lambda i: layout.actual(i) if layout.is_forward(i) or i == unit.step else walk.corrected(i),
+            )
+        )
+        for wanted in ([gap], whole) if len(whole) > 1 else (whole,):
+            if terms := _each(hand, wanted):
+                line = rounds[-1].line
+                end = rounds[-1].span.end_line if after else line - 1
+                return Statement(end, _text(unit.name, terms), _indent(line, source))
+    return None
+
+
+def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:
+    """What a place lacks, with its sign, as a product of what its line has at hand; empty where there is none."""
+    unit, layout = root.unit, walk.layout
+    if layout.subject.is_shaped:
+        return ""
+    mine = [u for u in walk.subject.units if (u.line, u.span.column) == (unit.line, unit.span.column)]
+    if unit not in mine or len(mine) > ROUNDS:
+        return ""
+    with precision(BITS):
+        gap = repair.place.wanted - have
+    n, roles = mine.index(unit), Roles(layout, [layout.actual(i).floats[POINT] for i in range(len(layout.graph))])
+    ready = [r for r in at_hand(roles, mine) if r.steps[n] < unit.step and r.text != unit.name]
+    here = [Role(r.text, (r.steps[n],)) for r in ready]
+    known = Products(atoms(here, lambda i: layout.actual(i) if layout.is_forward(i) else walk.corrected(i)))
+    found = known.adding_up_to(np.array(gap.floats[1:], dtype=np.float64)) if gap.usable else []
+    sign = -1 if repair.place.parent < 0 and unit.augmented == "-=" else 1
+    return f"{'+' if found[0].sign * sign > 0 else '-'} {found[0].text}" if found else ""
+
+
+def is_stale(q: Quantity, root: Root, walk: Walk) -> bool:
+    """The name of a value stands for another one where a line is: ``p`` of a loop that has ended."""
+    if q.kind != "forward" or walk.subject.is_shaped:
+        return False
+    name, layout = walk.subject.names.get(q.bottom, ""), walk.layout
+    held = [i for own, i in walk.subject.aliases if own == name and i < root.unit.step]
+    return len(held) > 1 and layout.original(max(held)) != layout.original(q.bottom)
+
+
+def _each(hand: Products, wanted: Sequence[Vec]) -> list[Product]:
+    """The simplest product for each of some values; none where one has none."""
+    found = [hand.adding_up_to(np.array(w.floats[1:], dtype=np.float64)) for w in wanted]
+    return [some[0] for some in found] if all(found) else []
+
+
+def _text(name: str, terms: Sequence[Product]) -> str:
+    """``ds -= a - b`` for the terms -a and b."""
+    first = terms[0].sign
+    rest = "".join(f" {'+' if t.sign == first else '-'} {t.text}" for t in terms[1:])
+    return f"{name} {'+' if first > 0 else '-'}= {terms[0].text}{rest}"
+
+
+def _by_place(target: Quantity, walk: Walk) -> list[Vec]:
+    """What flows to a variable from each place in the text that uses it, over all rounds."""
+    places: dict[tuple[object, int], list[Vec]] = {}
+    for links in walk.truth.elementary.values():
+        for link in links:
+            if link.bottom != target.bottom:
+                continue
+            flow: Vec | None = link.flow
+            if target.kind == "tangent":
+                above = walk.truth.segment(target.top, link.top) if link.top <= target.top else None
+                flow = above * link.local if above is not None and link.local is not None else None
+            if flow is not None:
+                places.setdefault((walk.layout.graph.steps[link.top].span, link.slot), []).append(flow)
+    return [_total(flows, walk) for flows in places.values()]
+
+
+def _total(parts: Sequence[Vec], walk: Walk) -> Vec:
+    total = constant(0, walk.truth.points)
+    for part in parts:
+        total = total + part
+    return total
+
+
+def _places(unit: Unit, walk: Walk, source: SourceMap) -> Iterator[tuple[list[Unit], bool]]:
+    """Where in the loops after an assignment a line could stand: behind a line, the last first; before the first."""
+    loops: dict[tuple[int, int], dict[int, list[Unit]]] = {}
+    for u in walk.subject.units:
+        if u.step > unit.step and not walk.layout.is_forward(u.step) and u.step not in walk.subject.callers:
+            loop = source.statements.loop_around(u.line, inner=True)
+            if loop is not None:
+                loops.setdefault(loop, {}).setdefault(u.line, []).append(u)
+    for by_line in loops.values():
+        lines = [list({u.step: u for u in mine}.values()) for _, mine in sorted(by_line.items())]
+        full = max(map(len, lines))
+        rounds = [mine for mine in lines if len(mine) == full]
+        if 2 <= full <= ROUNDS:
+            yield from ((mine, True) for mine in reversed(rounds[-MOST_PLACES:]))
+            yield rounds[0], False
+
+
+def _indent(number: int, source: SourceMap) -> str:
+    line = source.lines[number - 1]
+    return line[: len(line) - len(line.lstrip())]
