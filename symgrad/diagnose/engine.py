@@ -10,6 +10,7 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.deciding.search import Search
 from symgrad.diagnose.deciding.stepping import stepping
 from symgrad.diagnose.deciding.unchecked import not_checked
+from symgrad.diagnose.deciding.unmoved import still_zero
 from symgrad.diagnose.meaning.clipping import clipped_note, unclipped
 from symgrad.diagnose.meaning.renaming import with_own_steps
 from symgrad.diagnose.observing.replay import Budget
@@ -93,6 +94,10 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
     source = source_map(subject.source)
     steps, told = stepping(walk, source)
+    for root, unit in still_zero(walk):
+        steps.append(root)
+        verdicts.right = [u for u in verdicts.right if u != unit]
+        verdicts.inherited.append(unit)
     verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []
     for root in verdicts.roots:

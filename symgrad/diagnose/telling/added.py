@@ -126,9 +126,12 @@ def _places(unit: Unit, walk: Walk, source: SourceMap) -> Iterator[tuple[list[Un
             loop = source.statements.loop_around(u.line, inner=True)
             if loop is not None:
                 loops.setdefault(loop, {}).setdefault(u.line, []).append(u)
-    for by_line in loops.values():
+    readers = [u.line for i in walk.layout.dependents(unit.step) for u in walk.layout.units_at[i]]
+    for loop, by_line in loops.items():
+        if any(line <= loop[1] for line in readers):
+            continue  # there it is used by then
         lines = [list({u.step: u for u in mine}.values()) for _, mine in sorted(by_line.items())]
-        full = max(map(len, lines))
+        full = len(lines[-1])  # a line that sets three names has three times as many
         rounds = [mine for mine in lines if len(mine) == full]
         if 2 <= full <= ROUNDS:
             yield from ((mine, True) for mine in reversed(rounds[-MOST_PLACES:]))

@@ -53,7 +53,7 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
         return _carried(root, walk, source) if layout.last[unit.name] is unit else None
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
-    if is_bare(unit.name) or layout.dependents(unit.step):
+    if (is_bare(unit.name) or layout.dependents(unit.step)) and not root.found.is_zero:
         return None
     lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
     if not lacks:
