@@ -18,7 +18,8 @@ def still_zero(walk: Walk) -> Iterator[tuple[Root, Unit]]:
     subject, layout, truth = walk.subject, walk.layout, walk.truth
     if subject.is_shaped or subject.stopped or walk.brief or walk.out.roots:
         return
-    known = {q.bottom for q in walk.out.meaning.values() if q.kind == "cotangent" and q.top == subject.loss}
+    meant = ((i, q) for i, q in walk.out.meaning.items() if q.kind == "cotangent" and q.top == subject.loss)
+    known = {q.bottom for i, q in meant if layout.actual(i).same(q.vec)}
     zeros = [u for u in subject.units if _is_zero_to_the_end(u, walk)]
     for bottom in truth.leaves if zeros else ():
         name, vec, cotangent = subject.names.get(bottom, ""), truth.values[bottom], truth.cotangents.get(bottom)

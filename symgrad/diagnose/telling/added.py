@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.source import SourceMap
+from symgrad.diagnose.text.source import SourceMap, number_names, source_map
 from symgrad.diagnose.text.statements import Statement
-from symgrad.diagnose.trying.products import Product, Products
+from symgrad.diagnose.trying.products import Atom, Product, Products
 from symgrad.diagnose.trying.roles import Role, Roles
 from symgrad.diagnose.trying.written import at_hand, atoms
 from symgrad.diagnose.values.vectors import Vec, constant
@@ -20,6 +21,7 @@ from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.enclosure import precision
 
+_ENTRY, _NAME = re.compile(r"\w\[\d+\]"), re.compile(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\()")
 #: A loop of more rounds than this is not searched for what could be added up in it.
 ROUNDS = 50
 #: A random point.
@@ -38,16 +40,15 @@ def of_products(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statemen
     parts = [p for p in _by_place(root.target, walk) if not p.is_zero]
     whole = [gap] if not parts or len(parts) > MOST_TERMS or not _total(parts, walk).same(gap) else parts
     base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
-    roles = Roles(layout, base)
+    roles, numbers = Roles(layout, base), number_names(layout.graph, source)
     for rounds, after in _places(unit, walk, source):
-        hand = Products(
-            atoms(
-                [r for r in at_hand(roles, rounds, after=after) if r.text != unit.name],
-                lambda i: layout.actual(i) if layout.is_forward(i) or i == unit.step else walk.corrected(i),
-            )
-        )
+        hand = [r for r in at_hand(roles, rounds, after=after) if r.text != unit.name]
+        known = atoms(hand, lambda i: layout.actual(i) if layout.is_forward(i) or i == unit.step else walk.corrected(i))
+        shape = len(rounds), walk.truth.points - 1
+        known += [Atom(name, np.full(shape, float(n))) for n, name in numbers.items()]
+        found = Products(known)
         for wanted in ([gap], whole) if len(whole) > 1 else (whole,):
-            if terms := _each(hand, wanted):
+            if terms := _each(found, wanted):
                 line = rounds[-1].line
                 end = rounds[-1].span.end_line if after else line - 1
                 return Statement(end, _text(unit.name, terms), _indent(line, source))
@@ -73,13 +74,29 @@ def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:
     return f"{'+' if found[0].sign * sign > 0 else '-'} {found[0].text}" if found else ""
 
 
-def is_stale(q: Quantity, root: Root, walk: Walk) -> bool:
-    """The name of a value stands for another one where a line is: ``p`` of a loop that has ended."""
-    if q.kind != "forward" or walk.subject.is_shaped:
+def is_of_one_round(text: str, root: Root, walk: Walk) -> bool:
+    """A formula for a line of a loop is true of one round only: it names ``ns[0]``, or the p of another loop."""
+    unit, layout = root.unit, walk.layout
+    rounds = [u for u in walk.subject.units if (u.line, u.span.column) == (unit.line, unit.span.column)]
+    if walk.subject.is_shaped or len(rounds) < 2:
         return False
-    name, layout = walk.subject.names.get(q.bottom, ""), walk.layout
-    held = [i for own, i in walk.subject.aliases if own == name and i < root.unit.step]
-    return len(held) > 1 and layout.original(max(held)) != layout.original(q.bottom)
+    if _ENTRY.search(text):
+        return True
+    for name in set(_NAME.findall(text)):
+        held = {i for own, i in walk.subject.aliases if own == name and i < unit.step}
+        own = any(not layout.is_forward(u.step) for u in layout.by_name.get(name, ()))
+        if len(held) > 1 and not own and not _changes(name, unit, walk):
+            return True
+    return False
+
+
+def _changes(name: str, unit: Unit, walk: Walk) -> bool:
+    """A name is given a value in the loop around a line."""
+    statements = source_map(walk.subject.source).statements
+    loop = statements.loop_around(unit.line)
+    return name in statements.loop_variables(unit.line) or (
+        loop is not None and any(re.match(rf"\s*{name}\b.*=", line) for line in statements.lines[loop[0] : loop[1]])
+    )
 
 
 def _each(hand: Products, wanted: Sequence[Vec]) -> list[Product]:

@@ -9,7 +9,7 @@ from itertools import product
 
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Truth
-from symgrad.diagnose.telling.added import is_stale, missing_term
+from symgrad.diagnose.telling.added import is_of_one_round, missing_term
 from symgrad.diagnose.telling.corrected import corrected, walk_value
 from symgrad.diagnose.telling.folded import folded
 from symgrad.diagnose.telling.forgotten import edit, statement
@@ -208,10 +208,6 @@ def _one(
     q = repair.quantity
     span, expected = corrected(root, repair, span, subject, walk, wording, source)
     text = source.text(span)
-    lacks = repair.combine == "+" and repair.mistake == "missing-term" and not repair.text
-    if lacks and (not expected or (q is not None and is_stale(q, root, walk))):
-        term = missing_term(root, repair, have, walk)
-        expected = f"{text} {term}" if term else expected
     factor = _factor(root, repair, truth, wording)
     want, line = place.wanted, place.parent < 0
     named = q is not None and q.kind == "local" and not repair.combine
@@ -228,6 +224,11 @@ def _one(
     if not repair.text:
         expected = in_all_rounds(expected, root.unit, walk, want, whole=line)
         expected = folded(expected, root.unit, walk, text)
+        lacks = repair.combine == "+" and repair.mistake == "missing-term" and not expected
+        local = (lacks or is_of_one_round(expected, root, walk)) and place.wanted is want
+        if local and (term := missing_term(root, repair, have, walk)):
+            expected = f"{text} {term}"
+            repair = replace(repair, mistake="missing-term", words="leaves out a term", combine="+", quantity=None)
     if line and not repair.regain and root.unit.augmented in ("+=", "-=") and not subject.is_shaped:
         # What is added is what is shown.
         before = walk.corrected(root.unit.previous)

@@ -12,7 +12,7 @@ import numpy as np
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.callees import called_by
 from symgrad.diagnose.trying.products import Atom
-from symgrad.diagnose.trying.roles import Role, Roles
+from symgrad.diagnose.trying.roles import Role, Roles, names_in
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -30,7 +30,8 @@ def at_hand(roles: Roles, units: Sequence[Unit], *, after: bool = False) -> list
     """What can be written in a line, or ``after`` it, of which ``units`` are the rounds: of variables, each once."""
     places = [replace(u, step=u.step + 1) for u in units] if after else list(units)
     loss = {roles.subject.loss}  # no derivative is made of what is derived
-    found = {r.text: r for r in roles.at_hand(places) if min(r.steps) >= 0 and set(r.steps) != loss}
+    known = (r for r in roles.at_hand(places) if set(r.steps) != loss)
+    found = {r.text: r for r in known if all(0 <= i < p.step for i, p in zip(r.steps, places, strict=True))}
     for role in (*_handed(roles, units, len(units)), *_read_before(roles, units, len(units))):
         # A variable of the loop that nothing reads in it has only its last value so far.
         if role.text not in found or len(set(found[role.text].steps)) == 1:
@@ -150,9 +151,10 @@ def _called(roles: Roles, known: Sequence[Role], count: int) -> Iterator[Role]:
             calls.setdefault(roles.source.text(place), []).append(i)
     for text, made in calls.items():
         call = called_by(text, roles.calls.callees)
-        needed = [by_text.get(a) for a in call[1]] if call is not None else []
+        parts = [p for a in (call[1] if call else ()) for p in ((a,) if a in by_text else sorted(names_in(a)))]
+        needed = [by_text.get(p) for p in parts]
         if len(made) != count or not needed or not all(needed):
             continue
         above = [roles.graph.ancestors(i) for i in made]
-        if all(above[n][r.steps[n]] for r in needed if r is not None for n in range(count)):
+        if all(above[n][roles.layout.original(r.steps[n])] for r in needed if r is not None for n in range(count)):
             yield Role(text, tuple(made))

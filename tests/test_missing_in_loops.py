@@ -1,0 +1,76 @@
+"""What is missing in a loop: a line, or a term of one, worked out from what the loop has at hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from symgrad.diagnose.trying.products import Atom, Products
+from symgrad.manual import check_source
+
+POISSON = """\
+import math
+xs, ns = [0.4, -0.7, 1.1, 0.2], [2, 1, 4, 0]
+a, b, tau = 0.3, 0.6, 1.4
+def rate(u, v):
+    return math.exp(u / tau + v)
+nll = 0.0
+for x, n in zip(xs, ns):
+    lam = rate(a * x, b)
+    nll += lam - n * math.log(lam)
+ga = gb = gtau = 0.0
+for x, n in zip(xs, ns):
+    miss = rate(a * x, b) - n
+    ga += miss * x / tau
+    gb += miss
+    gtau -= miss * a * x / tau**2
+"""
+NEWTON = """\
+import math
+w = 0.3
+xs, ys = [0.5, -1.2, 0.8], [1, 0, 1]
+loss = 0.0
+for i in range(3):
+    loss += math.log(1 + math.exp(w * xs[i])) - ys[i] * w * xs[i]
+slope = 0.0
+curve = 0.0
+for i in range(3):
+    s = 1 / (1 + math.exp(-w * xs[i]))
+    slope += (s - ys[i]) * xs[i]
+    curve += s * (1 - s) * xs[i] ** 2
+w_new = w - slope / curve
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "wrong", "line", "fix"),
+    [
+        (POISSON, "    ga += miss * x / tau\n", "", 10, "ga += miss*x/tau"),
+        (POISSON, "    gtau -= miss * a * x / tau**2\n", "", 10, "gtau -= miss*a * x/tau**2"),
+        (POISSON, " - n\n    ga", "\n    ga", 12, "rate(a * x, b) - n"),
+        (POISSON, "rate(a * x, b) - n\n    ga", "-n\n    ga", 12, "-n + rate(a * x, b)"),
+        (NEWTON, "    slope += (s - ys[i]) * xs[i]\n", "", 7, "slope -= xs[i]*ys[i] - s*xs[i]"),
+    ],
+)
+def test_the_missing_piece_is_told(source: str, right: str, wrong: str, line: int, fix: str) -> None:
+    assert check_source(source, filename="a.py", sandbox=False).ok
+    assert right in source
+    report = check_source(source.replace(right, wrong), filename="a.py", sandbox=False)
+    (found,) = [f for f in report.findings if f.root]
+    assert (found.line, found.fix, found.fix_verified) == (line, fix, True)
+
+
+def test_a_product_of_what_varies_and_what_does_not_is_found_by_its_sum() -> None:
+    rng = np.random.default_rng(3)
+    varying = [Atom(name, rng.normal(size=(5, 3))) for name in "xyz"]
+    fixed = [Atom(name, np.tile(rng.normal(size=(1, 3)), (5, 1))) for name in ("a", "(b - 1)")]
+    values = {a.text: a.values for a in (*varying, *fixed)}
+    wanted = -2 * (values["x"] * values["z"] ** 2 / values["a"] ** 2).sum(axis=0)
+    first, *_ = Products([*varying, *fixed]).adding_up_to(wanted)
+    assert (first.sign, first.text) == (-1, "2*x*z**2/a**2")
+    weights = rng.normal(size=(5, 3))
+    first, *_ = Products([*varying, *fixed]).adding_up_to(
+        (weights * values["y"] * values["(b - 1)"]).sum(axis=0), weights
+    )
+    assert (first.sign, first.text) == (1, "y*(b - 1)")
+    assert not Products([*varying, *fixed]).adding_up_to(rng.normal(size=3))
