@@ -24,7 +24,7 @@ from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
-from symgrad.diagnose.walking.places import Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.diagnose.words.numbers import Numbers
 from symgrad.diagnose.words.wording import Wording
@@ -71,9 +71,7 @@ def _in(file: str, blame: Blame) -> tuple[tuple[Span, str], ...]:
     return tuple((span if span.file else replace(span, file=file), text) for span, text in blame.edits)
 
 
-def _blames(
-    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
-) -> list[Blame]:
+def _blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
     made = statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
@@ -159,8 +157,13 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
     span = value_span(root.unit, source, subject.graph.steps[root.unit.step], made_by_call(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
+    whole = Repair(replace(UNPLACED, wanted=root.target.vec), "missing-term", "leaves out a term", 0.0)
+    if not expected and (term := missing_term(root, whole, root.found, walk)):
+        code, mistake, expected = "missing-term", "missing-term", f"{source.text(span)} {term}"
     message = (
-        f"this is not {what}, nor a part of it"
+        f"{what}: a term is missing; the paths through all uses add up"
+        if mistake == "missing-term"
+        else f"this is not {what}, nor a part of it"
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )

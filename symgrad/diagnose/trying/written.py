@@ -13,6 +13,7 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.callees import called_by
 from symgrad.diagnose.trying.products import Atom
 from symgrad.diagnose.trying.roles import Role, Roles, names_in
+from symgrad.diagnose.trying.typed import entry
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.errors import Span
 from symgrad.ops import OPS
@@ -32,7 +33,8 @@ def at_hand(roles: Roles, units: Sequence[Unit], *, after: bool = False) -> list
     loss = {roles.subject.loss}  # no derivative is made of what is derived
     known = (r for r in roles.at_hand(places) if set(r.steps) != loss)
     found = {r.text: r for r in known if all(0 <= i < p.step for i, p in zip(r.steps, places, strict=True))}
-    for role in (*_handed(roles, units, len(units)), *_read_before(roles, units, len(units))):
+    others = (*_handed(roles, units, len(units)), *_read_before(roles, units, len(units)), *_before(roles, units))
+    for role in others:
         # A variable of the loop that nothing reads in it has only its last value so far.
         if role.text not in found or len(set(found[role.text].steps)) == 1:
             found[role.text] = role
@@ -85,6 +87,19 @@ def _read_before(roles: Roles, units: Sequence[Unit], count: int) -> Iterator[Ro
         text = roles.source.text(place) if place is not None else ""
         if text in variables or ("[" in text and variables.issuperset(_WORD.findall(text.partition("[")[2]))):
             yield Role(text, tuple(steps))
+
+
+def _before(roles: Roles, units: Sequence[Unit]) -> Iterator[Role]:
+    """The last entry of the list that a line appends to."""
+    places = [entry(u.name) for u in units]
+    stem = places[0][0] if places[0] is not None else ""
+    line = roles.source.lines[units[0].line - 1]
+    if not stem or f"{stem}.append(" not in line or len(units) < 2:
+        return
+    held = [roles.layout.by_name.get(f"{p[0]}[{p[1] - 1}]", ()) for p in places if p is not None]
+    steps = [some[-1].step for some in held if some]
+    if len(steps) == len(units):
+        yield Role(f"{stem}[-1]", tuple(steps))
 
 
 def _made(roles: Roles, known: Sequence[Role], count: int) -> Iterator[Role]:
