@@ -14,8 +14,9 @@ symgrad check each, and prints what it measures:
     one that is called a sign the whole term will do, and any factor of it whose fix, put in its place and run, is right
     (-sin(u) is d cos(u)/du: the minus that ``-l*sin(u)`` lost is that factor's as much as it is l's); of two equal
     pieces of one term (e*e for e*x, e.item() is e) either will do. A chain-rule factor need not be a single operand:
-    3*y**2 is d(y**3)/dy, and -u/v is d(u/v)/dv gone wrong. So a range that holds no gradient, only forward variables and numbers, and that is named as a local
-    derivative, may be a product within the term, if its fix, put in its place and run, is right;
+    3*y**2 is d(y**3)/dy, and -u/v is d(u/v)/dv gone wrong. So a range that holds no gradient, only forward variables
+    and numbers, and that is named as a local derivative, may be a product within the term, if its fix, put in its
+    place and run, is right;
   * a piece was left out: every variable of the piece is named in the finding's factor, expected or fix; where it
     holds no variable (a constant), the reported kind of mistake is one of the edit's;
   * the line as a whole was changed (its scale, its sign, ``=`` for ``+=``): the range lies on it, and the reported
