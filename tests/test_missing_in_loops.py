@@ -42,6 +42,41 @@ w_new = w - slope / curve
 """
 
 
+WEIGHTED = """\
+import math
+beta = 0.4
+sizes = [0.9, -0.5, 1.4]
+picked = [0, 2]
+nll = 0.0
+for i in picked:
+    nll += math.log(sum(math.exp(beta * s) for s in sizes)) - beta * sizes[i]
+grad_beta = 0.0
+for i in picked:
+    norm = total = 0.0
+    for j in range(3):
+        e = math.exp(beta * sizes[j])
+        norm += e
+        total += e * sizes[j]
+    grad_beta += total / norm - sizes[i]
+"""
+DEEP = """\
+import math
+x, ws = 0.8, [1.2, -0.7, 0.95]
+h, acts = x, [x]
+for w in ws:
+    h = math.tanh(w * h)
+    acts.append(h)
+g = 1.0
+gws = []
+for l in reversed(range(3)):
+    g = g * (1 - acts[l + 1] ** 2)
+    gws.append(g * acts[l])
+    g = g * ws[l]
+gws = gws[::-1]
+print(h, gws)
+"""
+
+
 @pytest.mark.parametrize(
     ("source", "right", "wrong", "line", "fix"),
     [
@@ -50,6 +85,9 @@ w_new = w - slope / curve
         (POISSON, " - n\n    ga", "\n    ga", 12, "rate(a * x, b) - n"),
         (POISSON, "rate(a * x, b) - n\n    ga", "-n\n    ga", 12, "-n + rate(a * x, b)"),
         (NEWTON, "    slope += (s - ys[i]) * xs[i]\n", "", 7, "slope -= xs[i]*ys[i] - s*xs[i]"),
+        (WEIGHTED, "        total += e * sizes[j]\n", "", 10, "total += e*sizes[j]"),
+        # In a list that is turned round in the end the one in the middle is in its place before: that says nothing.
+        (DEEP, "g = g * (1 -", "g = -g * (1 -", 10, "g"),
     ],
 )
 def test_the_missing_piece_is_told(source: str, right: str, wrong: str, line: int, fix: str) -> None:

@@ -72,7 +72,8 @@ def _in(file: str, blame: Blame) -> tuple[tuple[Span, str], ...]:
 
 
 def _blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
-    made = statement(root, walk, wording, source)
+    added = (r.adds for r in root.repairs if r.adds is not None)
+    made = next(added, None) or statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
     if text := _other_branch(root, walk, source):
@@ -109,6 +110,8 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
         "", root.found, root.target.vec, "", wording, source, subject,
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
+    if root.found.same(root.target.vec):  # a zero to begin with is right: what it should come to is not known
+        label, blame = "nothing is added to it", replace(blame, hidden=False)
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
 
 

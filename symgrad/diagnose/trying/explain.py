@@ -21,8 +21,8 @@ from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.trying.hypothesis import Hypothesis
+from symgrad.diagnose.trying.lines import Lines
 from symgrad.diagnose.trying.roles import At
-from symgrad.diagnose.trying.terms import Terms
 from symgrad.diagnose.trying.trials import POINT, Explanation, close
 from symgrad.diagnose.trying.typed import to_step
 from symgrad.diagnose.values.vectors import Vec, constant
@@ -71,7 +71,7 @@ class Partial:
         return -self.right, -self.true, self.cost
 
 
-class Explain(Terms):
+class Explain(Lines):
     """Looks for the fewest and cheapest changes that make all results right."""
 
     def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
@@ -102,8 +102,8 @@ class Explain(Terms):
         return self._confirmed_of(whole) or self._with_terms()
 
     def _with_terms(self) -> list[Explanation]:
-        """The same with terms that are worked out; what they explain a part of goes with other changes."""
-        known, self._options = self._options, list(self.terms())
+        """The same with terms and lines that are worked out; what they explain a part of goes with other changes."""
+        known, self._options = self._options, [*self.terms(), *self.missing_lines()]
         more, whole = self._extended([Partial((), 0, 0)])
         self._partials = sorted((*self._partials, *more), key=Partial.rank)[:KEPT]
         self._options = [*known, *self._options]
