@@ -31,13 +31,20 @@ def still_zero(walk: Walk) -> Iterator[tuple[Root, Unit]]:
                 continue
             mine = set(walk.line(unit).used())
             zero = next((z for z in zeros if z.step in mine), None)
-            if zero is not None and bottom in mine and layout.actual(unit.step).same(vec):
+            adds = zero is not None and any(_adds(u, walk) for u in subject.units if zero.step < u.step < unit.step)
+            if zero is not None and adds and bottom in mine and layout.actual(unit.step).same(vec):
                 target = Quantity("cotangent", subject.loss, bottom, cotangent)
                 yield Root(zero, target, layout.actual(zero.step), (), frozenset((zero.line,))), unit
                 return
 
 
 def _is_zero_to_the_end(unit: Unit, walk: Walk) -> bool:
+    """A number that was set to zero once the loss was there, and is no input of it."""
     step = walk.layout.graph.steps[unit.step]
-    once = len(walk.layout.by_name[unit.name]) == 1 and not unit.augmented
+    once = len(walk.layout.by_name[unit.name]) == 1 and not unit.augmented and unit.step > walk.subject.loss
     return once and step.is_leaf and unit.name.isidentifier() and walk.layout.actual(unit.step).is_zero
+
+
+def _adds(unit: Unit, walk: Walk) -> bool:
+    """Something else is added up in the meantime: without that a zero is a step that is not taken, and may be meant."""
+    return unit.augmented in ("+=", "-=") and len(walk.layout.by_name[unit.name]) > 2
