@@ -116,7 +116,6 @@ def test_a_product_of_what_varies_and_what_does_not_is_found_by_its_sum() -> Non
 
 def test_a_step_that_is_not_taken_is_no_mistake() -> None:
     """A zero by which something is moved may be meant, where nothing is added up."""
-    source = (
-        NEWTON.split("slope = 0.0", maxsplit=1)[0] + "s0 = 1 / (1 + math.exp(-w * xs[0]))\nrest = 0.0\nw_next = w + 0.1 * rest\n"
-    )
+    forward, _, _ = NEWTON.partition("slope = 0.0")
+    source = f"{forward}s0 = 1 / (1 + math.exp(-w * xs[0]))\nrest = 0.0\nw_next = w + 0.1 * rest\n"
     assert not check_source(source, filename="a.py", sandbox=False).findings
