@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 
@@ -41,6 +42,7 @@ def of_products(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statemen
     whole = [gap] if not parts or len(parts) > MOST_TERMS or not _total(parts, walk).same(gap) else parts
     base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
     roles, numbers = Roles(layout, base), number_names(layout.graph, source)
+    best: tuple[float, Statement | None] = math.inf, None
     for rounds, after in _places(unit, walk, source):
         hand = [r for r in at_hand(roles, rounds, after=after) if r.text != unit.name]
         known = atoms(hand, lambda i: layout.actual(i) if layout.is_forward(i) or i == unit.step else walk.corrected(i))
@@ -48,11 +50,13 @@ def of_products(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statemen
         known += [Atom(name, np.full(shape, float(n))) for n, name in numbers.items()]
         found = Products(known)
         for wanted in ([gap], whole) if len(whole) > 1 else (whole,):
-            if terms := _each(found, wanted):
+            terms = _each(found, wanted)
+            cost = sum(t.cost + 1 for t in terms)
+            if terms and cost < best[0]:
                 line = rounds[-1].line
                 end = rounds[-1].span.end_line if after else line - 1
-                return Statement(end, _text(unit.name, terms), _indent(line, source))
-    return None
+                best = cost, Statement(end, _text(unit.name, terms), _indent(line, source))
+    return best[1]
 
 
 def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:

@@ -60,8 +60,8 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
             return None
         return (
             _once(root, gap, walk, wording, source)
-            or of_products(root, gap, walk, source)
             or _along(root, gap, walk, wording, source)
+            or of_products(root, gap, walk, source)
         )
 
 

@@ -42,9 +42,12 @@ def at_hand(roles: Roles, units: Sequence[Unit], *, after: bool = False) -> list
         found.setdefault(role.text, role)
     # Of several names of one value the one that the loop itself uses: ``x`` of ``for x in data``.
     used = {name for line in _body(roles, units[0].line) for name in _WORD.findall(line)}
+    real = roles.layout.original
+    # A gradient comes before what it is multiplied by.
+    forward = {t: roles.layout.is_forward(real(r.steps[-1])) for t, r in found.items()}
     return sorted(
         found.values(),
-        key=lambda r: (not used.issuperset(_WORD.findall(r.text)), "(" in r.text, "[" in r.text),
+        key=lambda r: (not used.issuperset(_WORD.findall(r.text)), "(" in r.text, "[" in r.text, forward[r.text]),
     )
 
 
