@@ -29,6 +29,8 @@ ROUNDS = 50
 POINT = 1
 #: So many places of the forward pass that use a variable are each given a term.
 MOST_TERMS = 4
+#: A term of a higher cost than this is no help.
+DEAREST = 4.5
 #: So many lines of a loop are tried as the one that it stands behind.
 MOST_PLACES = 6
 
@@ -65,8 +67,8 @@ def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:
     if layout.subject.is_shaped:
         return ""
     mine = [u for u in walk.subject.units if (u.line, u.span.column) == (unit.line, unit.span.column)]
-    if unit not in mine or len(mine) > ROUNDS:
-        return ""
+    if unit not in mine or len(mine) > ROUNDS or repair.place.wanted.is_zero:
+        return ""  # x - x is no way to write a zero
     with precision(BITS):
         gap = repair.place.wanted - have
     n, roles = mine.index(unit), Roles(layout, [layout.actual(i).floats[POINT] for i in range(len(layout.graph))])
@@ -75,7 +77,8 @@ def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:
     known = Products(atoms(here, lambda i: layout.actual(i) if layout.is_forward(i) else walk.corrected(i)))
     found = known.adding_up_to(np.array(gap.floats[1:], dtype=np.float64)) if gap.usable else []
     sign = -1 if repair.place.parent < 0 and unit.augmented == "-=" else 1
-    return f"{'+' if found[0].sign * sign > 0 else '-'} {found[0].text}" if found else ""
+    plain = bool(found) and found[0].cost <= DEAREST
+    return f"{'+' if found[0].sign * sign > 0 else '-'} {found[0].text}" if plain else ""
 
 
 def is_of_one_round(text: str, root: Root, walk: Walk) -> bool:
