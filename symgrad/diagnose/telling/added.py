@@ -122,16 +122,14 @@ def _text(name: str, terms: Sequence[Product]) -> str:
 def _by_place(target: Quantity, walk: Walk) -> list[Vec]:
     """What flows to a variable from each place in the text that uses it, over all rounds."""
     places: dict[tuple[object, int], list[Vec]] = {}
-    for links in walk.truth.elementary.values():
-        for link in links:
-            if link.bottom != target.bottom:
-                continue
-            flow: Vec | None = link.flow
-            if target.kind == "tangent":
-                above = walk.truth.segment(target.top, link.top) if link.top <= target.top else None
-                flow = above * link.local if above is not None and link.local is not None else None
-            if flow is not None:
-                places.setdefault((walk.layout.graph.steps[link.top].span, link.slot), []).append(flow)
+    links = [k for some in walk.truth.elementary.values() for k in some if k.bottom == target.bottom]
+    for link in links if len(links) <= MOST_TERMS * ROUNDS else ():
+        flow: Vec | None = link.flow
+        if target.kind == "tangent":
+            above = walk.truth.segment(target.top, link.top) if link.top <= target.top else None
+            flow = above * link.local if above is not None and link.local is not None else None
+        if flow is not None:
+            places.setdefault((walk.layout.graph.steps[link.top].span, link.slot), []).append(flow)
     return [_total(flows, walk) for flows in places.values()]
 
 

@@ -23,6 +23,8 @@ RANDOM = slice(1, None)
 _WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 #: So many operations of the forward pass are looked at, each so deep.
 MOST, DEEPEST = 60, 2
+#: ... and of each of them not more than so many, rounds times rounds.
+MOST_WRITTEN = 5000
 #: In a run with more steps in functions it is not asked what these were called with.
 MOST_CALLS = 2000
 
@@ -112,7 +114,7 @@ def _made(roles: Roles, known: Sequence[Role], count: int) -> Iterator[Role]:
     for role in known:
         for n, i in enumerate(role.steps):
             texts[n].setdefault(real(i), []).append(role.text)
-    for group in [*roles.unnamed.values()][:MOST]:
+    for group in [g for g in roles.unnamed.values() if len(g) * count <= MOST_WRITTEN][:MOST]:
         by: list[dict[str, int]] = []
         for n in range(count):
             by.append({t: i for i in group for t in _written(roles, i, texts[n])})
