@@ -10,6 +10,7 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.deciding.search import Search
 from symgrad.diagnose.deciding.stepping import stepping
 from symgrad.diagnose.deciding.unchecked import not_checked
+from symgrad.diagnose.deciding.unmoved import still_zero
 from symgrad.diagnose.meaning.clipping import clipped_note, unclipped
 from symgrad.diagnose.meaning.renaming import with_own_steps
 from symgrad.diagnose.observing.replay import Budget
@@ -93,6 +94,10 @@ def diagnose(subject: Subject, *, brief: bool = False) -> Diagnosis:
     wording.deferred = (lambda: deferred(layout)) if subject.is_shaped else None
     source = source_map(subject.source)
     steps, told = stepping(walk, source)
+    for root, unit in still_zero(walk):
+        steps.append(root)
+        verdicts.right = [u for u in verdicts.right if u != unit]
+        verdicts.inherited.append(unit)
     verdicts.roots = sorted((*verdicts.roots, *steps), key=lambda r: r.unit.step)
     found = []
     for root in verdicts.roots:
@@ -141,7 +146,8 @@ def _distinct(blames: list[Blame]) -> list[Blame]:
     seen: dict[tuple[int, int, int, int], Blame] = {}
     for b in blames:
         key = (b.span.line, b.span.column, b.span.end_line, b.span.end_column)
-        if key not in seen:
+        # Of several names that one line sets, the one for which it is known which line is missing.
+        if key not in seen or (b.fix and b.mistake == "never-assigned" != seen[key].mistake):
             seen[key] = b
     # That an entry is nothing that can be told is said by what puts its line right.
     fixed = {b.span.line for b in seen.values() if b.fix}

@@ -11,10 +11,12 @@ symgrad check each, and prints what it measures:
 
   * a piece was changed: the reported range overlaps the changed piece and stays inside the factor that holds it
     (a factor of a product that is a term of the line's sum), parentheses included; a sign belongs to no factor, so for
-    one that is called a sign the whole term will do; of two equal pieces of one term (e*e for e*x, e.item() is e)
-    either will do. A chain-rule factor need not be a single operand: 3*y**2 is d(y**3)/dy, and -u/v is d(u/v)/dv gone
-    wrong. So a range that holds no gradient, only forward variables and numbers, and that is named as a local
-    derivative, may be a product within the term, if its fix, put in its place and run, is right;
+    one that is called a sign the whole term will do, and any factor of it whose fix, put in its place and run, is right
+    (-sin(u) is d cos(u)/du: the minus that ``-l*sin(u)`` lost is that factor's as much as it is l's); of two equal
+    pieces of one term (e*e for e*x, e.item() is e) either will do. A chain-rule factor need not be a single operand:
+    3*y**2 is d(y**3)/dy, and -u/v is d(u/v)/dv gone wrong. So a range that holds no gradient, only forward variables
+    and numbers, and that is named as a local derivative, may be a product within the term, if its fix, put in its
+    place and run, is right;
   * a piece was left out: every variable of the piece is named in the finding's factor, expected or fix; where it
     holds no variable (a constant), the reported kind of mistake is one of the edit's;
   * the line as a whole was changed (its scale, its sign, ``=`` for ``+=``): the range lies on it, and the reported
@@ -167,6 +169,8 @@ def names_factor(case: Mutant, edit: Edit, finding: Finding) -> bool:
         line = case.source.split("\n")[edit.line - 1]
         if finding.mistake == "sign" and "sign" in edit.mistakes:
             a, b = _factor(line, begin, end, products=False)
+            if a <= caret[0] and caret[1] <= b and confirms(case, [finding]):
+                return True
         else:
             a, b = _factor(line, begin, end)
         found = line[caret[0] : caret[1]].removesuffix(".item()")

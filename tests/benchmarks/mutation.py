@@ -257,6 +257,8 @@ def _product(place: Place, node: ast.BinOp) -> Iterator[Edit]:
         kinds: tuple[str, ...] = (
             ("scale", "missing-factor") if constant else ("missing-factor", "wrong-formula", "scale")
         )
+        if constant and place.text(drop).strip("() ") in ("-1", "-1.0"):
+            kinds = ("sign", *kinds)  # the factor -1 is nothing else
         operator = "drop-constant" if constant else "drop-factor"
         kept = _source(place, keep)
         yield from place.edit(

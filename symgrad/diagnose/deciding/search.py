@@ -182,6 +182,8 @@ class Search(Weighing):
                 continue
             changed = {i for i, _ in h.at}
             unit = self._unit_of(h.at[explanation.shown(n, layout)][0])
+            if h.adds is not None:
+                unit = next(u for u in self._at_line[h.line] if u.step == h.parent and h.adds.text.startswith(u.name))
             own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
             out.right = [u for u in out.right if u not in own]
             out.inherited = [u for u in out.inherited if u not in own]

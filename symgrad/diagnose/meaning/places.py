@@ -31,7 +31,9 @@ def in_order(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
         # What is right in its own place says nothing in another one.
         turned = ((count - 1 - k, p) for k, p in own.items() if k not in ahead)
         back = sum(k in mine and _is(layout.actual(mine[k].step), p, reading) for k, p in turned)
-        if len(own) == len(mine) and len(ahead) > back:
+        # The one in the middle is in its place in either order.
+        middle = {k for k in ahead if 2 * k == count - 1 and count > 1}
+        if len(own) == len(mine) and len(ahead - middle) > back:
             out.update((mine[k].name, (p,)) for k, p in own.items())
     return out
 

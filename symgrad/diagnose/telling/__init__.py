@@ -5,6 +5,7 @@
 * ``headlines``, ``precise``: the sentences about one mistake
 * ``corrected``: how a place reads with a repair in it
 * ``rounds``: formulas of one round of a loop, as all its rounds can say them
-* ``forgotten``, ``undivided``: lines that are to be put in
+* ``folded``: parts of formulas in the names that the derivation has for them
+* ``forgotten``, ``added``, ``undivided``: lines and terms that are to be put in
 * ``remarks``: what there is to say that is no mistake
 """

@@ -6,18 +6,18 @@ would put it right may be a new line further down, where the gradients that it n
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import replace
 
 from symgrad.diagnose.observing.subject import BITS, Unit
+from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.telling.added import of_products
 from symgrad.diagnose.telling.rounds import Rounds
 from symgrad.diagnose.text.naming import is_bare, stem_of
-from symgrad.diagnose.text.source import SourceMap, number_names
+from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.statements import Statement
-from symgrad.diagnose.trying.roles import Roles
-from symgrad.diagnose.values.vectors import TOLERANCE, Vec, constant
+from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.diagnose.words.formulas import names_in
@@ -25,7 +25,6 @@ from symgrad.diagnose.words.numbers import Numbers
 from symgrad.diagnose.words.wording import Wording
 from symgrad.enclosure import precision
 from symgrad.errors import Span
-from symgrad.printing import value_text
 
 #: A term of a part of an array, in zeros elsewhere.
 _IN_A_PART = re.compile(r"add_at\(zeros\((?:\d+|\([\d, ]*\))\), (?P<part>\[[^\[\]]*:[^\[\]]*\]), (?P<term>.+)\)")
@@ -46,9 +45,11 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
         return made
     if target.kind == "cotangent" and layout.subject.is_shaped and layout.last[unit.name] is unit:
         return _of_arrays(root, wording, walk, source)
+    if target.kind == "tangent" and root.found.is_zero and not layout.subject.is_shaped:
+        return _carried(root, walk, source) if layout.last[unit.name] is unit else None
     if target.kind != "cotangent" or layout.subject.is_shaped or layout.last[unit.name] is not unit:
         return None
-    if is_bare(unit.name) or layout.dependents(unit.step):
+    if (is_bare(unit.name) or layout.dependents(unit.step)) and not root.found.is_zero:
         return None
     lacks = not root.repairs or all(r.place.parent < 0 and r.combine == "+" for r in root.repairs)
     if not lacks:
@@ -59,9 +60,19 @@ def statement(root: Root, walk: Walk, wording: Wording, source: SourceMap) -> St
             return None
         return (
             _once(root, gap, walk, wording, source)
-            or _in_a_loop(root, gap, walk, source)
             or _along(root, gap, walk, wording, source)
+            or of_products(root, gap, walk, source)
         )
+
+
+def _carried(root: Root, walk: Walk, source: SourceMap) -> Statement | None:
+    """What a derivative that is carried forward gains in every round: in the end it is that of the last value."""
+    pairs = [p for p in walk.reading.pairs(root.unit.name) if p[1] == root.target.bottom]
+    top, bottom = max(pairs, default=(root.target.top, root.target.bottom))
+    with precision(BITS):
+        vec = walk.reading.vec((top, bottom))
+        meant = replace(root, target=Quantity("tangent", top, bottom, vec))
+        return of_products(meant, vec, walk, source) if vec.usable and not vec.is_zero else None
 
 
 def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> Statement | None:
@@ -127,36 +138,6 @@ def _once(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap)
     return Statement(last.span.end_line, f"{unit.name} += {source.spelled(text)}", indent)
 
 
-def _in_a_loop(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statement | None:
-    """A gradient times a value, added up over all rounds."""
-    unit, layout = root.unit, walk.layout
-    base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
-    wanted = gap.floats[POINT]
-    roles, numbers = Roles(layout, base), number_names(layout.graph, source)
-    found: list[tuple[Unit, str, str]] = []
-    for name, mine in layout.by_name.items():
-        rounds = [u for u in mine if u.line == mine[-1].line]
-        if not 2 <= len(rounds) <= ROUNDS or rounds[0].step < unit.step or "[" in name or name == unit.name:
-            continue
-        steps = [u.step for u in rounds]
-        factors = [("", None), *((r.text, r.steps) for r in roles.at_hand(rounds) if min(r.steps) >= 0)]
-        for text, others in factors:
-            total = sum(base[i] * (base[others[n]] if others else 1.0) for n, i in enumerate(steps))
-            if abs(total) < 1e-300 or not math.isfinite(total):
-                continue
-            body = f"{name}*{text}" if text else name
-            for how, scale in _scales(wanted / total, walk, numbers):
-                sums = _total(steps, others, walk)
-                if (sums * scale).same(gap):
-                    sign, more = ("-", how[1:]) if how.startswith("-") else ("+", how)
-                    found.append((rounds[-1], f"{unit.name} {sign}= {body}{more}", how))
-    # What needs nothing more is the likeliest.
-    if not found:
-        return None
-    last, line, _ = min(found, key=lambda f: len(f[2]))
-    return Statement(last.span.end_line, line, _indent(last, source))
-
-
 def _along(root: Root, gap: Vec, walk: Walk, wording: Wording, source: SourceMap) -> Statement | None:
     """The path of every round of a loop: ``alpha_bar += s_bar*(data[k] - s[k])``, where s_bar is known."""
     unit, bottom, layout = root.unit, root.target.bottom, walk.layout
@@ -203,39 +184,6 @@ def _holders(units: Sequence[Unit], wanted: Sequence[Vec], walk: Walk) -> list[U
         if len(out) < len(wanted) and walk.corrected(u.step).same(wanted[len(out)]):
             out.append(u)
     return out if len(out) == len(wanted) else []
-
-
-def _scales(ratio: float, walk: Walk, numbers: Mapping[Fraction, str]) -> Iterator[tuple[str, Vec]]:
-    """What a sum may still be multiplied by: nothing, a sign, a count or a number of the forward pass."""
-    points = walk.truth.points
-    for sign in (1, -1):
-        mark = "-" if sign < 0 else ""
-        if _close(ratio, sign):
-            yield mark, constant(sign, points)
-        for i, name in walk.subject.names.items():
-            value = walk.truth.values[i]
-            if value is None or not walk.graph.steps[i].is_leaf:
-                continue
-            if (x := value.floats[POINT]) not in (0.0, 1.0) and _close(ratio, sign / x):
-                yield f"{mark}/{name}", constant(sign, points) / value
-        for n, name in numbers.items():
-            if _close(ratio, sign / float(n)):
-                yield f"{mark}/{name}", constant(sign / n, points)
-        for n in (Fraction(2), Fraction(1, 2)):
-            if _close(ratio, sign * float(n)):
-                yield f"{mark}*{value_text(n)}", constant(sign * n, points)
-
-
-def _close(a: float, b: float) -> bool:
-    return abs(a - b) <= TOLERANCE * max(abs(a), abs(b))
-
-
-def _total(steps: Sequence[int], others: Sequence[int] | None, walk: Walk) -> Vec:
-    total = constant(0, walk.truth.points)
-    for n, i in enumerate(steps):
-        part = walk.corrected(i)
-        total = total + (part * walk.corrected(others[n]) if others else part)
-    return total
 
 
 def _rounds(unit: Unit, walk: Walk) -> list[Unit]:

@@ -9,7 +9,9 @@ from itertools import product
 
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.telling.added import is_of_one_round, missing_term
 from symgrad.diagnose.telling.corrected import corrected, walk_value
+from symgrad.diagnose.telling.folded import folded
 from symgrad.diagnose.telling.forgotten import edit, statement
 from symgrad.diagnose.telling.headlines import beside, code_of, headline, short
 from symgrad.diagnose.telling.rounds import POINT, close, formula_value, in_all_rounds
@@ -22,7 +24,7 @@ from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
-from symgrad.diagnose.walking.places import Repair
+from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.diagnose.words.numbers import Numbers
 from symgrad.diagnose.words.wording import Wording
@@ -69,10 +71,9 @@ def _in(file: str, blame: Blame) -> tuple[tuple[Span, str], ...]:
     return tuple((span if span.file else replace(span, file=file), text) for span, text in blame.edits)
 
 
-def _blames(
-    root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
-) -> list[Blame]:
-    made = statement(root, walk, wording, source)
+def _blames(root: Root, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap) -> list[Blame]:
+    added = (r.adds for r in root.repairs if r.adds is not None)
+    made = next(added, None) or statement(root, walk, wording, source)
     if made is not None:
         return [_forgotten(root, made, subject, wording, source)]
     if text := _other_branch(root, walk, source):
@@ -109,6 +110,8 @@ def _forgotten(root: Root, made: Statement, subject: Subject, wording: Wording, 
         "", root.found, root.target.vec, "", wording, source, subject,
     )  # fmt: skip
     label = f"{_meaning(root, wording)} should be {shown(blame.expected_value)}; this is {shown(blame.found_value)}"
+    if root.found.same(root.target.vec):  # a zero to begin with is right: what it should come to is not known
+        label, blame = "nothing is added to it", replace(blame, hidden=False)
     return replace(blame, label=label, expected=made.text, fix=made.text, edits=(edit(made, source, span.file),))
 
 
@@ -153,11 +156,17 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
     expected = wording.own(wording.expected(root.target, root.unit.step))
     expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
+    expected = folded(expected, root.unit, walk, "")
     span = value_span(root.unit, source, subject.graph.steps[root.unit.step], made_by_call(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
+    whole = Repair(replace(UNPLACED, wanted=root.target.vec), "missing-term", "leaves out a term", 0.0)
+    if not expected and (term := missing_term(root, whole, root.found, walk)):
+        code, mistake, expected = "missing-term", "missing-term", f"{source.text(span)} {term}"
     message = (
-        f"this is not {what}, nor a part of it"
+        f"{what}: a term is missing; the paths through all uses add up"
+        if mistake == "missing-term"
+        else f"this is not {what}, nor a part of it"
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )
@@ -220,6 +229,12 @@ def _one(
         expected = expected.replace(entry, called)
     if not repair.text:
         expected = in_all_rounds(expected, root.unit, walk, want, whole=line)
+        expected = folded(expected, root.unit, walk, text)
+        lacks = repair.combine == "+" and repair.mistake == "missing-term" and not expected
+        local = (lacks or is_of_one_round(expected, root, walk)) and place.wanted is want
+        if local and (term := missing_term(root, repair, have, walk)):
+            expected = f"{text} {term}"
+            repair = replace(repair, mistake="missing-term", words="leaves out a term", combine="+", quantity=None)
     if line and not repair.regain and root.unit.augmented in ("+=", "-=") and not subject.is_shaped:
         # What is added is what is shown.
         before = walk.corrected(root.unit.previous)

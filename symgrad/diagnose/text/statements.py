@@ -91,6 +91,12 @@ class Statements:
         loops = (n for n in around if not isinstance(n, ast.FunctionDef) and n.lineno > function)
         return sorted((n.lineno, n.end_lineno or n.lineno) for n in loops)
 
+    def loop_variables(self, line: int) -> set[str]:
+        """What the loops around a line give a value in every round."""
+        loops = {begin for begin, _ in self.loops_around(line)}
+        heads = (n.target for n in self._compound if isinstance(n, ast.For) and n.lineno in loops)
+        return {n.id for head in heads for n in ast.walk(head) if isinstance(n, ast.Name)}
+
     def function_around(self, line: int) -> int:
         """The line at which the innermost function around a line begins; 0 where there is none."""
         around = (n for n in self._compound if isinstance(n, ast.FunctionDef))

@@ -5,6 +5,8 @@
 * ``roles``: what could be written in a line: variables, entries of lists, gradients, numbers
 * ``hypothesis``: one change
 * ``operations``, ``operands``, ``hypotheses``: the changes of an operation, of an operand, of a line
+* ``written``, ``products``: what a loop has at hand, and products of that
+* ``terms``, ``lines``: what is missing, made of those
 * ``trials``: many changes as the columns of one array
 * ``explain``: the few changes that make all results right
 """

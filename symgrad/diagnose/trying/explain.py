@@ -21,8 +21,9 @@ from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.trying.hypothesis import Hypothesis
+from symgrad.diagnose.trying.lines import Lines
 from symgrad.diagnose.trying.roles import At
-from symgrad.diagnose.trying.trials import POINT, Explanation, Trials, close
+from symgrad.diagnose.trying.trials import POINT, Explanation, close
 from symgrad.diagnose.trying.typed import to_step
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.enclosure import precision
@@ -70,7 +71,7 @@ class Partial:
         return -self.right, -self.true, self.cost
 
 
-class Explain(Trials):
+class Explain(Lines):
     """Looks for the fewest and cheapest changes that make all results right."""
 
     def __init__(self, layout: Layout, known: Known, reading: Reading, results: Sequence[Result]) -> None:
@@ -98,6 +99,14 @@ class Explain(Trials):
         self._options = list(self.hypotheses.all(self.lines))
         self._partials, whole = self._extended([Partial((), 0, 0)])
         self._first_partials = self._partials
+        return self._confirmed_of(whole) or self._with_terms()
+
+    def _with_terms(self) -> list[Explanation]:
+        """The same with terms and lines that are worked out; what they explain a part of goes with other changes."""
+        known, self._options = self._options, [*self.terms(), *self.missing_lines()]
+        more, whole = self._extended([Partial((), 0, 0)])
+        self._partials = sorted((*self._partials, *more), key=Partial.rank)[:KEPT]
+        self._options = [*known, *self._options]
         return self._confirmed_of(whole)
 
     def together(self) -> list[Explanation]:
@@ -201,9 +210,7 @@ class Explain(Trials):
             return
         seen: list[Vec] = []
         with precision(BITS):
-            moved = self.layout.with_value(
-                unit.step, have + constant(1, self.layout.truth.points), ends[-1].unit.step
-            )
+            moved = self.layout.with_value(unit.step, have + constant(1, self.layout.truth.points), ends[-1].unit.step)
             for r in ends:
                 ((top, bottom),) = self.reading.pairs(r.unit.name)
                 if top != loss or r.unit.step not in moved:
@@ -278,9 +285,7 @@ class Explain(Trials):
             out.setdefault(h.at_text, []).append(h)
         return out
 
-    def _first(
-        self, some: Sequence[Hypothesis], lines: Mapping[At, Sequence[Unit]], budget: int
-    ) -> Explanation | None:
+    def _first(self, some: Sequence[Hypothesis], lines: Mapping[At, Sequence[Unit]], budget: int) -> Explanation | None:
         """The first hypothesis, known from the first rounds, that makes all results right in all rounds."""
         for h in some:
             budget -= len(self._ops)

@@ -10,6 +10,7 @@ from functools import cached_property
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.text.naming import stem_of
 from symgrad.diagnose.text.source import number_names, source_map
+from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.trying.roles import At, Role, Roles
 from symgrad.diagnose.trying.typed import (
     Change,
@@ -33,6 +34,7 @@ class Hypothesis:
         at: the round -> (step, what it becomes).
         parent, slot: in the first round, the step that reads what is replaced, and which of its inputs that is.
         instead: in the first round, the step that is read in its place; -1 where it is none.
+        adds: the line that is missing, where that is the change; ``span`` is where its name is given its first value.
     """
 
     at_text: At
@@ -45,6 +47,7 @@ class Hypothesis:
     parent: int
     slot: int
     instead: int = -1
+    adds: Statement | None = None
 
     @property
     def line(self) -> int:

@@ -275,6 +275,18 @@ class Roles:
                 out.setdefault(step.span, []).append(i)
         return out
 
+    @cached_property
+    def reads(self) -> dict[tuple[Span, int], list[int]]:
+        """The variables that the forward pass reads, by place: what they are in each round."""
+        out: dict[tuple[Span, int], list[int]] = {}
+        for i, step in enumerate(self.graph.steps):
+            if step.span is None or step.is_leaf or not self.layout.is_forward(i):
+                continue
+            for slot, j in enumerate(step.inputs):
+                if not self.graph.steps[j].is_const and j in self.names:
+                    out.setdefault((step.span, slot), []).append(j)
+        return out
+
     def _inputs_of(self, i: int) -> set[int]:
         return {j for j in self.graph.steps[i].inputs if not self.graph.steps[j].is_const}
 

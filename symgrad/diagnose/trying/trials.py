@@ -55,6 +55,9 @@ class Explanation:
     def repair(self, n: int, layout: Layout) -> Repair:
         """Change number ``n``, as the other repairs are given."""
         h, shown = self.hypotheses[n], self.shown(n, layout)
+        if h.adds is not None:
+            place = Place(h.parent, -1, -1, layout.actual(h.parent), ())
+            return Repair(place, h.mistake, h.words, h.cost, text=h.text, span=h.span, adds=h.adds)
         node, parent, at_parent = h.parent if shown == 0 else h.at[shown][0], -1, False
         wanted = self.values.get(node, layout.actual(node))
         if h.slot >= 0 and shown == 0:

@@ -211,6 +211,39 @@ def with_product(step: Any, first: int, other: int, make: Callable[[Any, Number]
     return change
 
 
+def with_powers(
+    step: Any, value: Callable[..., Any] | Fraction, number: Fraction, powers: Sequence[tuple[int, int]]
+) -> Change:
+    """A term more: a number times powers of other steps. ``value`` is the number that a leaf holds."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        term = _product(one(number), powers, get)
+        if isinstance(value, Fraction):
+            return one(value) + term
+        return finish(step, value, value(step, get, run) + term, get, run)
+
+    return change
+
+
+def with_sums(step: Any, slot: int, terms: Sequence[tuple[Fraction, Sequence[tuple[int, int]]]]) -> Change:
+    """One operand with more added to it: numbers times powers of other steps."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:
+        args = [get(j) for j in step.inputs]
+        for number, powers in terms:
+            args[slot] = args[slot] + _product(one(number), powers, get)
+        return run(step.op, args)
+
+    return change
+
+
+def _product(term: Any, powers: Sequence[tuple[int, int]], get: Get) -> Any:
+    for want, power in powers:
+        for _ in range(abs(power)):
+            term = term * get(want) if power > 0 else term / get(want)
+    return term
+
+
 def operated(step: Any, symbol: str, *, swap: bool = False) -> Change:
     def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
         a, b = (get(j) for j in (reversed(step.inputs) if swap else step.inputs))

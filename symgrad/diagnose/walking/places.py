@@ -9,6 +9,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Budget
 from symgrad.diagnose.observing.subject import BITS
 from symgrad.diagnose.observing.truth import Quantity
+from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.glimpses import still_open
 from symgrad.diagnose.values.shaped import is_nowhere
 from symgrad.diagnose.values.surveys import are_other, survey
@@ -63,6 +64,7 @@ class Repair:
         spelling: how ``quantity`` is written, where that is known.
         renamed: (as it is called in one round, in all): entries of lists in what is shown.
         text: what belongs at ``span``, where the change was found in the text itself.
+        adds: a line that is missing.
         negated: it is the negative of ``quantity``.
         at_parent: the value wanted is that of the operation that reads the place.
         everywhere: all the (step, slot) that the change concerns, if it concerns more than ``place``.
@@ -87,6 +89,7 @@ class Repair:
     renamed: tuple[tuple[str, str], ...] = ()
     span: Span | None = None
     spelling: str = ""
+    adds: Statement | None = None
     negated: bool = False
     at_parent: bool = False
 
