@@ -4,7 +4,8 @@
 * ``outcomes``, ``standing``: what the results are, and how they stand
 * ``weighing``, ``search``: what speaks against an answer, and the answer that least speaks against
 * ``believing``: weak evidence accuses nobody alone
-* ``stepping``, ``truncation``: parameters moved another way than the others; sums that end on purpose
+* ``stepping``, ``unapplied``: parameters moved another way than the others, or not at all
+* ``truncation``: sums that end on purpose
 * ``unchecked``: what was not recognised
 * ``loss``: which step is the loss, where the script does not say
 """

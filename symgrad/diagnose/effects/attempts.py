@@ -155,6 +155,12 @@ class Attempts:
         return frozenset(out)
 
     @cached_property
+    def _onwards(self) -> dict[tuple[str, int], int]:
+        """What is changed in place: from one state of it to the next."""
+        units = self.layout.subject.units
+        return {(u.name, u.previous): u.step for u in units if u.augmented and u.step > u.previous >= 0}
+
+    @cached_property
     def _text(self) -> Text:
         return Text(self.layout)
 
@@ -275,9 +281,12 @@ class Attempts:
         return known + (tried.meant >= 0) + 2 * tried.scaled + tried.gained - 3 * len(tried.broken)
 
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
-        """The first assignment of the line if it now is something true, and was not; else -1."""
+        """The first assignment of the line, with what is changed of it in place later, if it now is something true, and
+        was not; else -1."""
         for unit in edit.passage.units[:2]:
             i = unit.step
+            while (unit.name, i) in self._onwards:
+                i = self._onwards[unit.name, i]
             if i not in values or (unit.name, i) in self.layout.continued:
                 continue
             if i not in self._unmeant:
@@ -403,8 +412,9 @@ class Attempts:
         if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
         if broken:
-            # Two numbers that make up for each other in one result: what a name says of a value in between decides.
-            named = any(not self.checks[n].is_result for n in fixed)
+            # Two numbers that make up for each other in one result: what a name says of a value in between decides, or
+            # that it is something true.
+            named = any(not self.checks[n].is_result for n in fixed) or self._meant(edit, values) >= 0
             held = frozenset(fixed), False, edit.repair.cost
             return Tried(edit, values, *held, broken=frozenset(broken)) if named else None
         if not fixed:
