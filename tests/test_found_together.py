@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from symgrad.manual import check_source
+from tests.benchmarks.tensor_corpus import tensor_corpus
 
 #: A normalisation, path by path.
 NORM = """\
@@ -117,6 +118,58 @@ loss = np.sum((pred - Y) ** 2)
 net.backward(pred, Y)
 """
 
+#: A state that is carried, and what is made of it.
+CARRIED = """\
+import numpy as np
+rng = np.random.RandomState(1)
+T, D, H = 3, 2, 4
+x, G, h0 = rng.randn(T, D), rng.randn(T, H), rng.randn(H)
+W, U = rng.randn(D, H) * 0.5, rng.randn(H, H) * 0.4
+h, c = h0, np.zeros(H)
+hs = []
+loss = 0.0
+for t in range(T):
+    before = h
+    c = 0.7 * c + x[t] @ W + h @ U
+    h = np.tanh(c)
+    hs.append((before, h))
+    loss += np.sum(h * G[t])
+dW, dU = np.zeros_like(W), np.zeros_like(U)
+dh_next, dc_next = np.zeros(H), np.zeros(H)
+for t in reversed(range(T)):
+    before, h = hs[t]
+    dh = G[t] + dh_next
+    dc = dh * (1 - h ** 2) + dc_next
+    dW += np.outer(x[t], dc)
+    dU += np.outer(before, dc)
+    dh_next = U @ dc
+    dc_next = 0.7 * dc
+dh0 = dh_next
+"""
+
+#: A function that is given everything, and gives all of it back.
+LOOPED = """\
+import numpy as np
+rng = np.random.RandomState(1)
+def forward(x, w):
+    out = np.zeros((3, 4))
+    for t in range(4):
+        out[:, t] = x[:, t : t + 3] @ w
+    return out
+def backward(g, x, w):
+    dw, dx = np.zeros_like(w), np.zeros_like(x)
+    for t in range(4):
+        dw += x[:, t : t + 3].T @ g[:, t]
+        dx[:, t : t + 3] += np.outer(g[:, t], w)
+    return dx, dw
+signal, kernel = rng.randn(3, 6), rng.randn(3)
+out = forward(signal, kernel)
+loss = np.sum(out ** 2)
+dsignal, dkernel = backward(2 * out, signal, kernel)
+"""
+
+LSTM = next(c.source for c in tensor_corpus() if c.name == "lstm")
+
 #: The pass, (as it is, with a slip), the kinds to be reported at these lines.
 SLIPS = [
     pytest.param(NORM, [("* c / s**2)", "* c)")], ["missing-factor"], id="a quotient's square"),
@@ -138,6 +191,12 @@ SLIPS = [
         ROBUST, [("gw = X", "gw = 2 * X"), ("gb = gr", "gb = 2 * gr")], ["scale", "scale"],
         id="two numbers, and what they are made of is right",
     ),
+    pytest.param(CARRIED, [("G[t] + dh_next", "G[t]")], ["missing-term"], id="a carry that no round uses"),
+    pytest.param(
+        LSTM, [("dh * o * (1 - tanh_c**2) + dc_next", "dc_next")], ["missing-term"],
+        id="all but the carry, in the last round as well",
+    ),
+    pytest.param(LOOPED, [("    return dx, dw", "        return dx, dw")], ["lost-accumulation"], id="in the loop"),
     pytest.param(STEP, [("        self.W2 -= self.lr * dW2", "        pass")], ["missing-term"], id="never moved"),
     pytest.param(STEP, [("self.W2 -= self.lr * dW2", "self.W2 -= self.lr")], ["missing-factor"], id="by a number"),
     pytest.param(
@@ -147,7 +206,7 @@ SLIPS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("source", [NORM, ATTENTION, TOWERS, ROBUST, STEP])
+@pytest.mark.parametrize("source", [NORM, ATTENTION, TOWERS, ROBUST, STEP, CARRIED, LOOPED])
 def test_right_passes(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert not [f for f in report.findings if f.root], report.explain()
@@ -167,6 +226,24 @@ def test_slips(source: str, edits: list[tuple[str, str]], kinds: list[str] | Non
     assert all(f.fix and f.fix_verified for f in found.values()), report.explain()
     if kinds:
         assert [found[line].mistake for line in lines] == kinds, report.explain()
+
+
+def test_what_a_function_lacks_is_called_as_it_is_there() -> None:
+    source = """\
+import numpy as np
+rng = np.random.RandomState(3)
+def cost_and_grad(v, A, o):
+    p = 1 / (1 + np.exp(-np.dot(A[o], v)))
+    cost = -np.log(p)
+    gA = np.zeros(A.shape)
+    gA[o] += (p - 1)
+    return cost, (p - 1) * A[o], gA
+center, outside = rng.randn(4), rng.randn(6, 4)
+cost, grad_center, grad_outside = cost_and_grad(center, outside, 3)
+"""
+    (found,) = [f for f in check_source(source, sandbox=False).findings if f.root]
+    assert (found.line, found.fix, found.fix_verified) == (7, "(p - 1)*v", True)
+    assert found.message.endswith("lacks the factor v")
 
 
 def test_a_sum_that_is_left_at_zeros_is_told_with_the_part_of_an_array() -> None:

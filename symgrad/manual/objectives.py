@@ -120,7 +120,11 @@ def _is_told(found: Diagnosis, subject: Subject, begins: Collection[Span | None]
     """Something that is a derivative by its name or its use is right. That ``error = y - out`` is, with which squares
     and a cross-entropy begin, tells nothing."""
     moving = {m.source for m in subject.moves}
-    mine = (u for u in found.right if u.span not in begins or u.step in moving)
+    mine = [u for u in found.right if u.span not in begins or u.step in moving]
+    if subject.made_up and mine:
+        # Nor does what knows nothing of the parameters: the last reward, which is 1 as well.
+        made = subject.graph.dependents(*(i for i in subject.leaves() if subject.graph.steps[i].is_input))
+        mine = [u for u in mine if made[u.step]]
     return any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in mine)
 
 

@@ -138,14 +138,20 @@ class Attempts:
 
     @cached_property
     def _idle(self) -> frozenset[str]:
-        """The names of what is worked out and used nowhere; a gradient that is a result need not be."""
+        """The names of what is worked out and used nowhere, or in no further round of its loop; a gradient that is a
+        result need not be."""
         out = set()
         for name, units in self.layout.by_name.items():
             result = self.reading.by_inputs(name) and self.reading.is_exact(name)
             told = is_bare(name) or result or not name.isidentifier()
-            if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
+            made = [u for u in units if not self.layout.graph.steps[u.step].is_leaf]
+            carried = len({u.line for u in made}) == 1 < len(made)
+            inner = made[:-1] if carried else units
+            if told or any(self.layout.is_forward(u.step) for u in units) or any(
+                self.layout.children[u.step] for u in inner
+            ):
                 continue
-            origins = [self.layout.origin(u.step) for u in units]
+            origins = [self.layout.origin(u.step) for u in (made if carried else units)]
             if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
                 out.add(name)
         for i in self.layout.subject.autograd:

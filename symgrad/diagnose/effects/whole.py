@@ -217,11 +217,12 @@ class Whole(Attempts):
                     return (min(whole, key=lambda t: t.cost).edit,)
             if len(before) + 2 > MOST:
                 return ()
-            return (
-                self._together(right, before)
-                or self._in_order(right, before)
-                or self._one_by_one(right, before, tried, among)
-            )
+            both = self._together(right, before)
+            if both and not self._misnamed((*before, *both)):
+                return both
+            one_then_one = self._in_order(right, before) or self._one_by_one(right, before, tried, among)
+            found = [f for f in (both, one_then_one) if f]
+            return min(found, key=lambda f: cost_of(f) + PER_NAME * self._misnamed((*before, *f)), default=())
         finally:
             self.checks, self.board.within, self._in_turn = kept, None, False
             self._at = {c.step: n for n, c in enumerate(self.checks)}
