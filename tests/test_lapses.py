@@ -89,7 +89,7 @@ def test_what_was_to_be_done_to_the_whole() -> None:
     report = check_source(MLP.replace("dscores /= N", "pass"), sandbox=False)
     (found,) = [f for f in report.findings if f.root]
     assert found.mistake == "scale"
-    assert (found.fix or "").endswith("; dscores /= 5")
+    assert (found.fix or "").endswith("; dscores /= N")
     assert found.fix_verified
 
 

@@ -400,7 +400,7 @@ def test_labels_as_rows_with_a_single_one(tmp_path: Path) -> None:
         """,
     )
     assert len(found(report)) == 1, report.explain()
-    assert "1/self.T" in found(report)[0][1]
+    assert "/ self.T" in found(report)[0][1]
 
 
 def test_files_beside_with_an_underscore_and_layers_that_learn_at_once(tmp_path: Path) -> None:

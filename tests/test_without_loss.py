@@ -3,6 +3,7 @@
 import pytest
 
 import symgrad
+from symgrad.errors import SymgradError
 from tests import slips
 
 #: A network of lists, whose gradients are worked out for one sample and only returned.
@@ -221,3 +222,36 @@ def test_a_name_given_back_to_an_input_is_no_move() -> None:
     """``x = y`` where y is another name of the first x: it comes of it, and nothing was added."""
     report = symgrad.check("x = 1.5\ny = x\nx = y\nz = x**2\ndz_dx = 2*x\nw = z - 1.0\n")
     assert report.verdict == "agree"
+
+
+def test_weights_of_samples_are_no_mistake() -> None:
+    """The differences of a policy gradient are multiplied by advantages, and no loss says so."""
+    source = """\
+import numpy as np
+rng = np.random.RandomState(3)
+x, y, w, advantages = rng.randn(5, 3), rng.randn(5), rng.randn(3), rng.randn(5)
+for k in range(2):
+    p = x @ w
+    d = y - p
+    g = x.T @ (d * advantages)
+    w += 0.1 * g
+"""
+    with pytest.raises(SymgradError, match="never computes what its derivatives are derivatives of"):
+        symgrad.check(source)
+
+
+def test_parts_that_are_moved_by_formulas_are_said() -> None:
+    source = """\
+import numpy as np
+rng = np.random.RandomState(0)
+X, y, w = rng.randn(20, 2), rng.randn(20), rng.normal(size=3)
+for k in range(2):
+    errors = y - (X.dot(w[1:]) + w[0])
+    w[1:] += 0.01 * X.T.dot(errors)
+    w[0] += 0.01 * errors.sum()
+    cost = (errors ** 2).sum() / 2.0
+"""
+    with pytest.raises(SymgradError, match=r"w\[1:\] is moved by what has no name") as raised:
+        symgrad.check(source)
+    assert raised.value.span is not None
+    assert raised.value.span.line == 6

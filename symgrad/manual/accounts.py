@@ -26,6 +26,7 @@ from symgrad.manual.recomputed import of_recomputed
 from symgrad.manual.results import of_further_results
 from symgrad.manual.reversals import of_lists_not_reversed
 from symgrad.manual.roundings import passed_straight, straightened
+from symgrad.manual.scopes import in_scopes
 from symgrad.manual.softmaxes import named_softmax
 from symgrad.manual.targets import of_targets_held_fixed
 from symgrad.manual.unmoved import of_parameters_left_out
@@ -35,9 +36,9 @@ from symgrad.manual.work import Account, SecondReading, Work
 #: In this order: first what is differentiated, then the words, then what is still open.
 SECOND_READINGS: tuple[SecondReading, ...] = (
     of_the_negative, of_losses_only_printed, of_targets_held_fixed, of_an_objective, with_penalties, passed_straight,
-    of_gradients_changed_on_purpose, without_epsilons, named_softmax, in_parameters, in_imported, of_further_results,
-    of_recomputed, of_lists_not_reversed, of_parameters_left_out, of_means_taken_late, of_canonical_links,
-    of_steps_uphill,
+    of_gradients_changed_on_purpose, without_epsilons, named_softmax, in_parameters, in_scopes, in_imported,
+    of_further_results, of_recomputed, of_lists_not_reversed, of_parameters_left_out, of_means_taken_late,
+    of_canonical_links, of_steps_uphill,
 )  # fmt: skip
 
 

@@ -16,7 +16,9 @@ import numpy.typing as npt
 from symgrad.diagnose.deciding.loss import convention
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_surely_loss, normal
+from symgrad.diagnose.words.formulas import names_in
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, Step
@@ -41,6 +43,8 @@ from symgrad.upstream import extended, grown
 NAMES = ("loss", "objective", "the_loss")
 #: What is said of an objective by the link of a generalised linear model.
 LINKED = "is the gradient"
+#: Of arrays, mistakes are looked for against so many objectives.
+MOST_FULL = 4
 #: What a softmax is made of stands so many steps before it at most.
 NEAR = 40
 
@@ -120,7 +124,12 @@ def _is_told(found: Diagnosis, subject: Subject, begins: Collection[Span | None]
     """Something that is a derivative by its name or its use is right. That ``error = y - out`` is, with which squares
     and a cross-entropy begin, tells nothing."""
     moving = {m.source for m in subject.moves}
-    mine = (u for u in found.right if u.span not in begins or u.step in moving)
+    mine = [u for u in found.right if u.span not in begins or u.step in moving]
+    if subject.made_up and mine:
+        # Nor does what knows nothing of the parameters: the last reward, which is 1 as well.
+        at = found.subject or subject  # one array's names may have been told apart
+        made = at.graph.dependents(*(i for i in at.leaves() if at.graph.steps[i].is_input))
+        mine = [u for u in mine if made[u.step]]
     return any(u.step in moving or is_bare(u.name) or any(claims(u.name)) for u in mine)
 
 
@@ -134,14 +143,31 @@ def _explained_by_fixes(taken: Account) -> Account:
     """The account against the objective for which the fewest changes would make everything right, where nothing is yet;
     whether they do is found out by running the script with them."""
     best = taken
-    for other in (*_along_one_parameter(taken.trace), *_candidates(taken.trace)):
+    made = [*_along_one_parameter(taken.trace), *_candidates(taken.trace)]
+    if len(made) > MOST_FULL and taken.subject.is_shaped:
+        # To look for what is wrong takes long: against those under which the most is right, in their order.
+        right = {id(s): len(diagnose(s, brief=True).right) for s in made}
+        made = sorted(made, key=lambda s: -right[id(s)])[:MOST_FULL]
+    for other in made:
         candidate = of_the_negative(replace(taken, subject=other, diagnosis=diagnose(other)))
         again = candidate.diagnosis
         fixable = again.blames and not again.unchecked and all(b.edits for b in again.blames)
+        fixable = fixable and not any(_is_weight(b, taken.trace) for b in again.blames)
         if fixable and (best is taken or len(again.blames) < len(best.diagnosis.blames)):
             again = replace(again, notes=(*again.notes, _said(other)))
             best = replace(candidate, subject=again.subject or candidate.subject, diagnosis=again)
     return best
+
+
+def _is_weight(blame: Blame, trace: Trace) -> bool:
+    """What is a factor too many against a guess are data, one for each sample: the samples may well be weighted, as by
+    the advantages of a policy gradient."""
+    if blame.mistake != "extra-factor":
+        return False
+    lost = names_in(blame.found) - names_in(blame.fix)
+    held = {b.name: b.step for b in trace.bindings if b.name in lost}
+    moved = trace.graph.dependents(*parameters_of(trace))
+    return bool(held) and all(trace.graph.steps[i].shape and not moved[i] for i in held.values())
 
 
 def _along_one_parameter(trace: Trace) -> Iterator[Subject]:

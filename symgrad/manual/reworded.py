@@ -172,8 +172,9 @@ class Tries:
             found = account(self.work, trace, brief=True).diagnosis
         except SymgradError:
             return False
-        before = {u.name for u in self.diagnosis.right}
-        lost = before - {u.name for u in (*found.right, *found.inherited)}
+        known = {u.name for u in (*found.right, *found.inherited)}
+        # Of an array that is right as a whole the parts may be written one after the other.
+        lost = {n for u in self.diagnosis.right if (n := u.name) not in known and n.partition("[")[0] not in known}
         return not found.blames and not found.unchecked and bool(found.right) and not lost
 
 

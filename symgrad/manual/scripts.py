@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import ast
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.diagnose.deciding.outcomes import results
@@ -10,9 +11,10 @@ from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
+from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.epochs import before_divergence
-from symgrad.errors import SymgradError, did_you_mean
+from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.hidden import uncovered
@@ -184,11 +186,33 @@ def _nothing_found(trace: Trace, subject: Subject, diagnosis: Diagnosis) -> Find
             "the script trains its parameters, and never computes what its derivatives are derivatives of",
             hint="add the line that computes the loss, such as loss = ((y_pred - y)**2).mean()",
         )
+    if (nameless := _moved_by_formulas(trace, inputs)) is not None:
+        span, target = nameless
+        whole = target.partition("[")[0]
+        raise SymgradError(
+            f"no line was recognised as a derivative of anything; {target} is moved by what has no name", span,
+            source=source, hint=f"give the gradient by all of {whole} a name, such as grad_{whole.rpartition('.')[2]}: "
+            "what has one is checked",
+        )
     raise SymgradError(
         f"no line was recognised as a derivative of anything; looked for {tried}",
         hint=f"name them d{inputs[0]}, d{result}_d{inputs[0]}, grad_{inputs[0]} or {inputs[0]}_grad, or say "
         f"--map NAME={inputs[0]}; --loss NAME says what is differentiated",
     )
+
+
+def _moved_by_formulas(trace: Trace, inputs: Collection[str]) -> tuple[Span, str] | None:
+    """``self.w[1:] += self.eta * X.T.dot(errors)``: the first such line, and what is moved there."""
+    file = next((b.span.file for b in trace.bindings), "")
+    for node in nodes(trace.graph.source):
+        if not isinstance(node, ast.AugAssign) or not isinstance(node.op, ast.Add | ast.Sub):
+            continue
+        target = node.target.value if isinstance(node.target, ast.Subscript) else node.target
+        rated = isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.Mult | ast.Div)
+        if rated and ast.unparse(target) in inputs:
+            column, end = node.col_offset + 1, (node.end_col_offset or 0) + 1
+            return Span(file, node.lineno, column, node.lineno, end), ast.unparse(node.target)
+    return None
 
 
 def _along(trace: Trace) -> Binding | None:

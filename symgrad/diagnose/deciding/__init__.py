@@ -5,7 +5,8 @@
 * ``weighing``, ``search``: what speaks against an answer, and the answer that least speaks against
 * ``believing``: weak evidence accuses nobody alone
 * ``unmoved``: gradients that are zero to the end, where parameters are moved by them
-* ``stepping``, ``truncation``: parameters moved another way than the others; sums that end on purpose
+* ``stepping``, ``unapplied``: parameters moved another way than the others, or not at all
+* ``truncation``: sums that end on purpose
 * ``unchecked``: what was not recognised
 * ``loss``: which step is the loss, where the script does not say
 """

@@ -16,6 +16,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from symgrad.diagnose.deciding.unapplied import unapplied
 from symgrad.diagnose.observing.subject import BITS, Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import is_gain, is_surely_loss
@@ -84,6 +85,7 @@ def stepping(walk: Walk, source: SourceMap) -> tuple[list[Root], list[str]]:
         elif s.rate * way > 0 and len(others) > 1 and not like and len({f"{o.rate:.6g}" for o in others}) == 1:
             factor = f"{s.rate / rate:.6g}"
             notes.append(f"line {s.unit.line}: {s.unit.name} is moved by {factor} times the step that the others take")
+    roots += unapplied(walk, source, [s.unit for s in down])
     return roots, notes
 
 

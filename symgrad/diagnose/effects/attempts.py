@@ -138,14 +138,20 @@ class Attempts:
 
     @cached_property
     def _idle(self) -> frozenset[str]:
-        """The names of what is worked out and used nowhere; a gradient that is a result need not be."""
+        """The names of what is worked out and used nowhere, or in no further round of its loop; a gradient that is a
+        result need not be."""
         out = set()
         for name, units in self.layout.by_name.items():
             result = self.reading.by_inputs(name) and self.reading.is_exact(name)
             told = is_bare(name) or result or not name.isidentifier()
-            if told or any(self.layout.is_forward(u.step) or self.layout.children[u.step] for u in units):
+            made = [u for u in units if not self.layout.graph.steps[u.step].is_leaf]
+            carried = len({u.line for u in made}) == 1 < len(made)
+            inner = made[:-1] if carried else units
+            if told or any(self.layout.is_forward(u.step) for u in units) or any(
+                self.layout.children[u.step] for u in inner
+            ):
                 continue
-            origins = [self.layout.origin(u.step) for u in units]
+            origins = [self.layout.origin(u.step) for u in (made if carried else units)]
             if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
                 out.add(name)
         for i in self.layout.subject.autograd:
@@ -153,6 +159,12 @@ class Attempts:
             if name.isidentifier() and not self.layout.children[i]:
                 out.add(name)  # what autograd hands to a function
         return frozenset(out)
+
+    @cached_property
+    def _onwards(self) -> dict[tuple[str, int], int]:
+        """What is changed in place: from one state of it to the next."""
+        units = self.layout.subject.units
+        return {(u.name, u.previous): u.step for u in units if u.augmented and u.step > u.previous >= 0}
 
     @cached_property
     def _text(self) -> Text:
@@ -275,9 +287,12 @@ class Attempts:
         return known + (tried.meant >= 0) + 2 * tried.scaled + tried.gained - 3 * len(tried.broken)
 
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
-        """The first assignment of the line if it now is something true, and was not; else -1."""
+        """The first assignment of the line, with what is changed of it in place later, if it now is something true, and
+        was not; else -1."""
         for unit in edit.passage.units[:2]:
             i = unit.step
+            while (unit.name, i) in self._onwards:
+                i = self._onwards[unit.name, i]
             if i not in values or (unit.name, i) in self.layout.continued:
                 continue
             if i not in self._unmeant:
@@ -403,8 +418,9 @@ class Attempts:
         if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
         if broken:
-            # Two numbers that make up for each other in one result: what a name says of a value in between decides.
-            named = any(not self.checks[n].is_result for n in fixed)
+            # Two numbers that make up for each other in one result: what a name says of a value in between decides, or
+            # that it is something true.
+            named = any(not self.checks[n].is_result for n in fixed) or self._meant(edit, values) >= 0
             held = frozenset(fixed), False, edit.repair.cost
             return Tried(edit, values, *held, broken=frozenset(broken)) if named else None
         if not fixed:

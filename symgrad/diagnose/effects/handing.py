@@ -44,14 +44,15 @@ def handing(layout: Layout, board: Board, text: Text) -> Iterator[tuple[Elsewher
 
 
 def _instead(layout: Layout, text: Text, other: str, sites: Sequence[Site]) -> dict[Site, int]:
-    """What another variable of the forward pass is wherever one is read; nothing where it has another shape."""
+    """What another variable is wherever one is read; nothing where it has another shape, or is worked out from what is
+    read there."""
     steps = layout.graph.steps
     out = {site: bound(text, other, site[0]) for site in sites}
     for site, i in out.items():
         mine = _value(layout, site)
         if i < 0 or i == mine or not steps[i].shape or steps[i].shape != steps[mine].shape:
             return {}
-        if not layout.is_forward(layout.origin(i)):
+        if not layout.is_forward(layout.origin(i)) and not layout.feeding([i]).isdisjoint(s for s, _ in sites):
             return {}
     return out
 
@@ -63,7 +64,7 @@ def _value(layout: Layout, site: Site) -> int:
 def _given(
     layout: Layout, text: Text, call: Span, steps: Sequence[int]
 ) -> Iterator[tuple[Span, tuple[Site, ...]]]:
-    """The variables of the forward pass that are handed over in a call: where each is written, and where it is read."""
+    """The variables that are handed over in a call: where each is written, and where it is read."""
     graph = layout.graph
     held: dict[str, list[Site]] = {}
     spans: dict[str, Span] = {}
@@ -79,8 +80,7 @@ def _given(
                     begin = call.column + argument.col_offset
                     spans[argument.id] = Span("", call.line, begin, call.line, begin + len(argument.id))
     for name, sites in held.items():
-        if all(layout.is_forward(layout.origin(_value(layout, site))) for site in sites):
-            yield spans[name], tuple(sorted(sites))
+        yield spans[name], tuple(sorted(sites))
 
 
 def _names(layout: Layout, line: int) -> list[str]:

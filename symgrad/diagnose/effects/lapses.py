@@ -324,7 +324,7 @@ def _undone(passage: Passage) -> Iterator[Try]:
                 def make(_i: int, value: Vec, _args: Sequence[Vec], factor: Fraction = factor) -> Vec:
                     return value * constant(factor, len(lifted(value).arrays))
 
-                text = f"{own}; {name} {'/' if factor < 1 else '*'}= {n}"
+                text = f"{own}; {name} {'/' if factor < 1 else '*'}= {passage.text.count(n, unit.line)}"
                 yield ((unit.step, -1),), 0, make, Repair(
                     UNPLACED, "scale", "leaves the whole off by a constant factor", 1.2, None, "*", factor,
                     text=text, span=span,
@@ -351,8 +351,9 @@ def _not_divided_before(passage: Passage) -> Iterator[Try]:
                 return value * constant(Fraction(1, n), len(lifted(value).arrays))
 
             words = f"adds to a sum that is {n} times too large: it is not divided before"
+            text = f"{name} /= {passage.text.count(n, unit.line)}; {own}"
             yield ((unit.step, 0),), 0, make, Repair(
-                UNPLACED, "scale", words, 1.15, None, "*", Fraction(1, n), text=f"{name} /= {n}; {own}", span=span
+                UNPLACED, "scale", words, 1.15, None, "*", Fraction(1, n), text=text, span=span
             )
 
 

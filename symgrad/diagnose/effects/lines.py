@@ -6,6 +6,7 @@ import ast
 import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence, Set
+from functools import cached_property
 from itertools import chain
 from operator import itemgetter
 
@@ -15,8 +16,10 @@ from symgrad.diagnose.text.callees import Calls
 from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.offers import SERIES
+from symgrad.diagnose.words.numbers import Numbers
 from symgrad.errors import Span
 from symgrad.ops import OPS
+from symgrad.ops.recognise import Softmax, softmaxes
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*")
 
@@ -72,6 +75,21 @@ class Text:
                 for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                     self.loops.setdefault(line, []).insert(0, node.target.id)
                     self.loop_at[line] = node.lineno
+
+    @cached_property
+    def _numbers(self) -> Numbers:
+        return Numbers(self._layout.subject)
+
+    def count(self, n: int, line: int) -> str:
+        """How a line can write a count, or twice one: ``N``, ``2 * N``; else the number."""
+        half = self._numbers.called(n // 2, line) if n % 2 == 0 else ""
+        return self._numbers.called(n, line) or (f"2 * {half}" if half else str(n))
+
+    @cached_property
+    def softmaxes(self) -> list[Softmax]:
+        """The arrays of the forward pass that are softmaxes."""
+        graph, found = self._layout.graph, softmaxes(self._layout.graph)
+        return [s for s in found if graph.steps[s.outputs[0]].shape and self._layout.is_forward(s.outputs[0])]
 
     def before(self, name: str, step: int) -> int:
         """How often a name has been given something before a step is made."""

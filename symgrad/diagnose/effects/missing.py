@@ -6,6 +6,7 @@ gradients of parameters are made, until it adds up to what is missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import combinations
@@ -17,6 +18,7 @@ from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.closeness import signature
 from symgrad.diagnose.values.shaped import MISFITS, lifted
 from symgrad.diagnose.values.vectors import TOLERANCE
+from symgrad.ops.slips import is_place
 
 if TYPE_CHECKING:
     from symgrad.diagnose.effects.attempts import Attempts
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 Values = Callable[[int], list[Any]]
 #: A point -> what is to be added up.
 _Parts = Callable[[int], Iterator[Any]]
+#: What the forward pass has at hand: how it is written, how many axes it has, its value in every round.
+_Forward = tuple[str, int, Values]
 #: Ways to put a gradient and a value together: how many axes each has, what comes of it, and how it is written.
 _Way = tuple[tuple[int, int], Callable[[Any, Any], Any], str]
 _WAYS: tuple[_Way, ...] = (
@@ -73,7 +77,9 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
         own = source.split("\n")[passage.number - 1]
         sign = "+=" if rounds > 1 else "="
         offers = passage.offers()
-        forward = [(o, _values(passage, o)) for o in offers if o.quantity.kind == "forward" and o.text]
+        plain = (o for o in offers if o.quantity.kind == "forward" and o.text)
+        forward = [(o.text, len(o.quantity.vec.shape), _values(passage, o)) for o in plain]
+        forward += _slices(passage)
         for name, held in _held(passage, offers):
             key = (name, rounds, tuple(map(signature, held(POINTS[0]))))
             if key in seen or name == result.unit.name or not held(POINTS[0])[0].ndim:
@@ -99,6 +105,21 @@ def _held(passage: Passage, offers: Sequence[Offer]) -> Iterator[tuple[str, Valu
             yield offer.text, _values(passage, offer)
 
 
+def _slices(passage: Passage) -> Iterator[_Forward]:
+    """What the forward pass reads of an array in every round of a loop over the same variable: ``x[:, t]``."""
+    rounds, layout, source = len(passage.ends), passage.layout, passage.text.source
+    names = passage.text.loops.get(passage.number, [])[:1]
+    found: dict[str, list[int]] = {}
+    for i, step in enumerate(layout.graph.steps):
+        if step.span is not None and layout.is_forward(i) and not step.is_leaf and is_place(step.op):
+            found.setdefault(source.text(step.span), []).append(i)
+    for text, steps in found.items():
+        if len(steps) == rounds > 1 and set(re.findall(r"[A-Za-z_]\w*", text.partition("[")[2])) == set(names):
+            axes = len(layout.graph.steps[steps[0]].shape)
+            for order in (steps, steps[::-1]):
+                yield text, axes, cache(lambda k, order=order: [lifted(layout.actual(i)).arrays[k] for i in order])
+
+
 def _values(passage: Passage, offer: Offer) -> Values:
     """What is offered, in every round."""
     first: dict[int, int] = {}
@@ -107,7 +128,7 @@ def _values(passage: Passage, offer: Offer) -> Values:
     return cache(lambda k: [lifted(offer.value(i)).arrays[k] for i in first.values()])
 
 
-def _made(held: Values, forward: Sequence[tuple[Offer, Values]]) -> Iterator[tuple[_Parts, str]]:
+def _made(held: Values, forward: Sequence[_Forward]) -> Iterator[tuple[_Parts, str]]:
     """What can be made of a gradient in every round, at a point; and how it is written."""
     axes = held(POINTS[0])[0].ndim
     yield (lambda k: iter(held(k))), "{g}"
@@ -119,16 +140,16 @@ def _made(held: Values, forward: Sequence[tuple[Offer, Values]]) -> Iterator[tup
                 lambda k, over=over, keep=keep: (g.sum(axis=over, keepdims=keep) for g in held(k)),  # type: ignore[misc]
                 f"{{g}}.sum({{axis}}={axis}{more})",
             )
-    for offer, others in forward:
+    for written, their_axes, others in forward:
         for both, make, text in _WAYS:
-            if both == (axes, len(offer.quantity.vec.shape)):
+            if both == (axes, their_axes):
 
                 def parts(
                     k: int, others: Values = others, make: Callable[[Any, Any], Any] = make
                 ) -> Iterator[Any]:
                     return (make(g, x) for g, x in zip(held(k), others(k), strict=True))
 
-                yield parts, text.replace("{x}", offer.text.replace("{", "{{").replace("}", "}}"))
+                yield parts, text.replace("{x}", written.replace("{", "{{").replace("}", "}}"))
 
 
 def _is_it(parts: _Parts, point: int, wanted: Any) -> bool:

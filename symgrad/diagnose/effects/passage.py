@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.effects.arguments import arguments
+from symgrad.diagnose.effects.divided import divided
 from symgrad.diagnose.effects.jacobians import jacobians
 from symgrad.diagnose.effects.lapses import lapses
 from symgrad.diagnose.effects.reader import Reader
@@ -57,14 +58,17 @@ class Passage(Reader):
         return [(v, f"{float(v):g}") for v in parts[:4]]
 
     @cached_property
+    def below(self) -> frozenset[int]:
+        """What the forward pass divides by."""
+        steps = self.graph.steps
+        made = (s for i, s in enumerate(steps) if not s.is_leaf and self.layout.is_forward(i) and self._is_division(i))
+        return frozenset(s.inputs[1] for s in made)
+
+    @cached_property
     def divisors(self) -> list[int]:
         """The whole numbers that the forward pass divides by: the m of ``cost / m``."""
         steps = self.graph.steps
-        below = (
-            steps[s.inputs[1]] for i, s in enumerate(steps)
-            if self.layout.is_forward(i) and not s.is_leaf and self._is_division(i)
-        )  # fmt: skip
-        values = (s.value for s in below if s.is_const)
+        values = (steps[i].value for i in self.below if steps[i].is_const)
         numbers = {int(v) for v in values if isinstance(v, Fraction) and v.denominator == 1 and v > 1}
         return sorted(numbers)[:4]
 
@@ -199,6 +203,7 @@ class Passage(Reader):
         yield from remnants(self, offers)
         yield from jacobians(self, offers)
         yield from slices(self)
+        yield from divided(self, offers)
 
     def _more(self, sites: tuple[Site, ...], offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
         """The sign and the scale of what is assigned, added or added up; a matrix, or a part of a slope, left out."""
@@ -376,8 +381,9 @@ class Passage(Reader):
                 continue
             bound = sorted({*forward[name], *(u.step for u in self.layout.by_name[name])})
             before = {
-                u.step: bound[n - 1] for u in self.units if u.name == name and (n := bisect_left(bound, u.step)) > 0
-            }
+                u.step: self._changed(u.step, bound) if u.augmented else bound[n - 1]
+                for u in self.units if u.name == name and (n := bisect_left(bound, u.step)) > 0
+            }  # fmt: skip
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:
 
@@ -390,6 +396,11 @@ class Passage(Reader):
                 told = self.text.source.statements.moved_down(whole, name) if whole is not None else None
                 span, text = told or (None, "")
                 yield sites, 0, make, Repair(UNPLACED, "overwritten", words, 0.6, text=text, span=span)
+
+    def _changed(self, i: int, bound: Sequence[int]) -> int:
+        """What is changed in place; of several objects with a self.W that of the same one."""
+        made_of = [j for j in self.graph.steps[i].inputs if j in bound]
+        return made_of[0] if made_of else bound[bisect_left(bound, i) - 1]
 
     # --- where --------------------------------------------------------------------------------------------------
 

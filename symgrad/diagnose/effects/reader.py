@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from itertools import combinations
+from operator import itemgetter
 
 from symgrad.diagnose.effects.board import Board
 from symgrad.diagnose.effects.lines import Listed, Text
@@ -325,8 +326,13 @@ class Reader(Region):
         groups: dict[object, list[tuple[int, int, Vec]]] = {}
         several: dict[object, list[tuple[int, int, Vec]]] = {}
         anywhere: dict[object, list[tuple[int, int, Vec]]] = {}
+        #: Of the last state of a loop, which goes nowhere else: the one path there is.
+        alone: dict[object, list[tuple[int, int, Vec]]] = {}
         for bottom, flows in sorted(truth.into.items()):
             mine: list[_Path] = []
+            for top, flow in flows if len(flows) == 1 else ():
+                place = steps[top].span, self.layout.subject.callers.get(top)
+                alone.setdefault((place, self._read_at(bottom, top, flows)), []).append((top, bottom, flow))
             for top, flow in flows if len(flows) > 1 else ():
                 # The first state is given, and the others are worked out: what tells them apart is where they are read.
                 # Layers need not be of one width.
@@ -343,6 +349,8 @@ class Reader(Region):
         wide = [some for some in anywhere.values() if tuple(bottom for _, bottom, _ in some) not in own]
         kinds = [("contribution", found) for found in (*groups.values(), *wide)]
         kinds += [("sum", found) for found in several.values()]
+        ended = (sorted((*found, *alone[key]), key=itemgetter(1)) for key, found in groups.items() if key in alone)
+        kinds += [("contribution", found) for found in ended]
         for kind, found in kinds:
             orders = (found[::-1], found) if len(found) in (rounds, rounds - 1) else ()
             if len(found) == rounds + 1:

@@ -65,7 +65,8 @@ def _unused(
                         more = more * slimmed(other.value(i), value)
                     return apply(op, [value, more])
 
-                words = f"leaves out {one.text}, which is used nowhere"
+                carried = len(passage.layout.by_name.get(one.text, ())) > 1
+                words = f"leaves out {one.text}, which {'no round uses' if carried else 'is used nowhere'}"
                 yield sites, depth, make, Repair(
                     UNPLACED, f"missing-{mistake}", words, cost, template=f"{{0}} {sign} {text}"
                 )  # fmt: skip

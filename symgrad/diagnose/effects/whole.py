@@ -119,8 +119,8 @@ class Whole(Attempts):
         if whole:
             best_one = min(whole, key=lambda t: t.cost)
             named = any(not ok and n not in best_one.fixed for n, ok in enumerate(right))
-            if not before and named and not best_one.deferred:
-                # What has a name is left wrong: one change makes up for another mistake.
+            if not before and (named or self._is_true_line(best_one)) and not best_one.deferred:
+                # What has a name is left wrong, or what is true is changed: one change makes up for another mistake.
                 two = self._followed(right, before, [t for t in tried if not t.full and t.fixed], plain=True)
                 if two and cost_of(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
                     return two
@@ -139,11 +139,13 @@ class Whole(Attempts):
             best = self._followed(right, before, begun, plain=first is not None)
             if not best and first is not None and not before:
                 best = self._followed(right, before, begun, plain=False)
-                # One line that is wrong as a whole is likelier than two of which one is.
-                best = () if any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
+                # One line that is wrong as a whole is likelier than two of which one is, or which are dear together.
+                price = cost_of(best) + PER_NAME * (self._misnamed(best) if best else 0)
+                dear = self._tells_names(first, right) and price > first.cost + LEAST
+                best = () if dear or any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
-        if first is not None and not best and self._tells(first, right):
+        if first is not None and not best and (self._tells(first, right) or self._tells_names(first, right)):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
@@ -183,6 +185,12 @@ class Whole(Attempts):
         cone = set(self.board.cone([i for i, _ in first.edit.sites]))
         return len([r for r in self.results if r.unit.step in cone & self._open(right)]) > 1
 
+    def _tells_names(self, first: Tried, right: Sequence[bool]) -> bool:
+        """Nor is one that puts all right that has a name, of which there is more on the way to the result."""
+        own = set(first.edit.passage.steps)
+        after = [n for n in first.fixed if self.checks[n].step not in own]
+        return len(after) > 1 and all(ok or n in first.fixed for n, ok in enumerate(right))
+
     def _upto(self, first: Tried, placed: Sequence[Tried], before: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The changes under which a line is what it must be as a whole: what follows it need not be computed."""
         among = self._leading_to(placed)
@@ -209,11 +217,12 @@ class Whole(Attempts):
                     return (min(whole, key=lambda t: t.cost).edit,)
             if len(before) + 2 > MOST:
                 return ()
-            return (
-                self._together(right, before)
-                or self._in_order(right, before)
-                or self._one_by_one(right, before, tried, among)
-            )
+            both = self._together(right, before)
+            if both and not self._misnamed((*before, *both)):
+                return both
+            one_then_one = self._in_order(right, before) or self._one_by_one(right, before, tried, among)
+            found = [f for f in (both, one_then_one) if f]
+            return min(found, key=lambda f: cost_of(f) + PER_NAME * self._misnamed((*before, *f)), default=())
         finally:
             self.checks, self.board.within, self._in_turn = kept, None, False
             self._at = {c.step: n for n, c in enumerate(self.checks)}
@@ -237,7 +246,7 @@ class Whole(Attempts):
         tried = [t for t in tried if t.edit.passage is passage or t.edit.passage in parts]
         if whole := [t for t in tried if t.full]:
             return (min(whole, key=lambda t: t.cost).edit,)
-        mended = sorted((t for t in tried if t.meant >= 0), key=lambda t: t.edit.repair.cost)
+        mended = sorted((t for t in tried if t.meant >= 0), key=self._cost_by_name)
         for t in mended[: WIDTH[1]] if len(before) + 2 <= MOST else ():
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
@@ -247,6 +256,11 @@ class Whole(Attempts):
             if more:
                 return (t.edit, *more)
         return ()
+
+    def _cost_by_name(self, tried: Tried) -> float:
+        """What a change costs that makes something true of a line, which need not be what its name says."""
+        other = any(c.step == tried.meant and not c.is_right(tried.values[c.step]) for c in self._named)
+        return tried.edit.repair.cost + PER_NAME * other
 
     def _holds(self, passage: Passage, kinds: tuple[str, ...]) -> bool:
         """The first assignment of a line is something of some kinds with the changes that are settled, or begins a
@@ -324,7 +338,8 @@ class Whole(Attempts):
         options = [
             Edit(passage, sites, make, repair)
             for passage in self.passages
-            if passage.number not in taken and self._results_of(passage, wrong)
+            if passage.number not in taken
+            and (self._results_of(passage, wrong) or self._is_alone(passage, wrong, before))
             for sites, make, repair in self._whole_lines.lines(passage)
         ]
         options.sort(key=self._is_unlikely)
@@ -341,6 +356,13 @@ class Whole(Attempts):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
         return out
+
+    def _is_alone(self, passage: Passage, wrong: set[int], before: Sequence[Edit]) -> bool:
+        """What plain changes that put other results right leave wrong is one that a line works out itself."""
+        left = {r.unit.step for r in self.results if r.unit.step in wrong}
+        plain = before and all(e.repair.cost <= PLAIN_OF_TWO for e in before)
+        others = any(not r.is_right(r.actual) for r in self.results if r.unit.step not in wrong)
+        return bool(plain) and others and len(left) == 1 and left <= {u.step for u in passage.units}
 
     def _is_unlikely(self, edit: Edit) -> tuple[bool, bool]:
         """A line is what its name says sooner than another thing; what flows along some of the paths from that, into

@@ -43,6 +43,8 @@ def division(root: Root, walk: Walk, source: SourceMap) -> Division | None:
     unit, stem = root.unit, _stem(root.unit)
     if not _adds_to_itself(unit, walk) or len(root.repairs) != 1 or root.repairs[0].regain:
         return None
+    if root.repairs[0].keep >= 0:
+        return None  # a factor that is written there is too many
     count = _count(root, walk)
     if count is None or count <= 1:
         return None

@@ -92,8 +92,8 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
         yield reshaped_to(region.goal)
     factors, terms = region.takes(sites)
     if factors or terms:
-        goal = region.goal.shape
-        yield from _combined(have, offers, goal, is_variable=slot >= 0, factors=factors, terms=terms)
+        shapes = region.goal.shape, step.shape if slot >= 0 else have.shape
+        yield from _combined(have, offers, shapes, is_variable=slot >= 0, factors=factors, terms=terms)
     if factors:
         yield from _columns(have, offers)
 
@@ -223,9 +223,15 @@ def _powers() -> Iterator[tuple[Make, Repair]]:
 
 
 def _combined(
-    have: Vec, offers: Sequence[Offer], goal: Shape, *, is_variable: bool, factors: bool = True, terms: bool = True
-) -> Iterator[tuple[Make, Repair]]:
-    """A factor or a term that is missing, or one too many that is not written as an operand of its own."""
+    have: Vec, offers: Sequence[Offer], shapes: tuple[Shape, Shape], *, is_variable: bool, factors: bool = True,
+    terms: bool = True,
+) -> Iterator[tuple[Make, Repair]]:  # fmt: skip
+    """A factor or a term that is missing, or one too many that is not written as an operand of its own.
+
+    Args:
+        shapes: that of the line's value, and of what the operation gives that reads the place.
+    """
+    goal, around = shapes
     extra = 0.15 if is_variable else 0.0
     for offer in offers:
         q = offer.quantity
@@ -235,7 +241,8 @@ def _combined(
         own = given(offer)
         more = {"quantity": q, "series": offer.series, "spelling": offer.text}
         if q.kind != "sum" and factors:
-            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + (0.3 if whole != have.shape else 0.0)
+            wider = 0.0 if whole in (have.shape, around) else 0.3
+            cost = 1.35 + (0.0 if q.kind == "local" else 0.1) + extra + wider
             yield _joined(mul, own), repaired("missing-factor", "leaves out a factor", cost, combine="*", **more)
             yield _joined(truediv, own), repaired("extra-factor", "has a factor too many", 1.9, combine="/", **more)
         wide = whole == have.shape or (q.vec.shape == goal and q.kind not in ("forward", "local"))
