@@ -22,7 +22,7 @@ from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report, Unchecked
-from symgrad.report.picture import Picture
+from symgrad.report.picture import Drawing, Picture
 
 
 def conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
@@ -56,7 +56,9 @@ def script_report(
             verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),
             is_code=True,
         )  # fmt: skip
-    report = replace(report, picture=_script_picture(subject, diagnosis, held, findings))
+    bare = replace(subject)  # what was worked out about the subject is not kept for a picture
+    told = replace(diagnosis, subject=None)
+    report = replace(report, drawing=Drawing(lambda: _script_picture(bare, told, held, findings)))
     wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
     # A name of the forward pass is no derivative that was worked out, unless it says that it is one (dw in epochs).
     forward_names = {name for name, _ in subject.aliases}
@@ -110,15 +112,20 @@ def _value_keys(subject: Subject, steps: Sequence[int]) -> dict[int, str]:
         values = evaluate(subject.graph, as_numbers(subject), steps)
     except SymgradError:
         return {}
+    if not steps:
+        return {}
+    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    flats = [array.ravel()[:1000] for array in arrays]
+    digits, begun = _ten_digits(np.concatenate(flats)), np.cumsum([0, *map(len, flats)])
     out = {}
-    for i, value in zip(steps, values, strict=True):
-        array = np.asarray(value, dtype=np.float64)
-        out[i] = f"{array.shape} {hashlib.sha256(_ten_digits(array.ravel()[:1000])).hexdigest()[:16]}"
+    for i, array, low, high in zip(steps, arrays, begun, begun[1:], strict=False):
+        out[i] = f"{array.shape} {hashlib.sha256(digits[:, low:high].tobytes()).hexdigest()[:16]}"
     return out
 
 
-def _ten_digits(flat: Any) -> bytes:
-    """Ten digits of each of some numbers: what is computed in another order is the same value still."""
+def _ten_digits(flat: Any) -> Any:
+    """Ten digits of each of some numbers and how large they are, as the columns of an array: what is computed in
+    another order is the same value still."""
     import numpy as np
 
     known = np.isfinite(flat) & (flat != 0)
@@ -127,7 +134,7 @@ def _ten_digits(flat: Any) -> bytes:
     digits = np.rint(np.where(known, flat, 0.0) * 10.0 ** (4 - size) * 1e5)
     up = np.abs(digits) >= 1e10  # 9.99999999999 is 10
     size, digits = size + up, np.where(up, np.sign(digits) * 1e9, digits)
-    return bytes(np.stack((np.where(np.isfinite(flat), digits, flat) + 0.0, size)).tobytes())
+    return np.stack((np.where(np.isfinite(flat), digits, flat) + 0.0, size))
 
 
 def as_numbers(subject: Subject) -> dict[int, Any]:
