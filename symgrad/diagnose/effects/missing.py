@@ -136,9 +136,14 @@ def _is_it(parts: _Parts, point: int, wanted: Any) -> bool:
     try:
         rounds = parts(point)
         first = next(rounds)
-        if np.broadcast_shapes(np.shape(first), wanted.shape) != wanted.shape:
+        if not _fits(np.shape(first), wanted.shape):
             return False
         found = sum(rounds, first)
     except MISFITS:
         return False
     return np.shape(found) == wanted.shape and bool(np.allclose(found, wanted, rtol=TOLERANCE, atol=1e-13))
+
+
+def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """An array of one shape can be added to one of the other, which keeps it."""
+    return len(shape) <= len(into) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(into), strict=False))

@@ -124,9 +124,14 @@ def rehearse() -> None:
 def practise() -> None:
     """Run a few lines of ours as a script is run."""
     with contextlib.suppress(Exception):
+        from symgrad.frontends.plan import given_values
+        from symgrad.frontends.siblings import Siblings
         from symgrad.frontends.trace.wire import to_json
 
-        answer_of(to_json(load()(REHEARSAL, "rehearsal.py")))
+        request = json.loads(json.dumps({"source": REHEARSAL, "given": {}, "siblings": Siblings().to_json()}))
+        Siblings.from_json(request["siblings"])
+        given_values(request["given"])
+        answer_of(to_json(load()(request["source"], "rehearsal.py")))
 
 
 def answer(out: int, data: bytes) -> None:
