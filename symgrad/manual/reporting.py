@@ -16,6 +16,7 @@ from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.effort import HINT, TOLD, Effort
 from symgrad.errors import SymgradError
 from symgrad.graph import CONST, Graph, Step
 from symgrad.naming import display_names
@@ -218,6 +219,13 @@ def finding_of(b: Blame) -> Finding:
 
 def _number(x: float) -> float | None:
     return None if math.isnan(x) else x
+
+
+def with_what_lacked(report: Report, effort: Effort) -> Report:
+    """The report, which says if something was not looked for because it would have taken too long."""
+    if not effort.lacked:
+        return report
+    return replace(report, findings=(*report.findings, Finding("note", TOLD, hint=HINT)))
 
 
 def with_findings(report: Report, findings: Sequence[Finding], source: str, confirmed: tuple[str, ...]) -> Report:

@@ -12,6 +12,7 @@ from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.region import Make, Site
+from symgrad.effort import spend
 from symgrad.ops import OPS
 from symgrad.ops.columns import for_columns
 from symgrad.ops.stacked import settled
@@ -113,7 +114,7 @@ class Board:
         self._running = changed
         self._narrow = narrow or {}
         # This is the inner loop of the search: what is looked up once is looked up here.
-        base, ops, within, count = self._base, self._ops, self.within, 0
+        base, ops, within, count, numbers = self._base, self._ops, self.within, 0, 0
         try:
             with unwarned():
                 for i in self.cone([i for i, _ in sites]):
@@ -138,6 +139,7 @@ class Board:
                         if type(value) is not np.ndarray or value.dtype is not FLOAT:
                             value = np.asarray(value, dtype=np.float64)
                     changed[i] = value
+                    numbers += value.size
                     if (watched is None or i in watched) and stops(i, value):
                         return None
         except MISFITS:
@@ -146,6 +148,7 @@ class Board:
             self._running = None
             self._narrow = {}
             self.left -= count
+            spend(count, numbers // max(count, 1))
         return changed
 
     def _columns(self, i: int, args: list[Any], changed: Collection[int], at: Sequence[tuple[int, Make]]) -> Any:

@@ -18,6 +18,7 @@ from symgrad.diagnose.values.closeness import FEW, SMALL, agree, agree_at_once, 
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.rests import adds, without_rests, without_rests_at_once
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec
+from symgrad.effort import spend
 from symgrad.ops import OPS, Op
 from symgrad.ops.base import Rule
 from symgrad.ops.stacked import stacked
@@ -93,6 +94,12 @@ class Shaped(Vec):
         except AttributeError:  # it is asked for the first time
             self._slim = Shaped(self.arrays[1:2])
             return self._slim
+
+    @property
+    def numbers(self) -> int:
+        """How many entries there are, at all points together."""
+        size: int = self._stack.size if self._arrays is None else self._arrays[0].size * len(self._arrays)
+        return size
 
     @property
     def points(self) -> int:
@@ -302,7 +309,9 @@ def _stack_of(arrays: Sequence[Any]) -> Any:
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
     with unwarned():
-        return _run(op, args, params)
+        found = _run(op, args, params)
+    spend(1, max([a.numbers for a in (*args, found)]))
+    return found
 
 
 def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:

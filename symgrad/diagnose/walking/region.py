@@ -13,6 +13,7 @@ from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.places import Context, Line, Place
+from symgrad.effort import is_spent, spend
 from symgrad.ops import OPS
 from symgrad.ops.slips import Slip
 from symgrad.ops.values import function
@@ -162,9 +163,11 @@ class Region:
 
     def works(self, sites: Sequence[Site], make: Make) -> bool:
         """The line is right with this change."""
-        if self.left <= 0:
+        if self.left <= 0 or is_spent():
             return False
+        before = self.left
         found = self.glimpse(sites, make)
+        spend(before - self.left, self.goal.numbers)
         if found is None or found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
             return False
         return lifted(self.attempt(sites, make)).same(self.goal)
