@@ -309,9 +309,8 @@ def _stack_of(arrays: Sequence[Any]) -> Any:
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
     with unwarned():
-        found = _run(op, args, params)
-    spend(1, max([a.numbers for a in (*args, found)]))
-    return found
+        spend(1, args[0].numbers)
+        return _run(op, args, params)
 
 
 def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from symgrad.collecting import MANY
 from symgrad.frontends.trace.locks import Wall, cut, limit, unwatch, watch, watch_kindly
 
 #: How much of its time a file may run before its functions are called.
@@ -158,6 +159,8 @@ def nurse() -> None:
     from symgrad.frontends.trace.library import get_ready
 
     get_ready()
+    # Of a short run nothing is garbage that the collector could find.
+    gc.set_threshold(MANY, *gc.get_threshold()[1:])
     serve(main, rehearse, practise)
 
 
