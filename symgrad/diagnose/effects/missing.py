@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.closeness import signature
+from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import MISFITS, lifted
 from symgrad.diagnose.values.vectors import TOLERANCE
 
@@ -72,7 +73,7 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
             continue
         own = source.split("\n")[passage.number - 1]
         sign = "+=" if rounds > 1 else "="
-        offers = passage.offers()
+        offers = passage.at_hand()
         forward = [(o, _values(passage, o)) for o in offers if o.quantity.kind == "forward" and o.text]
         for name, held in _held(passage, offers):
             key = (name, rounds, tuple(map(signature, held(POINTS[0]))))
@@ -141,7 +142,10 @@ def _is_it(parts: _Parts, point: int, wanted: Any) -> bool:
         found = sum(rounds, first)
     except MISFITS:
         return False
-    return np.shape(found) == wanted.shape and bool(np.allclose(found, wanted, rtol=TOLERANCE, atol=1e-13))
+    if np.shape(found) != wanted.shape:
+        return False
+    with unwarned():  # what has no value is not near
+        return bool((np.abs(found - wanted) <= 1e-13 + TOLERANCE * np.abs(wanted)).all())
 
 
 def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
