@@ -222,8 +222,11 @@ def _number(x: float) -> float | None:
 
 
 def with_what_lacked(report: Report, effort: Effort) -> Report:
-    """The report, which says if something was not looked for because it would have taken too long."""
-    if not effort.lacked:
+    """The report, which says if something was not looked for because it would have taken too long.
+
+    Where all is right there was nothing to be found: another reading was looked into, which was none.
+    """
+    if not effort.lacked or (report.ok and not report.unchecked):
         return report
     return replace(report, findings=(*report.findings, Finding("note", TOLD, hint=HINT)))
 
