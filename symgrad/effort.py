@@ -15,7 +15,7 @@ from dataclasses import dataclass
 #: Steps of small arrays that are computed in a second, on the machine that this was written on.
 RATE = 100_000
 #: An array of so many numbers costs twice as much as a small one.
-NUMBERS = 2_000
+NUMBERS = 3_000
 #: Runs of a program count if they take longer than this, in seconds: what is shorter depends on the machine.
 SHORT = 1.0
 

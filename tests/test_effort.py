@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import symgrad
 from symgrad import effort
+from symgrad.diagnose.values.sizes import bounded
 from symgrad.effort import TOLD, is_spent, ran, spend, within
+from symgrad.ops import OPS
+from symgrad.ops.tensor import ShapeError
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parent / "examples"
@@ -68,3 +72,15 @@ def test_large_arrays_and_long_runs_count_for_more_and_short_runs_for_nothing() 
         spend(1)
         spend(1, 3 * effort.NUMBERS)
         assert whole.left == before - 2.0 * effort.RATE - 5
+
+
+def test_what_nobody_could_hold_is_not_computed() -> None:
+    """Two weights in an outer product, which NumPy makes flat first, would take half a terabyte."""
+    weights, wide = np.broadcast_to(1.0, (512, 512)), np.broadcast_to(1.0, (1 << 15,))
+    with pytest.raises(ShapeError):
+        bounded(OPS["outer"], [weights, weights], {})
+    with pytest.raises(ShapeError):
+        bounded(OPS["outer"], [wide, wide], {})
+    bounded(OPS["outer"], [np.ones(4096), np.ones(4096)], {})
+    bounded(OPS["matmul"], [weights, weights], {})
+    bounded(OPS["add"], [weights, weights], {})

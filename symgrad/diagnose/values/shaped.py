@@ -30,7 +30,9 @@ AT_ONCE = 1 << 14
 #: Of so many entries, a few are compared before all are.
 MANY = 1 << 10
 #: What a computation on arrays that do not fit raises.
-MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
+MISFITS = (
+    ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, MemoryError, np.linalg.LinAlgError, ShapeError
+)  # fmt: skip
 
 Shape = tuple[int, ...]
 

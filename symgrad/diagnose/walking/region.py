@@ -11,6 +11,7 @@ import numpy as np
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.values.sizes import bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.places import Context, Line, Place
 from symgrad.effort import is_spent, spend
@@ -111,6 +112,7 @@ class Region:
                             continue
                         (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
                     try:
+                        bounded(OPS[self.graph.steps[i].op], args, params)
                         changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
                     except MISFITS:
                         if slot is None:
@@ -118,6 +120,8 @@ class Region:
                         changed[i] = NOWHERE
         except MISFITS:
             return None
+        finally:
+            spend(len(changed), sum(a.size for a in changed.values()) // max(len(changed), 1))
         return Shaped([changed[self.line.root]]) if self.line.root in changed else None
 
     def may_fit(self, sites: Sequence[Site]) -> bool:
@@ -165,9 +169,7 @@ class Region:
         """The line is right with this change."""
         if self.left <= 0 or is_spent():
             return False
-        before = self.left
         found = self.glimpse(sites, make)
-        spend(before - self.left, self.goal.numbers)
         if found is None or found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):
             return False
         return lifted(self.attempt(sites, make)).same(self.goal)
