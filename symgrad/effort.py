@@ -20,7 +20,10 @@ NUMBERS = 3_000
 SHORT = 1.0
 
 #: What is told where something was left out.
-TOLD = "not everything was tried that may explain what is wrong: it would have taken too long"
+TOLD = (
+    "not everything was tried that may explain what is wrong, since it would have taken too long: "
+    "where no fix is verified, another line may be to blame"
+)
 HINT = "with a larger --timeout more is tried"
 
 
