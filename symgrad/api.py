@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symgrad.checking import check_expression, derive
+from symgrad.collecting import seldom_collected
 from symgrad.errors import SymgradError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SCRIPT_ONLY = (
 )  # fmt: skip
 
 
+@seldom_collected()
 def check(
     target: Any, at: Point | None = None, *, manual: Mapping[str, str] | str | None = None, **options: Any
 ) -> Report | ArrayReport | SweepReport:

@@ -17,6 +17,7 @@ from symgrad.naming import display_names
 from symgrad.picturing import plain
 from symgrad.printing import expression_text
 from symgrad.report.model import Forms, GradientReport, Report
+from symgrad.report.picture import Drawing
 from symgrad.steps import READABLE, backward_steps, forward_steps
 
 if TYPE_CHECKING:
@@ -95,8 +96,8 @@ def check_expression(
     )  # fmt: skip
     if point is None:
         walked = backward_steps(derivation.rows[0], names, None) if order == 1 else ()
-        drawn = plain(graph, derivation.wrt, names)
-        return replace(report, steps=forward_steps(graph, names, None), backward=walked, picture=drawn)
+        drawn = Drawing(lambda: plain(graph, derivation.wrt, names))
+        return replace(report, steps=forward_steps(graph, names, None), backward=walked, drawing=drawn)
     from symgrad.judging import judged
 
     return judged(report, derivation, point, fmt, names, manual or {})

@@ -65,7 +65,7 @@ Exit codes:
 @click.option("--diff", "as_diff", is_flag=True, help="Print the verified fixes as a unified diff.")
 @click.option("--strict", is_flag=True, help="Conventions, such as a negative gradient, count as mistakes.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), default=20.0, show_default=True, metavar="S",
-              help="For a script: how long it may run.")  # fmt: skip
+              help="For a script: how long it may run, and how long is looked for what is wrong.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.option("--format", "kind", type=click.Choice(["text", "json", "github", "sarif"]), default="text",
               help="text, json, github (workflow annotations) or sarif (2.1.0).")  # fmt: skip

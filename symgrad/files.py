@@ -11,6 +11,7 @@ from typing import Any
 from symgrad.asked import lines_of, only_made, results_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.text.naming import claims, is_loss, normal
+from symgrad.effort import within
 from symgrad.errors import SymgradError
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
@@ -18,6 +19,7 @@ from symgrad.frontends.siblings import siblings
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.passes import is_partial
 from symgrad.manual import check_source
+from symgrad.manual.reporting import with_what_lacked
 from symgrad.passes import check_pass, check_passes
 from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
@@ -107,10 +109,14 @@ def _check(code: Code, plan: Plan, wanted: bool, options: Mapping[str, Any]) -> 
     if not code.source.strip():
         raise SymgradError(f"{code.name} is empty: there is nothing to check")
     if plan.forward or plan.backward:
-        return check_pass(code, plan, options)
+        with within(code.timeout) as effort:
+            report = check_pass(code, plan, options)
+        return with_what_lacked(report, effort)
     given = {n: {"shape": list(s)} for n, s in plan.shapes.items()} | {n: {"value": v} for n, v in plan.values.items()}
     trace = replace(code, given=given).run(code.source)
-    report = _of_run(code, plan, wanted, trace, options)
+    with within(code.timeout) as effort:
+        report = _of_run(code, plan, wanted, trace, options)
+    report = with_what_lacked(report, effort)
     asked = wanted or options.get("loss") or options.get("mapping")
     return report if asked else with_unrun(report, code.source, trace)
 

@@ -20,7 +20,7 @@ from symgrad.ops import Lowered, lower
 from symgrad.ops.balls import exact_ball
 from symgrad.picturing import picture
 from symgrad.report.model import BackwardStep, Finding, ForwardStep, GradientReport, Report, WitnessValue
-from symgrad.report.picture import Picture
+from symgrad.report.picture import Drawing, Picture
 from symgrad.rounding import ErrorModel, enclose_step
 from symgrad.steps import as_float, backward_steps, forward_steps
 
@@ -78,7 +78,7 @@ def judged(
         verdict=worst([g.verdict for g in gradients]), gradients=tuple(gradients),
         steps=steps, backward=walked,
         findings=_findings(gradients),
-        picture=_picture(derivation, names, first, accurate, proofs, steps, walked),
+        drawing=Drawing(lambda: _picture(derivation, names, first, accurate, proofs, steps, walked)),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ LARGE = 1 << 22
 #: What a large page holds.
 PAGE = 1 << 21
 #: So many bytes may wait for the next result.
-MOST = 1 << 28
+MOST = 1 << 29
 POSSIBLE = sys.platform == "linux" and hasattr(mmap, "MADV_FREE") and hasattr(mmap, "MADV_HUGEPAGE")
 
 #: Regions that nobody holds, by how many bytes of results they are for. Every access is one step of Python's, and safe

@@ -292,9 +292,9 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
     gradients = tuple(g for _, r in reports for g in r.gradients)
     merged = tuple(dict.fromkeys(findings))
     # One pass is drawn: that with a mistake, where there is one.
-    drawn = renumbered(base.picture, base.findings, merged)
+    drawing = base.drawing.changed(lambda p: renumbered(p, base.findings, merged))
     whole = replace(
-        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, picture=drawn,
+        base, findings=merged, confirmed=tuple(right), gradients=gradients, target=code.name, drawing=drawing,
         judged=tuple(j for _, r in reports for j in r.judged),
     )  # fmt: skip
     return whole, parameters

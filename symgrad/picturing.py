@@ -202,10 +202,8 @@ def judged(
     return replace(found, nodes=tuple(nodes), links=tuple(links), judged=True)
 
 
-def renumbered(found: Picture | None, before: Sequence[Finding], after: Sequence[Finding]) -> Picture | None:
+def renumbered(found: Picture, before: Sequence[Finding], after: Sequence[Finding]) -> Picture:
     """The same picture in a report whose findings stand in another order, or are more."""
-    if found is None:
-        return None
     place = {f: n for n, f in reversed(list(enumerate(after)))}
 
     def moved(numbers: Sequence[int]) -> tuple[int, ...]:

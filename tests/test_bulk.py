@@ -178,6 +178,32 @@ def test_every_op_at_its_points(compile: bool) -> None:
             assert same, (name, point, a, b)
 
 
+#: What a loop in single precision does in its own way, and what torch does in double.
+OWN = {
+    "sin": torch.sin, "cos": torch.cos, "log": torch.log, "exp": torch.exp, "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid, "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
+}  # fmt: skip
+
+
+@needs_compiler
+@pytest.mark.parametrize("name", OWN)
+def test_own_functions_of_single_precision_over_the_whole_range(name: str) -> None:
+    """Within one unit of the last place everywhere: at zeros, ends, beside 1, and for angles of any size."""
+    torch.manual_seed(5)
+    wide = torch.randn(6000) * torch.exp(torch.linspace(-20, 8, 6000))
+    far = torch.randn(2000) * torch.exp(torch.linspace(18, 60, 2000))  # angles too large for what is quick among others
+    near = 1 + torch.randn(2000) * torch.exp(torch.linspace(-14, -1, 2000))
+    turns = torch.arange(-1000, 1000) * (math.pi / 2)
+    ends = torch.tensor([0.0, -0.0, math.inf, -math.inf, math.nan, 1e-45, 1e-38, 3.4e38, 2.0**31, -(2.0**31), 1.0])
+    x = torch.cat([wide, far, near, turns, ends])
+    (mine,) = symgrad.derive(f"{name}(x)").torch(value=True, compile=True)(x)[:1]
+    truth = OWN[name](x.double()).to(torch.float32)
+    # float32 as whole numbers: neighbours differ by one.
+    apart = (mine.view(torch.int32).long() - truth.view(torch.int32).long()).abs()
+    same = (mine == truth) | (mine.isnan() & truth.isnan()) | (apart <= 1)
+    assert bool(same.all()), (x[~same][:5], mine[~same][:5], truth[~same][:5])
+
+
 @pytest.mark.parametrize("compile", WAYS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_broadcasting_and_gaps(dtype: torch.dtype, compile: bool) -> None:

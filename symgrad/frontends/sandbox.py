@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.effort import ran
 from symgrad.errors import InternalError, Span, SymgradError
 from symgrad.frontends import children
 from symgrad.frontends.plan import Plan
@@ -240,8 +241,10 @@ def run_source(
 
     Of a loop that trains few rounds are traced. What fails after it is run once more, with all of them.
     """
+    begin = time.monotonic()
     with Sandbox(timeout=timeout, memory_mb=memory_mb) as sandbox:
         trace = sandbox.run(source, filename, plan, beside, given)
+    ran(time.monotonic() - begin)
     if trace.error is None or not trace.hurried or trace.error.kind == "time":
         return trace
     try:

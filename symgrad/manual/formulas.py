@@ -72,10 +72,9 @@ def check_formulas(
         marked.append(Judged(f"d/d{name}", subject.units[0].span, status, (name,)))
     report = with_findings(report, findings, "\n".join(formulas.values()), tuple(confirmed))
     report = replace(report, judged=tuple(marked))
-    if report.picture is None:
-        return report
     right: dict[str, tuple[int, ...]] = {n.removeprefix("d/d"): () for n in confirmed}
-    return replace(report, picture=judged(report.picture, report.findings, right, {}, {}, {}))
+    told = report.findings
+    return replace(report, drawing=report.drawing.changed(lambda p: judged(p, told, right, {}, {}, {})))
 
 
 def _formulas(graph: Graph, manual: Mapping[str, str] | str) -> dict[str, str]:

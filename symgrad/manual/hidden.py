@@ -14,6 +14,7 @@ from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
+from symgrad.effort import is_spent
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
@@ -39,6 +40,8 @@ def uncovered(
         return same
     right = standing(subject).right
     for n in range(ROUNDS + 1):
+        if is_spent():
+            break
         found = _mended(work, subject, known)
         if found is None:
             break

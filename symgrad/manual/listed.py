@@ -14,6 +14,7 @@ from dataclasses import replace
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import is_bare
+from symgrad.effort import is_spent
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.verifying import MANY, verified_fixes
 from symgrad.manual.work import Work
@@ -35,6 +36,8 @@ def of_lists(
         return same
     found: list[tuple[Diagnosis, set[int]]] = []
     for mapped in _mappings(subject, {u.name for u in diagnosis.unchecked}, {u.step for u in diagnosis.right}):
+        if is_spent():
+            break
         again = diagnose(replace(subject, mapped={**subject.mapped, **mapped}))
         if again.blames and not again.unchecked and all(b.edits for b in again.blames):
             right = verified_fixes(work, trace, again)

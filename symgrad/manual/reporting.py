@@ -16,13 +16,14 @@ from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.naming import LOSS_NAMES, claims, is_bare, normal
+from symgrad.effort import HINT, TOLD, Effort
 from symgrad.errors import SymgradError
 from symgrad.graph import CONST, Graph, Step
 from symgrad.naming import display_names
 from symgrad.picturing import held as as_held
 from symgrad.picturing import judged, picture
 from symgrad.report.model import Finding, Forms, GradientReport, Judged, Report, Unchecked
-from symgrad.report.picture import Picture
+from symgrad.report.picture import Drawing, Picture
 
 
 def conventions(diagnosis: Diagnosis, strict: bool) -> list[Finding]:
@@ -56,7 +57,9 @@ def script_report(
             verdict="agree", gradients=gradients, steps=(), backward=(), findings=(), graph=forward, rows=(),
             is_code=True,
         )  # fmt: skip
-    report = replace(report, picture=_script_picture(subject, diagnosis, held, findings))
+    bare = replace(subject)  # what was worked out about the subject is not kept for a picture
+    told = replace(diagnosis, subject=None)
+    report = replace(report, drawing=Drawing(lambda: _script_picture(bare, told, held, findings)))
     wrong = {u.name for u in diagnosis.inherited} | {b.step for b in diagnosis.blames}
     # A name of the forward pass is no derivative that was worked out, unless it says that it is one (dw in epochs).
     forward_names = {name for name, _ in subject.aliases}
@@ -110,15 +113,20 @@ def _value_keys(subject: Subject, steps: Sequence[int]) -> dict[int, str]:
         values = evaluate(subject.graph, as_numbers(subject), steps)
     except SymgradError:
         return {}
+    if not steps:
+        return {}
+    arrays = [np.asarray(value, dtype=np.float64) for value in values]
+    flats = [array.ravel()[:1000] for array in arrays]
+    digits, begun = _ten_digits(np.concatenate(flats)), np.cumsum([0, *map(len, flats)])
     out = {}
-    for i, value in zip(steps, values, strict=True):
-        array = np.asarray(value, dtype=np.float64)
-        out[i] = f"{array.shape} {hashlib.sha256(_ten_digits(array.ravel()[:1000])).hexdigest()[:16]}"
+    for i, array, low, high in zip(steps, arrays, begun, begun[1:], strict=False):
+        out[i] = f"{array.shape} {hashlib.sha256(digits[:, low:high].tobytes()).hexdigest()[:16]}"
     return out
 
 
-def _ten_digits(flat: Any) -> bytes:
-    """Ten digits of each of some numbers: what is computed in another order is the same value still."""
+def _ten_digits(flat: Any) -> Any:
+    """Ten digits of each of some numbers and how large they are, as the columns of an array: what is computed in
+    another order is the same value still."""
     import numpy as np
 
     known = np.isfinite(flat) & (flat != 0)
@@ -127,7 +135,7 @@ def _ten_digits(flat: Any) -> bytes:
     digits = np.rint(np.where(known, flat, 0.0) * 10.0 ** (4 - size) * 1e5)
     up = np.abs(digits) >= 1e10  # 9.99999999999 is 10
     size, digits = size + up, np.where(up, np.sign(digits) * 1e9, digits)
-    return bytes(np.stack((np.where(np.isfinite(flat), digits, flat) + 0.0, size)).tobytes())
+    return np.stack((np.where(np.isfinite(flat), digits, flat) + 0.0, size))
 
 
 def as_numbers(subject: Subject) -> dict[int, Any]:
@@ -211,6 +219,16 @@ def finding_of(b: Blame) -> Finding:
 
 def _number(x: float) -> float | None:
     return None if math.isnan(x) else x
+
+
+def with_what_lacked(report: Report, effort: Effort) -> Report:
+    """The report, which says if something was not looked for because it would have taken too long.
+
+    Where all is right there was nothing to be found: another reading was looked into, which was none.
+    """
+    if not effort.lacked or (report.ok and not report.unchecked):
+        return report
+    return replace(report, findings=(*report.findings, Finding("note", TOLD, hint=HINT)))
 
 
 def with_findings(report: Report, findings: Sequence[Finding], source: str, confirmed: tuple[str, ...]) -> Report:

@@ -16,6 +16,7 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.rewordings import Rewording, rewordings
 from symgrad.diagnose.text.source import source_map
+from symgrad.effort import is_spent
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
@@ -127,10 +128,13 @@ class Tries:
         self.work, self.diagnosis, self.left = work, diagnosis, left
         self.lasting = Lasting(diagnosis)
 
+    def _is_over(self) -> bool:
+        return self.left <= 0 or is_spent()
+
     def first(self, source: str, options: list[Rewording]) -> Rewording | None:
         """The first of some changes after which all is right."""
         for r in options:
-            if self.left <= 0:
+            if self._is_over():
                 return None
             if self.lasting.stay(r.span, whole=source == self.work.source):
                 continue
@@ -145,7 +149,7 @@ class Tries:
         left = MOST_ANEW
         for r in options:
             text = patched(self.work.source, [(r.span, r.text)])
-            if self.left <= 0 or not left or text is None or text.count("\n") != self.work.source.count("\n"):
+            if self._is_over() or not left or text is None or text.count("\n") != self.work.source.count("\n"):
                 continue
             self.left -= 1
             try:
@@ -163,6 +167,8 @@ class Tries:
         return None
 
     def is_right(self, text: str) -> bool:
+        if is_spent():
+            return False
         try:
             trace = self.work.run(text)
             if trace.error is not None and trace.error.kind == "time":

@@ -13,13 +13,14 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.quiet import quiet
+from symgrad.effort import within
 from symgrad.epochs import before_divergence
 from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.hidden import uncovered
 from symgrad.manual.listed import of_lists
-from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report
+from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report, with_what_lacked
 from symgrad.manual.reworded import reworded
 from symgrad.manual.training import trained
 from symgrad.manual.verifying import verified_fixes, without_effects
@@ -72,7 +73,9 @@ def check_source(
     work = Work(source, filename, run or ours, chosen, original, guesses=not loss)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
-    return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
+    with within(timeout) as effort:
+        report = check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
+    return with_what_lacked(report, effort)
 
 
 def check_work(

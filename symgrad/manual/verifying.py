@@ -9,6 +9,7 @@ from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
+from symgrad.effort import is_spent
 from symgrad.errors import SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.accounts import account
@@ -65,7 +66,7 @@ def without_effects(work: Work, diagnosis: Diagnosis, verified: set[int]) -> tup
     """
     blames = diagnosis.blames
     fixed = patched(work.source, [edit for b in blames for edit in b.edits]) if verified else None
-    if fixed is None or len(verified) == len(blames):
+    if fixed is None or len(verified) == len(blames) or is_spent():
         return diagnosis, verified
     try:
         mended = replace(work, source=fixed, like=diagnosis.subject)

@@ -18,7 +18,7 @@ from typing import Any
 
 from symgrad.formats import get_format
 from symgrad.graph import Graph
-from symgrad.native.source import write
+from symgrad.native.source import AGAIN, write
 
 #: Seconds that the compiler may take.
 PATIENCE = 20.0
@@ -38,7 +38,7 @@ _CALL = re.compile(r"\bk_\w+\((v\d+)")
 
 def _unrolling(source: str) -> tuple[str, ...]:
     """Flags under which a short loop is unrolled; none for a long one."""
-    body = source[source.index("void run(") :]
+    body, _, _ = source[source.index("void run(") :].partition(AGAIN)
     if body.count("const double v") > SHORT:
         return ()
     times = 4 if len(set(_CALL.findall(body))) <= FEW else 2

@@ -16,9 +16,13 @@ from typing import Any
 from symgrad.formats import Format
 from symgrad.graph import Graph
 from symgrad.ops import OPS
-from symgrad.ops.ckernels import kernel, prelude, square
+from symgrad.ops.ckernels import ANGLE, NEAR, kernel, prelude, square
 from symgrad.ops.compensation import carried
 
+#: What stands before the loop that does a block once more.
+AGAIN = "  if (far)"
+#: Points of a block, after which it is asked whether any argument was too large for what is quick.
+BLOCK = 1024
 #: Longer graphs are not compiled: what the compiler needs grows faster than linearly.
 LONGEST = 600
 #: pi and e to 60 digits, for what a double leaves of them.
@@ -94,6 +98,8 @@ class _Writer:
 
     def __init__(self, *, inverts: bool) -> None:
         self.lines: list[str] = []
+        #: The arguments of what holds for small ones only.
+        self.angles: dict[str, None] = {}
         self.inverts = inverts
         self._known: dict[str, _Value] = {}
 
@@ -128,6 +134,8 @@ class _Writer:
         last = filled[-1]
         template = kernel(name, None if isinstance(last, _Value) else float(last))
         if template is not None:
+            if template.startswith(tuple(NEAR)):
+                self.angles[self.text(filled[0])] = None
             return self.let(template, *filled)
         if op.lower is None:
             raise _Missing(name)
@@ -206,10 +214,30 @@ def write(
     pointers = [f"const {real} *restrict x{n}" for n in range(len(inputs))]
     pointers += [f"{real} *restrict y{n}" for n in range(len(targets))]
     stores = [f"y{n}[i] = ({real}){writer.text(v)};" for n, v in enumerate(results)]
-    body = "\n    ".join([*writer.lines, *stores])
+    body = [*writer.lines, *stores]
+    loops = _loop(body, "0", "count") if compensated or not writer.angles else _in_blocks(body, list(writer.angles))
     return (
         f"{'' if compensated else '#define SINGLE'}\n{prelude()}\nvoid run(long long count, {', '.join(pointers)}) {{\n"
-        f"#pragma GCC ivdep\n  for (long long i = 0; i < count; i++) {{\n    {body}\n  }}\n}}\n"
+        f"{loops}}}\n"
+    )
+
+
+def _loop(body: Sequence[str], low: str, high: str) -> str:
+    lines = "\n    ".join(body)
+    return f"#pragma GCC ivdep\n  for (long long i = {low}; i < {high}; i++) {{\n    {lines}\n  }}\n"
+
+
+def _in_blocks(body: Sequence[str], angles: Sequence[str]) -> str:
+    """The loop in blocks: one with an angle in it that is too large for what is quick is done once more, as for any."""
+    far = " | ".join(f"(k_abs({a}) > {ANGLE.hex()})" for a in angles)
+    plain = "\n".join(body)
+    for near, whole in NEAR.items():
+        plain = plain.replace(near, whole)
+    return (
+        f"  for (long long low = 0; low < count; low += {BLOCK}) {{\n"
+        f"  long long high = low + {BLOCK} < count ? low + {BLOCK} : count, far = 0;\n"
+        f"{_loop([*body, f'far |= {far};'], 'low', 'high')}"
+        f"{AGAIN} {{\n{_loop(plain.splitlines(), 'low', 'high')}  }}\n  }}\n"
     )
 
 

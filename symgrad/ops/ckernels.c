@@ -65,14 +65,18 @@ K k_twice_near(double a) { return a > 350.0 ? 350.0 : a; }
 K k_twice_whole(double a) { return FMA(a, -0x1.71547652b82fep+1, FAR); }
 K k_twice_small(double a, double t) { return k_raised(FMA(a, -0x1.71547652b82fep+1, -(t - FAR))); }
 K k_scaled(double p, double t) { return FMA(p, k_scale(t), k_scale(t)); }
-/* 1/d for d from 1 to 2: a parabola within 1 %, a step of third order and one of second: to 1.1e-12. A division cannot
-   overlap with the next one. */
+/* 1/d for d from 1 to 2: a parabola within 1 %, a step of third order and one of second: to 1.1e-12. On most processors
+   a division cannot overlap with the next one; AMD's, since the first Zen, divide faster than this. */
+#if defined(__znver1__) || defined(__znver2__) || defined(__znver3__) || defined(__znver4__) || defined(__znver5__)
+K k_inverse(double d) { return 1.0 / d; }
+#else
 K k_inverse(double d) {
   double r = FMA(FMA(0x1.4afd6a052bf5bp-2, d, -0x1.745d1745d1746p+0), d, 0x1.0f83e0f83e0f9p+1);
   double h = FMA(-d, r, 1.0);
   r = FMA(r, FMA(h, h, h), r);
   return FMA(r, FMA(-d, r, 1.0), r);
 }
+#endif
 /* log(1 + e) for e from 0 to 1: 2 atanh(s), s = e/(2 + e), by a polynomial in (2 s)**2 through Chebyshev's points:
    within 2.8e-12 of it. A call of the library's would keep the loop from being unrolled. */
 K k_log_beyond(double e) {
@@ -86,7 +90,58 @@ K k_log_beyond(double e) {
   p = FMA(p, u, 0x1.0000000002acdp+0);
   return s * p;
 }
+/* log(x) = n ln 2 + 2 atanh(s), x = 2**n m, 0.75 <= m < 1.5, s = (m - 1)/(m + 1): a polynomial in s**2 through Chebyshev's
+   points, within 2.1e-11 of it, which is relative to the logarithm around 1 as well. */
+K k_log(double x) {
+  double t = x < 0x1p-1022 ? x * 0x1p54 : x, less = 0x1p52 + (x < 0x1p-1022 ? 1077.0 : 1023.0), m, n;
+  unsigned long long bits, power;
+  memcpy(&bits, &t, 8);
+  power = (bits + 0x0008000000000000ULL) >> 52;
+  bits = bits - (power << 52) + 0x3ff0000000000000ULL;
+  power |= 0x4330000000000000ULL;
+  memcpy(&m, &bits, 8);
+  memcpy(&n, &power, 8);
+  double s = (m - 1.0) / (m + 1.0), u = s * s;
+  double p = 0x1.ee7ecd2a696eep-3;
+  p = FMA(p, u, 0x1.23deb57c796a5p-2);
+  p = FMA(p, u, 0x1.999c2f89f7d9dp-2);
+  p = FMA(p, u, 0x1.555553ac2db5ep-1);
+  p = FMA(p, u, 0x1.0000000015c86p+1);
+  double y = FMA(n - less, 0x1.62e42fefa39efp-1, s * p);
+  y = x > 0x1.fffffffffffffp1023 ? x : y;
+  y = x == 0.0 ? -__builtin_inf() : y;
+  return x >= 0.0 ? y : __builtin_nan("");
+}
+/* sin(x + more pi/2) for |x| up to ANGLE: r = x - n pi/2 in two parts, which are enough as products are not rounded; both
+   functions of r by polynomials, to 1.7e-11, so that the sine and the cosine of one number share nearly everything. The
+   last bits of t are those of n. */
+K k_turned(double x, unsigned long long more) {
+  double t = FMA(x, 0x1.45f306dc9c883p-1, 0x1.8p52), n = t - 0x1.8p52, y;
+  double r = FMA(-n, 0x1.1a62633145c07p-54, FMA(-n, 0x1.921fb54442d18p+0, x)), u = r * r;
+  double s = 0x1.6dbe0838a06e9p-19, c = -0x1.25244e23e6e3ap-22;
+  s = FMA(s, u, -0x1.a013a793b98cep-13);
+  s = FMA(s, u, 0x1.11110def2e1c9p-7);
+  s = FMA(s, u, -0x1.555555545e0acp-3);
+  s = r * FMA(s, u, 1.0);
+  c = FMA(c, u, 0x1.a015c47d920acp-16);
+  c = FMA(c, u, -0x1.6c16bf54e7232p-10);
+  c = FMA(c, u, 0x1.5555555502cf4p-5);
+  c = FMA(FMA(c, u, -0.5), u, 1.0);
+  unsigned long long quarter, bits;
+  memcpy(&quarter, &t, 8);
+  quarter += more;
+  y = (long long)(quarter << 63) < 0 ? c : s;
+  memcpy(&bits, &y, 8);
+  bits ^= (quarter << 62) & 0x8000000000000000ULL;
+  memcpy(&y, &bits, 8);
+  return y;
+}
+K k_sin(double x) { return k_turned(x, 0); }
+K k_cos(double x) { return k_turned(x, 1); }
 #else
+K k_log(double x) { return log(x); }
+K k_sin(double x) { return sin(x); }
+K k_cos(double x) { return cos(x); }
 K k_log_beyond(double e) { return log1p(e); }
 /* 2**k for whole k from -1022 to 1023: k moves into the exponent's bits by an addition. */
 K k_power2(double k) { return k_shifted(k + 0x1.8p52, 1023LL << 52); }

@@ -14,11 +14,15 @@ KERNELS: dict[str, str] = {
     "ge": "({0} >= {1} ? 1.0 : 0.0)", "eq": "({0} == {1} ? 1.0 : 0.0)", "ne": "({0} != {1} ? 1.0 : 0.0)",
     "leaky_relu": "k_leaky_relu({0}, {1})", "elu": "k_elu({0}, {1})", "hardtanh": "k_hardtanh({0})",
     **{n: f"k_{n}({{0}})" for n in ("exp", "expm1", "tanh", "sech", "csch", "sinh", "cosh", "sigmoid", "softplus",
-                                    "logsigmoid", "silu")},
-    **{n: f"{n}({{0}})" for n in ("log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "asinh",
-                                  "acosh", "atanh", "erf", "erfc")},
+                                    "logsigmoid", "silu", "log", "sin", "cos")},
+    **{n: f"{n}({{0}})" for n in ("log2", "log10", "log1p", "tan", "asin", "acos", "atan", "asinh", "acosh", "atanh",
+                                  "erf", "erfc")},
     **{n: f"{n}({{0}}, {{1}})" for n in ("atan2", "hypot", "pow")},
 }  # fmt: skip
+
+#: What holds in loops of single precision for arguments up to ``ANGLE`` only, and what holds for any.
+NEAR: dict[str, str] = {"k_sin(": "sin(", "k_cos(": "cos("}
+ANGLE = 2.0**31
 
 #: The square of an op's value, where that is cheaper and better than squaring.
 SQUARES: dict[str, str] = {"sech": "k_sech_squared({0})"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from symgrad.backward import Row
 from symgrad.errors import Span
 from symgrad.graph import Graph
-from symgrad.report.picture import Picture
+from symgrad.report.picture import Drawing, Picture
 from symgrad.report.shown import Shown
 
 if TYPE_CHECKING:
@@ -263,7 +263,7 @@ class Report(Shown[GradientReport]):
         cells: of a notebook, cell number -> the text that the places of that cell point into.
         original: the program with the line ends of its file, where they are not all ``\\n``.
         graph, rows: the function and its reverse passes, for renderings that write them out.
-        picture: the computation graph as it is drawn; ``None`` where there is nothing to draw.
+        drawing: the computation graph as it is drawn, see ``picture``.
     """
 
     target: str
@@ -289,7 +289,12 @@ class Report(Shown[GradientReport]):
     is_code: bool = False
     original: str = field(default="", repr=False)
     cells: Mapping[int, str] = field(default_factory=dict, repr=False)
-    picture: Picture | None = field(default=None, repr=False)
+    drawing: Drawing = field(default_factory=Drawing, repr=False)
+
+    @property
+    def picture(self) -> Picture | None:
+        """The computation graph as it is drawn; ``None`` where there is nothing to draw."""
+        return self.drawing.picture
 
     @property
     def exit_code(self) -> int:

@@ -51,14 +51,12 @@ def moved(report: Report, place: Callable[[Span], Span], cells: Mapping[int, str
         steps=tuple(replace(s, span=place(s.span) if s.span else None) for s in report.steps),
         unchecked=tuple(replace(u, span=place(u.span)) for u in report.unchecked),
         judged=tuple(replace(j, span=place(j.span)) for j in report.judged),
-        picture=_picture(report.picture, place),
+        drawing=report.drawing.changed(lambda p: _moved(p, place)),
         cells=dict(cells),
     )
 
 
-def _picture(drawn: Picture | None, place: Callable[[Span], Span]) -> Picture | None:
-    if drawn is None:
-        return None
+def _moved(drawn: Picture, place: Callable[[Span], Span]) -> Picture:
     nodes = tuple(replace(n, span=place(n.span) if n.span else None) for n in drawn.nodes)
     return replace(drawn, nodes=nodes)
 

@@ -1,4 +1,4 @@
-"""The computation graph as it is drawn: frozen plain data, made with the report and drawn by every rendering.
+"""The computation graph as it is drawn: frozen plain data, made when a rendering first asks the report for it.
 
 A :class:`Node` is a forward step, a :class:`Link` one of its inputs; each knows its values at the point, and what was
 found out about the factor that flows along it. Nothing here is computed by a rendering.
@@ -6,7 +6,9 @@ found out about the factor that flows along it. Nothing here is computed by a re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from symgrad.backward import Backward
@@ -101,3 +103,38 @@ class Picture:
     upstream: str = ""
     wrt: tuple[int, ...] = ()
     judged: bool = False
+
+
+class Drawing:
+    """A picture that is worked out when it is first asked for: who reads a report as text asks for none."""
+
+    def __init__(self, make: Callable[[], Picture | None] | None = None) -> None:
+        self._make = make
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """``None`` where there is nothing to draw."""
+        made = None if self._make is None else self._make()
+        self._make = None  # what it was made of is let go
+        return made
+
+    def changed(self, change: Callable[[Picture], Picture]) -> Drawing:
+        """The same with something changed in it, where there is anything to draw."""
+
+        def make() -> Picture | None:
+            return None if self.picture is None else change(self.picture)
+
+        return Drawing(make)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Drawing) and self.picture == other.picture
+
+    def __hash__(self) -> int:
+        return hash(self.picture)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _drawn, (self.picture,)
+
+
+def _drawn(picture: Picture | None) -> Drawing:
+    return Drawing(lambda: picture)

@@ -185,7 +185,9 @@ def one(name: str, points: int) -> None:
     start = time.perf_counter()
     compiled(*arguments(5000, variables))
     compiling = time.perf_counter() - start
-    compare(name, n, tuple(GOALS), compiled)
+    mine = compare(name, n, tuple(GOALS), compiled)
+    if mine is not None:
+        bandwidth(name, n, variables, mine)
     compare(name, max(n // 5, 1), OTHERS, compiled)
     if variables > 1:
         # Here what autograd keeps in between is small enough to be used again: it clears no fresh pages.
@@ -206,9 +208,15 @@ def arguments(n: int, variables: int) -> list[Any]:
     return [torch.linspace(-3.9, 4, n) + 0.125 * k for k in range(variables)]
 
 
-def compare(name: str, n: int, peers: Sequence[str], compiled: Callable[..., Any], more: str = "") -> None:
+def compare(
+    name: str, n: int, peers: Sequence[str], compiled: Callable[..., Any], more: str = ""
+) -> float | None:
     """Race symgrad against some peers, of which each must have the right results. What has ``more`` to its name is
-    measured besides, and has no goal."""
+    measured besides, and has no goal.
+
+    Returns:
+        The seconds that symgrad took; ``None`` where it was not equal within bounds.
+    """
     import symgrad
 
     text, function, variables = CASES[name]
@@ -245,6 +253,19 @@ def compare(name: str, n: int, peers: Sequence[str], compiled: Callable[..., Any
         what = "symgrad without a compiler" if who == "blocks" else who
         record("bulk", f"{name}{more}: {what} / symgrad", ratio, peer=version(packages.get(who, "symgrad")), goal=goal,
                seconds=seconds[who], mine=seconds["symgrad"], points=n)  # fmt: skip
+    return seconds.get("symgrad")
+
+
+def bandwidth(name: str, n: int, variables: int, seconds: float) -> None:
+    """What goes through memory, inputs and results, beside what a copy of as many bytes moves: there is no faster."""
+    import torch
+
+    moved = 4 * n * (1 + 2 * variables)
+    source = torch.ones(moved // 8)
+    target = torch.empty_like(source)
+    copied = race({"copy": partial(target.copy_, source)})["copy"]
+    print(f"{'':13} {moved / seconds / 1e9:.1f} GB/s go through memory; a copy moves {moved / copied / 1e9:.1f}")
+    record("bulk", f"{name}: share of copy bandwidth", copied / seconds, points=n)
 
 
 def on_cuda(points: int) -> None:

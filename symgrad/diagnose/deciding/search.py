@@ -24,6 +24,7 @@ from symgrad.diagnose.trying.trials import Explanation
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.likeness import Likeness
 from symgrad.diagnose.walking.verdicts import Root
+from symgrad.effort import is_spent
 from symgrad.errors import InternalError
 
 #: An answer of at most this cost a line is believed at once.
@@ -93,7 +94,7 @@ class Search(Weighing):
             return best.walk
         if self.layout.subject.is_shaped and not answer.left and not out.limited and lines.issuperset(sites):
             sites = self._leading_to_all(sites, wrong)
-        singles = [(line, self._suspect({line})) for line in sites]
+        singles = [(line, self._suspect({line})) for line in sites if not is_spent()]
         answers += [a for _, a in singles]
         best = best_of(answers)
         if best.left or best.cost > DEAR:
@@ -152,7 +153,8 @@ class Search(Weighing):
         chosen = list(dict.fromkeys((*sorted(lines)[:LIKELIEST], *likely[:LIKELIEST])))
         if len(chosen) > (LIKELIEST // 2 if self.layout.subject.is_shaped else 2 * LIKELIEST):
             return []
-        return [self._suspect(set(pair)) for pair in combinations(chosen, 2) if set(pair) != lines]
+        pairs = (set(pair) for pair in combinations(chosen, 2))
+        return [self._suspect(pair) for pair in pairs if pair != lines and not is_spent()]
 
     def _told(self, explanation: Explanation, *, further: bool = False) -> Walk:
         """The walk in which some changes to the text are made, and are its roots.

@@ -31,6 +31,7 @@ from symgrad.diagnose.text.naming import is_bare, is_generic, normal
 from symgrad.diagnose.values.closeness import is_multiple, signature
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
+from symgrad.effort import is_spent
 
 #: Steps that are computed again, at most, for one mistake; all in all.
 WORK = 250_000
@@ -250,7 +251,7 @@ class Attempts:
         self._begins = not before
         least = known = float("inf")
         for cost, _, edit in options:
-            if self.board.left <= 0:
+            if self.board.left <= 0 or is_spent():
                 break
             if cost > least or (cost >= known and edit.passage.number not in own):
                 continue

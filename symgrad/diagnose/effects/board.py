@@ -10,9 +10,11 @@ import numpy as np
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.values.sizes import bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.region import Make, Site
-from symgrad.ops import OPS
+from symgrad.effort import spend
+from symgrad.ops import OPS, Op
 from symgrad.ops.columns import for_columns
 from symgrad.ops.stacked import settled
 
@@ -45,10 +47,14 @@ class Board:
         self.steps = sorted(inside)
         self.users: dict[int, list[int]] = {}
         self._ops: dict[int, tuple[Callable[..., Any], tuple[int, ...], dict[str, Any]]] = {}
+        #: Steps whose values may be larger than all that they are made of.
+        self._growing: dict[int, Op] = {}
         for i in self.steps:
             step = self.graph.steps[i]
             run, params = settled(step.op, dict(step.params))
             self._ops[i] = (run, step.inputs, params)
+            if not OPS[step.op].elementwise:
+                self._growing[i] = OPS[step.op]
             for j in step.inputs:
                 self.users.setdefault(j, []).append(i)
         self._base: dict[int, Any] = {}
@@ -113,7 +119,7 @@ class Board:
         self._running = changed
         self._narrow = narrow or {}
         # This is the inner loop of the search: what is looked up once is looked up here.
-        base, ops, within, count = self._base, self._ops, self.within, 0
+        base, ops, growing, within, count, numbers = self._base, self._ops, self._growing, self.within, 0, 0
         try:
             with unwarned():
                 for i in self.cone([i for i, _ in sites]):
@@ -134,10 +140,13 @@ class Board:
                         count += DEAR
                         value = self._put(i, args, here)
                     else:
+                        if i in growing:
+                            bounded(growing[i], args, params)
                         value = run(*args, **params)
                         if type(value) is not np.ndarray or value.dtype is not FLOAT:
                             value = np.asarray(value, dtype=np.float64)
                     changed[i] = value
+                    numbers += value.size
                     if (watched is None or i in watched) and stops(i, value):
                         return None
         except MISFITS:
@@ -146,6 +155,7 @@ class Board:
             self._running = None
             self._narrow = {}
             self.left -= count
+            spend(count, numbers // max(count, 1))
         return changed
 
     def _columns(self, i: int, args: list[Any], changed: Collection[int], at: Sequence[tuple[int, Make]]) -> Any:
@@ -185,6 +195,8 @@ class Board:
                 (args[slot],) = lifted(vecs[slot]).arrays
         run, _, params = self._ops[i]
         try:
+            if known is None:
+                bounded(OPS[self.graph.steps[i].op], args, params)
             value = np.asarray(run(*args, **params), dtype=np.float64) if known is None else known
         except MISFITS:
             value = NOWHERE

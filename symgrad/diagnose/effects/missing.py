@@ -16,6 +16,7 @@ import numpy as np
 
 from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.values.closeness import signature
+from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import MISFITS, lifted
 from symgrad.diagnose.values.vectors import TOLERANCE
 from symgrad.ops.slips import is_place
@@ -76,7 +77,7 @@ def _line(result: Result, attempts: Attempts) -> Statement | None:
             continue
         own = source.split("\n")[passage.number - 1]
         sign = "+=" if rounds > 1 else "="
-        offers = passage.offers()
+        offers = passage.at_hand()
         plain = (o for o in offers if o.quantity.kind == "forward" and o.text)
         forward = [(o.text, len(o.quantity.vec.shape), _values(passage, o)) for o in plain]
         forward += _slices(passage)
@@ -157,9 +158,17 @@ def _is_it(parts: _Parts, point: int, wanted: Any) -> bool:
     try:
         rounds = parts(point)
         first = next(rounds)
-        if np.broadcast_shapes(np.shape(first), wanted.shape) != wanted.shape:
+        if not _fits(np.shape(first), wanted.shape):
             return False
         found = sum(rounds, first)
     except MISFITS:
         return False
-    return np.shape(found) == wanted.shape and bool(np.allclose(found, wanted, rtol=TOLERANCE, atol=1e-13))
+    if np.shape(found) != wanted.shape:
+        return False
+    with unwarned():  # what has no value is not near
+        return bool((np.abs(found - wanted) <= 1e-13 + TOLERANCE * np.abs(wanted)).all())
+
+
+def _fits(shape: tuple[int, ...], into: tuple[int, ...]) -> bool:
+    """An array of one shape can be added to one of the other, which keeps it."""
+    return len(shape) <= len(into) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(into), strict=False))

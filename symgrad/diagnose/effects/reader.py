@@ -125,7 +125,11 @@ class Reader(Region):
 
     def offers(self) -> list[Offer]:
         """Variables and factors, in each round what they are then."""
-        return [*self._variables(), *self._entries(), *self._items(), *self._factors()]
+        return [*self.at_hand(), *self._factors()]
+
+    def at_hand(self) -> list[Offer]:
+        """The variables alone, entries of lists and arrays among them."""
+        return [*self._variables(), *self._entries(), *self._items()]
 
     def _offer(self, quantity: Quantity, steps: Sequence[int], text: str) -> Offer:
         def value(i: int) -> Vec:

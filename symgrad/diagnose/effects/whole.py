@@ -27,6 +27,7 @@ from symgrad.diagnose.values.closeness import is_near, signature
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.region import Site
+from symgrad.effort import is_spent
 from symgrad.errors import Span
 
 #: Steps that are computed again, at most, for each further mistake; to find the line that is wrong, however it is.
@@ -347,7 +348,7 @@ class Whole(Attempts):
             if line.number not in taken and not wrong.isdisjoint(self.board.cone([i for i, _ in sites])):
                 options.append(Edit(line, sites, make, repair))
         for edit in options:
-            if self.board.left <= 0:
+            if self.board.left <= 0 or is_spent():
                 break
             t = self._try(edit, right)
             if t is not None and t.full:

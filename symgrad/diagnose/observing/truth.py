@@ -6,6 +6,7 @@ A manual step is understood by finding its value among these.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.values import function
 
+#: So many numbers are kept of what was worked out between two steps, each of them at every point.
+MOST_KEPT = 1_000_000
 #: Sums of all subsets of contributions are tried up to this many; beyond it, runs from either end.
 MANY_PATHS = 5
 
@@ -103,6 +106,10 @@ class Truth:
             self._named_links()
         self._tangents: dict[int, dict[int, Vec]] = {}
         self._from: dict[int, dict[int, Vec]] = {}
+        #: top -> d top/d step for the steps down to the lowest that was asked for, and those (negative, as a heap) that
+        #: have not handed it on; and how many numbers these are.
+        self._swept: dict[int, tuple[dict[int, Vec | None], list[int]]] = {}
+        self._kept = 0
         self._above: dict[int, list[bool]] = {}
 
     def reaches(self, bottom: int, top: int) -> bool:
@@ -277,23 +284,27 @@ class Truth:
         return self._factors(top, bottom)
 
     def _factors(self, top: int, bottom: int) -> Vec | None:
-        pending: dict[int, Vec | None] = {top: constant(1, self.points)}
-        order = [-top]
+        if top not in self._swept and self._kept > MOST_KEPT:
+            self._swept.clear()
+            self._kept = 0
+        # One step is asked about with many others: each goes on from where the one before it came to.
+        found, order = self._swept.setdefault(top, ({top: constant(1, self.points)}, [-top]))
         with precision(BITS):
             while order and -order[0] > bottom:
                 i = -heapq.heappop(order)
-                arriving = pending.pop(i)
+                arriving = found[i]
                 for link in self._elementary.get(i, ()):
                     flow = None
                     if arriving is not None and link.local is not None:
                         flow = self._elementwise(arriving * link.local, top)
-                    if link.bottom in pending:
-                        before = pending[link.bottom]
-                        pending[link.bottom] = None if before is None or flow is None else before + flow
+                    if link.bottom in found:
+                        before = found[link.bottom]
+                        found[link.bottom] = None if before is None or flow is None else before + flow
                     else:
-                        pending[link.bottom] = flow
+                        found[link.bottom] = flow
                         heapq.heappush(order, -link.bottom)
-        return pending.get(bottom)
+                        self._kept += 1 if flow is None else math.prod(flow.shape)
+        return found.get(bottom)
 
     def _gradients(self, top: int) -> dict[int, Vec]:
         """d top/d step, for a number ``top`` that is not the loss."""

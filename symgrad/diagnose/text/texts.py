@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from symgrad.errors import Span
 
@@ -73,8 +74,17 @@ class Text:
 
     def function_at(self, line: int) -> ast.FunctionDef | None:
         """The innermost function around a line."""
-        around = [f for f in self.functions if f.lineno <= line <= (f.end_lineno or 0)]
-        return max(around, key=lambda f: f.lineno, default=None)
+        return self._around.get(line)
+
+    @cached_property
+    def _around(self) -> dict[int, ast.FunctionDef]:
+        """The innermost function around each line that is in one: it begins last."""
+        out: dict[int, ast.FunctionDef] = {}
+        for f in self.functions:
+            for line in range(f.lineno, (f.end_lineno or f.lineno) + 1):
+                if line not in out or f.lineno > out[line].lineno:
+                    out[line] = f
+        return out
 
     def loops(self, line: int) -> list[str]:
         """The variables of the loops around a line, the outermost first."""

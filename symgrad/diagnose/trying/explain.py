@@ -26,6 +26,7 @@ from symgrad.diagnose.trying.roles import At
 from symgrad.diagnose.trying.trials import POINT, Explanation, close
 from symgrad.diagnose.trying.typed import to_step
 from symgrad.diagnose.values.vectors import Vec, constant
+from symgrad.effort import is_spent, spend
 from symgrad.enclosure import precision
 
 #: A line that runs at least so often is a loop's.
@@ -40,6 +41,8 @@ EDITS, MORE_EDITS = 60_000, 150_000
 CROSSED = 60_000
 #: Steps that are computed again, at most, for a long loop.
 WORK = 3_000_000
+#: So many changed steps, which are computed with many others, cost as much as one that is computed alone.
+PER_STEP = 8
 #: How many mistakes are looked for together, and how many partial answers are kept; of one line at most ``PER_LINE``.
 MOST, KEPT, PER_LINE = 3, 48, 6
 #: What it costs that an assignment becomes what its name says by a change that is not known yet.
@@ -141,7 +144,8 @@ class Explain(Lines):
             if first[0] == second[0] or ends[first] >= begins[second]:
                 continue
             left -= len(mine[first]) + len(mine[second]) * (len(self._ops) - self._place(begins[second]))
-            if left < 0:
+            spend((len(mine[first]) + len(mine[second])) / PER_STEP)
+            if left < 0 or is_spent():
                 break
             before = self._run(mine[first], (), len(self.graph))
             for h in mine[second]:
@@ -235,8 +239,10 @@ class Explain(Lines):
             keys = [frozenset((number[id(h)], *(number[id(o)] for o in p.hypotheses))) for h in mine]
             mine = [h for h, key in zip(mine, keys, strict=True) if key not in seen]
             seen.update(keys)
-            budget -= sum(len(h.at) for h in mine)
-            if not mine or budget < 0:
+            edits = sum(len(h.at) for h in mine)
+            budget -= edits
+            spend(edits / PER_STEP)
+            if not mine or budget < 0 or is_spent():
                 break
             right, true = self._scores(mine, p.hypotheses)
             for n, h in enumerate(mine):
@@ -289,7 +295,8 @@ class Explain(Lines):
         """The first hypothesis, known from the first rounds, that makes all results right in all rounds."""
         for h in some:
             budget -= len(self._ops)
-            if budget < 0:
+            spend(len(self._ops) / PER_STEP)
+            if budget < 0 or is_spent():
                 return None
             full = next(self.hypotheses.all(lines, h), None)
             if full is None:

@@ -41,12 +41,12 @@ def agree_at_once(a: Any, b: Any) -> bool | None:
     x, y = np.abs(a), np.abs(b)
     larger = np.maximum(x, y, out=x)
     points = len(a)
-    tops = larger.reshape(points, -1).max(1)
-    if not math.isfinite(float(tops.sum())):
+    tops = np.maximum.reduce(larger.reshape(points, -1), axis=1)
+    if not math.isfinite(sum(tops.tolist())):
         return None
     allowed = TOLERANCE * larger
     allowed += SMALL * tops.reshape(points, *(1,) * (a.ndim - 1))
-    return points > 2 and bool((np.abs(a - b) <= allowed).all())
+    return points > 2 and bool(np.logical_and.reduce(np.abs(a - b) <= allowed, axis=None))
 
 
 def are_apart(a: Any, b: Any, top: float) -> bool:

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from symgrad.diagnose.values.quiet import unwarned
-from symgrad.diagnose.values.shaped import MISFITS, Shape, Shaped, is_nowhere, lifted, run, shape_of
+from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shape, Shaped, is_nowhere, lifted, run, shape_of
+from symgrad.diagnose.values.sizes import bounded
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.graph import Step
 from symgrad.ops import OPS
 from symgrad.ops.stacked import stacked
+from symgrad.ops.tensor import ShapeError
 from symgrad.ops.values import function
 
 #: The point that is looked at: a random one.
@@ -85,6 +87,7 @@ def _of_one_shape(
 def _computed(step: Step, stacks: Sequence[Any]) -> Any:
     """One step of all of them."""
     compute, params = stacked(OPS[step.op]), dict(step.params)
+    bounded(OPS[step.op], [s[0] for s in stacks], params)
     found = compute(*stacks, **params) if compute is not None and all(s.size for s in stacks) else None
     if found is None or found.shape[:1] != (len(stacks[0]),):
         run_one = function(step.op)
@@ -108,6 +111,10 @@ def _alone(steps: Steps, known: Mapping[int, Any], array: Any) -> Any:
     memo = {j: Shaped((a,)) for j, a in known.items()}
     made = memo[-1] = Shaped((array,))
     for step, i, read in steps:
+        try:
+            bounded(OPS[step.op], [memo[j].arrays[0] for j in read], dict(step.params))
+        except ShapeError:
+            return NOWHERE
         made = memo[i] = run(OPS[step.op], [memo[j] for j in read], dict(step.params))
         if is_nowhere(made):
             break

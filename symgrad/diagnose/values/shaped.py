@@ -18,6 +18,7 @@ from symgrad.diagnose.values.closeness import FEW, SMALL, agree, agree_at_once, 
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.rests import adds, without_rests, without_rests_at_once
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec
+from symgrad.effort import spend
 from symgrad.ops import OPS, Op
 from symgrad.ops.base import Rule
 from symgrad.ops.stacked import stacked
@@ -29,7 +30,9 @@ AT_ONCE = 1 << 14
 #: Of so many entries, a few are compared before all are.
 MANY = 1 << 10
 #: What a computation on arrays that do not fit raises.
-MISFITS = (ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, np.linalg.LinAlgError, ShapeError)
+MISFITS = (
+    ValueError, TypeError, IndexError, AttributeError, ZeroDivisionError, MemoryError, np.linalg.LinAlgError, ShapeError
+)  # fmt: skip
 
 Shape = tuple[int, ...]
 
@@ -93,6 +96,12 @@ class Shaped(Vec):
         except AttributeError:  # it is asked for the first time
             self._slim = Shaped(self.arrays[1:2])
             return self._slim
+
+    @property
+    def numbers(self) -> int:
+        """How many entries there are, at all points together."""
+        size: int = self._stack.size if self._arrays is None else self._arrays[0].size * len(self._arrays)
+        return size
 
     @property
     def points(self) -> int:
@@ -302,6 +311,7 @@ def _stack_of(arrays: Sequence[Any]) -> Any:
 def run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step of a graph; NaN at the points where the arrays do not fit."""
     with unwarned():
+        spend(1, args[0].numbers)
         return _run(op, args, params)
 
 

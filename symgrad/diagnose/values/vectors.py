@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flint import arb, ctx
 
+from symgrad.effort import spend
 from symgrad.errors import InternalError
 from symgrad.ops import OPS, Op, TensorOp, sign_of
 from symgrad.ops.balls import NAN, ArbMath, exact_ball
@@ -221,6 +222,7 @@ def _later(kind: str, op: Op | None, args: tuple[Vec, ...]) -> Vec:
 def _made(how: _How) -> tuple[Any, ...]:
     """The balls of a value, at the precision of all diagnoses, whenever that may be."""
     kind, op, args = how
+    spend(1)
     before = ctx.prec
     if before != PRECISION:
         ctx.prec = PRECISION

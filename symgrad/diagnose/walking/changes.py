@@ -24,6 +24,7 @@ from symgrad.diagnose.walking.offers import offers as offers_of
 from symgrad.diagnose.walking.otherwise import around_it, operations, repaired, reshaped_to
 from symgrad.diagnose.walking.places import Context, Line, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Region, Site, is_slim, slim, slimmed
+from symgrad.effort import is_spent
 from symgrad.ops import OPS
 from symgrad.ops.slips import around
 
@@ -54,7 +55,7 @@ def changes(
     tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
     for cost, _, sites, make, repair in tried:
-        if region.left <= 0 or (found and cost > found[0].cost + TIE):
+        if region.left <= 0 or is_spent() or (found and cost > found[0].cost + TIE):
             break
         if region.works(sites, make):
             found.append(replace(repair, place=region.place(sites, make)))
@@ -193,7 +194,7 @@ def _scaled(
     region: Region, sites: tuple[Site, ...], *, is_root: bool, is_variable: bool
 ) -> Iterator[tuple[Make, Repair]]:
     """The sign or a constant factor: the line is linear in most of its places, so two runs tell the factor."""
-    if region.left <= 0:
+    if region.left <= 0 or is_spent():
         return
     goal = region.goal
     node = region.graph.steps[sites[0][0]].inputs[sites[0][1]] if is_variable else sites[0][0]

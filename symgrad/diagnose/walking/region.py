@@ -11,8 +11,10 @@ import numpy as np
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.values.sizes import bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.places import Context, Line, Place
+from symgrad.effort import is_spent, spend
 from symgrad.ops import OPS
 from symgrad.ops.slips import Slip
 from symgrad.ops.values import function
@@ -110,6 +112,7 @@ class Region:
                             continue
                         (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
                     try:
+                        bounded(OPS[self.graph.steps[i].op], args, params)
                         changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
                     except MISFITS:
                         if slot is None:
@@ -117,6 +120,8 @@ class Region:
                         changed[i] = NOWHERE
         except MISFITS:
             return None
+        finally:
+            spend(len(changed), sum(a.size for a in changed.values()) // max(len(changed), 1))
         return Shaped([changed[self.line.root]]) if self.line.root in changed else None
 
     def may_fit(self, sites: Sequence[Site]) -> bool:
@@ -162,7 +167,7 @@ class Region:
 
     def works(self, sites: Sequence[Site], make: Make) -> bool:
         """The line is right with this change."""
-        if self.left <= 0:
+        if self.left <= 0 or is_spent():
             return False
         found = self.glimpse(sites, make)
         if found is None or found.shape != self.goal.shape or not found.same_at_user(self.slim_goal):

@@ -16,6 +16,7 @@ from symgrad.diagnose.values.vectors import Vec, apply, differ, difference, is_o
 from symgrad.diagnose.walking.confusions import alternatives, differ_by_sign, swapped
 from symgrad.diagnose.walking.places import Context, Line, Place, Repair
 from symgrad.diagnose.walking.products import divides, is_twice, is_written
+from symgrad.effort import is_spent
 from symgrad.enclosure import precision
 from symgrad.ops import OPS
 
@@ -133,7 +134,7 @@ def _everywhere(line: Line, context: Context, budget: Budget | None) -> Iterator
     """One variable in place of another wherever the line, or the functions that it calls, have it: z*(1 - z)."""
     own = line.graph.steps[line.root].span
     uses: dict[tuple[int, bool], list[tuple[int, int]]] = {}
-    if budget is not None and budget.left <= 0:
+    if budget is not None and (budget.left <= 0 or is_spent()):
         return
     everything = line.everything()
     for i in everything:

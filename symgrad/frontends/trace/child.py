@@ -18,6 +18,7 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from symgrad.collecting import MANY
 from symgrad.frontends.trace.locks import Wall, cut, limit, unwatch, watch, watch_kindly
 
 #: How much of its time a file may run before its functions are called.
@@ -124,9 +125,14 @@ def rehearse() -> None:
 def practise() -> None:
     """Run a few lines of ours as a script is run."""
     with contextlib.suppress(Exception):
+        from symgrad.frontends.plan import given_values
+        from symgrad.frontends.siblings import Siblings
         from symgrad.frontends.trace.wire import to_json
 
-        answer_of(to_json(load()(REHEARSAL, "rehearsal.py")))
+        request = json.loads(json.dumps({"source": REHEARSAL, "given": {}, "siblings": Siblings().to_json()}))
+        Siblings.from_json(request["siblings"])
+        given_values(request["given"])
+        answer_of(to_json(load()(request["source"], "rehearsal.py")))
 
 
 def answer(out: int, data: bytes) -> None:
@@ -153,6 +159,8 @@ def nurse() -> None:
     from symgrad.frontends.trace.library import get_ready
 
     get_ready()
+    # Of a short run nothing is garbage that the collector could find.
+    gc.set_threshold(MANY, *gc.get_threshold()[1:])
     serve(main, rehearse, practise)
 
 
