@@ -282,12 +282,15 @@ xs = np.random.randn(3, 2)
 L = loss(params, xs, 0.7)
 dW, dU, dv = bptt(params, xs, 0.7)
 """
-SECOND = TWICE + """\
+SECOND = (
+    TWICE
+    + """\
 v = x.item()
 dy_dx = math.cos(v) * math.exp(-v**2) - 2*v*math.sin(v) * math.exp(-v**2)
 d2y_dx2 = math.exp(-v**2) * ((4*v**2 - 3)*math.sin(v) - 4*v*math.cos(v))
 print(h.item(), d2y_dx2)
 """
+)
 PARTIALS = """\
 import jax.numpy as jnp
 from jax import grad
@@ -415,3 +418,37 @@ def test_a_jacobian_by_numbers_has_a_column_for_each() -> None:
     source = FITTED[: FITTED.index("t = np")].replace("from scipy.optimize import curve_fit\n", "")
     passes(source)
     found(source, "tau**2 * e", "tau * e", "")
+
+
+#: What is shown beside autograd's gradient, or subtracted from it.
+SHOWN = """\
+import torch
+x = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+y = (x ** 3).sum() + torch.exp(-x).prod()
+y.backward()
+xs = x.detach()
+result = 3 * xs ** 2 - torch.exp(-xs.sum())
+"""
+SHOWING = [
+    "print(x.grad, result)", 'print("autograd:", x.grad)\nprint("mine:", result)', "print((result - x.grad).abs().max())",
+    'print(f"{x.grad}")\nprint(f"by hand {result}")', "print(torch.dist(x.grad, result))",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shown", SHOWING)
+def test_what_is_shown_beside_autograds_gradient_is_claimed_to_be_it(shown: str) -> None:
+    passes(f"{SHOWN}{shown}\n")
+    found(f"{SHOWN}{shown}\n", "3 * xs ** 2", "3 * xs", "")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "print(x.grad, y, torch.sin(xs))\n", "print(x.grad)\nprint(torch.sin(xs))\n",
+        "with torch.no_grad():\n    x -= torch.sin(xs) - x.grad\n", "print(x.grad, x.grad * 2 + xs)\n",
+        "print(x.grad, torch.sin(xs).sum())\n",
+    ],
+)  # fmt: skip
+def test_what_else_is_shown_claims_nothing(shown: str) -> None:
+    report = symgrad.check(SHOWN + "assert torch.allclose(x.grad, result)\n" + shown)
+    assert not [f for f in report.findings if f.root], report.explain()

@@ -179,6 +179,8 @@ CALLS: list[tuple[str, Call, tuple[tuple[int, ...], ...]]] = [
     ("numpy.linalg.slogdet", lambda f, i, x: f(x)[1], ((3, 3),)),
     ("numpy.lib.stride_tricks.sliding_window_view", lambda f, i, x: f(x, (2, 2)), ((3, 4),)),
     ("numpy.lib.stride_tricks.as_strided", lambda f, i, x: f(x, (2, 3, 2), (32, 8, 8)), ((3, 4),)),
+    ("torch.dist", lambda f, i, x, y: f(x, y), ((2, 3), (2, 3))),
+    ("torch.dist", lambda f, i, x, y: f(x, y, 1), ((2, 3), (2, 3))),
     # networks
     ("torch.nn.functional.linear", lambda f, i, x, w, b: f(x, w, b), ((2, 3), (4, 3), (4,))),
     ("torch.addmm", lambda f, i, b, x, w: f(b, x, w), ((4,), (2, 3), (3, 4))),

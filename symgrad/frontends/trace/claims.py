@@ -5,6 +5,8 @@ Such a value needs no name that says so: ``np.allclose(grad(loss)(w), mine(w))``
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,11 @@ from symgrad.ops.base import COPY, DIFFERENCE, OPS
 
 #: What is nearer than this and not the same was worked out by differences, and claims no more than to be near.
 NEAR, SAME = 1e-3, 1e-9
+#: Words for what somebody worked out, and names that say themselves of what they are the derivative.
+_BY_HAND = re.compile(
+    r"(?i)(?<![a-z])(?:mine|my|ours?|manual|manually|hand|analytic\w*|closed|formula|derived|expected)(?![a-z])"
+)
+_DERIVATIVE = re.compile(r"d_?[A-Za-z]|g[A-Z_]|grad|delta|nabla|\w*(?:_grad|_bar|_g)$|\w*\.grad$")
 
 
 def claimed_jacobian(tr: Tracer, value: Any, top: Any, target: int) -> None:
@@ -72,7 +79,7 @@ def _claimed(tr: Tracer, step: int, target: int) -> None:
 
 def settle(tr: Tracer) -> None:
     """When the run has ended: what is claimed to be a gradient has a name that nothing else has had."""
-    for step, target in _subtracted(tr):
+    for step, target in list(_held_against(tr)):
         _claimed(tr, step, target)
     for step, target in tr.claims:
         name = _own_name(tr, step)
@@ -82,36 +89,58 @@ def settle(tr: Tracer) -> None:
             _name(tr, step, target)
 
 
-def _subtracted(tr: Tracer) -> list[tuple[int, int]]:
+def _subtracted(tr: Tracer) -> Iterator[tuple[int, int]]:
     """What autograd's gradient is taken from, or is taken from it, to see how far they are apart: ``(mine -
-    w.grad).abs().max()``; each with the step that it is claimed to be the gradient by.
-
-    What the loss is made of is none of that, nor is what a parameter is moved by: ``w.data - w.grad``.
-    """
-    found = {read.step: read.target for read in tr.grad_reads}
-    steps = tr.builder.steps
-    pairs: list[tuple[int, int, int]] = []
+    w.grad).abs().max()``; each with autograd's."""
+    found, steps = {read.step for read in tr.grad_reads}, tr.builder.steps
+    parameters = {steps[read.target].name for read in tr.grad_reads}
     for at, step in enumerate(steps) if found else ():
         if step.op == DIFFERENCE:
             one, other = (_origin(tr, i) for i in step.inputs)
             known, mine = (one, other) if one in found else (other, one)
-            if known in found and mine not in found and not steps[mine].is_leaf:
-                pairs.append((at, mine, known))
-    if not pairs:
-        return []
-    graph = tr.builder.build(len(steps) - 1)
-    forward = graph.ancestors(*(call.step for call in tr.backward_calls))
-    made = graph.dependents(*found)
-    parameters = {steps[target].name for target in found.values()}
-    out = []
-    for at, mine, known in pairs:
-        target, later = found[known], graph.dependents(at)
-        moves = any(later[b.step] and b.name in parameters for b in tr.bindings)
-        if forward[mine] or made[mine] or moves or steps[mine].shape != steps[target].shape:
+            if known in found and mine not in found:
+                later = tr.builder.build(len(steps) - 1).dependents(at)
+                # What a parameter is moved by says nothing: w.data - w.grad
+                if not any(later[b.step] and b.name in parameters for b in tr.bindings):
+                    yield mine, known
+
+
+def _printed(tr: Tracer) -> Iterator[tuple[int, int]]:
+    """What is shown beside autograd's gradient, each with that: in one line with it, ``print(x.grad, mine)``, or in the
+    next one, in words that say that it was worked out by hand. A name that reads as a derivative says so itself."""
+    found = {read.step for read in tr.grad_reads}
+    lines = [(text, [_origin(tr, i) for i in shown]) for text, shown in tr.printed]
+    for n, (text, shown) in enumerate(lines):
+        mine = [i for i in shown if i not in found and not any(_DERIVATIVE.match(name) for name in _names(tr, i))]
+        known = [i for i in shown if i in found]
+        if len(mine) != 1:
             continue
-        if not SAME < _distance(tr.value(mine), tr.value(known)) < NEAR:
-            out.append((mine, target))
-    return out
+        if not known and (_BY_HAND.search(text) or any(map(_BY_HAND.search, _names(tr, mine[0])))):
+            known = [i for _, others in lines[max(n - 1, 0) : n + 2] for i in others if i in found]
+        if len(known) == 1:
+            yield mine[0], known[0]
+
+
+def _held_against(tr: Tracer) -> Iterator[tuple[int, int]]:
+    """What is subtracted from autograd's gradient, or shown with it, and may be the same: by which step it is then.
+
+    What the loss is made of is not, nor is what is made of such gradients.
+    """
+    pairs = dict.fromkeys((*_subtracted(tr), *_printed(tr)))
+    targets, steps = {read.step: read.target for read in tr.grad_reads}, tr.builder.steps
+    if not pairs:
+        return
+    graph = tr.builder.build(len(steps) - 1)
+    forward, made = graph.ancestors(*(call.step for call in tr.backward_calls)), graph.dependents(*targets)
+    for mine, known in pairs:
+        same = steps[mine].shape == steps[targets[known]].shape and not steps[mine].is_leaf
+        apart = _distance(tr.value(mine), tr.value(known)) if same else 0.0
+        if same and not forward[mine] and not made[mine] and not SAME < apart < NEAR:
+            yield mine, targets[known]
+
+
+def _names(tr: Tracer, step: int) -> set[str]:
+    return {b.name for b in tr.bindings if _origin(tr, b.step) == step}
 
 
 def _own_name(tr: Tracer, step: int) -> str:

@@ -277,7 +277,9 @@ class Guard(Numbers):
         sep, end = " " if sep is None else sep, "\n" if end is None else end
         if type(sep) is not str or type(end) is not str:
             raise TypeError("sep and end must be strings")
-        self.tr.write(sep.join(str(a) for a in args) + end)
+        text = sep.join(str(a) for a in args) + end
+        self.tr.write(text)
+        self.tr.shows(text, *(a.step for a in args if isinstance(a, Value)))
 
     # --- types --------------------------------------------------------------------------------------------------
 

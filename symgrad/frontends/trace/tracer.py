@@ -68,6 +68,9 @@ class Tracer(Places):
         self.gradients: set[int] = set()
         #: Steps that the script claims to be gradients, and by which steps: see ``claims.py``.
         self.claims: list[tuple[int, int]] = []
+        #: What was printed, and the values in it; those that were put into a text since then.
+        self.printed: list[tuple[str, tuple[int, ...]]] = []
+        self.worded: list[int] = []
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
         self.notes: dict[tuple[str, Span], Note] = {}
@@ -157,6 +160,13 @@ class Tracer(Places):
         if self.output_left < 0:
             self.stop("limit", "the script prints too much")
         self.output.append(text)
+
+    def shows(self, text: str, *steps: int | None) -> None:
+        """Keep which values are shown, and in which words: only with autograd's is anything compared."""
+        shown = (*self.worded, *(s for s in steps if s is not None))
+        self.worded.clear()
+        if self.grad_reads and shown and len(self.printed) < MAX_NOTES:
+            self.printed.append((text, shown))
 
     # --- steps --------------------------------------------------------------------------------------------------
 

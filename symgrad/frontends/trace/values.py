@@ -181,6 +181,11 @@ class TracedFloat(Scalar, float):
     def raw(self) -> float:
         return float(self)
 
+    def __format__(self, spec: str) -> str:
+        if self.step is not None:
+            self.tr.worded.append(self.step)
+        return float.__format__(self, spec)
+
     __hash__ = float.__hash__
 
 

@@ -160,6 +160,11 @@ def norm(m: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = Fals
     return m.sum(size**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
 
 
+@spelled("torch.dist", "torch.Tensor.dist")
+def dist(m: Any, x: Any, other: Any, p: Any = 2) -> Any:
+    return norm(m, m.reshape(x - other, shape=(-1,)), p)
+
+
 @spelled("torch.logsumexp", "torch.Tensor.logsumexp", "scipy.special.logsumexp")
 def logsumexp(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.logsumexp(x, axis=axis, keepdims=keepdims)
