@@ -430,7 +430,8 @@ xs = x.detach()
 result = 3 * xs ** 2 - torch.exp(-xs.sum())
 """
 SHOWING = [
-    "print(x.grad, result)", 'print("autograd:", x.grad)\nprint("mine:", result)', "print((result - x.grad).abs().max())",
+    "print(x.grad, result)", 'print("autograd:", x.grad)\nprint("mine:", result)',
+    "print((result - x.grad).abs().max())",
     'print(f"{x.grad}")\nprint(f"by hand {result}")', "print(torch.dist(x.grad, result))",
 ]  # fmt: skip
 

@@ -170,6 +170,20 @@ for loss in losses:
     loss.backward(retain_graph=True)
     print(round(loss.item(), 9), [round(v, 9) for v in z.grad.flatten().tolist()][:5])
 """
+FACTORS = """\
+import numpy as np
+import torch
+A = torch.tensor([[0.3, -1.2, 0.8], [1.5, 0.2, -0.4], [-0.6, 0.9, 0.5]], dtype=torch.float64, requires_grad=True)
+b = torch.tensor([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]], dtype=torch.float64)
+K = A @ A.T + torch.eye(3, dtype=torch.float64)
+L = torch.linalg.cholesky(K)
+s = torch.cholesky_solve(b, L)
+(L.log1p().sum() + s.pow(2).sum()).backward()
+print([round(v, 8) for v in A.grad.flatten().tolist()])
+k = K.detach().numpy()
+low = np.linalg.cholesky(k)
+print([round(float(v), 8) for v in low.ravel()])
+"""
 SLIPS = [
     (LAYER_NORM, "(xhat * wdy).mean(-1, keepdim=True)", "(xhat * dy).mean(-1, keepdim=True)", "wdy"),
     (LAYER_NORM, "(dy * xhat).reshape(-1, N).sum(0)", "(dy * xhat).reshape(-1, N).mean(0)", "sum"),
@@ -205,10 +219,11 @@ def test_the_gradient_that_backward_is_given_is_part_of_what_is_differentiated()
     assert [f.span.line for f in report.findings if f.root and f.span is not None] == [22]
 
 
-def test_losses_of_torch_are_those_of_torch() -> None:
+@pytest.mark.parametrize("source", [LOSSES, FACTORS], ids=["losses", "Cholesky factors"])
+def test_functions_of_torch_are_those_of_torch(source: str) -> None:
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
-        exec(LOSSES, {})
-    trace = trace_source(LOSSES, "losses.py")
+        exec(source, {})
+    trace = trace_source(source, "script.py")
     assert trace.error is None
     assert "\n".join(trace.prints).split() == shown.getvalue().split()

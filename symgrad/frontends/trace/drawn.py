@@ -151,7 +151,7 @@ def _of_data(name: str) -> None:
     HANDLERS[f"numpy.linalg.{name}"] = call
 
 
-for _name in ("svd", "qr", "eigh", "eigvalsh", "pinv", "matrix_rank", "cond", "cholesky"):
+for _name in ("svd", "qr", "eigh", "eigvalsh", "pinv", "matrix_rank", "cond"):
     if f"numpy.linalg.{_name}" not in HANDLERS:
         _of_data(_name)
 

@@ -12,7 +12,7 @@ from symgrad.frontends.trace.registry import MODULES, SPELLED, as_array, element
 from symgrad.frontends.trace.shaped import call
 from symgrad.frontends.trace.tracer import Tracer
 
-MODULES |= {"scipy", "scipy.special", "scipy.signal"}
+MODULES |= {"scipy", "scipy.special", "scipy.signal", "scipy.linalg"}
 
 
 @traced("scipy.special.expit")

@@ -1,6 +1,15 @@
 """What NumPy's and torch's functions and methods do, in ops of the table: see :mod:`symgrad.ops.library.spelling`."""
 
-from symgrad.ops.library import joining, moving, networks, picking, products, reductions, shapes  # noqa: F401  (their declarations)
+from symgrad.ops.library import (  # noqa: F401  (their declarations)
+    joining,
+    moving,
+    networks,
+    picking,
+    products,
+    reductions,
+    shapes,
+    triangular,
+)
 from symgrad.ops.library.picking import item
 from symgrad.ops.library.reductions import Extreme
 from symgrad.ops.library.spelling import LIBRARY
