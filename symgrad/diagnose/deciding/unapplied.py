@@ -23,6 +23,8 @@ from symgrad.errors import Span
 
 #: ``W2``: what it is, and of which layer.
 _NAME = re.compile(r"([A-Za-z]\w*?)_?(\d*)")
+#: What reads every name.
+_EVERYTHING = frozenset({"locals", "globals", "vars", "exec", "eval"})
 #: What a layer has beside its weights.
 _BIAS = re.compile(r"b|bias|biases|intercept", re.IGNORECASE)
 
@@ -74,9 +76,12 @@ def _idle(walk: Walk) -> Iterator[tuple[Unit, str]]:
 
 
 def _is_read(unit: Unit, source: str) -> bool:
+    """It is read somewhere in the function, or in one inside it; ``locals()`` reads everything."""
     here = function_at(source, unit.line)
-    reads = (n for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id == unit.name)
-    return any(here is None or function_at(source, n.lineno) is here for n in reads)
+    first, last = (here.lineno, here.end_lineno or here.lineno) if here is not None else (0, source.count("\n") + 1)
+    reads = {n.id for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+             and first <= n.lineno <= last}  # fmt: skip
+    return unit.name in reads or not reads.isdisjoint(_EVERYTHING)
 
 
 def _is_put_aside(name: str, source: str) -> bool:
