@@ -199,6 +199,7 @@ SLIPS = [
     pytest.param(LOOPED, [("    return dx, dw", "        return dx, dw")], ["lost-accumulation"], id="in the loop"),
     pytest.param(STEP, [("        self.W2 -= self.lr * dW2", "        pass")], ["missing-term"], id="never moved"),
     pytest.param(STEP, [("self.W2 -= self.lr * dW2", "self.W2 -= self.lr")], ["missing-factor"], id="by a number"),
+    pytest.param(STEP, [("self.lr * dW2", "self.lr * self.W2")], ["wrong-variable"], id="by another array"),
     pytest.param(
         STEP, [("2 * (pred - Y)", "2 * (pred - Y) * pred"), ("        self.b1 -= self.lr * db1", "        pass")],
         None, id="never moved, and wrong",

@@ -124,10 +124,10 @@ MISTAKES = [
         id="in a recurrence, left out",
     ),
     pytest.param(
-        NORM, [(" - norm * m2", "")], [("dx = ", "missing-term", "(dnorm - m1) - norm*m2")], id="used nowhere"
+        NORM, [(" - norm * m2", "")], [("dx = ", "missing-term", "dnorm - m1 - norm*m2")], id="used nowhere"
     ),
     pytest.param(
-        NORM, [("- m1 -", "-")], [("dx = ", "missing-term", "(dnorm - norm * m2) - m1")], id="used nowhere, alone"
+        NORM, [("- m1 -", "-")], [("dx = ", "missing-term", "dnorm - norm * m2 - m1")], id="used nowhere, alone"
     ),
     pytest.param(
         ATTENTION, [("dS @ K / np.sqrt(d)", "dS @ K / d")], [("dQ = ", "wrong-formula", "d**0.5")], id="no root"

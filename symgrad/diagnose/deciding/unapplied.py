@@ -23,6 +23,8 @@ from symgrad.errors import Span
 
 #: ``W2``: what it is, and of which layer.
 _NAME = re.compile(r"([A-Za-z]\w*?)_?(\d*)")
+#: What reads every name.
+_EVERYTHING = frozenset({"locals", "globals", "vars", "exec", "eval"})
 #: What a layer has beside its weights.
 _BIAS = re.compile(r"b|bias|biases|intercept", re.IGNORECASE)
 
@@ -51,7 +53,8 @@ def unapplied(walk: Walk, source: SourceMap, moved: Sequence[Unit]) -> Iterator[
             mistake, words = "missing-term", f"leaves {name} as it is: {unit.name} is worked out and used nowhere"
         elif (whole := source.statement(own.span)) is not None and function_at(subject.source, own.line) is here:
             span, before = whole, ""
-            mistake, words = "missing-factor", f"moves {name} without {unit.name}, which is used nowhere"
+            mistake = "wrong-variable" if _is_one_other(source.text(whole), text) else "missing-factor"
+            words = f"moves {name} without {unit.name}, which is used nowhere"
         else:
             continue
         vec = walk.out.meaning[unit.step].vec
@@ -74,9 +77,18 @@ def _idle(walk: Walk) -> Iterator[tuple[Unit, str]]:
 
 
 def _is_read(unit: Unit, source: str) -> bool:
+    """It is read somewhere in the function, or in one inside it; ``locals()`` reads everything."""
     here = function_at(source, unit.line)
-    reads = (n for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and n.id == unit.name)
-    return any(here is None or function_at(source, n.lineno) is here for n in reads)
+    first, last = (here.lineno, here.end_lineno or here.lineno) if here is not None else (0, source.count("\n") + 1)
+    reads = {n.id for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+             and first <= n.lineno <= last}  # fmt: skip
+    return unit.name in reads or not reads.isdisjoint(_EVERYTHING)
+
+
+def _is_one_other(have: str, want: str) -> bool:
+    """Two statements differ in one name."""
+    mine, theirs = (re.findall(r"[\w.]+|\S", text) for text in (have, want))
+    return len(mine) == len(theirs) and sum(a != b for a, b in zip(mine, theirs, strict=True)) == 1
 
 
 def _is_put_aside(name: str, source: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -10,6 +11,7 @@ from symgrad.diagnose.meaning.parameters import Parameters
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.source import SourceMap, number_names
+from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.places import Repair
@@ -193,8 +195,19 @@ def _respelled(repair: Repair, span: Span, text: str, subject: Subject, source: 
         if re.search(pattern, text):
             return re.sub(pattern, replacement, text, count=1)
     if "{0}" in repair.template:
-        return repair.template.format(text if source.is_atom(text) else f"({text})")
+        bare = source.is_atom(text) or (repair.template.startswith(("{0} + ", "{0} - ")) and _is_arithmetic(text))
+        return repair.template.format(text if bare else f"({text})")
     return source.added_at(span, repair.template) if repair.template else ""
+
+
+def _is_arithmetic(text: str) -> bool:
+    """Its outermost operator binds as a sum does, or closer."""
+    tree = module(text)
+    node = tree.body[0] if tree is not None and len(tree.body) == 1 else None
+    made = node.value if isinstance(node, ast.Expr) else None
+    return isinstance(made, ast.BinOp) and isinstance(
+        made.op, ast.Add | ast.Sub | ast.Mult | ast.Div | ast.MatMult | ast.Pow
+    )
 
 
 def _with_other_sign(unit: Unit, repair: Repair, source: SourceMap) -> tuple[Span, str] | None:
