@@ -60,7 +60,7 @@ def parts(path: Path) -> dict[str, float]:
     timed(scripts, "choose", "which step is differentiated, in both runs")
     timed(accounts, "diagnose", "diagnosis of both runs")
     timed(work, "diagnose", "diagnosis of other readings")
-    timed(scripts, "script_report", "report and picture")
+    timed(scripts, "script_report", "report")
     best: dict[str, float] = {}
     try:
         for _ in range(5):
