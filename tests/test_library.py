@@ -183,7 +183,6 @@ CALLS: list[tuple[str, Call, tuple[tuple[int, ...], ...]]] = [
     ("torch.dist", lambda f, i, x, y: f(x, y, 1), ((2, 3), (2, 3))),
     ("torch.linalg.solve_triangular", lambda f, i, x, y: f(x, y, upper=False), ((3, 3), (3, 2))),
     ("torch.linalg.solve_triangular", lambda f, i, x, y: f(x, y, upper=True, left=False), ((3, 3), (2, 3))),
-    ("torch.cholesky_solve", lambda f, i, x, y: f(x, y), ((3, 2), (3, 3))),
     # networks
     ("torch.nn.functional.linear", lambda f, i, x, w, b: f(x, w, b), ((2, 3), (4, 3), (4,))),
     ("torch.addmm", lambda f, i, b, x, w: f(b, x, w), ((4,), (2, 3), (3, 4))),
