@@ -19,7 +19,7 @@ POWERS, OF_THREE, OF_THREE_FIXED = (1, -1, 2, -2, 3, -3), (1, -1, 2), (1, -1, 2,
 #: Numbers that a product may begin with.
 SCALES = (1.0, 2.0, 0.5)
 #: So much varies at most, and so much stays the same.
-MOST_VARYING, MOST_FIXED = 12, 12
+MOST_VARYING, MOST_FIXED = 16, 12
 #: Two floats are the same if they differ by less than this, relatively: what is compared comes from exact values.
 SAME = 1e-9
 #: What says nothing in a product.

@@ -75,7 +75,7 @@ class Terms(Trials):
         mine = [u.step for u in units]
         if len(set(mine)) < len(mine) or not set(mine) <= set(self._starts):
             return
-        if steps[mine[0]].is_const:
+        if all(steps[i].is_const for i in mine):
             yield units[0].span, mine, False
             return
         if any(steps[i].is_leaf or self.layout.is_forward(i) for i in mine):

@@ -153,7 +153,7 @@ def _operand(roles: Roles, i: int, slot: int, texts: Mapping[int, list[str]], de
         place = roles.source.operand(step.span, slot)
         return [roles.source.text(place)] if place is not None else []
     known = texts.get(roles.layout.original(j), [])
-    if known or depth == 0 or j in roles.subject.names:
+    if known or depth == 0 or j in roles.subject.names or roles.graph.steps[j].is_leaf:
         return known
     infix, outer = OPS[roles.graph.steps[j].op].infix, OPS[step.op].infix
     made = _joined(roles, j, texts, depth - 1)
