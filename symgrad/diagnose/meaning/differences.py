@@ -9,6 +9,7 @@ from symgrad.diagnose.meaning.following import original
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum, sign_of
+from symgrad.ops.slips import is_place
 from symgrad.ops.tensor import TensorOp
 
 #: The step of a difference quotient is at most this.
@@ -82,6 +83,12 @@ def _taken_from(graph: Graph, i: int) -> int:
     return i
 
 
+def _is_read(graph: Graph, i: int) -> bool:
+    """It is data, or a part of it: ``old = x[i]``, which is put back when the difference has been taken."""
+    step = graph.steps[i]
+    return step.is_leaf or (is_place(step.op) and graph.steps[original(graph, step.inputs[0])].is_leaf)
+
+
 def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, ...]]:
     """The names of what is compared with a difference quotient of the loss."""
     graph = trace.graph
@@ -94,6 +101,6 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
             a, b = (original(graph, j) for j in step.inputs)
             for mine, other in ((a, b), (b, a)):
                 name = named.get(mine)
-                if name and not moved[mine] and moved[other] and not graph.steps[mine].is_leaf:
+                if name and not moved[mine] and moved[other] and not _is_read(graph, mine):
                     out[name] = tuple(by)
     return out
