@@ -159,7 +159,8 @@ def test_ten_digits_are_those_that_would_be_written() -> None:
     for factor in (1 + 1e-15, 1 + 1e-10, 1 + 1e-9, -1.0):
         for a in some:
             alike = f"{a:.10g}" == f"{a * factor:.10g}" or (a == 0 and factor < 0)
-            assert (_ten_digits(np.array([a])) == _ten_digits(np.array([a * factor]))) == alike, (a, factor)
+            digits = _ten_digits(np.array([a])), _ten_digits(np.array([a * factor]))
+            assert np.array_equal(*digits, equal_nan=True) == alike, (a, factor)
 
 
 def test_lines_that_leave_a_result_wrong_need_not_be_suspected_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ NAMES = ("loss", "objective", "the_loss")
 #: What is said of an objective by the link of a generalised linear model.
 LINKED = "is the gradient"
 #: Of arrays, mistakes are looked for against so many objectives.
-MOST_FULL = 4
+MOST_FULL = 6
 #: What a softmax is made of stands so many steps before it at most.
 NEAR = 40
 

@@ -20,6 +20,8 @@ from symgrad.ops import OPS
 
 #: What is a mistake by weak evidence only needs a repair that is no dearer than this.
 WEAK = 2.0
+#: ... or than this, where it is written out.
+WRITTEN = 3.5
 #: What a later line may put right.
 LATER = ("sign", "scale", "missing-term", "missing-factor", "wrong-shape", "missing-reduction")
 
@@ -154,7 +156,9 @@ def explained(
             continue
         # What one line alone makes right of several gradients, it was to be, whatever it is called.
         shown = found and settled > 1
-        if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > WEAK):
+        # A change of the text that makes all results right, of numbers, is dear for what it writes down.
+        most = WRITTEN if not layout.subject.is_shaped and all(r.text for r in root.repairs) else WEAK
+        if weak and not shown and root.unit.step not in layout.aside and (not root.repairs or root.cost > most):
             doubtful.append(root.unit)
             if not root.repairs:
                 unfit.append(root)

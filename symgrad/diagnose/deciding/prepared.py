@@ -84,7 +84,8 @@ def prepare(subject: Subject) -> Prepared | None:
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}
         layout.averages = averages(layout, reading)
-        reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys())
+        parameters = {m.name for m in subject.moves}  # ``slope = slope - rate*D_slope`` is no slope of anything
+        reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys() | parameters)
         reading.leave(inner(layout, reading) | differentials(layout, reading) | carried_forward(layout, known, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited

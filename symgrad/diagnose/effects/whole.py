@@ -360,10 +360,11 @@ class Whole(Attempts):
 
     def _is_alone(self, passage: Passage, wrong: set[int], before: Sequence[Edit]) -> bool:
         """What plain changes that put other results right leave wrong is one that a line works out itself."""
-        left = {r.unit.step for r in self.results if r.unit.step in wrong}
+        left = {r.unit.step for r in self.results if r.unit.step in wrong and not r.is_right(r.actual)}
         plain = before and all(e.repair.cost <= PLAIN_OF_TWO for e in before)
         others = any(not r.is_right(r.actual) for r in self.results if r.unit.step not in wrong)
-        return bool(plain) and others and len(left) == 1 and left <= {u.step for u in passage.units}
+        alone = len(left) == 1 == len(wrong & {r.unit.step for r in self.results})
+        return bool(plain) and others and alone and left <= {u.step for u in passage.units}
 
     def _is_unlikely(self, edit: Edit) -> tuple[bool, bool]:
         """A line is what its name says sooner than another thing; what flows along some of the paths from that, into

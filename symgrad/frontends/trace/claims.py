@@ -24,7 +24,7 @@ NEAR, SAME = 1e-3, 1e-9
 _BY_HAND = re.compile(
     r"(?i)(?<![a-z])(?:mine|my|ours?|manual|manually|hand|analytic\w*|closed|formula|derived|expected)(?![a-z])"
 )
-_DERIVATIVE = re.compile(r"d_?[A-Za-z]|g[A-Z_]|grad|delta|nabla|\w*(?:_grad|_bar|_g)$|\w*\.grad$")
+_DERIVATIVE = re.compile(r"d_?[A-Za-z]|g[A-Za-z]?\d?$|g[A-Z_]|grad|delta|nabla|\w*(?:_grad|_bar|_g)$|\w*\.grad$")
 
 
 def claimed_jacobian(tr: Tracer, value: Any, top: Any, target: int) -> None:
@@ -126,13 +126,14 @@ def _held_against(tr: Tracer) -> Iterator[tuple[int, int]]:
 
     What the loss is made of is not, nor is what is made of such gradients.
     """
-    pairs = dict.fromkeys((*_subtracted(tr), *_printed(tr)))
     targets, steps = {read.step: read.target for read in tr.grad_reads}, tr.builder.steps
+    # Of the rounds of a loop the last.
+    pairs = {steps[mine].span: (mine, known) for mine, known in (*_subtracted(tr), *_printed(tr))}
     if not pairs:
         return
     graph = tr.builder.build(len(steps) - 1)
     forward, made = graph.ancestors(*(call.step for call in tr.backward_calls)), graph.dependents(*targets)
-    for shown, known in pairs:
+    for shown, known in pairs.values():
         mine = _first_of_its_kind(tr, shown)
         same = steps[mine].shape == steps[targets[known]].shape and not steps[mine].is_leaf
         apart = _distance(tr.value(mine), tr.value(known)) if same else 0.0
