@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,11 @@ from symgrad.frontends import roles
 from symgrad.frontends.above import Above
 from symgrad.frontends.returned import Returned
 from symgrad.frontends.roles import Pair, Part
+from symgrad.frontends.tables import Table, Tables
 from symgrad.frontends.trace.arrays import Tensor
 from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.functions import source_of
 from symgrad.frontends.trace.hosting import Hosting
-from symgrad.frontends.trace.shaped import Recorder
 from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.values import Value
 from symgrad.frontends.trace.writes import valued
@@ -27,10 +27,6 @@ from symgrad.graph import Graph
 
 class Unfit(SymgradError):
     """The functions cannot be called in the way that is wanted, whatever they are given."""
-
-
-class Table(SymgradError):
-    """Backward returns the derivative of each output by each input, a Jacobian: it is to be called as one."""
 
 
 @dataclass(slots=True)
@@ -141,9 +137,8 @@ class Caller:
         self.negative = False
         #: See :class:`symgrad.frontends.plan.Plan`.
         self.mean = self.of_inputs = False
-        #: Backward returns a Jacobian: its product with a row is the gradient of the same sum of the outputs.
+        #: Backward is called as one that returns a Jacobian.
         self.table = False
-        self.cotangent: Any = None
         #: A parameter of backward that stands for an input of another name -> that input.
         self.stands: dict[str, str] = {}
         #: Backward takes what forward takes, and nothing that flows in from above: it is forward's derivative.
@@ -198,68 +193,17 @@ class Caller:
         if several > 1 and len(outputs) == 1 and saved:
             # forward returned (y1, y2) and backward takes a gradient of each
             outputs, saved = self.more_outputs(outputs, saved, several)
-        above = Above(self)
+        above, tables = Above(self), Tables(self)
         values = above.upstreams(found, outputs)
-        loss = above.loss(outputs, values or self.row(outputs[0]))
+        loss = above.loss(outputs, values or tables.row(outputs[0]))
         calls = self.backward_arguments(found, arguments, values, saved, outputs)
         answer: list[Any] = []
         error = run.attempt(lambda: answer.append(self.backward(calls, context)))
         called = Called(EMPTY, loss)
         if error is None:
-            self.returned(answer[0], outputs[0], arguments, Returned(self, self.all_leaves(leaves), called))
+            tables.bind(answer[0], outputs[0], arguments, Returned(self, self.all_leaves(leaves), called))
         called.trace = run.tracer.finish(error)
         return called
-
-    def returned(self, answer: Any, output: Any, arguments: Mapping[str, Any], result: Returned) -> None:
-        """Bind what backward returned.
-
-        Raises:
-            Table: it is a Jacobian, and was not called as one: ``softmax_gradient(z)``, to which nothing flows in,
-                gives a table of how each output goes with each input.
-        """
-        owners = self.table_by(answer, output, arguments)
-        if not owners:
-            result.bind(answer)
-            return
-        if not self.table:
-            message = "each output's derivative by each input is returned (a Jacobian), which is not checked"
-            raise self.error("backward", message, Table, hint="a backward pass takes the gradient of its output")
-        m, shape = Recorder(self.run_.tracer), np.shape(arguments[owners[0]].raw)
-        size = len(owners) if len(owners) > 1 else int(np.prod(shape, dtype=int))
-        count, begin = int(np.size(output.raw)), len(self.run_.tracer.builder.steps)
-        # In the other layout, inputs before outputs, the row comes from the other side.
-        turned = shape != () and np.shape(answer.raw)[: len(shape)] == shape != np.shape(output.raw)
-        flat = m.reshape(answer, shape=(size, count) if turned else (count, size))
-        row = m.reshape(self.cotangent, shape=(count,))
-        product = m.matmul(flat, row) if turned else m.matmul(row, flat)
-        parts = [product[n] for n in range(size)] if len(owners) > 1 else [m.reshape(product, shape=shape)]
-        steps, span = self.run_.tracer.builder.steps, self.run_.span(self.place("backward"))
-        steps[begin:] = [replace(step, span=span) for step in steps[begin:]]
-        for n, (owner, part) in enumerate(zip(owners, parts, strict=True)):
-            label = f"return[..., {n}]" if len(owners) > 1 else "return"
-            result.bind_one(label, owner, part, self.place("backward"))
-
-    def row(self, output: Any) -> list[Any]:
-        """What a Jacobian is multiplied with, where backward returns one: an input of the graph."""
-        if not self.table:
-            return []
-        given = np.round(np.random.default_rng(5).uniform(0.5, 1.5, np.shape(output.raw)), 6)
-        self.cotangent = self.run_.named("cotangent", self.kind(given), self.place("forward"))
-        return [self.cotangent]
-
-    def table_by(self, answer: Any, output: Any, arguments: Mapping[str, Any]) -> list[str]:
-        """The input by which backward returns the derivatives of all that forward gave, or the numbers by which a
-        column holds them each; empty where it returns something else."""
-        rows: tuple[int, ...] = np.shape(output.raw) if isinstance(output, Value) else ()
-        shapes = {n: np.shape(v.raw) for n, v in arguments.items() if isinstance(v, Value)}
-        if not (self.derivative or self.helper) or not isinstance(answer, Value) or len(rows) != 1 or rows[0] < 2:
-            return []
-        held = np.shape(answer.raw)
-        for name, shape in shapes.items():
-            if len(shape) == 1 and held in {(*rows, *shape), (*shape, *rows)} - set(shapes.values()):
-                return [name]
-        numbers = [n for n, shape in shapes.items() if not shape and n not in self.defaults]
-        return numbers if len(numbers) > 1 and held == (*rows, len(numbers)) else []
 
     def kept(self) -> Any:
         """What an object keeps as its output, where forward returns nothing: ``self.output``."""
@@ -286,7 +230,8 @@ class Caller:
 
     def derived(self, outputs: Sequence[Any], arguments: Mapping[str, Any], leaves: Mapping[str, int]) -> Called:
         """``sigmoid_derivative(x)``, or of the output: each entry is the derivative of its own entry."""
-        loss = Above(self).loss(outputs, self.row(outputs[0]))
+        tables = Tables(self)
+        loss = Above(self).loss(outputs, tables.row(outputs[0]))
         value = outputs[0] if self.helper == "output" else next(iter(arguments.values()))
         part = self.pair.backward
         assert part is not None
@@ -295,7 +240,7 @@ class Caller:
         error = self.run_.attempt(lambda: answer.append(function(*part.first, value)))
         called = Called(EMPTY, loss)
         if error is None:
-            self.returned(answer[0], outputs[0], arguments, Returned(self, self.all_leaves(leaves), called))
+            tables.bind(answer[0], outputs[0], arguments, Returned(self, self.all_leaves(leaves), called))
         called.trace = self.run_.tracer.finish(error)
         return called
 

@@ -16,7 +16,7 @@ import numpy as np
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends import guessing
 from symgrad.frontends.advice import advice, given
-from symgrad.frontends.calling import Called, Caller, Table, Unfit
+from symgrad.frontends.calling import Called, Caller, Unfit
 from symgrad.frontends.kinds import ARRAY, DEFAULT, DERIVED, FUNCTION, Kind
 from symgrad.frontends.lengths import Lengths
 from symgrad.frontends.options import possible
@@ -24,6 +24,7 @@ from symgrad.frontends.plan import Plan
 from symgrad.frontends.returned import meant
 from symgrad.frontends.roles import Pair, Part
 from symgrad.frontends.samples import make
+from symgrad.frontends.tables import Table
 from symgrad.frontends.targets import Target, bound, constructor, find_target, is_helper, parameters, speaks_torch
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
