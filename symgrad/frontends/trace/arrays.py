@@ -161,8 +161,7 @@ class Array(Value):
         return str(self.data)
 
     def __format__(self, spec: str) -> str:
-        if self.step is not None:
-            self.tr.worded.append(self.step)
+        self.tr.words(self.step)
         return format(self.data.item() if self.data.ndim == 0 else self.data, spec)
 
     __hash__ = object.__hash__

@@ -161,6 +161,11 @@ class Tracer(Places):
             self.stop("limit", "the script prints too much")
         self.output.append(text)
 
+    def words(self, step: int | None) -> None:
+        """A value is put into a text."""
+        if step is not None and len(self.worded) < MAX_NOTES:
+            self.worded.append(step)
+
     def shows(self, text: str, *steps: int | None) -> None:
         """Keep which values are shown, and in which words: only with autograd's is anything compared."""
         shown = (*self.worded, *(s for s in steps if s is not None))

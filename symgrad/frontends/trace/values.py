@@ -182,8 +182,7 @@ class TracedFloat(Scalar, float):
         return float(self)
 
     def __format__(self, spec: str) -> str:
-        if self.step is not None:
-            self.tr.worded.append(self.step)
+        self.tr.words(self.step)
         return float.__format__(self, spec)
 
     __hash__ = float.__hash__
