@@ -51,7 +51,7 @@ def check(
         SymgradError: the input cannot be used; the error says where and why.
     """
     if is_script(target):
-        from symgrad.files import check_file, check_text
+        from symgrad.files.entry import check_file, check_text
 
         if at is not None or manual is not None:
             message = "a script brings its own values and its own derivative: 'at' and 'manual' are for expressions"
@@ -90,7 +90,7 @@ def is_script(target: Any) -> bool:
     """A path of Python code, or the text of a script: several lines of it."""
     if is_code(target) or not isinstance(target, str) or "\n" not in target:
         return is_code(target)
-    from symgrad.programs import is_program
+    from symgrad.files.programs import is_program
 
     return is_program(target)
 

@@ -9,7 +9,6 @@ from fractions import Fraction
 from typing import Any
 
 from symgrad.checking import check_expression
-from symgrad.copies import told_apart
 from symgrad.diagnose.meaning.functions import tied
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
@@ -23,7 +22,8 @@ from symgrad.graph import Graph
 from symgrad.manual import Work, check_formulas, check_work
 from symgrad.printing import to_text
 from symgrad.report.model import Finding, Report
-from symgrad.subjects import choose, subject_of
+from symgrad.subjects.chosen import choose, subject_of
+from symgrad.subjects.copies import told_apart
 
 
 def check_backward(

@@ -13,13 +13,13 @@ from symgrad.codegen.pruning import pruned
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import SymgradError
+from symgrad.files.passes import called, fitting
+from symgrad.files.programs import Code, opened
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
-from symgrad.passes import called, fitting
-from symgrad.programs import Code, opened
-from symgrad.subjects import choose
+from symgrad.subjects.chosen import choose
 
 
 def emit_source(

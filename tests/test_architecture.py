@@ -24,17 +24,13 @@ LAYERS = [
     {"rounding", "bulk"},
     {"judge", "points", "diagnose"},
     {"report"},
-    {"steps", "copies", "epochs", "logarithms", "returned", "ranges", "rates"},
-    {"upstream", "picturing", "cutting"},
-    {"states", "duals", "seconds", "afterwards"},
-    {"derivation"},
-    {"subjects"},
+    {"steps", "ranges", "cutting"},
+    {"picturing"},
+    {"derivation", "subjects"},
     {"judging"},
     {"checking", "shaped"},
-    {"manual", "sweep", "asked"},
-    {"callables", "curves", "programs"},
-    {"costs"},
-    {"passes", "unrun"},
+    {"manual", "sweep"},
+    {"callables", "curves"},
     {"files"},
     {"api"},
     {"reference"},
@@ -43,6 +39,16 @@ LAYERS = [
     {"command"},
     {"cli"},
 ]
+
+#: What may import what in two rooms: lower modules first, and none imports one of its own row.
+WITHIN = {
+    "subjects": [
+        {"copies", "logarithms", "returned", "rates", "upstream"},
+        {"states", "duals", "seconds", "afterwards"},
+        {"chosen"},
+    ],
+    "files": [{"asked", "programs"}, {"costs"}, {"passes", "unrun"}, {"entry"}],
+}
 
 #: The rooms of symgrad.diagnose, lower ones first. Its engine stands above them all.
 DIAGNOSE = [
@@ -83,6 +89,18 @@ def test_imports_point_one_way(path: Path) -> None:
             if theirs in ("__version__", mine):
                 continue
             assert level(theirs) < level(mine), f"{mine} imports {name}, which is not below it"
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_modules_of_a_room_import_from_those_below_them(name: str) -> None:
+    rows = {module: n for n, row in enumerate(WITHIN[name]) for module in row}
+    assert rows.keys() == {p.stem for p in (ROOT / name).glob("*.py")} - {"__init__"}
+    for module, mine in rows.items():
+        for node in ast.walk(ast.parse((ROOT / name / f"{module}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"symgrad.{name}"):
+                named = (node.module or "").split(".")[2:] or [alias.name for alias in node.names]
+                above = [theirs for theirs in named if rows[theirs] >= mine]
+                assert not above, f"{name}/{module}.py:{node.lineno} imports {above}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "diagnose").glob("*/*.py")), ids=module_name)

@@ -22,7 +22,7 @@ from symgrad.errors import Span
 from symgrad.frontends.tracing import trace_source
 from symgrad.manual import check_source, lasting, reworded, verifying
 from symgrad.manual.reporting import _ten_digits
-from symgrad.subjects import choose
+from symgrad.subjects.chosen import choose
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = [

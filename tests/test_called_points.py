@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from symgrad.asked import returns_at_the_first
 from symgrad.errors import SymgradError
-from symgrad.files import check_file
+from symgrad.files.asked import returns_at_the_first
+from symgrad.files.entry import check_file
 from symgrad.frontends import driving
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.sandbox import run_file

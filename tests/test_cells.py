@@ -7,7 +7,7 @@ import re
 import pytest
 
 import symgrad
-from symgrad.programs import is_program
+from symgrad.files.programs import is_program
 
 ENGINE = '''import math
 

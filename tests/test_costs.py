@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.report.model import Report
 from tests.slips import found, passes
 

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 import pytest
 
 import symgrad
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.report.model import Report
 from tests.slips import found, passes
 

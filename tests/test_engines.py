@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from symgrad.errors import SymgradError
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.report.model import Report
 
 ENGINE = """import numpy as np

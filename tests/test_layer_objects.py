@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.manual import check_source
 from symgrad.report.model import Report
 

@@ -12,7 +12,7 @@ import pytest
 
 import symgrad
 from symgrad.errors import SymgradError
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.frontends.trace import writes
 from symgrad.frontends.tracing import trace_source
 from symgrad.report.model import Report

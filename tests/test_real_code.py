@@ -11,7 +11,7 @@ import pytest
 from symgrad.callables import check_backward
 from symgrad.emitting import emit_file, emit_target
 from symgrad.errors import SymgradError
-from symgrad.files import check_file
+from symgrad.files.entry import check_file
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.tracing import trace_source
 from symgrad.manual import check_source

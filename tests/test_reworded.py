@@ -10,7 +10,7 @@ from symgrad.diagnose.words.numbers import Numbers
 from symgrad.frontends.tracing import trace_source
 from symgrad.manual import check_source
 from symgrad.report.model import Report
-from symgrad.subjects import choose
+from symgrad.subjects.chosen import choose
 
 SOFTMAX = """\
 import numpy as np

@@ -27,7 +27,7 @@ from symgrad.frontends.tracing import trace_source
 from symgrad.graph import Step
 from symgrad.ops import OPS, TensorOp
 from symgrad.ops.balls import NAN, exact_ball
-from symgrad.subjects import choose
+from symgrad.subjects.chosen import choose
 from tests.benchmarks.cases import candidates
 from tests.benchmarks.corpus import corpus
 
@@ -122,7 +122,7 @@ def every(candidates: list[Subject]) -> Subject | None:
 
 
 def test_readings_that_are_given_up_early_would_not_have_been_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    import symgrad.subjects
+    import symgrad.subjects.chosen
 
     seen: list[tuple[Any, Any]] = []
     choice = loss.best_subject
@@ -134,7 +134,7 @@ def test_readings_that_are_given_up_early_would_not_have_been_chosen(monkeypatch
         seen.append((fast and fast.loss, (full := every(candidates)) and full.loss))
         return fast
 
-    monkeypatch.setattr(symgrad.subjects, "best_subject", both)
+    monkeypatch.setattr(symgrad.subjects.chosen, "best_subject", both)
     some = corpus()[::9]
     texts = [c.source for c in some] + [candidates(c)[len(c.source) % 5][1] for c in some]
     texts.append((Path(__file__).parent.parent / "examples" / "recurrent_tanh.py").read_text(encoding="utf-8"))

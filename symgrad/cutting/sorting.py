@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from symgrad.cutting.epochs import Epoch
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, is_bare, key_of, normal
-from symgrad.epochs import Epoch
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 

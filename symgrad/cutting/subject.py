@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+from symgrad.cutting.epochs import Epoch, cut_at, last_epoch
 from symgrad.cutting.sorting import Sorting
 from symgrad.cutting.still import point_of, still, with_one_step
 from symgrad.diagnose.meaning import differences, functions
@@ -19,7 +20,6 @@ from symgrad.diagnose.meaning.moves import moves as moves_of
 from symgrad.diagnose.observing.subject import Move, Subject, Unit
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.source import source_map
-from symgrad.epochs import Epoch, cut_at, last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import CONST, INPUT, Graph

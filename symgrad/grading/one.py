@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 
 from symgrad.errors import SymgradError, Unsupported
+from symgrad.files.passes import check_pass
+from symgrad.files.programs import Code
 from symgrad.frontends.cells import read_cell
 from symgrad.frontends.notebook import Notebook, notebook_of
 from symgrad.frontends.plan import Plan
@@ -27,8 +29,6 @@ from symgrad.grading.entry import FAILED, REFUSED, STOPPED, UNREADABLE, entry, p
 from symgrad.grading.submissions import Submission, Unreadable, main_file, unpacked
 from symgrad.grading.truth import MISSING, REVIEW, RIGHT, WRONG, Held, Outcome, Runner, Truth, outcomes
 from symgrad.manual import check_source
-from symgrad.passes import check_pass
-from symgrad.programs import Code
 from symgrad.report.marks import marked_steps
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved

@@ -36,8 +36,8 @@ from symgrad.manual.training import (
 from symgrad.manual.work import Account
 from symgrad.ops import OPS, sign_of
 from symgrad.ops.writing import INDEX
-from symgrad.subjects import choose
-from symgrad.upstream import extended, grown
+from symgrad.subjects.chosen import choose
+from symgrad.subjects.upstream import extended, grown
 
 #: Names for the objective, of which the first is taken that the script has no use for.
 NAMES = ("loss", "objective", "the_loss")

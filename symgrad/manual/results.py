@@ -8,7 +8,7 @@ from dataclasses import replace
 from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import diagnose, glance
 from symgrad.manual.work import Account
-from symgrad.subjects import further, names_result, still_open
+from symgrad.subjects.chosen import further, names_result, still_open
 
 
 def of_further_results(taken: Account) -> Account:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
+from symgrad.cutting.epochs import before_divergence
 from symgrad.diagnose.deciding.outcomes import results
 from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.engine import Diagnosis
@@ -14,7 +15,6 @@ from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.effort import within
-from symgrad.epochs import before_divergence
 from symgrad.errors import Span, SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
@@ -26,7 +26,7 @@ from symgrad.manual.training import trained
 from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
 from symgrad.report.model import Finding, Report
-from symgrad.subjects import choose
+from symgrad.subjects.chosen import choose
 
 
 def check_source(

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from symgrad.afterwards import moves_of
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.likely import abbreviated
 from symgrad.diagnose.text.naming import claims, is_bare, normal
@@ -17,6 +16,7 @@ from symgrad.graph import Graph, Step
 from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.recognise import softmaxes
 from symgrad.ops.writing import write_at
+from symgrad.subjects.afterwards import moves_of
 
 #: So many steps after a part of a sum the sum itself is looked for.
 NEAR = 100

@@ -15,7 +15,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import INPUT, Graph, Step
 from symgrad.ops import sign_of
 from symgrad.ops.writing import INDEX
-from symgrad.upstream import grown
+from symgrad.subjects.upstream import grown
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from symgrad.diagnose.text.seconds import Second, is_first_of, seconds
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
-from symgrad.upstream import extended
+from symgrad.subjects.upstream import extended
 
 
 def second_results(

@@ -8,9 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from symgrad import upstream
-from symgrad.afterwards import adds_up_a_loss, brought_back
-from symgrad.copies import told_apart
+from symgrad.cutting.epochs import last_epoch
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.loss import best_seed, best_subject
 from symgrad.diagnose.meaning import differences, functions
@@ -30,16 +28,18 @@ from symgrad.diagnose.text.naming import (
     normal,
     primitives,
 )
-from symgrad.duals import carried
-from symgrad.epochs import last_epoch
 from symgrad.errors import SymgradError, did_you_mean
 from symgrad.frontends.trace.data import Binding, Trace
-from symgrad.logarithms import by_logarithms
 from symgrad.ops import OPS
-from symgrad.rates import with_rates_apart
-from symgrad.returned import with_returns
-from symgrad.seconds import second_results
-from symgrad.states import in_full, joined
+from symgrad.subjects import upstream
+from symgrad.subjects.afterwards import adds_up_a_loss, brought_back
+from symgrad.subjects.copies import told_apart
+from symgrad.subjects.duals import carried
+from symgrad.subjects.logarithms import by_logarithms
+from symgrad.subjects.rates import with_rates_apart
+from symgrad.subjects.returned import with_returns
+from symgrad.subjects.seconds import second_results
+from symgrad.subjects.states import in_full, joined
 
 
 def choose(

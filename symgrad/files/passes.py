@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.asked import at_its_calls, made_with, parameters_of, returns_at_the_first
 from symgrad.callables import call_subject, missing_finding
-from symgrad.costs import with_its_cost
 from symgrad.errors import SymgradError
+from symgrad.files.asked import at_its_calls, made_with, parameters_of, returns_at_the_first
+from symgrad.files.costs import with_its_cost
+from symgrad.files.programs import Code
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
@@ -18,7 +19,6 @@ from symgrad.frontends.trace.passes import PARTIAL, is_force
 from symgrad.manual import Work, check_work
 from symgrad.manual.accounts import account
 from symgrad.picturing import renumbered
-from symgrad.programs import Code
 from symgrad.report.model import Finding, Report
 
 #: Functions that are a derivative, and no backward pass.

@@ -13,7 +13,7 @@ from symgrad.diagnose.text.abbreviations import spelled_out, subscripted
 from symgrad.diagnose.text.naming import Claim, claims, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph, Step
-from symgrad.upstream import extended
+from symgrad.subjects.upstream import extended
 
 #: A variable that was given a value so often is carried on by a loop.
 ROUNDS = 3

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.asked import lines_of, only_made, results_of
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.text.naming import claims, is_loss, normal
 from symgrad.effort import within
 from symgrad.errors import SymgradError
+from symgrad.files.asked import lines_of, only_made, results_of
+from symgrad.files.passes import check_pass, check_passes
+from symgrad.files.programs import Code, opened
+from symgrad.files.unrun import lines_never_run, with_unrun
 from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import siblings
@@ -20,11 +23,8 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.frontends.trace.passes import is_partial
 from symgrad.manual import check_source
 from symgrad.manual.reporting import with_what_lacked
-from symgrad.passes import check_pass, check_passes
-from symgrad.programs import Code, opened
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import moved
-from symgrad.unrun import lines_never_run, with_unrun
 
 #: A class that is not inside another one.
 _CLASS = re.compile(r"^class +(\w+)", re.M)

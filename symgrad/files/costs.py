@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symgrad.asked import function_of, functions_of, parameters_of
+from symgrad.files.asked import function_of, functions_of, parameters_of
+from symgrad.files.programs import Code
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.returned import LABELS
 from symgrad.frontends.roles import is_upstream
-from symgrad.programs import Code
 
 _COST = re.compile(
     r"(?:.*_)?(?:cost|loss|objective|cross_?entropy|mse|bce|nll)(?:_.*)?$|.*(?:Cost|Loss)$", re.IGNORECASE

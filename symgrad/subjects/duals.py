@@ -20,7 +20,7 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.frontends.trace.declared import write_out
 from symgrad.ops import OPS
-from symgrad.upstream import extended
+from symgrad.subjects.upstream import extended
 
 #: What such a class, or what it carries beside the value, is called.
 _CLASS = re.compile(r"dual|forward|jet", re.I)
