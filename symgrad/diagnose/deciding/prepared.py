@@ -22,6 +22,7 @@ from symgrad.diagnose.meaning.renaming import (
     differentials,
     inner,
     no_upstream,
+    of_parts,
     of_predictions,
 )
 from symgrad.diagnose.meaning.residuals import converged, is_near, residuals
@@ -75,6 +76,7 @@ def prepare(subject: Subject) -> Prepared | None:
         reading = Reading(subject, truth, analogies(layout, known) | guesses(layout, known))
         reading.retell(called_shorter(layout, reading) | in_order(layout, reading) | no_upstream(layout, reading))
         reading.retell(of_predictions(layout, known, reading))
+        reading.retell(of_parts(layout, reading))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)

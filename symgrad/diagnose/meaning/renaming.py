@@ -156,6 +156,28 @@ def _beside(label: int, layout: Layout) -> list[int]:
     return [j for j in others if not steps[layout.original(j)].is_leaf and steps[j].shape == steps[label].shape]
 
 
+def of_parts(layout: Layout, reading: Reading) -> dict[str, tuple[Pair, ...]]:
+    """``d_soft``, an array, beside ``loss = a*soft + b*hard``: the gradient by a number is a number, so this is that of
+    ``soft``, by whatever the gradient is of that is made of it and has its shape."""
+    subject, steps = layout.subject, layout.graph.steps
+    out: dict[str, tuple[Pair, ...]] = {}
+    for name, units in layout.by_name.items() if subject.is_shaped else ():
+        pairs = reading.pairs(name)
+        if name in subject.mapped or is_bare(name) or not pairs or len(units) > MANY or not reading.is_topless(name):
+            continue
+        shapes = {steps[u.step].shape for u in units if not steps[u.step].is_leaf}
+        parts = [b for _, b in pairs if not steps[b].shape and not steps[layout.original(b)].is_leaf]
+        if len(shapes) != 1 or shapes <= {(), (1,)} or len(parts) < len(pairs) or subject.loss in parts:
+            continue
+        fed = [u.name for u in layout.last.values() if u.name != name and reading.by_inputs(u.name)
+               and layout.feeds(units[-1].step, {u.step})]  # fmt: skip
+        by = dict.fromkeys(b for n in fed for _, b in reading.pairs(n) if {steps[b].shape} == shapes)
+        found = tuple((s, b) for s in parts for b in by if layout.graph.ancestors(s)[b])
+        if found:
+            out[name] = found
+    return out
+
+
 def _told(name: str, reading: Reading) -> tuple[Pair, ...]:
     """What a name says in full."""
     return () if reading.is_topless(name) or not reading.is_exact(name) else reading.pairs(name)

@@ -87,6 +87,9 @@ _SUMS = "total|tot|sum|acc|accum|avg|mean|batch"
 _SUMMED = re.compile(rf"^(?:(?:{_SUMS})_(?P<after>\w+)|(?P<before>\w+?)_(?:{_SUMS}))$", re.I)
 _READ = ("grad", "g", "gradient", "adj", "adjoint", "deriv", "derivative", "data", "item", "T")
 
+#: What a list says of itself before it says of what: ``all_dl_df`` beside ``all_f``.
+_ALL = re.compile(r"^(all|list|list_of|every|stored|saved)_(\w+)$", re.I)
+
 #: What lists of a thing are called, and what is hung onto the name of one entry.
 _LISTS = ("s", "es", "list", "all", "seq", "hist", "history", "states", "values")
 _MOMENTS = ("next", "prev", "last", "cur", "new", "in", "t", "i", "k", "l", "n")
@@ -139,6 +142,11 @@ def _claims(name: str) -> Iterator[Claim]:
     match = _INDEXED.match(base)
     if match:
         base, index = match.group(1), match.group(2).replace('"', "")  # grads_G["w"], beside G["w"]
+    if (listed := _ALL.match(base)) is not None:
+        for claim in _claims(listed[2] + index):
+            yield Claim(claim.top, normal(listed[1]) + claim.bottom)
+            yield claim
+        return
     low = base.lower()
     # dY_dX, dYdX, d_Y_d_X, dL_dX
     for pattern in (r"^d_?(.+?)_d_?(.+)$", r"^d(.+?)_?d_?(.+)$", r"^d_?(.+?)_?by_?d?(.+)$", r"^grad_(.+?)_wrt_(.+)$"):

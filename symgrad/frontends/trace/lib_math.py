@@ -332,12 +332,13 @@ def _deepcopy(tr: Tracer, value: Any) -> Any:
 def copied(array: Array) -> Array:
     """The same numbers in an object of its own: what is done to the copy is not done to the original.
 
-    A copy of an array is a step of its own, since it may be written into; a copy of a number is the same step.
+    A copy of an array is a step of its own, since it may be written into; a copy of a number is the same step, and so
+    is one of what has no name: nobody can write into that, and the line that worked it out is the one to be judged.
     """
     if not isinstance(array, Array):
         return array
     step = array.step
-    if step is not None and array.data.ndim and array.tr.varies[step]:
+    if step is not None and array.data.ndim and array.tr.varies[step] and not array.tr.builder.steps[step].is_hidden:
         step = array.tr.emit(COPY, (step,), array.data)
     made = type(array)(array.tr, array.data, step, array.dtype)
     node = getattr(array, "node", None)

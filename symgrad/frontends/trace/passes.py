@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 #: Words for the two directions; what is before and after them in a name must be the same.
@@ -47,6 +47,13 @@ _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
 
+#: What a function is, said in its name: ``dice_loss`` beside ``dice_grad``, ``hinge_fn`` beside ``hinge_gradient``.
+_SAID = re.compile(
+    r"^(?:loss|cost|energy|objective)_(?P<a>\w+)$|"
+    r"^(?P<b>\w+?)_?(?:[Ll]oss|[Cc]ost|[Ee]rror|[Ee]nergy|[Oo]bjective|[Vv]alue|nll|fn|func|function)$"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """A forward and a backward pass of a file.
@@ -70,6 +77,9 @@ def passes(tree: ast.Module) -> list[Pass]:
             if forward in functions and forward != name:
                 found[name] = Pass(forward, name)
                 break
+    for name, node in functions.items():
+        if name not in found and (alike := [f for f in _said_to_be(name, functions) if _named(functions[f]) == _named(node)]):
+            found[name] = Pass(alike[0], name)
     for name in functions:
         first = [f for stem in _stems(name, _SECOND) for f, pair in found.items() if pair.forward == stem]
         if name not in found and first and not _named(functions[name])[1:]:
@@ -157,6 +167,13 @@ def _forward_names(backward: str) -> Iterator[str]:
     if (found := PARTIAL.match(backward)) is not None:
         yield found["f"]
     yield from _stems(backward, _GRADIENT)
+
+
+def _said_to_be(backward: str, functions: Collection[str]) -> list[str]:
+    """The functions that have the stem of a backward function's name, and a word for what they are."""
+    stems = {s.strip("_").lower() for s in _stems(backward, _GRADIENT)}
+    said = {f: m["a"] or m["b"] for f in functions if f != backward and (m := _SAID.match(f)) is not None}
+    return [f for f, stem in said.items() if stem.strip("_").lower() in stems]
 
 
 def _stems(name: str, patterns: Sequence[str]) -> Iterator[str]:
