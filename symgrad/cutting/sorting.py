@@ -70,6 +70,8 @@ class Sorting:
         self._had: dict[str, set[int]] = {}
         all_names = {b.name for b in trace.bindings}
         self._derived = {n for name in all_names for c in claims(name) for n in (c.top, c.bottom)}
+        #: What the run works out and gives a name.
+        self._worked_out = {normal(b.name) for b in trace.bindings if not graph.steps[b.step].is_leaf}
         self._begins = loss if len(trace.backward_calls) > 1 else -1
         self._elsewhere = _elsewhere(trace, graph, forward)
 
@@ -113,6 +115,8 @@ class Sorting:
         reads = any(claims(b.name)) or is_bare(b.name)
         if not reads or self._elsewhere is None or not self._elsewhere[b.step]:
             return False
+        if any(c.top in self._worked_out and c.bottom in self._known for c in claims(b.name)):
+            return False  # df2_dA, of another result that is there by another array: it says so itself
         if b.name in self._latest and self._graph.steps[held := self._latest[b.name]].is_leaf:
             # The zeros that it is added up in are of the other cell as well.
             self.units = [u for u in self.units if (u.name, u.step) != (b.name, held)]
@@ -151,7 +155,9 @@ class Sorting:
             self.inside.add(b.name)
         written = self._written
         earlier, nameless = self._latest.get(b.name, -1), b.step in self._unnamed
-        self.units.append(Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless))
+        self.units.append(
+            Unit(b.name, b.step, b.span, b.line, b.augmented, earlier, b.written, b.near, nameless, b.scope)
+        )
         self._ends.add(b.step)
         before = written.get((b.name, b.line)) or written.get((b.name, _text(b, self._trace)), set())
         # What is taken out of a cache once more is what was put there, in whatever epoch.

@@ -111,7 +111,7 @@ def _left_out(graph: Graph, point: Mapping[int, Any]) -> set[int]:
     beside ``softmax(z, T)``. Who leaves it out divides by nothing, and need not write ``/ T`` in the derivative; nor
     need who writes ``softmax(z, 1.0)``. A number typed into a call is placed at the parameter that it is given to."""
     spans = {(d.lineno, d.col_offset + 1) for f in nodes(graph.source) if isinstance(f, ast.arguments)
-             for d in (*f.defaults, *f.kw_defaults, *f.posonlyargs, *f.args, *f.kwonlyargs) if d is not None}  # fmt: skip
+             for d in (*f.defaults, *f.kw_defaults, *f.posonlyargs, *f.args, *f.kwonlyargs) if d}  # fmt: skip
     rows = graph.steps
     plain = {i for i, value in point.items() if not rows[i].shape and value in (0, 1)
              and (span := rows[i].span) is not None and (span.line, span.column) in spans}  # fmt: skip

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from symgrad.diagnose.meaning.functions import stems
-from symgrad.diagnose.text.naming import claims, is_loss, normal
+from symgrad.diagnose.text.naming import claims, is_loss
 from symgrad.effort import within
 from symgrad.errors import SymgradError
 from symgrad.files.asked import lines_of, only_made, results_of
@@ -20,7 +19,6 @@ from symgrad.frontends.notebook import read_notebook
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.siblings import siblings
 from symgrad.frontends.trace.data import Trace
-from symgrad.frontends.trace.passes import is_partial
 from symgrad.manual import check_source
 from symgrad.manual.reporting import with_what_lacked
 from symgrad.report.model import Finding, Report
@@ -214,7 +212,7 @@ def _with_layers(code: Code, plan: Plan, trace: Trace, report: Report, options: 
     with any multiple of that."""
     judged = {j.span.line for j in report.judged}
     told = {j.span.line for j in report.judged if j.status != "unchecked"}
-    apart = [p for p in trace.offered if normal(p[0]) in stems(p[1]) or is_partial(*p)]
+    apart = [p for p in trace.offered if p[1] and "." not in p[1]]
     if bare := tuple(p for p in apart if told.isdisjoint(results_of(code.source, p[1]))):
         found = _of_functions(code, plan, replace(trace, offered=bare), options)
         if found is not None and found.verdict == "disagree":

@@ -55,7 +55,9 @@ def not_checked(walk: Walk) -> tuple[Unit, ...]:
                 continue  # the last round of a loop, of which the loss knows the others
             if layout.origin(i) != i and not any({c.top, c.bottom} <= names for c in claims(unit.name)):
                 continue  # another name for a value, unless it says of what it is the derivative, and by what
-            if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines or not live[i]:
+            if is_loss(unit.name) or i in feeding or unit in walk.moves or unit.line in lines:
+                continue
+            if not live[i] and not walk.reading.others(unit.name):
                 continue
             if (users := layout.dependents(i)) and steps.issuperset(users):
                 continue  # by what a gradient is clipped

@@ -353,7 +353,7 @@ class Passage(Reader):
                     begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
                     starts = begins and self.layout.actual(unit.step).is_zero
                     plain = unit.line == self.number and n and not (unit.augmented or starts)
-                    if plain and unit.step != mine[n - 1].step:
+                    if plain and unit.step != mine[n - 1].step and unit.goes_on_from(mine[n - 1]):
                         before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:

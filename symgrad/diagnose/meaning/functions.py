@@ -88,17 +88,23 @@ def of_derivatives(trace: Trace) -> frozenset[str]:
 def tied(trace: Trace) -> Trace:
     """The run in which f(0.8) and df(0.8) are at one x: numbers that are handed to a function called as a derivative
     are those of the same name and value that its function was given. So is ``e = 0.0`` with which both begin, and that
-    in each of their calls; but not a zero to which each adds what is its own."""
+    in each of their calls; but not a zero to which each adds what is its own. And so is the default ``k=2.0`` of any
+    two functions, which no line outside of them can reach.
+    """
     first: dict[tuple[str, Any], int] = {}
     place: dict[int, int] = {}
     derived = {f.step: is_derivation(f.scope.split("#")[0].rsplit(".", 1)[-1]) for f in trace.leaves if f.scope}
+    defaults = _defaults(trace.graph.source)
+    starts = {f.step: (f.span.line, f.span.column) for f in trace.leaves if not f.scope} if defaults else {}
+    owner = {i: defaults[at] for i, at in starts.items() if at in defaults}
+    shared: dict[tuple[str, Any], int] = {}
     claimed = {name for name, _ in trace.returned}
     if claimed:
         # What the script compares with autograd's is a derivative, whatever the function is called.
         made = trace.graph.ancestors(*(b.step for b in trace.bindings if b.name in claimed))
         forward = trace.graph.ancestors(*(c.step for c in trace.backward_calls))
         derived |= {i: True for i in derived if made[i] and not forward[i]}
-    if not any(derived.values()):
+    if not any(derived.values()) and len(set(owner.values())) < 2:
         return trace
     begun: dict[Span, int] = {}
     leaves = [leaf for leaf in trace.leaves if isinstance(trace.values[leaf.step], float)]
@@ -107,6 +113,9 @@ def tied(trace: Trace) -> Trace:
     for leaf in leaves:
         held = first.setdefault((leaf.name, trace.values[leaf.step]), leaf.step)
         apart = derived.get(held, False) != derived.get(leaf.step, False)
+        if leaf.step in owner:
+            same = shared.setdefault((leaf.name, trace.values[leaf.step]), leaf.step)
+            held, apart = (same, True) if same != leaf.step else (held, apart)
         if held != leaf.step and apart and not (leaf.scope and _begin_sums(trace, children, held, leaf.step)):
             place[leaf.step] = held
             begun[leaf.span] = begun[spans[held]] = held
@@ -184,6 +193,16 @@ def _returns(source: str) -> dict[tuple[int, int, int, int], str]:
             if isinstance(target, ast.Name) and isinstance(node.value.body, ast.BinOp | ast.UnaryOp | ast.Call):
                 out[_place(node.value.body)] = target.id
     return out
+
+
+@lru_cache(maxsize=4)
+def _defaults(source: str) -> dict[tuple[int, int], str]:
+    """Where a parameter's default begins -> the name of the function."""
+    return {
+        (value.lineno, value.col_offset + 1): node.name
+        for node in nodes(source) if isinstance(node, ast.FunctionDef)
+        for value in (*node.args.defaults, *node.args.kw_defaults) if isinstance(value, ast.Constant)
+    }  # fmt: skip
 
 
 @lru_cache(maxsize=4)

@@ -43,6 +43,7 @@ class Unit:
         written: the target as it stands in the line, where that is another name: ``self.grad`` for ``a.grad``.
         near: what such a line has at hand, (text, step).
         unnamed: the user has no name for it, and a parameter is moved by it: ``name`` says of which.
+        scope: the call of a function in which it is made, empty outside of them.
     """
 
     name: str
@@ -54,6 +55,11 @@ class Unit:
     written: str = ""
     near: tuple[tuple[str, int], ...] = ()
     unnamed: bool = False
+    scope: str = field(default="", compare=False)
+
+    def goes_on_from(self, earlier: Unit) -> bool:
+        """What the name held at an earlier assignment is there still: a variable of a function is new in each call."""
+        return not self.scope or not self.name.isidentifier() or self.scope == earlier.scope
 
     @property
     def place(self) -> tuple[int, int, int, str]:

@@ -78,7 +78,8 @@ def passes(tree: ast.Module) -> list[Pass]:
                 found[name] = Pass(forward, name)
                 break
     for name, node in functions.items():
-        if name not in found and (alike := [f for f in _said_to_be(name, functions) if _named(functions[f]) == _named(node)]):
+        alike = [f for f in _said_to_be(name, functions) if _named(functions[f]) == _named(node)]
+        if name not in found and alike:
             found[name] = Pass(alike[0], name)
     for name in functions:
         first = [f for stem in _stems(name, _SECOND) for f, pair in found.items() if pair.forward == stem]
