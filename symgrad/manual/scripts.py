@@ -22,6 +22,7 @@ from symgrad.manual.hidden import uncovered
 from symgrad.manual.listed import of_lists
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report, with_what_lacked
 from symgrad.manual.reworded import reworded
+from symgrad.manual.several import of_each
 from symgrad.manual.training import trained
 from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
@@ -73,8 +74,12 @@ def check_source(
     work = Work(source, filename, run or ours, chosen, original, guesses=not loss)
     trace = work.run(source) if trace is None else trace
     _refuse_unknown(trace, mapping or {})
+
+    def judged(work: Work, trace: Trace) -> Report:
+        return check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
+
     with within(timeout) as effort:
-        report = check_work(work, trace, strict=strict, witnesses=witnesses, verify=verify)
+        report = (of_each(work, trace, judged) if not loss and not mapping else None) or judged(work, trace)
     return with_what_lacked(report, effort)
 
 

@@ -24,6 +24,9 @@ NEAR, SAME = 1e-3, 1e-9
 _BY_HAND = re.compile(
     r"(?i)(?<![a-z])(?:mine|my|ours?|manual|manually|hand|analytic\w*|closed|formula|derived|expected)(?![a-z])"
 )
+_PARAMETER_BY_HAND = re.compile(
+    r"^(?:my|manual|hand|by_hand|analytic|analytical|ours?)_(?P<a>\w+)$|^(?P<b>\w+?)_(?:manual|by_?hand|hand|analytic|analytical)$"
+)
 _DERIVATIVE = re.compile(r"d_?[A-Za-z]|g[A-Za-z]?\d?$|g[A-Z_]|grad|delta|nabla|\w*(?:_grad|_bar|_g)$|\w*\.grad$")
 
 
@@ -113,6 +116,8 @@ def _printed(tr: Tracer) -> Iterator[tuple[int, int]]:
     for n, (text, shown) in enumerate(lines):
         mine = [i for i in shown if i not in found and not any(_DERIVATIVE.match(name) for name in _names(tr, i))]
         known = [i for i in shown if i in found]
+        if len(mine) == len(known) > 1:
+            yield from _in_turn(mine, known, shown)
         if len(mine) != 1:
             continue
         if not known and (_BY_HAND.search(text) or any(map(_BY_HAND.search, _names(tr, mine[0])))):
@@ -128,17 +133,35 @@ def _held_against(tr: Tracer) -> Iterator[tuple[int, int]]:
     """
     targets, steps = {read.step: read.target for read in tr.grad_reads}, tr.builder.steps
     # Of the rounds of a loop the last.
-    pairs = {steps[mine].span: (mine, known) for mine, known in (*_subtracted(tr), *_printed(tr))}
+    pairs = {steps[mine].span: (mine, known) for mine, known in (*_called_by_hand(tr), *_subtracted(tr), *_printed(tr))}
     if not pairs:
         return
     graph = tr.builder.build(len(steps) - 1)
     forward, made = graph.ancestors(*(call.step for call in tr.backward_calls)), graph.dependents(*targets)
     for shown, known in pairs.values():
         mine = _first_of_its_kind(tr, shown)
-        same = steps[mine].shape == steps[targets[known]].shape and not steps[mine].is_leaf
+        shapes = {steps[mine].shape, steps[targets[known]].shape}
+        same = (len(shapes) == 1 or shapes == {(), (1,)}) and not steps[mine].is_leaf
         apart = _distance(tr.value(mine), tr.value(known)) if same else 0.0
         if same and not forward[mine] and not made[mine] and not SAME < apart < NEAR:
             yield mine, targets[known]
+
+
+def _in_turn(mine: list[int], known: list[int], shown: list[int]) -> Iterator[tuple[int, int]]:
+    """``print(w.grad, manual_w, b.grad, manual_b)``: each beside its own, or all of one kind first."""
+    kinds = [i in known for i in shown if i in known or i in mine]
+    turns = all(kinds[n] != kinds[n + 1] for n in range(0, len(kinds) - 1, 2))
+    if turns or kinds == sorted(kinds) or kinds == sorted(kinds, reverse=True):
+        yield from zip(mine, known, strict=True)
+
+
+def _called_by_hand(tr: Tracer) -> Iterator[tuple[int, int]]:
+    """What is called after a parameter, and by hand, ``manual_w``, where autograd's ``w.grad`` is read."""
+    reads = {tr.builder.steps[read.target].name: read.step for read in tr.grad_reads}
+    for b in tr.bindings if reads else ():
+        found = _PARAMETER_BY_HAND.match(b.name)
+        if found is not None and (read := reads.get(found["a"] or found["b"])) is not None:
+            yield _origin(tr, b.step), read
 
 
 def _first_of_its_kind(tr: Tracer, step: int) -> int:
@@ -180,6 +203,8 @@ def _origin(tr: Tracer, step: int) -> int:
 def _distance(one: Any, other: Any) -> float:
     """How far two values are apart, relatively; infinite where their shapes differ."""
     a, b = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if a.size == b.size == 1:
+        a, b = a.reshape(1), b.reshape(1)
     if a.shape != b.shape:
         return float("inf")
     scale = float(np.max(np.abs(b), initial=0.0)) or 1.0
