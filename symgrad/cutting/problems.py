@@ -157,7 +157,7 @@ class _Cut:
         out = [
             (normal(b.name), b.step) for b, _ in self._within(piece)
             if not self.steps[b.step].is_leaf and not self.steps[b.step].shape and b.step >= piece.begin
-            and (is_some_loss(b.name) or normal(b.name) in self.tops)
+            and (is_some_loss(b.name.rstrip("0123456789")) or normal(b.name) in self.tops)
             and not any(c.top and c.top in self.tops for c in claims(b.name))
         ]  # fmt: skip
         return [*out, *(("", c.step) for c in self.trace.backward_calls if piece.begin <= c.step < piece.end)]
