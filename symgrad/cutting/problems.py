@@ -63,6 +63,11 @@ class _Cut:
         names = {normal(b.name) for b in trace.bindings}
         #: What something is called the derivative of.
         self.tops = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in names}
+        #: Names and shapes of arrays whose gradient is given: ``out``, where there is a ``dout`` to begin with.
+        self.begun = {
+            (c.bottom, shape) for b in self.given
+            if self.steps[b.step].is_leaf and (shape := self.steps[b.step].shape) for c in claims(b.name)
+        }  # fmt: skip
         #: The last step that there was when a name was given.
         self.when: list[int] = []
         latest = -1
@@ -156,11 +161,15 @@ class _Cut:
         """What is computed in a piece and may be what is differentiated."""
         out = [
             (normal(b.name), b.step) for b, _ in self._within(piece)
-            if not self.steps[b.step].is_leaf and not self.steps[b.step].shape and b.step >= piece.begin
-            and (is_some_loss(b.name.rstrip("0123456789")) or normal(b.name) in self.tops)
+            if not self.steps[b.step].is_leaf and b.step >= piece.begin and self._may_be_one(b)
             and not any(c.top and c.top in self.tops for c in claims(b.name))
         ]  # fmt: skip
         return [*out, *(("", c.step) for c in self.trace.backward_calls if piece.begin <= c.step < piece.end)]
+
+    def _may_be_one(self, b: Binding) -> bool:
+        if shape := self.steps[b.step].shape:
+            return (normal(b.name), shape) in self.begun
+        return is_some_loss(b.name.rstrip("0123456789")) or normal(b.name) in self.tops
 
     def _is_whole(self, piece: _Piece) -> bool:
         """Something is computed in a piece, and a derivative of that is worked out afterwards."""

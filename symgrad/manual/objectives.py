@@ -238,11 +238,21 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
         at = steps[at].inputs[0]  # a, b, c = p takes no loss out of p
     step = steps[at]
     if not names and subject.loss not in subject.names:
+        if _is_given(subject):
+            return False
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
         return not told and bool(claimed(trace)) and not any(is_loss(b.name) for b in trace.bindings)
     called = {subject.names.get(subject.loss, ""), *(b.name for b in trace.bindings if b.step == at != subject.loss)}
     return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
+
+
+def _is_given(subject: Subject) -> bool:
+    """``sum(out*dout)``, where ``dout`` is given with the data: the gradient to begin with is nobody's guess."""
+    steps = subject.graph.steps
+    product = next((j for j in steps[subject.loss].inputs if sign_of(steps[j].op) == "*"), -1)
+    given = [subject.names.get(j, "") for j in steps[product].inputs if steps[j].is_input] if product >= 0 else []
+    return subject.made_up and any(is_bare(name) or any(claims(name)) for name in given)
 
 
 def objectives(trace: Trace) -> Iterator[Objective]:

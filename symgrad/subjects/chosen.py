@@ -90,6 +90,9 @@ def choose(
     known = loss is not None or bool(trace.backward_calls)
     found = [replace(s, sure=known or is_some_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
+    # A loss that is worked out once more when the parameters have been moved: nothing is derived of that.
+    derived = {normal(s.names.get(s.loss, "")) for s in found if _is_derived(s)}
+    found = [s for s in found if normal(s.names.get(s.loss, "")) not in derived or _is_derived(s)]
     alike = [s for s in found if like is not None and _is_called(s, like)]
     subject = found[0] if len(found) == 1 else alike[0] if len(alike) == 1 else best_subject(found)
     if subject is not None and subject.seed == 1 and (others := seeds(subject)):
@@ -103,6 +106,12 @@ def choose(
         _refuse_infinite(trace, steps)
         raise SymgradError("nothing in the script is a function of anything: there is no derivative to check")
     return subject
+
+
+def _is_derived(subject: Subject) -> bool:
+    """Something has the name of a derivative by what is differentiated here is made of."""
+    known = {normal(name) for name, _ in subject.aliases}
+    return any(is_bare(u.name) or any(c.bottom in known for c in claims(u.name)) for u in subject.units)
 
 
 def _moves_by_it(subject: Subject, others: Sequence[Subject]) -> bool:

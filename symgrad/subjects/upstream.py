@@ -65,12 +65,29 @@ def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:
         bottoms = [held[c.bottom] for c in claims(b.name) if c.bottom in held]
         if bottoms and starts(b, bottoms[0]):
             yield bottoms[0], b
-        elif is_bare(b.name) and latest >= 0 and starts(b, latest):
+        elif is_bare(b.name) and not bottoms and latest >= 0 and starts(b, latest):
             yield latest, b
         if not bottoms and not is_bare(b.name) and steps[b.step].shape:
             held[normal(b.name)] = b.step
             if not steps[b.step].is_leaf:
                 latest = b.step
+    yield from _given_first(trace)
+
+
+def _given_first(trace: Trace) -> Iterator[tuple[int, Binding]]:
+    """The same where the gradient is given with the data: ``x = ...; dout = ...; out = np.tanh(x)``."""
+    steps = trace.graph.steps
+    for b in trace.bindings:
+        shape = steps[b.step].shape
+        if not steps[b.step].is_leaf or not shape:
+            continue
+        bottoms = {c.bottom for c in claims(b.name)}
+        later = [o for o in trace.bindings if o.order > b.order and steps[o.step].shape == shape]
+        later = [o for o in later if not steps[o.step].is_leaf and not trace.graph.ancestors(o.step)[b.step]]
+        named = [o for o in later if normal(o.name) in bottoms]
+        plain = [o for o in later if not any(claims(o.name)) and not is_bare(o.name)] if is_bare(b.name) else []
+        if named or plain:
+            yield (named or plain)[-1].step, b
 
 
 def extended(trace: Trace, name: str, inputs: tuple[int, ...]) -> tuple[Trace, int]:
