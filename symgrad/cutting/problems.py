@@ -1,7 +1,8 @@
 """A file of several exercises: each computes a result of its own and derives it, and knows nothing of the others.
 
 Where one is over and the next begins, nothing that was computed is used any more: the data may be. A run is cut there
-if on both sides of it something is computed, and a derivative of that is worked out afterwards.
+if on both sides of it something is computed, and a derivative of that is worked out afterwards. The rounds of a loop
+over data that carries nothing on are such exercises as well.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from symgrad.diagnose.text.syntax import nodes
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.ops.base import COPY
 
-#: More exercises than this are no exercises.
-MOST = 24
+#: More exercises than this are no exercises; of the rounds of one loop so many are looked at.
+MOST, ROUNDS = 24, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,26 @@ class _Piece:
 
 
 def problems(trace: Trace) -> tuple[Trace, ...]:
-    """The runs of the exercises of a file, each with the data that it uses; empty where there are no several."""
+    """The runs of the exercises of a file, each with the data that it uses; empty where there are no several.
+
+    Of a loop of many rounds some are there, the first and the last among them.
+    """
     if trace.call is not None or len(trace.graph) < 4:
         return ()
     cut = _Cut(trace)
-    found = cut.grouped()
+    found = _some_of_each(cut.grouped())
     return tuple(cut.run(p, last=p is found[-1]) for p in found) if 1 < len(found) <= MOST else ()
+
+
+def _some_of_each(pieces: Sequence[_Piece]) -> list[_Piece]:
+    loops: dict[int, list[_Piece]] = {}
+    for piece in pieces:
+        loops.setdefault(piece.last, []).append(piece)
+    out = []
+    for mine in loops.values():
+        n, most = len(mine), min(len(mine), ROUNDS)
+        out += [mine[k * (n - 1) // max(most - 1, 1)] for k in range(most)]
+    return out
 
 
 class _Cut:
@@ -59,7 +74,10 @@ class _Cut:
         self.claimed = {i: b for i, b in self.claimed.items() if i >= self.end}
         self.given = [b for b in trace.bindings if b.step < self.end]
         self.lines = _statements(trace.graph.source)
+        #: The line outside of functions that each step was made by, and that of its statement; 0 where there is none.
         self.at = self._places()
+        self.looped: set[int] = set()  # statements that are loops, with a cut between rounds
+        self.statement = [self.lines.get(line, 0) for line in self.at]
         names = {normal(b.name) for b in trace.bindings}
         #: What something is called the derivative of.
         self.tops = {c.top for b in trace.bindings for c in claims(b.name) if c.top and c.bottom in names}
@@ -70,21 +88,26 @@ class _Cut:
         }  # fmt: skip
         #: The last step that there was when a name was given.
         self.when: list[int] = []
-        latest = -1
+        latest, line = -1, 0
         for b in self.given:
             latest = max(latest, b.step)
+            if not b.scope:
+                if b.line < line and b.step < latest and self.lines.get(b.line) == self.lines.get(line):
+                    # for x, t in data: with the next round the line goes back, whatever was computed last
+                    latest = next((p for p in range(latest + 1, self.end) if self.at[p] < line), latest)
+                line = b.line
             self.when.append(latest)
 
     def _places(self) -> list[int]:
-        """The line of the statement outside of functions that each step was made by; 0 where there is none."""
+        """The line outside of functions that each step was made by; 0 where there is none."""
         at = [0] * self.end
         for i, step in enumerate(self.steps[: self.end]):
             called = self.trace.callers.get(i)
             lines = [s.line for s in (step.span, called) if s is not None]
-            at[i] = next((self.lines[line] for line in lines if line in self.lines), 0)
+            at[i] = next((line for line in lines if line in self.lines), 0)
         for b in self.given:
             if not b.scope and not at[b.step]:
-                at[b.step] = self.lines.get(b.line, 0)
+                at[b.step] = b.line if b.line in self.lines else 0
         known = 0
         for i in reversed(range(len(at))):
             known = at[i] = at[i] or known
@@ -93,9 +116,8 @@ class _Cut:
         return at
 
     def pieces(self) -> list[_Piece]:
-        """The run in as many pieces as can be: no piece uses what an earlier one computed, and none is in a loop that
-        another one is in."""
-        steps, at, n = self.steps, self.at, self.end
+        """The run in as many pieces as can be: no piece uses what an earlier one computed. In loops: rounds."""
+        steps, at, n = self.steps, self.statement, self.end
         last = list(range(n))
         for k, step in enumerate(steps[:n]):
             for i in step.inputs:
@@ -116,7 +138,10 @@ class _Cut:
         out: list[_Piece] = []
         begin, used, high = 0, -1, 0
         for p in range(n):
-            if p > begin and used < p and high < low[p]:
+            again = at[p] == high == low[p] == at[p - 1] and self.at[p] < self.at[p - 1]  # the next round of a loop
+            if p > begin and used < p and (high < low[p] or again):
+                if again:
+                    self.looped.add(at[p])
                 out.append(_Piece(begin, p, min(at[begin:p]), high))
                 begin = p
             if not steps[p].is_leaf:
@@ -155,7 +180,10 @@ class _Cut:
 
     def _is_in(self, b: Binding, when: int, piece: _Piece) -> bool:
         line = 0 if b.scope else self.lines.get(b.line, 0)
-        return piece.first <= line <= piece.last if line else piece.begin <= when < piece.end
+        if line and (line < piece.first or line > piece.last):
+            return False
+        # A round of a loop is told from the others by its steps.
+        return (line > 0 and line not in self.looped) or piece.begin <= when < piece.end
 
     def _results(self, piece: _Piece) -> list[tuple[str, int]]:
         """What is computed in a piece and may be what is differentiated."""
