@@ -149,7 +149,7 @@ df2_dA = B.T
 """
 ALL = [ARRAYS, NUMBERS, SHARED, TORCH, LAYERS, TWIN, VALIDATED, APART]
 SLIPS = [
-    (ARRAYS, "dw = 2 * X.T", "dw = X.T", "scale"),
+    (ARRAYS, "dw = 2 * X.T", "dw = X.T", ""),
     (ARRAYS, "dz = (p - t) / 8", "dz = (p - t)", "scale"),
     (ARRAYS, "(1 - h ** 2)", "(1 - h)", ""),
     (NUMBERS, "math.exp(-x) - math.sin(x) * math.exp(-x)", "math.exp(-x) + math.sin(x) * math.exp(-x)", "sign"),
