@@ -23,6 +23,7 @@ from symgrad.manual.listed import of_lists
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report, with_what_lacked
 from symgrad.manual.reworded import reworded
 from symgrad.manual.several import of_each
+from symgrad.manual.targets import HELD_FIXED
 from symgrad.manual.training import trained
 from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
@@ -154,8 +155,9 @@ def _is_borne_out(subject: Subject) -> bool:
 
 
 def _with_what_is_left(diagnosis: Diagnosis) -> Diagnosis:
-    """A result that is plainly wrong is somebody's fault, if no reading of the run says otherwise."""
-    if diagnosis.conventions:
+    """A result that is plainly wrong is somebody's fault, if no reading of the run says otherwise. That a target is
+    held fixed says nothing of the rest."""
+    if any(HELD_FIXED not in said for said in diagnosis.conventions):
         return diagnosis
     lines = {b.span.line for b in diagnosis.left}
     open_units = tuple(u for u in diagnosis.unchecked if u.line not in lines)

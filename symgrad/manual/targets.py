@@ -24,6 +24,8 @@ _HELD = re.compile(
     r"stopped|detached|sg|(?:q|v|max|value)_?next|next_?(?:q|v|max|values?))(?:_|\d|$)",
     re.IGNORECASE,
 )
+#: How it is said.
+HELD_FIXED = "(a semi-gradient)"
 #: So many values are tried, those nearest to the loss first.
 MOST = 3
 
@@ -69,11 +71,11 @@ def _cut(subject: Subject, step: int) -> Subject | None:
     cut = [replace(s, op=INPUT, inputs=()) if n == step else s for n, s in enumerate(steps)]
     name = subject.names[step]
     said = (
-        f"{name} is held fixed in the derivation, though it is made of what is differentiated by (a semi-gradient): "
+        f"{name} is held fixed in the derivation, though it is made of what is differentiated by {HELD_FIXED}: "
         "right as that"
     )
     graph = Graph(tuple(cut), subject.graph.output, subject.graph.source)
     return replace(subject, graph=graph, point={**subject.point, step: at}, convention=said)
 
 
-__all__ = ["of_targets_held_fixed"]
+__all__ = ["HELD_FIXED", "of_targets_held_fixed"]
