@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Any, TypeAlias, Union
 
 from symgrad.errors import InternalError, Span
+from symgrad.swift import swift
 
 #: Op names with a meaning for the graph itself: leaves have no inputs and no rule.
 INPUT = "input"
@@ -25,6 +26,7 @@ Param: TypeAlias = Union[Fraction, int, str, bool, tuple["Param", ...], None]  #
 GRAPH_SCHEMA = 1
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Step:
     """One assignment ``name = op(inputs)``.

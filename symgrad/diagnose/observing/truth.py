@@ -23,6 +23,7 @@ from symgrad.graph import Graph
 from symgrad.ops import OPS, Op
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.values import function
+from symgrad.swift import swift
 
 #: So many numbers are kept of what was worked out between two steps, each of them at every point.
 MOST_KEPT = 1_000_000
@@ -30,6 +31,7 @@ MOST_KEPT = 1_000_000
 MANY_PATHS = 5
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """Something true that a manual value may be.
@@ -48,6 +50,7 @@ class Quantity:
     vec: Vec
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Link:
     """One chain-rule factor between forward steps that have names (or between neighbours, where they have none).
@@ -337,6 +340,7 @@ class Truth:
             yield from parts
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class WrongFactor:
     """A known wrong form of a local derivative, and the words for it."""
