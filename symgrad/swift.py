@@ -14,14 +14,16 @@ def swift(cls: type[T]) -> type[T]:
     What Python writes for one goes through ``object.__setattr__``, which looks each of them up.
 
     Raises:
-        TypeError: a field has a factory for a default, or is no argument; or something is to be done after all are set.
+        TypeError: a field has a factory for a default.
     """
     own: Any = cls.__init__
-    names = tuple(f.name for f in fields(cls))  # type: ignore[arg-type]  # a dataclass it is
-    if own.__code__.co_varnames[1:] != names or hasattr(cls, "__post_init__"):
+    names = tuple(f.name for f in fields(cls) if f.init)  # type: ignore[arg-type]  # a dataclass it is
+    if own.__code__.co_varnames[1:] != names:
         raise TypeError(f"{cls.__name__} is no plain dataclass")
     setters = {f"_{name}": vars(cls)[name].__set__ for name in names}
     lines = [f"def __init__(self, {', '.join(names)}):", *(f" _{name}(self, {name})" for name in names)]
+    if hasattr(cls, "__post_init__"):
+        lines.append(" self.__post_init__()")
     exec("\n".join(lines), setters)
     made: Any = setters["__init__"]
     made.__defaults__, made.__kwdefaults__ = own.__defaults__, own.__kwdefaults__

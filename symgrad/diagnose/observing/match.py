@@ -145,6 +145,8 @@ class Known:
         self.truth = truth
         self._right: Index[Quantity] = Index()
         self._links: list[Link] = []
+        #: What was asked for: step -> its value then, and what that was.
+        self._asked: dict[int, tuple[Vec, list[Quantity]]] = {}
         for bottom, vec in truth.cotangents.items():
             self.add(Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
@@ -177,6 +179,7 @@ class Known:
                     self.add(Quantity("term", link.top, leaf, term))
 
     def add(self, quantity: Quantity) -> None:
+        self._asked.clear()
         self._right.add(quantity.vec, quantity, (quantity.kind, quantity.top, quantity.bottom))
 
     @cached_property
@@ -192,6 +195,13 @@ class Known:
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""
         return self._right.find(vec)
+
+    def right_of(self, step: int, vec: Vec) -> list[Quantity]:
+        """As :meth:`right`, of the value of a step: one walk after the other asks for the same."""
+        held = self._asked.get(step)
+        if held is None or held[0] is not vec:
+            held = self._asked[step] = vec, self.right(vec)
+        return held[1]
 
     def floats(self, point: int, kinds: Collection[str] = ()) -> list[float]:
         """The values at one point of everything that a derivative may be, or of what is of some kinds."""

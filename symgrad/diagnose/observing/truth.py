@@ -20,7 +20,7 @@ from symgrad.diagnose.values.shaped import Shaped
 from symgrad.diagnose.values.vectors import Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
-from symgrad.ops import OPS, Op
+from symgrad.ops import OPS, RENAMING, Op
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.values import function
 from symgrad.swift import swift
@@ -124,7 +124,7 @@ class Truth:
     def original(self, i: int) -> int:
         """The step that a step renames, through as many names as there are."""
         steps = self.subject.graph.steps
-        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        while steps[i].op in RENAMING:
             i = steps[i].inputs[0]
         return i
 
