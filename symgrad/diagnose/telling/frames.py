@@ -26,7 +26,7 @@ from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.verdicts import Root
-from symgrad.diagnose.words.numbers import Numbers
+from symgrad.diagnose.words.numbers import numbers_of
 from symgrad.diagnose.words.wording import Wording
 from symgrad.errors import Span
 
@@ -349,7 +349,7 @@ def _make(
     texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     # What is written into an array is a statement, and no part of a formula.
     expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
-    numbers = subject.memo.get("numbers") or subject.memo.setdefault("numbers", Numbers(subject))
+    numbers = numbers_of(subject)
     expected, fix = (numbers.named(text, span.line, found) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
