@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,11 +14,12 @@ def swift(cls: type[T]) -> type[T]:
     What Python writes for one goes through ``object.__setattr__``, which looks each of them up.
 
     Raises:
-        TypeError: a field has a factory for a default.
+        TypeError: a field has a factory for a default, or is to be given by its name.
     """
     own: Any = cls.__init__
-    names = tuple(f.name for f in fields(cls) if f.init)  # type: ignore[arg-type]  # a dataclass it is
-    if own.__code__.co_varnames[1:] != names:
+    given = [f for f in fields(cls) if f.init]  # type: ignore[arg-type]  # a dataclass it is
+    names = tuple(f.name for f in given)
+    if own.__code__.co_argcount != 1 + len(given) or any(f.default_factory is not MISSING for f in given):
         raise TypeError(f"{cls.__name__} is no plain dataclass")
     setters = {f"_{name}": vars(cls)[name].__set__ for name in names}
     lines = [f"def __init__(self, {', '.join(names)}):", *(f" _{name}(self, {name})" for name in names)]
