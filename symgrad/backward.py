@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from symgrad.errors import InternalError
 from symgrad.graph import Graph, GraphBuilder
 from symgrad.ops import OPS, Formula, Op, Ref, Rule, Shape, TensorOp
+from symgrad.swift import swift
 
 #: The ``local`` of an edge through an op that is not elementwise.
 NO_LOCAL = -1
@@ -20,6 +21,7 @@ NO_LOCAL = -1
 Chooser = Callable[[Op, int], Rule | None]
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Edge:
     """One chain-rule factor: how the step at ``step`` depends on its input number ``input``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ from symgrad.checking import check_expression
 from symgrad.diagnose.meaning.functions import tied
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
+from symgrad.effort import ran, within
 from symgrad.errors import SymgradError, Unsupported
 from symgrad.frontends import calling, roles
 from symgrad.frontends.trace.data import Trace
@@ -20,10 +22,14 @@ from symgrad.frontends.trace.trusted import Trusted
 from symgrad.frontends.trace.writes import whole
 from symgrad.graph import Graph
 from symgrad.manual import Work, check_formulas, check_work
+from symgrad.manual.reporting import with_what_lacked
 from symgrad.printing import to_text
 from symgrad.report.model import Finding, Report
 from symgrad.subjects.chosen import choose, subject_of
 from symgrad.subjects.copies import told_apart
+
+#: Seconds that finding out what is wrong may take.
+TIMEOUT = 20.0
 
 
 def check_backward(
@@ -35,6 +41,7 @@ def check_backward(
     *,
     strict: bool = False,
     witnesses: bool = False,
+    timeout: float = TIMEOUT,
 ) -> Report:
     """Check a backward pass against its forward pass, both functions of your own.
 
@@ -60,6 +67,8 @@ def check_backward(
             it the keys of a returned dictionary tell, or the names in the return statement, or else the order of the
             inputs. For a torch.autograd.Function it is always the order.
         strict, witnesses: as for :func:`symgrad.manual.check_source`.
+        timeout: about so many seconds may be spent on finding out what is wrong. The functions themselves may take as
+            long as they do.
 
     Raises:
         SymgradError: the functions cannot be found, called or traced, or return what is no gradient.
@@ -71,7 +80,9 @@ def check_backward(
     called: list[calling.Called] = []
 
     def run(text: str) -> Trace:
+        begin = time.monotonic()
         called.append(calling.call(pair, inputs, upstream, returns, text, filename))
+        ran(time.monotonic() - begin)
         return called[-1].trace
 
     def chosen(trace: Trace, _like: Subject | None) -> Subject:
@@ -83,7 +94,9 @@ def check_backward(
     missing = [missing_finding(name, span) for name, span in called[-1].missing]
     notes = [Finding("note", message, span) for message, span in called[-1].notes]
     work = Work(source, _shown(filename), run, chosen, what="backward pass")
-    report = check_work(work, trace, strict=strict, witnesses=witnesses, found=missing)
+    with within(timeout) as effort:
+        report = check_work(work, trace, strict=strict, witnesses=witnesses, found=missing)
+    report = with_what_lacked(report, effort)
     return replace(report, findings=(*report.findings, *notes))
 
 
@@ -156,7 +169,7 @@ def check_function(
     """
     if hasattr(function, "forward") and hasattr(function, "backward") and manual is None:
         return check_backward(function, None, at, **options)
-    for name in ("loss", "mapping", "timeout", "sandbox"):
+    for name in ("loss", "mapping", "sandbox"):
         if name in options:
             raise SymgradError(f"'{name}' is for scripts, and this is a function")
     if isinstance(at, str):
@@ -170,17 +183,25 @@ def check_function(
     first = next(iter(target.__code__.co_varnames), "") if owner is not None else ""
 
     def run(text: str) -> Trace:
-        return whole(Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs))
+        begin = time.monotonic()
+        found = whole(Trusted(text, filename).trace(target, ({first: owner} if first else {}) | inputs))
+        ran(time.monotonic() - begin)
+        return found
 
     trace = run(source)
     if trace.error is not None:
         raise trace.error.exception(source)
     if manual is None and _is_derivation(trace):
         extra = {k: options.pop(k) for k in ("strict", "witnesses") if k in options}
+        timeout = options.pop("timeout", TIMEOUT)
         if options:
             raise SymgradError(f"'{next(iter(options))}' is for expressions, and the function holds a derivation")
         work = Work(source, _shown(filename), run, lambda t, like: choose(t, None, {}, like), what="function")
-        return check_work(work, trace, **extra)
+        with within(timeout) as effort:
+            report = check_work(work, trace, **extra)
+        return with_what_lacked(report, effort)
+    if "timeout" in options:
+        raise SymgradError("'timeout' is for derivations, and the function holds none")
     graph, point = _pruned(trace)
     if manual is not None:
         report = check_formulas(graph, manual, point, **options)

@@ -24,7 +24,7 @@ TOLD = (
     "not everything was tried that may explain what is wrong, since it would have taken too long: "
     "where no fix is verified, another line may be to blame"
 )
-HINT = "with a larger --timeout more is tried"
+HINT = "with a larger timeout (--timeout) more is tried"
 
 
 @dataclass(slots=True)
@@ -66,6 +66,12 @@ def ran(seconds: float) -> None:
     """A program was run once more, which took so long."""
     if seconds > SHORT:
         spend(seconds * RATE)
+
+
+def is_cut_short() -> bool:
+    """Something was left out by now. To ask says nothing."""
+    effort = _EFFORT.get()
+    return effort is not None and effort.lacked
 
 
 def is_spent() -> bool:

@@ -13,10 +13,13 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from symgrad.swift import swift
+
 #: A source line longer than this is shown as a window around the caret.
 FRAME_WIDTH = 100
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Span:
     """A range of source text. Lines and columns count from 1; the end is exclusive.

@@ -8,11 +8,12 @@ nothing of what an op means; it is plain data, and goes to JSON and back without
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeAlias, Union
 
 from symgrad.errors import InternalError, Span
+from symgrad.swift import swift
 
 #: Op names with a meaning for the graph itself: leaves have no inputs and no rule.
 INPUT = "input"
@@ -25,6 +26,7 @@ Param: TypeAlias = Union[Fraction, int, str, bool, tuple["Param", ...], None]  #
 GRAPH_SCHEMA = 1
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Step:
     """One assignment ``name = op(inputs)``.
@@ -47,18 +49,16 @@ class Step:
     shape: tuple[int, ...] = ()
     span: Span | None = None
     of: tuple[int, int] | None = None
+    #: Asked of every step time and again, and so kept.
+    is_leaf: bool = field(init=False, repr=False, compare=False)
+    is_input: bool = field(init=False, repr=False, compare=False)
+    is_const: bool = field(init=False, repr=False, compare=False)
 
-    @property
-    def is_leaf(self) -> bool:
-        return self.op in (INPUT, CONST)
-
-    @property
-    def is_input(self) -> bool:
-        return self.op == INPUT
-
-    @property
-    def is_const(self) -> bool:
-        return self.op == CONST
+    def __post_init__(self) -> None:
+        kind = self.op
+        _SET_INPUT(self, kind == INPUT)
+        _SET_CONST(self, kind == CONST)
+        _SET_LEAF(self, kind in (INPUT, CONST))
 
     @property
     def value(self) -> Fraction | str:
@@ -72,6 +72,9 @@ class Step:
     def is_hidden(self) -> bool:
         """True where the user gave it no name."""
         return self.name.startswith("%")
+
+
+_SET_LEAF, _SET_INPUT, _SET_CONST = (vars(Step)[name].__set__ for name in ("is_leaf", "is_input", "is_const"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,16 +214,15 @@ def _param_from_json(value: Any) -> Param:
 
 
 def _step_from_json(data: Mapping[str, Any]) -> Step:
-    span = data.get("span")
-    of = data.get("of")
+    span, of, params = data.get("span"), data.get("of"), data.get("params")
     return Step(
-        name=str(data["name"]),
-        op=str(data["op"]),
-        inputs=tuple(int(i) for i in data.get("inputs", ())),
-        params=tuple(sorted((k, _param_from_json(v)) for k, v in data.get("params", {}).items())),
-        shape=tuple(int(n) for n in data.get("shape", ())),
-        span=Span(*span) if span is not None else None,
-        of=(int(of[0]), int(of[1])) if of is not None else None,
+        str(data["name"]),
+        str(data["op"]),
+        tuple(map(int, data.get("inputs", ()))),
+        tuple(sorted((k, _param_from_json(v)) for k, v in params.items())) if params else (),
+        tuple(map(int, data.get("shape", ()))),
+        Span(*span) if span is not None else None,
+        (int(of[0]), int(of[1])) if of is not None else None,
     )
 
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent / "symgrad"
 
 #: Lower rooms first; a module may import from rooms below its own, and from its own package.
 LAYERS = [
+    {"swift"},
     {"errors", "deep", "effort", "collecting"},
     {"graph", "formats"},
     {"ops"},

@@ -11,6 +11,7 @@ import symgrad
 from symgrad import effort
 from symgrad.diagnose.values.sizes import bounded
 from symgrad.effort import TOLD, is_spent, ran, spend, within
+from symgrad.errors import SymgradError
 from symgrad.ops import OPS
 from symgrad.ops.tensor import ShapeError
 
@@ -38,6 +39,50 @@ def test_what_was_not_looked_for_is_said_and_what_is_wrong_as_well(nothing: None
     assert "--timeout" in note.hint
     assert TOLD in report.explain()
     assert not any(f.fix_verified for f in report.findings)
+    (said,) = [f for f in report.findings if f.root]
+    assert (said.code, said.span, report.exit_code) == ("undecided", None, 1)
+    assert {"db_x", "dW_x"} <= set(said.message.replace(",", "").split()), "the results that are wrong"
+    assert not {31, 37} & {j.span.line for j in report.judged if j.status == "wrong"}
+    assert {31, 37} <= {u.span.line for u in report.unchecked}, "no line is blamed that was not cleared"
+
+
+def layer(x, w, b):
+    h = np.tanh(x @ w + b)
+    return h, (x, w, h)
+
+
+def layer_back(dout, cache):
+    x, w, h = cache
+    dz = dout * (1 - h**2)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def layer_back_wrong(dout, cache):
+    x, w, h = cache
+    dz = dout * (1 - h)
+    return dz @ w.T, x.T @ dz, dz.sum(axis=0)
+
+
+def layer_loss(w, x=1.5):
+    loss = np.tanh(w @ w * x).sum()
+    dw = 2 * w * (1 - np.tanh(w @ w * x))
+    return loss, dw
+
+
+def test_functions_of_the_callers_own_have_the_same_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = {"x": np.arange(6.0).reshape(2, 3) / 7, "w": np.arange(12.0).reshape(3, 4) / 13, "b": np.ones(4)}
+    at = {"w": np.array([0.3, -0.4, 0.6])}
+    for report in (symgrad.check_backward(layer, layer_back_wrong, inputs, timeout=9), symgrad.check(layer_loss, at)):
+        assert [f.fix_verified for f in report.findings if f.root] == [True]
+        assert all(f.message != TOLD for f in report.findings)
+    monkeypatch.setattr(effort, "RATE", 1e-9)
+    assert symgrad.check_backward(layer, layer_back, inputs).ok
+    wrong = symgrad.check_backward(layer, layer_back_wrong, inputs), symgrad.check(layer_loss, at, timeout=9.0)
+    for report in wrong:
+        assert [f.code for f in report.findings if f.root] == ["undecided"], report.explain()
+        assert TOLD in report.explain()
+    with pytest.raises(SymgradError, match="'timeout' is for derivations"):
+        symgrad.check(lambda x: x * x, {"x": 2.0}, timeout=1.0)
 
 
 @pytest.mark.parametrize("path", RIGHT, ids=lambda p: p.stem)

@@ -425,7 +425,8 @@ def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
     pool.close()
 
 
-def test_a_worker_that_dies_in_the_midst_is_replaced() -> None:
+def test_a_worker_that_dies_in_the_midst_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     pool = Pool()
     data = replace(assignment(), timeout=1.5).to_json()
     task = to_task(Submission("hw.py", {"hw.py": b"while True: pass\n"}))
@@ -434,6 +435,7 @@ def test_a_worker_that_dies_in_the_midst_is_replaced() -> None:
     threading.Timer(0.5, handle.process.kill).start()
     assert pool.grade(data, task)["status"] == "stopped"
     pool.close()
+    assert not list(tmp_path.iterdir()), "nothing is left behind, even of a worker that was killed"
 
 
 def test_what_cannot_be_graded_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

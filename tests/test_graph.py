@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import pickle
+from dataclasses import FrozenInstanceError, dataclass, field, replace
 from fractions import Fraction
 
 import pytest
@@ -14,6 +15,7 @@ from symgrad.backward import backward
 from symgrad.errors import InternalError, Span
 from symgrad.frontends.expression import parse
 from symgrad.graph import Graph, GraphBuilder, Step
+from symgrad.swift import swift
 
 X = Step("x", "input")
 
@@ -155,3 +157,25 @@ def test_json_of_another_schema_or_a_broken_graph_is_refused() -> None:
     odd = {**document, "steps": [{"name": "x", "op": "input", "params": {"a": 1.5}}]}
     with pytest.raises(InternalError, match=r"1\.5 is no step parameter"):
         Graph.from_json({**odd, "output": 0})
+
+
+def test_swift_dataclasses_are_plain_frozen_ones() -> None:
+    span = Span("a.py", 1, 2, 1, 5)
+    assert span == Span(file="a.py", line=1, column=2, end_line=1, end_column=5, cell=0)
+    assert hash(span) == hash(replace(span, line=1))
+    assert repr(span).endswith("Span(file='a.py', line=1, column=2, end_line=1, end_column=5, cell=0)")
+    with pytest.raises(FrozenInstanceError):
+        span.line = 3  # type: ignore[misc]
+    step = Step("w", "input", span=span)
+    assert (step.is_leaf, step.is_input, step.is_const) == (True, True, False)
+    other = replace(step, op="tanh", inputs=(0,))
+    assert (other.is_leaf, other.is_input, other.is_const) == (False, False, False)
+    assert pickle.loads(pickle.dumps(step)) == step
+    assert pickle.loads(pickle.dumps(step)).is_leaf
+
+    @dataclass(frozen=True, slots=True)
+    class Listed:
+        held: list[int] = field(default_factory=list)
+
+    with pytest.raises(TypeError, match="Listed"):
+        swift(Listed)

@@ -15,7 +15,7 @@ from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS, is_sum
+from symgrad.ops import OPS, RENAMING, is_sum
 from symgrad.ops.base import COPY
 from symgrad.ops.slips import written
 
@@ -210,7 +210,7 @@ def _begun_twice(trace: Trace, graph: Graph, forward: Sequence[bool]) -> set[int
     wanted, done = set(zeros), dict[tuple[Any, ...], list[int]]()
     of: list[int] = []
     for k, step in enumerate(graph.steps):
-        of.append(of[step.inputs[0]] if not step.is_leaf and OPS[step.op].renames else k)
+        of.append(of[step.inputs[0]] if step.op in RENAMING else k)
         mine = wanted.intersection(step.inputs)
         if len(mine) == 1 and len(step.inputs) > 1:
             (i,) = mine

@@ -150,14 +150,13 @@ def _seed(trace: Trace, units: Sequence[Unit], loss: str, forward: Sequence[bool
         if loss and any(c.top == normal(loss) for c in claims(unit.name)):
             break  # dy_dw, worked out before: then dy = 2.0 is no gradient that arrives at y
         value = trace.values[unit.step]
-        claimed = any(not c.top and c.bottom == normal(loss) for c in claims(unit.name))
         if (
             loss
-            and claimed
-            and times[unit.name] == 1
             and unit.step in leaves
-            and not forward[unit.step]
             and isinstance(value, float)
+            and times[unit.name] == 1
+            and not forward[unit.step]
+            and any(not c.top and c.bottom == normal(loss) for c in claims(unit.name))
         ):
             return Fraction(value) if value else Fraction(1)
     return Fraction(1)

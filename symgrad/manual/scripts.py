@@ -25,6 +25,7 @@ from symgrad.manual.reworded import reworded
 from symgrad.manual.several import of_each
 from symgrad.manual.targets import HELD_FIXED
 from symgrad.manual.training import trained
+from symgrad.manual.undecided import undecided
 from symgrad.manual.verifying import verified_fixes, without_effects
 from symgrad.manual.work import Work
 from symgrad.report.model import Finding, Report
@@ -130,6 +131,9 @@ def check_work(
         left = [units[at] for b in diagnosis.blames if (at := (b.step, b.span.line)) in units]
         diagnosis = replace(diagnosis, blames=(), unchecked=(*diagnosis.unchecked, *left))
         findings, verified = [], set()
+    diagnosis, verified, open_ends = undecided(diagnosis, verified)
+    if open_ends:
+        findings, found = [finding_of(b) for b in diagnosis.blames], (*found, *open_ends)
     findings = [replace(f, fix_verified=n in verified) for n, f in enumerate(findings)]
     findings += [*found, *conventions(diagnosis, strict)]
     findings += [Finding("note", note) for note in (*diagnosis.notes, *(n.message for n in trace.notes))]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -19,15 +18,23 @@ from symgrad.ops.tensor import ObjectMath, shape_of
 NAN = arb("nan")
 
 
-@contextmanager
-def precision(bits: int) -> Iterator[None]:
-    """Run a block at this working precision; Arb's context is global."""
-    old = ctx.prec
-    ctx.prec = bits
-    try:
-        yield
-    finally:
-        ctx.prec = old
+class precision:
+    """Run a block at this working precision; Arb's context is global.
+
+    It is entered hundreds of times in a check, and so no generator.
+    """
+
+    __slots__ = ("_before", "_bits")
+
+    def __init__(self, bits: int) -> None:
+        self._bits = self._before = bits
+
+    def __enter__(self) -> None:
+        self._before = ctx.prec
+        ctx.prec = self._bits
+
+    def __exit__(self, *_: object) -> None:
+        ctx.prec = self._before
 
 
 def exact_ball(value: Fraction | int | str) -> arb:

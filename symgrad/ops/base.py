@@ -210,6 +210,8 @@ class Op:
 
 #: Every op by name. Filled by the modules of this package; read by everyone else.
 OPS: dict[str, Op] = {}
+#: The ops that only give their input another name. A leaf is none of them.
+RENAMING: set[str] = set()
 
 #: Every accepted spelling -> op name.
 SPELLINGS: dict[str, str] = {}
@@ -238,6 +240,8 @@ def register(op: Op) -> Op:
     if problem:
         raise InternalError(f"the op {op.name} {problem}")
     OPS[op.name] = op
+    if op.renames:
+        RENAMING.add(op.name)
     if not op.hidden:
         for spelling in (op.name, *op.aliases):
             if spelling in SPELLINGS:

@@ -38,6 +38,7 @@ wrong-reduction: A sum is taken over another axis, or is a mean.
 wrong-shape: The right entries stand in another shape.
 wrong-value: The value is not that of the derivative.
 unknown: This is no derivative of anything here.
+undecided: Results are wrong, and it was not found out in time by which line.
 """
 RULES = dict(line.split(": ", 1) for line in _RULES.strip().splitlines())
 

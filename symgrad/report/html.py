@@ -23,7 +23,7 @@ from symgrad.report.mathml import mathml
 from symgrad.report.model import Finding, Report
 from symgrad.report.moving import in_cells, joined
 from symgrad.report.sheets import WORDS
-from symgrad.report.sources import FORMULA, headline, source_of
+from symgrad.report.sources import FORMULA, headline, source_of, why_unchecked
 from symgrad.report.typeset import code_latex
 from symgrad.report.values import digits
 
@@ -86,7 +86,7 @@ def _header(report: Report | ArrayReport) -> str:
     for u in getattr(report, "unchecked", ()):
         out.append(
             f'<p><span class="word inherited">? not checked:</span> {_place(u.span)} <code>{escape(u.name)}</code>; '
-            "not recognised as a derivative of anything, so neither right nor wrong</p>"
+            f"{why_unchecked(report)}, so neither right nor wrong</p>"
         )
     out.append("</header>")
     return "\n".join(out)

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from symgrad.errors import Span, SymgradError, did_you_mean
-from symgrad.report.model import Finding, Report
+from symgrad.report.model import UNDECIDED, Finding, Report
 
 #: What a mistake costs, as a share of its step, where the rubric does not say: half for what is right but for a number.
 COSTS = {"sign": 0.5, "scale": 0.5}
@@ -202,7 +202,8 @@ def marked_steps(report: Report, rubric: Rubric) -> tuple[Mark, ...]:
         place = (judged.span.cell, judged.span.line, _stem(judged.name))
         before = by_line.get(place)
         by_line[place] = made if before is None else _worse(before, made)
-    rest = [f for f in roots if id(f) not in told]
+    # What is not decided stands in the lines that are left unchecked.
+    rest = [f for f in roots if id(f) not in told and f.code != UNDECIDED]
     lost = [_mark(f.step, f.span, "missing", _gradient_of(f), (f.mistake,), rubric) for f in rest]
     return (*by_line.values(), *lost)
 

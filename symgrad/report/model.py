@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Version of the JSON document; raised when a field changes its meaning.
 SCHEMA = "symgrad-report/1"
+#: The kind of a finding that names results which are wrong, and no line that is to blame for them.
+UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)

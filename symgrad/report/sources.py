@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from symgrad.errors import Span
-from symgrad.report.model import Finding
+from symgrad.report.model import UNDECIDED, Finding
 from symgrad.report.moving import in_cells
 
 MARK = {"agree": "✓", "rounding": "≈", "undefined": "?", "disagree": "✗"}
@@ -62,6 +62,13 @@ class Headline:
         return MARK.get(self.verdict, "?")
 
 
+def why_unchecked(report: Any) -> str:
+    """Why nothing is said about some lines."""
+    if any(f.code == UNDECIDED for f in report.findings):
+        return "not recognised as a derivative of anything, or not decided"
+    return "not recognised as a derivative of anything"
+
+
 def headline(report: Any) -> Headline:
     """The first thing to say of any report."""
     roots: list[Finding] = [f for f in report.findings if f.root]
@@ -100,6 +107,8 @@ _WORDS = {
 
 def mistakes(roots: Sequence[Finding]) -> str:
     """``4 mistakes, in lines 25, 27, 35 and 38: input-for-output``."""
+    if all(f.code == UNDECIDED for f in roots):
+        return "results are wrong, and it is not decided which line is to blame"
     places = [f.span for f in roots if f.span]
     where = in_cells(tuple(s.line for s in places), tuple(s.cell for s in places)) if places else ""
     kinds = ", ".join(dict.fromkeys(f.mistake for f in roots if f.mistake))

@@ -15,7 +15,7 @@ from rich.text import Text
 from symgrad.report.diagnostics import print_finding, print_findings
 from symgrad.report.model import GradientReport, Report, WitnessValue
 from symgrad.report.moving import in_cells, joined
-from symgrad.report.sources import MARK, headline
+from symgrad.report.sources import MARK, headline, why_unchecked
 
 T = TypeVar("T")
 
@@ -112,7 +112,7 @@ def _manual(console: Console, report: Report) -> None:
 def _unchecked(report: Report) -> str:
     """What was not recognised, and where."""
     shown = [f"{in_cells((u.span.line,), (u.span.cell,))} `{u.name}`" for u in report.unchecked]
-    return f"{joined(shown)}; not recognised as a derivative of anything, so neither right nor wrong"
+    return f"{joined(shown)}; {why_unchecked(report)}, so neither right nor wrong"
 
 
 def _example(report: Report) -> str:

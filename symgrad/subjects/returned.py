@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from symgrad.diagnose.text.callees import Callee, called_by, callees
@@ -100,7 +100,7 @@ def _begin(trace: Trace) -> int:
     return -1
 
 
-def _of_the_derivation(found: dict[str, Callee], source: str, begin: int) -> dict[str, Callee]:
+def _of_the_derivation(found: Mapping[str, Callee], source: str, begin: int) -> dict[str, Callee]:
     """The functions that nothing calls before the derivation begins, but functions of this kind."""
     if begin < 0:
         return {}

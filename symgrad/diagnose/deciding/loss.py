@@ -77,7 +77,7 @@ class _Hope:
                     unit not in prepared.moves
                     and (
                         vec.is_zero
-                        or any(q.kind in DERIVATIVES for q in known.right(vec))
+                        or any(q.kind in DERIVATIVES for q in known.right_of(unit.step, vec))
                         or reading.whole(vec, unit.name) is not None
                     )
                 )
@@ -303,9 +303,10 @@ def _begun(subject: Subject) -> Iterator[str]:
     steps = subject.graph.steps
     for unit in subject.units:
         step = steps[unit.step]
-        plain = step.is_input and not step.shape
-        value = step.value if step.is_const else subject.point.get(unit.step) if plain else None
-        if isinstance(value, Fraction) and value == 1 and not unit.augmented:
+        if unit.augmented or not (step.is_const or (step.is_input and not step.shape)):
+            continue
+        value = step.value if step.is_const else subject.point.get(unit.step)
+        if isinstance(value, Fraction) and value == 1:
             yield from (c.bottom for c in claims(unit.name) if not c.top)
 
 

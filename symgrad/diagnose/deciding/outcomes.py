@@ -61,11 +61,20 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
 def _is_left_over(unit: Unit, layout: Layout) -> bool:
     """What the last round of a loop hands on to no further one: ``dA_prev`` of the first layer. Its factor 1/m may come
     later, as that of those before it did, which others are made of; here nothing comes later."""
-    def is_used(i: int) -> bool:
-        return any(layout.original(k) != layout.original(i) or is_used(k) for k in layout.dependents(i))
+    mine = [u for u in layout.by_name[unit.name] if u.span == unit.span] if unit.name.isidentifier() else []
+    return len(mine) > 1 and not _is_used(unit.step, layout) and any(_is_used(u.step, layout) for u in mine)
 
-    mine = layout.by_name[unit.name] if unit.name.isidentifier() else []
-    return not is_used(unit.step) and any(u.span == unit.span and is_used(u.step) for u in mine)
+
+def _is_used(step: int, layout: Layout) -> bool:
+    """Something else than another name is made of a step."""
+    names = [step]
+    while names:
+        i = names.pop()
+        for k in layout.dependents(i):
+            if layout.original(k) != layout.original(i):
+                return True
+            names.append(k)
+    return False
 
 
 def _is_of_an_input(unit: Unit, layout: Layout, reading: Reading) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from symgrad.diagnose.meaning.parameters import function_at
 from symgrad.diagnose.observing.subject import Unit
@@ -80,9 +81,15 @@ def _is_read(unit: Unit, source: str) -> bool:
     """It is read somewhere in the function, or in one inside it; ``locals()`` reads everything."""
     here = function_at(source, unit.line)
     first, last = (here.lineno, here.end_lineno or here.lineno) if here is not None else (0, source.count("\n") + 1)
-    reads = {n.id for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-             and first <= n.lineno <= last}  # fmt: skip
+    reads = _reads(source, first, last)
     return unit.name in reads or not reads.isdisjoint(_EVERYTHING)
+
+
+@lru_cache(maxsize=64)
+def _reads(source: str, first: int, last: int) -> frozenset[str]:
+    """The names that are read in some lines."""
+    return frozenset(n.id for n in nodes(source) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+                     and first <= n.lineno <= last)  # fmt: skip
 
 
 def _is_one_other(have: str, want: str) -> bool:

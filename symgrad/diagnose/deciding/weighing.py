@@ -300,8 +300,9 @@ class Weighing:
 
     def _is_open(self, unit: Unit) -> bool:
         """A result of its own, of which the name says nothing."""
-        own = not self.layout.is_forward(unit.step) and not self.layout.dependents(unit.step)
-        return own and not self.reading.pairs(unit.name) and not is_bare(unit.name)
+        if is_bare(unit.name) or self.reading.pairs(unit.name) or self.layout.is_forward(unit.step):
+            return False
+        return not self.layout.dependents(unit.step)
 
     @cached_property
     def _at_span(self) -> dict[Span, list[int]]:

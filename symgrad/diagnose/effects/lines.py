@@ -16,7 +16,7 @@ from symgrad.diagnose.text.callees import Calls
 from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.diagnose.walking.offers import SERIES
-from symgrad.diagnose.words.numbers import Numbers
+from symgrad.diagnose.words.numbers import Numbers, numbers_of
 from symgrad.errors import Span
 from symgrad.ops import OPS
 from symgrad.ops.recognise import Softmax, softmaxes
@@ -78,7 +78,7 @@ class Text:
 
     @cached_property
     def _numbers(self) -> Numbers:
-        return Numbers(self._layout.subject)
+        return numbers_of(self._layout.subject)
 
     def count(self, n: int, line: int) -> str:
         """How a line can write a count, or twice one: ``N``, ``2 * N``; else the number."""

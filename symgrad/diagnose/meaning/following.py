@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from symgrad.diagnose.observing.replay import LOOK_AHEAD
 from symgrad.graph import Graph, Step
-from symgrad.ops import OPS
+from symgrad.ops import RENAMING
 
 #: What the step is called that something of the derivation is moved by, where that has been given one of its own.
 OF_A_MOVE = "%move"
@@ -43,6 +43,7 @@ def is_made_of(steps: Sequence[Step], one: int, earlier: int) -> bool:
 
 
 def original(graph: Graph, i: int) -> int:
-    while not graph.steps[i].is_leaf and OPS[graph.steps[i].op].renames:
-        i = graph.steps[i].inputs[0]
+    steps = graph.steps
+    while steps[i].op in RENAMING:
+        i = steps[i].inputs[0]
     return i

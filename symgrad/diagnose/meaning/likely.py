@@ -40,7 +40,7 @@ def likely(layout: Layout, known: Known) -> dict[str, tuple[tuple[int, int], ...
             continue
         if normal(unit.name) in called and not is_bare(unit.name):
             continue  # gamma, moved: whatever else has its shape, and no gradient yet
-        kinds = {q.kind for q in known.right(layout.actual(unit.step))}
+        kinds = {q.kind for q in known.right_of(unit.step, layout.actual(unit.step))}
         if "forward" in kinds and kinds <= {"forward", "local"}:
             continue  # a part of the forward pass, read once more: g_i, the input gate
         if any(stem in stems for c in claims(unit.name) for stem in singulars(c.bottom)):
@@ -72,7 +72,8 @@ def _arrives(name: str) -> bool:
 
 def _is_one(unit: Unit, leaves: Collection[int], layout: Layout, known: Known) -> bool:
     """It is the gradient by some input as it stands: ``grad``, by x, where b has the same shape."""
-    return any(q.kind == "cotangent" and q.bottom in leaves for q in known.right(layout.actual(unit.step)))
+    held = known.right_of(unit.step, layout.actual(unit.step))
+    return any(q.kind == "cotangent" and q.bottom in leaves for q in held)
 
 
 def _taken(layout: Layout, known: Known) -> set[int]:
@@ -80,7 +81,7 @@ def _taken(layout: Layout, known: Known) -> set[int]:
     out: set[int] = set()
     for unit in layout.last.values():
         if not layout.is_forward(unit.step):
-            out.update(q.bottom for q in known.right(layout.actual(unit.step)) if q.kind == "cotangent")
+            out.update(q.bottom for q in known.right_of(unit.step, layout.actual(unit.step)) if q.kind == "cotangent")
     return out
 
 

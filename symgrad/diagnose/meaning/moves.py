@@ -12,7 +12,7 @@ from symgrad.diagnose.observing.subject import Move, Subject, broadcasts
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
-from symgrad.ops import OPS, is_sum, sign_of
+from symgrad.ops import OPS, RENAMING, is_sum, sign_of
 from symgrad.ops.writing import is_joined, write_at
 
 
@@ -24,7 +24,7 @@ def core(graph: Graph, loss: int, bindings: Sequence[Binding]) -> list[bool]:
     steps = graph.steps
     users: dict[int, set[int]] = {}
     for i, step in enumerate(steps):
-        for j in step.inputs if step.is_leaf or not OPS[step.op].renames else ():
+        for j in step.inputs if step.op not in RENAMING else ():
             users.setdefault(original(graph, j), set()).add(i)
     held: dict[str, set[int]] = {}
     stops: set[int] = set()

@@ -13,7 +13,7 @@ from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.naming import is_bare, is_rate
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
-from symgrad.ops import OPS, is_sum
+from symgrad.ops import RENAMING, is_sum
 
 #: A name that stands for more steps than this (a loop) is looked up by value and not compared one by one.
 MANY = 12
@@ -170,7 +170,7 @@ class Reading(Names):
     def is_input(self, i: int) -> bool:
         """An input, if under another name: self.w for w."""
         steps = self.subject.graph.steps
-        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        while steps[i].op in RENAMING:
             i = steps[i].inputs[0]
         return steps[i].is_input or i in self.moved
 

@@ -27,6 +27,8 @@ class Turns:
         self._called = {step: name for name, values in self._given.items() for _, step in values}
         self._known = {n: sorted({i for _, i in held if self._forward[i]}) for n, held in self._given.items()}
         self._tops: dict[str, tuple[list[int], dict[int, list[Pair]]]] = {}
+        #: What was asked for, and what came of it: each assignment is asked about time and again.
+        self._found: dict[int, tuple[Unit, Sequence[Pair], Sequence[Pair]]] = {}
         #: What each assignment of the text gave, in all its rounds.
         self._steps: dict[tuple[int, int, int, str], list[int]] = {}
         for unit in subject.units:
@@ -36,6 +38,12 @@ class Turns:
         """Of the pairs (top, bottom) that a name may stand for, those that one assignment may: the derivatives of the
         result that was given in the same round, or of the next one, where the derivative comes first; all of them where
         the two are not given in turn."""
+        held = self._found.get(id(unit))
+        if held is None or held[0] is not unit or held[1] is not everything:
+            held = self._found[id(unit)] = unit, everything, self._pairs(unit, everything)
+        return held[2]
+
+    def _pairs(self, unit: Unit, everything: Sequence[Pair]) -> Sequence[Pair]:
         tops, mine = self._by_top(unit.name, everything)
         if not tops:
             states = set(self._states(unit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -37,16 +37,17 @@ class Index(Generic[T]):
 
     def add(self, vec: Vec, what: T, name: object) -> None:
         """Index something; of what has the same value and the same name, the first stands for all."""
-        if _is_nothing(vec):
+        floats = vec.floats
+        if _is_nothing(floats):
             return
-        key = _key(vec)
+        key = _key(floats)
         if key is not None and key not in self._buckets:
             self._first.setdefault(key[0], []).append(key)
             self._numbers.clear()
         bucket = self._odd if key is None else self._buckets.setdefault(key, [])
         for other, held in bucket:
             # Of arrays the floats tell the entries, and not the shape.
-            if (other.floats == vec.floats and other.shape == vec.shape) or other.same(vec):
+            if (other.floats == floats and other.shape == vec.shape) or other.same(vec):
                 held.setdefault(name, what)
                 return
         bucket.append((vec, {name: what}))
@@ -54,9 +55,10 @@ class Index(Generic[T]):
     def find(self, vec: Vec) -> list[T]:
         if self.is_far(vec.one):
             return []
-        if _is_nothing(vec):
+        floats = vec.floats
+        if _is_nothing(floats):
             return []
-        key = _key(vec)
+        key = _key(floats)
         if key is None:
             near = [entry for k in self._beside_in_part(vec) for entry in self._buckets[k]] + self._odd
         else:
@@ -106,22 +108,22 @@ class Index(Generic[T]):
                 yield vec, held.values()
 
 
-def _is_nothing(vec: Vec) -> bool:
-    """Zero, or without a value, at every random point."""
+def _is_nothing(floats: Sequence[float]) -> bool:
+    """What comes out as this at the points is zero, or without a value, at every random one."""
     # nan compares as false. This is asked of every value: a plain loop takes a third of the time.
-    for x in vec.floats[1:]:  # noqa: SIM110
+    for x in floats[1:]:  # noqa: SIM110
         if 1e-300 <= abs(x) < math.inf:
             return False
     return True
 
 
-def _key(vec: Vec) -> Key | None:
+def _key(floats: Sequence[float]) -> Key | None:
     """A bucket by the logarithms of the values at the random points; one is a few tolerances wide.
 
     All points take part: the partial sums of a long series may agree at one point and not at another.
     """
     out = []
-    for x in vec.floats[1:]:
+    for x in floats[1:]:
         size = abs(x)
         if not size < math.inf:
             return None
@@ -145,6 +147,8 @@ class Known:
         self.truth = truth
         self._right: Index[Quantity] = Index()
         self._links: list[Link] = []
+        #: What was asked for: step -> its value then, and what that was.
+        self._asked: dict[int, tuple[Vec, list[Quantity]]] = {}
         for bottom, vec in truth.cotangents.items():
             self.add(Quantity("cotangent", truth.subject.loss, bottom, vec))
         seen: set[tuple[int, int]] = set()
@@ -177,6 +181,7 @@ class Known:
                     self.add(Quantity("term", link.top, leaf, term))
 
     def add(self, quantity: Quantity) -> None:
+        self._asked.clear()
         self._right.add(quantity.vec, quantity, (quantity.kind, quantity.top, quantity.bottom))
 
     @cached_property
@@ -192,6 +197,13 @@ class Known:
     def right(self, vec: Vec) -> list[Quantity]:
         """The true quantities that have this value."""
         return self._right.find(vec)
+
+    def right_of(self, step: int, vec: Vec) -> list[Quantity]:
+        """As :meth:`right`, of the value of a step: one walk after the other asks for the same."""
+        held = self._asked.get(step)
+        if held is None or held[0] is not vec:
+            held = self._asked[step] = vec, self.right(vec)
+        return held[1]
 
     def floats(self, point: int, kinds: Collection[str] = ()) -> list[float]:
         """The values at one point of everything that a derivative may be, or of what is of some kinds."""

@@ -116,11 +116,12 @@ class Layout:
         """The manual steps that some target is computed from, the targets included."""
         seen: set[int] = set()
         stack = list(targets)
+        forward, steps = self.truth.values, self.graph.steps
         while stack:
             k = stack.pop()
-            if k not in seen and not self.is_forward(k):
+            if k not in seen and forward[k] is None:
                 seen.add(k)
-                stack.extend(self.graph.steps[k].inputs)
+                stack.extend(steps[k].inputs)
         return seen
 
     def dependents(self, i: int) -> list[int]:
@@ -179,6 +180,11 @@ class Layout:
             assert found is not None  # every step up to i has a value now
         return found
 
+    def is_untouched(self, i: int, values: Sequence[Vec | None]) -> bool:
+        """What a step is computed from is what it is, among other values: the step is as well, and shared."""
+        actual = self._actual
+        return all(values[j] is actual[j] for j in self.graph.steps[i].inputs)
+
     def with_value(self, i: int, vec: Vec, upto: int) -> dict[int, Vec]:
         """What the manual steps up to ``upto`` would be if step ``i`` had another value: those that change."""
         values: dict[int, Vec] = {i: vec}
@@ -210,9 +216,12 @@ class Replay:
 
     def advance(self, upto: int) -> None:
         """Give every step up to this one its value."""
+        layout, values = self.layout, self._values
         for i in range(self._done + 1, upto + 1):
-            if self._values[i] is None:
-                self._values[i] = self.overrides.get(i) or self.layout.compute(i, self._values)
+            if values[i] is None:
+                values[i] = self.overrides.get(i) or (
+                    layout.actual(i) if layout.is_untouched(i, values) else layout.compute(i, values)
+                )
         self._done = max(self._done, upto)
 
     def override(self, i: int, vec: Vec) -> None:

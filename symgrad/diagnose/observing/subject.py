@@ -18,6 +18,7 @@ from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
 from symgrad.ops.balls import exact_ball
+from symgrad.swift import swift
 
 #: Random points beside the user's own.
 RANDOM_POINTS = 3
@@ -29,6 +30,7 @@ BITS = PRECISION
 _TABLE = re.compile(r"(.+)\[(\d+)\]\[(\d+)\]")
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One assignment in the manual part: the smallest thing that is right, wrong, or wrong only by inheritance.

@@ -20,9 +20,10 @@ from symgrad.diagnose.values.shaped import Shaped
 from symgrad.diagnose.values.vectors import Vec, apply, apply_rule, constant
 from symgrad.enclosure import precision
 from symgrad.graph import Graph
-from symgrad.ops import OPS, Op
+from symgrad.ops import OPS, RENAMING, Op
 from symgrad.ops.balls import exact_ball, run_balls
 from symgrad.ops.values import function
+from symgrad.swift import swift
 
 #: So many numbers are kept of what was worked out between two steps, each of them at every point.
 MOST_KEPT = 1_000_000
@@ -30,6 +31,7 @@ MOST_KEPT = 1_000_000
 MANY_PATHS = 5
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """Something true that a manual value may be.
@@ -48,6 +50,7 @@ class Quantity:
     vec: Vec
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Link:
     """One chain-rule factor between forward steps that have names (or between neighbours, where they have none).
@@ -121,7 +124,7 @@ class Truth:
     def original(self, i: int) -> int:
         """The step that a step renames, through as many names as there are."""
         steps = self.subject.graph.steps
-        while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        while steps[i].op in RENAMING:
             i = steps[i].inputs[0]
         return i
 
@@ -337,6 +340,7 @@ class Truth:
             yield from parts
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class WrongFactor:
     """A known wrong form of a local derivative, and the words for it."""

@@ -14,7 +14,7 @@ from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.source import SourceMap, number_names, source_map
 from symgrad.diagnose.text.statements import Statement
 from symgrad.diagnose.trying.products import Atom, Product, Products
-from symgrad.diagnose.trying.roles import Role, Roles
+from symgrad.diagnose.trying.roles import Role, roles_of
 from symgrad.diagnose.trying.written import at_hand, atoms
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
@@ -25,8 +25,6 @@ from symgrad.enclosure import precision
 _ENTRY, _NAME = re.compile(r"\w\[\d+\]"), re.compile(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\()")
 #: A loop of more rounds than this is not searched for what could be added up in it.
 ROUNDS = 50
-#: A random point.
-POINT = 1
 #: So many places of the forward pass that use a variable are each given a term.
 MOST_TERMS = 4
 #: A term of a higher cost than this is no help.
@@ -42,8 +40,7 @@ def of_products(root: Root, gap: Vec, walk: Walk, source: SourceMap) -> Statemen
         return None
     parts = [p for p in _by_place(root.target, walk) if not p.is_zero]
     whole = [gap] if not parts or len(parts) > MOST_TERMS or not _total(parts, walk).same(gap) else parts
-    base = [layout.actual(i).floats[POINT] for i in range(len(layout.graph))]
-    roles, numbers = Roles(layout, base), number_names(layout.graph, source)
+    roles, numbers = roles_of(layout), number_names(layout.graph, source)
     best: tuple[float, Statement | None] = math.inf, None
     for rounds, after in _places(unit, walk, source):
         hand = [r for r in at_hand(roles, rounds, after=after) if r.text != unit.name]
@@ -71,7 +68,7 @@ def missing_term(root: Root, repair: Repair, have: Vec, walk: Walk) -> str:
         return ""  # x - x is no way to write a zero
     with precision(BITS):
         gap = repair.place.wanted - have
-    n, roles = mine.index(unit), Roles(layout, [layout.actual(i).floats[POINT] for i in range(len(layout.graph))])
+    n, roles = mine.index(unit), roles_of(layout)
     ready = [r for r in at_hand(roles, mine) if r.steps[n] < unit.step and r.text != unit.name]
     here = [Role(r.text, (r.steps[n],)) for r in ready]
     known = Products(atoms(here, lambda i: layout.actual(i) if layout.is_forward(i) else walk.corrected(i)))

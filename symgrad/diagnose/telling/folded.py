@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.telling.rounds import close, valued
-from symgrad.diagnose.trying.roles import Roles
+from symgrad.diagnose.trying.roles import roles_of
 from symgrad.diagnose.trying.written import at_hand
 from symgrad.diagnose.walking.blame import Walk
 
@@ -78,7 +78,7 @@ def _known(unit: Unit, walk: Walk) -> list[dict[str, float]]:
     if unit not in rounds or len(rounds) > ROUNDS:
         return out
     n = rounds.index(unit)
-    for role in at_hand(Roles(layout, [layout.actual(i).floats[1] for i in range(len(layout.graph))]), rounds):
+    for role in at_hand(roles_of(layout), rounds):
         i = role.steps[n]
         floats = (layout.actual(i) if layout.is_forward(i) else walk.corrected(i)).floats
         for env, p in zip(out, POINTS, strict=True):

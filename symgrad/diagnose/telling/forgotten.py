@@ -21,7 +21,7 @@ from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.diagnose.words.formulas import names_in
-from symgrad.diagnose.words.numbers import Numbers
+from symgrad.diagnose.words.numbers import numbers_of
 from symgrad.diagnose.words.wording import Wording
 from symgrad.enclosure import precision
 from symgrad.errors import Span
@@ -94,7 +94,7 @@ def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> S
         part = _IN_A_PART.fullmatch(wording.own(said))
         if part is None or any(unit.name in names_in(text) for text in part.groups()):
             return None
-        text = Numbers(layout.subject).named(source.spelled(part["term"]), unit.line)
+        text = numbers_of(layout.subject).named(source.spelled(part["term"]), unit.line)
         return Statement(unit.span.end_line, f"{unit.name}{part['part']} += {text}", _indent(unit, source))
     text = wording.own(wording.paths(tops, bottom, END) or wording.through(bottom, END, tops))
     used = names_in(text)
@@ -109,7 +109,7 @@ def _of_arrays(root: Root, wording: Wording, walk: Walk, source: SourceMap) -> S
         return None  # it is read before
     if (wide := re.fullmatch(r"broadcast_to\((.*), \([\d, ]*\)\)", text)) is not None:
         text = wide.group(1)  # what is added is as wide as it must be
-    numbers = Numbers(layout.subject)
+    numbers = numbers_of(layout.subject)
     text = numbers.named(source.spelled(text), last.line)
     return Statement(last.span.end_line, f"{unit.name} += {text}", _indent(unit, source))
 

@@ -26,7 +26,7 @@ from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.verdicts import Root
-from symgrad.diagnose.words.numbers import Numbers
+from symgrad.diagnose.words.numbers import numbers_of
 from symgrad.diagnose.words.wording import Wording
 from symgrad.errors import Span
 
@@ -154,14 +154,18 @@ def _turned(root: Root, text: str, subject: Subject, wording: Wording, source: S
 
 
 def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, source: SourceMap) -> Blame:
-    expected = wording.own(wording.expected(root.target, root.unit.step))
-    expected = in_all_rounds(expected, root.unit, walk, root.target.vec, whole=True)
-    expected = folded(expected, root.unit, walk, "")
+    wanted = root.target.vec
+    turned = root.found.shape != wanted.shape and not root.found.is_zero and root.found.alike(wanted)
+    expected = ""  # the right entries in another shape are not worked out anew
+    if not turned:
+        expected = wording.own(wording.expected(root.target, root.unit.step))
+        expected = in_all_rounds(expected, root.unit, walk, wanted, whole=True)
+        expected = folded(expected, root.unit, walk, "")
     span = value_span(root.unit, source, subject.graph.steps[root.unit.step], made_by_call(root.unit, subject))
     what = _meaning(root, wording)
     code, mistake = "wrong-value", "wrong-formula" if expected else "unknown"
-    whole = Repair(replace(UNPLACED, wanted=root.target.vec), "missing-term", "leaves out a term", 0.0)
-    if not expected and (term := missing_term(root, whole, root.found, walk)):
+    whole = Repair(replace(UNPLACED, wanted=wanted), "missing-term", "leaves out a term", 0.0)
+    if not expected and not turned and (term := missing_term(root, whole, root.found, walk)):
         code, mistake, expected = "missing-term", "missing-term", f"{source.text(span)} {term}"
     message = (
         f"{what}: a term is missing; the paths through all uses add up"
@@ -170,11 +174,9 @@ def _whole_line(root: Root, subject: Subject, walk: Walk, wording: Wording, sour
         if expected
         else f"this line's value is no derivative here; expected {what}"
     )
-    wanted = root.target.vec
-    if root.found.shape != wanted.shape and not root.found.is_zero and root.found.alike(wanted):
+    if turned:
         code = mistake = "wrong-shape"
         message = f"{root.unit.name} has the right entries in another shape: {root.found.shape} for {wanted.shape}"
-        expected = ""
     if root.found.is_zero and subject.graph.steps[root.unit.step].is_leaf:
         code = mistake = "never-assigned"
         message = f"{root.unit.name} is never given its value: it is still zero where it is used"
@@ -347,7 +349,7 @@ def _make(
     texts = (_as_in_line(source.spelled(text), root.unit, subject) for text in (expected, fix))
     # What is written into an array is a statement, and no part of a formula.
     expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
-    numbers = subject.memo.get("numbers") or subject.memo.setdefault("numbers", Numbers(subject))
+    numbers = numbers_of(subject)
     expected, fix = (numbers.named(text, span.line, found) for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None

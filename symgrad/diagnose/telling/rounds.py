@@ -13,7 +13,7 @@ from itertools import islice, product
 
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import stem_of
-from symgrad.diagnose.trying.roles import Role, Roles
+from symgrad.diagnose.trying.roles import Role, roles_of
 from symgrad.diagnose.values.vectors import TOLERANCE, Vec
 from symgrad.diagnose.walking.blame import Walk
 
@@ -52,7 +52,7 @@ class Rounds:
 
     @cached_property
     def _roles(self) -> list[Role]:
-        roles, real = Roles(self.layout, self._base), self.layout.original
+        roles, real = roles_of(self.layout), self.layout.original
         found = roles.at_hand(self.units)
         varied = [r for r in found if len({real(i) for i in r.steps if i >= 0}) > 1 and _ATOM.fullmatch(r.text)]
         # hs[t] rather than h, which is assigned again and again.

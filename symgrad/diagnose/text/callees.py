@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.syntax import nodes
@@ -42,7 +42,8 @@ class Callee:
         return Span(file, line, begin, line, end)
 
 
-def callees(source: str) -> dict[str, Callee]:
+@lru_cache(maxsize=8)
+def callees(source: str) -> Mapping[str, Callee]:
     """The functions of one expression in a text, by name; of a name that is given twice none."""
     out: dict[str, Callee | None] = {}
     for name, arguments, body in _functions(source):

@@ -151,7 +151,13 @@ class SourceMap:
 
     def local_names(self, line: int) -> set[str]:
         """The variables of the comprehensions of a line."""
+        if not self._has_comprehensions:
+            return set()
         return {name for node in self._simple.get(line, ()) for name in local_names(node)}
+
+    @cached_property
+    def _has_comprehensions(self) -> bool:
+        return any(isinstance(node, ast.comprehension) for node in nodes(self.source))
 
     @staticmethod
     def span_of(file: str, node: ast.expr) -> Span:

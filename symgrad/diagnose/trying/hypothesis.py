@@ -11,7 +11,7 @@ from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.text.naming import stem_of
 from symgrad.diagnose.text.source import number_names, source_map
 from symgrad.diagnose.text.statements import Statement
-from symgrad.diagnose.trying.roles import At, Role, Roles
+from symgrad.diagnose.trying.roles import At, Role, roles_of
 from symgrad.diagnose.trying.typed import (
     Change,
     entry,
@@ -71,7 +71,7 @@ class Writing:
         self._seen: dict[
             tuple[int, ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, Role]]]]
         ] = {}
-        self.roles = Roles(layout, base)
+        self.roles = roles_of(layout)
 
     @cached_property
     def _numbers(self) -> list[Fraction]:

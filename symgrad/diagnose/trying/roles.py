@@ -9,7 +9,7 @@ import ast
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 from symgrad.diagnose.meaning.parameters import Parameters, function_at
@@ -21,11 +21,13 @@ from symgrad.diagnose.trying.elements import Elements, Sum
 from symgrad.diagnose.trying.typed import entry, is_sum, shifted
 from symgrad.errors import Span
 from symgrad.ops import OPS
+from symgrad.swift import swift
 
 #: A place in the text where something is computed: line and column.
 At: TypeAlias = tuple[int, int]
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Role:
     """Something that could be written: its text, and the step that it stands for in each round (-1: none)."""
@@ -35,23 +37,22 @@ class Role:
 
 
 class Roles:
-    """The roles in the lines of one derivation.
-
-    Args:
-        base: the value of every step at one random point.
+    """The roles in the lines of one derivation. See :func:`roles_of`.
 
     Attributes:
         names: forward step -> what it is called.
         entries: (list, place) -> the step that is kept there.
     """
 
-    def __init__(self, layout: Layout, base: Sequence[float]) -> None:
-        self.layout, self._base = layout, base
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
         self.graph, self.subject = layout.graph, layout.subject
         self.source = source_map(self.subject.source)
         self.calls = Calls(self.graph, self.source)
         self.elements = Elements(self.graph, self.source)
         self.parameters = Parameters(layout)
+        #: A number of rounds -> what the lines read that have so many.
+        self._alike: dict[int, Mapping[At, Sequence[tuple[Span, int, Role]]]] = {}
         self.names: dict[int, list[str]] = {}
         self.entries: dict[tuple[str, int], int] = {}
         # The loss itself may be put into a list once it is there.
@@ -94,11 +95,14 @@ class Roles:
 
     def at_hand(self, units: Sequence[Unit]) -> list[Role]:
         """What could be written in a line of a loop, of which ``units`` are the rounds."""
-        lines: dict[At, list[Unit]] = {}
-        for u in self.subject.units:
-            lines.setdefault((u.line, u.span.column), []).append(u)
-        alike = {at: mine for at, mine in lines.items() if len(mine) == len(units)}
-        return self.at(units, {at: list(self.operands([self.sites(u) for u in m])) for at, m in alike.items()})
+        count = len(units)
+        if count not in self._alike:
+            lines: dict[At, list[Unit]] = {}
+            for u in self.subject.units:
+                lines.setdefault((u.line, u.span.column), []).append(u)
+            alike = {at: mine for at, mine in lines.items() if len(mine) == count}
+            self._alike[count] = {at: list(self.operands([self.sites(u) for u in m])) for at, m in alike.items()}
+        return self.at(units, self._alike[count])
 
     def operands(self, rounds: Sequence[Mapping[Span, int]]) -> Iterator[tuple[Span, int, Role]]:
         """The variables and numbers that a line reads: (operation, slot, what it is in each round)."""
@@ -340,9 +344,19 @@ class Roles:
                     yield Role(f"{other}[{shifted(node.slice, by)}]", steps)
 
 
-def names_in(text: str) -> set[str]:
+def roles_of(layout: Layout) -> Roles:
+    """The roles of a derivation: found out once for all who ask."""
+    held = layout.tried.setdefault("roles", [])
+    if not held:
+        held.append(Roles(layout))
+    roles: Roles = held[0]
+    return roles
+
+
+@lru_cache(maxsize=4096)
+def names_in(text: str) -> frozenset[str]:
     """The variables in an expression."""
     try:
-        return {n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name)}
+        return frozenset(n.id for n in ast.walk(ast.parse(text, mode="eval")) if isinstance(n, ast.Name))
     except SyntaxError:
-        return {text}
+        return frozenset((text,))

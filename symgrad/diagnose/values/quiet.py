@@ -24,6 +24,11 @@ def quiet() -> Iterator[None]:
         _QUIET.reset(before)
 
 
+def is_quiet() -> bool:
+    """NumPy does not warn just now."""
+    return _QUIET.get()
+
+
 def unwarned() -> contextlib.AbstractContextManager[object]:
     """No warnings of NumPy in a block, which costs nothing inside of :func:`quiet`."""
     return _NOTHING if _QUIET.get() else np.errstate(all="ignore")

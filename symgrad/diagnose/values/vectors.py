@@ -96,9 +96,9 @@ class Vec:
 
     def rough(self, k: int) -> float:
         """The value at one point to some nine digits, by what costs least; NaN where floats cannot tell it."""
-        if self._floats is not None or self._how is None:
-            return self.floats[k]
-        return _rough(self._how, k)
+        if self._floats is not None:
+            return self._floats[k]
+        return self.floats[k] if self._how is None else _rough(self._how, k)
 
     def __add__(self, other: Vec) -> Vec:
         return _later("+", None, (self, other))
@@ -262,13 +262,15 @@ def _balls_of(compute: Callable[..., Any], args: Sequence[Vec]) -> list[Any]:
 def _rough(how: _How, k: int) -> float:
     """A value at one point from the floats of its operands; NaN where these have lost its digits, or might have."""
     kind, op, args = how
-    x = args[0].floats[k]
+    first = args[0]
+    x = (first._floats or first.floats)[k]
     if kind == "~":
         return -x
     if kind == "f":
         assert op is not None  # functions are ops
         return _rough_function(op.name, tuple([a.floats[k] for a in args]))
-    y = args[1].floats[k]
+    then = args[1]
+    y = (then._floats or then.floats)[k]
     if kind == "*":
         return x * y if LOW < abs(x) < HIGH and LOW < abs(y) < HIGH else math.nan
     if kind == "/":

@@ -72,7 +72,7 @@ class Walk(Choosing):
         told = i in self.reading.own or (final and self.reading.is_result(name))
         if starts and not told and not (final and self._is_never_assigned(unit)):
             return
-        matches = [q for q in self.known.right(vec) if q.kind in DERIVATIVES]
+        matches = [q for q in self.known.right_of(i, vec) if q.kind in DERIVATIVES]
         if not pairs:
             self._helper(unit, matches)
             return

@@ -51,7 +51,8 @@ def changes(
     tried: list[tuple[float, int, tuple[Site, ...], Make, Repair]] = []
     places = [(depth, sites) for depth, sites in enumerate(region.groups()) if region.may_fit(sites)]
     for depth, sites in places:
-        tried += [(r.cost, depth, sites, make, r) for make, r in ways(region, sites, offers) if r.cost < bound]
+        told = region.bending(sites, offers)
+        tried += [(r.cost, depth, sites, make, r) for make, r in ways(region, sites, told) if r.cost < bound]
     tried.sort(key=itemgetter(0, 1))
     found: list[Repair] = []
     for cost, _, sites, make, repair in tried:

@@ -131,7 +131,7 @@ class Ground:
         and nothing true as yet. It is judged when it is done, with all that made it."""
         if (unit.name, unit.step) not in self.layout.continued:
             return False
-        return not any(self.reading.says(q, unit.name) for q in self.known.right(vec)) or vec.is_zero
+        return not any(self.reading.says(q, unit.name) for q in self.known.right_of(unit.step, vec)) or vec.is_zero
 
     def _is_never_assigned(self, unit: Unit) -> bool:
         """Set to zero at the start of an accumulation that never came."""

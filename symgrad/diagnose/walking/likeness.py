@@ -93,7 +93,8 @@ class Likeness:
             if token[0].isdigit():
                 out[value_text(Fraction(token))] += 1
             else:
-                out += _times(self._of_name(token, before), int(power or 1))  # x**2 is x*x
+                for part, n in self._of_name(token, before).items():
+                    out[part] += n * int(power or 1)  # x**2 is x*x
         return out
 
     def of_line(self, unit: Unit, line: Line) -> Parts:
@@ -160,7 +161,8 @@ class Likeness:
             if isinstance(value, Fraction):
                 out[value_text(abs(value))] += 1
             elif step.is_leaf or (i != line.root and line.is_stop(i)):
-                out += self._of_end(i)
+                for part, n in self._of_end(i).items():
+                    out[part] += n
             else:
                 todo.extend(step.inputs)
         return out

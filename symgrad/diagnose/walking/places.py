@@ -19,11 +19,13 @@ from symgrad.enclosure import precision
 from symgrad.errors import Span
 from symgrad.graph import Graph, Step
 from symgrad.ops import OPS, TensorOp
+from symgrad.swift import swift
 
 #: Sub-expressions of one line that are looked at; a longer line is diagnosed by its largest parts.
 MOST_PLACES = 300
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Place:
     """One occurrence of a sub-expression: input ``slot`` of the step ``parent`` (-1: the line itself).
@@ -42,6 +44,7 @@ class Place:
 UNPLACED = Place(-1, -1, -1, constant(0, 1), ())
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Repair:
     """One change that makes the line right.

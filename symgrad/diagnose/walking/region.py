@@ -10,7 +10,7 @@ import numpy as np
 
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.quiet import unwarned
-from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shaped, lifted
+from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shape, Shaped, lifted, shape_of
 from symgrad.diagnose.values.sizes import bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.places import Context, Line, Place
@@ -18,6 +18,7 @@ from symgrad.effort import is_spent, spend
 from symgrad.ops import OPS
 from symgrad.ops.slips import Slip
 from symgrad.ops.values import function
+from symgrad.swift import swift
 
 #: So many steps are computed again for one line, all changes taken together.
 WORK = 20_000
@@ -29,6 +30,7 @@ Site = tuple[int, int]
 Make = Callable[[int, Vec, Sequence[Vec]], Vec]
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Offer:
     """Something that may be missing, or stand in the place of something else.
@@ -146,6 +148,24 @@ class Region:
             return np.broadcast_shapes(found, self.goal.shape) == self.goal.shape
         except ValueError:
             return False  # what is left as it is does not fit together
+
+    def bending(self, sites: Sequence[Site], offers: Sequence[Offer]) -> Sequence[Offer]:
+        """What may give the line the shape that it should have, put in the place of what is there, or beside it.
+
+        What leaves the shapes at all places as they are leaves that of the line as it is.
+        """
+        if self.value(self.line.root).shape == self.goal.shape:
+            return offers
+        steps = self.graph.steps
+        held = [(i, self.value(steps[i].inputs[slot] if slot >= 0 else i).shape) for i, slot in sites]
+        fine: dict[tuple[Shape, Shape], bool] = {}
+
+        def is_kept(have: Shape, given: Shape) -> bool:
+            if (have, given) not in fine:
+                fine[have, given] = shape_of(OPS["mul"], [have, given], {}) == have
+            return fine[have, given]
+
+        return [o for o in offers if not all(is_kept(have, o.value(i).shape) for i, have in held)]
 
     def _cone(self, sites: tuple[int, ...]) -> list[tuple[int, Callable[..., Any], tuple[int, ...], dict[str, Any]]]:
         """The steps of the line that are computed from some, themselves included, and how."""

@@ -115,6 +115,12 @@ class Numbers:
         return 0
 
 
+def numbers_of(subject: Subject) -> Numbers:
+    """The counts of a subject's script: found once for all who ask."""
+    found: Numbers = subject.memo.get("numbers") or subject.memo.setdefault("numbers", Numbers(subject))
+    return found
+
+
 def _shapes(subject: Subject) -> Mapping[str, tuple[int, ...]]:
     """The shape of every name that is never of another."""
     found: dict[str, set[tuple[int, ...]]] = {}

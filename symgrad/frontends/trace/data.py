@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symgrad.errors import Span, SymgradError, Unsupported
 from symgrad.graph import Graph, Step
+from symgrad.swift import swift
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Number = float | NDArray[np.float64]
 
 
+@swift
 @dataclass(frozen=True, slots=True)
 class Binding:
     """One assignment of a traced value to a name.

@@ -101,7 +101,7 @@ def _from_json(data: Mapping[str, Any]) -> Trace:
     files = [str(f) for f in data["files"]]
 
     def span(s: Any) -> Span:
-        where, line, column, end_line, end_column = (int(v) for v in s)
+        where, line, column, end_line, end_column = map(int, s)
         return Span(files[where], line, column, end_line, end_column)
 
     def step(index: Any) -> int:
