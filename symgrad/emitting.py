@@ -10,6 +10,7 @@ from symgrad.api import is_code, is_script, of_arrays
 from symgrad.callables import call_subject
 from symgrad.codegen.function import LANGUAGES, emit
 from symgrad.codegen.pruning import pruned
+from symgrad.cutting.problems import problems
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.errors import SymgradError
@@ -65,7 +66,17 @@ def emit_source(
         trace = trace_source(source, filename)
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)
-    subject = choose(trace, loss, mapping or {})
+    parts = problems(trace) if loss is None and not mapping else ()
+    if len({part.bindings[-1].line for part in parts}) == len(parts) > 1:  # rounds of one loop are written once
+        texts = [_emit_run(part, language, None, {}, wrt, style) for part in parts]
+        return _one_after_another([t.replace("def gradients(", f"def gradients_{n}(") for n, t in enumerate(texts, 1)])
+    return _emit_run(trace, language, loss, mapping or {}, wrt, style)
+
+
+def _emit_run(
+    trace: Trace, language: str, loss: str | None, mapping: Mapping[str, str], wrt: Sequence[str], style: str
+) -> str:
+    subject = choose(trace, loss, mapping)
     inputs = _inputs(trace, subject, wrt)
     if language == "latex":
         return latex(subject.graph, inputs)
@@ -128,10 +139,15 @@ def emit_passes(
             errors.append(error)
     if errors and not out:
         raise errors[0]
-    head = out[0].split("\n", maxsplit=1)[0] + "\n"
-    if head.startswith("import"):  # once is enough
-        out[1:] = [text.removeprefix(head).lstrip("\n") for text in out[1:]]
-    return "\n\n".join(out)
+    return _one_after_another(out)
+
+
+def _one_after_another(texts: Sequence[str]) -> str:
+    head = texts[0].split("\n", maxsplit=1)[0] + "\n"
+    if not head.startswith("import"):
+        return "\n\n".join(texts)
+    # once is enough
+    return "\n\n".join([texts[0], *(text.removeprefix(head).lstrip("\n") for text in texts[1:])])
 
 
 def _pass(code: Code, plan: Plan, language: str, wrt: Sequence[str]) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import symgrad
 from symgrad.cutting.problems import problems
+from symgrad.emitting import emit_source
 from symgrad.frontends.tracing import trace_source
 from tests.slips import found, passes
 
@@ -206,6 +209,14 @@ def test_where_a_run_is_cut(source: str, count: int) -> None:
         assert all(j < i for i, step in enumerate(part.graph.steps) for j in step.inputs)
     bound = [(b.name, b.line) for part in parts for b in part.bindings if not part.graph.steps[b.step].is_leaf]
     assert len(bound) == len(set(bound))
+
+
+def test_the_backward_pass_of_each_is_written() -> None:
+    text = emit_source(ARRAYS, sandbox=False)
+    assert re.findall(r"^def (\w+)\(([^)]*)\)", text, re.M) == [
+        ("gradients_1", "X, y, w"), ("gradients_2", "X, t, w"), ("gradients_3", "x, W1"),
+    ]  # fmt: skip
+    assert text.count("import numpy") == 1
 
 
 #: Rounds that carry nothing on are exercises as well.

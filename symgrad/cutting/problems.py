@@ -240,7 +240,17 @@ class _Cut:
         )  # fmt: skip
         rounds = tuple(r for r in trace.rounds if piece.begin <= r.start < piece.end)
         bare = replace(trace, bindings=bindings, rounds=rounds, error=trace.error if last else None)
-        new = [replace(steps[i], inputs=tuple(place[j] for j in steps[i].inputs)) for i in order]
+        # An input that had to be called otherwise beside that of another exercise has its own name here.
+        free = {b.name for b in bindings} - {steps[i].name for i in order}
+        own: dict[int, str] = {}
+        for b in bindings:
+            if b.name in free and steps[b.step].is_input and b.step not in own:
+                own[b.step] = b.name
+                free.discard(b.name)
+        new = [
+            replace(steps[i], name=own.get(i, steps[i].name), inputs=tuple(place[j] for j in steps[i].inputs))
+            for i in order
+        ]
         return bare.relocated(new, [trace.values[i] for i in order], lambda i: place.get(i, -1))
 
 
