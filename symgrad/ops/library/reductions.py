@@ -19,6 +19,13 @@ class Extreme(NamedTuple):
     indices: Any
 
 
+class Ends(NamedTuple):
+    """What ``torch.aminmax`` returns."""
+
+    min: Any
+    max: Any
+
+
 @spelled(*both("sum"))
 def total(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.sum(x, axis=axis, keepdims=keepdims)
@@ -90,6 +97,26 @@ def variance(m: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     return m.sum(squares, axis=axes, keepdims=keepdims) / (count(x, axes) - int(ddof))
 
 
+@spelled("numpy.multiply.reduce")
+def multiplied(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.prod(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.maximum.reduce")
+def highest(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.amax(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.minimum.reduce")
+def lowest(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.amin(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.logaddexp.reduce")
+def logarithm_of_sum(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
 @spelled("numpy.var", "numpy.ndarray.var", rename={"correction": "ddof"})
 def var(m: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     return variance(m, x, axis, ddof, keepdims)
@@ -123,6 +150,28 @@ def torch_std(
 ) -> Any:
     axes, ddof = _unbiased(axis, unbiased, correction)
     return m.sqrt(variance(m, x, axes, ddof, keepdims))
+
+
+@spelled("torch.var_mean")
+def var_mean(m: Any, x: Any, axis: Any = None, keepdims: Any = False, **other: Any) -> tuple[Any, Any]:
+    spread = torch_var(m, x, axis, keepdims=keepdims, **other)
+    return spread, m.mean(x, axis=None if isinstance(axis, bool) else axis, keepdims=keepdims)
+
+
+@spelled("torch.std_mean")
+def std_mean(m: Any, x: Any, axis: Any = None, keepdims: Any = False, **other: Any) -> tuple[Any, Any]:
+    spread, middle = var_mean(m, x, axis, keepdims, **other)
+    return m.sqrt(spread), middle
+
+
+@spelled("torch.aminmax", "torch.Tensor.aminmax")
+def aminmax(m: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> tuple[Any, Any]:
+    return Ends(m.amin(x, axis=axis, keepdims=keepdims), m.amax(x, axis=axis, keepdims=keepdims))
+
+
+@spelled("numpy.ptp")
+def ptp(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return m.amax(x, axis=axis, keepdims=keepdims) - m.amin(x, axis=axis, keepdims=keepdims)
 
 
 @spelled("numpy.average")
@@ -182,28 +231,6 @@ def softmax(m: Any, x: Any, axis: Any = -1) -> Any:
 )  # fmt: skip
 def log_softmax(m: Any, x: Any, axis: Any = -1) -> Any:
     return m.log_softmax(x, axis=axis)
-
-
-@spelled(*both("cumsum"))
-def cumsum(m: Any, x: Any, axis: Any = None) -> Any:
-    if axis is None:
-        return m.cumsum(m.reshape(x, shape=(-1,)), axis=0)
-    return m.cumsum(x, axis=axis)
-
-
-@spelled(*both("cumprod"))
-def cumprod(m: Any, x: Any, axis: Any = None) -> Any:
-    """By doubling: each entry is the product of ``reach`` of them, and is multiplied by what stands so far before."""
-    if axis is None:
-        return cumprod(m, m.reshape(x, shape=(-1,)), 0)
-    shape = shape_of(x)
-    along = one_axis(axis, len(shape), "cumprod", x)
-    reach = 1
-    while reach < shape[along]:
-        before = m.index(x, spec=(*[("slice", None, None, None)] * along, ("slice", None, -reach, None)))
-        ones = m.broadcast_to(1.0, shape=(*shape[:along], reach, *shape[along + 1 :]))
-        x, reach = m.mul(x, m.concatenate(ones, before, axis=along)), 2 * reach
-    return x
 
 
 @spelled(*both("trace"))
