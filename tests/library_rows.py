@@ -95,7 +95,7 @@ NUMBERS: list[Row] = [
     ("torch.special.logit", lambda f, i, x: f(x**2 / (1.0 + x**2)), ((3, 4),)),
     ("torch.logit", lambda f, i, x: f(x, eps=0.1), ((3, 4),)),
     ("torch.special.ndtr", lambda f, i, x: f(3 * x), ((3, 4),)),
-    ("torch.special.log_ndtr", lambda f, i, x: f(20 * x), ((3, 4),)),
+    ("torch.special.log_ndtr", lambda f, i, x: f(30 * x), ((3, 4),)),
     ("torch.special.exp2", lambda f, i, x: f(x), ((3, 4),)),
     ("torch.special.sinc", lambda f, i, x: f(x), ((3, 4),)),
     ("torch.sinc", lambda f, i, x: f(x * i([0.0, 1.0])), ((2,),)),

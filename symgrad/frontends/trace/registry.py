@@ -263,8 +263,8 @@ class Facade:
     def _make(self, attribute: str) -> Any:
         dotted = module_of(f"{self.name}.{attribute}")
         tr = self.tr
-        if self.name.startswith("torch") and tr.of_torch is not None:
-            found = tr.of_torch(dotted)
+        if tr.of_ours is not None:
+            found = tr.of_ours(dotted)
             if found is not None:
                 return found
         if dotted in CONSTANTS:

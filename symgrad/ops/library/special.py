@@ -11,6 +11,9 @@ from symgrad.ops.library.spelling import spelled
 #: Below this the tail of the normal distribution is taken from its asymptotic series, good to 1e-14 there.
 _TAIL = -25.0
 
+#: Above this the logarithm of what is nearly 1 is taken from what is missing to 1.
+_ABOVE = 5.0
+
 
 def somewhere(x: Any, test: Any, unknown: bool = True) -> bool:
     """Whether an entry passes the test at the point; ``unknown`` where the numbers are not at hand."""
@@ -133,7 +136,14 @@ def ndtr(m: Any, x: Any) -> Any:
 
 @spelled("scipy.special.log_ndtr", "torch.special.log_ndtr")
 def log_ndtr(m: Any, x: Any) -> Any:
-    """Its logarithm, far into the lower tail as well."""
+    """Its logarithm, far into both tails as well."""
+    if somewhere(x, lambda v: v > _ABOVE):
+        low = m.min(x, _ABOVE)
+        return m.where(m.gt(x, _ABOVE), m.log1p(-ndtr(m, -x)), _log_below(m, low))
+    return _log_below(m, x)
+
+
+def _log_below(m: Any, x: Any) -> Any:
     if not somewhere(x, lambda v: v < _TAIL):
         return m.log(ndtr(m, x))
     far = m.lt(x, _TAIL)
