@@ -22,7 +22,7 @@ LOSSES: list[Row] = [
     (f"{F}smooth_l1_loss", lambda f, i, x, y: f(x, y, beta=0.0), TWO),
     (f"{F}huber_loss", lambda f, i, x, y: f(x, y), TWO),
     (f"{F}huber_loss", lambda f, i, x, y: f(x, y, reduction="none", delta=0.4), TWO),
-    (f"{F}kl_div", lambda f, i, x, y: f(x, y**2), TWO),
+    (f"{F}kl_div", lambda f, i, x, y: f(x, y**2, size_average=False), TWO),
     (f"{F}kl_div", lambda f, i, x, y: f(x, y**2, reduction="batchmean"), TWO),
     (f"{F}kl_div", lambda f, i, x, y: f(x, y, reduction="sum", log_target=True), TWO),
     (f"{F}kl_div", lambda f, i, x: f(x, i([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5]]), reduction="batchmean"), ((2, 3),)),

@@ -67,7 +67,7 @@ def tensor(
     else:
         made_of = as_array(tr, data)
         values, step = made_of.data, made_of.step
-        default = "int64" if np.asarray(values).dtype.kind == "i" else tr.default_dtype
+        default = {"i": "int64", "b": "bool"}.get(np.asarray(values).dtype.kind, tr.default_dtype)
     name = dtype_name(dtype, default)
     if requires_grad and not name.startswith(("float", "bfloat")):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")

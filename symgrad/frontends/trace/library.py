@@ -36,7 +36,7 @@ STATS = "scipy.stats"
 MODULES |= {DISTRIBUTIONS, STATS, f"{DISTRIBUTIONS}.kl", f"{DISTRIBUTIONS}.distribution"}
 MODULES |= {f"{DISTRIBUTIONS}.{name}" for name in "normal categorical bernoulli beta gamma poisson uniform".split()}
 _OURS = {
-    TORCH_NN: ("nn_modules", "nn_layers", "nn_recurrent", "nn_losses", "nn_training"),
+    TORCH_NN: ("nn_modules", "nn_layers", "nn_more", "nn_recurrent", "nn_losses", "nn_training"),
     DISTRIBUTIONS: ("text_distributions",),
     STATS: ("text_stats",),
 }

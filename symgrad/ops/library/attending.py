@@ -39,7 +39,7 @@ def scaled_dot_product_attention(
         scores = m.where(seen, scores, _MASKED)
     elif attn_mask is not None:
         given = np.asarray(getattr(attn_mask, "raw", attn_mask))
-        if given.dtype == bool:
+        if given.dtype == bool or getattr(attn_mask, "dtype", None) == "bool":
             if not given.any(axis=-1).all():
                 raise Unsupported("scaled_dot_product_attention with a row that is masked altogether")
             scores = m.where(attn_mask, scores, _MASKED)

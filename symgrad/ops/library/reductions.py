@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from symgrad.errors import Unsupported
+from symgrad.ops.library.special import somewhere
 from symgrad.ops.library.spelling import both, spelled
 from symgrad.ops.reductions import count
 from symgrad.ops.shapes import one_axis, some_axes
@@ -214,23 +215,50 @@ def dist(m: Any, x: Any, other: Any, p: Any = 2) -> Any:
     return norm(m, m.reshape(x - other, shape=(-1,)), p)
 
 
-@spelled("torch.logsumexp", "torch.Tensor.logsumexp", "scipy.special.logsumexp")
+@spelled("torch.logsumexp", "torch.Tensor.logsumexp")
 def logsumexp(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-@spelled(
-    "torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax", "scipy.special.softmax",
-)  # fmt: skip
+@spelled("scipy.special.logsumexp")
+def weighted_logsumexp(
+    m: Any, x: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False
+) -> Any:
+    """``log(sum(b*exp(x)))`` of positive weights.
+
+    Raises:
+        Unsupported: the sign is asked for, or a weight is not positive.
+    """
+    if return_sign or (b is not None and somewhere(b, lambda v: v <= 0, unknown=False)):
+        raise Unsupported("logsumexp with return_sign, or with weights that are not positive")
+    return m.logsumexp(x if b is None else x + m.log(b), axis=axis, keepdims=keepdims)
+
+
+@spelled("torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax")
 def softmax(m: Any, x: Any, axis: Any = -1) -> Any:
     return m.softmax(x, axis=axis)
 
 
-@spelled(
-    "torch.log_softmax", "torch.Tensor.log_softmax", "torch.nn.functional.log_softmax", "scipy.special.log_softmax",
-)  # fmt: skip
+@spelled("torch.log_softmax", "torch.Tensor.log_softmax", "torch.nn.functional.log_softmax")
 def log_softmax(m: Any, x: Any, axis: Any = -1) -> Any:
     return m.log_softmax(x, axis=axis)
+
+
+@spelled("scipy.special.softmax")
+def softmax_of_all(m: Any, x: Any, axis: Any = None) -> Any:
+    """Over all entries where no axis is named."""
+    return m.softmax(x, axis=axis) if axis is not None else _over_all(m, m.softmax, x)
+
+
+@spelled("scipy.special.log_softmax")
+def log_softmax_of_all(m: Any, x: Any, axis: Any = None) -> Any:
+    return m.log_softmax(x, axis=axis) if axis is not None else _over_all(m, m.log_softmax, x)
+
+
+def _over_all(m: Any, function: Any, x: Any) -> Any:
+    if len(shape_of(x)) == 1:
+        return function(x, axis=0)
+    return m.reshape(function(m.reshape(x, shape=(-1,)), axis=0), shape=shape_of(x))
 
 
 @spelled(*both("trace"))

@@ -138,8 +138,9 @@ def ndtr(m: Any, x: Any) -> Any:
 def log_ndtr(m: Any, x: Any) -> Any:
     """Its logarithm, far into both tails as well."""
     if somewhere(x, lambda v: v > _ABOVE):
-        low = m.min(x, _ABOVE)
-        return m.where(m.gt(x, _ABOVE), m.log1p(-ndtr(m, -x)), _log_below(m, low))
+        above = m.gt(x, _ABOVE)
+        missing = ndtr(m, -m.where(above, x, _ABOVE))
+        return m.where(above, m.log1p(-missing), _log_below(m, m.where(above, _ABOVE, x)))
     return _log_below(m, x)
 
 
