@@ -146,4 +146,45 @@ NUMBERS: list[Row] = [
     *(("torch.linalg.matrix_power", lambda f, i, x, n=n: f(x, n), ((3, 3),)) for n in (1, 3, 6, -2)),
 ]  # fmt: skip
 
-ROWS: list[Row] = [*LOSSES, *LAYERS, *NUMBERS]
+PICTURE = ((2, 3, 4, 5),)
+PLACES: list[Row] = [
+    (f"{F}conv2d", lambda f, i, x, w, b: f(x, w, b, 2, (1, 0), (1, 2)), ((2, 3, 4, 5), (4, 3, 2, 3), (4,))),
+    (f"{F}conv1d", lambda f, i, x, w: f(x, w, padding="same", groups=2), ((2, 4, 5), (6, 2, 3))),
+    (f"{F}conv1d", lambda f, i, x, w: f(x, w), ((3, 5), (2, 3, 2))),
+    (f"{F}conv_transpose1d", lambda f, i, x, w, b: f(x, w, b, stride=2, dilation=2), ((2, 3, 4), (3, 2, 3), (2,))),
+    (f"{F}conv_transpose2d", lambda f, i, x, w: f(x, w, stride=(2, 1), padding=1), ((2, 3, 3, 4), (3, 2, 3, 2))),
+    (f"{F}unfold", lambda f, i, x: f(x, (2, 3), padding=1, stride=2), PICTURE),
+    (f"{F}fold", lambda f, i, x: f(x, (4, 5), (2, 3), padding=(1, 0), stride=2), ((2, 18, 6),)),
+    (f"{F}adaptive_avg_pool1d", lambda f, i, x: f(x, 3), ((2, 3, 7),)),
+    (f"{F}adaptive_avg_pool2d", lambda f, i, x: f(x, (1, None)), PICTURE),
+    (f"{F}avg_pool2d", lambda f, i, x: f(x, 2, padding=1, count_include_pad=True), PICTURE),
+    (f"{F}pixel_shuffle", lambda f, i, x: f(x, 2), ((2, 8, 2, 3),)),
+    (f"{F}interpolate", lambda f, i, x: f(x, scale_factor=2), PICTURE),
+    (f"{F}interpolate", lambda f, i, x: f(x, size=(3, 7)), PICTURE),
+    ("torch.Tensor.unfold", lambda f, i, x: f(x, 1, 2, 2), ((2, 5, 3),)),
+    ("torch.diag_embed", lambda f, i, x: f(x), ((2, 3),)),
+    ("torch.block_diag", lambda f, i, x, y: f(x, y), ((2, 3), (1, 2))),
+    ("torch.cartesian_prod", lambda f, i, x, y: f(x, y), ((2,), (3,))),
+    ("torch.combinations", lambda f, i, x: f(x, 2, True), ((3,),)),
+    ("torch.unflatten", lambda f, i, x: f(x, 1, (2, -1)), ((2, 6),)),
+    ("torch.select", lambda f, i, x: f(x, 1, 2), ((2, 3),)),
+    ("torch.narrow", lambda f, i, x: f(x, 1, 1, 2), ((2, 4),)),
+    ("torch.take", lambda f, i, x: f(x, i([4, 0, 4])), ((2, 3),)),
+    ("torch.index_fill", lambda f, i, x: f(x, 1, i([0, 2]), 0.5), ((2, 3),)),
+    ("torch.tensor_split", lambda f, i, x: f(x, 3), ((7, 2),)),
+    ("torch.dstack", lambda f, i, x, y: f((x, y)), ((2, 3), (2, 3))),
+    ("numpy.append", lambda f, i, x, y: f(x, y), ((2, 3), (4,))),
+    ("numpy.append", lambda f, i, x, y: f(x, y, axis=1), ((2, 3), (2, 1))),
+    ("numpy.delete", lambda f, i, x: f(x, [0, 2], axis=1), ((2, 4),)),
+    ("numpy.insert", lambda f, i, x: f(x, 1, 3.0), ((4,),)),
+    ("numpy.insert", lambda f, i, x: f(x, 0, 1.0, axis=1), ((2, 3),)),
+    ("numpy.block", lambda f, i, x, y: f([[x, y], [y, x]]), ((2, 2), (2, 2))),
+    ("numpy.vecdot", lambda f, i, x, y: f(x, y), TWO),
+    ("numpy.rollaxis", lambda f, i, x: f(x, 2), ((2, 3, 4),)),
+    ("numpy.rollaxis", lambda f, i, x: f(x, 0, 2), ((2, 3, 4),)),
+    ("numpy.linalg.trace", lambda f, i, x: f(x), ((2, 3, 3),)),
+    ("torch.linalg.diagonal", lambda f, i, x: f(x), ((2, 3, 3),)),
+    ("torch.linalg.matrix_norm", lambda f, i, x: f(x), ((2, 3, 3),)),
+]  # fmt: skip
+
+ROWS: list[Row] = [*LOSSES, *LAYERS, *NUMBERS, *PLACES]

@@ -301,6 +301,15 @@ def test_every_name_is_a_name_of_the_library() -> None:
         (lambda m, x: LIBRARY["numpy.einsum"](m, "ij,jk", x), "it names 2 arrays"),
         (lambda m, x: LIBRARY["numpy.linalg.norm"](m, x, "nuc"), "a matrix norm of order nuc"),
         (lambda m, x: LIBRARY["torch.nn.functional.mse_loss"](m, x, m.sum(x)), "mse_loss of shapes (2, 3) and ()"),
+        (lambda m, x: LIBRARY["torch.nn.functional.l1_loss"](m, x, x, weight=x), "a loss with weight"),
+        (lambda m, x: LIBRARY["torch.nn.functional.avg_pool2d"](m, x, 1, divisor_override=3), "with divisor_override"),
+        (
+            lambda m, x: LIBRARY["torch.nn.functional.scaled_dot_product_attention"](m, x, x, x, dropout_p=0.1),
+            "with dropout_p",
+        ),
+        (lambda m, x: LIBRARY["torch.nn.functional.interpolate"](m, x, mode="area"), "interpolate with mode area"),
+        (lambda m, x: LIBRARY["scipy.special.entr"](m, [-1.0]), "entr of a negative number"),
+        (lambda m, x: LIBRARY["numpy.cov"](m, x, aweights=x), "cov with weights"),
         (lambda m, x: LIBRARY["numpy.lib.stride_tricks.as_strided"](m, x, (9,), (8,)), "beyond the array"),
     ],
 )

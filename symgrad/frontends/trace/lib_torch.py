@@ -98,6 +98,7 @@ def _filled(name: str, value: float | None) -> None:
 
 _filled("zeros", 0.0)
 _filled("ones", 1.0)
+_filled("empty", 0.0)
 _filled("full", None)
 
 
@@ -313,6 +314,12 @@ def _linspace(tr: Tracer, start: Any, end: Any, steps: Any = 100, dtype: Any = N
     data = np.linspace(raw(start), raw(end), size_of(tr, steps)[0])
     made = Tensor(tr, data, dtype=dtype_name(dtype, tr.default_dtype))
     return autograd.track(made) if options.get("requires_grad") else made
+
+
+@traced("torch.logspace")
+def _logspace(tr: Tracer, start: Any, end: Any, steps: Any, base: Any = 10.0, **options: Any) -> Any:
+    data = np.logspace(raw(start), raw(end), size_of(tr, steps)[0], base=raw(base))
+    return Tensor(tr, data, dtype=dtype_name(options.get("dtype"), tr.default_dtype))
 
 
 @traced("torch.arange")

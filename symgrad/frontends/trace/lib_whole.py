@@ -13,6 +13,7 @@ import numpy as np
 
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.lib_math import raw
+from symgrad.frontends.trace.lib_numpy import truth
 from symgrad.frontends.trace.numpy_plain import bare
 from symgrad.frontends.trace.registry import HANDLERS, as_array, lift, traced
 from symgrad.frontends.trace.shaped import call
@@ -75,6 +76,36 @@ for _name in ("mean", "sum"):
 @traced("numpy.real", "numpy.conj", "numpy.conjugate", "torch.real", "torch.conj", "numpy.real_if_close")
 def _real(tr: Tracer, x: Any, *args: Any) -> Any:
     return x
+
+
+@traced("numpy.extract")
+def _extract(tr: Tracer, condition: Any, arr: Any) -> Any:
+    return call(tr, "numpy.ravel", as_array(tr, arr))[np.nonzero(np.ravel(bare(condition)))[0]]
+
+
+@traced("numpy.compress")
+def _compress(tr: Tracer, condition: Any, a: Any, axis: Any = None) -> Any:
+    return call(tr, "numpy.take", as_array(tr, a), np.nonzero(bare(condition))[0], axis)
+
+
+@traced("numpy.copysign", "torch.copysign")
+def _copysign(tr: Tracer, x: Any, y: Any) -> Any:
+    """The sign is a constant."""
+    value = lift(tr, x, NUMPY)
+    turn = np.copysign(1.0, raw(value)) * np.copysign(1.0, np.asarray(bare(y), dtype=np.float64))
+    return value * _data(tr, turn, value)
+
+
+@traced("numpy.broadcast_arrays", "torch.broadcast_tensors")
+def _broadcast_arrays(tr: Tracer, *arrays: Any) -> Any:
+    several = [as_array(tr, a) for a in arrays]
+    shape = np.broadcast_shapes(*(np.shape(raw(a)) for a in several))
+    return tuple(call(tr, "numpy.broadcast_to", a, shape) for a in several)
+
+
+@traced("numpy.logical_xor", "torch.logical_xor")
+def _xor(tr: Tracer, a: Any, b: Any) -> Any:
+    return truth(tr, a) != truth(tr, b)
 
 
 @traced("numpy.imag")

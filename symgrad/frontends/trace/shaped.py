@@ -272,7 +272,7 @@ JOINING = frozenset({"concatenate", "hstack", "vstack", "stack", "column_stack",
 
 
 #: Functions of two arrays, each of which may be a list: what a list is tells whether it is a product of matrices.
-OF_TWO = frozenset("dot matmul inner outer vdot tensordot kron cross convolve correlate trapz trapezoid".split())
+OF_TWO = frozenset("dot matmul inner outer vdot tensordot kron cross convolve correlate trapz trapezoid append".split())
 
 
 #: Functions of a list or a tuple that is no array.

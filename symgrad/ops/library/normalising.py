@@ -13,7 +13,7 @@ from symgrad.ops.tensor import ShapeError, shape_of
 F = "torch.nn.functional."
 
 
-@spelled(f"{F}layer_norm")
+@spelled(f"{F}layer_norm", "torch.layer_norm")
 def layer_norm(m: Any, x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: Any = 1e-5) -> Any:
     rank = len(normalized_shape)
     axes = tuple(range(len(shape_of(x)) - rank, len(shape_of(x))))

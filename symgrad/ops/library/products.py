@@ -12,7 +12,10 @@ from symgrad.ops.shapes import one_axis
 from symgrad.ops.tensor import ShapeError, shape_of
 
 
-@spelled("numpy.matmul", "torch.matmul", "torch.Tensor.matmul", rename={"x1": "x", "x2": "other"})
+@spelled(
+    "numpy.matmul", "numpy.linalg.matmul", "torch.matmul", "torch.Tensor.matmul", "torch.linalg.matmul",
+    rename={"x1": "x", "x2": "other"},
+)  # fmt: skip
 def matmul(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(x, other)
 
@@ -45,14 +48,22 @@ def inner(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(x, other) if len(a) == len(b) == 1 else tensordot(m, x, other, ((-1,), (-1,)))
 
 
-@spelled("numpy.vdot", rename={"b": "other"})
+@spelled("numpy.vdot", "torch.vdot", rename={"b": "other"})
 def vdot(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(m.reshape(x, shape=(-1,)), m.reshape(other, shape=(-1,)))
 
 
-@spelled("numpy.outer", "torch.outer", "torch.Tensor.outer", "torch.ger", rename={"b": "other", "vec2": "other"})
+@spelled(
+    "numpy.outer", "numpy.linalg.outer", "torch.outer", "torch.Tensor.outer", "torch.ger", "torch.Tensor.ger",
+    rename={"b": "other", "vec2": "other"},
+)  # fmt: skip
 def outer(m: Any, x: Any, other: Any) -> Any:
     return m.outer(m.reshape(x, shape=(-1,)), m.reshape(other, shape=(-1,)))
+
+
+@spelled("numpy.vecdot", "numpy.linalg.vecdot", "torch.linalg.vecdot", rename={"x1": "x", "x2": "other", "y": "other"})
+def vecdot(m: Any, x: Any, other: Any, axis: Any = -1) -> Any:
+    return m.sum(x * other, axis=axis)
 
 
 @spelled("numpy.multiply.outer", rename={"b": "other"})

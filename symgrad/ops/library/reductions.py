@@ -210,6 +210,16 @@ def norm(m: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = Fals
     return m.sum(size**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
 
 
+@spelled("numpy.linalg.trace")
+def last_trace(m: Any, x: Any, *, offset: Any = 0) -> Any:
+    return m.sum(m.diagonal(x, k=offset), axis=-1)
+
+
+@spelled("numpy.linalg.matrix_norm", "torch.linalg.matrix_norm")
+def matrix_norm(m: Any, x: Any, ord: Any = "fro", axis: Any = (-2, -1), keepdims: Any = False) -> Any:
+    return norm(m, x, ord, axis, keepdims)
+
+
 @spelled("torch.dist", "torch.Tensor.dist")
 def dist(m: Any, x: Any, other: Any, p: Any = 2) -> Any:
     return norm(m, m.reshape(x - other, shape=(-1,)), p)
@@ -266,7 +276,7 @@ def trace(m: Any, x: Any, offset: Any = 0) -> Any:
     return m.sum(m.diagonal(x, k=offset), axis=-1)
 
 
-@spelled("numpy.diff", "torch.diff")
+@spelled("numpy.diff", "torch.diff", "torch.Tensor.diff")
 def diff(m: Any, x: Any, n: Any = 1, axis: Any = -1) -> Any:
     where = one_axis(axis, len(shape_of(x)), "diff", shape_of(x))
     before = (("slice", None, None, None),) * where
