@@ -16,6 +16,7 @@ from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.lib_numpy import Nothing, clip
 from symgrad.frontends.trace.numpy_types import dtype_name, size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Facade, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.shaped import call
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
 
@@ -294,6 +295,41 @@ def _clone(tr: Tracer, x: Any) -> Any:
 @traced("torch.nn.functional.gelu")
 def _gelu(tr: Tracer, x: Any, approximate: Any = "none") -> Any:
     return apply("gelu" if approximate == "none" else "gelu_tanh", (lift(tr, x, TENSOR),), floor=TENSOR)
+
+
+@traced("torch.nn.functional.softplus")
+def _softplus(tr: Tracer, input: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Any:
+    """Beyond the threshold torch leaves out what is below 2e-9."""
+    if raw(threshold) < 20:
+        tr.unsupported("torch.nn.functional.softplus with a threshold below 20")
+    if raw(beta) == 1:
+        return apply("softplus", (lift(tr, input, TENSOR),), floor=TENSOR)
+    return apply("softplus", (lift(tr, input, TENSOR) * beta,), floor=TENSOR) / beta
+
+
+@traced("torch.nn.functional.hardtanh")
+def _hardtanh(tr: Tracer, input: Any, min_val: Any = -1.0, max_val: Any = 1.0, inplace: Any = False) -> Any:
+    if (raw(min_val), raw(max_val)) == (-1, 1):
+        return apply("hardtanh", (lift(tr, input, TENSOR),), floor=TENSOR)
+    return clip(tr, input, min_val, max_val)
+
+
+@traced("torch.nn.utils.parameters_to_vector")
+def _parameters_to_vector(tr: Tracer, parameters: Any) -> Any:
+    return call(tr, "torch.cat", [call(tr, "torch.ravel", p) for p in parameters])
+
+
+@traced("torch.nn.utils.clip_grad_norm_")
+def _clip_grad_norm(tr: Tracer, parameters: Any, max_norm: Any, norm_type: Any = 2.0, **options: Any) -> Any:
+    """By which number all gradients are made shorter is data."""
+    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    several = [(p, g) for p in given if (g := autograd.read(p)) is not None]
+    sizes = [np.linalg.norm(np.ravel(raw(g)), float(raw(norm_type))) for _, g in several]
+    total = float(np.linalg.norm(sizes, float(raw(norm_type)))) if sizes else 0.0
+    share = float(raw(max_norm)) / (total + 1e-6)
+    for p, gradient in several if share < 1 else ():
+        p.grad = gradient * share
+    return Tensor(tr, np.asarray(total), dtype=tr.default_dtype)
 
 
 @traced("torch.nn.functional.one_hot")

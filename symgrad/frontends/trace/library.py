@@ -8,6 +8,7 @@ the names in it are not the user's: of what it binds only parameters become name
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -31,12 +32,15 @@ if TYPE_CHECKING:
 
 #: Modules of which a script finds our own text.
 TORCH_NN = "torch.nn"
+WHOLE_NN = "torch.nn, all of it"
 DISTRIBUTIONS = "torch.distributions"
 STATS = "scipy.stats"
 MODULES |= {DISTRIBUTIONS, STATS, f"{DISTRIBUTIONS}.kl", f"{DISTRIBUTIONS}.distribution"}
 MODULES |= {f"{DISTRIBUTIONS}.{name}" for name in "normal categorical bernoulli beta gamma poisson uniform".split()}
+_NN_PARTS = ("nn_modules", "nn_layers", "nn_recurrent", "nn_losses", "nn_training")
 _OURS = {
-    TORCH_NN: ("nn_modules", "nn_layers", "nn_more", "nn_recurrent", "nn_losses", "nn_training"),
+    TORCH_NN: _NN_PARTS,
+    WHOLE_NN: (*_NN_PARTS, "nn_more"),
     DISTRIBUTIONS: ("text_distributions",),
     STATS: ("text_stats",),
 }
@@ -52,6 +56,9 @@ _NN_HOMES = {
     "torch.autograd.function": frozenset({"Function", "FunctionContext"}),
     "torch.library": frozenset({"custom_op"}),
 }
+#: Compiling takes longer than most runs: layers that few scripts have are left out where they are not named.
+_LAYERS = re.findall(r"^class (\w+)", _TEXTS[WHOLE_NN][len(_TEXTS[TORCH_NN]) :], re.MULTILINE)
+_RARE = re.compile(rf"\b(?:{'|'.join(_LAYERS)})\b")
 
 
 class SourceModule:
@@ -96,8 +103,8 @@ class Library:
         texts = (self.run.source, *self.siblings.texts.values())
         for label, word in ((TORCH_NN, "torch"), (DISTRIBUTIONS, "distributions"), (STATS, "stats")):
             if any(word in text for text in texts):
-                get_ready(label)
-                self.codes[label] = _READY[label]
+                rare = label == TORCH_NN and any(_RARE.search(text) for text in texts)
+                self.codes[label] = get_ready(WHOLE_NN if rare else label)
 
     def of_ours(self, dotted: str) -> Any:
         """A layer, an optimiser, a distribution or ``Function``; ``None`` where there is no such thing."""
@@ -186,10 +193,11 @@ class Library:
 _READY: dict[str, tuple[CodeType, Instrumented] | str] = {}
 
 
-def get_ready(label: str = TORCH_NN) -> None:
+def get_ready(label: str = TORCH_NN) -> tuple[CodeType, Instrumented] | str:
     """Compile a text of our own, unless that was done: by a nursery for all that are forked from it."""
     if label not in _READY:
         _READY[label] = Library.compiled(_TEXTS[label])
+    return _READY[label]
 
 
 # The helpers have the signatures that the rewriting calls them with, used or not.
