@@ -41,7 +41,7 @@ _NN_PARTS = ("nn_modules", "nn_layers", "nn_recurrent", "nn_losses", "nn_trainin
 _OURS = {
     TORCH_NN: _NN_PARTS,
     WHOLE_NN: (*_NN_PARTS, "nn_more"),
-    DISTRIBUTIONS: ("text_distributions",),
+    DISTRIBUTIONS: ("text_distributions", "text_divergences"),
     STATS: ("text_stats",),
 }
 #: Read now: a sandbox opens no files.
