@@ -220,14 +220,34 @@ print(loss(beta), beta)
 """
 
 
+NEGATIVE_BINOMIAL = """\
+import numpy as np
+from scipy.special import gammaln, digamma
+X = np.array([[1.0, 0.3], [1.0, -0.8], [1.0, 1.4], [1.0, 0.6]])
+y = np.array([1.0, 3.0, 0.0, 2.0])
+def negloglik(params):
+    mu, r = np.exp(X @ params[:2]), np.exp(params[2])
+    ll = gammaln(y + r) - gammaln(r) - gammaln(y + 1) + r * np.log(r / (r + mu)) + y * np.log(mu / (r + mu))
+    return -np.sum(ll)
+def gradient(params):
+    mu, r = np.exp(X @ params[:2]), np.exp(params[2])
+    dbeta = X.T @ (r * (y - mu) / (r + mu))
+    dr = np.sum(digamma(y + r) - digamma(r) + np.log(r / (r + mu)) + 1 - (r + y) / (r + mu))
+    return -np.append(dbeta, r * dr)
+params = np.array([0.5, 0.1, -0.2])
+print(negloglik(params), gradient(params))
+"""
+
+
 @pytest.mark.parametrize(
     ("script", "right", "wrong"),
     [
         (DISTILLING, "/ 2 * T\n", "/ 2\n"),
         (AUTOENCODER, "dmu = dz + mu", "dmu = dz - mu"),
+        (NEGATIVE_BINOMIAL, "- digamma(r)", "+ digamma(r)"),
         (PROBIT, "(1 - y) * phi / norm.cdf(-eta)", "(1 - y) * phi / norm.cdf(eta)"),
     ],
-    ids=["batchmean", "distributions", "norm.cdf"],
+    ids=["batchmean", "distributions", "norm.cdf", "a score that is returned negated, and printed"],
 )
 def test_a_backward_pass_beside_functions_of_the_library(script: str, right: str, wrong: str) -> None:
     passes(script)
