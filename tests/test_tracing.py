@@ -445,7 +445,7 @@ def test_every_op_has_a_value(op: str) -> None:
         ("import numpy as np\na = np.ones((2, 3))\nb = a @ a", "exception", "inner lengths 3 and 2", (3, "a @ a")),
         ("import numpy as np\na = np.array([1.0])\nb = a.sum(1)", "exception", "axis 1 of shape (1,)", (3, "a.sum(1)")),
         ("import numpy as np\na = np.linalg.eig(1.0)", "unsupported", "numpy.linalg.eig", (2, "np.linalg.eig(1.0)")),
-        ("import torch\nl = torch.nn.Bilinear(1)", "unsupported", "torch.nn.Bilinear", (2, "torch.nn.Bilinear(1)")),
+        ("import torch\nl = torch.nn.Fold(1)", "unsupported", "torch.nn.Fold", (2, "torch.nn.Fold(1)")),
         ("import sympy\nx = 0.5\ny = sympy.special.expit(x)", "unsupported", "module sympy", (3, "sympy.special")),
         ("x = -0.5\ny = x**0.5", "unsupported", "complex", (2, "x**0.5")),
         ("def f(x):\n    return x/0\ny = f(0.5)", "exception", "ZeroDivisionError", (2, "x/0")),

@@ -139,7 +139,8 @@ def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping
         return report
     guessed = bool(report.assumed)
     if not guessed and report.verdict == "disagree":
-        return _of_layers(code, plan, trace, report, options) or report
+        right = _right_alone(code, plan, trace, report, options)
+        return right or _of_layers(code, plan, trace, report, options) or report
     if not guessed and any(claims(n) for n in report.confirmed):
         return _with_layers(code, plan, trace, report, options)
     found = _of_functions(code, plan, trace, options)
@@ -153,6 +154,23 @@ def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping
     # What is right only as a step that moves something is less as well.
     alone = found.verdict == "disagree" if guessed else len(found.confirmed) > len(report.confirmed)
     return found if alone or not report.confirmed else beside(report, found)
+
+
+def _right_alone(code: Code, plan: Plan, trace: Trace, report: Report, options: Mapping[str, Any]) -> Report | None:
+    """What is said of the functions by themselves, where all that is blamed stands in some that return what is right.
+
+    ``return -score`` of a gradient that nothing takes, since it is only printed, is no result of the run: there the
+    score itself is held against the derivative, whose negative it is.
+    """
+    blamed = {f.span.line for f in report.findings if f.root and f.span is not None}
+    names = {p[1] for p in trace.offered if not blamed.isdisjoint(lines_of(code.source, p[1]))}
+    if not blamed or not blamed <= {n for name in names for n in lines_of(code.source, name)}:
+        return None
+    found = _of_functions(code, plan, replace(trace, offered=tuple(p for p in trace.offered if p[1] in names)), options)
+    if found is None or found.verdict != "agree" or any(f.code == "unchecked" for f in found.findings):
+        return None
+    right = {j.span.line for j in found.judged if j.status == "right"}
+    return found if all(not right.isdisjoint(lines_of(code.source, name)) for name in names) else None
 
 
 def beside(report: Report, found: Report) -> Report:

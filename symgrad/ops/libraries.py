@@ -13,6 +13,7 @@ SAME_NAME: dict[str, str] = {
     "minimum mul ne neg polygamma pow relu sigmoid sign sgn sin sinh sqrt sub tan tanh where",
     "torch.nn.functional": "elu gelu hardtanh leaky_relu logsigmoid mish relu sigmoid silu softplus softsign tanh",
     "torch.special": "digamma erf erfc expit expm1 gammaln log1p polygamma psi",
+    "scipy.special": "cbrt digamma erf erfc expm1 gamma gammaln log1p polygamma psi",
 }
 
 #: Names of an op that no spelling of the table has.

@@ -14,7 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from symgrad.frontends.trace import autograd, lib_numpy, lib_optimize, lib_scipy, lib_torch, numpy_random  # noqa: F401  (they register themselves)
+from symgrad.frontends.trace import (  # noqa: F401  (they register themselves)
+    autograd,
+    lib_numpy,
+    lib_optimize,
+    lib_scipy,
+    lib_sorting,
+    lib_torch,
+    lib_whole,
+    numpy_random,
+)
 from symgrad.frontends.trace.arrays import Array, Tensor, item
 from symgrad.frontends.trace.lib_jax import Places
 from symgrad.frontends.trace.lib_math import copied, raw
@@ -200,6 +209,18 @@ METHODS: dict[str, tuple[int, Callable[..., Any]]] = {
     "clamp_max": (TENSOR, lambda x, max: lib_torch.clamp(x.tr, x, None, max)),
     "clip": (ARRAY, lambda x, min=None, max=None: lib_torch.clamp(x.tr, x, min, max)),
 }  # fmt: skip
+
+
+def _handled(name: str) -> Callable[..., Any]:
+    """A method that does what torch's function of that name does."""
+    return lambda x, *args, **kwargs: HANDLERS[f"torch.{name}"](x.tr, x, *args, **kwargs)
+
+
+METHODS |= {
+    name: (TENSOR, _handled(name))
+    for name in "sort topk kthvalue median quantile msort cummax cummin masked_select frac fmod remainder nan_to_num "
+    "nanmean nansum isnan isfinite isinf allclose equal".split()
+}
 
 
 def get(x: Value, name: str) -> Any:

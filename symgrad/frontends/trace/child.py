@@ -223,7 +223,7 @@ def traced(
     # What comes after the script's end is ours.
     run.ended = unwatch
     watch_kindly(seconds, run.tracer)
-    wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
+    wall.renew(run.tracer, 1 + run.library.most)
     try:
         code = run.compile()
     except Stop as e:
@@ -249,7 +249,7 @@ def called(
         with wall.opened():
             run = Hosted(source, filename, siblings, wall.opened)
             run.given = given_values(plan["globals"])
-            wall.renew(run.tracer, 2 + len(run.library.siblings.texts))
+            wall.renew(run.tracer, 1 + run.library.most)
             try:
                 if made:
                     run.take(made[0][0])

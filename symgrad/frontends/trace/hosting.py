@@ -186,7 +186,7 @@ class Hosted(Hosting):
 
     def context(self, count: int) -> Any:
         """An object of a class that the guards know."""
-        made = self.library.of_torch("torch.autograd.function.FunctionContext")
+        made = self.library.of_ours("torch.autograd.function.FunctionContext")
         context = Context(count) if made is None else made()
         context.needs_input_grad = (True,) * count
         return context

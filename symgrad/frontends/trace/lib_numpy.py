@@ -24,7 +24,10 @@ from symgrad.frontends.trace.values import NUMPY, Scalar, Value, apply
 # --- making arrays ----------------------------------------------------------------------------------------------
 
 
-@traced("numpy.array", "numpy.asarray", "numpy.copy", "numpy.ascontiguousarray", "numpy.atleast_1d")
+@traced(
+    "numpy.array", "numpy.asarray", "numpy.copy", "numpy.ascontiguousarray", "numpy.atleast_1d",
+    "numpy.asanyarray", "numpy.asfortranarray", "numpy.asarray_chkfinite",
+)  # fmt: skip
 def array(tr: Tracer, value: Any, dtype: Any = None, **options: Any) -> Any:
     name = dtype_name(dtype, "")
     if isinstance(value, Array):

@@ -16,6 +16,7 @@ from symgrad.frontends.trace.lib_math import copied, raw
 from symgrad.frontends.trace.lib_numpy import Nothing, clip
 from symgrad.frontends.trace.numpy_types import dtype_name, size_of
 from symgrad.frontends.trace.registry import CONSTANTS, HANDLERS, Facade, Marker, as_array, constant, lift, traced
+from symgrad.frontends.trace.shaped import call
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import TENSOR, TracedInt, Value, apply
 
@@ -67,7 +68,7 @@ def tensor(
     else:
         made_of = as_array(tr, data)
         values, step = made_of.data, made_of.step
-        default = "int64" if np.asarray(values).dtype.kind == "i" else tr.default_dtype
+        default = {"i": "int64", "b": "bool"}.get(np.asarray(values).dtype.kind, tr.default_dtype)
     name = dtype_name(dtype, default)
     if requires_grad and not name.startswith(("float", "bfloat")):
         raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
@@ -98,6 +99,7 @@ def _filled(name: str, value: float | None) -> None:
 
 _filled("zeros", 0.0)
 _filled("ones", 1.0)
+_filled("empty", 0.0)
 _filled("full", None)
 
 
@@ -295,6 +297,41 @@ def _gelu(tr: Tracer, x: Any, approximate: Any = "none") -> Any:
     return apply("gelu" if approximate == "none" else "gelu_tanh", (lift(tr, x, TENSOR),), floor=TENSOR)
 
 
+@traced("torch.nn.functional.softplus")
+def _softplus(tr: Tracer, input: Any, beta: Any = 1.0, threshold: Any = 20.0) -> Any:
+    """Beyond the threshold torch leaves out what is below 2e-9."""
+    if raw(threshold) < 20:
+        tr.unsupported("torch.nn.functional.softplus with a threshold below 20")
+    if raw(beta) == 1:
+        return apply("softplus", (lift(tr, input, TENSOR),), floor=TENSOR)
+    return apply("softplus", (lift(tr, input, TENSOR) * beta,), floor=TENSOR) / beta
+
+
+@traced("torch.nn.functional.hardtanh")
+def _hardtanh(tr: Tracer, input: Any, min_val: Any = -1.0, max_val: Any = 1.0, inplace: Any = False) -> Any:
+    if (raw(min_val), raw(max_val)) == (-1, 1):
+        return apply("hardtanh", (lift(tr, input, TENSOR),), floor=TENSOR)
+    return clip(tr, input, min_val, max_val)
+
+
+@traced("torch.nn.utils.parameters_to_vector")
+def _parameters_to_vector(tr: Tracer, parameters: Any) -> Any:
+    return call(tr, "torch.cat", [call(tr, "torch.ravel", p) for p in parameters])
+
+
+@traced("torch.nn.utils.clip_grad_norm_")
+def _clip_grad_norm(tr: Tracer, parameters: Any, max_norm: Any, norm_type: Any = 2.0, **options: Any) -> Any:
+    """By which number all gradients are made shorter is data."""
+    given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    several = [(p, g) for p in given if (g := autograd.read(p)) is not None]
+    sizes = [np.linalg.norm(np.ravel(raw(g)), float(raw(norm_type))) for _, g in several]
+    total = float(np.linalg.norm(sizes, float(raw(norm_type)))) if sizes else 0.0
+    share = float(raw(max_norm)) / (total + 1e-6)
+    for p, gradient in several if share < 1 else ():
+        p.grad = gradient * share
+    return Tensor(tr, np.asarray(total), dtype=tr.default_dtype)
+
+
 @traced("torch.nn.functional.one_hot")
 def _one_hot(tr: Tracer, x: Any, num_classes: Any = -1) -> Any:
     labels = np.asarray(raw(x)).astype(np.int64)
@@ -313,6 +350,12 @@ def _linspace(tr: Tracer, start: Any, end: Any, steps: Any = 100, dtype: Any = N
     data = np.linspace(raw(start), raw(end), size_of(tr, steps)[0])
     made = Tensor(tr, data, dtype=dtype_name(dtype, tr.default_dtype))
     return autograd.track(made) if options.get("requires_grad") else made
+
+
+@traced("torch.logspace")
+def _logspace(tr: Tracer, start: Any, end: Any, steps: Any, base: Any = 10.0, **options: Any) -> Any:
+    data = np.logspace(raw(start), raw(end), size_of(tr, steps)[0], base=raw(base))
+    return Tensor(tr, data, dtype=dtype_name(options.get("dtype"), tr.default_dtype))
 
 
 @traced("torch.arange")

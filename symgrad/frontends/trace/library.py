@@ -1,4 +1,5 @@
-"""Modules whose text is run in the sandbox beside the file's own: the files that it imports, and ours for torch.nn.
+"""Modules whose text is run in the sandbox beside the file's own: the files that it imports, and ours for ``torch.nn``,
+``torch.distributions`` and ``scipy.stats``.
 
 What such a module computes is recorded as everything is, but at the place in the user's file that called for it, and
 the names in it are not the user's: of what it binds only parameters become named inputs.
@@ -7,6 +8,7 @@ the names in it are not the user's: of what it binds only parameters become name
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -15,23 +17,38 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from symgrad.frontends.siblings import Siblings
-from symgrad.frontends.trace import autograd
+from symgrad.frontends.trace import autograd, lib_drawn
 from symgrad.frontends.trace import hooks as names
 from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.declared import write_out
 from symgrad.frontends.trace.instrument import instrument
 from symgrad.frontends.trace.places import LIBRARY_NAME
-from symgrad.frontends.trace.registry import Missing
+from symgrad.frontends.trace.registry import MODULES, Facade, Missing
 from symgrad.frontends.trace.rules import Refused, check, settle_private
 from symgrad.frontends.trace.sites import Instrumented, Site
 
 if TYPE_CHECKING:
     from symgrad.frontends.trace.run import Run
 
-#: Our own text for what a script finds in these modules of torch.
+#: Modules of which a script finds our own text.
 TORCH_NN = "torch.nn"
-_NN_PARTS = ("modules", "layers", "recurrent", "losses", "training")
-_NN_TEXT = "\n".join(Path(__file__).with_name(f"nn_{part}.py").read_text(encoding="utf-8") for part in _NN_PARTS)
+WHOLE_NN = "torch.nn, all of it"
+DISTRIBUTIONS = "torch.distributions"
+STATS = "scipy.stats"
+MODULES |= {DISTRIBUTIONS, STATS, f"{DISTRIBUTIONS}.kl", f"{DISTRIBUTIONS}.distribution"}
+MODULES |= {f"{DISTRIBUTIONS}.{name}" for name in "normal categorical bernoulli beta gamma poisson uniform".split()}
+_NN_PARTS = ("nn_modules", "nn_layers", "nn_recurrent", "nn_losses", "nn_training")
+_OURS = {
+    TORCH_NN: _NN_PARTS,
+    WHOLE_NN: (*_NN_PARTS, "nn_more"),
+    DISTRIBUTIONS: ("text_distributions", "text_divergences"),
+    STATS: ("text_stats",),
+}
+#: Read now: a sandbox opens no files.
+_TEXTS = {
+    label: "\n".join(Path(__file__).with_name(f"{part}.py").read_text(encoding="utf-8") for part in parts)
+    for label, parts in _OURS.items()
+}
 _NN_HOMES = {
     "torch.nn": frozenset({"Module", "ModuleList", "ModuleDict", "ParameterList", "Sequential"}),
     "torch.optim": frozenset({"SGD", "Adam", "AdamW", "Optimizer"}),
@@ -39,6 +56,9 @@ _NN_HOMES = {
     "torch.autograd.function": frozenset({"Function", "FunctionContext"}),
     "torch.library": frozenset({"custom_op"}),
 }
+#: Compiling takes longer than most runs: layers that few scripts have are left out where they are not named.
+_LAYERS = re.findall(r"^class (\w+)", _TEXTS[WHOLE_NN][len(_TEXTS[TORCH_NN]) :], re.MULTILINE)
+_RARE = re.compile(rf"\b(?:{'|'.join(_LAYERS)})\b")
 
 
 class SourceModule:
@@ -70,18 +90,30 @@ class Library:
         self.codes: dict[str, tuple[CodeType, Instrumented] | str] = {}
         self.modules: dict[str, SourceModule] = {}
 
+    @property
+    def most(self) -> int:
+        """How many of its texts may come to be run: the imported files', and ours."""
+        return len(self.siblings.texts) + len(_OURS)
+
     def compile(self) -> None:
         """Make every text ready, while compiling is still allowed."""
         for label, text in self.siblings.texts.items():
             self.codes[label] = self.compiled(text, label)
         self.run.tracer.texts = self.siblings.texts
-        if any("torch" in text for text in (self.run.source, *self.siblings.texts.values())):
-            get_ready()
-            self.codes[TORCH_NN] = _READY[TORCH_NN]
+        texts = (self.run.source, *self.siblings.texts.values())
+        for label, word in ((TORCH_NN, "torch"), (DISTRIBUTIONS, "distributions"), (STATS, "stats")):
+            if any(word in text for text in texts):
+                rare = label == TORCH_NN and any(_RARE.search(text) for text in texts)
+                self.codes[label] = get_ready(WHOLE_NN if rare else label)
 
-    def of_torch(self, dotted: str) -> Any:
-        """A layer, an optimiser or ``Function``; ``None`` where there is no such thing."""
+    def of_ours(self, dotted: str) -> Any:
+        """A layer, an optimiser, a distribution or ``Function``; ``None`` where there is no such thing."""
         home, _, name = dotted.rpartition(".")
+        whole = DISTRIBUTIONS if home.startswith(f"{DISTRIBUTIONS}.") else home
+        if whole in (DISTRIBUTIONS, STATS):
+            known = whole in self.codes and dotted not in MODULES and not name.startswith("_")
+            found = self.module(whole, whole).table.get(name) if known else None
+            return None if isinstance(found, Facade | int | float) else found
         names_here = _NN_HOMES.get(home.removesuffix(".modules"))
         if names_here is None or TORCH_NN not in self.codes or name.startswith("_"):
             return None
@@ -143,13 +175,16 @@ class Library:
         }  # fmt: skip
         table["__builtins__"] = {**table["__builtins__"], **own}
         table["__name__"] = "imported"
-        if label == TORCH_NN:
+        if label in _OURS:
             tr = run.tracer
             table["__builtins__"] |= {names.ROUND: lambda index: False, names.LOOP: lambda index: None}
             table["__builtins__"] |= {
                 "fields_of": lambda owner: list(vars(owner).items()),
                 "on_tape": partial(autograd.on_tape, tr),
                 "is_tracked": lambda value: isinstance(value, Tensor) and value.node is not None,
+                "drawn": partial(lib_drawn.drawn, tr),
+                "held": partial(lib_drawn.held, tr),
+                "normal_quantile": partial(lib_drawn.normal_quantile, tr),
             }
         return table
 
@@ -158,10 +193,11 @@ class Library:
 _READY: dict[str, tuple[CodeType, Instrumented] | str] = {}
 
 
-def get_ready() -> None:
-    """Compile our own texts, unless that was done: by a nursery for all that are forked from it."""
-    if TORCH_NN not in _READY:
-        _READY[TORCH_NN] = Library.compiled(_NN_TEXT)
+def get_ready(label: str = TORCH_NN) -> tuple[CodeType, Instrumented] | str:
+    """Compile a text of our own, unless that was done: by a nursery for all that are forked from it."""
+    if label not in _READY:
+        _READY[label] = Library.compiled(_TEXTS[label])
+    return _READY[label]
 
 
 # The helpers have the signatures that the rewriting calls them with, used or not.

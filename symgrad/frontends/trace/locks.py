@@ -118,7 +118,7 @@ class Wall:
 
     def __init__(self, tracer: Any) -> None:
         self.closed = False
-        #: How often code may still be started: once for the script, and once for each file that it imports.
+        #: How often code may still be started: once for the script, and once for each text that it imports.
         self.runs = 1
         self.tracer = tracer
         sys.addaudithook(self.event)

@@ -137,7 +137,7 @@ class Naming:
 
     def named_parts(self, site: Site, name: str, value: Any, scope: str, depth: int) -> None:
         """A layer of torch.nn gets a name: so do its parameters, ``fc1.weight``."""
-        layer = self.tracer.of_torch("torch.nn.Module") if self.tracer.of_torch is not None else None
+        layer = self.tracer.of_ours("torch.nn.Module") if self.tracer.of_ours is not None else None
         if layer is None or not isinstance(value, layer) or depth > 8:
             return
         tr = self.tracer

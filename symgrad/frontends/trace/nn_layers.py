@@ -54,8 +54,11 @@ class SiLU(Module):
 
 
 class Softplus(Module):
+    def __init__(self, beta=1.0, threshold=20.0):
+        self.beta, self.threshold = beta, threshold
+
     def forward(self, input):
-        return F.softplus(input)
+        return F.softplus(input, self.beta, self.threshold)
 
 
 class ELU(Module):
@@ -146,26 +149,30 @@ def pair_of(value):
 
 
 class Conv2d(Module):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
-        self.stride, self.padding = stride, padding
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True
+    ):
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         size = pair_of(kernel_size)
-        bound = 1 / math.sqrt(in_channels * size[0] * size[1])
-        self.weight = made((out_channels, in_channels, *size), bound)
+        bound = 1 / math.sqrt(in_channels // groups * size[0] * size[1])
+        self.weight = made((out_channels, in_channels // groups, *size), bound)
         self.bias = made((out_channels,), bound) if bias else None
 
     def forward(self, input):
-        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding)
+        return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class Conv1d(Module):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, bias=True):
-        self.stride, self.padding = stride, padding
-        bound = 1 / math.sqrt(in_channels * kernel_size)
-        self.weight = made((out_channels, in_channels, kernel_size), bound)
+    def __init__(
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True
+    ):
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        bound = 1 / math.sqrt(in_channels // groups * kernel_size)
+        self.weight = made((out_channels, in_channels // groups, kernel_size), bound)
         self.bias = made((out_channels,), bound) if bias else None
 
     def forward(self, input):
-        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding)
+        return F.conv1d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class MaxPool2d(Module):

@@ -1,7 +1,7 @@
 """``torch.nn`` as a traced script has it. What a module is, and modules of modules: ``Sequential``, ``ModuleList``.
 
-This text and those of ``nn_layers``, ``nn_recurrent``, ``nn_losses`` and ``nn_training`` are one module to the script,
-and never imported: they are rewritten and run in the sandbox beside the script, with the script's own rights, so
+This text and those of the other ``nn_`` modules are one module to the script, and never imported: they are rewritten
+and run in the sandbox beside the script, with the script's own rights, so
 that a layer is a class like any other. Its parameters are inputs of the graph, what it computes stands where the
 script calls it. Three helpers come from outside: ``fields_of`` (the attributes of an object), ``on_tape`` (what links
 a Function to autograd) and ``is_tracked``.

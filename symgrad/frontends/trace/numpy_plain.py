@@ -14,6 +14,7 @@ from symgrad.frontends.trace.arrays import Array, Tensor
 from symgrad.frontends.trace.claims import claim
 from symgrad.frontends.trace.lib_math import raw
 from symgrad.frontends.trace.registry import HANDLERS, as_array, lift, traced
+from symgrad.frontends.trace.shaped import call as call_library
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import NUMPY, Value, number, rewrap
 
@@ -36,8 +37,57 @@ def as_data(name: str) -> Callable[..., Any]:
 for _name in (
     "argsort", "nonzero", "flatnonzero", "argwhere", "unique", "unravel_index", "ravel_multi_index", "isin",
     "searchsorted", "bincount", "count_nonzero", "triu_indices", "tril_indices", "indices", "meshgrid", "digitize",
+    "lexsort", "intersect1d", "union1d", "setdiff1d", "histogram", "diag_indices", "diag_indices_from", "ix_",
+    "tril_indices_from", "triu_indices_from", "nanargmax", "nanargmin", "argpartition", "logspace", "geomspace", "tri",
+    "hanning", "hamming", "blackman", "bartlett", "signbit", "floor_divide", "fix",
 ):  # fmt: skip
     HANDLERS[f"numpy.{_name}"] = as_data(_name)
+
+
+def _places(name: str) -> Callable[..., Any]:
+    """The same of torch, where it is called so and takes the same arguments."""
+    run = as_data(name)
+
+    def call(tr: Tracer, *args: Any, **options: Any) -> Any:
+        for word in ("device", "dtype"):
+            options.pop(word, None)
+        found = run(tr, *args, **options)
+        if isinstance(found, tuple):
+            return tuple(Tensor(tr, v.data) for v in found)
+        return Tensor(tr, found.data if isinstance(found, Array) else np.asarray(found))
+
+    return call
+
+
+for _name in ("argwhere", "bincount", "isin", "searchsorted", "unravel_index", "signbit", "unique"):
+    HANDLERS[f"torch.{_name}"] = _places(_name)
+
+
+@traced("torch.nonzero")
+def _nonzero(tr: Tracer, input: Any, as_tuple: Any = False) -> Any:
+    return _places("nonzero" if as_tuple else "argwhere")(tr, input)
+
+
+@traced("torch.tril_indices")
+def _tril_indices(tr: Tracer, row: Any, col: Any, offset: Any = 0, **options: Any) -> Any:
+    return Tensor(tr, np.array(np.tril_indices(int(row), int(offset), int(col))))
+
+
+@traced("torch.triu_indices")
+def _triu_indices(tr: Tracer, row: Any, col: Any, offset: Any = 0, **options: Any) -> Any:
+    return Tensor(tr, np.array(np.triu_indices(int(row), int(offset), int(col))))
+
+
+@traced("torch.meshgrid")
+def _meshgrid(tr: Tracer, *tensors: Any, indexing: Any = "ij") -> Any:
+    several = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], list | tuple) else tensors
+    shape = tuple(np.size(raw(t)) for t in several)
+    found = []
+    for axis, t in enumerate(several):
+        along = call_library(tr, "torch.reshape", t, tuple(-1 if a == axis else 1 for a in range(len(shape))))
+        wide = call_library(tr, "torch.broadcast_to", along, shape)
+        found.append(call_library(tr, "torch.swapaxes", wide, 0, 1) if indexing == "xy" else wide)
+    return tuple(found)
 
 
 HANDLERS["torch.argsort"] = lambda tr, x, dim=-1: Tensor(tr, np.argsort(raw(x), axis=int(dim)))

@@ -17,3 +17,14 @@ class Extreme(Record):
 
     __slots__ = ()
     fields = ("values", "indices")
+
+
+class Ends(Record):
+    """What ``torch.aminmax`` returns."""
+
+    __slots__ = ()
+    fields = ("min", "max")
+
+
+#: By their names in the table of library functions.
+RECORDS: dict[str, type[Record]] = {"Extreme": Extreme, "Ends": Ends}

@@ -42,7 +42,8 @@ MODULES = {
     "time", "copy", "typing", "numbers", "warnings", "numpy.lib", "numpy.lib.stride_tricks", "sys", "os", "os.path",
     "tqdm", "tqdm.notebook", "tqdm.auto", "abc", "torch.cuda", "torch.backends",
     "torch.backends.mps", "torch.optim", "torch.autograd.function", "torch.nn.modules",
-    "torch.nn.init", "torch.nn.parameter", "torch.library", "numpy.testing", "dataclasses", "statistics",
+    "torch.nn.init", "torch.nn.parameter", "torch.nn.utils", "torch.library",
+    "numpy.testing", "dataclasses", "statistics",
 }  # fmt: skip
 
 #: Modules whose arrays and functions are another one's to a script.
@@ -263,8 +264,8 @@ class Facade:
     def _make(self, attribute: str) -> Any:
         dotted = module_of(f"{self.name}.{attribute}")
         tr = self.tr
-        if self.name.startswith("torch") and tr.of_torch is not None:
-            found = tr.of_torch(dotted)
+        if tr.of_ours is not None:
+            found = tr.of_ours(dotted)
             if found is not None:
                 return found
         if dotted in CONSTANTS:

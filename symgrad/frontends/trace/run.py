@@ -46,7 +46,7 @@ class Run(Naming):
         super().__init__(source, filename)
         self.source = source
         self.library = Library(self, siblings or Siblings())
-        self.tracer.of_torch = self.library.of_torch
+        self.tracer.of_ours = self.library.of_ours
         self.globals: dict[str, Any] = {}
         #: Top-level names whose values are given from outside.
         self.given: dict[str, Any] = {}

@@ -15,7 +15,7 @@ from symgrad.errors import Unsupported
 from symgrad.frontends.trace import numeric
 from symgrad.frontends.trace.arrays import Array, Tensor, View
 from symgrad.frontends.trace.nothing import NOTHING, Inert
-from symgrad.frontends.trace.records import Extreme
+from symgrad.frontends.trace.records import RECORDS
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import ARRAY, INT, NUMPY, PACKAGERS, TENSOR, Value, apply, is_data, number, step_of
 from symgrad.ops import OPS, Op, ShapeError, TensorOp, typed
@@ -272,7 +272,7 @@ JOINING = frozenset({"concatenate", "hstack", "vstack", "stack", "column_stack",
 
 
 #: Functions of two arrays, each of which may be a list: what a list is tells whether it is a product of matrices.
-OF_TWO = frozenset({"dot", "matmul", "inner", "outer", "vdot", "tensordot", "kron", "cross"})
+OF_TWO = frozenset("dot matmul inner outer vdot tensordot kron cross convolve correlate trapz trapezoid append".split())
 
 
 #: Functions of a list or a tuple that is no array.
@@ -306,7 +306,7 @@ def call(tr: Tracer, name: str, *args: Any, **kwargs: Any) -> Any:
         raise ValueError(problem.message) from None
     except Unsupported as problem:
         return tr.unsupported(problem.message)
-    return Extreme(found) if hasattr(type(found), "_fields") else found
+    return RECORDS[type(found).__name__](found) if hasattr(type(found), "_fields") else found
 
 
 def given_out(out: Any, result: Any) -> Any:

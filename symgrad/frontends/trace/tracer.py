@@ -105,7 +105,7 @@ class Tracer(Places):
         #: The step of ``x[mask]`` -> the steps of x and of the mask.
         self.masked: dict[int, tuple[int, int]] = {}
         #: Finds the classes of ``torch.nn`` and its like, by their dotted names.
-        self.of_torch: Callable[[str], Any] | None = None
+        self.of_ours: Callable[[str], Any] | None = None
         #: The last operation whose arrays did not fit: the op, their shapes, its parameters.
         self.misfit: tuple[str, list[tuple[int, ...]], dict[str, Any]] | None = None
 

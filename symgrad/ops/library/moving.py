@@ -80,17 +80,17 @@ def flip(m: Any, x: Any, *axis: Any, **named: Any) -> Any:
     return m.index(x, spec=tuple(("slice", None, None, -1) if a in turn else WHOLE for a in range(len(shape))))
 
 
-@spelled("numpy.flipud", "torch.flipud")
+@spelled("numpy.flipud", "torch.flipud", "torch.Tensor.flipud")
 def flipud(m: Any, x: Any) -> Any:
     return flip(m, x, 0)
 
 
-@spelled("numpy.fliplr", "torch.fliplr")
+@spelled("numpy.fliplr", "torch.fliplr", "torch.Tensor.fliplr")
 def fliplr(m: Any, x: Any) -> Any:
     return flip(m, x, 1)
 
 
-@spelled("numpy.rot90", "torch.rot90")
+@spelled("numpy.rot90", "torch.rot90", "torch.Tensor.rot90")
 def rot90(m: Any, x: Any, k: Any = 1, axes: Any = (0, 1)) -> Any:
     """Quarter turns of the plane of two axes."""
     a, b = (one_axis(n, len(shape_of(x)), "rot90", shape_of(x)) for n in axes)

@@ -12,7 +12,10 @@ from symgrad.ops.shapes import one_axis
 from symgrad.ops.tensor import ShapeError, shape_of
 
 
-@spelled("numpy.matmul", "torch.matmul", "torch.Tensor.matmul", rename={"x1": "x", "x2": "other"})
+@spelled(
+    "numpy.matmul", "numpy.linalg.matmul", "torch.matmul", "torch.Tensor.matmul", "torch.linalg.matmul",
+    rename={"x1": "x", "x2": "other"},
+)  # fmt: skip
 def matmul(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(x, other)
 
@@ -45,14 +48,22 @@ def inner(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(x, other) if len(a) == len(b) == 1 else tensordot(m, x, other, ((-1,), (-1,)))
 
 
-@spelled("numpy.vdot", rename={"b": "other"})
+@spelled("numpy.vdot", "torch.vdot", rename={"b": "other"})
 def vdot(m: Any, x: Any, other: Any) -> Any:
     return m.matmul(m.reshape(x, shape=(-1,)), m.reshape(other, shape=(-1,)))
 
 
-@spelled("numpy.outer", "torch.outer", "torch.Tensor.outer", "torch.ger", rename={"b": "other", "vec2": "other"})
+@spelled(
+    "numpy.outer", "numpy.linalg.outer", "torch.outer", "torch.Tensor.outer", "torch.ger", "torch.Tensor.ger",
+    rename={"b": "other", "vec2": "other"},
+)  # fmt: skip
 def outer(m: Any, x: Any, other: Any) -> Any:
     return m.outer(m.reshape(x, shape=(-1,)), m.reshape(other, shape=(-1,)))
+
+
+@spelled("numpy.vecdot", "numpy.linalg.vecdot", "torch.linalg.vecdot", rename={"x1": "x", "x2": "other", "y": "other"})
+def vecdot(m: Any, x: Any, other: Any, axis: Any = -1) -> Any:
+    return m.sum(x * other, axis=axis)
 
 
 @spelled("numpy.multiply.outer", rename={"b": "other"})
@@ -146,13 +157,71 @@ def _diagonals(m: Any, letters: str, x: Any) -> tuple[str, Any]:
     return letters, x
 
 
-@spelled("numpy.kron", "torch.kron", rename={"b": "other"})
+@spelled("numpy.kron", "torch.kron", "torch.Tensor.kron", rename={"b": "other"})
 def kron(m: Any, x: Any, other: Any) -> Any:
-    a, b = shape_of(x), shape_of(other)
-    if len(a) != 2 or len(b) != 2:
-        raise Unsupported("kron of anything but two matrices")
-    four = m.einsum(x, other, spec="ij,kl->ikjl")
-    return m.reshape(four, shape=(a[0] * b[0], a[1] * b[1]))
+    """Every entry of the one times the whole of the other, in its place."""
+    rank = max(len(shape_of(x)), len(shape_of(other)))
+    a, b = ((1,) * (rank - len(shape_of(v))) + tuple(shape_of(v)) for v in (x, other))
+    apart = m.reshape(x, shape=tuple(k for n in a for k in (n, 1)))
+    product = apart * m.reshape(other, shape=tuple(k for n in b for k in (1, n)))
+    return m.reshape(product, shape=tuple(p * q for p, q in zip(a, b, strict=True)))
+
+
+@spelled("numpy.cross", "numpy.linalg.cross", "torch.linalg.cross", rename={"b": "other"})
+def cross(m: Any, x: Any, other: Any, axis: Any = -1) -> Any:
+    """Of vectors of three numbers along an axis."""
+    shape = shape_of(x)
+    where = one_axis(axis, len(shape), "cross", shape)
+    if shape[where] != 3 or shape_of(other)[where - len(shape)] != 3:
+        raise Unsupported("cross of anything but vectors of three numbers")
+    before = ("...",)
+
+    def turn(v: Any, order: tuple[int, ...]) -> Any:
+        after = (("slice", None, None, None),) * (len(shape) - 1 - where)
+        return m.index(v, spec=(*before, ("ints", (3,), order), *after))
+
+    ahead, back = (1, 2, 0), (2, 0, 1)
+    return turn(x, ahead) * turn(other, back) - turn(x, back) * turn(other, ahead)
+
+
+@spelled("torch.cross", "torch.Tensor.cross")
+def torch_cross(m: Any, x: Any, other: Any, axis: Any = None) -> Any:
+    """Along the first axis of length 3 where none is named."""
+    if axis is None:
+        axis = next((a for a, n in enumerate(shape_of(x)) if n == 3), -1)
+    return cross(m, x, other, axis)
+
+
+@spelled("numpy.linalg.multi_dot", "torch.linalg.multi_dot", rename={"tensors": "arrays"})
+def multi_dot(m: Any, arrays: Any) -> Any:
+    found = arrays[0]
+    for factor in arrays[1:]:
+        found = m.matmul(found, factor)
+    return found
+
+
+@spelled("torch.chain_matmul")
+def chain_matmul(m: Any, *arrays: Any) -> Any:
+    return multi_dot(m, arrays)
+
+
+@spelled(
+    "numpy.linalg.matrix_power", "torch.linalg.matrix_power", "torch.matrix_power", "torch.Tensor.matrix_power"
+)  # fmt: skip
+def matrix_power(m: Any, x: Any, n: Any) -> Any:
+    """A whole power, by squaring."""
+    import numpy as np
+
+    left = abs(int(n))
+    if left == 0:
+        return m.broadcast_to(np.eye(shape_of(x)[-1]), shape=shape_of(x))
+    square, found = x if n > 0 else m.inv(x), None
+    while left:
+        if left % 2:
+            found = square if found is None else m.matmul(found, square)
+        left //= 2
+        square = m.matmul(square, square) if left else square
+    return found
 
 
 @spelled("numpy.linalg.inv", "torch.linalg.inv", "torch.inverse", "torch.Tensor.inverse")

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from symgrad.errors import Unsupported
+from symgrad.ops.library.special import somewhere
 from symgrad.ops.library.spelling import both, spelled
 from symgrad.ops.reductions import count
 from symgrad.ops.shapes import one_axis, some_axes
@@ -17,6 +18,13 @@ class Extreme(NamedTuple):
 
     values: Any
     indices: Any
+
+
+class Ends(NamedTuple):
+    """What ``torch.aminmax`` returns."""
+
+    min: Any
+    max: Any
 
 
 @spelled(*both("sum"))
@@ -90,6 +98,26 @@ def variance(m: Any, x: Any, axis: Any, ddof: Any, keepdims: Any) -> Any:
     return m.sum(squares, axis=axes, keepdims=keepdims) / (count(x, axes) - int(ddof))
 
 
+@spelled("numpy.multiply.reduce")
+def multiplied(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.prod(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.maximum.reduce")
+def highest(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.amax(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.minimum.reduce")
+def lowest(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.amin(x, axis=axis, keepdims=keepdims)
+
+
+@spelled("numpy.logaddexp.reduce")
+def logarithm_of_sum(m: Any, x: Any, axis: Any = 0, keepdims: Any = False) -> Any:
+    return m.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
 @spelled("numpy.var", "numpy.ndarray.var", rename={"correction": "ddof"})
 def var(m: Any, x: Any, axis: Any = None, ddof: Any = 0, keepdims: Any = False) -> Any:
     return variance(m, x, axis, ddof, keepdims)
@@ -123,6 +151,28 @@ def torch_std(
 ) -> Any:
     axes, ddof = _unbiased(axis, unbiased, correction)
     return m.sqrt(variance(m, x, axes, ddof, keepdims))
+
+
+@spelled("torch.var_mean")
+def var_mean(m: Any, x: Any, axis: Any = None, keepdims: Any = False, **other: Any) -> tuple[Any, Any]:
+    spread = torch_var(m, x, axis, keepdims=keepdims, **other)
+    return spread, m.mean(x, axis=None if isinstance(axis, bool) else axis, keepdims=keepdims)
+
+
+@spelled("torch.std_mean")
+def std_mean(m: Any, x: Any, axis: Any = None, keepdims: Any = False, **other: Any) -> tuple[Any, Any]:
+    spread, middle = var_mean(m, x, axis, keepdims, **other)
+    return m.sqrt(spread), middle
+
+
+@spelled("torch.aminmax", "torch.Tensor.aminmax")
+def aminmax(m: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> tuple[Any, Any]:
+    return Ends(m.amin(x, axis=axis, keepdims=keepdims), m.amax(x, axis=axis, keepdims=keepdims))
+
+
+@spelled("numpy.ptp")
+def ptp(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
+    return m.amax(x, axis=axis, keepdims=keepdims) - m.amin(x, axis=axis, keepdims=keepdims)
 
 
 @spelled("numpy.average")
@@ -160,50 +210,65 @@ def norm(m: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: Any = Fals
     return m.sum(size**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
 
 
+@spelled("numpy.linalg.trace")
+def last_trace(m: Any, x: Any, *, offset: Any = 0) -> Any:
+    return m.sum(m.diagonal(x, k=offset), axis=-1)
+
+
+@spelled("numpy.linalg.matrix_norm", "torch.linalg.matrix_norm")
+def matrix_norm(m: Any, x: Any, ord: Any = "fro", axis: Any = (-2, -1), keepdims: Any = False) -> Any:
+    return norm(m, x, ord, axis, keepdims)
+
+
 @spelled("torch.dist", "torch.Tensor.dist")
 def dist(m: Any, x: Any, other: Any, p: Any = 2) -> Any:
     return norm(m, m.reshape(x - other, shape=(-1,)), p)
 
 
-@spelled("torch.logsumexp", "torch.Tensor.logsumexp", "scipy.special.logsumexp")
+@spelled("torch.logsumexp", "torch.Tensor.logsumexp")
 def logsumexp(m: Any, x: Any, axis: Any = None, keepdims: Any = False) -> Any:
     return m.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
-@spelled(
-    "torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax", "scipy.special.softmax",
-)  # fmt: skip
+@spelled("scipy.special.logsumexp")
+def weighted_logsumexp(
+    m: Any, x: Any, axis: Any = None, b: Any = None, keepdims: Any = False, return_sign: Any = False
+) -> Any:
+    """``log(sum(b*exp(x)))`` of positive weights.
+
+    Raises:
+        Unsupported: the sign is asked for, or a weight is not positive.
+    """
+    if return_sign or (b is not None and somewhere(b, lambda v: v <= 0, unknown=False)):
+        raise Unsupported("logsumexp with return_sign, or with weights that are not positive")
+    return m.logsumexp(x if b is None else x + m.log(b), axis=axis, keepdims=keepdims)
+
+
+@spelled("torch.softmax", "torch.Tensor.softmax", "torch.nn.functional.softmax")
 def softmax(m: Any, x: Any, axis: Any = -1) -> Any:
     return m.softmax(x, axis=axis)
 
 
-@spelled(
-    "torch.log_softmax", "torch.Tensor.log_softmax", "torch.nn.functional.log_softmax", "scipy.special.log_softmax",
-)  # fmt: skip
+@spelled("torch.log_softmax", "torch.Tensor.log_softmax", "torch.nn.functional.log_softmax")
 def log_softmax(m: Any, x: Any, axis: Any = -1) -> Any:
     return m.log_softmax(x, axis=axis)
 
 
-@spelled(*both("cumsum"))
-def cumsum(m: Any, x: Any, axis: Any = None) -> Any:
-    if axis is None:
-        return m.cumsum(m.reshape(x, shape=(-1,)), axis=0)
-    return m.cumsum(x, axis=axis)
+@spelled("scipy.special.softmax")
+def softmax_of_all(m: Any, x: Any, axis: Any = None) -> Any:
+    """Over all entries where no axis is named."""
+    return m.softmax(x, axis=axis) if axis is not None else _over_all(m, m.softmax, x)
 
 
-@spelled(*both("cumprod"))
-def cumprod(m: Any, x: Any, axis: Any = None) -> Any:
-    """By doubling: each entry is the product of ``reach`` of them, and is multiplied by what stands so far before."""
-    if axis is None:
-        return cumprod(m, m.reshape(x, shape=(-1,)), 0)
-    shape = shape_of(x)
-    along = one_axis(axis, len(shape), "cumprod", x)
-    reach = 1
-    while reach < shape[along]:
-        before = m.index(x, spec=(*[("slice", None, None, None)] * along, ("slice", None, -reach, None)))
-        ones = m.broadcast_to(1.0, shape=(*shape[:along], reach, *shape[along + 1 :]))
-        x, reach = m.mul(x, m.concatenate(ones, before, axis=along)), 2 * reach
-    return x
+@spelled("scipy.special.log_softmax")
+def log_softmax_of_all(m: Any, x: Any, axis: Any = None) -> Any:
+    return m.log_softmax(x, axis=axis) if axis is not None else _over_all(m, m.log_softmax, x)
+
+
+def _over_all(m: Any, function: Any, x: Any) -> Any:
+    if len(shape_of(x)) == 1:
+        return function(x, axis=0)
+    return m.reshape(function(m.reshape(x, shape=(-1,)), axis=0), shape=shape_of(x))
 
 
 @spelled(*both("trace"))
@@ -211,7 +276,7 @@ def trace(m: Any, x: Any, offset: Any = 0) -> Any:
     return m.sum(m.diagonal(x, k=offset), axis=-1)
 
 
-@spelled("numpy.diff", "torch.diff")
+@spelled("numpy.diff", "torch.diff", "torch.Tensor.diff")
 def diff(m: Any, x: Any, n: Any = 1, axis: Any = -1) -> Any:
     where = one_axis(axis, len(shape_of(x)), "diff", shape_of(x))
     before = (("slice", None, None, None),) * where

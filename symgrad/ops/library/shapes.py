@@ -99,6 +99,21 @@ def atleast_2d(m: Any, x: Any, *more: Any) -> Any:
     return x if len(shape) > 1 else m.reshape(x, shape=(1, *shape) if shape else (1, 1))
 
 
+@spelled("numpy.atleast_3d", "torch.atleast_3d")
+def atleast_3d(m: Any, x: Any) -> Any:
+    shape = shape_of(x)
+    return x if len(shape) > 2 else m.reshape(x, shape=(*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1))
+
+
+@spelled("torch.unflatten", "torch.Tensor.unflatten", rename={"unflattened_size": "sizes"})
+def unflatten(m: Any, x: Any, axis: Any, sizes: Any) -> Any:
+    shape = shape_of(x)
+    where = one_axis(axis, len(shape), "unflatten", shape)
+    known = math.prod(n for n in sizes if n != -1)
+    filled = tuple(shape[where] // known if n == -1 else int(n) for n in sizes)
+    return m.reshape(x, shape=(*shape[:where], *filled, *shape[where + 1 :]))
+
+
 # --- transpose ----------------------------------------------------------------------------------------------------
 
 
@@ -118,6 +133,19 @@ def permute(m: Any, x: Any, *axes: Any, **named: Any) -> Any:
     return m.transpose(x, axes=several((*axes, *named.values())))
 
 
+@spelled("numpy.rollaxis")
+def rollaxis(m: Any, x: Any, axis: Any, start: Any = 0) -> Any:
+    rank = len(shape_of(x))
+    where = one_axis(axis, rank, "rollaxis", shape_of(x))
+    to = int(start) + (rank if start < 0 else 0)
+    return moveaxis(m, x, where, to - 1 if where < to else to)
+
+
+@spelled("numpy.matrix_transpose", "numpy.linalg.matrix_transpose", "torch.adjoint")
+def matrix_transpose(m: Any, x: Any) -> Any:
+    return swapaxes(m, x, -1, -2)
+
+
 @spelled("torch.t", "torch.Tensor.t")
 def transposed(m: Any, x: Any) -> Any:
     """``x.T``, which turns all axes round."""
@@ -126,7 +154,7 @@ def transposed(m: Any, x: Any) -> Any:
 
 @spelled(
     "numpy.swapaxes", "numpy.ndarray.swapaxes", "torch.transpose", "torch.Tensor.transpose", "torch.swapaxes",
-    "torch.Tensor.swapaxes", "torch.swapdims", rename={"dim0": "axis1", "dim1": "axis2"},
+    "torch.Tensor.swapaxes", "torch.swapdims", "torch.Tensor.swapdims", rename={"dim0": "axis1", "dim1": "axis2"},
 )  # fmt: skip
 def swapaxes(m: Any, x: Any, axis1: Any, axis2: Any) -> Any:
     shape = shape_of(x)
@@ -136,7 +164,7 @@ def swapaxes(m: Any, x: Any, axis1: Any, axis2: Any) -> Any:
     return m.transpose(x, axes=tuple(order))
 
 
-@spelled("numpy.moveaxis", "torch.moveaxis", "torch.movedim", "torch.Tensor.moveaxis")
+@spelled("numpy.moveaxis", "torch.moveaxis", "torch.movedim", "torch.Tensor.moveaxis", "torch.Tensor.movedim")
 def moveaxis(m: Any, x: Any, source: Any, destination: Any) -> Any:
     shape = shape_of(x)
     rank = len(shape)
