@@ -22,6 +22,7 @@ from symgrad.diagnose.trying.explain import Explain
 from symgrad.diagnose.trying.hypothesis import Hypothesis
 from symgrad.diagnose.trying.trials import Explanation
 from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.ground import UNEXPLAINED
 from symgrad.diagnose.walking.likeness import Likeness
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.effort import is_spent
@@ -99,11 +100,17 @@ class Search(Weighing):
         best = best_of(answers)
         if best.left or best.cost > DEAR:
             if explain is not None and not explain.is_long:
-                answers += [self._answer(self._told(e)) for e in explain.together()]
-                best = best_of(answers)
+                for some in explain.together():
+                    answers += [self._answer(self._told(e)) for e in some]
+                    best = best_of(answers)
+                    if not best.left and best.cost <= DEAR + PER_LINE * (len(lines_of(best.walk)) - 1):
+                        break
             if best.left or best.cost > DEAR + PER_LINE * (len(lines_of(best.walk)) - 1):
                 if explain is not None and not explain.is_long:
-                    answers += [self._answer(self._told(e, further=True)) for e in explain.beginnings()]
+                    begun = [self._told(e, further=True) for e in explain.beginnings()]
+                    # What leaves the rest unexplained is no beginning of anything.
+                    begun = [w for w in begun if all(r.repairs or r.cost < UNEXPLAINED for r in w.out.roots)]
+                    answers += map(self._answer, begun)
                 answers += self._pairs(singles, lines)
                 best = best_of(answers)
         return best.walk
@@ -186,6 +193,8 @@ class Search(Weighing):
             unit = self._unit_of(h.at[explanation.shown(n, layout)][0])
             if h.adds is not None:
                 unit = next(u for u in self._at_line[h.line] if u.step == h.parent and h.adds.text.startswith(u.name))
+                # That it is nothing but zero is what the line puts right.
+                out.roots = [r for r in out.roots if r.unit != unit or r.repairs]
             own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
             out.right = [u for u in out.right if u not in own]
             out.inherited = [u for u in out.inherited if u not in own]

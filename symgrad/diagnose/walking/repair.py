@@ -26,6 +26,12 @@ UNWRITTEN = 1.9
 AGAINST = 0.5
 #: ... that a divisor was left out.
 UNDIVIDED = 1.6
+#: ... that a sign is wrong besides a scale.
+BOTH = 1.0
+#: ... that what is too many is several paths at once.
+SEVERAL = 1.0
+#: ... that a value of the forward pass belongs there which has no name.
+NAMELESS = 0.6
 #: What it costs that a factor is one too many that is written twice.
 TWICE = 0.8
 #: Repairs that are weighed by what they make of the line.
@@ -189,9 +195,11 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
                 q.kind in ("cotangent", "tangent") and not simple
             ):
                 extra = 0.0 if q.kind == "local" else 0.2
+                extra += NAMELESS * (simple and q.kind == "local" and not context.variable(q.top))
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
-                yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+                extra = 0.0 if context.variable(q.bottom) else NAMELESS
+                yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2 + extra, q)
         for q in context.offers(-place.wanted):
             if q.kind == "local":
                 words = "is not the derivative that belongs here"
@@ -317,6 +325,7 @@ def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Itera
     if factor == -1:
         yield Repair(place, "sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
     else:
+        extra += BOTH if factor < 0 else 0.0
         yield Repair(place, "scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
 
 
@@ -400,6 +409,7 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
                 far = (q.kind == "forward" and not bare) or (q.kind in ("cotangent", "tangent") and not context.held(q))
                 # That it is one too many of something without a name says little.
                 cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
+                cost += SEVERAL * (how == "-" and q.kind == "sum")
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 

@@ -1,0 +1,45 @@
+"""Two slips in lines of numbers that are easily explained as one, or not at all; and lines that pass for something else.
+
+Each row: a derivation of the benchmark, what is written in it instead of what, and the lines that are to be told.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from symgrad.manual import check_source
+from tests.benchmarks.corpus import corpus
+
+
+@pytest.mark.parametrize(
+    ("name", "slips", "lines"),
+    [
+        # One term too many in the last line would make up for both.
+        ("fan_out", {"dx += dq * math.cos(x)": "dx += 2 * (dq * math.cos(x))",
+                     "dx += dr / (x + y)": "dx += 2 * (dr / (x + y))"}, {24, 25}),
+        ("gaussian_nll", {"dr1 * -(x1 - mu)": "dr1 * -(x1)", "dr2 * -(x2 - mu)": "-dr2 * -(x2 - mu)"}, {21, 22}),
+        # Of the two ways to make dz something true, one is its gradient.
+        ("adam_step", {"dz = dh *": "dz = dphi *", "dz * x + 0.1 * 2 * theta": "dz * x"}, {22, 23}),
+        # No result is made of what the first line works out.
+        ("deep_loop_tanh", {"g = g * (1": "g = w * (1", "append(g * acts": "append(w * acts"}, {19, 20}),
+        ("window_mean", {"- data[k])\n    alpha": "+ data[k])\n    alpha",
+                         "alpha_bar += s_bar * (data[k] - s[k])": "pass"}, {17, 20}),
+        # Neither is right alone, and one of them is a function.
+        ("implicit_root", {"F_a = math.sin(y)": "F_a = y", "dy_da = -F_a / F_y": "dy_da = -(-F_a / F_y)"}, {16, 18}),
+        # What is called after an input, and goes on to another one, is no gradient of a prediction.
+        ("kalman_gain", {"R_bar = S_bar": "R_bar = P_bar", "/ S + 0.5 *": "/ S - 0.5 *"}, {24, 26}),
+        # That of the first value that a loop gives x, and not of the last.
+        ("fixed_point", {"dx_db = 1 / g_x": "dx_db = 1"}, {20}),
+        # A sum that begins with a parameter moves no parameter.
+        ("torch_check", {"dx = du * w.item()": "dx = w.item()"}, {21}),
+        ("elo_ratings", {"grad[black] -= surprise": "grad[black] = surprise"}, {27}),
+    ],
+)  # fmt: skip
+def test_every_slip_is_told_in_its_line(name: str, slips: dict[str, str], lines: set[int]) -> None:
+    (derivation,) = (d for d in corpus() if d.name == name)
+    source = derivation.source
+    for right, wrong in slips.items():
+        assert source.count(right) == 1, right
+        source = source.replace(right, wrong)
+    report = check_source(source, filename="derivation.py", sandbox=False)
+    assert {f.line for f in report.findings if f.root} == lines, report.explain()
