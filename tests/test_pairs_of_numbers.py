@@ -1,4 +1,4 @@
-"""Two slips in lines of numbers that are easily explained as one, or not at all; and lines that pass for something else.
+"""Two slips in lines of numbers that are easily explained as one, or not at all; lines that pass for something else.
 
 Each row: a derivation of the benchmark, what is written in it instead of what, and the lines that are to be told.
 """
@@ -43,3 +43,46 @@ def test_every_slip_is_told_in_its_line(name: str, slips: dict[str, str], lines:
         source = source.replace(right, wrong)
     report = check_source(source, filename="derivation.py", sandbox=False)
     assert {f.line for f in report.findings if f.root} == lines, report.explain()
+
+
+#: Horner's rule, and its derivative, which goes through the rule once more.
+HORNER = """\
+coeffs = [0.5, -1.2, 0.3, 2.0]
+x = 0.7
+y = 0.0
+for c in reversed(coeffs):
+    y = y * x + c
+acc, dacc = 0.0, 0.0
+for c in reversed(coeffs):
+    dacc = dacc * x + acc
+    acc = acc * x + c
+dy_dx = dacc
+print(dy_dx)
+"""
+
+#: A state that the derivatives have another name for.
+DRIVEN = """\
+from math import cos, sin
+v, turn, dt = 1.3, 0.25, 0.3
+x, y, heading = 0.2, -0.1, 0.4
+path = []
+for _ in range(4):
+    path.append(heading)
+    x = x + v * cos(heading) * dt
+    y = y + v * sin(heading) * dt
+    heading = heading + turn * v * dt
+dx_dv = dy_dv = dth_dv = 0.0
+for th_k in path:
+    dx_dv += (cos(th_k) - v * sin(th_k) * dth_dv) * dt
+    dy_dv += (sin(th_k) + v * cos(th_k) * dth_dv) * dt
+    dth_dv += turn * dt
+print(dx_dv, dy_dv, dth_dv)
+"""
+
+
+@pytest.mark.parametrize("source", [HORNER, DRIVEN], ids=["gone through again", "another name of a state"])
+def test_right_work_is_not_blamed(source: str) -> None:
+    report = check_source(source, sandbox=False)
+    assert report.ok, report.explain()
+    wrong = source.replace("x + acc", "x + c").replace("dth_dv) * dt", "dth_dv) / dt")
+    assert not check_source(wrong, sandbox=False).ok
