@@ -86,3 +86,25 @@ def test_right_work_is_not_blamed(source: str) -> None:
     assert report.ok, report.explain()
     wrong = source.replace("x + acc", "x + c").replace("dth_dv) * dt", "dth_dv) / dt")
     assert not check_source(wrong, sandbox=False).ok
+
+
+def test_an_option_is_known_by_what_its_delta_and_its_vega_are_made_of() -> None:
+    source = """\
+import math
+S, K, r, sigma, T = 100.0, 95.0, 0.03, 0.25, 0.75
+def Phi(x):
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+def phi(x):
+    return math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+d1 = (math.log(S / K) + (r + sigma ** 2 / 2) * T) / (sigma * math.sqrt(T))
+d2 = d1 - sigma * math.sqrt(T)
+price = S * Phi(d1) - K * math.exp(-r * T) * Phi(d2)
+dd1_dS = 1 / (S * sigma * math.sqrt(T))
+delta = Phi(d1) + S * phi(d1) * dd1_dS + K * math.exp(-r * T) * phi(d2) * dd1_dS
+dd1_dsigma = math.sqrt(T) - d1 / sigma
+dd2_dsigma = dd1_dsigma - math.sqrt(T)
+vega = S * d1 * dd1_dsigma - K * math.exp(-r * T) * phi(d2) * dd2_dsigma
+print(delta, vega)
+"""
+    report = check_source(source, sandbox=False)
+    assert {f.line for f in report.findings if f.root} == {11, 14}, report.explain()
