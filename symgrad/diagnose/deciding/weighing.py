@@ -355,11 +355,12 @@ def best(answers: Sequence[Answer]) -> Answer:
 
 def rank(answer: Answer) -> tuple[int, bool, float, float, int]:
     """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing. Of two that are
-    as good, the one after which the lines look much more like what is taught; then the one that blames more lines of
-    which the names say what they should be."""
+    as good, the one after which the lines look much more like what is taught; then, of numbers, the one that blames
+    more lines of which the names say what they should be."""
     roots = answer.walk.out.roots
     unlike = sum(r.unlike or 0.0 for r in roots)
-    silent = sum(not answer.walk.reading.pairs(r.unit.name) for r in roots)
+    told = roots if not answer.walk.subject.is_shaped else ()
+    silent = sum(not answer.walk.reading.pairs(r.unit.name) for r in told)
     return answer.left, bool(answer.left and not roots), round(answer.cost, 9), round(2 * unlike), silent
 
 

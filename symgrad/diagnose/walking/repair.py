@@ -189,16 +189,17 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
     yield from _other_power(line, place, have, is_flow=context.flows(place.node))
+    numbers = not context.known.truth.subject.is_shaped
     if not is_line:
         for q in right:
             if q.kind in ("local", "contribution", "term", "sum") or (
                 q.kind in ("cotangent", "tangent") and not simple
             ):
                 extra = 0.0 if q.kind == "local" else 0.2
-                extra += NAMELESS * (simple and q.kind == "local" and not context.variable(q.top))
+                extra += NAMELESS * (numbers and simple and q.kind == "local" and not context.variable(q.top))
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
-                extra = 0.0 if context.variable(q.bottom) else NAMELESS
+                extra = NAMELESS * (numbers and not context.variable(q.bottom))
                 yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2 + extra, q)
         for q in context.offers(-place.wanted):
             if q.kind == "local":
@@ -409,7 +410,7 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
                 far = (q.kind == "forward" and not bare) or (q.kind in ("cotangent", "tangent") and not context.held(q))
                 # That it is one too many of something without a name says little.
                 cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
-                cost += SEVERAL * (how == "-" and q.kind == "sum")
+                cost += SEVERAL * (plain and how == "-" and q.kind == "sum")
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 
