@@ -108,3 +108,45 @@ print(delta, vega)
 """
     report = check_source(source, sandbox=False)
     assert {f.line for f in report.findings if f.root} == {11, 14}, report.explain()
+
+
+#: An adjoint that is carried from one step to the one before, both states in one line.
+EPIDEMIC = """\
+beta, gamma, dt = 0.5, 0.2, 0.5
+S, I = 0.95, 0.05
+path = []
+for _ in range(3):
+    path.append((S, I))
+    new = beta * S * I * dt
+    rec = gamma * I * dt
+    S, I = S - new, I + new - rec
+J = I ** 2
+lS, lI = 0.0, 2 * I
+g_beta = g_gamma = 0.0
+for S_n, I_n in reversed(path):
+    g_beta += (lI - lS) * S_n * I_n * dt
+    g_gamma += -lI * I_n * dt
+    lS, lI = lS + (lI - lS) * beta * I_n * dt, lI + (lI - lS) * beta * S_n * dt - lI * gamma * dt
+print(g_beta, g_gamma)
+"""
+
+#: A derivative by the first of what a loop goes through.
+COSTS = """\
+prices, qty, alpha = [3.0, 4.5], [10.0, 3.0], 0.85
+cost = 0.0
+for p, q in zip(prices, qty):
+    cost += p * q ** alpha
+dcost_dq0 = prices[0] * alpha * qty[0] ** (alpha - 1)
+print(cost, dcost_dq0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "right", "slip", "line"),
+    [(EPIDEMIC, " - lI * gamma * dt", "", 15), (COSTS, "** (alpha - 1)", "** alpha", 5)],
+    ids=["a term of what is carried", "by the first"],
+)
+def test_one_slip_is_told_alone(source: str, right: str, slip: str, line: int) -> None:
+    assert check_source(source, sandbox=False).ok
+    report = check_source(source.replace(right, slip), sandbox=False)
+    assert [f.line for f in report.findings if f.root] == [line], report.explain()

@@ -221,6 +221,13 @@ class Search(Weighing):
         made = text[begin : span.column - 1] + h.text + text[span.end_column - 1 : line.end_column - 1]
         return likeness.distance(likeness.of_text(made, unit.step), likeness.taught(unit, target))
 
+    def _is_begun_at(self, unit: Unit) -> bool:
+        """A zero that the next value of its name is made of: ``ds = 0.0``, and then ``ds = a*ds + b``."""
+        if not self.layout.graph.steps[unit.step].is_leaf or not self.layout.actual(unit.step).is_zero:
+            return False
+        later = [u.step for u in self.layout.by_name[unit.name] if u.step > unit.step]
+        return bool(later) and self.layout.feeds(unit.step, set(later))
+
     def _unit_of(self, step: int) -> Unit:
         """The assignment that a step is computed for."""
         stack = [step]
@@ -260,6 +267,8 @@ class Search(Weighing):
                 continue
             if self.layout.graph.steps[step].is_leaf and any((u.name, step) in self.layout.continued for u in units):
                 continue  # the start of an accumulation
+            if not self.layout.subject.is_shaped and any(self._is_begun_at(u) for u in units):
+                continue  # ... or of a recurrence: any number comes out for some beginning
             if self.layout.units_at[step][0].line != line:
                 continue  # what stands here is a value of another line
             others = {u.step for n in lines if n != line for u in self._at_line.get(n, ())}

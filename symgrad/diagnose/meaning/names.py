@@ -311,7 +311,8 @@ class Names:
         if any(self.subject.graph.steps[i].is_input for i in listed):
             return [i for i in listed if self.subject.graph.steps[i].is_input]
         held = self._aliases.get(bottom[:-1], []) if bottom[-1:] == "0" else []
-        return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
+        graph = self.subject.graph
+        return held[:1] if len(held) > 1 and graph.steps[original(graph, held[0])].is_input else []
 
     def _predicted(self, bottom: str, steps: Sequence[int]) -> list[int]:
         """``dy``, where y is what was measured, is the gradient by ``y_hat``."""

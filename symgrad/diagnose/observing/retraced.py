@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from symgrad.arrays import Program
 from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.errors import SymgradError
 
 #: A state has so many values at least, and so many at most are looked at.
@@ -20,8 +21,9 @@ def retraced(subject: Subject) -> dict[int, int]:
     steps, forward = subject.graph.steps, dict[str, list[int]]()
     for name, i in subject.aliases:
         forward.setdefault(name, []).append(i)
-    again: dict[str, list[int]] = {}
-    for unit in subject.units:
+    called, again = {normal(name) for name in forward}, dict[str, list[int]]()
+    derivatives = {n for u in subject.units if is_bare(n := u.name) or any(c.bottom in called for c in claims(n))}
+    for unit in (u for u in subject.units if u.name not in derivatives):
         again.setdefault(unit.name, []).append(unit.step)
     free = set(subject.leaves()) - set(subject.frozen)
     states = [s for s in forward.values() if LEAST <= len(s) <= MOST and s[0] in free and not steps[s[0]].shape]

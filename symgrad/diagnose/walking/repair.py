@@ -422,6 +422,6 @@ def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
         if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):
-            if any(q.kind == "forward" for q in context.known.right(ratio)):
+            if any(q.kind in ("forward", "local") for q in context.known.right(ratio)):
                 q = Quantity("helper", -1, -1, -gap if negated else gap)
                 yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
