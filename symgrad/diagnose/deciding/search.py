@@ -22,6 +22,7 @@ from symgrad.diagnose.trying.explain import Explain
 from symgrad.diagnose.trying.hypothesis import Hypothesis
 from symgrad.diagnose.trying.trials import Explanation
 from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.ground import UNEXPLAINED
 from symgrad.diagnose.walking.likeness import Likeness
 from symgrad.diagnose.walking.verdicts import Root
 from symgrad.effort import is_spent
@@ -99,11 +100,17 @@ class Search(Weighing):
         best = best_of(answers)
         if best.left or best.cost > DEAR:
             if explain is not None and not explain.is_long:
-                answers += [self._answer(self._told(e)) for e in explain.together()]
-                best = best_of(answers)
+                for some in explain.together():
+                    answers += [self._answer(self._told(e)) for e in some]
+                    best = best_of(answers)
+                    if not best.left and best.cost <= DEAR + PER_LINE * (len(lines_of(best.walk)) - 1):
+                        break
             if best.left or best.cost > DEAR + PER_LINE * (len(lines_of(best.walk)) - 1):
                 if explain is not None and not explain.is_long:
-                    answers += [self._answer(self._told(e, further=True)) for e in explain.beginnings()]
+                    begun = [self._told(e, further=True) for e in explain.beginnings()]
+                    # What leaves the rest unexplained is no beginning of anything.
+                    begun = [w for w in begun if all(r.repairs or r.cost < UNEXPLAINED for r in w.out.roots)]
+                    answers += map(self._answer, begun)
                 answers += self._pairs(singles, lines)
                 best = best_of(answers)
         return best.walk
@@ -186,6 +193,8 @@ class Search(Weighing):
             unit = self._unit_of(h.at[explanation.shown(n, layout)][0])
             if h.adds is not None:
                 unit = next(u for u in self._at_line[h.line] if u.step == h.parent and h.adds.text.startswith(u.name))
+                # That it is nothing but zero is what the line puts right.
+                out.roots = [r for r in out.roots if r.unit != unit or r.repairs]
             own = [u for u in self._at_line.get(h.line, ()) if u.step in changed]
             out.right = [u for u in out.right if u not in own]
             out.inherited = [u for u in out.inherited if u not in own]
@@ -211,6 +220,13 @@ class Search(Weighing):
             return None
         made = text[begin : span.column - 1] + h.text + text[span.end_column - 1 : line.end_column - 1]
         return likeness.distance(likeness.of_text(made, unit.step), likeness.taught(unit, target))
+
+    def _is_begun_at(self, unit: Unit) -> bool:
+        """A zero that the next value of its name is made of: ``ds = 0.0``, and then ``ds = a*ds + b``."""
+        if not self.layout.graph.steps[unit.step].is_leaf or not self.layout.actual(unit.step).is_zero:
+            return False
+        later = [u.step for u in self.layout.by_name[unit.name] if u.step > unit.step]
+        return bool(later) and self.layout.feeds(unit.step, set(later))
 
     def _unit_of(self, step: int) -> Unit:
         """The assignment that a step is computed for."""
@@ -251,6 +267,8 @@ class Search(Weighing):
                 continue
             if self.layout.graph.steps[step].is_leaf and any((u.name, step) in self.layout.continued for u in units):
                 continue  # the start of an accumulation
+            if not self.layout.subject.is_shaped and any(self._is_begun_at(u) for u in units):
+                continue  # ... or of a recurrence: any number comes out for some beginning
             if self.layout.units_at[step][0].line != line:
                 continue  # what stands here is a value of another line
             others = {u.step for n in lines if n != line for u in self._at_line.get(n, ())}

@@ -18,6 +18,7 @@ from symgrad.diagnose.text.naming import is_bare
 from symgrad.diagnose.trying.roles import names_in
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
+from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.verdicts import DERIVATIVES, Root, handed
 from symgrad.enclosure import precision
 from symgrad.errors import Span
@@ -242,7 +243,13 @@ class Weighing:
         if self.layout.subject.is_shaped or not self._is_partial(unit):
             return False
         ends = [r for r in self.results if r.unit.name == unit.name]
+        if any(self._adds_on(r, unit) and any(map(is_of_terms, r.repairs)) for r in walk.out.roots):
+            return False  # what a later line of the sum is to add or to leave out may be just what this one has wrong
         return len(ends) == 1 and ends[0].unit is not unit and ends[0].is_right(walk.corrected(ends[0].unit.step))
+
+    def _adds_on(self, root: Root, unit: Unit) -> bool:
+        """A later line adds to the same sum."""
+        return root.unit.name == unit.name and root.unit.line > unit.line and self._is_partial(root.unit)
 
     def _is_partial(self, unit: Unit) -> bool:
         """An accumulation under way: what it holds by then need not be anything with a name."""
@@ -313,6 +320,11 @@ class Weighing:
         return out
 
 
+def is_of_terms(repair: Repair) -> bool:
+    """A term is put in, or taken out, that the line does not have."""
+    return repair.mistake in ("missing-term", "extra-term") and repair.combine in ("+", "-")
+
+
 def changes(roots: Sequence[Root]) -> float:
     """What the changes of some roots cost: the same change to the same line is made once, others besides."""
     out: dict[frozenset[int], dict[object, float]] = {}
@@ -342,12 +354,15 @@ def best(answers: Sequence[Answer]) -> Answer:
     return min(liked(answers), key=rank)
 
 
-def rank(answer: Answer) -> tuple[int, bool, float, float]:
+def rank(answer: Answer) -> tuple[int, bool, float, float, int]:
     """The fewest results left wrong, by the cheapest answer; one that blames nothing explains nothing. Of two that are
-    as good, the one after which the lines look much more like what is taught."""
+    as good, the one after which the lines look much more like what is taught; then, of numbers, the one that blames
+    more lines of which the names say what they should be."""
     roots = answer.walk.out.roots
     unlike = sum(r.unlike or 0.0 for r in roots)
-    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), round(2 * unlike)
+    told = roots if not answer.walk.subject.is_shaped else ()
+    silent = sum(not answer.walk.reading.pairs(r.unit.name) for r in told)
+    return answer.left, bool(answer.left and not roots), round(answer.cost, 9), round(2 * unlike), silent
 
 
 def lines(walk: Walk) -> set[int]:

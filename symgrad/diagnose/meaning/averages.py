@@ -66,7 +66,8 @@ def _is_taken_from(unit: Unit, steps: Collection[int], layout: Layout) -> bool:
     for k in layout.children[unit.step]:
         read = layout.graph.steps[k].inputs
         moved = any(u.name in names for u in layout.units_at.get(k, ()))
-        if sign_of(layout.graph.steps[k].op) == "-" and not moved and any(layout.origin(j) in steps for j in read):
+        beside = any(layout.origin(j) in steps for j in read)
+        if sign_of(layout.graph.steps[k].op) in ("-", "+") and not moved and beside:
             return True
     return False
 

@@ -94,10 +94,13 @@ def moves(trace: Trace, graph: Graph, forward: Sequence[bool]) -> tuple[Move, ..
     out: list[Move] = []
     #: Of numbers, moves by a product of which no step is the gradient by itself: with a rate in it, and without.
     rated, bare = False, list[Move]()
+    called = {normal(b.name) for b in trace.bindings if forward[b.step]}
     for b in trace.bindings:
         held = original(graph, b.step)
         if b.order <= done:
             had.setdefault(b.name, set()).add(held)
+        elif forward[held] and b.name not in had and any(c.bottom in called for c in claims(b.name)):
+            lent.add(b.name)  # dx = w: a derivative that begins with a parameter
         elif forward[held] and held not in had.get(b.name, (held,) if graph.steps[held].is_leaf else ()):
             lent.add(b.name)  # so is lam = theta[-1], with which a derivation begins
         if not forward[b.step]:

@@ -21,6 +21,9 @@ _DELTA = re.compile(r"^(?:\w*_)?deltas?(?:_?\w*)$", re.I)
 #: What is called what, of something measured under a name, a model says that it is.
 _PREDICTED = ("{}hat", "{}pred", "{}p", "pred{}", "{}model", "{}est", "{}fit", "hat{}")
 
+#: What a loop leads to is given a value so often.
+ROUNDS = 3
+
 Pair = tuple[int, int]
 
 
@@ -191,7 +194,7 @@ class Names:
         for claim in claims(name):
             if self._is_of_another_loss(name, claim):
                 return []
-            found = self._pairs(claim.top, claim.bottom)
+            found = self._at_the_end(name, self._pairs(claim.top, claim.bottom))
             if name in self._of_objects and len(found) > 1:
                 # What a function of the pass calls x for a while is not what x.grad is of.
                 later = {i for n, i in self.subject.later if normal(n) == claim.bottom}
@@ -231,6 +234,15 @@ class Names:
                     self._topless.add(name)
                 return found
         return []
+
+    def _at_the_end(self, name: str, pairs: list[Pair]) -> list[Pair]:
+        """``dx_db``, worked out once, where a loop has led to x: that of what x is in the end. What it was before is
+        gone by then."""
+        steps, tops = self.subject.graph.steps, list(dict.fromkeys(t for t, _ in pairs))
+        if self.subject.is_shaped or len(tops) < ROUNDS or len({steps[t].span for t in tops[1:]}) > 1:
+            return pairs
+        mine = [u.step for u in self.subject.units if u.name == name]
+        return [p for p in pairs if p[0] == tops[-1]] if len(mine) == 1 and mine[0] > tops[-1] else pairs
 
     def _is_worked_out(self, name: str) -> bool:
         """What has this name is made of something, and is no number that a pass begins with; of what is no loss."""
@@ -299,7 +311,8 @@ class Names:
         if any(self.subject.graph.steps[i].is_input for i in listed):
             return [i for i in listed if self.subject.graph.steps[i].is_input]
         held = self._aliases.get(bottom[:-1], []) if bottom[-1:] == "0" else []
-        return held[:1] if len(held) > 1 and self.subject.graph.steps[held[0]].is_input else []
+        graph = self.subject.graph
+        return held[:1] if len(held) > 1 and graph.steps[original(graph, held[0])].is_input else []
 
     def _predicted(self, bottom: str, steps: Sequence[int]) -> list[int]:
         """``dy``, where y is what was measured, is the gradient by ``y_hat``."""

@@ -152,7 +152,9 @@ def _by_computed(vec: Vec, layout: Layout, known: Known) -> list[int]:
 def _beside(label: int, layout: Layout) -> list[int]:
     """What is worked out and stands beside an input in what is made of the two: ``out``, in ``out - y``."""
     steps = layout.graph.steps
-    others = [j for k in layout.children[label] if layout.is_forward(k) for j in steps[k].inputs if j != label]
+    # Nothing is held against what is added to it, or multiplied by it.
+    held = [k for k in layout.children[label] if layout.is_forward(k) and sign_of(steps[k].op) not in ("+", "*", "/")]
+    others = [j for k in held for j in steps[k].inputs if j != label]
     return [j for j in others if not steps[layout.original(j)].is_leaf and steps[j].shape == steps[label].shape]
 
 

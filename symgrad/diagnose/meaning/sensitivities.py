@@ -1,6 +1,7 @@
 """Derivatives that have names of their own: the delta, vega and rho of an option, by its spot, volatility and rate.
 
-Of numbers only, and only where one of them has the value that its name promises. Who gives them for a change of one
+Of numbers only, and only where one of them has the value that its name promises, or is made of derivatives by just
+that input. Who gives them for a change of one
 percent, or of one basis point, has them divided by that: nothing is said of these.
 """
 
@@ -10,7 +11,7 @@ from fractions import Fraction
 
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS
-from symgrad.diagnose.text.naming import normal
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.enclosure import precision
 
 #: What each is by, as that is called.
@@ -41,10 +42,17 @@ def sensitivities(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]]:
         have, wanted = layout.actual(layout.last[called[greek]].step), truth.cotangents[meant[0]]
         with precision(BITS):
             ratio = (have / wanted).constant()
-        right += have.same(wanted)
+        right += have.same(wanted) or _is_made_of_one(layout.last[called[greek]].step, normal(names[meant[0]]), layout)
         if ratio not in _UNITS:
             out[called[greek]] = ((loss, meant[0]),)
     return out if right else {}
+
+
+def _is_made_of_one(step: int, bottom: str, layout: Layout) -> bool:
+    """Something that is called a derivative by the same input goes into an assignment: ``dd1_dS`` into delta."""
+    inside = layout.feeding((step,)) - {step}
+    units = (u for i in inside if not layout.is_forward(i) for u in layout.units_at.get(i, ()))
+    return any(c.top and c.bottom == bottom for u in units for c in claims(u.name))
 
 
 __all__ = ["sensitivities"]

@@ -109,6 +109,8 @@ def symbols(layout: Layout) -> tuple[dict[str, tuple[Pair, ...]], set[str]]:
         if not claim.top and not held.votes[""]:
             continue  # g_x may be anything, if no other is the gradient that it says
         last = not claim.top or any(not _goes_on(u, layout, read, held) for u in units[name][-1:])
+        if claim.top and not top and any(_is_carried(u, layout, held) for u in units[name]):
+            last = False  # that of a state with which a loop goes on, and not of what comes of it
         # de_dphi[3], of a list eps, is that of eps[3].
         index = claim.bottom.removeprefix(_stem(claim.bottom))
         series = bool(index) and any(called.startswith(f"{top}[") for called in held.steps)
@@ -301,6 +303,12 @@ def _goes_on(unit: Unit, layout: Layout, read: Collection[str], held: _Symbols) 
                 seen.add(k)
                 stack.append(k)
     return False
+
+
+def _is_carried(unit: Unit, layout: Layout, held: _Symbols) -> bool:
+    """A derivative of something else that is known is made of an assignment itself."""
+    users = (u.name for k in layout.dependents(unit.step) for u in layout.units_at[k])
+    return any(name != unit.name and any(c.top in held.steps for c in claims(name) if c.top) for name in users)
 
 
 def _depends(top: int, bottom: int, layout: Layout) -> bool:

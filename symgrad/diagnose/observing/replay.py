@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from symgrad.diagnose.observing.retraced import retraced
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit, leaf
 from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.statements import Statement
@@ -48,6 +49,7 @@ class Layout:
         self.told: frozenset[str] = frozenset()
         #: Names of averages -> the values that those lie among.
         self.averages: Mapping[str, Sequence[Vec]] = {}
+        self._retraced = retraced(subject)
         self.children: list[list[int]] = [[] for _ in self.graph.steps]
         for i, step in enumerate(self.graph.steps):
             for j in step.inputs:
@@ -163,7 +165,8 @@ class Layout:
         if i in self.subject.autograd:
             return self.truth.cotangents.get(self.subject.autograd[i]) or constant(0, points)
         if step.is_leaf:
-            return leaf(step, [self.subject.point.get(i)] * points)
+            begun = self.truth.values[self._retraced[i]] if i in self._retraced else None
+            return begun or leaf(step, [self.subject.point.get(i)] * points)
         args = [values[j] for j in step.inputs]
         return apply(step.op, [a for a in args if a is not None], step.params)
 

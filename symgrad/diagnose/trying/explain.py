@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, zip_longest
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import is_bare
+from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.trying.hypothesis import Hypothesis
 from symgrad.diagnose.trying.lines import Lines
 from symgrad.diagnose.trying.roles import At
@@ -51,8 +51,14 @@ AS_NAMED = 1.7
 USED = "is not what its use says"
 #: So many operations of the forward pass are tried as what a line works out once more.
 MOST_AGAIN = 60
-#: So many changes that explain a part are offered for the rest to be looked for in another way.
-BEGINNINGS = 6
+#: So many changes that explain a part are offered for the rest to be looked for in another way; of one line at most
+#: ``PER_BEGINNING``.
+BEGINNINGS, PER_BEGINNING = 6, 2
+#: With so many of those that explain the most terms and lines are worked out that are missing besides.
+BEGUN = 8
+#: Of two lines that run in turn so many changes each are tried with each other, the likeliest; so many changed steps in
+#: all.
+LIKELIEST, TURNS = 40, 150_000
 #: So many answers are confirmed, the cheapest first.
 CONFIRMED = 8
 
@@ -82,6 +88,7 @@ class Explain(Lines):
         self._options: list[Hypothesis] = []
         self._partials: list[Partial] = []
         self._first_partials: list[Partial] = []
+        self._turns = TURNS
 
     @property
     def has_loop(self) -> bool:
@@ -112,23 +119,49 @@ class Explain(Lines):
         self._options = [*known, *self._options]
         return self._confirmed_of(whole)
 
-    def together(self) -> list[Explanation]:
-        """The fewest changes that do it together: to be asked where none does alone."""
-        named = list(self._as_named())
+    def together(self) -> Iterator[list[Explanation]]:
+        """The fewest changes that do it together: to be asked where none does alone. What comes later is dearer to
+        find, and not asked for where what came by then is good enough."""
         known = self._options
-        self._options = named
+        self._options = named = [*self._as_named(), *self._idle()]
         more, whole = self._extended([Partial((), 0, 0)])
         self._partials = sorted((*self._partials, *more), key=Partial.rank)
-        if found := self._confirmed_of([p for p in whole if p.hypotheses[0].words == USED]):
-            return found
+        first = self._partials[:BEGUN]
+        self._first_partials = [p for p in self._partials if p.hypotheses[0].text]
+        yield self._confirmed_of([p for p in whole if p.hypotheses[0].words == USED])
         # What makes everything right alone does so with any other change: that one is none.
         alone = {id(p.hypotheses[0]) for p in whole}
         self._options = [*known, *(h for h in named if id(h) not in alone)]
         for _ in range(MOST - 1):
             self._partials, whole = self._extended(self._partials)
             if found := self._confirmed_of(whole):
-                return found
-        return self._confirmed_of(self._crossed())
+                yield found
+                return
+        yield self._confirmed_of(self._with_more(first))
+        yield self._confirmed_of(self._crossed())
+
+    def _idle(self) -> Iterator[Hypothesis]:
+        """Changes to lines of which no result is made, as the other lines are."""
+        idle = {at: units for at, units in self.hypotheses.idle_lines().items() if at not in self.lines}
+        computed = set(self._starts)
+        for h in self.hypotheses.all({**self.lines, **idle}) if idle and not self.is_long else ():
+            if h.at_text in idle and computed.issuperset(i for i, _ in h.at):
+                yield h
+
+    def _with_more(self, begun: Sequence[Partial]) -> list[Partial]:
+        """Changes that make some of it right, each with a term or a line that is missing besides."""
+        whole: list[Partial] = []
+        known = self._options
+        for p in begun if self.has_loop else ():
+            if is_spent():
+                break
+            with self._on_top(p.hypotheses):
+                self._options = [*self.terms(), *self.missing_lines()]
+            spend(len(self._options) + len(self._ops) / PER_STEP)
+            self._options += p.hypotheses
+            whole += self._extended([p])[1]
+        self._options = known
+        return whole
 
     def _crossed(self) -> list[Partial]:
         """Two changes of which neither makes anything right alone, though both do together: every one of a line with
@@ -141,7 +174,10 @@ class Explain(Lines):
         order = sorted(mine, key=begins.__getitem__)
         left, whole = CROSSED, list[Partial]()
         for first, second in combinations(order, 2):
-            if first[0] == second[0] or ends[first] >= begins[second]:
+            if first[0] == second[0]:
+                continue
+            if ends[first] >= begins[second]:
+                whole += self._interleaved(mine[first], mine[second])
                 continue
             left -= len(mine[first]) + len(mine[second]) * (len(self._ops) - self._place(begins[second]))
             spend((len(mine[first]) + len(mine[second])) / PER_STEP)
@@ -158,14 +194,44 @@ class Explain(Lines):
                     whole.append(Partial((mine[first][n], h), len(self.results), 0))
         return whole
 
+    def _interleaved(self, mine: Sequence[Hypothesis], others: Sequence[Hypothesis]) -> list[Partial]:
+        """The same of two lines that run in turn: the likeliest changes of the one with those of the other."""
+        mine, others = (sorted(some, key=lambda h: h.cost)[:LIKELIEST] for some in (mine, others))
+        edits = sum(len(h.at) for h in mine) * len(others)
+        self._turns -= edits
+        whole: list[Partial] = []
+        if self._turns < 0 or is_spent():
+            return whole
+        spend(edits / PER_STEP)
+        for h in others:
+            beside = [g for g in mine if apart(g, h)]
+            right, _ = self._scores(beside, (h,)) if beside else ((), ())
+            found = (g for g, n in zip(beside, right, strict=True) if n == len(self.results))
+            whole += [Partial((g, h), len(self.results), 0) for g in found]
+        return whole
+
     def beginnings(self) -> list[Explanation]:
-        """Single changes after which more is right than before: the best, one for each line."""
-        out: dict[int, Explanation] = {}
-        for p in self._first_partials:
-            line = p.hypotheses[0].line
-            if line not in out:
-                out[line] = self._explanation(p.hypotheses)
-        return list(out.values())[:BEGINNINGS]
+        """Single changes after which more is right than before: the best few of each line."""
+        out: dict[int, list[Explanation]] = {}
+        for p in sorted(self._first_partials, key=self._likely):
+            mine = out.setdefault(p.hypotheses[0].line, [])
+            made = self._explanation(p.hypotheses) if len(mine) < PER_BEGINNING else None
+            if made is not None and not any(_is_same(made, e) for e in mine):
+                mine.append(made)
+        # The best of each line first.
+        return [e for some in zip_longest(*out.values()) for e in some if e is not None][:BEGINNINGS]
+
+    def _likely(self, p: Partial) -> tuple[int, int, bool, float]:
+        """Those first that explain the most; of what is called a derivative rather the gradient of something than a
+        local one, which anything may be."""
+        (h,) = p.hypotheses
+        made = self._explanation(p.hypotheses).values
+        unit = next((self.layout.units_at[i][0] for i in made if i in self.layout.units_at), None)
+        flows = unit is not None and any(claims(unit.name)) and self._is_flow(made[unit.step])
+        return *p.rank()[:2], not flows, h.cost
+
+    def _is_flow(self, vec: Vec) -> bool:
+        return any(q.kind in ("cotangent", "contribution", "sum") for q in self.known.right(vec))
 
     def _confirmed_of(self, whole: Sequence[Partial]) -> list[Explanation]:
         found = (self._confirmed(p.hypotheses) for p in sorted(whole, key=lambda p: p.cost)[: 4 * CONFIRMED])
@@ -306,6 +372,11 @@ class Explain(Lines):
             if right and (found := self._confirmed([full])) is not None:
                 return found
         return None
+
+
+def _is_same(one: Explanation, other: Explanation) -> bool:
+    """Two changes come to the same."""
+    return one.values.keys() == other.values.keys() and all(v.same(other.values[i]) for i, v in one.values.items())
 
 
 def apart(h: Hypothesis, other: Hypothesis) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from symgrad.diagnose.observing.subject import Unit
@@ -21,6 +21,7 @@ from symgrad.diagnose.trying.typed import (
     Change,
     is_sum,
     itself,
+    negated,
     taken_from,
     to_number,
     to_product,
@@ -39,7 +40,17 @@ class Hypotheses(Operands):
     def lines(self) -> dict[At, list[Unit]]:
         """The places that a wrong result is computed at, with their rounds: assignments, and helpers."""
         wrong = [r for r in self.results if not r.is_right(r.actual)]
-        feeding = self.layout.feeding(r.unit.step for r in wrong)
+        return self._places_of(self.layout.feeding(r.unit.step for r in wrong))
+
+    def idle_lines(self) -> dict[At, list[Unit]]:
+        """Those that no result is computed at, though derivatives are: what is made of them may be wrong by that."""
+        fed = self.layout.feeding(r.unit.step for r in self.results)
+        sites = {u.line for u in self.subject.units if u.step in fed}
+        mine = (u for u in self.subject.units if u.line not in sites and _may_be_one(u.name))
+        idle = {u.step for u in mine if not self.layout.is_forward(u.step)}
+        return self._places_of(self.layout.feeding(idle) - fed) if idle else {}
+
+    def _places_of(self, feeding: Collection[int]) -> dict[At, list[Unit]]:
         out: dict[At, list[Unit]] = {}
         # What a round computes and the next one throws away belongs to the line as well.
         sites = {u.line for u in self.subject.units if u.step in feeding}
@@ -70,7 +81,7 @@ class Hypotheses(Operands):
     ) -> Iterator[Hypothesis]:
         """Every change that is tried; with ``only``, that one, in all the rounds of ``lines``."""
         self._only = (only.span, only.text) if only is not None else None
-        key = tuple(len(units) for units in lines.values())
+        key = tuple((at, len(units)) for at, units in lines.items())
         if key not in self._seen:
             sites = {at: [r for u in units for r in self.roles.rounds(u)] for at, units in lines.items()}
             self._seen[key] = sites, {at: list(self.roles.operands(rounds)) for at, rounds in sites.items()}
@@ -195,6 +206,9 @@ class Hypotheses(Operands):
             if before >= 0 and not (keyed and self._goes_into(before, u.step)):
                 added.append((u.step, with_term(self.graph.steps[u.step], itself, before, "+")))
                 taken.append((u.step, taken_from(self.graph.steps[u.step], before)))
+            elif keyed and before < 0:
+                taken.append((u.step, negated(self.graph.steps[u.step])))  # from the zero that entries begin with
+        taken = taken if added else []
         words = "throws away what was accumulated before"
         text, name = self.source.text(first.span), first.written or first.name
         name = self.source.target(first.line) or name if keyed else name

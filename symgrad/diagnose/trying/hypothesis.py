@@ -69,7 +69,7 @@ class Writing:
         #: The one change that is asked for again, in all rounds: its place and text.
         self._only: tuple[Span, str] | None = None
         self._seen: dict[
-            tuple[int, ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, Role]]]]
+            tuple[tuple[At, int], ...], tuple[dict[At, list[dict[Span, int]]], dict[At, list[tuple[Span, int, Role]]]]
         ] = {}
         self.roles = roles_of(layout)
 

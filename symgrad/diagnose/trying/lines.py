@@ -33,7 +33,7 @@ class Lines(Terms):
 
     def missing_lines(self) -> Iterator[Hypothesis]:
         """Lines after which a result is right that was wrong."""
-        wrong = [r for r in self.results if not r.is_right(r.actual)]
+        wrong = self._wrong()
         for name, zeros in self._never_added_to():
             readers = self._readers(name, {u.step for u in zeros})
             if not 1 <= len(readers) <= ROUNDS:
@@ -43,9 +43,11 @@ class Lines(Terms):
                 mine = weights.get(result.unit.step)
                 if mine is None or result.unit.name == name:
                     continue
-                gap = result.rights[0].floats[POINT] - self._base[result.unit.step]
-                for rounds in self._hosts(zeros[0]):
-                    yield from self._added(name, zeros, readers, rounds, mine, gap)
+                # Of what a loop leads to the last: what it was before is gone.
+                for right in result.rights[:1] if len(result.rights) < 2 else (result.rights[-1], result.rights[0]):
+                    gap = right.floats[POINT] - self._base[result.unit.step]
+                    for rounds in self._hosts(zeros[0]):
+                        yield from self._added(name, zeros, readers, rounds, mine, gap)
 
     def _never_added_to(self) -> Iterator[tuple[str, list[Unit]]]:
         """Names that are zeros, and nothing else."""
@@ -71,7 +73,7 @@ class Lines(Terms):
         span, steps = self.subject.units[0].span, sorted(together)
         tried = [*one, tuple((i, together[i]) for i in steps)] if len(steps) == len(one) else one
         some = [Hypothesis((0, 0), span, "", 0.0, "", "", at, at[0][0], -1) for at in tried]
-        values, out = self._run(some, (), len(self.graph)), {}
+        values, out = self._run(some, self._made, len(self.graph)), {}
         for r in self.results:
             if (moved := values.get(r.unit.step)) is None:
                 continue
@@ -114,7 +116,7 @@ class Lines(Terms):
         if not np.any(weights != 0):
             return
         known = {r.text: r for r in at_hand(self.hypotheses.roles, rounds, after=True) if r.text != name}
-        found = Products(atoms(list(known.values()), self.layout.actual, AT_POINT))
+        found = Products(atoms(list(known.values()), self._value, AT_POINT))
         source, host = self.hypotheses.source, rounds[-1]
         line = source.lines[host.line - 1]
         for made in found.adding_up_to(np.array([gap]), weights[:, None])[:MOST]:

@@ -22,6 +22,7 @@ from symgrad.diagnose.trying.typed import (
     own_slope,
     squared,
     with_all_scaled,
+    with_applied,
     with_joined,
     with_made,
     with_number,
@@ -69,7 +70,10 @@ class Operands(Operations):
             at = ((r[span], squared(self.graph.steps[r[span]], slot)) for r in rounds if span in r)
             words = "is of a lower power than belongs here"
             yield from self._hypothesis(line, place, f"{role.text}**2", 1.05, "missing-factor", words, at, parent, slot)
-        if (infix := OPS[self.graph.steps[parent].op].infix) is not None and infix.symbol in ("+", "-"):
+        above = self.graph.steps[parent]
+        if OPS[above.op].infix is None and len(above.inputs) == 1 and not OPS[above.op].renames:
+            yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)  # exp(z) for exp(b*z)
+        if (infix := OPS[above.op].infix) is not None and infix.symbol in ("+", "-"):
             yield from self._factor_of_term(line, rounds, span, slot, place, role, roles)
             if self.layout.is_forward(node) and step.is_input:
                 at = ((r[span], with_made(self.graph.steps[r[span]], slot, own_slope)) for r in rounds if span in r)
@@ -88,6 +92,11 @@ class Operands(Operations):
                 text = form.format(role.text)
                 spelled = f"({text})" if "*" in text and not text.startswith("(") else text
                 yield from self._hypothesis(line, place, spelled, 1.3, mistake, words, at, parent, slot)
+            words = "uses the input where the output belongs"
+            for function, op in self._applied.get(self.source.text(place), ()):
+                at = ((r[span], with_applied(self.graph.steps[r[span]], slot, op)) for r in rounds if span in r)
+                text = f"{function}({self.source.text(place)})"
+                yield from self._hypothesis(line, place, text, 1.1, "input-for-output", words, at, parent, slot)
         for other in roles:
             if other.text == role.text or self._is_other(other.text):
                 continue

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from symgrad.diagnose.trying.hypothesis import Hypothesis, Writing
@@ -11,10 +13,12 @@ from symgrad.diagnose.trying.roles import At, Role
 from symgrad.diagnose.trying.typed import (
     FORMS,
     ONE_LESS,
+    called_as,
     is_sum,
     itself,
     kept,
     made,
+    of_function,
     operated,
     plain,
     plus,
@@ -29,8 +33,10 @@ from symgrad.diagnose.trying.typed import (
     written,
 )
 from symgrad.errors import Span
-from symgrad.ops import OPS
+from symgrad.ops import OPS, sign_of
 
+#: A function of one operand without brackets.
+_CALL = re.compile(r"([\w.]+)\(([^()]+)\)")
 #: What it costs that a line is to be multiplied by what it divides by.
 AGAINST = 0.5
 #: In a function of so many variables, at most, products of two are tried as a term.
@@ -39,6 +45,28 @@ MOST_PAIRED = 6
 
 class Operations(Writing):
     """What could be written for one operation."""
+
+    @cached_property
+    def _applied(self) -> dict[str, dict[tuple[str, str], None]]:
+        """What of one operand the forward pass works out, by the operand's text: the function's text, and its op."""
+        out: dict[str, dict[tuple[str, str], None]] = {}
+        for i, step in enumerate(self.graph.steps):
+            if step.span is None or len(step.inputs) != 1 or not self.layout.is_forward(i):
+                continue
+            called = _CALL.fullmatch(self.source.text(step.span))
+            if called is not None and OPS[step.op].infix is None and not OPS[step.op].renames:
+                out.setdefault(called[2], {})[called[1], step.op] = None
+        return out
+
+    @cached_property
+    def _functions(self) -> list[tuple[str, str]]:
+        """The functions of one number that the forward pass calls, with their ops."""
+        return list({op: (function, op) for mine in self._applied.values() for function, op in mine}.values())
+
+    def _is_term(self, step: int, line: Mapping[Span, int]) -> bool:
+        """It is added to something in its line, or taken from it."""
+        users = (self.graph.steps[i] for i in line.values())
+        return any(step in u.inputs and sign_of(u.op) in ("+", "-") and len(u.inputs) == 2 for u in users)
 
     def _at_operation(
         self, line: At, rounds: Sequence[Mapping[Span, int]], span: Span, roles: Sequence[Role], *, whole: bool
@@ -65,17 +93,30 @@ class Operations(Writing):
         inner_sum = is_element and infix is not None and infix.symbol in ("+", "-") and span in rounds[-1]
         at = ((i, made(s, value, lambda x, one: -x)) for i, s in steps)
         yield from self._hypothesis(line, place, f"-{plain}", 0.9, "sign", "has the wrong sign", at, parent, -1)
+        for function, op in self._applied.get(inner, ()):
+            words = "uses the input where the output belongs"
+            at = ((i, of_function(s, value, op)) for i, s in steps)
+            made_of = f"{function}({inner})"
+            yield from self._hypothesis(line, place, made_of, 1.1, "input-for-output", words, at, parent, -1)
+        call = _CALL.fullmatch(text) if infix is None and len(first.inputs) == 1 else None
+        for function, op in self._functions if call is not None else ():
+            if call is not None and op != first.op:
+                words, at = "applies another operation than belongs here", ((i, called_as(s, op)) for i, s in steps)
+                made_of = f"{function}({call[2]})"
+                yield from self._hypothesis(line, span, made_of, 1.0, "wrong-formula", words, at, parent, -1)
         for factor in (Fraction(2), Fraction(1, 2)):
             at = ((i, made(s, value, times(factor))) for i, s in steps)
             spelled = f"{factor}*{plain}" if factor > 1 else f"{plain}/2"
             words = "is off by a constant factor"
             yield from self._hypothesis(line, place, spelled, 1.1, "scale", words, at, parent, -1)
-        for number in self._numbers if whole else ():
+        for number in self._numbers if whole or self._is_term(parent, rounds[0]) else ():
             called = self._number_names.get(number, written(number))
             for factor, spelled in ((number, f"{called}*{plain}"), (1 / number, f"{plain}/{called}")):
-                at = ((i, made(s, value, times(factor))) for i, s in steps)
                 words = "is off by a constant factor"
-                yield from self._hypothesis(line, place, spelled, 1.25, "scale", words, at, parent, -1)
+                for turned, cost in ((False, 1.25), (True, 1.35)):
+                    at = ((i, made(s, value, times(-factor if turned else factor))) for i, s in steps)
+                    signed = f"-{spelled}" if turned else spelled
+                    yield from self._hypothesis(line, place, signed, cost, "scale", words, at, parent, -1)
         if infix is not None and infix.prefix and infix.symbol:
             operand = self.source.operand(span, 0)
             at = ((i, kept(s, 0)) for i, s in steps)

@@ -6,6 +6,7 @@ counts. Then a product of what is at hand is looked up that adds up to what a re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TypeAlias
@@ -44,8 +45,7 @@ class Terms(Trials):
 
     def terms(self) -> Iterator[Hypothesis]:
         """Terms after which a result is right that was wrong."""
-        wrong = [r for r in self.results if not r.is_right(r.actual)]
-        gaps = [(r.unit.step, [v.floats[POINT] - self._base[r.unit.step] for v in r.rights]) for r in wrong]
+        gaps = [(r.unit.step, [v.floats[POINT] - self._base[r.unit.step] for v in r.rights]) for r in self._wrong()]
         for at, units in self.lines.items():
             if not 2 <= len(units) <= ROUNDS:
                 continue
@@ -60,7 +60,7 @@ class Terms(Trials):
                         continue
                     if found is None:
                         known = {r.text: r for r in at_hand(self.hypotheses.roles, units) if self._is_ready(r, units)}
-                        found = Products(atoms(list(known.values()), self.layout.actual, AT_POINT))
+                        found = Products(atoms(list(known.values()), self._value, AT_POINT))
                     for gap in wanted:
                         yield from self._told(at, place, found, known, mine, gap)
 
@@ -112,10 +112,27 @@ class Terms(Trials):
         for made in found.adding_up_to(np.array([gap]), weights[:, None])[:MOST]:
             number = made.sign * Fraction(made.scale)
             by = [[(known[t].steps[n], p) for t, p in made.factors] for n in range(len(steps))]
+            if self._is_multiple(steps, added, by):
+                continue
             changes = ((i, self._with(i, added, number, powers)) for i, powers in zip(steps, by, strict=True))
             text = f"{inner} {'+' if made.sign > 0 else '-'} {made.text}"
             cost, words = COST + PER_FACTOR * made.cost + TRUE * true, "leaves out a term"
             yield Hypothesis(at, where, text, cost, "missing-term", words, tuple(changes), steps[0], -1)
+
+    def _is_multiple(self, steps: Sequence[int], added: bool, by: Sequence[Sequence[tuple[int, int]]]) -> bool:
+        """The term is what stands there, or a term of it, times a number: another sign or scale, and nothing that is
+        missing."""
+        term = np.array([math.prod(float(self._base[i]) ** p for i, p in powers) for powers in by])
+        stack = [[self.graph.steps[i].inputs[1] if added else i for i in steps]]
+        while stack:
+            mine = stack.pop()
+            with np.errstate(all="ignore"):
+                ratio = np.array([self._base[i] for i in mine]) / term
+            if np.all(np.isfinite(ratio)) and ratio[0] != 0 and np.ptp(ratio) <= SAME * np.abs(ratio).max():
+                return True
+            if all(_is_sum(self.graph.steps[i]) for i in mine):
+                stack += [list(terms) for terms in zip(*(self.graph.steps[i].inputs for i in mine), strict=True)]
+        return False
 
     def _weights(self, at: At, steps: Sequence[int], added: bool) -> dict[int, Floats]:
         """By how much results change with what is added in each round; none for those that are not linear in it."""
@@ -124,7 +141,7 @@ class Terms(Trials):
         if len(rounds) > 1:
             tried.append(tuple(rounds))
         some = [Hypothesis(at, self.subject.units[0].span, "", 0.0, "", "", t, steps[0], -1) for t in tried]
-        values = self._run(some, (), len(self.graph))
+        values = self._run(some, self._made, len(self.graph))
         out = {}
         for r in self.results:
             moved = values.get(r.unit.step)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
@@ -17,6 +18,7 @@ from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS
+from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.trying.hypotheses import Hypotheses
 from symgrad.diagnose.trying.hypothesis import Hypothesis
 from symgrad.diagnose.trying.typed import Change
@@ -81,7 +83,7 @@ class Trials:
         feeding = layout.feeding(r.unit.step for r in results)
         last = max(feeding, default=-1)
         # What nothing uses may be what was left out, and what a round throws away belongs to the line as well.
-        lines = {u.line for u in self.subject.units if u.step <= last}
+        lines = {u.line for u in self.subject.units if u.step <= last or is_bare(u.name) or any(claims(u.name))}
         others = [u.step for u in self.subject.units if u.line in lines and not layout.is_forward(u.step)]
         self._feeding = sorted(layout.feeding((*feeding, *others)))
         needed = self._needed()
@@ -97,6 +99,27 @@ class Trials:
         self.lines = self.hypotheses.lines()
         #: True values that stand at no step of the graph: numbers beyond its end -> the value.
         self._named: dict[int, Vec] = {}
+        #: Changes that are made by now, on top of which others are looked for, and what comes of them.
+        self._made: tuple[Hypothesis, ...] = ()
+        self._remade: Mapping[int, Vec] = {}
+
+    @contextmanager
+    def _on_top(self, some: Sequence[Hypothesis]) -> Iterator[None]:
+        """What is worked out meanwhile is worked out with some changes made."""
+        base = self._base
+        self._made, self._remade = tuple(some), self._explanation(some).all_values
+        self._base = [v.floats[POINT] if (v := self._remade.get(i)) else x for i, x in enumerate(base)]
+        try:
+            yield
+        finally:
+            self._base, self._made, self._remade = base, (), {}
+
+    def _value(self, i: int) -> Vec:
+        return self._remade.get(i) or self.layout.actual(i)
+
+    def _wrong(self) -> list[Result]:
+        """The results that are wrong, with the changes that are made."""
+        return [r for r in self.results if not r.is_right(self._remade.get(r.unit.step) or r.actual)]
 
     def _needed(self) -> set[int]:
         """Every step whose value may be read."""

@@ -193,9 +193,34 @@ def with_term(step: Any, value: Callable[..., Any], want: int, sign: str) -> Cha
     return change
 
 
+def of_function(step: Any, value: Callable[..., Any], op: str) -> Change:
+    """A function of what stands there."""
+    return lambda get, run, one: finish(step, value, run(op, [value(step, get, run)]), get, run)
+
+
+def called_as(step: Any, op: str) -> Change:
+    """Another function of the same number."""
+    return lambda get, run, one: run(op, [get(step.inputs[0])])
+
+
+def with_applied(step: Any, slot: int, op: str) -> Change:
+    """A function of an operand in its place."""
+
+    def change(get: Get, run: Run, one: Number) -> Any:  # noqa: ARG001
+        args = [get(j) for j in step.inputs]
+        args[slot] = run(op, [args[slot]])
+        return run(step.op, args)
+
+    return change
+
+
 def taken_from(step: Any, want: int) -> Change:
     """The value is taken from another one."""
     return lambda get, run, one: get(want) - itself(step, get, run)
+
+
+def negated(step: Any) -> Change:
+    return lambda get, run, one: -itself(step, get, run)
 
 
 def plain(x: Any, one: Number) -> Any:  # noqa: ARG001

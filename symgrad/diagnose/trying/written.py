@@ -20,7 +20,7 @@ from symgrad.ops import OPS
 
 #: The random points.
 RANDOM = slice(1, None)
-_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 #: So many operations of the forward pass are looked at, each so deep.
 MOST, DEEPEST = 60, 2
 #: ... and of each of them not more than so many, rounds times rounds.

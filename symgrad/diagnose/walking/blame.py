@@ -173,7 +173,8 @@ class Walk(Choosing):
         if not used_later:
             # Nothing follows: the name must be right, if it names a result.
             named = all(self.graph.steps[b].is_input or t != self.subject.loss for t, b in pairs)
-            if final and named:
+            # In a loop, what the line has wrong in other rounds is wrong in the last one, if it is part of something.
+            if final and (named or (unit.place in self._seen and not self.subject.is_shaped)):
                 self._root(unit)
             else:
                 self._settle(unit, readings[0])

@@ -26,6 +26,12 @@ UNWRITTEN = 1.9
 AGAINST = 0.5
 #: ... that a divisor was left out.
 UNDIVIDED = 1.6
+#: ... that a sign is wrong besides a scale.
+BOTH = 1.0
+#: ... that what is too many is several paths at once.
+SEVERAL = 1.0
+#: ... that a value of the forward pass belongs there which has no name.
+NAMELESS = 0.6
 #: What it costs that a factor is one too many that is written twice.
 TWICE = 0.8
 #: Repairs that are weighed by what they make of the line.
@@ -183,15 +189,18 @@ def _candidates(line: Line, place: Place, have: Vec, context: Context) -> Iterat
     yield from _multiple(place, have, simple=simple, is_const=step.is_const)
     yield from _other_operation(line, place)
     yield from _other_power(line, place, have, is_flow=context.flows(place.node))
+    numbers = not context.known.truth.subject.is_shaped
     if not is_line:
         for q in right:
             if q.kind in ("local", "contribution", "term", "sum") or (
                 q.kind in ("cotangent", "tangent") and not simple
             ):
                 extra = 0.0 if q.kind == "local" else 0.2
+                extra += NAMELESS * (numbers and simple and q.kind == "local" and not context.variable(q.top))
                 yield Repair(place, "wrong-formula", "is not the derivative that belongs here", 2.6 + extra, q)
             elif q.kind == "forward" and not simple:
-                yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2, q)
+                extra = NAMELESS * (numbers and not context.variable(q.bottom))
+                yield Repair(place, "wrong-formula", "is another value than belongs here", 2.2 + extra, q)
         for q in context.offers(-place.wanted):
             if q.kind == "local":
                 words = "is not the derivative that belongs here"
@@ -317,6 +326,7 @@ def _multiple(place: Place, have: Vec, *, simple: bool, is_const: bool) -> Itera
     if factor == -1:
         yield Repair(place, "sign", "has the wrong sign", 0.9 + extra, number=factor, combine="*")
     else:
+        extra += BOTH if factor < 0 else 0.0
         yield Repair(place, "scale", "is off by a constant factor", 1.1 + extra, number=factor, combine="*")
 
 
@@ -400,6 +410,7 @@ def _factor_or_term(line: Line, place: Place, have: Vec, context: Context, *, si
                 far = (q.kind == "forward" and not bare) or (q.kind in ("cotangent", "tangent") and not context.held(q))
                 # That it is one too many of something without a name says little.
                 cost = UNWRITTEN + 0.5 * (context.goal.kind == "helper") if how == "-" else 1.5 + (0.5 if far else 0.0)
+                cost += SEVERAL * (plain and how == "-" and q.kind == "sum")
                 yield Repair(place, mistake, words, cost + (0.1 if simple else 0), q, how)
 
 
@@ -411,6 +422,6 @@ def _product_term(place: Place, gap: Vec, context: Context) -> Iterator[Repair]:
         if context.known.is_far(rough, -rough) or have.constant() is not None:
             continue
         for negated, ratio in ((False, gap / have), (True, -gap / have)):
-            if any(q.kind == "forward" for q in context.known.right(ratio)):
+            if any(q.kind in ("forward", "local") for q in context.known.right(ratio)):
                 q = Quantity("helper", -1, -1, -gap if negated else gap)
                 yield Repair(place, "missing-term", "leaves out a term", 1.6, q, "+", negated=negated)
