@@ -13,15 +13,16 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from operator import itemgetter
 
-from symgrad.diagnose.effects.attempts import PER_NAME, WORK, Attempts
-from symgrad.diagnose.effects.between import FLOWING
+from symgrad.diagnose.effects.attempts import MOST_AFTER, PER_NAME, WORK, Attempts
+from symgrad.diagnose.effects.between import ANYTHING, FLOWING
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.outright import UNSET, is_whole
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.naming import claims, list_of, normal, singulars
 from symgrad.diagnose.text.source import SourceMap, source_map
 from symgrad.diagnose.values.closeness import is_near, signature
 from symgrad.diagnose.values.vectors import Vec
@@ -41,8 +42,6 @@ WIDTH = (5, 2)
 #: Two changes that are only right together: so many are weighed, and so many confirmed.
 MOST_PAIRS = 400
 MOST_CONFIRMED = 12
-#: What a derivation may hold.
-_ANYTHING = (*FLOWING, "local", "tangent", "forward")
 #: What any change costs; and one that is believed without others being held against it.
 LEAST, PLAIN = 0.2, 1.0
 PLAIN_OF_TWO = 1.2
@@ -80,11 +79,14 @@ class Whole(Attempts):
         return self._explained(found) if found else None
 
     def _refined(self, right: Sequence[bool], edits: tuple[Edit, ...]) -> tuple[Edit, ...]:
-        """Of lines that are wrong as wholes it is looked for what is wrong in them, once the others are right."""
+        """Of lines that are wrong as wholes it is looked for what is wrong in them, once the others are right: it may
+        be nothing."""
         for n, edit in enumerate(edits if len(edits) > 1 else ()):
             if not is_whole(edit.repair):
                 continue
             others = (*edits[:n], *edits[n + 1 :])
+            if self._makes_all_right(others):
+                return others
             state = self.board.state()
             for other in others:
                 values = self.board.run(other.change, lambda i, value: False)
@@ -97,6 +99,10 @@ class Whole(Attempts):
             if whole := [t for t in tried if t.full]:
                 edits = (*edits[:n], min(whole, key=lambda t: t.cost).edit, *edits[n + 1 :])
         return edits
+
+    def _makes_all_right(self, edits: Sequence[Edit]) -> bool:
+        values = self.board.full([e.change for e in edits])
+        return all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results)
 
     # --- looking ------------------------------------------------------------------------------------------------
 
@@ -146,7 +152,8 @@ class Whole(Attempts):
                 best = () if dear or any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
-        if first is not None and not best and (self._tells(first, right) or self._tells_names(first, right)):
+        plainly = first is not None and (self._tells_names(first, right) or self._tells_its_own(first))
+        if first is not None and not best and (self._tells(first, right) or plainly):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
@@ -192,6 +199,14 @@ class Whole(Attempts):
         after = [n for n in first.fixed if self.checks[n].step not in own]
         return len(after) > 1 and all(ok or n in first.fixed for n, ok in enumerate(right))
 
+    def _tells_its_own(self, first: Tried) -> bool:
+        """Nor is one in a loop that is called after the very thing of which it is the gradient by that, and was not."""
+        q, units = first.edit.repair.quantity, first.edit.passage.units
+        if q is None or len(first.edit.sites) < ROUNDS or not units:
+            return False
+        name = normal(list_of(self.layout.subject.names.get(q.bottom, "")))
+        return any(name in singulars(c.bottom) for c in claims(units[0].name))
+
     def _upto(self, first: Tried, placed: Sequence[Tried], before: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The changes under which a line is what it must be as a whole: what follows it need not be computed."""
         among = self._leading_to(placed)
@@ -235,7 +250,7 @@ class Whole(Attempts):
         """
         taken = {e.passage.number for e in before}
         own = [p for p in self.passages if p.number not in taken and p.units]
-        passage = min((p for p in own if not self._holds(p, _ANYTHING)), key=lambda p: p.units[0].step, default=None)
+        passage = min((p for p in own if not self._holds(p, ANYTHING)), key=lambda p: p.units[0].step, default=None)
         if passage is None or self._left <= 0:
             return ()
         # A factor of the gradient alone is true of something as well: what leads there and is no gradient may be wrong.
@@ -333,6 +348,7 @@ class Whole(Attempts):
     def _outright(self, right: Sequence[bool], before: Sequence[Edit]) -> list[Tried]:
         """Lines that are wrong as wholes, however they are: with what they should be, some or all results are right."""
         taken, wrong = {e.passage.number for e in before}, self._open(right)
+        self._untrue = self._still_untrue()
         self.board.left = min(WORK_OUTRIGHT, self._left)
         given = self.board.left
         out = []
@@ -353,10 +369,16 @@ class Whole(Attempts):
             t = self._try(edit, right)
             if t is not None and t.full:
                 t = self._weighed(t, before)
-            if t is not None and t.fixed:
+            if t is not None and (t.fixed or (t.meant >= 0 and self._leads_on(t))):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
         return out
+
+    def _leads_on(self, tried: Tried) -> bool:
+        """What follows a line is something true as well, with what the line is to be, and was not."""
+        own = {u.step for u in tried.edit.passage.units}
+        after = islice((i for i in self._untrue if i in tried.values and i not in own), MOST_AFTER)
+        return any(self._is_true(i, tried.values[i]) for i in after)
 
     def _is_alone(self, passage: Passage, wrong: set[int], before: Sequence[Edit]) -> bool:
         """What plain changes that put other results right leave wrong is one that a line works out itself."""
@@ -411,8 +433,7 @@ class Whole(Attempts):
                 if fits and not alike and edit.passage.number < other.passage.number:
                     found.append((edit.repair.cost + other.repair.cost, edit, other))
         for _, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
-            values = self.board.full([e.change for e in (*before, first, second)])
-            if all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results):
+            if self._makes_all_right((*before, first, second)):
                 return first, second
         return ()
 
