@@ -9,8 +9,9 @@ are known to be by their names (``dz``) decides between changes that do the same
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice, product
@@ -293,8 +294,7 @@ class Whole(Attempts):
         """Two changes, of which the first makes some of it right, or right but for a constant factor."""
         best: tuple[Edit, ...] = ()
         ranked = sorted(tried, key=lambda t: (-self._weight(t), t.cost))
-        places = {(t.fixed, t.meant, t.scaled, t.edit.passage.number): t for t in reversed(ranked)}
-        for t in [t for t in ranked if t in places.values()][: WIDTH[0]]:
+        for t in islice(_apart(ranked), WIDTH[0]):
             if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= cost_of(best)):
                 continue
             state = self.board.state()
@@ -318,15 +318,10 @@ class Whole(Attempts):
 
         ``plain``: only such as are believed without others being held against them.
         """
-        followed: list[Tried] = []
-        for t in sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost)):
-            if (before and not t.fixed) or (plain and t.edit.repair.cost > PLAIN):
-                continue
-            place = (t.fixed, t.meant, t.edit.passage.number)
-            if all((f.fixed, f.meant, f.edit.passage.number) != place for f in followed):
-                followed.append(t)
+        ranked = sorted((t for t in tried if not t.full), key=lambda t: (-self._weight(t), t.cost))
+        begins = (t for t in ranked if not (before and not t.fixed) and not (plain and t.edit.repair.cost > PLAIN))
         best: tuple[Edit, ...] = ()
-        for t in followed[: WIDTH[len(before)]]:
+        for t in islice(_apart(begins), WIDTH[len(before)]):
             if self._left <= 0 or (best and t.edit.repair.cost + LEAST > cost_of(best[len(before) :])):
                 continue
             state = self.board.state()
@@ -372,7 +367,7 @@ class Whole(Attempts):
             if t is not None and (t.fixed or (t.meant >= 0 and self._leads_on(t))):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
-        return out
+        return [t for t in out if t.fixed] or out
 
     def _leads_on(self, tried: Tried) -> bool:
         """What follows a line is something true as well, with what the line is to be, and was not."""
@@ -487,3 +482,16 @@ class Whole(Attempts):
     @cached_property
     def _source(self) -> SourceMap:
         return source_map(self.layout.subject.source)
+
+
+def _apart(ranked: Iterable[Tried]) -> Iterator[Tried]:
+    """Those that do something else than the ones before them: of a line in many rounds also in its last round alone."""
+    seen: dict[object, list[float]] = {}
+    for t in ranked:
+        units, ends = t.edit.passage.units, t.edit.passage.ends
+        last = t.values.get(units[-1].step) if units else None
+        found = 0.0 if last is None else signature(last)
+        mine = seen.setdefault((t.fixed, t.meant, t.scaled, t.edit.passage.number), [])
+        if len(mine) < min(len(ends), 2) and not any(math.isclose(found, s, rel_tol=1e-9) for s in mine):
+            mine.append(found)
+            yield t
