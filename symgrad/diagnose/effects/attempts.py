@@ -44,7 +44,7 @@ SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much.
 PER_UNTRUE = 0.3
 #: Two changes that are only right together: none is dearer than this.
-DEAREST = 1.65
+DEAREST = 1.8
 #: What follows a change is looked at so far.
 MOST_AFTER = 6
 #: What is cheaper about a change to a line that does nothing but give a derivative another name, or comes to nothing.
