@@ -8,9 +8,12 @@ from itertools import islice
 from symgrad.diagnose.effects.attempts import MOST_AFTER, Attempts
 from symgrad.diagnose.effects.edits import Edit, Tried
 from symgrad.diagnose.effects.passage import Passage
+from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, list_of, normal, singulars
 from symgrad.diagnose.values.closeness import is_near
+from symgrad.diagnose.values.shaped import lifted
 from symgrad.effort import is_spent
+from symgrad.ops import OPS
 
 #: Steps that are computed again, at most, to find the line that is wrong, however it is.
 WORK_OUTRIGHT = 40_000
@@ -91,7 +94,16 @@ class Placing(Attempts):
         return max(placed, key=self._place)
 
     def _is_true_line(self, tried: Tried) -> bool:
-        return any(self.between.is_true_of(u) for u in tried.edit.passage.units[:1])
+        return any(self.between.is_true_of(u) or self._is_true_by_now(u) for u in tried.edit.passage.units[:1])
+
+    def _is_true_by_now(self, unit: Unit) -> bool:
+        """With the changes that are settled an assignment is something true."""
+        i, step = unit.step, self.layout.graph.steps[unit.step]
+        if not step.shape or (unit.name, i) in self.layout.continued or OPS[step.op].renames:
+            return False
+        value = self.board.array(i)
+        changed = value.shape == step.shape and not is_near(value, lifted(self.layout.actual(i)).arrays[1])
+        return bool(changed) and self._is_true(i, value)
 
     def _is_worked_out_again(self, tried: Tried) -> bool:
         """A value of the forward pass: it is right, and what follows it is wrong."""

@@ -93,7 +93,7 @@ class Whole(Several):
             return (*before, *near)
         if first is not None and ends and self._tells(first, right):
             return (*before, first.edit)  # it is that line, and no change that is known
-        if first is not None and before:
+        if first is not None and before and ends:
             return (*before, first.edit)  # what is wrong in it is looked for once the others are known
         self.board.left = given = min(work if first is None else WORK_MORE, self._left)
         tried = self._level(right, before)
@@ -129,7 +129,7 @@ class Whole(Several):
         if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
             return (*before, *two)
         plainly = first is not None and (self._tells_names(first, right) or self._tells_its_own(first))
-        if first is not None and not best and (self._tells(first, right) or plainly):
+        if first is not None and not best and (before or self._tells(first, right) or plainly):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
