@@ -22,7 +22,7 @@ MOST = 3
 WIDTH = (5, 2)
 #: Two changes that are only right together: so many are weighed, and so many confirmed.
 MOST_PAIRS = 400
-MOST_CONFIRMED = 12
+MOST_CONFIRMED = 20
 #: One change that makes so much dearer what is not what its name says is held against two.
 MISNAMED = 2 * PER_NAME
 #: Two numbers that differ by less are one.
@@ -172,10 +172,17 @@ class Several(Placing):
                 # Two terms off by one factor: that is a factor of their sum.
                 if fits and not alike and edit.passage.number < other.passage.number:
                     found.append((edit.repair.cost + other.repair.cost, edit, other))
-        for _, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
+        # Of two lines the plainest changes; of several pairs of lines those that leave right what has a name.
+        told: dict[tuple[int, int], float] = {}
+        best: tuple[Edit, ...] = ()
+        for cost, first, second in sorted(found, key=itemgetter(0))[:MOST_CONFIRMED]:
+            lines = (first.passage.number, second.passage.number)
+            if lines in told:
+                continue
             if self._makes_all_right((*before, first, second)):
-                return first, second
-        return ()
+                told[lines] = cost + PER_NAME * self._misnamed((*before, first, second))
+                best = (first, second) if told[lines] == min(told.values()) else best
+        return best
 
     def _by_two_numbers(self, right: Sequence[bool], before: Sequence[Edit]) -> tuple[Edit, ...]:
         """Two plain changes in different lines, of which each makes what is wrong another multiple of itself: a sign

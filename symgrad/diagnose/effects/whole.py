@@ -105,14 +105,15 @@ class Whole(Several):
             if not before and (named or self._is_true_line(best_one)) and not best_one.deferred:
                 # What has a name is left wrong, or what is true is changed: one change makes up for another mistake.
                 two = self._followed(right, before, [t for t in tried if not t.full and t.fixed], plain=True)
-                if two and cost_of(two) + PER_NAME * self._misnamed(two) + LEAST <= best_one.cost:
+                if two and self._named_price(two) + LEAST <= best_one.cost:
                     return two
             unset = first is not None and first.edit.repair.mistake == UNSET
             if first is not None and unset and best_one.edit.repair.mistake == "missing-term":
                 return (*before, first.edit)  # the zeros that it is added to were to be that term
             return (*before, best_one.edit)
         two = self._together(right, before) if len(before) + 2 <= MOST else ()
-        if two and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
+        named = bool(two) and self._misnamed((*before, *two)) > 0
+        if two and not named and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
         if not before and not two and (found := self._in_order(right, before)):
             return found
@@ -126,13 +127,16 @@ class Whole(Several):
                 price = cost_of(best) + PER_NAME * (self._misnamed(best) if best else 0)
                 dear = self._tells_names(first, right) and price > first.cost + LEAST
                 best = () if dear or any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
-        if two and (not best or cost_of(two) <= cost_of(best[len(before) :])):
+        if two and (not best or self._named_price((*before, *two)) <= self._named_price(best)):
             return (*before, *two)
         plainly = first is not None and (self._tells_names(first, right) or self._tells_its_own(first))
         if first is not None and not best and (before or self._tells(first, right) or plainly):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
+
+    def _named_price(self, edits: Sequence[Edit]) -> float:
+        return cost_of(edits) + PER_NAME * self._misnamed(edits)
 
     def _followed(
         self, right: Sequence[bool], before: tuple[Edit, ...], tried: Sequence[Tried], *, plain: bool
