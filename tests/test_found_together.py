@@ -227,6 +227,22 @@ SLIPS = [
         id="an entry where the line reads others",
     ),
     pytest.param(
+        CARRIED, [("G[t] + dh_next", "G[t] + before"), ("dc = dh *", "dc = 2 * dh *")], ["wrong-variable", "scale"],
+        id="the first change reads what the second one changes",
+    ),
+    pytest.param(
+        CORPUS["batchnorm_long"],
+        [("(var + eps) * dsqrtvar", "(var + eps) * dsqrtvar / N"), ("-1 * np.sum(dx", "-1 * np.mean(dx")], None,
+        id="two that leave right what has a name",
+    ),
+    pytest.param(
+        CORPUS["conv1d_stride"],
+        [("return dout @ self.W.T", "self.W -= 0.1 * self.dW; return dout @ self.W.T"),
+         ("2 * (pred - y)", "2 * np.sign(pred - y)")], None, id="behind a line that only hands on",
+    ),
+    pytest.param(CORPUS["word2vec"], [("cost, grad_v,", "cost, v,")], ["wrong-variable"], id="the wrong name returned"),
+    pytest.param(CORPUS["conv1d_stride"], [("return dx", "return self.x")], ["wrong-variable"], id="by a method"),
+    pytest.param(
         CARRIED, [("G[t] + dh_next", "G[t]"), ("(1 - h ** 2)", "(1 - h)")], ["missing-term", "wrong-formula"],
         id="right in the first round only",
     ),
@@ -253,6 +269,15 @@ def test_slips(source: str, edits: list[tuple[str, str]], kinds: list[str] | Non
     assert all(f.fix and f.fix_verified for f in found.values()), report.explain()
     if kinds:
         assert [found[line].mistake for line in lines] == kinds, report.explain()
+
+
+def test_the_return_is_told_and_not_what_made_the_value() -> None:
+    source = CORPUS["layernorm_class"]
+    place = source.index("(dnorm - mean1 -")
+    for other in ("self.rstd", "dnorm", "mean2"):
+        wrong = source[:place] + other + source[source.index("\n", place) :]
+        found = [f.line for f in check_source(wrong, sandbox=False).findings if f.root]
+        assert found == [source[:place].count("\n") + 1], other
 
 
 def test_a_line_of_a_loop_is_told_entry_by_entry() -> None:

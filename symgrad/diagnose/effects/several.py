@@ -96,7 +96,7 @@ class Several(Placing):
         tried = [t for t in tried if t.edit.passage is passage or t.edit.passage in parts]
         if whole := [t for t in tried if t.full]:
             return (min(whole, key=lambda t: t.cost).edit,)
-        mended = sorted((t for t in tried if t.meant >= 0), key=self._cost_by_name)
+        mended = sorted((t for t in tried if t.meant >= 0 or t.fixed), key=self._cost_by_name)
         for t in mended[: WIDTH[1]] if len(before) + 2 <= MOST else ():
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
