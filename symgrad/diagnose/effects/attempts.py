@@ -50,7 +50,7 @@ MOST_AFTER = 6
 #: What is cheaper about a change to a line that does nothing but give a derivative another name, or comes to nothing.
 IDLE = 0.4
 IDLE_FACTOR = 0.1
-#: ... where what is used nowhere stands in the place of another variable.
+#: ... in a loop, where what is used nowhere stands in the place of another variable.
 UNUSED = 0.4
 
 
@@ -242,7 +242,8 @@ class Attempts:
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0
-                left = UNUSED if (repair.spelling or repair.text) in self._idle and not repair.combine else 0.0
+                carry = len(passage.ends) > 1 and not repair.combine and (repair.spelling or repair.text) in self._idle
+                left = UNUSED if carry else 0.0
                 less = (less if idle else left) + nothing
                 told = replace(repair, cost=repair.cost - less) if less else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))

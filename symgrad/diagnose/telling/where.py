@@ -47,7 +47,11 @@ def made_by_call(unit: Unit, subject: Subject) -> Step | None:
 
 def is_handed_back(unit: Unit, step: Step) -> bool:
     """``return dx`` in the function that an assignment calls: a step of its own, written elsewhere."""
-    return step.span is not None and step.span.line != unit.span.line and not _is_within(step.span, unit.span)
+    from symgrad.ops import OPS
+
+    if step.span is None or step.is_leaf or not OPS[step.op].renames:
+        return False
+    return step.span.line != unit.span.line and not _is_within(step.span, unit.span)
 
 
 def place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
