@@ -44,6 +44,7 @@ LAYERS = [
 #: What may import what in two rooms: lower modules first, and none imports one of its own row.
 WITHIN = {
     "subjects": [
+        {"handing_back"},
         {"copies", "logarithms", "returned", "rates", "upstream"},
         {"states", "duals", "seconds", "afterwards"},
         {"chosen"},

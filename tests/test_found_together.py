@@ -168,7 +168,8 @@ loss = np.sum(out ** 2)
 dsignal, dkernel = backward(2 * out, signal, kernel)
 """
 
-LSTM = next(c.source for c in tensor_corpus() if c.name == "lstm")
+CORPUS = {c.name: c.source for c in tensor_corpus()}
+LSTM = CORPUS["lstm"]
 
 #: The pass, (as it is, with a slip), the kinds to be reported at these lines.
 SLIPS = [
@@ -204,6 +205,47 @@ SLIPS = [
         STEP, [("2 * (pred - Y)", "2 * (pred - Y) * pred"), ("        self.b1 -= self.lr * db1", "        pass")],
         None, id="never moved, and wrong",
     ),
+    pytest.param(
+        CORPUS["svm_hinge"],
+        [("-mask.sum(axis=1)", "-mask.sum(axis=1) / n"), ("dW = dW +", "W -= 0.1 * dW; dW = dW +")],
+        ["scale", "overwritten"], id="what follows the first is a part of the gradient then",
+    ),
+    pytest.param(
+        CORPUS["softmax_jacobian"], [("dz = J @ dp", "dz = J"), ("W.T @ dz", "W.T")], None, id="flat, whatever its size"
+    ),
+    pytest.param(
+        CORPUS["svm_hinge"], [(".astype(float)", ".astype(float) / n"), ("dW = X.T", "dW = -X.T")], ["scale", "sign"],
+        id="two numbers on one path",
+    ),
+    pytest.param(
+        CORPUS["batchnorm_long"],
+        [("divar = np", "divar = -np"), ("0.5 * 1.0 / np.sqrt(var + eps)", "0.5 * 1.0 / (var + eps)")], None,
+        id="one change makes up for both, and leaves what has a name wrong",
+    ),
+    pytest.param(
+        CORPUS["factorization_machine"], [("x[i] ** 2 * V[i])", "x[i] ** 2)")], ["missing-factor"],
+        id="an entry where the line reads others",
+    ),
+    pytest.param(
+        CARRIED, [("G[t] + dh_next", "G[t] + before"), ("dc = dh *", "dc = 2 * dh *")], ["wrong-variable", "scale"],
+        id="the first change reads what the second one changes",
+    ),
+    pytest.param(
+        CORPUS["batchnorm_long"],
+        [("(var + eps) * dsqrtvar", "(var + eps) * dsqrtvar / N"), ("-1 * np.sum(dx", "-1 * np.mean(dx")], None,
+        id="two that leave right what has a name",
+    ),
+    pytest.param(
+        CORPUS["conv1d_stride"],
+        [("return dout @ self.W.T", "self.W -= 0.1 * self.dW; return dout @ self.W.T"),
+         ("2 * (pred - y)", "2 * np.sign(pred - y)")], None, id="behind a line that only hands on",
+    ),
+    pytest.param(CORPUS["word2vec"], [("cost, grad_v,", "cost, v,")], ["wrong-variable"], id="the wrong name returned"),
+    pytest.param(CORPUS["conv1d_stride"], [("return dx", "return self.x")], ["wrong-variable"], id="by a method"),
+    pytest.param(
+        CARRIED, [("G[t] + dh_next", "G[t]"), ("(1 - h ** 2)", "(1 - h)")], ["missing-term", "wrong-formula"],
+        id="right in the first round only",
+    ),
 ]  # fmt: skip
 
 
@@ -227,6 +269,38 @@ def test_slips(source: str, edits: list[tuple[str, str]], kinds: list[str] | Non
     assert all(f.fix and f.fix_verified for f in found.values()), report.explain()
     if kinds:
         assert [found[line].mistake for line in lines] == kinds, report.explain()
+
+
+def test_the_return_is_told_and_not_what_made_the_value() -> None:
+    source = CORPUS["layernorm_class"]
+    place = source.index("(dnorm - mean1 -")
+    for other in ("self.rstd", "dnorm", "mean2"):
+        wrong = source[:place] + other + source[source.index("\n", place) :]
+        found = [f.line for f in check_source(wrong, sandbox=False).findings if f.root]
+        assert found == [source[:place].count("\n") + 1], other
+
+
+def test_a_line_of_a_loop_is_told_entry_by_entry() -> None:
+    source = """\
+import numpy as np
+W, X, y = np.array([[0.4, -0.3, 0.2], [0.1, 0.6, -0.5]]), np.array([[0.7, -1.1], [0.9, 0.3]]), [2, 0]
+loss, probs = 0.0, []
+for i in range(2):
+    scores = X[i].dot(W)
+    p = np.exp(scores) / np.sum(np.exp(scores))
+    probs.append(p)
+    loss = loss - np.log(p[y[i]])
+loss = loss / 2 + 0.5 * 0.3 * np.sum(W * W)
+dW = np.zeros(W.shape)
+for i in range(2):
+    for j in range(3):
+        dscore = probs[i][j]
+        dW[:, j] += dscore * X[i]
+dW /= 2
+dW += 0.3 * W * W
+"""
+    found = [f for f in check_source(source, sandbox=False).findings if f.root]
+    assert [f.line for f in found] == [13, 16], found
 
 
 def test_what_a_function_lacks_is_called_as_it_is_there() -> None:

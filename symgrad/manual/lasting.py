@@ -12,6 +12,7 @@ from symgrad.diagnose.telling.frames import Blame
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.trees import walk
+from symgrad.ops import OPS
 
 #: The mistake of what is zeros to the end.
 UNSET = "never-assigned"
@@ -29,7 +30,9 @@ class Lasting:
         if subject is None:
             return
         for i, step in enumerate(subject.graph.steps):
-            if step.span is not None:
+            # What a function hands back has its step where it is called: the text may end it earlier.
+            back = not step.is_leaf and OPS[step.op].renames and i in subject.callers
+            if step.span is not None and not back:
                 self._first.setdefault(step.span.line, i)
         for unit in subject.units:
             self._last[unit.name, unit.line] = self._last[unit.name, unit.span.line] = unit.step

@@ -64,11 +64,16 @@ def _new_shape(x: Shape, *, shape: Any) -> dict[str, Any]:
     return {"shape": tuple(wanted)}
 
 
+def flat(shape: Shape) -> Shape:
+    """What is made flat is so whatever its size is: that of ``np.outer`` is not written down."""
+    return (-1,) if len(shape) == 1 else shape
+
+
 declare(
     "reshape", 1, uniform=True, vjp=(lambda m, g, y, x, shape: m.reshape(g, shape=shape_of(x)),),
     settle=_new_shape, shape=lambda x, shape: shape, trivial=lambda x, shape: x == shape,
     write=lambda m, v, x, shape: m.reshape(v, shape=shape_of(x)),
-    run=lambda np, x, shape: np.reshape(x, shape), torch=lambda t, x, shape: t.reshape(x, shape),
+    run=lambda np, x, shape: np.reshape(x, flat(shape)), torch=lambda t, x, shape: t.reshape(x, shape),
     numpy="numpy.reshape", text=lambda p, s: f"{{0}}.reshape{p['shape']}",
     typeset=lambda x, p: f"\\operatorname{{reshape}}_{{{times(p['shape'])}}}\\left({x[0]}\\right)",
     examples=(((((2, 3, 4)),), {"shape": (4, -1)}), (((6,),), {"shape": (2, 3)})),

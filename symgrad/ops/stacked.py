@@ -15,6 +15,7 @@ import numpy as np
 
 from symgrad.ops.base import Op
 from symgrad.ops.indexing import Spec, numpy_index
+from symgrad.ops.shapes import flat
 from symgrad.ops.values import function
 
 _WHOLE = slice(None)
@@ -62,7 +63,7 @@ _STACKED: dict[str, Callable[..., Any]] = {
     "matmul": _matmul,
     "outer": _outer,
     "broadcast_to": _broadcast_to,
-    "reshape": lambda x, shape: np.reshape(x, (len(x), *shape)),
+    "reshape": lambda x, shape: np.reshape(x, (len(x), *flat(shape))),
     "transpose": lambda x, axes: np.transpose(x, (0, *(a + 1 for a in axes))),
     "sum": _reduced("sum"),
     "mean": _reduced("mean"),

@@ -1,7 +1,8 @@
 """From a run to what is diagnosed: which step is differentiated, what its forward pass is, and what the derivation.
 
 * ``chosen``: the choice itself, out of what the run computed;
-* ``returned``, ``copies``: steps of their own for a value that is handed on, and for two names of one array;
+* ``returned``, ``copies``: steps of their own for a value that is handed on, and for two names of one array, at the
+  place where a function hands it back (``handing_back``);
 * ``rates``, ``afterwards``: moves of parameters in which no step is the gradient, and losses computed after a move;
 * ``logarithms``, ``seconds``: derivatives by the logarithm of a parameter, and second derivatives;
 * ``states``, ``duals``: a state that a loop carries with its derivatives, and dual numbers;

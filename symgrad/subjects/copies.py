@@ -13,6 +13,7 @@ from symgrad.errors import Span
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Step
 from symgrad.ops.base import COPY
+from symgrad.subjects.handing_back import Returns
 
 _NAME = re.compile(r"^[A-Za-z_][\w.]*$")
 #: An item that is called by its key: ``grads["W"]``.
@@ -39,6 +40,9 @@ def told_apart(trace: Trace) -> Trace:
     source = source_map(trace.graph.source)
     held: dict[str, tuple[int, int]] = {}
     own: dict[int, int] = {}
+    returns = Returns(trace)
+    handed_back = {b.order: returns.place(b) for _, b in copies}
+    calls: dict[int, Span] = {}
     for i, step in enumerate(old):
         inputs = list(map(moved, step.inputs))
         for slot, j in enumerate(step.inputs):
@@ -58,14 +62,17 @@ def told_apart(trace: Trace) -> Trace:
             before = held.get(source.text(b.span).strip(), (-1, -1))
             origin = before[1] if before[0] == b.step else moved(b.step)
             shape = old[b.step].shape
-            steps.append(Step(f"%copy{len(made)}", COPY, (origin,), shape=shape, span=b.span))
+            place = handed_back.get(b.order)
+            if place is not None:
+                calls[len(steps)] = b.span
+            steps.append(Step(f"%copy{len(made)}", COPY, (origin,), shape=shape, span=place or b.span))
             values.append(trace.values[b.step])
             held[b.name] = (b.step, len(steps) - 1)
             own[b.order] = len(steps) - 1
             made.append(len(steps) - 1)
     made_of = trace.relocated(steps, values, moved)
     bindings = (_rebound(b, own.get(b.order, b.step)) for b in made_of.bindings)
-    return replace(made_of, bindings=tuple(bindings))
+    return replace(made_of, bindings=tuple(bindings), callers={**made_of.callers, **calls})
 
 
 def _rebound(b: Binding, step: int) -> Binding:
@@ -109,7 +116,7 @@ def _copies(trace: Trace) -> list[tuple[int, Binding]]:
         if not second and reads and not b.augmented:
             # grad_z = grad_output, where that is a parameter, and so not bound by a line.
             second = given = _NAME.match(text) is not None and text != b.name
-        if step.op == COPY and step.span == b.span:
+        if step.op == COPY and b.span in (step.span, trace.callers.get(b.step)):
             second = False  # it has a step of its own as it is
         if step.is_const:
             second = step.value != 0

@@ -11,7 +11,7 @@ from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.unfinished import Unfinished
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_kept, key_of, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_generic, is_kept, is_plain, key_of, normal
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.diagnose.walking.blame import Walk
 from symgrad.diagnose.walking.verdicts import Root
@@ -115,7 +115,7 @@ def explained(
             # What a function returns was left as it is inside, under the same name.
             mine = (u for u in layout.units_at.get(root.unit.step, ()) if u.name == root.unit.name)
             root = replace(root, unit=next(mine, root.unit), lines=frozenset())
-        elif layout.subject.is_shaped and (inner := _inside(root, layout)) is not None:
+        elif layout.subject.is_shaped and (inner := _inside(root, layout, reading)) is not None:
             repairs = tuple(replace(r, span=None) for r in root.repairs)
             root = replace(root, unit=inner, lines=frozenset((inner.line,)), repairs=repairs)
         name = told.unit.name
@@ -221,7 +221,7 @@ def _says_itself(name: str, reading: Reading) -> bool:
     return bool(reading.pairs(name)) and not reading.is_loose(name)
 
 
-def _inside(root: Root, layout: Layout) -> Unit | None:
+def _inside(root: Root, layout: Layout, reading: Reading) -> Unit | None:
     """``loss, dU = f(...)``: where the function works out what the line only gets."""
     unit = root.unit
     step = layout.graph.steps[unit.step]
@@ -234,6 +234,12 @@ def _inside(root: Root, layout: Layout) -> Unit | None:
     if call is None or call.line != unit.span.line or layout.is_forward(made):
         return None
     mine = [u for u in layout.units_at.get(made, ()) if u.line != unit.line]
+    if mine and step.span is not None and step.span.line != unit.span.line:
+        # `return c` returns the wrong thing if c is no gradient by its name, or the very one that it is called.
+        name, actual = mine[-1].name, layout.actual(made)
+        called = is_bare(name) or is_generic(name) or is_plain(name) or any(claims(name))
+        if not called or any(actual.same(right) for right in reading.rights(name)):
+            return None
     return mine[-1] if mine else None
 
 

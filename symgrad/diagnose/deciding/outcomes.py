@@ -8,6 +8,7 @@ from fractions import Fraction
 from symgrad.diagnose.meaning.reading import MANY, Reading, is_shaped_later
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import BITS, Unit, broadcasts, is_one_number
+from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.enclosure import precision
@@ -79,12 +80,16 @@ def _is_used(step: int, layout: Layout) -> bool:
 
 def _is_of_an_input(unit: Unit, layout: Layout, reading: Reading) -> bool:
     """``dx``, used no further, where an input is called x, and besides it only attributes of objects: ``self.x``."""
-    subject = layout.subject
-    if not subject.is_shaped or not unit.name.isidentifier() or layout.dependents(unit.step):
+    subject, own = layout.subject, layout.original(unit.step)
+    # That a loop gives it another name as well is no use.
+    used = any(layout.original(k) != own for k in layout.dependents(unit.step))
+    if not subject.is_shaped or not unit.name.isidentifier() or used:
         return False
     plain: set[int] = set()
+    said = {c.bottom for c in claims(unit.name)}
     for name, i in subject.aliases:
-        if "." not in name:
+        # `x = self.cache` of a layer is a name for what was kept there, as `h` is another name for it.
+        if "." not in name and normal(name) in said and ((name, i) not in subject.later or reading.is_input(i)):
             plain.add(i)
     called = [b for _, b in reading.pairs(unit.name) if b in plain]
     actual = layout.actual(unit.step)

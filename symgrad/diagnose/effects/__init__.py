@@ -7,5 +7,6 @@
 * ``exchanges``, ``counts``, ``handing``: names that changed places, other counts, other variables given to functions
 * ``outright``, ``missing``: lines that are wrong as wholes, lines that are missing
 * ``between``, ``partly``: the values between the loss and the results; how much of a result is right
-* ``attempts``, ``whole``: changes of one line; from them to the mistakes
+* ``attempts``, ``placing``, ``several``, ``whole``: changes of one line; lines that are wrong as wholes; changes that
+  are needed together; from them to the mistakes
 """

@@ -7,9 +7,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
+from itertools import islice
 from typing import Any
 
-from symgrad.diagnose.effects.between import FLOWING, Between, fine, is_meant
+from symgrad.diagnose.effects.between import ANYTHING, FLOWING, Between, fine, is_meant
 from symgrad.diagnose.effects.board import Board, Wide
 from symgrad.diagnose.effects.counts import counts, given_arrays
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
@@ -43,10 +44,14 @@ SLACK = 0.7
 #: ... and one that leaves an assignment without a meaning by this much.
 PER_UNTRUE = 0.3
 #: Two changes that are only right together: none is dearer than this.
-DEAREST = 1.65
+DEAREST = 1.8
+#: What follows a change is looked at so far.
+MOST_AFTER = 6
 #: What is cheaper about a change to a line that does nothing but give a derivative another name, or comes to nothing.
 IDLE = 0.4
 IDLE_FACTOR = 0.1
+#: ... in a loop, where what is used nowhere stands in the place of another variable.
+UNUSED = 0.4
 
 
 class Attempts:
@@ -84,6 +89,8 @@ class Attempts:
         self._left = WORK_IN_ALL
         #: Changes that make nothing right alone, and how much they move the wrong results.
         self._moved: list[tuple[Edit, dict[int, float]]] = []
+        #: Assignments that are nothing true as it is.
+        self._untrue: list[int] = []
         #: No change has been made as yet: what makes a part of a result right may be the first of two.
         self._begins = True
         self._narrowed: tuple[list[Check], Narrow] | None = None
@@ -235,7 +242,9 @@ class Attempts:
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0
-                less = (less if idle else 0.0) + nothing
+                carry = len(passage.ends) > 1 and not repair.combine and (repair.spelling or repair.text) in self._idle
+                left = UNUSED if carry else 0.0
+                less = (less if idle else left) + nothing
                 told = replace(repair, cost=repair.cost - less) if less else repair
                 options.append((told.cost, depth, Edit(passage, sites, make, told)))
         for line, (sites, make, repair) in self._exchanges:
@@ -247,6 +256,7 @@ class Attempts:
             options.sort(key=lambda o: not (o[2].passage.number in shared and is_number(o[2].repair)))
         out: list[Tried] = []
         self._moved = []
+        self._untrue = self._still_untrue()
         self._off = {}
         self._begins = not before
         least = known = float("inf")
@@ -289,7 +299,7 @@ class Attempts:
 
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
         """The first assignment of the line, with what is changed of it in place later, if it now is something true, and
-        was not; else -1."""
+        was not; else the next one after it of which that can be said, or -1."""
         for unit in edit.passage.units[:2]:
             i = unit.step
             while (unit.name, i) in self._onwards:
@@ -299,9 +309,20 @@ class Attempts:
             if i not in self._unmeant:
                 vec = self.layout.actual(i)
                 self._unmeant[i] = not any(is_meant(q) for q in self.known.right(vec))
-            if self._unmeant[i] and values[i].size > 1 and self._is_true(i, values[i]):
+            new = self._unmeant[i] and values[i].size > 1 and not self._is_true(i, self.board.array(i))
+            if new and self._is_true(i, values[i]):
                 return i
-        return -1
+        after = islice((i for i in self._untrue if i in values), MOST_AFTER)
+        return next((i for i in after if self._is_true(i, values[i])), -1)
+
+    def _still_untrue(self) -> list[int]:
+        """The assignments that are nothing true with the changes that are settled, in order: arrays, and no sums that
+        a loop goes on with."""
+        board, units = self.board, self.layout.subject.units
+        going_on = {(u.name, u.previous, u.line) for u in units if u.augmented}
+        done = {u.step for u in units if (u.name, u.step, u.line) not in going_on and board.moves(u.step)}
+        arrays = (i for i in sorted(done) if board.array(i).size > 1)
+        return [i for i in arrays if not self.between.is_some(signature(board.array(i)), ANYTHING)]
 
     def _is_true(self, i: int, value: Any) -> bool:
         """A step's value is something that a gradient on the way may be; of some columns, it may be."""

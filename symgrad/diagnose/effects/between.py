@@ -27,6 +27,8 @@ from symgrad.ops import OPS, is_sum
 
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
+#: What a derivation may hold.
+ANYTHING = (*FLOWING, "local", "tangent", "forward")
 #: So many assignments are looked at, at most.
 MOST_BETWEEN = 120
 #: A changed line that is a part of what its name says counts so much of one that is something true as it stands.

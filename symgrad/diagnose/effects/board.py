@@ -122,7 +122,7 @@ class Board:
         base, ops, growing, within, count, numbers = self._base, self._ops, self._growing, self.within, 0, 0
         try:
             with unwarned():
-                for i in self.cone([i for i, _ in sites]):
+                for i in self.cone(self._begins(sites)):
                     if within is not None and i not in within:
                         continue
                     count += 1
@@ -157,6 +157,12 @@ class Board:
             self.left -= count
             spend(count, numbers // max(count, 1))
         return changed
+
+    def _begins(self, sites: Sequence[Site]) -> list[int]:
+        """Where a change is made, and the changes after it that are settled: they may read what it changes."""
+        begins = [i for i, _ in sites]
+        first = min(begins, default=0)
+        return begins + [i for i in self._settled if i > first]
 
     def _columns(self, i: int, args: list[Any], changed: Collection[int], at: Sequence[tuple[int, Make]]) -> Any:
         """Some columns of a step's value, perhaps with something else in its place or those of its inputs."""

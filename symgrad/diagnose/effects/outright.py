@@ -5,7 +5,8 @@ That says where a mistake is, and not what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -15,10 +16,12 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import claims, is_bare
+from symgrad.diagnose.values.shaped import Shaped, lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.places import UNPLACED, Repair
 from symgrad.diagnose.walking.region import Make, Site, slimmed
 from symgrad.errors import Span
+from symgrad.ops import OPS
 from symgrad.ops.slips import written
 
 if TYPE_CHECKING:
@@ -39,6 +42,11 @@ UNSET = "never-assigned"
 Try = tuple[tuple[Site, ...], Make, Repair]
 
 
+
+
+def _entries(vec: Vec) -> Iterator[Vec]:
+    arrays = lifted(vec).arrays
+    return (Shaped([a.reshape(-1)[k] for a in arrays]) for k in range(arrays[0].size))
 
 
 def is_whole(repair: Repair) -> bool:
@@ -103,6 +111,11 @@ class Outright:
             for order in orders if rounds - 1 <= len(found) <= rounds else ():
                 vecs = [vec for _, vec in order]
                 yield Quantity("cotangent", loss, *order[0]), vecs + [vecs[-1] - vecs[-1]] * (rounds - len(vecs))
+        for found in (*self._series, *([item] for item in self.truth.cotangents.items())):
+            if found[0][1].shape and sum(math.prod(vec.shape) for _, vec in found) == rounds:
+                # One entry after the other: dscore of each class of each sample.
+                vecs = [entry for _, vec in found for entry in _entries(vec)]
+                yield Quantity("cotangent", loss, found[0][0], vecs[0]), vecs
 
     def _by_line(self, bottom: int, flows: Sequence[tuple[int, Vec]]) -> Iterator[tuple[Quantity, list[Vec]]]:
         """What flows along the paths through one line of the forward pass, in all its rounds together."""
@@ -128,7 +141,7 @@ class Outright:
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
         # What is carried into another round is what flows along some of the paths.
         carried = passage.flowing(rounds) if rounds > 1 else ()
-        for q, vecs in chain(self.series(rounds), carried):
+        for q, vecs in self._put_off(chain(self.series(rounds), carried), passage.steps[-1]):
             if parts and q.kind == "cotangent":
                 continue
             if any(v.shape in shapes or v.shape in passage.wanted for v in vecs):
@@ -138,6 +151,32 @@ class Outright:
 
                 words = "is not the derivative that belongs here"
                 yield ends, make, Repair(UNPLACED, "wrong-formula", words, UNEXPLAINED, q)
+
+    def _put_off(
+        self, found: Iterable[tuple[Quantity, list[Vec]]], last: int
+    ) -> Iterator[tuple[Quantity, list[Vec]]]:
+        """The same, and what is divided later by a count: ``dscore`` in a loop over the samples, and ``dW /= n``."""
+        counts = list({number: count for i, number, count in self._divided if i > last}.values())
+        for q, vecs in found:
+            yield q, vecs
+            for count in counts if q.kind == "cotangent" else ():
+                yield q, [v * count for v in vecs]
+
+    @cached_property
+    def _divided(self) -> list[tuple[int, float, Vec]]:
+        """Where the derivation divides by how many there are of something, and by which number."""
+        layout, steps = self.layout, self.layout.graph.steps
+        lengths = {n for i, s in enumerate(steps) if layout.is_forward(i) for n in s.shape} - {0, 1}
+        out = []
+        for i, step in enumerate(steps):
+            infix = None if step.is_leaf or layout.is_forward(i) else OPS[step.op].infix
+            by = step.inputs[1] if infix is not None and infix.symbol == "/" else -1
+            if by >= 0 and steps[by].is_leaf and not steps[by].shape:
+                vec = layout.actual(by)
+                number = float(lifted(vec).arrays[0])
+                if number in lengths:
+                    out.append((i, number, vec))
+        return out
 
     def _ends(self, passage: Passage) -> tuple[tuple[Site, ...], bool]:
         """What the rounds of a line work out, and whether that is only a part of what its name is in the end.

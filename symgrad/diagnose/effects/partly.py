@@ -38,4 +38,5 @@ def gained(before: Any, after: Any, right: Any) -> float:
 def _near(a: Any, b: Any) -> Any:
     x, y = np.abs(a), np.abs(b)
     larger = np.maximum(x, y)
-    return np.abs(a - b) <= TOLERANCE * larger + REST * max(float(y.max()), 1.0)
+    near = np.abs(a - b) <= TOLERANCE * larger + REST * max(float(y.max()), 1.0)
+    return near & np.isfinite(a)  # what is infinite is near everything

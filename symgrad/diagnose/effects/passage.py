@@ -233,11 +233,15 @@ class Passage(Reader):
                 words = "is off by a constant factor"
                 yield _times(number), Repair(UNPLACED, "scale", words, 1.1 + extra, None, "*", number)
         near = set(self.line.used())
+        shapes = {(), have.shape}
+        if not have.shape:
+            # A number that is subtracted from an array may lack the array.
+            shapes |= {self.graph.steps[k].shape for k in ([i] if slot >= 0 else [k for k, _ in self.users.get(i, ())])}
         for offer in offers:
             q = offer.quantity
             if q.kind == "local":
                 continue
-            if factors and not scales and q.kind == "forward" and offer.text and q.vec.shape in (have.shape, ()):
+            if factors and not scales and q.kind == "forward" and offer.text and q.vec.shape in shapes:
                 cost = 1.6 if q.bottom in near or self.layout.origin(q.bottom) in near else 1.75
                 for form, compute in (*FORMS, *_RESTS):
                     words = "leaves out a factor"

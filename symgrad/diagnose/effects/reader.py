@@ -7,8 +7,8 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from functools import cached_property
-from itertools import combinations
+from functools import cached_property, partial
+from itertools import combinations, islice
 from operator import itemgetter
 
 from symgrad.diagnose.effects.board import Board
@@ -19,10 +19,11 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Link, Quantity
 from symgrad.diagnose.trying.typed import shifted
 from symgrad.diagnose.values.shaped import lifted
-from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.offers import SERIES
 from symgrad.diagnose.walking.places import Context, Line
 from symgrad.diagnose.walking.region import Offer, Region, Site
+from symgrad.ops.slips import is_place
 from symgrad.ops.writing import is_united
 
 #: One entry of an array, by its number.
@@ -88,7 +89,7 @@ class Reader(Region):
         last, call = -1, None
         for i in self.steps:
             for unit in self.layout.units_at.get(i, ()):
-                key = (unit.span, unit.name.split("[", maxsplit=1)[0], "[" in unit.name)
+                key = (unit.span, unit.name.split("[", maxsplit=1)[0], unit.name.count("["))
                 # What a function gives back is bound where it was called: in another place it is another call.
                 elsewhere = None if unit.line == self.number else unit.span
                 if key in seen or (last >= 0 and elsewhere is not None and call is not None and elsewhere != call):
@@ -129,7 +130,7 @@ class Reader(Region):
 
     def at_hand(self) -> list[Offer]:
         """The variables alone, entries of lists and arrays among them."""
-        return [*self._variables(), *self._entries(), *self._items()]
+        return [*self._variables(), *self._entries(), *self._items(), *self._rows()]
 
     def _offer(self, quantity: Quantity, steps: Sequence[int], text: str) -> Offer:
         def value(i: int) -> Vec:
@@ -214,6 +215,35 @@ class Reader(Region):
             if text and text not in seen and self.layout.is_forward(self.layout.original(steps[i].inputs[0])):
                 seen.add(text)
                 yield self._offer(Quantity("forward", -1, i, self.layout.actual(i)), [i], text)
+
+    def _rows(self) -> Iterator[Offer]:
+        """Entries of other arrays at the place where the line reads one, in every round: ``V[i]`` beside ``x[i]``."""
+        steps, source = self.graph.steps, self.text.source
+        places: dict[str, dict[int, int]] = {}
+        for i in self.steps if len(self.ends) > 1 else ():
+            step = steps[i]
+            written = source.index(step.span, 0) if is_place(step.op) and len(step.inputs) == 1 else None
+            if written is not None and step.shape == steps[step.inputs[0]].shape[1:]:
+                places.setdefault(ast.unparse(written[1]), {}).setdefault(self._rounds[i], i)
+        for text, rounds in places.items():
+            if len(rounds) < len(self.ends):
+                continue
+            lengths = {steps[steps[i].inputs[0]].shape[0] for i in rounds.values()}
+            arrays = (a for a in self.layout.subject.names.items() if lengths == {*steps[a[0]].shape[:1]})
+            for array, name in islice(arrays, MOST_ENTRIES):
+                # What the line has already is among its variables.
+                if name.isidentifier() and self.layout.is_forward(array) and f"{name}[{text}]" not in self._written:
+                    value = partial(self._row, array, rounds)
+                    yield Offer(Quantity("forward", -1, array, value(rounds[0])), value, None, f"{name}[{text}]")
+
+    def _row(self, array: int, rounds: Mapping[int, int], i: int) -> Vec:
+        step = self.graph.steps[rounds[self.round_of(i)]]
+        return apply(step.op, [self.board.now(array)], step.params)
+
+    @cached_property
+    def _written(self) -> str:
+        lines = self.text.source.lines
+        return lines[self.number - 1] if 0 < self.number <= len(lines) else ""
 
     def _item(self, i: int) -> str:
         """How a step is written, where it is one entry of an array by its number."""

@@ -38,9 +38,20 @@ def made_by_call(unit: Unit, subject: Subject) -> Step | None:
 
     i, steps = unit.step, subject.graph.steps
     while not steps[i].is_leaf and OPS[steps[i].op].renames:
+        if is_handed_back(unit, steps[i]):
+            return steps[i]
         i = steps[i].inputs[0]
     call = subject.callers.get(i)
     return steps[i] if call is not None and call.line == unit.span.line and not unit.augmented else None
+
+
+def is_handed_back(unit: Unit, step: Step) -> bool:
+    """``return dx`` in the function that an assignment calls: a step of its own, written elsewhere."""
+    from symgrad.ops import OPS
+
+    if step.span is None or step.is_leaf or not OPS[step.op].renames:
+        return False
+    return step.span.line != unit.span.line and not _is_within(step.span, unit.span)
 
 
 def place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source: SourceMap) -> Span:
@@ -56,6 +67,8 @@ def place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source:
         return call
     named = bool(walk.layout.variable(place.node))
     operand = source.operand(parent, place.slot) if parent is not None else None
+    if parent is not None and is_handed_back(unit, subject.graph.steps[place.parent]):
+        operand = parent if source.text(parent).replace(".", "").isidentifier() else operand
     own = step.span if not step.is_leaf and not named else None
     # By a function of the forward pass, which is right, or by one that does right where another line calls it.
     lent = own in walk.layout.forward_spans or _is_right_elsewhere(place.node, subject, walk)
