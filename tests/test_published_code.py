@@ -220,7 +220,7 @@ def test_classes(tmp_path: Path, text: str, line: int) -> None:
     assert line or report.confirmed
 
 
-def test_another_trial_under_the_same_names_is_left_alone(tmp_path: Path) -> None:
+def test_another_trial_under_the_same_names_is_judged_by_itself(tmp_path: Path) -> None:
     report = check(
         tmp_path,
         """
@@ -250,7 +250,7 @@ def test_another_trial_under_the_same_names_is_left_alone(tmp_path: Path) -> Non
         """,
     )
     assert report.ok
-    assert {"dx", "dw"} <= set(report.confirmed)
+    assert {"dx (line 20)", "dw (line 20)", "dx (line 24)", "dw (line 24)"} <= set(report.confirmed)
 
 
 def test_labels_that_only_the_derivation_takes_apart() -> None:

@@ -204,7 +204,7 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
         at = steps[at].inputs[0]  # a, b, c = p takes no loss out of p
     step = steps[at]
     if not names and subject.loss not in subject.names:
-        if _is_given(subject):
+        if _is_given(trace, subject):
             return False
         called = {normal(b.name) for b in trace.bindings}
         told = any({c.top, c.bottom} <= called for b in trace.bindings for c in claims(b.name))  # dx_dv is that of x
@@ -213,12 +213,13 @@ def stands_for_want(trace: Trace, subject: Subject) -> bool:
     return bool(names) and (subject.made_up or not names.isdisjoint(called) or sign_of(step.op) == "-")
 
 
-def _is_given(subject: Subject) -> bool:
+def _is_given(trace: Trace, subject: Subject) -> bool:
     """``sum(out*dout)``, where ``dout`` is given with the data: the gradient to begin with is nobody's guess."""
     steps = subject.graph.steps
     product = next((j for j in steps[subject.loss].inputs if sign_of(steps[j].op) == "*"), -1)
     given = [subject.names.get(j, "") for j in steps[product].inputs if steps[j].is_input] if product >= 0 else []
-    return subject.made_up and any(is_bare(name) or any(claims(name)) for name in given)
+    data = {b.name for b in trace.bindings if trace.graph.steps[b.step].is_leaf}
+    return subject.made_up and any(name in data and (is_bare(name) or any(claims(name))) for name in given)
 
 
 __all__ = ["of_an_objective", "stands_for_want"]

@@ -79,8 +79,10 @@ def _given_first(trace: Trace) -> Iterator[tuple[int, Binding]]:
     steps = trace.graph.steps
     for b in trace.bindings:
         shape = steps[b.step].shape
-        if not steps[b.step].is_leaf or not shape:
+        if not steps[b.step].is_leaf or not shape or not b.name.isidentifier():
             continue
+        if not trace.values[b.step].any():  # type: ignore[union-attr]  # an array it is
+            continue  # zeros begin a sum
         bottoms = {c.bottom for c in claims(b.name)}
         later = [o for o in trace.bindings if o.order > b.order and steps[o.step].shape == shape]
         later = [o for o in later if not steps[o.step].is_leaf and not trace.graph.ancestors(o.step)[b.step]]

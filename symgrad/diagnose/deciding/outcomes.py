@@ -81,8 +81,11 @@ def _is_used(step: int, layout: Layout) -> bool:
 def _is_of_an_input(unit: Unit, layout: Layout, reading: Reading) -> bool:
     """``dx``, used no further, where an input is called x, and besides it only attributes of objects: ``self.x``."""
     subject, own = layout.subject, layout.original(unit.step)
-    # That a loop gives it another name as well is no use.
-    used = any(layout.original(k) != own for k in layout.dependents(unit.step))
+    # That a loop gives it another name as well is no use; that an object keeps it, x.grad = gx, is one.
+    used = any(
+        layout.original(k) != own or not all(u.name.isidentifier() for u in layout.units_at.get(k, ()))
+        for k in layout.dependents(unit.step)
+    )
     if not subject.is_shaped or not unit.name.isidentifier() or used:
         return False
     plain: set[int] = set()

@@ -20,8 +20,10 @@ class Statement:
 
 
 def text_at(lines: Sequence[str], span: Span) -> str:
-    """The characters of a span, on one line."""
-    if span.line == span.end_line and span.line <= len(lines):
+    """The characters of a span, on one line; empty where it is in another text."""
+    if span.end_line > len(lines):
+        return ""
+    if span.line == span.end_line:
         return lines[span.line - 1][span.column - 1 : span.end_column - 1]
     first = lines[span.line - 1][span.column - 1 :]
     middle = lines[span.line : span.end_line - 1]
