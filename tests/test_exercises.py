@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
@@ -150,11 +151,18 @@ df1_dx = (A + A.T) @ x
 f2 = np.trace(A @ B)
 df2_dA = B.T
 """
-ALL = [ARRAYS, NUMBERS, SHARED, TORCH, LAYERS, TWIN, VALIDATED, APART]
+#: All of it in one function.
+MAIN = (
+    "import numpy as np\n\ndef main():\n"
+    + textwrap.indent(ARRAYS.removeprefix("import numpy as np\n"), "    ")
+    + '\nif __name__ == "__main__":\n    main()\n'
+)
+ALL = [ARRAYS, MAIN, NUMBERS, SHARED, TORCH, LAYERS, TWIN, VALIDATED, APART]
 SLIPS = [
     (ARRAYS, "dw = 2 * X.T", "dw = X.T", ""),
     (ARRAYS, "dz = (p - t) / 8", "dz = (p - t)", "scale"),
     (ARRAYS, "(1 - h ** 2)", "(1 - h)", ""),
+    (MAIN, "dw = 2 * X.T", "dw = X.T", ""),
     (NUMBERS, "math.exp(-x) - math.sin(x) * math.exp(-x)", "math.exp(-x) + math.sin(x) * math.exp(-x)", "sign"),
     (NUMBERS, "(1 + x) - x ** 3)", "(1 + x) + x ** 3)", "sign"),
     (NUMBERS, "dudx = 2 * x", "dudx = 2", "missing-factor"),
@@ -199,7 +207,7 @@ def test_slips_in_two_exercises() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "count"), [(ARRAYS, 3), (NUMBERS, 3), (SHARED, 2), (TORCH, 3), (TWIN, 0), (VALIDATED, 0)]
+    ("source", "count"), [(ARRAYS, 3), (MAIN, 3), (NUMBERS, 3), (SHARED, 2), (TORCH, 3), (TWIN, 0), (VALIDATED, 0)]
 )
 def test_where_a_run_is_cut(source: str, count: int) -> None:
     parts = problems(trace_source(source))

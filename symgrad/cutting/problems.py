@@ -8,7 +8,7 @@ over data that carries nothing on are such exercises as well.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -73,7 +73,7 @@ class _Cut:
             self.end -= 1
         self.claimed = {i: b for i, b in self.claimed.items() if i >= self.end}
         self.given = [b for b in trace.bindings if b.step < self.end]
-        self.lines = _statements(trace.graph.source)
+        self.lines, self.main = _statements(trace.graph.source)
         #: The line outside of functions that each step was made by, and that of its statement; 0 where there is none.
         self.at = self._places()
         self.looped: set[int] = set()  # statements that are loops, with a cut between rounds
@@ -91,12 +91,16 @@ class _Cut:
         latest, line = -1, 0
         for b in self.given:
             latest = max(latest, b.step)
-            if not b.scope:
+            if self._is_outside(b):
                 if b.line < line and b.step < latest and self.lines.get(b.line) == self.lines.get(line):
                     # for x, t in data: with the next round the line goes back, whatever was computed last
                     latest = next((p for p in range(latest + 1, self.end) if self.at[p] < line), latest)
                 line = b.line
             self.when.append(latest)
+
+    def _is_outside(self, b: Binding) -> bool:
+        """A name is given outside of functions."""
+        return not b.scope or (bool(self.main) and b.scope.partition("#")[0] == self.main)
 
     def _places(self) -> list[int]:
         """The line outside of functions that each step was made by; 0 where there is none."""
@@ -106,7 +110,7 @@ class _Cut:
             lines = [s.line for s in (step.span, called) if s is not None]
             at[i] = next((line for line in lines if line in self.lines), 0)
         for b in self.given:
-            if not b.scope and not at[b.step]:
+            if self._is_outside(b) and not at[b.step]:
                 at[b.step] = b.line if b.line in self.lines else 0
         known = 0
         for i in reversed(range(len(at))):
@@ -179,7 +183,7 @@ class _Cut:
         return [(b, when) for b, when in given if self._is_in(b, when, piece)]
 
     def _is_in(self, b: Binding, when: int, piece: _Piece) -> bool:
-        line = 0 if b.scope else self.lines.get(b.line, 0)
+        line = self.lines.get(b.line, 0) if self._is_outside(b) else 0
         if line and (line < piece.first or line > piece.last):
             return False
         # A round of a loop is told from the others by its steps.
@@ -220,7 +224,7 @@ class _Cut:
             if any(c.bottom in known for c in read) or is_bare(b.name):
                 return True
             # beside x.grad any name may be that of the derivative by hand
-            if asked and not b.scope and not forward[b.step] and not self.steps[b.step].is_leaf:
+            if asked and self._is_outside(b) and not forward[b.step] and not self.steps[b.step].is_leaf:
                 return True
         return False
 
@@ -255,19 +259,36 @@ class _Cut:
 
 
 @lru_cache(maxsize=4)
-def _statements(source: str) -> dict[int, int]:
-    """Line -> the first line of the statement outside of functions and classes that it belongs to."""
+def _statements(source: str) -> tuple[dict[int, int], str]:
+    """Line -> the first line of the statement outside of functions and classes that it belongs to; and the name of the
+    one function that a file consists of, ``main``, whose statements count as outside: empty where there is none."""
     tree = next(iter(nodes(source)), None)
-    body: Sequence[ast.stmt] = tree.body if isinstance(tree, ast.Module) else ()
+    body = list(_outside(tree.body)) if isinstance(tree, ast.Module) else []
+    functions = {s.name: s for s in body if isinstance(s, ast.FunctionDef)}
+    alone = [n for s in body if (n := _called_alone(s)) in functions]
+    calls = [n.func.id for n in nodes(source) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    main = alone[0] if len(alone) == 1 and calls.count(alone[0]) == 1 else ""
     out: dict[int, int] = {}
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            continue
-        # What stands under if __name__ == "__main__" stands outside as well.
-        inner = node.body if isinstance(node, ast.If) and "__name__" in ast.unparse(node.test) else (node,)
-        for s in inner:
+    for s in (*body, *(functions[main].body if main else ())):
+        if not isinstance(s, ast.FunctionDef | ast.ClassDef):
             out |= dict.fromkeys(range(s.lineno, (s.end_lineno or s.lineno) + 1), s.lineno)
-    return out
+    return out, main
+
+
+def _outside(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """What stands under ``if __name__ == "__main__"`` stands outside as well."""
+    for s in body:
+        if isinstance(s, ast.If) and "__name__" in ast.unparse(s.test):
+            yield from s.body
+        else:
+            yield s
+
+
+def _called_alone(s: ast.stmt) -> str:
+    """``main`` for ``main()``."""
+    call = s.value if isinstance(s, ast.Expr) else None
+    plain = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not (call.args or call.keywords)
+    return call.func.id if plain and isinstance(call, ast.Call) and isinstance(call.func, ast.Name) else ""
 
 
 __all__ = ["problems"]
