@@ -117,6 +117,18 @@ y = torch.sin(x) * torch.exp(-x**2)
 """
 
 
+def test_each_of_two_derivatives_is_held_against_its_own() -> None:
+    second = "mine_second = math.exp(-a**2) * ((4*a**2 - 3)*math.sin(a) - 4*a*math.cos(a))\n"
+    source = (
+        f"{TWICE}a = x.item()\nmine_first = math.cos(a)*math.exp(-a**2) - 2*a*math.sin(a)*math.exp(-a**2)\n{second}"
+        "print(g.item(), mine_first)\nprint(h.item(), mine_second)\n"
+    )
+    report = symgrad.check(source)
+    assert report.ok and {"mine_first", "mine_second"} <= set(report.confirmed), report.explain()
+    wrong = symgrad.check(source.replace("4*a**2 - 3", "4*a**2 - 2"))
+    assert [f.span.line for f in wrong.findings if f.root and f.span] == [8], wrong.explain()
+
+
 def test_torchs_second_derivatives() -> None:
     x = sympy.Symbol("x")
     f = sympy.sin(x) * sympy.exp(-(x**2))

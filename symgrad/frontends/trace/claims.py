@@ -120,7 +120,8 @@ def _printed(tr: Tracer) -> Iterator[tuple[int, int]]:
             yield from _in_turn(mine, known, shown)
         if len(mine) != 1:
             continue
-        if not known and (_BY_HAND.search(text) or any(map(_BY_HAND.search, _names(tr, mine[0])))):
+        alone = not known and len(set(shown)) == 1  # print(g.item(), mine): it is g that it is compared with
+        if alone and (_BY_HAND.search(text) or any(map(_BY_HAND.search, _names(tr, mine[0])))):
             known = [i for _, others in lines[max(n - 1, 0) : n + 2] for i in others if i in found]
         if len(known) == 1:
             yield mine[0], known[0]
