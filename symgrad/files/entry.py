@@ -160,10 +160,11 @@ def _right_alone(code: Code, plan: Plan, trace: Trace, report: Report, options: 
     """What is said of the functions by themselves, where all that is blamed stands in some that return what is right.
 
     ``return -score`` of a gradient that nothing takes, since it is only printed, is no result of the run: there the
-    score itself is held against the derivative, whose negative it is.
+    score itself is held against the derivative, whose negative it is. (What methods return is kept by their objects.)
     """
     blamed = {f.span.line for f in report.findings if f.root and f.span is not None}
-    names = {p[1] for p in trace.offered if not blamed.isdisjoint(lines_of(code.source, p[1]))}
+    plain = (p[1] for p in trace.offered if "." not in p[1])
+    names = {name for name in plain if not blamed.isdisjoint(lines_of(code.source, name))}
     if not blamed or not blamed <= {n for name in names for n in lines_of(code.source, name)}:
         return None
     found = _of_functions(code, plan, replace(trace, offered=tuple(p for p in trace.offered if p[1] in names)), options)
