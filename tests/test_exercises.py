@@ -8,7 +8,7 @@ import textwrap
 import pytest
 
 import symgrad
-from symgrad.cutting.problems import problems
+from symgrad.cutting.problems import _Cut, problems
 from symgrad.emitting import emit_source
 from symgrad.frontends.tracing import trace_source
 from tests.slips import found, passes
@@ -259,6 +259,19 @@ def test_rounds_of_a_loop_over_data(source: str, right: str, slip: str) -> None:
     # told once, and with a fix that is right in every round
     assert found(source, right, slip, "").fix_verified
     assert 3 <= len(problems(trace_source(source))) <= 6
+
+
+@pytest.mark.parametrize(("line", "count"), [("ds_dx = s * (1 - s)", 6), ("c = s * (1 - s)", 0)])
+def test_of_a_thousand_rounds_some_are_cut_out(
+    line: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether or not each is an exercise: the cost grows with the rounds, and not with their square."""
+    trace = trace_source(GRID.replace("9", "999").replace("ds_dx = s * (1 - s)", line).replace("ds_dx)", "s)"))
+    asked: list[object] = []
+    whole = _Cut._is_whole
+    monkeypatch.setattr(_Cut, "_is_whole", lambda self, piece: asked.append(piece) or whole(self, piece))
+    assert len(problems(trace)) == count
+    assert len(asked) < 40
 
 
 def test_rounds_that_carry_something_on_are_one_exercise() -> None:

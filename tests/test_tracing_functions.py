@@ -252,3 +252,12 @@ print(negloglik(params), gradient(params))
 def test_a_backward_pass_beside_functions_of_the_library(script: str, right: str, wrong: str) -> None:
     passes(script)
     found(script, right, wrong, "")
+
+
+@pytest.mark.parametrize("said", ["mean", "mode", "variance", "stddev", "cdf(torch.tensor(1.3))", "entropy()"])
+def test_a_logarithmic_normal_is_no_normal(said: str) -> None:
+    made = "torch.distributions.LogNormal(torch.tensor(0.4), torch.tensor(0.7))"
+    traced = trace_source(f"import torch\na = torch.tensor(1.0)\nfound = {made}.{said} * a\n")
+    step = next(b.step for b in traced.bindings if b.name == "found")
+    want = eval(f"{made}.{said}", {"torch": torch})  # a text of ours
+    assert float(np.asarray(traced.values[step])) == pytest.approx(float(want), rel=1e-5)

@@ -11,14 +11,15 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 
 from symgrad.diagnose.text.naming import LOSS_NAMES, claims, is_bare, is_some_loss, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.ops.base import COPY
 
-#: More exercises than this are no exercises; of the rounds of one loop so many are looked at.
-MOST, ROUNDS = 24, 6
+#: More exercises than this are no exercises, nor are more pieces; of the rounds of one loop so many are looked at.
+MOST, PIECES, ROUNDS = 24, 300, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,14 @@ def _some_of_each(pieces: Sequence[_Piece]) -> list[_Piece]:
         loops.setdefault(piece.last, []).append(piece)
     out = []
     for mine in loops.values():
-        n, most = len(mine), min(len(mine), ROUNDS)
-        out += [mine[k * (n - 1) // max(most - 1, 1)] for k in range(most)]
+        out += _some(mine)
     return out
+
+
+def _some(pieces: Sequence[_Piece]) -> list[_Piece]:
+    """The first, the last, and some in between."""
+    n, most = len(pieces), min(len(pieces), ROUNDS)
+    return [pieces[k * (n - 1) // max(most - 1, 1)] for k in range(most)]
 
 
 class _Cut:
@@ -157,7 +163,8 @@ class _Cut:
         """The pieces put together so that each has a result and a derivation of it."""
         groups: list[_Piece] = []
         begun: _Piece | None = None  # data for what comes next
-        for piece in self.pieces():
+        pieces = self._thinned(self.pieces())
+        for piece in pieces if len(pieces) <= PIECES else ():
             mine = piece if begun is None else begun.and_(piece)
             if all(self.steps[i].is_leaf for i in range(piece.begin, piece.end)):
                 begun = mine
@@ -175,6 +182,15 @@ class _Cut:
                 out[-1] = out[-1].and_(group)
             else:
                 out.append(group)
+        return out
+
+    def _thinned(self, pieces: Sequence[_Piece]) -> list[_Piece]:
+        """Of a loop of many rounds some, where each is an exercise: nobody looks at all of a thousand."""
+        out: list[_Piece] = []
+        for first, group in groupby(pieces, key=lambda p: p.first):
+            mine = list(group)
+            thin = first in self.looped and len(mine) > ROUNDS and self._is_whole(mine[0]) and self._is_whole(mine[-1])
+            out += _some(mine) if thin else mine
         return out
 
     def _within(self, piece: _Piece) -> list[tuple[Binding, int]]:

@@ -107,6 +107,21 @@ class LogNormal(Normal):
     def mean(self):
         return torch.exp(self.loc + self.scale**2 / 2)
 
+    @property
+    def mode(self):
+        return torch.exp(self.loc - self.scale**2)
+
+    @property
+    def variance(self):
+        return (torch.exp(self.scale**2) - 1) * torch.exp(2 * self.loc + self.scale**2)
+
+    @property
+    def stddev(self):
+        return torch.sqrt(self.variance)
+
+    def cdf(self, value):
+        return Normal(self.loc, self.scale).cdf(torch.log(tensor_of(value)))
+
     def rsample(self, sample_shape=()):
         return torch.exp(Normal(self.loc, self.scale).rsample(sample_shape))
 
