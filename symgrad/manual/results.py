@@ -6,9 +6,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symgrad.diagnose.deciding.prepared import prepare
-from symgrad.diagnose.engine import diagnose, glance
+from symgrad.diagnose.engine import Diagnosis, diagnose, glance
+from symgrad.diagnose.observing.subject import Subject
+from symgrad.manual.targets import of_targets_held_fixed
 from symgrad.manual.work import Account
-from symgrad.subjects.chosen import further, names_result, still_open
+from symgrad.subjects.chosen import further, is_only_of, names_result, still_open
 
 
 def of_further_results(taken: Account) -> Account:
@@ -25,9 +27,9 @@ def of_further_results(taken: Account) -> Account:
         left = {u.step: u for u in found.unchecked if not own[u.name] or other.loss in own[u.name]}
         if not left:
             continue
-        explicit = {u.name for u in left.values() if names_result(u.name, other)}
+        explicit = {u.name for u in left.values() if names_result(u.name, other) or is_only_of(u, other, subject)}
         # Who does not say that it is this result's cannot be blamed for what it is not: then a look is enough.
-        more = diagnose(other) if explicit else glance(other)
+        more = _judged(taken, other) if explicit else glance(other)
         # What stands before the result is its derivative only where its name says so: in a loop the two come in turn.
         mine = (u for u in more.right if u.step in left)
         right = [left[u.step] for u in mine if u.step > other.loss or u.name in explicit]
@@ -48,3 +50,8 @@ def of_further_results(taken: Account) -> Account:
         )
     left_open = still_open(subject, found.unchecked, found.right)
     return replace(taken, diagnosis=replace(found, unchecked=left_open))
+
+
+def _judged(taken: Account, other: Subject) -> Diagnosis:
+    """What is wrong with the derivation of another result: a target may be held fixed in that as well."""
+    return of_targets_held_fixed(replace(taken, subject=other, diagnosis=diagnose(other))).diagnosis

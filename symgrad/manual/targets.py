@@ -17,6 +17,7 @@ from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.graph import INPUT, Graph
 from symgrad.manual.work import Account
+from symgrad.ops import sign_of
 
 #: What is held fixed is called, in parts of a name: what is aimed at, what is of another time, what is only compared.
 _HELD = re.compile(
@@ -24,6 +25,8 @@ _HELD = re.compile(
     r"stopped|detached|sg|(?:q|v|max|value)_?next|next_?(?:q|v|max|values?))(?:_|\d|$)",
     re.IGNORECASE,
 )
+#: What the value of a later state is multiplied by.
+_DISCOUNT = re.compile(r"gamma|discount(?:_?factor)?", re.IGNORECASE)
 #: How it is said.
 HELD_FIXED = "(a semi-gradient)"
 #: So many values are tried, those nearest to the loss first.
@@ -51,13 +54,26 @@ def _held(subject: Subject) -> Iterator[int]:
     steps, loss = subject.graph.steps, subject.loss
     forward = subject.graph.ancestors(loss)
     for i in sorted(subject.names, reverse=True):
-        if steps[i].is_leaf or not forward[i] or i == loss or _HELD.search(subject.names[i]) is None:
+        if steps[i].is_leaf or not forward[i] or i == loss:
+            continue
+        if _HELD.search(subject.names[i]) is None and not _is_discounted(subject, i):
             continue
         made = subject.graph.ancestors(i)
         cut = [replace(s, op=INPUT, inputs=()) if n == i else s for n, s in enumerate(steps)]
         other = Graph(tuple(cut), loss, subject.graph.source).ancestors(loss)
         if any(made[j] and other[j] for j in subject.leaves() if j not in subject.frozen):
             yield i
+
+
+def _is_discounted(subject: Subject, i: int) -> bool:
+    """What is only multiplied by a number that is called a discount is the value of a later state."""
+    steps, names = subject.graph.steps, subject.names
+    users = [s for s in steps if i in s.inputs]
+    discounts = {
+        j for s in users for j in s.inputs
+        if j != i and steps[j].is_leaf and not steps[j].shape and _DISCOUNT.fullmatch(names.get(j, ""))
+    }  # fmt: skip
+    return bool(users) and all(sign_of(s.op) == "*" and not discounts.isdisjoint(s.inputs) for s in users)
 
 
 def _cut(subject: Subject, step: int) -> Subject | None:

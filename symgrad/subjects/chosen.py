@@ -383,6 +383,30 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
     return tuple(out)
 
 
+def is_only_of(unit: Unit, other: Subject, subject: Subject) -> bool:
+    """An assignment after another loss is called after what that is made of, and the main one is not: a critic's
+    weights, beside the loss of an actor."""
+    if unit.step < other.loss:
+        return False
+    theirs, ours = _called_after(other), _called_after(subject)
+    return any(c.bottom in theirs and c.bottom not in ours for c in claims(unit.name))
+
+
+def _called_after(subject: Subject) -> set[str]:
+    forward = subject.graph.ancestors(subject.loss)
+    return {normal(name) for name, i in subject.aliases if i < len(forward) and forward[i]}
+
+
+def _other_losses(trace: Trace, subject: Subject, unchecked: Sequence[Unit]) -> list[int]:
+    """Other losses of the run, each as it was worked out last, before something that nothing is known about."""
+    forward, last = subject.graph.ancestors(subject.loss), max(u.step for u in unchecked)
+    named = {
+        b.name: b.step for b in trace.bindings
+        if is_some_loss(b.name.rstrip("0123456789")) and not trace.graph.steps[b.step].is_leaf and b.step < last
+    }  # fmt: skip
+    return [i for i in named.values() if i >= len(forward) or not forward[i]]
+
+
 #: So many other results are looked at, for what the main one says nothing about.
 MOST_FURTHER = 8
 
@@ -408,6 +432,7 @@ def further(trace: Trace, subject: Subject, unchecked: Sequence[Unit], right: Se
         wanted.update((named[stem], None) for stem in stems if stem in named and begun[stem] < u.step)
     if subject.is_shaped:
         # Only what names ask for, and of these numbers: an array has no one upstream gradient.
+        wanted.update((i, None) for i in _other_losses(trace, subject, unchecked))
         wanted = {i: None for i in wanted if not steps[i].shape}
     else:
         first = [u.step for u in right if u.step < len(steps) and not steps[u.step].is_leaf]

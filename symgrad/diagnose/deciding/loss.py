@@ -16,7 +16,17 @@ from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.functions import stems
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit
-from symgrad.diagnose.text.naming import claims, is_bare, is_gain, is_loss, is_score, is_surely_loss, normal, primitives
+from symgrad.diagnose.text.naming import (
+    claims,
+    is_bare,
+    is_gain,
+    is_loss,
+    is_score,
+    is_some_loss,
+    is_surely_loss,
+    normal,
+    primitives,
+)
 from symgrad.diagnose.text.seconds import seconds
 from symgrad.diagnose.values.quiet import quiet
 from symgrad.diagnose.walking.blame import Walk
@@ -206,7 +216,8 @@ def best_subject(candidates: Sequence[Subject]) -> Subject | None:
     def prior(n: int) -> float:
         # A pass that leaves out the upstream gradient is a perfect derivative of an inner step. So what is called a
         # loss, and what stands late in the forward pass, counts for more than a few lines that fit.
-        called = (is_loss(named[n]) and not is_beside(n)) + (named[n] in asked) + (named[n] in begun)
+        called = int(_is_called_loss(candidates[n], named[n]) and not is_beside(n))
+        called += (named[n] in asked) + (named[n] in begun)
         return (3 * called or -OF_DERIVATIVES * _is_of_derivatives(candidates[n], candidates)) - late * n
 
     def walk(n: int) -> None:
@@ -296,6 +307,11 @@ def _is_handed_back(subject: Subject, whole: Subject) -> bool:
     if prepared is None or arriving is None or arriving.constant() is not None:
         return False
     return any(prepared.layout.actual(i).same(arriving) for i in left)
+
+
+def _is_called_loss(subject: Subject, name: str) -> bool:
+    """It is called a loss; of arrays, where a name is hardly a derivative of one, also as whose: ``actor_loss``."""
+    return is_loss(name) or (subject.is_shaped and is_some_loss(subject.names.get(subject.loss, "")))
 
 
 def _begun(subject: Subject) -> Iterator[str]:

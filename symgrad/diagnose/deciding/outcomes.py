@@ -53,7 +53,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     if not out:
         out = [r for unit in last.values() if (r := _carried(unit, layout, reading)) is not None]
         out = out or [r for unit in last.values() if (r := _scaled(unit, layout, reading)) is not None]
-    out = [r for r in out if not _is_of_another(r, out, layout, reading) and not _is_added_up(r, out, layout, reading)]
+    beside = (_is_of_another, _is_added_up, _is_handed_on)
+    out = [r for r in out if not any(test(r, out, layout, reading) for test in beside)]
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
@@ -163,6 +164,22 @@ def _is_added_up(r: Result, all_of_them: Sequence[Result], layout: Layout, readi
         and s.actual.shape == r.actual.shape
         and mine <= set(reading.pairs(s.unit.name))
         and own in _terms(layout, s.unit.step)
+        for s in all_of_them
+    )
+
+
+def _is_handed_on(r: Result, all_of_them: Sequence[Result], layout: Layout, reading: Reading) -> bool:
+    """``dw`` of a function that ends with ``return -dw``: what comes back is the gradient, and decides."""
+    if not layout.subject.is_shaped or r.is_right(r.actual):
+        return False
+    mine = set(reading.pairs(r.unit.name))
+    return any(
+        s.unit.step > r.unit.step
+        and not s.unit.unnamed
+        and s.actual.shape == r.actual.shape
+        and mine <= set(reading.pairs(s.unit.name))
+        and layout.feeds(r.unit.step, {s.unit.step})
+        and (s.actual / r.actual).constant() not in (None, 1)
         for s in all_of_them
     )
 

@@ -50,6 +50,9 @@ DEFERRED = 1.0
 #: ... for each that leaves what another line works out without any use: where it is one variable for another, and
 #: again where what is left is no whole derivative, for then it is likelier that its own line is wrong.
 UNUSED = 1.25
+#: ... for each variable of arrays that something else is put in the place of, and that holds nothing true by then: its
+#: own line is wrong.
+DOUBTED = 2.0
 #: ... for each average that lies beyond what it is the average of.
 OUTSIDE = 1.0
 #: ... for each line that leaves a gradient what it was.
@@ -121,6 +124,8 @@ class Weighing:
             cost += OUTSIDE * sum(self._is_outside(name, walk) for name in self.layout.averages)
             cost += IDLE * len({u.line for u in self._idle(walk)})
             cost -= HELPS * self.helps(walk)
+        else:
+            cost += DOUBTED * sum(_is_doubted(r, walk) for r in out.roots)
         doubted = {u.line: self._doubt(u) for u in out.doubts if not self._is_cleared(u, walk)}
         doubts = sum(doubted.values())
         # A change that makes a line something else than its name says.
@@ -318,6 +323,16 @@ class Weighing:
             if step.span is not None and not step.is_leaf and not self.layout.is_forward(i):
                 out.setdefault(step.span, []).append(i)
         return out
+
+
+def _is_doubted(root: Root, walk: Walk) -> bool:
+    """What is changed is a variable of which the walk holds that it is not what it should be, and lets it pass; or one
+    of which it was not known what it should be, so that what is added to it seems too much."""
+    doubts = {u.step for u in walk.out.doubts} - {root.unit.step}
+    if any(r.place.node in doubts and not r.combine for r in root.repairs):
+        return True
+    open_ones = (r for r in walk.out.roots if not r.repairs and r.unit.name == root.unit.name)
+    return any(r.unit is not root.unit and walk.layout.feeds(r.unit.step, {root.unit.step}) for r in open_ones)
 
 
 def is_of_terms(repair: Repair) -> bool:

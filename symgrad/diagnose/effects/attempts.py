@@ -300,6 +300,8 @@ class Attempts:
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
         """The first assignment of the line, with what is changed of it in place later, if it now is something true, and
         was not; else the next one after it of which that can be said, or -1."""
+        if not any(values[i].any() for i, _ in edit.sites if i in values):
+            return -1  # what is left of a sum when a part of it is nothing is a part of the gradient, and no mend
         for unit in edit.passage.units[:2]:
             i = unit.step
             while (unit.name, i) in self._onwards:

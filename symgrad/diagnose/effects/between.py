@@ -23,7 +23,7 @@ from symgrad.diagnose.values.closeness import REST
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.words.through import deferred
-from symgrad.ops import OPS, is_sum
+from symgrad.ops import OPS
 
 #: What flows back.
 FLOWING = ("cotangent", "contribution", "sum")
@@ -37,8 +37,10 @@ PART = 0.5
 MISNAMED = 0.3
 #: So many rounds of a line are looked at to see whether it comes to nothing.
 FEW = 4
-#: ... and a change inside a term of a sum that is right as it stands so much.
-TRUE_TERM = 3.0
+#: ... and a change inside a part of a line that is a true gradient as it stands so much.
+TRUE_PART = 3.0
+#: One that holds a value of the forward pass, worked out once more, counts so much.
+AGAIN = 2.0
 
 
 class Between:
@@ -65,8 +67,8 @@ class Between:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
         true = ([u for u in e.passage.units[:2] if self.is_true_of(u)] for e in edits)
-        untrue = sum(PART if any(map(self._is_a_part, units)) else 1.0 for units in true if units)
-        untrue += TRUE_TERM * sum(map(self._is_in_a_true_term, edits))
+        untrue = sum(map(self._price_of_true, filter(None, true)))
+        untrue += TRUE_PART * sum(map(self._is_in_a_true_part, edits))
         untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
         by_line: dict[int, float] = {}
         for i in self._assignments:
@@ -82,6 +84,13 @@ class Between:
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
 
+    def _price_of_true(self, units: Sequence[Unit]) -> float:
+        """What it costs to change assignments that are something true as they stand."""
+        if any(map(self._is_a_part, units)):
+            return PART
+        # A value of the forward pass was meant as that: no derivative is left out of it.
+        return AGAIN if any(self.again.holds(u.step, self.layout.actual(u.step)) for u in units) else 1.0
+
     def _is_a_part(self, unit: Unit) -> bool:
         """What is there in the end as the gradient by an input is not all of it: a term of it is missing there."""
         name = unit.name
@@ -94,22 +103,23 @@ class Between:
         vec = self.layout.actual(i)
         return bool(vec.shape) and any(map(is_meant, self.known.right(vec)))
 
-    def _is_in_a_true_term(self, edit: Edit) -> bool:
-        """What is changed is a part of a term that is, as it stands, what flows along some path."""
-        passage = edit.passage
+    def _is_in_a_true_part(self, edit: Edit) -> bool:
+        """What is changed is inside a part of a line that is, as it stands, a gradient or what flows along some path:
+        a term, a factor, what a function is given. A factor or a term more leaves the part as it is, and comes
+        after it."""
         i, slot = edit.sites[0]
-        term, users = (i if slot >= 0 else -1), passage.users
-        if slot < 0:
-            # The change of a term as a whole is one of its sign or scale, or adds to it.
-            inner = [k for k, _ in users.get(i, ())]
-            term = i if inner and edit.repair.keep >= 0 else -1
-        while term >= 0 and not any(is_sum(passage.graph.steps[k].op) for k, _ in users.get(term, ())):
-            inner = [k for k, _ in users.get(term, ())]
-            term = inner[0] if inner else -1
-        if term < 0 or is_sum(passage.graph.steps[term].op) or not self.layout.graph.steps[term].shape:
-            return False
-        held = self.known.right(self.layout.actual(term))
-        return any(q.kind in ("contribution", "cotangent") for q in held)
+        goes_on = slot < 0 and bool(edit.repair.combine or edit.repair.template)
+        part = self._used_by(i, edit.passage) if goes_on else i
+        while part >= 0 and part not in self.layout.units_at:
+            vec = self.layout.actual(part)
+            if vec.shape and any(q.kind in ("contribution", "cotangent") for q in self.known.right(vec)):
+                return True
+            part = self._used_by(part, edit.passage)
+        return False
+
+    def _used_by(self, i: int, passage: Passage) -> int:
+        """What the line makes of a step first; -1 where it ends with it."""
+        return next((k for k, _ in passage.users.get(i, ())), -1)
 
     def is_nothing(self, passage: Passage) -> bool:
         """What a line works out is zero whatever the inputs are: it was to be something."""

@@ -11,7 +11,9 @@ from functools import cached_property
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.text.naming import claims, is_bare, normal
+from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
+from symgrad.ops import OPS
 
 
 class Again:
@@ -26,11 +28,20 @@ class Again:
         name = next((u.name for u in self.layout.units_at.get(i, ())), "")
         if not name or self.layout.graph.steps[i].is_leaf or is_bare(name):
             return False
-        held = self.known.right(vec)
         if not claims(name):
-            return any(q.kind == "forward" and not self.layout.graph.steps[q.bottom].is_leaf for q in held)
+            return self._is_forward(vec, OPS[self.layout.graph.steps[i].op].renames)
+        held = self.known.right(vec)
         tops = {top for c in claims(name) for top in self._named.get(c.bottom, ())}
         return any(q.kind in ("local", "tangent") and q.top in tops for q in held)
+
+    def _is_forward(self, vec: Vec, renamed: bool) -> bool:
+        """A value that the forward pass has, perhaps with other axes of one entry: a sum that keeps its axis. What is
+        worked out may be one that was given, too: the noise of ``z = mu + std*noise``."""
+        flat = tuple(n for n in vec.shape if n != 1)
+        vecs = [vec] if flat == vec.shape or not flat else [vec, lifted(vec).reshaped(flat)]
+        leaves = not renamed and bool(flat) and vec.constant() is None
+        held = (q for v in vecs for q in self.known.right(v) if q.kind == "forward")
+        return any(leaves or not self.layout.graph.steps[q.bottom].is_leaf for q in held)
 
     @cached_property
     def _named(self) -> dict[str, set[int]]:
