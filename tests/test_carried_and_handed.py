@@ -299,7 +299,138 @@ df = np.where(pf > 0, df, 0.1 * df)
 G["W"] = real.T @ dr + fake.T @ df
 """
 
-RIGHT = (CRITIC, SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE)
+#: A true gradient is what a function is given.
+POOL = """\
+import numpy as np
+rng = np.random.RandomState(0)
+x, t = rng.randn(3, 8), rng.randn(3, 4)
+def pool(x, k):
+    return x.reshape(x.shape[0], x.shape[1] // k, k).mean(axis=2)
+def pool_backward(dout, k):
+    return np.repeat(dout, k, axis=1) / k
+out = pool(x, 2)
+loss = np.sum((out - t)**2)
+dx = pool_backward(2*(out - t), 2)
+"""
+
+#: The noise of a sample, and an entropy, are worked out once more in the derivation.
+NOISE = """\
+import numpy as np
+rng = np.random.RandomState(1)
+x, W, S, V = rng.rand(3, 4), rng.randn(4, 2), rng.randn(4, 2) * 0.3, rng.randn(2, 4)
+noise = rng.randn(3, 2)
+mu, log_std = x @ W, x @ S
+z = mu + np.exp(log_std) * noise
+loss = 0.5 * np.sum((z @ V - x)**2) + np.sum(0.5 * mu**2 + 0.5 * np.exp(2 * log_std) - log_std)
+std = np.exp(log_std)
+eps = (z - mu) / std
+d_z = (z @ V - x) @ V.T
+dW = x.T @ (d_z + mu)
+dS = x.T @ (d_z * eps * std + std**2 - 1)
+"""
+ENTROPY = """\
+import numpy as np
+rng = np.random.RandomState(2)
+x, W, r = rng.randn(6, 3), rng.randn(3, 4), rng.randn(6, 4)
+z = x @ W
+p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+entropy = -(p * np.log(p)).sum(axis=1)
+loss = np.sum(z * r) - 0.01 * entropy.sum()
+logp = np.log(p)
+ent = -(p * logp).sum(axis=1, keepdims=True)
+dz = r + 0.01 * p * (logp + ent)
+dW = x.T @ dz
+"""
+
+#: What comes back is the negative of what it is called inside.
+NEGATED = """\
+import numpy as np
+X, y = np.array([[1.0, 0.3], [1.0, -0.8], [1.0, 1.4], [1.0, 0.6]]), np.array([1.0, 3.0, 0.0, 2.0])
+def nll(beta):
+    mu = X @ beta
+    return np.sum(0.5 * (y - mu)**2)
+def gradient(beta):
+    mu = X @ beta
+    dbeta = X.T @ (y - mu)
+    return -dbeta
+b = np.array([0.5, 0.1])
+print(nll(b), gradient(b))
+"""
+
+#: Two losses, of which the second is made of what the first is made of; the value of the next state is held fixed.
+ACTOR = """\
+import numpy as np
+rng = np.random.RandomState(5)
+s, s2, theta, w = rng.randn(4), rng.randn(4), rng.randn(4, 3) * 0.1, rng.randn(4) * 0.1
+a, r, gamma = 1, 0.7, 0.95
+logits = s @ theta
+p = np.exp(logits) / np.sum(np.exp(logits))
+v, v2 = s @ w, s2 @ w
+adv = r + gamma * v2 - v
+actor_loss = -np.log(p[a]) * adv
+grad_logits = p.copy()
+grad_logits[a] -= 1
+grad_theta = np.outer(s, grad_logits) * adv
+critic_loss = 0.5 * (r + gamma * v2 - v) ** 2
+grad_w = -adv * s
+"""
+
+#: Both ways of a skip connection; what is carried from the next time step, and entries of a mean over two axes.
+SKIP = """\
+import numpy as np
+rng = np.random.RandomState(2)
+def backward(go, H, W):
+    gH = go * (1 - H**2)
+    G = gH @ W.T
+    G += go
+    return G, gH
+X, W, T = rng.randn(5, 4), rng.randn(4, 4), rng.randn(5, 4)
+H = np.tanh(X @ W)
+loss = 0.5 * np.sum((X + H - T)**2)
+gX, gH = backward(X + H - T, H, W)
+gW = X.T @ gH
+"""
+LINEAR = """\
+import numpy as np
+rng = np.random.RandomState(2)
+T, u, A, B, C = 4, rng.randn(4), rng.randn(3, 3) * 0.4, rng.randn(3), rng.randn(3)
+hs, ys = [np.zeros(3)], []
+for k in range(T):
+    hs.append(A @ hs[-1] + B * u[k])
+    ys.append(C @ hs[-1])
+target = rng.randn(T)
+loss = 0.5 * np.sum((np.array(ys) - target)**2)
+dy = np.array(ys) - target
+dA, dB, dh = np.zeros_like(A), np.zeros_like(B), np.zeros(3)
+for k in reversed(range(T)):
+    dh = dh + C * dy[k]
+    dA += np.outer(dh, hs[k])
+    dB += dh * u[k]
+    dh = A.T @ dh
+"""
+EXCITE = """\
+import numpy as np
+rng = np.random.RandomState(1)
+x, t, W1, W2 = rng.randn(2, 4, 3, 5), rng.randn(2, 4, 3, 5), rng.randn(4, 3), rng.randn(3, 4)
+s = x.mean(axis=(2, 3))
+z = np.maximum(0, s @ W1)
+g = 1 / (1 + np.exp(-z @ W2))
+loss = 0.5 * np.sum((x * g[:, :, None, None] - t)**2)
+dout = x * g[:, :, None, None] - t
+da = np.sum(dout * x, axis=(2, 3)) * g * (1 - g)
+dW2 = z.T @ da
+dz = da @ W2.T
+dz[z <= 0] = 0
+dW1 = s.T @ dz
+ds = dz @ W1.T
+dx = dout * g[:, :, None, None]
+dx += ds[:, :, None, None] / 15
+"""
+
+RIGHT = (
+    CRITIC, SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE, POOL, NOISE, ENTROPY, NEGATED, ACTOR, SKIP, LINEAR,
+    EXCITE,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("source", RIGHT)
@@ -325,6 +456,17 @@ SLIPS = [
     (CRITIC, "gr = -np.ones((6, 1)) / 6", "gr = np.ones((6, 1)) / 6", "sign", "-(np.ones((6, 1)) / 6)"),
     (CRITIC, "np.where(pf > 0, df, 0.1 * df)", "np.where(pf > 0, df, 0)", "missing-factor", "0.1 * df"),
     (TAPE, "/ pred.size", "/ len(pred)", "scale", "/3"),
+    (POOL, "axis=1) / k", "axis=1)", "scale", ""),
+    (NOISE, "eps * std", "eps", "missing-factor", "std"),
+    (ENTROPY, "logp + ent", "logp - ent", "sign", "+ ent"),
+    (NEGATED, "(y - mu)\n", "(y + mu)\n", "sign", "- mu"),
+    (ACTOR, ") * adv\ncritic", ")\ncritic", "missing-factor", "adv"),
+    (ACTOR, "-adv * s", "-adv * s2", "", ""),
+    (ACTOR, "-adv * s", "adv * s", "sign", ""),
+    (SKIP, "G += go", "G = go", "lost-accumulation", "G + go"),
+    (LINEAR, "dh + C * dy[k]", "C * dy[k]", "lost-accumulation", ""),
+    (EXCITE, " / 15", "", "scale", ""),
+    (EXCITE, "z <= 0", "z > 0", "wrong-formula", "z <= 0"),
 ]  # fmt: skip
 
 

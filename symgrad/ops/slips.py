@@ -80,6 +80,11 @@ def slips(name: str, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Iter
                 respell=((r"\bouter\b", "dot"),),
             )  # fmt: skip
             yield Slip("mul", (0, 1), "wrong-formula", "is an outer product where an elementwise one belongs", 0.9)
+    if name in _OPPOSITE:
+        other, written, right = _OPPOSITE[name]
+        spelled = ((written, right),)
+        words = "holds where it should not, and the other way round"
+        yield Slip(other, (0, 1), "wrong-formula", words, 0.7, {}, spelled)
     if name == "where" and shapes[1] == shapes[2]:
         yield Slip("where", (0, 2, 1), "wrong-formula", "has its two cases the wrong way round", 0.7)
     if name == "mul" and shapes[0] and shapes[1]:
@@ -88,6 +93,13 @@ def slips(name: str, shapes: Sequence[Shape], params: Mapping[str, Any]) -> Iter
         if len(shapes[0]) == len(shapes[1]) == 1:
             yield Slip("outer", (0, 1), "transpose", "is an elementwise product where the outer one belongs", 0.8,
                        respell=((r"^(.*?)\s*\*\s*(.*)$", r"np.outer(\1, \2)"),))  # fmt: skip
+
+
+#: What is true where a comparison is not, and how the one is written for the other.
+_OPPOSITE = {
+    "gt": ("le", r">(?!=)", "<="), "le": ("gt", r"<=", ">"), "lt": ("ge", r"<(?!=)", ">="), "ge": ("lt", r">=", "<"),
+    "eq": ("ne", r"==", "!="), "ne": ("eq", r"!=", "=="),
+}  # fmt: skip
 
 
 def _axis_text(axis: int) -> tuple[tuple[str, str], ...]:
@@ -179,6 +191,11 @@ def products(other: Shape, value: Shape) -> Iterator[tuple[str, bool, bool, str]
 def repeating(name: str, params: Mapping[str, Any]) -> str:
     """The op that adds where a written one stands, and differs from it where a place comes twice; empty if none can."""
     return "add_at" if name == "set" and may_repeat(params["spec"]) else ""
+
+
+def averaged(name: str, shape: Shape, params: Mapping[str, Any]) -> int:
+    """How many entries of an array go into each mean; 0 where an op takes none."""
+    return math.prod(shape[a] for a in params["axis"]) if name == "mean" else 0
 
 
 def is_same_place(value: str, read: str, read_params: Mapping[str, Any], params: Mapping[str, Any]) -> bool:

@@ -59,10 +59,11 @@ def told_apart(trace: Trace) -> Trace:
                 after.remove(i + 1)
                 copies.pop(len(made))
                 continue
-            before = held.get(source.text(b.span).strip(), (-1, -1))
+            place = handed_back.get(b.order)
+            # What is handed back is what the function calls it: dx = dout may be the line that leaves something out.
+            before = held.get(source.text(place or b.span).strip(), (-1, -1))
             origin = before[1] if before[0] == b.step else moved(b.step)
             shape = old[b.step].shape
-            place = handed_back.get(b.order)
             if place is not None:
                 calls[len(steps)] = b.span
             steps.append(Step(f"%copy{len(made)}", COPY, (origin,), shape=shape, span=place or b.span))

@@ -10,6 +10,8 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from symgrad.diagnose.effects.between import ANYTHING, FLOWING, Between, fine, is_meant
 from symgrad.diagnose.effects.board import Board, Wide
 from symgrad.diagnose.effects.counts import counts, given_arrays
@@ -135,8 +137,9 @@ class Attempts:
 
     def _parts(self, passage: Passage) -> list[Quantity]:
         """What adds up to the gradient that a line is the last to work out."""
-        ends = {r.unit.step: r for r in self.results if not r.is_right(r.actual)}
-        found = [ends[u.step].unit.name for u in passage.units if u.step in ends]
+        ends = {r.unit.step for r in self.results if not r.is_right(r.actual)}
+        own, exact = self.layout.last, self.reading.is_exact
+        found = [u.name for u in passage.units if u.step in ends or (own[u.name] is u and exact(u.name))]
         pairs = self.reading.pairs(found[0]) if len(found) == 1 else ()
         if len(pairs) != 1 or pairs[0][0] != self.layout.subject.loss:
             return []
@@ -207,10 +210,11 @@ class Attempts:
         return out
 
     def _thrown_away(self, feeding: set[int]) -> set[int]:
-        """What earlier rounds of a line worked out under a name that the next one takes anew: ``dT = xi`` in a loop."""
+        """What was worked out under a name that a later line, or the next round of one, takes anew: ``dT = xi`` in a
+        loop, or ``dh = W.T @ dh`` before a ``dh = dy`` that lacks what was carried there."""
         units = self.layout.subject.units
-        last = {(u.name, u.line): u.step for u in units if not u.augmented}
-        names = {u.name for u in units if u.step not in feeding and last.get((u.name, u.line), -1) in feeding}
+        taken = {u.name for u in units if not u.augmented and u.step in feeding}
+        names = {u.name for u in units if u.name in taken and u.step not in feeding}
         return {u.step for u in units if u.name in names and not self.layout.is_forward(u.step)}
 
     # --- trying -------------------------------------------------------------------------------------------------
@@ -439,6 +443,8 @@ class Attempts:
             return False
 
         values = self.board.run(edit.change, stops, self._at)
+        if values is not None and self._comes_to_nothing(edit, values):
+            return None
         if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
         if broken:
@@ -458,6 +464,14 @@ class Attempts:
         full = not any(c.is_result for c in left)
         cost = edit.repair.cost + PER_NAME * len(left) * full
         return Tried(edit, values, frozenset(fixed), full, cost, deferred=deferred)
+
+    def _comes_to_nothing(self, edit: Edit, values: Mapping[int, Any]) -> bool:
+        """A change of numbers, and not of a mask, leaves nothing of what is there: what of a sum is true then is so
+        without any line being put right."""
+        made = [i for i, _ in edit.sites if i in values]
+        if not made or any(values[i].any() for i in made):
+            return False
+        return any(not np.isin(self.board.array(i), (0.0, 1.0)).all() for i in made)
 
     def _gained(self, values: Mapping[int, Any], right: Sequence[bool]) -> float:
         """Which share of the wrong entries of some result becomes right."""

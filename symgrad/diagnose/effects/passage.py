@@ -30,7 +30,7 @@ from symgrad.diagnose.walking.changes import given, ways
 from symgrad.diagnose.walking.places import UNPLACED, Place, Repair
 from symgrad.diagnose.walking.region import Make, Offer, Site, slimmed
 from symgrad.ops import OPS, is_sum, sign_of
-from symgrad.ops.slips import Slip, cases, products, written
+from symgrad.ops.slips import Slip, averaged, cases, products, written
 
 #: How an augmented assignment of a variable is written.
 OPERATORS = frozenset({"+=", "-=", "*=", "/="})
@@ -66,11 +66,13 @@ class Passage(Reader):
 
     @cached_property
     def divisors(self) -> list[int]:
-        """The whole numbers that the forward pass divides by: the m of ``cost / m``."""
+        """The whole numbers that the forward pass divides by: the m of ``cost / m``, the h*w of a mean over both."""
         steps = self.graph.steps
         values = (steps[i].value for i in self.below if steps[i].is_const)
         numbers = {int(v) for v in values if isinstance(v, Fraction) and v.denominator == 1 and v > 1}
-        return sorted(numbers)[:4]
+        made = (s for i, s in enumerate(steps) if not s.is_leaf and self.layout.is_forward(i))
+        means = {averaged(s.op, steps[s.inputs[0]].shape, dict(s.params)) for s in made}
+        return [*sorted(numbers)[:4], *sorted(means - numbers - {0, 1})[:2]]
 
     def _key(self, i: int, seen: Counter[object]) -> object:
         """What the same characters made in every round: of a call that makes several steps, which of them."""
