@@ -49,7 +49,7 @@ WITHIN = {
         {"states", "duals", "seconds", "afterwards"},
         {"chosen"},
     ],
-    "files": [{"asked", "programs"}, {"costs"}, {"passes", "unrun"}, {"entry"}],
+    "files": [{"asked", "programs"}, {"costs", "elsewhere"}, {"passes", "unrun"}, {"entry"}],
 }
 
 #: The rooms of symgrad.diagnose, lower ones first. Its engine stands above them all.

@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from symgrad.callables import call_subject, missing_finding
-from symgrad.errors import SymgradError
+from symgrad.errors import Span, SymgradError
 from symgrad.files.asked import at_its_calls, made_with, parameters_of, returns_at_the_first
 from symgrad.files.costs import with_its_cost
+from symgrad.files.elsewhere import lines_not_reached, points_elsewhere
 from symgrad.files.programs import Code
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
-from symgrad.frontends.trace.passes import PARTIAL, is_force
+from symgrad.frontends.trace.passes import input_of, is_force, is_guessed
 from symgrad.manual import Work, check_work
 from symgrad.manual.accounts import account
 from symgrad.picturing import renumbered
@@ -206,14 +207,14 @@ def _other_meanings(plan: Plan, settled: Plan) -> Iterator[Plan]:
 
 def _says_of_what(call: Call) -> bool:
     """The name says by which of the inputs: ``dkernel_dx1``."""
-    found = PARTIAL.match(call.backward.rpartition(".")[2])
-    return found is not None and found["x"] in {g.name for g in call.inputs}
+    return bool(input_of(call.backward, {g.name for g in call.inputs}))
 
 
 def _is_explained(report: Report) -> bool:
-    """With the fixes that are offered everything is right."""
+    """With the fixes that are offered everything is right, and none of them is all that was to be worked out: that
+    explains nothing."""
     roots = [f for f in report.findings if f.root]
-    return bool(roots) and all(f.fix_verified for f in roots)
+    return bool(roots) and all(f.fix_verified and f.mistake != "wrong-formula" for f in roots)
 
 
 def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
@@ -271,6 +272,9 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
             at = at_its_calls(mine, code.source, trace) if joint is mine else [joint]
             found = _at_points(whole_text, at, options)
             report, call = next((f for f in found if not f[0].ok), found[0])
+            left = lines_not_reached(whole_text.source, joint, [r for r, _ in found]) if report.ok else []
+            said = (_not_reached(line, joint.backward, report) for line in left)
+            report = replace(report, findings=(*report.findings, *said))
             if not report.ok and any(name == forward and not first.ok for name, first in reports):
                 raise SymgradError(f"it is held against {forward}, which is wrong itself")
         except SymgradError as error:
@@ -314,7 +318,22 @@ def _at_points(code: Code, plans: Sequence[Plan], options: Mapping[str, Any]) ->
             failed = failed or error
     if not found and failed is not None:
         raise failed
+    if all(report.ok for report, _ in found):
+        found += _elsewhere(code, plans[0], found[0][1], options)
     return found
+
+
+def _elsewhere(code: Code, plan: Plan, call: Call, options: Mapping[str, Any]) -> Iterator[tuple[Report, Call]]:
+    """The same pair at points where its functions go other ways; to the first at which it is wrong."""
+    for other in points_elsewhere(code.source, plan, call):
+        try:
+            report, called = _of_pair(code, other, options)
+        except SymgradError:
+            continue  # a logarithm of what is negative here
+        if report.ok or any(f.root for f in report.findings):
+            yield report, called
+        if not report.ok:
+            return
 
 
 def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report, Call]:
@@ -329,17 +348,23 @@ def _of_pair(code: Code, plan: Plan, options: Mapping[str, Any]) -> tuple[Report
         again = _if_right(code, replace(plan, returns=(f"d{name}",)), options)
         if again is not None:
             return again, call
-    if not is_force(plan.backward):
+    if not is_guessed(plan.forward, plan.backward):
         return report, call
-    again = _if_right(code, replace(plan, positive=True), options)
+    again = _if_right(code, replace(plan, positive=True), options) if is_force(plan.backward) else None
     if again is not None:
         message = f"{plan.backward} is the gradient of {plan.forward}, and not its negative, which a force would be"
         return replace(again, findings=(*again.findings, Finding("note", message))), call
     roots = [f for f in report.findings if f.root]
-    if len(roots) == 1 and roots[0].fix_verified:
+    if len(roots) == 1 and roots[0].fix_verified and roots[0].mistake != "wrong-formula":
         return report, call
     # That these belong together is only what their names say.
-    raise SymgradError(f"{plan.backward} is no gradient of {plan.forward}, which its name may not say either")
+    raise SymgradError(f"{plan.backward} is no derivative of {plan.forward}, which its name may not say either")
+
+
+def _not_reached(line: int, backward: str, report: Report) -> Finding:
+    file = next((j.span.file for j in report.judged), report.target)
+    return Finding("unchecked", f"{backward} was not checked here: no point that was tried leads to this line",
+                   Span(file, line, 1, line, 1))  # fmt: skip
 
 
 def _unchecked(name: str, error: SymgradError) -> Finding:

@@ -28,7 +28,7 @@ from symgrad.frontends.tables import Table
 from symgrad.frontends.targets import Target, bound, constructor, find_target, is_helper, parameters, speaks_torch
 from symgrad.frontends.trace.data import Call, Trace, TraceError
 from symgrad.frontends.trace.hosting import Hosted
-from symgrad.frontends.trace.passes import PARTIAL, is_force
+from symgrad.frontends.trace.passes import input_of, is_force
 from symgrad.frontends.trace.stop import Stop
 from symgrad.ops.fitting import misfits
 
@@ -39,6 +39,10 @@ SECONDS = 6.0
 #: So many trials may come to a place where something is not there (a module), before it is believed that all will.
 MOST_WANTING = 60
 
+#: What takes a number was given an array.
+_SINGLE = re.compile(
+    r"only one element tensors|only (?:size-1|length-1|0-dimensional) arrays|truth value of an array|Boolean value of"
+)
 _UNPACKED = re.compile(r"values to unpack \(expected (\d)(?:, got (\d))?\)")
 _INDEXED = re.compile(r"array is (\d)-dimensional, but (\d) were indexed")
 _BEYOND = re.compile(r"out of bounds for axis \d with size (\d+)")
@@ -158,6 +162,8 @@ class Driver:
             indexed = _INDEXED.search(trouble.message) if trouble is not None else None
             if indexed:
                 queue.extendleft(reversed(guessing.reshaped(options, kinds, int(indexed[1]), int(indexed[2]))))
+            if trouble is not None and _SINGLE.search(trouble.message):
+                queue.appendleft(guessing.as_numbers(kinds))
             if trouble is not None and "used as indices must be of integer" in trouble.message:
                 queue.extendleft(reversed(guessing.as_places(options, kinds)))
             if unpacked:
@@ -266,9 +272,8 @@ class Driver:
             first = (held[0],)
         pair = self.pair(run, target, owner, first)
         returns = self.plan.returns
-        partial = PARTIAL.match(target.backward.rpartition(".")[2])
-        if returns is None and partial is not None and partial["x"] in wanted:
-            returns = (f"d{partial['x']}",)
+        if returns is None and (by := input_of(target.backward, wanted)):
+            returns = (f"d{by}",)
         caller = Caller(pair, run, self.plan.upstream, returns, tensors=tensors)
         caller.mean, caller.of_inputs, caller.table = self.plan.mean, self.plan.of_inputs, self.table
         caller.negative = is_force(target.backward) and not self.plan.positive

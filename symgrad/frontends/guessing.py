@@ -192,6 +192,11 @@ def as_places(options: Mapping[str, Sequence[Kind]], kinds: Mapping[str, Kind]) 
     return out
 
 
+def as_numbers(kinds: Mapping[str, Kind]) -> dict[str, Kind]:
+    """The same combination with a single number for every array and for all labels: what ``math`` and ``if`` take."""
+    return {n: Kind(ARRAY) if k.what in (ARRAY, LABELS) else k for n, k in kinds.items()}
+
+
 def choices(options: Mapping[str, Sequence[Kind]], most: int) -> Iterator[dict[str, Kind]]:
     """Combinations of what the parameters may be, the likeliest first."""
     names = list(options)

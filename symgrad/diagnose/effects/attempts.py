@@ -195,8 +195,8 @@ class Attempts:
         out = []
         text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
-            if feeding.isdisjoint(steps):
-                continue
+            if feeding.isdisjoint(steps) or all(map(self.layout.is_shared, steps)):
+                continue  # a function that the forward pass calls as well is what it is
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])

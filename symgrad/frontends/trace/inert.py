@@ -182,3 +182,35 @@ def _dumps(tr: Tracer, *args: Any, **options: Any) -> str:
 @traced("abc.abstractmethod")
 def _abstract(tr: Tracer, function: Any) -> Any:
     return function
+
+
+# --- tests beside the functions: they are defined, and nobody runs them ----------------------------------------------
+
+MODULES |= {"pytest", "pytest.mark", "unittest"}
+
+
+@constant("unittest.TestCase")
+def _test_case(tr: Tracer) -> Any:
+    return object
+
+
+@traced("unittest.main", "pytest.main")
+def _main(tr: Tracer, *args: Any, **options: Any) -> int:
+    return 0
+
+
+def _as_it_is(function: Any) -> Any:
+    return function
+
+
+@traced(
+    "pytest.mark.parametrize", "pytest.mark.skipif", "pytest.mark.usefixtures", "pytest.mark.filterwarnings",
+    "unittest.skip", "unittest.skipIf", "unittest.skipUnless",
+)  # fmt: skip
+def _marked(tr: Tracer, *args: Any, **options: Any) -> Any:
+    return _as_it_is
+
+
+@traced("pytest.fixture", "pytest.mark.skip", "pytest.mark.xfail", "pytest.mark.slow", "unittest.expectedFailure")
+def _marked_or_not(tr: Tracer, function: Any = None, *args: Any, **options: Any) -> Any:
+    return function if callable(function) else _as_it_is

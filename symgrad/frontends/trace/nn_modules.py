@@ -27,7 +27,7 @@ class Module:
 
     def named_parameters(self, prefix="", recurse=True):
         for name, value in fields_of(self):
-            if is_tracked(value):
+            if is_tracked(value) and value.is_leaf:  # what forward keeps for backward is none
                 yield prefix + name, value
             elif isinstance(value, Module):
                 for inner in value.named_parameters(prefix + name + "."):

@@ -29,8 +29,16 @@ _ENERGY = re.compile(
     r"(?P<after>(?:_\w+)?)$"
 )
 _VERB = re.compile(r"^(?:compute|calc|calculate|get|eval|evaluate)_?(?:the_)?")
-#: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs.
-PARTIAL = re.compile(r"d_?(?P<f>[A-Za-z]\w*?)_?d_?(?P<x>[A-Za-z]\w{0,3})$")
+#: ``dfdy``, ``df_dy``, ``d_f_d_y``: the derivative by one of several inputs. Run together, that is short, or Greek.
+PARTIAL = re.compile(
+    r"d_?(?P<f>[A-Za-z]\w*?)(?:_d_?|d_?(?=(?:\w{1,4}|alpha|gamma|delta|theta|kappa|sigma|omega|lambda)\d?$))"
+    r"(?P<x>[A-Za-z]\w*)$"
+)
+#: ``derivative_wrt_x``, ``grad_by_w``, ``partial_mu``: of something that is not named.
+_BY_ONE = re.compile(
+    r"(?:(?:\w*?_)?(?:derivative|deriv|gradient|grad|partial|d\w{0,2})_(?:wrt|by|with_respect_to|respect_to)_|"
+    r"partial_(?:derivative_)?(?:d)?|pd_)(?P<x>[A-Za-z]\w*)$"
+)
 _GENERIC = re.compile(
     r"(?:the_|my_)?(?:gradients?|grad|derivative|deriv|slope|score|jac|jacobian|fprime)(?:_at|_fn|_func|_function|_vector)?$"
 )
@@ -47,6 +55,11 @@ _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
 
+#: Methods of a class that is one function: what gives its derivative, and what gives its value.
+_SLOPES = ("gradient", "gradients", "grad", "derivative", "deriv", "derivate", "prime", "slope", "fprime", "df", "diff")
+_VALUES = ("loss", "cost", "value", "f", "fn", "func", "function", "energy", "potential", "objective", "evaluate",
+           "eval", "activate", "activation", "activation_function", "__call__", "forward", "apply", "compute",
+           "calculate", "call", "predict")  # fmt: skip
 #: What a function is, said in its name: ``dice_loss`` beside ``dice_grad``, ``hinge_fn`` beside ``hinge_gradient``.
 _SAID = re.compile(
     r"^(?:loss|cost|energy|objective)_(?P<a>\w+)$|"
@@ -99,6 +112,12 @@ def passes(tree: ast.Module) -> list[Pass]:
             ]  # fmt: skip
             if len(same) == 1 and _named(node):
                 found[name] = Pass(same[0], name)
+    values = {n: sorted(_named(f)) for n, f in functions.items() if n not in found and not input_of(n, _named(f))}
+    for name, node in functions.items():
+        # "dL_dw" beside one other function of the same parameters, whatever that is called
+        if name not in found and input_of(name, _named(node)):
+            same = [n for n, its in values.items() if its == sorted(_named(node)) and not _HESSIAN.match(n)]
+            found |= {name: Pass(same[0], name)} if len(same) == 1 else {}
     if "J" in functions and "J" not in found:
         systems = [n for n, f in functions.items() if _SYSTEM.match(n) and _named(f) == _named(functions["J"])]
         found |= {"J": Pass(systems[0], "J")} if len(systems) == 1 else {}
@@ -117,6 +136,20 @@ def passes(tree: ast.Module) -> list[Pass]:
             )
     order = {n.name: n.lineno for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
     return sorted(found.values(), key=lambda p: order[(p.backward or p.forward).partition(".")[0]])
+
+
+def input_of(name: str, parameters: Collection[str]) -> str:
+    """The parameter that a function's name says it is the derivative by: ``w`` for ``dL_dw`` and ``grad_wrt_w``."""
+    last = name.rpartition(".")[2]
+    found = PARTIAL.match(last) or _BY_ONE.match(last)
+    return found["x"] if found is not None and found["x"] in parameters else ""
+
+
+def is_guessed(forward: str, backward: str) -> bool:
+    """That a derivative is one of this function is told by the parameters only, or by the word for a force."""
+    last = backward.rpartition(".")[2]
+    found = PARTIAL.match(last)
+    return is_force(last) or (found is not None and found["f"] != forward) or _BY_ONE.match(last) is not None
 
 
 def is_partial(function: str, name: str) -> bool:
@@ -201,9 +234,10 @@ def _of_class(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> Iterat
             if word in methods and other in methods:
                 yield other, word
                 return
-    for name in ("gradient", "gradients", "grad"):
-        if name in methods and "loss" in methods and not _does_both(methods["loss"]):
-            yield "loss", name
+    for name in _SLOPES:
+        values = [n for n in _VALUES if n in methods and not _does_both(methods[n])]
+        if name in methods and values and len(_named(methods[name])) > 1:
+            yield values[0], name
             return
     for name in methods:
         for forward in _forward_names(name):
