@@ -110,8 +110,27 @@ grads["c"] += dy
 print(loss, grads)
 """
 
+#: ``w_lr`` is w by lr, as ``w_mu`` is w by mu; the velocity is cut short.
+MOMENTUM = """
+lr, mu, c = 0.1, 0.6, 3.0
+w, vel = 1.5, 0.0
+w_lr, v_lr, w_mu, v_mu = 0.0, 0.0, 0.0, 0.0
+for step in range(5):
+    g = c * w
+    v_lr = mu * v_lr - g - lr * c * w_lr
+    v_mu = vel + mu * v_mu - lr * c * w_mu
+    vel = mu * vel - lr * g
+    w_lr = w_lr + v_lr
+    w_mu = w_mu + v_mu
+    w = w + vel
+final = 0.5 * c * w**2
+dfinal_dlr = c * w * w_lr
+dfinal_dmu = c * w * w_mu
+print(final, dfinal_dlr, dfinal_dmu)
+"""
 
-@pytest.mark.parametrize("source", [PENDULUM, ROCKET, WEIBULL, HORNER, NAMED])
+
+@pytest.mark.parametrize("source", [PENDULUM, ROCKET, WEIBULL, HORNER, NAMED, MOMENTUM])
 def test_what_is_right_is_left_alone(source: str) -> None:
     report = check_source(source, sandbox=False)
     assert not report.findings, report.explain()
@@ -128,6 +147,8 @@ def test_what_is_right_is_left_alone(source: str) -> None:
         (WEIBULL, [("dk += 1 / k", "dk += 1 * k"), ("+= -k / lam", "+= k / lam")], ["        dk", "        dlam"]),
         (HORNER, [("dv = dv * x + v", "dv = v")], ["            dv ="]),
         (NAMED, [('grads["c"] += dy', "")], ["grads = "]),
+        (MOMENTUM, [("mu * v_lr - g", "mu * v_lr + g")], ["    v_lr ="]),
+        (MOMENTUM, [("w_lr + v_lr", "w_lr + v_lr + v_lr")], ["    w_lr ="]),
     ],
 )
 def test_slips_are_told_at_their_lines(source: str, slips: list[tuple[str, str]], where: list[str]) -> None:
