@@ -95,7 +95,9 @@ class Poly:
         return dv
 
 poly = Poly()
-print(poly(x0), poly.derivative(x0))
+px = poly(x0)
+dp = poly.derivative(x0)
+print(px, dp)
 """
 
 NAMED = """
@@ -159,3 +161,21 @@ def test_slips_are_told_at_their_lines(source: str, slips: list[tuple[str, str]]
     lines = source.split("\n")
     wanted = [n for n, line in enumerate(lines, 1) if any(line.startswith(w) for w in where)]
     assert [f.line for f in report.findings if f.root] == wanted, report.explain()
+
+
+def test_a_fix_is_verified_where_what_is_made_of_it_says_nothing() -> None:
+    source = """
+x, y, q, s = 1.2, 0.7, 0.5, 0.8
+r = (x * x + y * y) ** 0.5
+U_c = q / r
+U_s = s * r**3
+U = U_c + U_s
+dUc_dr = q / r**2
+dUs_dr = 3 * s * r**2
+dU_dr = dUc_dr + dUs_dr
+fx = -dU_dr * x / r
+fy = -dU_dr * y / r
+print(U, fx, fy)
+"""
+    (finding,) = check_source(source, sandbox=False).findings
+    assert (finding.line, finding.fix, finding.fix_verified) == (7, "-q / r**2", True)
