@@ -26,17 +26,21 @@ SAME = 1e-9
 def of_means_taken_late(taken: Account) -> Account:
     """The account in which a mean that every parameter's gradient takes over the samples is no mistake, and is said."""
     subject, found = taken.subject, taken.diagnosis
-    if not found.blames or any(b.mistake != "scale" for b in found.blames):
+    scaled = [b for b in found.blames if b.mistake == "scale"]
+    others = tuple(b for b in found.blames if b.mistake != "scale")
+    if not scaled:
         return taken
     arriving = [i for i in subject.leaves() if is_upstream(subject.names.get(i, "")) and subject.graph.steps[i].shape]
     if (taken.work.what == "script" and not subject.made_up) or len(arriving) != 1:
         return taken
     late = _late(subject, subject.graph.steps[arriving[0]].shape)
-    if late is None or {b.step for b in found.blames} - {r.unit.name for r in late[1]}:
+    if late is None or {b.step for b in scaled} - {r.unit.name for r in late[1]}:
         return taken
     count, ends = late
     units = {u.step: u for u in subject.units}
-    fine = {r.unit.step for r in ends} | {u.step for u in (*found.right, *found.inherited)}
+    steps = {r.unit.step for r in ends}
+    inherited = tuple(u for u in found.inherited if u.step not in steps) if others else ()
+    fine = steps | {u.step for u in (*found.right, *found.inherited)} - {u.step for u in inherited}
     called = dict.fromkeys(r.unit.name for r in ends)
     names = ", ".join([n for n in called if not n.startswith("return")] or called)
     said = (
@@ -44,7 +48,7 @@ def of_means_taken_late(taken: Account) -> Account:
         f"{subject.names[arriving[0]]} is not divided by it yet"
     )
     told = replace(
-        found, blames=(), inherited=(), right=tuple(units[i] for i in sorted(fine & units.keys())),
+        found, blames=others, inherited=inherited, right=tuple(units[i] for i in sorted(fine & units.keys())),
         conventions=(*found.conventions, said),
     )  # fmt: skip
     return replace(taken, diagnosis=told)
@@ -57,13 +61,15 @@ def _late(subject: Subject, arriving: Sequence[int]) -> tuple[int, list[Result]]
     prepared = prepare(subject)
     every = results(prepared.layout, prepared.reading, prepared.moves) if prepared is not None else []
     ends = [r for r in every if not subject.graph.steps[r.unit.step].is_leaf]  # data for another function is no result
-    wrong = [r for r in ends if not r.is_right(r.actual)]
-    counts = {_divisor(r) for r in wrong}
+    divisors = {r.unit.step: _divisor(r) for r in ends if not r.is_right(r.actual)}
+    counts = set(divisors.values()) - {None}
     count = counts.pop() if len(counts) == 1 else None
     if count is None or count not in arriving:
         return None
     parameters = [r for r in ends if count not in r.actual.shape]
-    return (count, wrong) if parameters == wrong else None
+    divided = [r for r in ends if divisors.get(r.unit.step) is not None]
+    # What has an axis of samples may be wrong for a reason of its own.
+    return (count, divided) if parameters == divided else None
 
 
 def _divisor(r: Result) -> int | None:

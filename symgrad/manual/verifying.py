@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symgrad.diagnose.deciding.prepared import prepare
 from symgrad.diagnose.deciding.standing import standing
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
@@ -47,13 +48,20 @@ def verified_fixes(work: Work, before: Trace, diagnosis: Diagnosis) -> set[int]:
 
 
 def _leaves_open(again: Diagnosis, blames: Sequence[Blame]) -> bool:
-    """Of scalars: what a mended line goes into is not understood with it either, so that nothing tells it to be right.
+    """Of scalars: what a mended line goes into is not understood with it either, so that nothing tells it to be right;
+    not even that in the end it holds the one derivative that it is called after.
     """
     subject = again.subject
     if subject is None or subject.is_shaped or not again.unchecked:
         return False
     lines = {b.span.line for b in blames}
     mended = {u.step for u in subject.units if u.line in lines} - {u.step for u in again.unchecked}
+    prepared = prepare(subject)
+    if prepared is not None and (reading := prepared.reading):
+        last = prepared.layout.last
+        ends = [u for u in again.right if u.line in lines and last[u.name] is u and len(reading.pairs(u.name)) == 1]
+        named = {u.name for u in ends if prepared.layout.actual(u.step).same(reading.vec(reading.pairs(u.name)[0]))}
+        mended -= {u.step for u in subject.units if u.name in named}
     made = subject.graph.dependents(*mended)
     return any(made[u.step] for u in again.unchecked)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from symgrad.cutting.epochs import last_epoch
@@ -14,6 +15,7 @@ from symgrad.diagnose.deciding.loss import best_seed, best_subject
 from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.following import ends_of
 from symgrad.diagnose.meaning.moves import seeds
+from symgrad.diagnose.meaning.parameters import function_at
 from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.text.abbreviations import joined as joined_names
 from symgrad.diagnose.text.naming import (
@@ -247,11 +249,20 @@ def _losses(trace: Trace, loss: str | None) -> list[int]:
         head, _, rest = name.partition("_")
         return len(head) == 1 and normal(head) in made and bool(rest) and set(rest.lower()) <= given
 
+    @cache
+    def of_function(line: int) -> frozenset[str]:
+        function = function_at(trace.graph.source, line)
+        return frozenset(normal(a.arg) for a in function.args.args) if function is not None else frozenset()
+
+    def parameters(b: Binding) -> frozenset[str]:
+        """Of the function that it is assigned in."""
+        return of_function(b.line) if b.scope else frozenset()
+
     def is_claim(b: Binding) -> bool:
         held = [*(c.bottom for c in claims(b.name)), *primitives(b.name)]
         told = b.name in short or is_subscripted(b.name) or is_score(b.name, names)
         held += [dotted(b.name)] if timed else []
-        return told or any(stem in names and stem != normal(b.name) for stem in held)
+        return told or any((stem in names and stem != normal(b.name)) or stem in parameters(b) for stem in held)
 
     def is_rename(b: Binding) -> bool:
         step = trace.graph.steps[b.step]

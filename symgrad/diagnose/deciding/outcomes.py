@@ -202,7 +202,7 @@ def _carried(unit: Unit, layout: Layout, reading: Reading) -> Result | None:
     """dy, carried forward to the end: d y/d (a variable that goes without saying), of the loss y."""
     loss = layout.subject.loss
     claimed = reading.is_topless(unit.name) and any(b == loss for _, b in reading.pairs(unit.name))
-    if not claimed or layout.dependents(unit.step) or layout.subject.is_shaped:
+    if not claimed or _is_used(unit.step, layout) or layout.subject.is_shaped:
         return None
     actual = layout.actual(unit.step)
     found = (layout.truth.tangents(leaf).get(loss) for leaf in reading.carried)

@@ -12,6 +12,7 @@ from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.clipping import limits
+from symgrad.diagnose.meaning.directions import directions, other_directions
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.places import in_order
@@ -77,6 +78,7 @@ def prepare(subject: Subject) -> Prepared | None:
         reading.retell(called_shorter(layout, reading) | in_order(layout, reading) | no_upstream(layout, reading))
         reading.retell(of_predictions(layout, known, reading))
         reading.retell(of_parts(layout, reading))
+        reading.retell(directions(layout, reading))
         index_tangents(subject, truth, known, reading)
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)
@@ -89,6 +91,7 @@ def prepare(subject: Subject) -> Prepared | None:
         parameters = {m.name for m in subject.moves}  # ``slope = slope - rate*D_slope`` is no slope of anything
         reading.leave(aside | forward.names | names_again(layout, known) | layout.averages.keys() | parameters)
         reading.leave(inner(layout, reading) | differentials(layout, reading) | carried_forward(layout, known, reading))
+        reading.leave(other_directions(layout, reading))
         limited = limits(layout, reading)
         moves = updates(layout, reading) | limited
         subject.memo[_PREPARED] = Prepared(truth, known, layout, reading, moves, limited)

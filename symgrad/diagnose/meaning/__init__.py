@@ -6,6 +6,7 @@
 * ``reading``: what names stand for, and whether a value is that
 * ``likely``: what a name in code with arrays may be short for
 * ``carried``: derivatives of arrays that are carried forward, by a number
+* ``directions``: derivatives of numbers, carried forward by what is worked out itself
 * ``turns``: which of them is meant in one round of a loop
 * ``shortened``: names that are cut short, where a value bears that out
 * ``sensitivities``: derivatives with names of their own

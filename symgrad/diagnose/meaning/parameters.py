@@ -122,15 +122,25 @@ class Parameters:
 def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]]:
     """Names that are assigned in functions -> the pair that they are meant to hold, where it is a parameter that they
     are called after, and this was an input of what is differentiated: ``d_top`` in ``gradient(bottom, top)``. One of
-    the function's bears that out: it may as well return the slopes of an inner step."""
+    the function's bears that out, for it may as well return the slopes of an inner step; or what is differentiated
+    comes from a function that was given the same under the same name."""
     parameters, leaves = Parameters(layout), set(layout.truth.leaves)
     cotangents, loss = layout.truth.cotangents, layout.subject.loss
+    span = layout.graph.steps[layout.original(loss)].span
+    giving = function_at(layout.subject.source, span.line) if span is not None else None
+    own = parameters.given(layout.original(loss), span.line) if span is not None else {}
+    differentiated = {(normal(p), original(layout.graph, i)) for p, i in own.items()}
     within: dict[int, dict[str, int]] = {}
     sure: set[int] = set()
     for name, units in layout.by_name.items():
         bottoms = [c.bottom for c in claims(name) if not c.top]
         worked_out = [u for u in units if not layout.graph.steps[u.step].is_leaf]
         function = function_at(layout.subject.source, units[-1].line)
+        if function is not None and bottoms and not worked_out and differentiated:
+            # Still the zero that it began with: what its function was given is told by what else was worked out there.
+            scopes = {u.scope for u in units}
+            mine = (u for u in layout.subject.units if u.scope in scopes)
+            worked_out = [u for u in mine if not layout.graph.steps[u.step].is_leaf]
         if not bottoms or function is None or not worked_out:
             continue
         given = [parameters.given(u.step, u.line) for u in (worked_out[0], worked_out[-1])]
@@ -140,6 +150,8 @@ def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]
         if meant or i not in leaves or i not in cotangents:
             continue  # called for one layer after the other
         within.setdefault(function.lineno, {})[name] = i
-        actual = layout.actual(worked_out[-1].step)
+        if function is not giving and any((b, i) in differentiated for b in bottoms):
+            sure.add(function.lineno)
+        actual = layout.actual(units[-1].step)
         sure |= {function.lineno} if not actual.is_zero and actual.same(cotangents[i]) else set()
     return {name: ((loss, i),) for line in sure for name, i in within[line].items()}

@@ -53,17 +53,24 @@ def by_their_ends(layout: Layout) -> dict[str, tuple[Pair, ...]]:
         return {}
     made = {name for name, i in subject.aliases if not steps[i].is_leaf}
     given = {name for name, i in subject.aliases if steps[i].is_input} - made
-    held = subscripted(dict.fromkeys(u.name for u in subject.units), given, made)
+    mine_of = subscripted(dict.fromkeys(u.name for u in subject.units), given, made)
+    held = subscripted(dict.fromkeys(u.name for u in subject.units), given, made, across=True)
     called: dict[str, list[int]] = {}
     for name, i in dict.fromkeys(subject.aliases):
         called.setdefault(normal(name), []).append(i)
     out: dict[str, tuple[Pair, ...]] = {}
-    for bottom in {claim.bottom for claim in held.values()}:
-        mine = {name: _pairs(claim, called, layout) for name, claim in held.items() if claim.bottom == bottom}
+    for bottom in {claim.bottom for claim in mine_of.values()}:
+        mine = {name: _pairs(claim, called, layout) for name, claim in mine_of.items() if claim.bottom == bottom}
         begun = [name for name in mine if _begins_with_zero(name, layout)]
         many = len(mine) >= _MANY and len(begun) > 1
         if many or any(_is_one(u, mine[name], layout) for name in mine for u in _some(name, layout)):
             out |= mine
+    # w_lr beside w_mu, of which the one is w by mu, and both go on from zero.
+    for top in {claim.top for claim in held.values()}:
+        mine = {name: _pairs(c, called, layout) for name, c in held.items() if c.top == top and name not in out}
+        begun = [name for name in mine if _begins_with_zero(name, layout)]
+        if len(begun) > 1 and any(_is_one(u, mine[name], layout) for name in begun for u in _some(name, layout)):
+            out |= {name: mine[name] for name in begun}
     return out
 
 

@@ -32,7 +32,7 @@ class Unfinished:
 
     def __contains__(self, unit: Unit) -> bool:
         stem = _bare(unit.name)
-        if stem in self._left_out and self._goes_on(unit.step, stem):
+        if stem in self._left_out and self._goes_on(unit.step, stem) and not self._is_used(unit):
             return True
         for first, last, written in self._rests:
             local = first <= unit.line <= last
@@ -40,6 +40,12 @@ class Unfinished:
                 return True
         return False
 
+    def _is_used(self, unit: Unit) -> bool:
+        """A number that another derivative is made of by now: a state that goes on, no sum that is still to grow."""
+        if self._subject.is_shaped:
+            return False
+        made = self._subject.graph.dependents(unit.step)
+        return any(made[u.step] and u.name != unit.name for u in self._subject.units)
 
     def _goes_on(self, first: int, stem: str) -> bool:
         """A write that is not looked at goes on with this value: another function, or the next round, may have

@@ -64,16 +64,19 @@ def joined(names: Iterable[str], full: Collection[str]) -> dict[str, Claim]:
     return {name: c for name, c in out.items() if max(held.count(c.top), held.count(c.bottom)) >= LIKES}
 
 
-def subscripted(names: Iterable[str], given: Iterable[str], made: Collection[str]) -> dict[str, Claim]:
+def subscripted(
+    names: Iterable[str], given: Iterable[str], made: Collection[str], *, across: bool = False
+) -> dict[str, Claim]:
     """Names such as ``x_r`` and ``xr`` -> what they say, if that is the derivative of x by r.
 
     Args:
         names: those to be read. What says something in another way is left alone.
         given: what the numbers are called that are only given, and by which something may be differentiated.
         made: what that is called which is worked out. Of several of these there have to be such names, made in one way.
+        across: of one of them by several numbers, ``w_lr`` and ``w_mu``, is as good.
     """
     taken = [name for name in names if name.isidentifier()]
-    kinds: dict[tuple[str, str], dict[str, str]] = {}
+    kinds: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
     everything = {normal(name) for name in (*made, *given)}
     for name in taken:
         if any(c.bottom in everything for c in claims(name)):
@@ -82,11 +85,11 @@ def subscripted(names: Iterable[str], given: Iterable[str], made: Collection[str
             stem = name.removesuffix(bottom)
             top = stem.rstrip("_")
             if stem != name and top != bottom and top in made:
-                kinds.setdefault((stem[len(top) :], bottom), {})[name] = top
+                kinds.setdefault((stem[len(top) :], "" if across else bottom), {})[name] = top, bottom
     return {
         name: Claim(normal(top), normal(bottom))
-        for (_, bottom), mine in kinds.items() if len(mine) >= LIKES
-        for name, top in mine.items()
+        for mine in kinds.values() if len(mine) >= LIKES
+        for name, (top, bottom) in mine.items()
     }  # fmt: skip
 
 

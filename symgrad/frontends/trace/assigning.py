@@ -69,7 +69,8 @@ class Assigning(Transformer):
         parts: list[ast.expr] = []
         if isinstance(value, ast.ListComp | ast.DictComp):
             entry = value.elt if isinstance(value, ast.ListComp) else value.value
-            made.each = self.site("", entry, entry.lineno, entry if _is_nested(value) else None)
+            zeros = isinstance(value, ast.DictComp) and literal_value(entry) is not None
+            made.each = self.site("", entry, entry.lineno, entry if zeros or _is_nested(value) else None)
         if isinstance(value, ast.List | ast.Tuple):
             parts = value.elts
         elif isinstance(value, ast.Dict):

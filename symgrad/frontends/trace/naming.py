@@ -128,9 +128,11 @@ class Naming:
         if type(value) in self.guard.classes and not site.augmented:
             self.named_parts(site, name, value, scope, 0)
         if site.each is not None and type(value) in (list, dict):
-            # dz = [p - y for ...]: the gradient of each entry is one to be judged.
+            # dz = [p - y for ...]: the gradient of each entry is one to be judged. So is {name: 0.0 for name in w},
+            # to which each of them is added.
             for key, inner in list(value.items() if type(value) is dict else enumerate(value)):
-                if isinstance(inner, TracedFloat | Array) or (type(inner) is list and site.each.each is not None):
+                rows = type(inner) is list and site.each.each is not None
+                if isinstance(inner, TracedFloat | Array) or rows or site.each.literal:
                     entry = f"{name}[{key_text(key)}]"
                     value[key] = self.bound(site.each, entry, self.renamed(site.each, inner), scope)
         return value
