@@ -178,3 +178,12 @@ def test_what_a_child_rehearses_runs_to_its_end() -> None:
     from symgrad.frontends.tracing import trace_source
 
     assert trace_source(REHEARSAL).error is None
+
+
+def test_a_child_rehearses_on_an_idle_core_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from symgrad.frontends.trace.nursery import is_idle
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(100_000))
+    assert is_idle()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(0))
+    assert not is_idle()
