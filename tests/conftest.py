@@ -1,11 +1,14 @@
-"""Before the first test: the bytecode of the package is written."""
+"""Before the first test: the bytecode of the package is written, and what is slow to load and of no use is left out."""
 
 from __future__ import annotations
 
 import compileall
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "lighter"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
