@@ -15,6 +15,7 @@ import pytest
 from symgrad.errors import InternalError, SymgradError
 from symgrad.frontends import children, starting
 from symgrad.frontends.sandbox import Sandbox, run_source
+from symgrad.frontends.trace.nursery import SPARES
 from symgrad.frontends.trace.wire import to_json
 
 pytestmark = pytest.mark.skipif(not children.POSSIBLE, reason="children are forked on Linux only")
@@ -142,12 +143,12 @@ def test_a_forked_caller_has_a_nursery_of_its_own() -> None:
 
 
 def waiting() -> int:
-    """The child that the nursery has made before it is asked for one; it may take a moment."""
+    """The first of the children that the nursery has made before it is asked for one; it may take a moment."""
     assert children._nursery is not None
     number = children._nursery.process.pid
     found: list[int] = []
     until = time.monotonic() + 20
-    while len(found) != 1 and time.monotonic() < until:
+    while len(found) != SPARES and time.monotonic() < until:
         time.sleep(0.01)
         with Path(f"/proc/{number}/task/{number}/children").open() as listed:
             found = [int(n) for n in listed.read().split()]
@@ -178,3 +179,12 @@ def test_what_a_child_rehearses_runs_to_its_end() -> None:
     from symgrad.frontends.tracing import trace_source
 
     assert trace_source(REHEARSAL).error is None
+
+
+def test_a_child_rehearses_on_an_idle_core_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from symgrad.frontends.trace.nursery import is_idle
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(100_000))
+    assert is_idle()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(0))
+    assert not is_idle()

@@ -99,9 +99,11 @@ def _is_scaled_by_itself(step: int, before: int, layout: Layout) -> bool:
     if layout.is_forward(step) or layout.is_forward(own):
         return False
     numerator, denominator = _parts(step, own, layout)
-    scales = [j for j in (*numerator, *denominator) if j != own and layout.feeds(own, {j})]
-    if numerator.count(own) != 1 or len(scales) != 1 or steps[scales[0]].shape:
+    if numerator.count(own) != 1:
         return False  # db += -da is a sum of two
+    scales = [j for j in (*numerator, *denominator) if j != own and layout.feeds(own, {j})]
+    if len(scales) != 1 or steps[scales[0]].shape:
+        return False
     if steps[own].shape:
         return True
     below = denominator if scales[0] in denominator else _parts(scales[0], own, layout)[1]

@@ -102,6 +102,7 @@ class Layout:
 
     def feeds(self, i: int, targets: Collection[int]) -> bool:
         """Whether some target is computed from step ``i``."""
+        last = max(targets, default=-1)  # a step is made of earlier ones, so nothing after it leads to a target
         seen = {i}
         stack = [i]
         while stack:
@@ -109,7 +110,7 @@ class Layout:
             if k in targets:
                 return True
             for child in self.children[k]:
-                if child not in seen:
+                if child <= last and child not in seen:
                     seen.add(child)
                     stack.append(child)
         return False

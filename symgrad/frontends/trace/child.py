@@ -116,12 +116,6 @@ def warm() -> None:
         np.sum(np.zeros((2, 2)), axis=(0,))
 
 
-def rehearse() -> None:
-    """In a child that waits for its script: all that can be done before it comes."""
-    cut()
-    practise()
-
-
 def practise() -> None:
     """Run a few lines of ours as a script is run."""
     with contextlib.suppress(Exception):
@@ -161,7 +155,7 @@ def nurse() -> None:
     get_ready()
     # Of a short run nothing is garbage that the collector could find.
     gc.set_threshold(MANY, *gc.get_threshold()[1:])
-    serve(main, rehearse, practise)
+    serve(main, cut, practise)
 
 
 def main() -> None:

@@ -6,9 +6,10 @@ three descriptors and no others. So a script can no more reach another than befo
 every time.
 
 Children are forked before they are asked for, where there is time. While one waits it runs a few lines of ours, so that
-the memory that a run writes to is its own by then: half of what a short script took went into copying that. A check
-takes two, the second soon after the first. Where more are asked for, the nursery runs these lines some times itself
-when it has nothing else to do: Python makes code faster that has been run before, and every child inherits that.
+the memory that a run writes to is its own by then: half of what a short script took went into copying that. These lines
+cost more than they save, so they are for a core that is idle. A check takes two children, the second soon after the
+first. Where more are asked for, the nursery runs these lines some times itself when it has nothing else to do: Python
+makes code faster that has been run before, and every child inherits that.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ HIGHEST = 1024
 SPARES, APART = 2, 0.012
 #: How often the nursery runs what a child runs while it waits, and after how many children that were asked for.
 PRACTICE, PRACTISES_AFTER = 12, 2
+#: After these times, in seconds, a child that waits looks whether some core is idle, and then gives up.
+LOOKS = (0.0, 0.01, 0.02, 0.04, 0.08)
 
 
 class _Spare:
     """A child that waits for its descriptors; it ends where none can come any more."""
 
-    def __init__(self, child: Callable[[], None], ready: Callable[[], None]) -> None:
+    def __init__(self, child: Callable[[], None], ready: Callable[[], None], practise: Callable[[], None]) -> None:
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.pid = os.fork()
         if self.pid:
@@ -48,6 +51,12 @@ class _Spare:
             os.dup2(1, 0)  # nothing is read before it is given
             waiting = socket.socket(fileno=3)
             ready()
+            for pause in LOOKS:
+                if select.select([waiting], [], [], pause)[0]:
+                    break
+                if is_idle():
+                    practise()
+                    break
             word, given, _, _ = socket.recv_fds(waiting, 1, 4)
             waiting.detach()
             if word:
@@ -76,7 +85,7 @@ def serve(
     """Fork a child for every set of descriptors that comes by standard input, a socket, until that is closed.
 
     ``child`` reads its request from descriptor 0 and never returns; ``ready`` is run by a child that has to wait, and
-    ``practise`` here, where there is time.
+    ``practise`` by that child and here, where there is time.
     """
     channel = socket.socket(fileno=0)
     # What is alive now is never collected, in no child: so its memory stays shared.
@@ -93,7 +102,7 @@ def serve(
     while True:
         # Nobody asks for a child just now: the next one is made.
         while len(spares) < SPARES and not select.select([channel.fileno()], [], [], APART if spares else 0)[0]:
-            spares.append(_Spare(child, ready))
+            spares.append(_Spare(child, ready, practise))
         while served >= PRACTISES_AFTER and times < PRACTICE:
             if select.select([channel.fileno(), woken], [], [], APART)[0]:
                 break
@@ -135,6 +144,19 @@ def serve(
         with contextlib.suppress(OSError):
             os.kill(pid, signal.SIGKILL)
     os._exit(0)
+
+
+def is_idle() -> bool:
+    """Whether no more is running than there are cores, this process counted; false where the system does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        # Without Python's files: they touch a megabyte that would have to be copied.
+        descriptor = os.open("/proc/loadavg", os.O_RDONLY)
+        try:
+            running = int(os.read(descriptor, 256).split()[3].split(b"/")[0])
+        finally:
+            os.close(descriptor)
+        return running <= len(os.sched_getaffinity(0))
+    return False
 
 
 def _reap(watched: dict[int, int]) -> list[int]:
