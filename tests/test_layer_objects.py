@@ -188,6 +188,12 @@ def test_a_mean_that_is_not_taken_alike_is_a_mistake(tmp_path: Path, old: str, n
     assert line in lines
 
 
+def test_what_else_is_wrong_leaves_the_mean_what_it_is(tmp_path: Path) -> None:
+    report = in_a_file(tmp_path, MEANS, ("dA = W.T @ dZ", "dA = W.T @ (dZ * dZ)"))
+    assert {f.span.line for f in report.findings if f.root and f.span is not None} == {12}, report.explain()
+    assert {"dW", "db"} <= set(report.confirmed)
+
+
 LOSSES = """
     import numpy as np
 
