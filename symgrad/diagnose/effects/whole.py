@@ -212,8 +212,9 @@ class Whole(Several):
         users = ((k, n) for k in self.layout.children[i] for n, j in enumerate(steps[k].inputs) if j == i)
         places = (self._source.operand(steps[k].span, n) for k, n in users)
         found = next((p for p in places if p is not None and p.line == call.line), None)
+        # What the forward pass runs as well is right: the line with the call is wrong.
         named = any(u.line == call.line for u in self.layout.units_at.get(i, ()))
-        return found or (call if named else None)
+        return found or (call if named and steps[i].span in self._forward_spans else None)
 
     @cached_property
     def _source(self) -> SourceMap:
