@@ -427,9 +427,40 @@ dx = dout * g[:, :, None, None]
 dx += ds[:, :, None, None] / 15
 """
 
+#: A function of the forward pass beside its own backward pass; a length that has a name.
+ROTARY = """\
+import numpy as np
+rng = np.random.RandomState(4)
+n, heads, hd = 5, 2, 4
+d = heads * hd
+X, Wq, Wk, T = rng.randn(n, d), rng.randn(d, d), rng.randn(d, d), rng.randn(heads, n, n)
+ang = np.arange(n)[:, None] * (0.1 ** (np.arange(2) / 2))[None, :]
+c, s = np.cos(ang)[None], np.sin(ang)[None]
+def split(a):
+    return a.reshape(n, heads, hd).transpose(1, 0, 2)
+def merge(a):
+    return a.transpose(1, 0, 2).reshape(n, d)
+def rope(a):
+    a1, a2 = a[..., :2], a[..., 2:]
+    return np.concatenate([a1 * c - a2 * s, a1 * s + a2 * c], axis=-1)
+def rope_backward(g):
+    g1, g2 = g[..., :2], g[..., 2:]
+    return np.concatenate([g1 * c + g2 * s, -g1 * s + g2 * c], axis=-1)
+q, k = rope(split(X @ Wq)), rope(split(X @ Wk))
+scores = q @ k.transpose(0, 2, 1) / np.sqrt(hd)
+loss = 0.5 * np.sum((scores - T)**2)
+dscores = (scores - T)
+dscores = dscores / np.sqrt(hd)
+dq = rope_backward(dscores @ k)
+dk = rope_backward(dscores.transpose(0, 2, 1) @ q)
+dWq = X.T @ merge(dq)
+dWk = X.T @ merge(dk)
+dX = merge(dq) @ Wq.T + merge(dk) @ Wk.T
+"""
+
 RIGHT = (
-    CRITIC, SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE, POOL, NOISE, ENTROPY, NEGATED, ACTOR, SKIP, LINEAR,
-    EXCITE,
+    ROTARY, CRITIC, SMOOTHED, GIVEN, SHARED, MASKED, TWO_NETS, HEADS, TAPE, POOL, NOISE, ENTROPY, NEGATED, ACTOR, SKIP,
+    LINEAR, EXCITE,
 )  # fmt: skip
 
 
@@ -456,6 +487,9 @@ SLIPS = [
     (CRITIC, "gr = -np.ones((6, 1)) / 6", "gr = np.ones((6, 1)) / 6", "sign", "-(np.ones((6, 1)) / 6)"),
     (CRITIC, "np.where(pf > 0, df, 0.1 * df)", "np.where(pf > 0, df, 0)", "missing-factor", "0.1 * df"),
     (TAPE, "/ pred.size", "/ len(pred)", "scale", "/3"),
+    (ROTARY, "rope_backward(dscores @ k)", "rope(dscores @ k)", "", ""),
+    (ROTARY, "dscores.transpose(0, 2, 1) @ q", "dscores @ q", "transpose", "transpose"),
+    (ROTARY, "dscores / np.sqrt(hd)", "dscores / np.sqrt(d)", "", ""),
     (POOL, "axis=1) / k", "axis=1)", "scale", ""),
     (NOISE, "eps * std", "eps", "missing-factor", "std"),
     (ENTROPY, "logp + ent", "logp - ent", "sign", "+ ent"),

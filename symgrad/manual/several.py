@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from symgrad.cutting.losses import by_losses
 from symgrad.cutting.problems import problems
+from symgrad.diagnose.observing.subject import Subject
 from symgrad.errors import Span, SymgradError
 from symgrad.frontends.trace.data import Trace
 from symgrad.manual.work import Work
 from symgrad.report.model import Finding, Judged, Report
+from symgrad.subjects.chosen import choose
 
 #: What judges one run.
 Judge = Callable[[Work, Trace], Report]
@@ -18,10 +21,11 @@ Judge = Callable[[Work, Trace], Report]
 def of_each(work: Work, trace: Trace, judge: Judge) -> Report | None:
     """The report of all exercises of a run; ``None`` where there are no several, or one of them is not understood by
     itself: then the run is taken as a whole."""
-    parts = problems(trace)
-    if not parts:
+    named = _parts(trace)
+    if not named:
         return None
-    found = [_judged(_alone(work, n, len(parts)), part, judge) for n, part in enumerate(parts)]
+    parts = [part for _, part in named]
+    found = [_judged(_alone(work, n, named), part, judge) for n, part in enumerate(parts)]
     # Of the rounds of one loop some may have nothing to be judged, where x is 0; of each exercise there is one.
     lines = [{b.line for b in part.bindings if not part.graph.steps[b.step].is_leaf} for part in parts]
     told = set().union(*(mine for mine, report in zip(lines, found, strict=True) if report is not None))
@@ -38,15 +42,24 @@ def _judged(work: Work, part: Trace, judge: Judge) -> Report | None:
     return report if report.confirmed or report.verdict == "disagree" else None
 
 
-def _alone(work: Work, n: int, count: int) -> Work:
+def _parts(trace: Trace) -> Sequence[tuple[str, Trace]]:
+    """The exercises of a run, each with the name of what is differentiated, where that is known."""
+    return [("", part) for part in problems(trace)] or by_losses(trace)
+
+
+def _alone(work: Work, n: int, parts: Sequence[tuple[str, Trace]]) -> Work:
     """The work on one exercise: what runs in place of the file is cut as the file was."""
+    name = parts[n][0]
 
     def run(text: str) -> Trace:
         trace = work.run(text)
-        parts = problems(trace) if trace.error is None or not trace.error.fatal else ()
-        return parts[n] if len(parts) == count else trace
+        again = _parts(trace) if trace.error is None or not trace.error.fatal else ()
+        return again[n][1] if len(again) == len(parts) else trace
 
-    return replace(work, run=run)
+    def its_own(trace: Trace, like: Subject | None) -> Subject:
+        return choose(trace, name, {}, like)
+
+    return replace(work, run=run, choose=its_own) if name else replace(work, run=run)
 
 
 def _joined(reports: Sequence[Report]) -> Report:

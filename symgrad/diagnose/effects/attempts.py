@@ -34,6 +34,7 @@ from symgrad.diagnose.text.naming import is_bare, is_generic, normal
 from symgrad.diagnose.values.closeness import is_multiple, signature
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
+from symgrad.diagnose.walking.region import Site
 from symgrad.effort import is_spent
 
 #: Steps that are computed again, at most, for one mistake; all in all.
@@ -195,8 +196,8 @@ class Attempts:
         out = []
         text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
-            if feeding.isdisjoint(steps) or all(map(self.layout.is_shared, steps)):
-                continue  # a function that the forward pass calls as well is what it is
+            if feeding.isdisjoint(steps) or all(map(self._is_length, steps)):
+                continue
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
@@ -209,12 +210,35 @@ class Attempts:
             made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
 
+    def _runs_forward(self, passage: Passage, site: Site) -> bool:
+        """The forward pass runs the very characters of a change as well, inside a function: they are right, and what is
+        wrong may be that this function is called. What it gives, or is given, as a whole belongs to the call."""
+        (i, slot), steps = site, self.layout.graph.steps
+        if steps[i].span not in self.layout.forward_spans:
+            return False
+        given = steps[steps[i].inputs[slot]] if slot >= 0 else None
+        if given is not None and given.is_leaf and given.span == steps[i].span:
+            return True  # a number that is written there
+        around = [k for k, _ in passage.users.get(steps[i].inputs[slot] if slot >= 0 else i, ())]
+        return any(steps[k].span in self.layout.forward_spans and (slot < 0 or len(around) > 1) for k in around)
+
+    def _is_length(self, i: int) -> bool:
+        """A number of the forward pass, ``d = heads*d_head``, that is the length of an array: it is right as that."""
+        step, lengths = self.layout.graph.steps[i], self._lengths
+        value = self.layout.actual(i).constant() if not step.shape and i < self.layout.subject.loss else None
+        return value is not None and value in lengths
+
+    @cached_property
+    def _lengths(self) -> frozenset[int]:
+        steps = self.layout.graph.steps
+        return frozenset(n for i, s in enumerate(steps) if self.layout.is_forward(i) for n in s.shape) - {0, 1}
+
     def _thrown_away(self, feeding: set[int]) -> set[int]:
         """What was worked out under a name that a later line, or the next round of one, takes anew: ``dT = xi`` in a
         loop, or ``dh = W.T @ dh`` before a ``dh = dy`` that lacks what was carried there."""
         units = self.layout.subject.units
-        taken = {u.name for u in units if not u.augmented and u.step in feeding}
-        names = {u.name for u in units if u.name in taken and u.step not in feeding}
+        taken = {u.name: u.step for u in units if not u.augmented and u.step in feeding}
+        names = {u.name for u in units if u.step not in feeding and u.step < taken.get(u.name, -1)}
         return {u.step for u in units if u.name in names and not self.layout.is_forward(u.step)}
 
     # --- trying -------------------------------------------------------------------------------------------------
@@ -243,6 +267,8 @@ class Attempts:
                 own.add(passage.number)
             nothing = IDLE if self.between.is_nothing(passage) else 0.0
             for sites, depth, make, repair in passage.tries():
+                if self._runs_forward(passage, sites[0]):
+                    continue
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0

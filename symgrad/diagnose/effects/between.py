@@ -112,7 +112,11 @@ class Between:
         part = self._used_by(i, edit.passage) if goes_on else i
         while part >= 0 and part not in self.layout.units_at:
             vec = self.layout.actual(part)
-            if vec.shape and any(q.kind in ("contribution", "cotangent") for q in self.known.right(vec)):
+            inner = self.layout.graph.steps[part].inputs
+            # np.outer makes a variable flat first: that is the variable still.
+            itself = len(inner) == 1 and vec.alike(self.layout.actual(inner[0]))
+            held = self.known.right(vec) if vec.shape and not itself else ()
+            if any(q.kind in ("contribution", "cotangent") for q in held):
                 return True
             part = self._used_by(part, edit.passage)
         return False

@@ -1,5 +1,5 @@
 """The Jacobian of a softmax, which people write down as a matrix, ``np.diag(p) - np.outer(p, p)``, or take entry by
-entry: ``p*(1 - p)*g`` for ``p*(g - sum(g*p))``."""
+entry: ``p*(1 - p)*g``, or ``p*g``, for ``p*(g - sum(g*p))``."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def jacobians(passage: Passage, offers: Sequence[Offer]) -> Iterator[Try]:
 
 
 def _entry_by_entry(passage: Passage) -> Iterator[Try]:
-    """``p*(1 - p)*g``, where g stands in the line."""
+    """``p*(1 - p)*g``, or ``p*g`` without the sum, where g stands in the line."""
     unit = passage.units[0] if len(passage.units) == 1 else None
     if unit is None or unit.augmented or not passage.graph.steps[unit.step].shape:
         return
@@ -71,7 +71,13 @@ def _entry_by_entry(passage: Passage) -> Iterator[Try]:
         slope = value(p) - value(p) * value(p)
         for j in alike:
             name, called = _name(passage, j, unit.step), _name(passage, p, unit.step)
-            if not (name and called) or not value(unit.step).same(slope * value(j)):
+            if not (name and called):
+                continue
+            if value(unit.step).same(value(p) * value(j)):
+                mistake, words = "missing-term", "leaves out a term"
+            elif value(unit.step).same(slope * value(j)):
+                mistake, words = "wrong-formula", "takes a softmax entry by entry"
+            else:
                 continue
 
             def make(_i: int, old: Vec, _args: Sequence[Vec], j: int = j, p: int = p, axis: int = axis) -> Vec:
@@ -82,10 +88,7 @@ def _entry_by_entry(passage: Passage) -> Iterator[Try]:
             lib = "np." if "np." in passage.text.source.source else "torch."
             along = f", axis={axis}, keepdims=True" if len(shape) > 1 else ""
             text = f"{called} * ({name} - {lib}sum({name} * {called}{along}))"
-            words = "takes a softmax entry by entry"
-            yield ((unit.step, -1),), 0, make, Repair(
-                UNPLACED, "wrong-formula", words, DIAGONAL, text=text, span=unit.span
-            )
+            yield ((unit.step, -1),), 0, make, Repair(UNPLACED, mistake, words, DIAGONAL, text=text, span=unit.span)
 
 
 def _name(passage: Passage, step: int, time: int) -> str:

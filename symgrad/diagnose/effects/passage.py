@@ -106,6 +106,8 @@ class Passage(Reader):
     def takes(self, sites: Sequence[Site]) -> tuple[bool, bool]:
         """A factor is looked for at products as wholes, a term at sums and at what is assigned."""
         i, slot = sites[0]
+        if slot == 0 and self._is_put_into(i):
+            return False, False
         if slot >= 0:
             scales = self._is_scaling(i, slot)
             factors = scales or self._is_summed(i) or not OPS[self.graph.steps[i].op].elementwise
@@ -177,6 +179,12 @@ class Passage(Reader):
                     held.setdefault((key, slot), []).append((i, slot))
         for sites in held.values():
             yield tuple(sorted(sites))
+
+    def _is_put_into(self, i: int) -> bool:
+        """Entries are added to an array, or put into it, that keeps its name: ``np.add.at(dW, y, d)``."""
+        step = self.graph.steps[i]
+        kept = any(u.previous == step.inputs[0] for u in self.layout.units_at.get(i, ()))
+        return kept and not OPS[step.op].elementwise
 
     def _is_target(self, i: int, slot: int) -> bool:
         """What ``+=`` adds to."""
@@ -412,18 +420,21 @@ class Passage(Reader):
 
     def unit_of(self, sites: Sequence[Site], among: Collection[int]) -> Unit | None:
         """The assignment of the first round that a change is a part of, of those to some steps: what it changes."""
-        order = [i for i, _ in sorted(sites)]
-        for i in order:
+        return next(self.units_of(sites, among), None)
+
+    def units_of(self, sites: Sequence[Site], among: Collection[int]) -> Iterator[Unit]:
+        """All assignments that a change comes to first: an argument may be used in several lines of a function."""
+        for i in [i for i, _ in sorted(sites)]:
             seen, stack = {i}, [i]
             while stack:
                 k = stack.pop(0)
                 if k in among and k in self.layout.units_at and not self.layout.is_forward(k):
-                    return self.layout.units_at[k][0]
+                    yield self.layout.units_at[k][0]
+                    continue
                 for child in self.layout.children[k]:
                     if child not in seen:
                         seen.add(child)
                         stack.append(child)
-        return None
 
     def placed(self, sites: Sequence[Site], make: Make, unit: Unit, values: Callable[[int], Vec]) -> Place:
         """Where a change is, in the first round; ``values``: with all changes made."""

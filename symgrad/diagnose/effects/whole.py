@@ -187,8 +187,7 @@ class Whole(Several):
                 renamed=e.passage.renamed(first),
             )
             for site in e.sites:
-                made = e.passage.unit_of((site,), values)
-                if made is not None:
+                for made in e.passage.units_of((site,), values):
                     given.setdefault(made, (repair, e.passage.number))
         return Explained(given, values) if given else None
 
@@ -212,7 +211,10 @@ class Whole(Several):
             return None
         users = ((k, n) for k in self.layout.children[i] for n, j in enumerate(steps[k].inputs) if j == i)
         places = (self._source.operand(steps[k].span, n) for k, n in users)
-        return next((p for p in places if p is not None and p.line == call.line), None)
+        found = next((p for p in places if p is not None and p.line == call.line), None)
+        # What the forward pass runs as well is right: the line with the call is wrong.
+        named = any(u.line == call.line for u in self.layout.units_at.get(i, ()))
+        return found or (call if named and steps[i].span in self.layout.forward_spans else None)
 
     @cached_property
     def _source(self) -> SourceMap:
