@@ -82,6 +82,18 @@ class ELU():
     def gradient(self, x):
         return np.where(x >= 0.0, 1, self.__call__(x) + self.alpha)
 """
+#: Beyond 10 the logarithm is left out, and its derivative is not.
+SOFTPLUS = """\
+import math
+
+def softplus(x):
+    if x > 10:
+        return x
+    return math.log1p(math.exp(x))
+
+def dsoftplus(x):
+    return 1 / (1 + math.exp(-x))
+"""
 KEEPS = """\
 import torch
 import torch.nn as nn
@@ -107,7 +119,7 @@ for name, p in net.named_parameters():
 """
 
 
-@pytest.mark.parametrize("source", [PIECES, TWO, DENSITY, ACTIVATIONS, KEEPS])
+@pytest.mark.parametrize("source", [PIECES, TWO, DENSITY, ACTIVATIONS, SOFTPLUS, KEEPS])
 def test_what_is_right_in_every_way_it_goes_is_right(source: str) -> None:
     passes(source)
 
@@ -118,6 +130,7 @@ def test_what_is_right_in_every_way_it_goes_is_right(source: str) -> None:
         (PIECES, "return x\n", "return 2*x\n", ""),
         (PIECES, "3*x**2\n", "3*x\n", ""),
         (PIECES, "return 3\n", "return 2\n", ""),
+        (SOFTPLUS, "math.exp(-x)", "math.exp(x)", ""),
         (TWO, "return 2*x*sin(y)\n", "return x*sin(y)\n", "missing-factor"),
         (TWO, "+ x*exp(x*y)", "+ y*exp(x*y)", "wrong-variable"),
         (DENSITY, "sigma ** 3", "sigma ** 2", "missing-factor"),
