@@ -395,9 +395,9 @@ def still_open(subject: Subject, unchecked: Sequence[Unit], right: Sequence[Unit
 
 
 def is_only_of(unit: Unit, other: Subject, subject: Subject) -> bool:
-    """An assignment after another loss is called after what that is made of, and the main one is not: a critic's
-    weights, beside the loss of an actor."""
-    if unit.step < other.loss:
+    """An assignment after another loss of arrays is called after what that is made of, and the main one is not: a
+    critic's weights, beside the loss of an actor."""
+    if unit.step < other.loss or not subject.is_shaped:
         return False
     theirs, ours = _called_after(other), _called_after(subject)
     return any(c.bottom in theirs and c.bottom not in ours for c in claims(unit.name))
