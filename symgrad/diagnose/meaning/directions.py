@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.names import Pair
 from symgrad.diagnose.meaning.reading import TANGENT_WORK, Reading
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, normal
 from symgrad.diagnose.values.vectors import constant
 
@@ -31,6 +32,8 @@ def directions(layout: Layout, reading: Reading) -> dict[str, Sequence[Pair]]:
 
     ones = [n for n, us in topless.items() if any(steps[u.step].is_leaf and subject.point.get(u.step) == 1 for u in us)]
     seeds = sorted({b for name in ones for _, b in reading.pairs(name) if is_open(b)})
+    if ones and _flows_back(min(u.step for n in ones for u in topless[n]), topless, layout, reading):
+        seeds = []  # a factor that was forgotten leaves a 1 as well
     if len(seeds) != 1:
         ends = {b for n in layout.by_name if n not in topless for t, b in reading.pairs(n) if t == loss and is_open(b)}
         few = topless and len(ends) <= MOST and len(ends) * len(layout.graph) <= TANGENT_WORK
@@ -49,6 +52,12 @@ def directions(layout: Layout, reading: Reading) -> dict[str, Sequence[Pair]]:
     made = layout.graph.dependents(*begun) if begun else ()
     # What is made of those, where no x that the loss knows is made of p: by p as well, if there were anything to say.
     return {name: pairs for name, pairs in told.items() if pairs or any(made and made[u.step] for u in topless[name])}
+
+
+def _flows_back(before: int, topless: Mapping[str, Sequence[Unit]], layout: Layout, reading: Reading) -> bool:
+    """Something was a gradient of the loss by then, and is no number that anything may be."""
+    earlier = ((name, layout.actual(u.step)) for name, units in topless.items() for u in units if u.step < before)
+    return any(v.constant() is None and any(v.same(r) for r in reading.rights(name)) for name, v in earlier)
 
 
 def other_directions(layout: Layout, reading: Reading) -> set[str]:
