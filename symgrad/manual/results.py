@@ -10,7 +10,7 @@ from symgrad.diagnose.engine import Diagnosis, diagnose, glance
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.manual.targets import of_targets_held_fixed
 from symgrad.manual.work import Account
-from symgrad.subjects.chosen import further, is_only_of, names_result, still_open
+from symgrad.subjects.further import further, is_only_of, names_result, still_open
 
 
 def of_further_results(taken: Account) -> Account:

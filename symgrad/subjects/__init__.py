@@ -1,6 +1,7 @@
 """From a run to what is diagnosed: which step is differentiated, what its forward pass is, and what the derivation.
 
-* ``chosen``: the choice itself, out of what the run computed;
+* ``chosen``: the choice itself, out of what the run computed (``prepared``), among ``candidates``; ``further``: other
+  results beside the one chosen;
 * ``returned``, ``copies``: steps of their own for a value that is handed on, and for two names of one array, at the
   place where a function hands it back (``handing_back``);
 * ``rates``, ``afterwards``: moves of parameters in which no step is the gradient, and losses computed after a move;

@@ -3,6 +3,7 @@
 * ``board``: the derivation, computed again with changes in it; ``narrow``: a few columns of its results
 * ``lines``, ``reader``, ``passage``: what is known at a line, and what could be written at each of its places
 * ``arguments``, ``lapses``, ``remnants``, ``jacobians``, ``slices``, ``divided``: further things that could be written
+* ``blameless``, ``idle``: what no change may be blamed on; what is worked out and never used
 * ``edits``: a change, and what came of it; ``ratios``: results that are all off by one number
 * ``exchanges``, ``counts``, ``handing``: names that changed places, other counts, other variables given to functions
 * ``outright``, ``missing``: lines that are wrong as wholes, lines that are missing

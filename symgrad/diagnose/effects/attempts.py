@@ -10,14 +10,14 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
-import numpy as np
-
 from symgrad.diagnose.effects.between import ANYTHING, FLOWING, Between, fine, is_meant
+from symgrad.diagnose.effects.blameless import Blameless, comes_to_nothing
 from symgrad.diagnose.effects.board import Board, Wide
 from symgrad.diagnose.effects.counts import counts, given_arrays
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
 from symgrad.diagnose.effects.exchanges import Elsewhere, Exchange, exchanges
 from symgrad.diagnose.effects.handing import handing
+from symgrad.diagnose.effects.idle import idle_names
 from symgrad.diagnose.effects.lines import Text, listed
 from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
@@ -34,7 +34,6 @@ from symgrad.diagnose.text.naming import is_bare, is_generic, normal
 from symgrad.diagnose.values.closeness import is_multiple, signature
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
-from symgrad.diagnose.walking.region import Site
 from symgrad.effort import is_spent
 
 #: Steps that are computed again, at most, for one mistake; all in all.
@@ -77,6 +76,7 @@ class Attempts:
         self.results = [r for r in firm if r not in self.lost]
         self.checks = self._checks()
         feeding = layout.feeding(c.step for c in self.checks)
+        self.blameless = Blameless(layout)
         self._whole_lines = Outright(layout)
         self._fine = fine(layout, known)
         again = layout.feeding(self._thrown_away(feeding))
@@ -149,28 +149,9 @@ class Attempts:
         return [Quantity("contribution", top, bottom, flow) for top, flow in flows] if len(flows) > 1 else []
 
     @cached_property
-    def _idle(self) -> frozenset[str]:
-        """The names of what is worked out and used nowhere, or in no further round of its loop; a gradient that is a
-        result need not be."""
-        out = set()
-        for name, units in self.layout.by_name.items():
-            result = self.reading.by_inputs(name) and self.reading.is_exact(name)
-            told = is_bare(name) or result or not name.isidentifier()
-            made = [u for u in units if not self.layout.graph.steps[u.step].is_leaf]
-            carried = len({u.line for u in made}) == 1 < len(made)
-            inner = made[:-1] if carried else units
-            if told or any(self.layout.is_forward(u.step) for u in units) or any(
-                self.layout.children[u.step] for u in inner
-            ):
-                continue
-            origins = [self.layout.origin(u.step) for u in (made if carried else units)]
-            if not any(self.layout.graph.steps[i].is_leaf or self.layout.is_forward(i) for i in origins):
-                out.add(name)
-        for i in self.layout.subject.autograd:
-            name = self.layout.graph.steps[i].name
-            if name.isidentifier() and not self.layout.children[i]:
-                out.add(name)  # what autograd hands to a function
-        return frozenset(out)
+    def idle(self) -> frozenset[str]:
+        """The names of what is worked out and used nowhere."""
+        return idle_names(self.layout, self.reading)
 
     @cached_property
     def _onwards(self) -> dict[tuple[str, int], int]:
@@ -196,42 +177,19 @@ class Attempts:
         out = []
         text, kept = self._text, listed(self.layout)
         for line, steps in lines.items():
-            if feeding.isdisjoint(steps) or all(map(self._is_length, steps)):
+            if feeding.isdisjoint(steps) or all(map(self.blameless.is_length, steps)):
                 continue
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
             made.wanted |= {self.layout.graph.steps[b].shape for b in named}
             made.parts = self._parts(made)
-            made.idle = self._idle
+            made.idle = self.idle
             out.append(made)
         for made in out:
             loop = text.loop_at.get(made.number, 0)
             made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
-
-    def _runs_forward(self, passage: Passage, site: Site) -> bool:
-        """The forward pass runs the very characters of a change as well, inside a function: they are right, and what is
-        wrong may be that this function is called. What it gives, or is given, as a whole belongs to the call."""
-        (i, slot), steps = site, self.layout.graph.steps
-        if steps[i].span not in self.layout.forward_spans:
-            return False
-        given = steps[steps[i].inputs[slot]] if slot >= 0 else None
-        if given is not None and given.is_leaf and given.span == steps[i].span:
-            return True  # a number that is written there
-        around = [k for k, _ in passage.users.get(steps[i].inputs[slot] if slot >= 0 else i, ())]
-        return any(steps[k].span in self.layout.forward_spans and (slot < 0 or len(around) > 1) for k in around)
-
-    def _is_length(self, i: int) -> bool:
-        """A number of the forward pass, ``d = heads*d_head``, that is the length of an array: it is right as that."""
-        step, lengths = self.layout.graph.steps[i], self._lengths
-        value = self.layout.actual(i).constant() if not step.shape and i < self.layout.subject.loss else None
-        return value is not None and value in lengths
-
-    @cached_property
-    def _lengths(self) -> frozenset[int]:
-        steps = self.layout.graph.steps
-        return frozenset(n for i, s in enumerate(steps) if self.layout.is_forward(i) for n in s.shape) - {0, 1}
 
     def _thrown_away(self, feeding: set[int]) -> set[int]:
         """What was worked out under a name that a later line, or the next round of one, takes anew: ``dT = xi`` in a
@@ -267,12 +225,12 @@ class Attempts:
                 own.add(passage.number)
             nothing = IDLE if self.between.is_nothing(passage) else 0.0
             for sites, depth, make, repair in passage.tries():
-                if self._runs_forward(passage, sites[0]):
+                if self.blameless.runs_forward(passage, sites[0]):
                     continue
                 does = repair.template or repair.regain or repair.mistake == "missing-term"
                 idle = passage.is_idle(sites[0]) and not self._is_summed(sites[0][0])
                 less = IDLE if does else IDLE_FACTOR if repair.mistake == "missing-factor" else 0.0
-                carry = len(passage.ends) > 1 and not repair.combine and (repair.spelling or repair.text) in self._idle
+                carry = len(passage.ends) > 1 and not repair.combine and (repair.spelling or repair.text) in self.idle
                 left = UNUSED if carry else 0.0
                 less = (less if idle else left) + nothing
                 told = replace(repair, cost=repair.cost - less) if less else repair
@@ -469,7 +427,7 @@ class Attempts:
             return False
 
         values = self.board.run(edit.change, stops, self._at)
-        if values is not None and self._comes_to_nothing(edit, values):
+        if values is not None and comes_to_nothing(edit, values, self.board):
             return None
         if values is None or (deferred and sum(self.checks[n].is_result for n in fixed) < 2):
             return None
@@ -490,14 +448,6 @@ class Attempts:
         full = not any(c.is_result for c in left)
         cost = edit.repair.cost + PER_NAME * len(left) * full
         return Tried(edit, values, frozenset(fixed), full, cost, deferred=deferred)
-
-    def _comes_to_nothing(self, edit: Edit, values: Mapping[int, Any]) -> bool:
-        """A change of numbers, and not of a mask, leaves nothing of what is there: what of a sum is true then is so
-        without any line being put right."""
-        made = [i for i, _ in edit.sites if i in values]
-        if not made or any(values[i].any() for i in made):
-            return False
-        return any(not np.isin(self.board.array(i), (0.0, 1.0)).all() for i in made)
 
     def _gained(self, values: Mapping[int, Any], right: Sequence[bool]) -> float:
         """Which share of the wrong entries of some result becomes right."""

@@ -45,7 +45,7 @@ class Several(Placing):
         if among is None or len(before) >= MOST:
             return ()
         # What is used nowhere may belong there, and changes as well; so does what is thrown away on the way there.
-        idle = [u.step for name in self._idle for u in self.layout.by_name.get(name, ())]
+        idle = [u.step for name in self.idle for u in self.layout.by_name.get(name, ())]
         idle += self._thrown_away(self.layout.feeding(ends))
         kept, self.checks, self.board.within = self.checks, checks, frozenset(self.layout.feeding([*ends, *idle]))
         self._at = {c.step: n for n, c in enumerate(self.checks)}
