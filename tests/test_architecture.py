@@ -47,7 +47,8 @@ WITHIN = {
         {"handing_back"},
         {"copies", "logarithms", "returned", "rates", "upstream"},
         {"states", "duals", "seconds", "afterwards"},
-        {"chosen"},
+        {"prepared", "candidates"},
+        {"chosen", "further"},
     ],
     "files": [{"asked", "programs"}, {"costs", "elsewhere"}, {"passes", "unrun"}, {"entry"}],
 }
