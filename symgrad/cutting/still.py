@@ -187,7 +187,9 @@ def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
     held: dict[float, list[tuple[int, str]]] = {}
     for leaf in trace.leaves:
         value = trace.values[leaf.step]
-        if isinstance(value, float) and value != round(value) and graph.steps[leaf.step].is_input:
+        if not isinstance(value, float) or not math.isfinite(value):
+            continue
+        if value != round(value) and graph.steps[leaf.step].is_input:
             held.setdefault(value, []).append((leaf.step, normal(leaf.name)))
     out = set()
     for found in held.values():

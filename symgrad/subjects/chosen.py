@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.loss import best_seed, best_subject
+from symgrad.diagnose.meaning import differences
 from symgrad.diagnose.meaning.moves import seeds
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.text.naming import claims, is_bare, is_loss, is_some_loss, is_surely_loss, normal
@@ -43,7 +44,8 @@ def choose(
         if trace.backward_calls and loss is None:
             # A twin in torch may stand beside the pass by hand, and have a loss of its own.
             steps = list(dict.fromkeys((*steps, *losses(replace(trace, backward_calls=()), None))))
-        trace, steps = upstream.numbers(trace, steps)
+        beside = differences.arrays_beside(trace) if loss is None and not trace.backward_calls else []
+        trace, steps = upstream.sums(trace, beside) if beside else upstream.numbers(trace, steps)
     elif loss is None and not trace.backward_calls:
         if (duals := carried(trace)) is not None and (dual := subject_at(duals.trace, duals.loss, mapping)) is not None:
             return replace(dual, mapped={**duals.mapped, **dual.mapped}, seed=Fraction(1), sure=True)
@@ -68,7 +70,13 @@ def choose(
     found = [_under_its_name(replace(s, made_up=s.loss >= count)) for s in found]
     asked = {c.top for b in trace.bindings for c in claims(b.name)}
     known = loss is not None or bool(trace.backward_calls)
-    found = [replace(s, sure=known or is_some_loss(n := s.names.get(s.loss, "")) or normal(n) in asked) for s in found]
+
+    def is_sure(s: Subject) -> bool:
+        """By the script's own words, or by a name, it is this that is differentiated."""
+        name = s.names.get(s.loss, "")
+        return known or bool(s.guessed) or is_some_loss(name) or normal(name) in asked
+
+    found = [replace(s, sure=is_sure(s)) for s in found]
     found = [replace(s, seed=Fraction(1)) if s.seed != 1 and _is_inside(s, found) else s for s in found]
     # A loss that is worked out once more when the parameters have been moved: nothing is derived of that.
     derived = {normal(s.names.get(s.loss, "")) for s in found if _is_derived(s)}

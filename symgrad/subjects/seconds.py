@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 from symgrad.cutting.subject import subject_at
 from symgrad.diagnose.deciding.prepared import prepare
@@ -19,6 +20,9 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS
 from symgrad.subjects.upstream import extended
+
+#: By so much an entry is moved to see what else moves.
+MOVED = 0.25
 
 
 def second_results(
@@ -65,7 +69,7 @@ def _held_against(trace: Trace, whole: Subject, first: Unit, name: str, meant: S
     if len(by) != 1 and meant.then == meant.first:
         # d2f beside df: by what the first one is, though there are data besides; d2P_dy2, where y is called y_tm.
         by = [i for i in subject.leaves() if i in _bottoms(whole, first)]
-    if len(by) != 1 or (loss != first.step and not _is_entrywise(subject.graph, first.step, by[0])):
+    if len(by) != 1 or (loss != first.step and not _is_entrywise(trace, subject.graph, first.step, by[0])):
         return None
     units = tuple(u for u in subject.units if _belongs(u, name, first, subject))
     return replace(subject, units=units, seed=Fraction(1), mapped={name: (loss, by[0])}, made_up=False)
@@ -86,13 +90,42 @@ def _bottoms(whole: Subject, first: Unit) -> set[int]:
     return {q.bottom for q in flows if q.kind == "cotangent"}
 
 
-def _is_entrywise(graph: Graph, top: int, bottom: int) -> bool:
-    """Each entry of one array is a function of the same entry of another."""
+def _is_entrywise(trace: Trace, graph: Graph, top: int, bottom: int) -> bool:
+    """Each entry of one array is a function of the same entry of another: by the operations between them, or, where a
+    net takes the entries as rows, by what moves with one of them."""
     forward = graph.ancestors(top)
     depends = graph.dependents(bottom)
     shape = graph.steps[bottom].shape
-    inner = (s for i, s in enumerate(graph.steps) if forward[i] and depends[i] and i != bottom)
-    return all(OPS[s.op].elementwise and s.shape == shape for s in inner)
+    inner = [i for i in range(len(graph)) if forward[i] and depends[i] and i != bottom]
+    if all(OPS[graph.steps[i].op].elementwise and graph.steps[i].shape == shape for i in inner):
+        return True
+    if graph.steps[top].shape != shape:
+        return False
+    import numpy as np
+
+    before, after = np.asarray(trace.values[bottom]), np.array(trace.values[bottom], dtype=np.float64)
+    after[(0,) * after.ndim] += MOVED
+    moved = _moved(trace, graph, inner, bottom, after)[top]
+    held = _moved(trace, graph, inner, bottom, before)[top]
+    changed = np.argwhere(held != moved).tolist()
+    return bool(changed == [[0] * after.ndim])
+
+
+def _moved(trace: Trace, graph: Graph, inner: Sequence[int], bottom: int, value: Any) -> dict[int, Any]:
+    """What some steps are with another value of an input."""
+    import numpy as np
+
+    from symgrad.ops.values import applied
+
+    values = {bottom: value}
+    for i in inner:
+        step = graph.steps[i]
+        inputs = [
+            values[j] if j in values else np.asarray(trace.values[j], dtype=np.float64).reshape(graph.steps[j].shape)
+            for j in step.inputs
+        ]
+        values[i] = applied(step.op, inputs, step.shape, step.params)
+    return values
 
 
 __all__ = ["second_results"]

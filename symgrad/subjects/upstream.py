@@ -41,11 +41,17 @@ def numbers(trace: Trace, candidates: Sequence[int]) -> tuple[Trace, list[int]]:
         trace, product = extended(trace, "mul", (top, start.step))
         trace, total = extended(trace, "sum", (product,))
         return replace(trace, cuts=(*trace.cuts, start.step)), [total]
+    trace, out = sums(trace, [i for i in candidates if steps[i].shape][:4])
+    return trace, out or list(candidates)
+
+
+def sums(trace: Trace, arrays: Sequence[int]) -> tuple[Trace, list[int]]:
+    """The run, extended by the sums of some arrays, and the steps of these."""
     out = []
-    for i in [i for i in candidates if steps[i].shape][:4]:
+    for i in arrays:
         trace, total = extended(trace, "sum", (i,))
         out.append(total)
-    return trace, out or list(candidates)
+    return trace, out
 
 
 def _given(trace: Trace) -> Iterator[tuple[int, Binding]]:

@@ -15,6 +15,7 @@ from symgrad.diagnose.meaning.clipping import limits
 from symgrad.diagnose.meaning.directions import directions, other_directions
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.joined import joined
+from symgrad.diagnose.meaning.partials import partials
 from symgrad.diagnose.meaning.places import in_order
 from symgrad.diagnose.meaning.reading import Reading
 from symgrad.diagnose.meaning.renaming import (
@@ -83,7 +84,8 @@ def prepare(subject: Subject) -> Prepared | None:
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)
         layout.aside = {
-            **residuals(layout, known), **joined(layout), **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+            **residuals(layout, known), **partials(layout, reading), **joined(layout),
+            **{i: q for i, (_, q) in moved.items()}, **forward.meant,
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}

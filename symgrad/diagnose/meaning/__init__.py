@@ -23,6 +23,7 @@
 * ``clipping``: gradients that are only made smaller
 * ``joined``: numbers put together to one gradient
 * ``residuals``: partial derivatives of what an implicit function makes zero
+* ``partials``: partial derivatives that hold fixed what is made of the others
 * ``again``: values of the forward pass, worked out once more
 * ``renaming``: ``db = dout``: one array, or one derivative, under two names
 * ``unfinished``: what was still to be done where the run stopped

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
 from symgrad.diagnose.meaning.evidence import Pair
 from symgrad.diagnose.meaning.following import original
+from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.frontends.trace.data import Trace
 from symgrad.graph import Graph
 from symgrad.ops import OPS, is_sum, sign_of
 from symgrad.ops.slips import is_place
 from symgrad.ops.tensor import TensorOp
 
+#: Words that say of a value that it is a derivative, or was worked out by hand.
+_TOLD = re.compile(r"(?i)grad|deriv|slope|analytic|exact|manual|by_?hand|mine")
 #: The step of a difference quotient is at most this.
 SMALL = 0.02
 
@@ -43,6 +47,13 @@ def shifted_values(trace: Trace) -> list[int]:
     return sorted({side for _, _, sides in _quotients(trace) for side in sides if not trace.graph.steps[side].is_leaf})
 
 
+def arrays_beside(trace: Trace) -> list[int]:
+    """The same of arrays, if something is held against their difference quotient, entry by entry."""
+    steps = trace.graph.steps
+    found = ((h, side) for _, h, sides in _quotients(trace) for side in sorted(sides))
+    return [i for h, i in found if steps[i].shape and not steps[i].is_leaf and beside_quotients(trace, i, h)][:1]
+
+
 def quotients(trace: Trace) -> set[int]:
     """The steps that are difference quotients, and so nothing that is differentiated."""
     return {i for i, _, _ in _quotients(trace)}
@@ -56,9 +67,18 @@ def beside(trace: Trace) -> list[bool] | None:
 
 
 def step_size(trace: Trace, loss: int) -> int:
-    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h); -1 if it is none."""
-    loss = original(trace.graph, loss)
-    return next((h for _, h, sides in _quotients(trace) if loss in sides), -1)
+    """The input h of (f(x + h) - f(x - h))/(2*h), where the loss is such an f(x + h) or f(x - h), or what all entries
+    of one are put together to; -1 if it is none."""
+    side = _side_of(trace, loss)
+    return next((h for _, h, sides in _quotients(trace) if side in sides), -1)
+
+
+def _side_of(trace: Trace, loss: int) -> int:
+    """What is subtracted in a difference quotient where the loss is, or is put together of its entries."""
+    steps = trace.graph.steps
+    if len(steps[loss].inputs) == 1 and steps[steps[loss].inputs[0]].shape and not steps[loss].shape:
+        loss = steps[loss].inputs[0]
+    return original(trace.graph, loss)
 
 
 def shifted(graph: Graph, loss: int, h: int) -> list[int]:
@@ -94,6 +114,10 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
     graph = trace.graph
     by = [(loss, i) for i in shifted(graph, loss, h)]
     moved = graph.dependents(h)
+    # What is held against a second difference is no first derivative.
+    place = graph.steps[side := _side_of(trace, loss)].span
+    alike = (i for i, _, sides in _quotients(trace) if side in sides or place in {graph.steps[j].span for j in sides})
+    quotient = graph.dependents(*alike)
     named = {b.step: b.name for b in trace.bindings}
     out: dict[str, tuple[Pair, ...]] = {}
     for i, step in enumerate(graph.steps):
@@ -101,6 +125,37 @@ def beside_quotients(trace: Trace, loss: int, h: int) -> dict[str, tuple[Pair, .
             a, b = (original(graph, j) for j in step.inputs)
             for mine, other in ((a, b), (b, a)):
                 name = named.get(mine)
-                if name and not moved[mine] and moved[other] and not _is_read(graph, mine):
+                if name and not moved[mine] and quotient[other] and not _is_read(graph, mine):
                     out[name] = tuple(by)
+    shapes = {graph.steps[i].shape for _, i in by}
+    for mine in _side_by_side(trace, moved, quotient) if by else ():
+        name = named.get(mine)
+        if name and graph.steps[mine].shape in shapes and not _is_read(graph, mine):
+            out.setdefault(name, tuple(by))
     return out
+
+
+def _side_by_side(trace: Trace, moved: Sequence[bool], quotient: Sequence[bool]) -> Iterator[int]:
+    """What should be equal to something that is worked out by differences, and what is shown beside that, in one line
+    or in the next, if its name says that it is a derivative."""
+    for pair in trace.compared:
+        if sum(moved[i] for i in pair) == sum(quotient[i] for i in pair) == 1:
+            yield next(original(trace.graph, i) for i in pair if not moved[i])
+    names = {normal(b.name) for b in trace.bindings}
+
+    def is_told(name: str) -> bool:
+        known = any(c.bottom in names and (not c.top or c.top in names) for c in claims(name))
+        return known or is_bare(name) or _TOLD.search(name) is not None
+
+    told = {b.step for b in trace.bindings if is_told(b.name)}
+    groups = [
+        ([original(trace.graph, i) for i in some if not moved[i]], [i for i in some if quotient[i]])
+        for some in trace.shown
+    ]
+    for n, (mine, others) in enumerate(groups):
+        near = groups[max(n - 1, 0) : n + 2] if len(mine) == 1 and not others else []
+        beside = others if mine else []
+        beside = beside or [i for plain, differences in near for i in differences if not plain]
+        mine = [i for i in mine if i in told]
+        if len(beside) == 1 and len(mine) == 1:
+            yield mine[0]

@@ -7,12 +7,12 @@ derivatives of one step by what they are called after, the others are meant to b
 
 from __future__ import annotations
 
-import heapq
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
+from symgrad.diagnose.meaning.partials import held_fixed
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Replay
 from symgrad.diagnose.observing.subject import BITS, Subject, Unit, forward_values
@@ -107,7 +107,7 @@ def _of_family(
         return {}
     frozen = {i for name in bottoms for i in bottoms[name]} | {i for i in solved if not layout.graph.steps[i].is_const}
     found: tuple[int, dict[int, Quantity]] = (0, {})
-    tops = ((False, _partials(truth, top, frozen)) for top in _candidates(truth, loss, frozen))
+    tops = ((False, held_fixed(truth, top, frozen)) for top in _candidates(truth, loss, frozen))
     ends = ((True, p) for p in _of_fixed_points(truth, [rounds[n] for n in ended if n in family], frozen))
     for is_solved, partials in chain(tops, ends):
         held = {
@@ -158,35 +158,11 @@ def _of_fixed_points(
     """Of ``x = phi(x, a)``, iterated until it holds: the partial derivatives of x - phi(x, a), and of its negative."""
     one = constant(1, truth.points)
     for steps in solved:
-        partials = _partials(truth, steps[-1], {i for i in frozen if i != steps[-1]})
+        partials = held_fixed(truth, steps[-1], {i for i in frozen if i != steps[-1]})
         if steps[-2] in partials:
             with precision(BITS):
                 yield {i: one - v if i == steps[-2] else -v for i, v in partials.items()}
                 yield {i: v - one if i == steps[-2] else v for i, v in partials.items()}
-
-
-def _partials(truth: Truth, top: int, frozen: Collection[int]) -> dict[int, Vec]:
-    """d top by each of some steps, the others of them held fixed."""
-    pending: dict[int, Vec] = {top: constant(1, truth.points)}
-    out: dict[int, Vec] = {}
-    order = [-top]
-    with precision(BITS):
-        while order:
-            i = -heapq.heappop(order)
-            arriving = pending.pop(i)
-            if i in frozen:
-                out[i] = arriving
-                continue
-            for link in truth.elementary.get(i, ()):
-                if link.local is None:
-                    continue
-                flow = arriving * link.local
-                if link.bottom in pending:
-                    pending[link.bottom] = pending[link.bottom] + flow
-                else:
-                    pending[link.bottom] = flow
-                    heapq.heappush(order, -link.bottom)
-    return out
 
 
 __all__ = ["converged", "is_near", "residuals"]

@@ -1,4 +1,5 @@
-"""What a name says about a second derivative: ``d2y_dx2``, ``d2f_dxdy``, ``ddy``, ``f_double_prime``, ``hxy``."""
+"""What a name says about a second derivative: ``d2y_dx2``, ``d2f_dxdy``, ``ddy``, ``f_double_prime``, ``hxy``,
+``u_xx``."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ _MIXED = re.compile(r"^d2(?P<top>\w+?)d(?P<a>\w+?)d(?P<b>\w+)$")
 _PLAIN = re.compile(r"^(?:d2|dd)(?P<top>\w+)$")
 _PRIMES = re.compile(r"^(?P<top>\w+?)(?:pp|doubleprime|2prime|primeprime|dprime|dd|ddot|second|2nd)$")
 _HESSIAN = re.compile(r"^h(?:ess(?:ian)?)?(?P<a>[a-z])(?P<b>[a-z])$")
+_SUBSCRIPTS = re.compile(r"^(?P<top>[A-Za-z]\w*)_(?P<a>[a-z])(?P<b>[a-z])$")
 _WORDS = re.compile(r"^(?:second|2nd)(?:deriv(?:ative)?)?(?:of)?(?P<top>\w+)$")
 
 
@@ -40,6 +42,8 @@ def seconds(name: str) -> tuple[Second, ...]:
         out.append(Second(m["top"], m["a"], m["b"]))
     if (m := _HESSIAN.match(low)) is not None:
         out.append(Second("", m["a"], m["b"]))
+    if (m := _SUBSCRIPTS.match(name)) is not None:
+        out.append(Second(normal(m["top"]), m["a"], m["b"]))
     for pattern in (_PLAIN, _PRIMES, _WORDS):
         if (m := pattern.match(low)) is not None:
             out.append(Second(m["top"]))
@@ -53,6 +57,8 @@ def is_first_of(name: str, second: Second) -> bool:
             return True
         if not claim.top and claim.bottom == second.top:
             return True  # dy
+    if second.top and second.first and normal(name) == second.top + second.first:
+        return True  # u_x of u_xx
     return bool(second.top) and (second.top in primitives(name) or normal(name) == second.top + "p")
 
 

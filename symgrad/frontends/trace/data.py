@@ -204,6 +204,8 @@ class Trace:
         elsewhere: for named steps made in an imported file, its name, the line, and that line's text.
         returned: what the backward of a Function of torch's returned, as (name, the step that it is the gradient of).
         rounds: of the loops that train, in the order in which they began.
+        compared: pairs of steps that the script says should be equal.
+        shown: the steps that it prints in one line, of each such line the last; the lines in order.
         hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
 
@@ -226,6 +228,8 @@ class Trace:
     returned: tuple[tuple[str, int], ...] = ()
     rounds: tuple[Round, ...] = ()
     hurried: bool = False
+    compared: tuple[tuple[int, int], ...] = ()
+    shown: tuple[tuple[int, ...], ...] = ()
 
     def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
         """The same run with more steps, or fewer.
@@ -267,6 +271,8 @@ class Trace:
             ),
             callers={moved(i): s for i, s in self.callers.items() if left(i)},
             cuts=tuple(moved(i) for i in self.cuts if left(i)),
+            compared=tuple((moved(i), moved(j)) for i, j in self.compared if left(i, j)),
+            shown=tuple(tuple(map(moved, some)) for some in self.shown if left(*some)),
             elsewhere={moved(i): place for i, place in self.elsewhere.items() if left(i)},
             call=call,
         )

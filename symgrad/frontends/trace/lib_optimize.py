@@ -1,7 +1,8 @@
 """``scipy.optimize``: a function and its derivative are each called once, where the search begins.
 
 What an optimiser finds has no part in whether a derivative is right, so none is run: it gives back where it began, and
-that is said. Of what checks a gradient by differences the exact gradient takes the place of these.
+that is said. A root is another matter: what is made of it is differentiated through it (see ``roots``). Of what checks
+a gradient by differences the exact gradient takes the place of these.
 """
 
 # A handler has the signature of the function that it stands for, used or not.
@@ -20,6 +21,7 @@ from symgrad.frontends.trace.lib_differentiating import derivatives
 from symgrad.frontends.trace.lib_math import raw
 from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import HANDLERS, MODULES, as_array, traced
+from symgrad.frontends.trace.roots import root_of
 from symgrad.frontends.trace.tracer import Tracer
 from symgrad.frontends.trace.values import Value
 
@@ -82,6 +84,17 @@ def _claimed(tr: Tracer, slope: Any, start: Any) -> None:
         claimed(tr, slope, start.step)
 
 
+def _root(tr: Tracer, name: str, f: Any, x0: Any, args: Any, jac: Any = None, end: Any = None) -> tuple[Any, Any, Any]:
+    """A root of a function, and there the function; with a derivative of its own this is what is checked, where the
+    search begins."""
+    if not callable(jac) and jac is not True:
+        begun = as_array(tr, x0) if isinstance(x0, list | tuple) else x0
+        found = root_of(tr, f, begun, _together(args), end)
+        if found is not None:
+            return found, f(found, *_together(args)), None
+    return _once(tr, name, f, x0, args, jac)
+
+
 def _result(start: Any, value: Any, slope: Any) -> Found:
     return Found((start, value, slope, True, "not run", 0, 1, 1, 0, start, True))
 
@@ -99,8 +112,10 @@ def _least_squares(tr: Tracer, fun: Any, x0: Any, jac: Any = None, *more: Any, a
 
 
 @traced("scipy.optimize.root")
-def _root(tr: Tracer, fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, **options: Any) -> Any:
-    return _result(*_once(tr, "root", fun, x0, args, None if isinstance(jac, str) else jac))
+def _root_of(
+    tr: Tracer, fun: Any, x0: Any, args: Any = (), method: Any = None, jac: Any = None, **options: Any
+) -> Any:
+    return _result(*_root(tr, "root", fun, x0, args, None if isinstance(jac, str) else jac))
 
 
 @traced("scipy.optimize.root_scalar")
@@ -108,8 +123,8 @@ def _root_scalar(
     tr: Tracer, f: Any, args: Any = (), method: Any = None, bracket: Any = None, fprime: Any = None,
     fprime2: Any = None, x0: Any = None, **options: Any,
 ) -> Any:  # fmt: skip
-    start = bracket[0] if x0 is None else x0
-    return _result(*_once(tr, "root_scalar", f, start, args, fprime))
+    start, end = (x0, None) if bracket is None else bracket
+    return _result(*_root(tr, "root_scalar", f, start, args, fprime, end))
 
 
 @traced("scipy.optimize.minimize_scalar")
@@ -122,17 +137,17 @@ def _minimize_scalar(
 
 @traced("scipy.optimize.newton")
 def _newton(tr: Tracer, func: Any, x0: Any, fprime: Any = None, args: Any = (), **options: Any) -> Any:
-    return _once(tr, "newton", func, x0, args, fprime)[0]
+    return _root(tr, "newton", func, x0, args, fprime)[0]
 
 
 @traced("scipy.optimize.fsolve")
 def _fsolve(tr: Tracer, func: Any, x0: Any, args: Any = (), fprime: Any = None, **options: Any) -> Any:
-    return _once(tr, "fsolve", func, x0, args, fprime)[0]
+    return _root(tr, "fsolve", func, x0, args, fprime)[0]
 
 
-@traced("scipy.optimize.brentq", "scipy.optimize.bisect", "scipy.optimize.brenth", "scipy.optimize.ridder")
+@traced(*(f"scipy.optimize.{name}" for name in ("brentq", "brenth", "bisect", "ridder", "toms748")))
 def _brentq(tr: Tracer, f: Any, a: Any, b: Any, args: Any = (), **options: Any) -> Any:
-    return _once(tr, "brentq", f, a, args)[0]
+    return _root(tr, "brentq", f, a, args, end=b)[0]
 
 
 @traced("scipy.optimize.fmin", "scipy.optimize.fmin_powell")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from types import FrameType
@@ -71,6 +72,9 @@ class Tracer(Places):
         #: What was printed, and the values in it; those that were put into a text since then.
         self.printed: list[tuple[str, tuple[int, ...]]] = []
         self.worded: list[int] = []
+        #: What should be equal by the script's own words, and what is shown side by side, by the lines that do so.
+        self.compared: dict[int, tuple[int, int]] = {}
+        self.shown: dict[int, tuple[int, ...]] = {}
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
         self.notes: dict[tuple[str, Span], Note] = {}
@@ -167,9 +171,11 @@ class Tracer(Places):
             self.worded.append(step)
 
     def shows(self, text: str, *steps: int | None) -> None:
-        """Keep which values are shown, and in which words: only with autograd's is anything compared."""
+        """Keep which values are shown, and in which words: these only where autograd's may be among them."""
         shown = (*self.worded, *(s for s in steps if s is not None))
         self.worded.clear()
+        if shown and len(self.shown) < MAX_NOTES:
+            self.shown[self.here().line] = shown
         if self.grad_reads and shown and len(self.printed) < MAX_NOTES:
             self.printed.append((text, shown))
 
@@ -329,6 +335,27 @@ class Tracer(Places):
         self._late = ""
         self.no_grad = 0
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is run inside is run for its value alone: its names, inputs and claims count for nothing."""
+        lists: tuple[list[Any], ...] = (
+            self.bindings, self.leaves, self.backward_calls, self.grad_reads, self.claims, self.returned, self.printed,
+        )  # fmt: skip
+        counts = [len(some) for some in lists]
+        notes = dict(self.notes)
+        try:
+            yield
+        finally:
+            for some, count in zip(lists, counts, strict=True):
+                del some[count:]
+            self.notes = notes
+            for step, known in list(self._bound.items()):
+                kept = {name: b for name, b in known.items() if b.order < counts[0]}
+                self._bound[step] = kept
+                if not kept:
+                    del self._bound[step]
+            self.moved = {new: old for new, old in self.moved.items() if new < counts[0]}
+
     def forget(self) -> None:
         """What was recorded was a trial: its names, its inputs and its end count no more."""
         self.revive()
@@ -385,6 +412,8 @@ class Tracer(Places):
             grad_reads=tuple(self.grad_reads),
             callers=dict(self.callers),
             cuts=tuple(self.cuts),
+            compared=tuple(self.compared.values()),
+            shown=tuple(self.shown[line] for line in sorted(self.shown)),
             prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n"))
             if printed
             else (),
