@@ -78,7 +78,7 @@ def account(work: Work, trace: Trace, *, brief: bool = False) -> Account:
             taken = _from_its_start(plain, made)
             readings = tuple(r for r in readings if r is not of_an_objective)
     if taken is None:
-        found = diagnose(subject, brief=brief)
+        found = work.diagnosed(subject, brief=brief)
         if note:
             found = replace(found, notes=(*found.notes, note))
         taken = Account(work, trace, brief, found.subject or subject, found)

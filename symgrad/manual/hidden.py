@@ -7,6 +7,7 @@ anew: what is wrong there, in lines that no fix has touched, was wrong before.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -64,13 +65,21 @@ def uncovered(
 def _mended(work: Work, subject: Subject, blames: Sequence[Blame]) -> Account | None:
     """The account of the text with all fixes made, line by line the same; ``None`` where there is none."""
     fixed = patched(work.source, [edit for b in blames for edit in b.edits])
-    if fixed is None or fixed.count("\n") != work.source.count("\n"):
-        return None
+    if fixed is None or fixed.count("\n") != work.source.count("\n") or _is_same(fixed, work.source):
+        return None  # what is the same program is wrong in the same lines
     try:
         trace = work.run(fixed)
         return account(replace(work, source=fixed, like=subject), trace) if trace.error is None else None
     except SymgradError:
         return None
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Two texts are one program: ``(coef)`` for ``coef``."""
+    try:
+        return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
 
 
 def _with(diagnosis: Diagnosis, blames: tuple[Blame, ...]) -> Diagnosis:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from symgrad.diagnose.engine import Diagnosis, diagnose
 from symgrad.diagnose.observing.subject import Subject
@@ -25,6 +25,7 @@ class Work:
         guesses: the loss may be one that the script does not compute.
         like: what was differentiated where the text ran without the repairs: with them it is the same.
         changed: how many lines of the person's text are others here, to see what comes of it.
+        lately: what was diagnosed last, and what came of it: a text with its fixes in it is looked at more than once.
     """
 
     source: str
@@ -36,6 +37,15 @@ class Work:
     guesses: bool = False
     like: Subject | None = None
     changed: int = 0
+    lately: list[tuple[Subject, Diagnosis]] = field(default_factory=list, compare=False, repr=False)
+
+    def diagnosed(self, subject: Subject, *, brief: bool = False) -> Diagnosis:
+        """The diagnosis of one of its runs. Of numbers a brief one is no other, and the last one is remembered."""
+        if subject.is_shaped:
+            return diagnose(subject, brief=brief)
+        if not self.lately or self.lately[0][0] != subject:
+            self.lately[:] = [(subject, diagnose(subject, brief=brief))]
+        return self.lately[0][1]
 
     def subject(self, trace: Trace) -> Subject:
         """What of a run is the forward pass, and what the derivation, with where it stopped if it did.

@@ -38,7 +38,7 @@ def parts(path: Path) -> dict[str, float]:
     """Where the time of one check goes, in milliseconds: the least of several."""
     import symgrad
     from symgrad.frontends import sandbox
-    from symgrad.manual import accounts, scripts, work
+    from symgrad.manual import scripts, work
 
     spent: dict[str, float] = {}
 
@@ -58,8 +58,7 @@ def parts(path: Path) -> dict[str, float]:
     patched: list[tuple[Any, str, Any]] = []
     timed(sandbox, "run_source", "runs in the sandbox, the second with the fixes")
     timed(scripts, "choose", "which step is differentiated, in both runs")
-    timed(accounts, "diagnose", "diagnosis of both runs")
-    timed(work, "diagnose", "diagnosis of other readings")
+    timed(work, "diagnose", "diagnosis of both runs, and of other readings")
     timed(scripts, "script_report", "report")
     best: dict[str, float] = {}
     try:

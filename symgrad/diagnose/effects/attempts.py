@@ -21,7 +21,6 @@ from symgrad.diagnose.effects.idle import idle_names
 from symgrad.diagnose.effects.lines import Text, listed
 from symgrad.diagnose.effects.narrow import Narrow
 from symgrad.diagnose.effects.outright import Outright
-from symgrad.diagnose.effects.partly import gained
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.effects.ratios import is_number, one_ratio
 from symgrad.diagnose.meaning.evidence import is_strong
@@ -31,7 +30,7 @@ from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.text.naming import is_bare, is_generic, normal
-from symgrad.diagnose.values.closeness import is_multiple, signature
+from symgrad.diagnose.values.closeness import signature
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.effort import is_spent
@@ -416,7 +415,7 @@ class Attempts:
             if not right[n] or ok:
                 return self._in_turn and not ok and not fixed
             off = constant or self._may_defer(edit, n)
-            if not off or not any(is_multiple(value, r) for r in self.checks[n].rights):
+            if not off or not self.checks[n].is_multiple(value):
                 return True
             if self._may_defer(edit, n):
                 deferred = True
@@ -452,10 +451,10 @@ class Attempts:
     def _gained(self, values: Mapping[int, Any], right: Sequence[bool]) -> float:
         """Which share of the wrong entries of some result becomes right."""
         found = [
-            gained(self.board.array(c.step), values[c.step], r)
+            gain.of(self.board.array(c.step), values[c.step])
             for n, c in enumerate(self.checks)
             if not right[n] and c.is_result and c.step in values
-            for r in c.rights
+            for gain in c.gains
         ]
         return max(found, default=0.0)
 
@@ -470,10 +469,10 @@ class Attempts:
             if right[n] or not c.is_result or c.step not in values:
                 continue
             if n not in self._off:
-                self._off[n] = any(is_multiple(self.board.array(c.step), r) for r in c.rights)
+                self._off[n] = c.is_multiple(self.board.array(c.step))
             value = values[c.step]
             if self.narrow.is_part(c.step, value):
                 count += not self._off[n] and self.narrow.may_be_multiple(c.step, value)
-            elif not self._off[n] and any(is_multiple(value, r) for r in c.rights):
+            elif not self._off[n] and c.is_multiple(value):
                 count += 1
         return count

@@ -10,7 +10,7 @@ import numpy as np
 from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.values.quiet import unwarned
 from symgrad.diagnose.values.shaped import FLOAT, MISFITS, NOWHERE, Shaped, lifted
-from symgrad.diagnose.values.sizes import bounded
+from symgrad.diagnose.values.sizes import ANY, bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.region import Make, Site
 from symgrad.effort import spend
@@ -127,12 +127,15 @@ class Board:
                         continue
                     count += 1
                     run, inputs, params = ops[i]
-                    args = []
+                    args, room = [], 1
                     for j in inputs:
                         given = changed.get(j)
                         if given is None:
                             given = base.get(j)
-                        args.append(self.array(j) if given is None else given)
+                            if given is None:
+                                given = self.array(j)
+                        args.append(given)
+                        room *= given.size or 1
                     here = at.get(i)
                     if narrow and i in narrow:
                         value = self._columns(i, args, changed, here or ())
@@ -140,7 +143,7 @@ class Board:
                         count += DEAR
                         value = self._put(i, args, here)
                     else:
-                        if i in growing:
+                        if room > ANY and i in growing:
                             bounded(growing[i], args, params)
                         value = run(*args, **params)
                         if type(value) is not np.ndarray or value.dtype is not FLOAT:
@@ -194,7 +197,7 @@ class Board:
 
     def _put(self, i: int, args: list[Any], at: Sequence[tuple[int, Make]], known: Any = None) -> Any:
         """A step with something else at it, at the one point; ``known``: its value without that."""
-        vecs: list[Vec] = [Shaped([a]) for a in args]
+        vecs: list[Vec] = [Shaped.at_one(a) for a in args]
         for slot, make in at:
             if slot >= 0:
                 vecs[slot] = make(i, vecs[slot], vecs)
@@ -208,7 +211,7 @@ class Board:
             value = NOWHERE
         for slot, make in at:
             if slot < 0:
-                (value,) = lifted(make(i, Shaped([value]), vecs)).arrays
+                (value,) = lifted(make(i, Shaped.at_one(value), vecs)).arrays
         return value
 
     def _made(self, i: int, args: list[Vec], at: Sequence[tuple[int, Make]]) -> Vec:

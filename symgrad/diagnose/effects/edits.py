@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from symgrad.diagnose.effects.board import Change
+from symgrad.diagnose.effects.partly import Gain
 from symgrad.diagnose.effects.passage import Passage
-from symgrad.diagnose.values.closeness import is_near
+from symgrad.diagnose.values.closeness import Multiples, is_near
 from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.region import Make, Site
 
@@ -27,7 +29,7 @@ class Edit:
         return self.sites, self.make
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Check:
     """A value that is known: a result, or one in between whose name says what it is."""
 
@@ -39,9 +41,25 @@ class Check:
         """Of a value in between the shape is no matter of its own."""
         return any(
             is_near(array, right)
-            or (not self.is_result and array.size == right.size and is_near(array.ravel(), right.ravel()))
+            or (
+                not self.is_result and array.shape != right.shape and array.size == right.size
+                and is_near(array.ravel(), right.ravel())
+            )
             for right in self.rights
-        )
+        )  # fmt: skip
+
+    def is_multiple(self, array: Any) -> bool:
+        """It is right but for a constant factor."""
+        return any(of.has(array) for of in self._multiples)
+
+    @cached_property
+    def _multiples(self) -> tuple[Multiples, ...]:
+        return tuple(map(Multiples, self.rights))
+
+    @cached_property
+    def gains(self) -> tuple[Gain, ...]:
+        """What tells how much of it becomes right."""
+        return tuple(map(Gain, self.rights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -342,7 +342,7 @@ class Explain(Lines):
             for i in units:
                 if i in values:
                     gain += self._is_true(i, values[i])
-                    gain -= self._is_true(i, np.array([self._base[i]]))
+                    gain -= self._was_true(i)
             for h, more in zip(mine, gain, strict=True):
                 (passed if more > 0 else others).append(h)
         for some, budget in ((passed, WORK), (others, WORK // 3)):

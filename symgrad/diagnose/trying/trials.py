@@ -32,6 +32,8 @@ from symgrad.ops.values import function, scalar
 #: The random point that changes are tried at.
 POINT = 1
 Floats = NDArray[np.float64]
+#: So many pairs of values are compared at once.
+AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class Trials:
         #: Changes that are made by now, on top of which others are looked for, and what comes of them.
         self._made: tuple[Hypothesis, ...] = ()
         self._remade: Mapping[int, Vec] = {}
+        self._known_true: dict[tuple[int, float], bool] = {}
 
     @contextmanager
     def _on_top(self, some: Sequence[Hypothesis]) -> Iterator[None]:
@@ -135,10 +138,18 @@ class Trials:
         wanted = self._wanted.get(step)
         if wanted is not None:
             return close(value, wanted)
-        truths, value = self._truths, np.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0)
-        n = np.minimum(np.searchsorted(truths, value - np.abs(value) * TOLERANCE), len(truths) - 1)
-        near = np.abs(truths[n] - value) <= np.abs(value) * TOLERANCE
+        truths, value = self._truths, np.where(np.isfinite(value), value, 0.0)
+        most = np.abs(value) * TOLERANCE
+        n = np.minimum(truths.searchsorted(value - most), len(truths) - 1)
+        near = np.abs(truths[n] - value) <= most
         return np.asarray(near & (value != 0))
+
+    def _was_true(self, step: int) -> bool:
+        """The value of an assignment is true as it is, with the changes that are made."""
+        key = step, self._base[step]
+        if key not in self._known_true:
+            self._known_true[key] = bool(self._is_true(step, np.array([self._base[step]]))[0])
+        return self._known_true[key]
 
     @cached_property
     def _wanted(self) -> dict[int, list[float]]:
@@ -184,7 +195,7 @@ class Trials:
         for step in self._unit_steps:
             if step in values:
                 true += self._is_true(step, values[step])
-                true -= self._is_true(step, np.array([self._base[step]]))
+                true -= self._was_true(step)
         return right, true
 
     def _run(self, some: Sequence[Hypothesis], given: Sequence[Hypothesis], end: int) -> dict[int, Floats]:
@@ -213,10 +224,11 @@ class Trials:
                     value = np.asarray(base[i])
                 else:
                     continue
-                value = np.array(np.broadcast_to(value, (len(some),)))
+                column = np.empty(len(some))
+                column[...] = value
                 for n, change in edits.get(i, ()):
-                    value[n] = _edited(change, values, base, n)
-                values[i] = value
+                    column[n] = _edited(change, values, base, n)
+                values[i] = column
         return values
 
     def _place(self, step: int) -> int:
@@ -290,6 +302,12 @@ class Trials:
 
 
 def close(value: Any, wanted: Sequence[float]) -> NDArray[np.bool_]:
+    """Which of some values are one of those wanted."""
+    if len(wanted) > 2 and np.size(value) * len(wanted) <= AT_ONCE:
+        have, all_wanted = np.asarray(value)[..., np.newaxis], np.asarray(wanted)
+        larger = np.maximum(np.abs(have), np.abs(all_wanted))
+        found: NDArray[np.bool_] = (np.abs(have - all_wanted) <= TOLERANCE * larger + 1e-300).any(axis=-1)
+        return found
     out = np.zeros(np.shape(value), bool)
     for x in wanted:
         out |= np.abs(value - x) <= TOLERANCE * np.maximum(np.abs(value), abs(x)) + 1e-300

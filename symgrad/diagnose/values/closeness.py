@@ -92,25 +92,46 @@ def signature(a: Any) -> float:
     if not a.size:
         return 0.0
     flat, by = a.ravel(), weights(a.size)
+    if a.size <= ALONE:
+        return float(flat.dot(by))  # which does not warn
     with unwarned():
-        if a.size <= ALONE:
-            return float(flat @ by)
         return float(sum([flat[k : k + ALONE] @ by[k : k + ALONE] for k in range(0, a.size, ALONE)]))
+
+
+class Multiples:
+    """Tells the multiples of one array, which many are held against.
+
+    Args:
+        array: of one entry or more.
+    """
+
+    __slots__ = ("array", "first", "peak", "second", "then")
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+        #: Where its largest entry is, and another one beside it; and what they are.
+        self.peak = int(np.abs(array).argmax()) if array.size else 0
+        self.then = self.peak - 1 if self.peak else 1
+        several = array.size > 1
+        self.first: float = array.item(self.peak) if several else 0.0
+        self.second: float = array.item(self.then) if several else 0.0
+
+    def has(self, a: Any) -> bool:
+        """An array is this one, of several entries, times a number that is neither 0 nor 1."""
+        if a.shape != self.array.shape or a.size < 2:
+            return False
+        x, y = a.item(self.peak), self.first
+        if not y or not x or not math.isfinite(x):
+            return False
+        # Most are told apart by one more entry.
+        if abs(a.item(self.then) * y - self.second * x) > TOLERANCE * abs(x * y):
+            return False
+        return is_near(a * (y / x), self.array)
 
 
 def is_multiple(a: Any, b: Any) -> bool:
     """An array is another one, of several entries, times a number that is neither 0 nor 1."""
-    if a.shape != b.shape or a.size < 2:
-        return False
-    n = int(np.abs(b).argmax())
-    x, y = float(a.flat[n]), float(b.flat[n])
-    if not y or not x or not math.isfinite(x):
-        return False
-    # Most are told apart by one more entry.
-    k = n - 1 if n else 1
-    if abs(float(a.flat[k]) * y - float(b.flat[k]) * x) > TOLERANCE * abs(x * y):
-        return False
-    return is_near(a * (y / x), b)
+    return a.shape == b.shape and Multiples(b).has(a)
 
 
 def is_near(a: Any, b: Any) -> bool:
@@ -118,12 +139,18 @@ def is_near(a: Any, b: Any) -> bool:
         return False
     if not a.size:
         return True
-    x, y = np.abs(a), np.abs(b)
     first, then = a.item(0), b.item(0)
     apart = abs(first - then) - TOLERANCE * max(abs(first), abs(then))
-    # Most are told apart by one entry.
-    if apart > REST and apart > REST * max(float(x.max()), float(y.max())):
+    # Most are told apart by one entry: no entry is larger than the root of the sum of all squares.
+    if apart > REST and apart * apart > REST * REST * (_squares(a) + _squares(b)):
         return False
+    x, y = np.abs(a), np.abs(b)
     larger = np.maximum(x, y)
     scale = float(larger.max())
     return np.isfinite(scale) and bool((np.abs(a - b) <= TOLERANCE * larger + REST * max(scale, 1.0)).all())
+
+
+def _squares(a: Any) -> float:
+    """The sum of the squares, which may be infinite."""
+    flat = a.ravel()
+    return float(flat.dot(flat)) if a.size <= ALONE else math.inf

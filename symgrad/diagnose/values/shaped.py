@@ -70,6 +70,14 @@ class Shaped(Vec):
         out._floats = out._how = out._tops = out._top = None
         return out
 
+    @staticmethod
+    def at_one(array: Any) -> Shaped:
+        """A float64 array at one point."""
+        out = Shaped.__new__(Shaped)
+        out._arrays, out._stack = (array,), False
+        out._floats = out._how = out._tops = out._top = None
+        return out
+
     @property
     def arrays(self) -> tuple[Any, ...]:
         """The array at each point."""
@@ -338,11 +346,16 @@ def _run(op: Op, args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
 
 def _glimpse(compute: Callable[..., Any], args: Sequence[Shaped], params: Mapping[str, Any]) -> Shaped:
     """One step at one point; what cancels is left as it is, since this is no proof."""
-    (arrays,) = zip(*[a.arrays for a in args], strict=True)
+    arrays = [array for a in args for array in a.arrays]
+    if len(arrays) != len(args):
+        raise ValueError("not at one point")
     try:
-        return Shaped((np.asarray(compute(*arrays, **params), dtype=np.float64),))
+        value = compute(*arrays, **params)
+        if type(value) is not np.ndarray or value.dtype is not FLOAT:
+            value = np.asarray(value, dtype=np.float64)
     except MISFITS:
-        return Shaped((NOWHERE,))
+        value = NOWHERE
+    return Shaped.at_one(value)
 
 
 @cache

@@ -10,8 +10,8 @@ import numpy as np
 
 from symgrad.diagnose.observing.truth import Quantity
 from symgrad.diagnose.values.quiet import unwarned
-from symgrad.diagnose.values.shaped import MISFITS, NOWHERE, Shape, Shaped, lifted, shape_of
-from symgrad.diagnose.values.sizes import bounded
+from symgrad.diagnose.values.shaped import FLOAT, MISFITS, NOWHERE, Shape, Shaped, lifted, shape_of
+from symgrad.diagnose.values.sizes import ANY, bounded
 from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.diagnose.walking.places import Context, Line, Place
 from symgrad.effort import is_spent, spend
@@ -101,30 +101,49 @@ class Region:
         """The same at one random point, and quickly; ``None`` where the arrays do not fit."""
         where = dict(sites)
         changed: dict[int, Any] = {}
+        slim_arrays, count, numbers = self._slim, 0, 0
         try:
             with unwarned():
+                # This is the inner loop of the walk: what is looked up once is looked up here.
                 for i, run, inputs, params in self._cone(tuple(where)):
                     slot = where.get(i)
-                    self.left -= 1
-                    args = [changed[j] if j in changed else self._slim_array(j) for j in inputs]
+                    count += 1
+                    args, room = [], 1
+                    for j in inputs:
+                        given = changed.get(j)
+                        if given is None:
+                            given = slim_arrays.get(j)
+                            if given is None:
+                                given = self._slim_array(j)
+                        args.append(given)
+                        room *= given.size or 1
                     if slot is not None:
-                        vecs: list[Vec] = [Shaped([a]) for a in args]
+                        vecs: list[Vec] = [Shaped.at_one(a) for a in args]
                         if slot < 0:
-                            changed[i] = lifted(make(i, Shaped([self._slim_array(i)]), vecs)).arrays[0]
+                            value = lifted(make(i, Shaped.at_one(self._slim_array(i)), vecs)).arrays[0]
+                            numbers += value.size
+                            changed[i] = value
                             continue
                         (args[slot],) = lifted(make(i, vecs[slot], vecs)).arrays
+                        room = ANY + 1
                     try:
-                        bounded(OPS[self.graph.steps[i].op], args, params)
-                        changed[i] = np.asarray(run(*args, **params), dtype=np.float64)
+                        if room > ANY:
+                            bounded(OPS[self.graph.steps[i].op], args, params)
+                        value = run(*args, **params)
+                        if type(value) is not np.ndarray or value.dtype is not FLOAT:
+                            value = np.asarray(value, dtype=np.float64)
                     except MISFITS:
                         if slot is None:
                             raise
-                        changed[i] = NOWHERE
+                        value = NOWHERE
+                    numbers += value.size
+                    changed[i] = value
         except MISFITS:
             return None
         finally:
-            spend(len(changed), sum(a.size for a in changed.values()) // max(len(changed), 1))
-        return Shaped([changed[self.line.root]]) if self.line.root in changed else None
+            self.left -= count
+            spend(len(changed), numbers // max(len(changed), 1))
+        return Shaped.at_one(changed[self.line.root]) if self.line.root in changed else None
 
     def may_fit(self, sites: Sequence[Site]) -> bool:
         """Something else at some sites may give the line the shape that it should have.
