@@ -26,6 +26,7 @@ from symgrad.diagnose.walking.places import Repair
 from symgrad.diagnose.walking.region import Site
 from symgrad.errors import Span
 
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """Changes that make the results right.
