@@ -79,3 +79,27 @@ def test_one_alone_leaves_the_other_line_right(kind: str) -> None:
         line = source[: source.index(old)].count("\n") + 1
         found = check_source(source.replace(old, new), sandbox=False).findings
         assert {f.line for f in found if f.root} == {line}
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in SLIPS.values()}))
+def test_nothing_is_told_of_what_is_right(name: str) -> None:
+    assert not [f for f in check_source(_source(name), sandbox=False).findings if f.root and f.line]
+
+
+def test_a_gradient_may_be_another_by_a_second_name() -> None:
+    """The bias of a single sample: what is right under both names stays so beside a slip."""
+    source = """\
+import numpy as np
+rng = np.random.RandomState(3)
+x, t = rng.randn(4), rng.randn(3)
+W, beta = rng.randn(3, 4), rng.randn(3)
+y = W @ x + beta
+loss = 0.5 * np.sum((y - t) ** 2)
+grad_y = y - t
+grad_beta = grad_y
+grad_W = np.outer(grad_y, x)
+grad_x = W.T @ grad_beta
+"""
+    assert not [f for f in check_source(source, sandbox=False).findings if f.root]
+    wrong = source.replace("np.outer(grad_y, x)", "2 * np.outer(grad_y, x)")
+    assert {f.line for f in check_source(wrong, sandbox=False).findings if f.root} == {9}
