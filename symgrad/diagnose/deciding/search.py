@@ -139,7 +139,8 @@ class Search(Weighing):
             held = [q for q in self.known.right(vec) if q.kind not in ("forward", "local", "term")]
             says = [q for q in held if self.reading.says(q, unit.name)]
             hints[unit.step] = (*says, Quantity("helper", -1, -1, vec))[0]
-        lines = {n for _, n in found.given.values()} | {u.line for u in found.given} | {r.unit.line for r in whole.lost}
+        lines = {n for told in found.given.values() for _, n in told}
+        lines |= {u.line for u in found.given} | {r.unit.line for r in whole.lost}
         walk = Walk(self.layout, self.known, self.reading, lines, hints, self.moves)
         walk.given = {u.step: told for u, told in found.given.items()}
         walk.settled = sum(not r.is_right(r.actual) for r in whole.results)

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from symgrad.diagnose.effects.between import ANYTHING, FLOWING, Between, fine, is_meant
-from symgrad.diagnose.effects.blameless import Blameless, comes_to_nothing
+from symgrad.diagnose.effects.blameless import Blameless, comes_to_nothing, leaves_nothing
 from symgrad.diagnose.effects.board import Board, Wide
 from symgrad.diagnose.effects.counts import counts, given_arrays
 from symgrad.diagnose.effects.edits import Check, Edit, Tried, cost_of
@@ -287,7 +287,7 @@ class Attempts:
     def _meant(self, edit: Edit, values: Mapping[int, Any]) -> int:
         """The first assignment of the line, with what is changed of it in place later, if it now is something true, and
         was not; else the next one after it of which that can be said, or -1."""
-        if not any(values[i].any() for i, _ in edit.sites if i in values):
+        if leaves_nothing(edit, values, self.board):
             return -1  # what is left of a sum when a part of it is nothing is a part of the gradient, and no mend
         for unit in edit.passage.units[:2]:
             i = unit.step
@@ -302,7 +302,7 @@ class Attempts:
             if new and self._is_true(i, values[i]):
                 return i
         after = islice((i for i in self._untrue if i in values), MOST_AFTER)
-        return next((i for i in after if self._is_true(i, values[i])), -1)
+        return next((i for i in after if values[i].size > 1 and self._is_true(i, values[i])), -1)
 
     def _still_untrue(self) -> list[int]:
         """The assignments that are nothing true with the changes that are settled, in order: arrays, and no sums that

@@ -13,6 +13,7 @@ from symgrad.diagnose.effects.board import Board
 from symgrad.diagnose.effects.edits import Edit
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.replay import Layout
+from symgrad.diagnose.values.closeness import REST
 from symgrad.diagnose.walking.region import Site
 
 
@@ -50,6 +51,20 @@ def comes_to_nothing(edit: Edit, values: Mapping[int, Any], board: Board) -> boo
     """A change of numbers, and not of a mask, leaves nothing of what is there: what of a sum is true then is so without
     any line being put right."""
     made = [i for i, _ in edit.sites if i in values]
-    if not made or any(values[i].any() for i in made):
+    if not made or not leaves_nothing(edit, values, board):
         return False
     return any(not np.isin(board.array(i), (0.0, 1.0)).all() for i in made)
+
+
+def leaves_nothing(edit: Edit, values: Mapping[int, Any], board: Board) -> bool:
+    """What is changed is zero by that, or what the line makes of it is."""
+    sites = [i for i, _ in edit.sites if i in values]
+    ends = [u.step for u in edit.passage.units if u.step in values]
+    return any(made and all(is_nothing(values[i], board.array(i)) for i in made) for made in (sites, ends))
+
+
+def is_nothing(value: Any, before: Any) -> bool:
+    """Zeros, or what rounding makes of them: the sum of values that are centred."""
+    if not value.any():
+        return True
+    return bool(before.size) and bool(np.abs(value).max() <= REST * np.abs(before).max())

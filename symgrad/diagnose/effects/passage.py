@@ -367,7 +367,9 @@ class Passage(Reader):
                     begins = self.graph.steps[self.layout.original(unit.step)].is_leaf
                     starts = begins and self.layout.actual(unit.step).is_zero
                     plain = unit.line == self.number and n and not (unit.augmented or starts)
-                    if plain and unit.step != mine[n - 1].step and unit.goes_on_from(mine[n - 1]):
+                    # What a function hands back is the same array with a step of its own.
+                    other = self.layout.original(unit.step) != self.layout.original(mine[n - 1].step)
+                    if plain and other and unit.goes_on_from(mine[n - 1]):
                         before[unit.step] = mine[n - 1].step
             sites = tuple((i, -1) for i in sorted(before) if i in self._own)
             if sites:

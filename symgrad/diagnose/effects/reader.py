@@ -161,6 +161,14 @@ class Reader(Region):
             first = next(i for i in held if i >= 0)
             yield self._offer(self._quantity(first), held, name)
         yield from self._parameters(seen)
+        yield from self._of_objects(seen)
+
+    def _of_objects(self, seen: Set[tuple[int, ...]]) -> Iterator[Offer]:
+        """``self.x`` of one layer after the other, through which the derivation goes from the last to the first."""
+        for name, times in self.text.bound.items() if 1 < len(self.ends) <= MOST_CALLS else ():
+            held = tuple(dict.fromkeys(i for _, i in reversed(times) if self.layout.is_forward(i)))
+            if "." in name and len(held) == len(self.ends) and held not in seen:
+                yield self._offer(self._quantity(held[0]), held, name)
 
     def _parameters(self, seen: Set[tuple[int, ...]]) -> Iterator[Offer]:
         """What the line's function was given in each of its calls, where no other name has been that throughout."""

@@ -34,6 +34,9 @@ LEAST, PLAIN = 0.2, 1.0
 class Several(Placing):
     """Looks for changes of which each alone does not make all right."""
 
+    #: Steps that are kept for what is looked for later.
+    _kept: int = 0
+
     def _upto(self, first: Tried, placed: Sequence[Tried], before: tuple[Edit, ...]) -> tuple[Edit, ...]:
         """The changes under which a line is what it must be as a whole: what follows it need not be computed."""
         among = self._leading_to(placed)
@@ -86,11 +89,13 @@ class Several(Placing):
         taken = {e.passage.number for e in before}
         own = [p for p in self.passages if p.number not in taken and p.units]
         passage = min((p for p in own if not self._holds(p, ANYTHING)), key=lambda p: p.units[0].step, default=None)
-        if passage is None or self._left <= 0:
+        if passage is None or self._left <= self._kept:
             return ()
-        # A factor of the gradient alone is true of something as well: what leads there and is no gradient may be wrong.
+        # A factor of the gradient alone is true of something as well: what leads there and is no gradient may be wrong,
+        # and so may be what is not what its name says.
         leading = self.layout.feeding([passage.units[0].step])
-        parts = [p for p in own if p.units[0].step in leading and not self._holds(p, FLOWING)]
+        before_it = (p for p in own if p.units[0].step in leading)
+        parts = [p for p in before_it if self._is_misnamed(p) or not self._holds(p, FLOWING)]
         self.board.left = given = min(WORK_MORE, self._left)
         tried = self._level(right, before, {i for p in (passage, *parts) for i in p.steps})
         self._left -= given - max(self.board.left, 0)
@@ -113,6 +118,11 @@ class Several(Placing):
         other = any(c.step == tried.meant and not c.is_right(tried.values[c.step]) for c in self._named)
         return tried.edit.repair.cost + PER_NAME * other
 
+    def _is_misnamed(self, passage: Passage) -> bool:
+        """What a line works out first is not what its name says, with the changes that are settled."""
+        i = passage.units[0].step
+        return any(c.step == i and not c.is_result and not c.is_right(self.board.array(i)) for c in self._named)
+
     def _holds(self, passage: Passage, kinds: tuple[str, ...]) -> bool:
         """The first assignment of a line is something of some kinds with the changes that are settled, or begins a
         sum."""
@@ -127,9 +137,10 @@ class Several(Placing):
     ) -> tuple[Edit, ...]:
         """Two changes, of which the first makes some of it right, or right but for a constant factor."""
         best: tuple[Edit, ...] = ()
+        least = math.inf
         ranked = sorted(tried, key=lambda t: (-self._weight(t), t.cost))
         for t in islice(apart(ranked), WIDTH[0]):
-            if self._left <= 0 or (best and t.edit.repair.cost + LEAST >= cost_of(best)):
+            if self._left <= 0 or t.edit.repair.cost + LEAST >= least:
                 continue
             state = self.board.state()
             self.board.settle(t.edit.change, t.values)
@@ -140,8 +151,10 @@ class Several(Placing):
             self.board.restore(state)
             if more:
                 found = (t.edit, min(more, key=lambda m: m.cost).edit)
-                best = found if not best or cost_of(found) < cost_of(best) else best
-                if max(e.repair.cost for e in found) <= PLAIN:
+                left_wrong = self._misnamed((*before, *found))
+                price = cost_of(found) + PER_NAME * left_wrong
+                best, least = (found, price) if price < least else (best, least)
+                if not left_wrong and max(e.repair.cost for e in found) <= PLAIN:
                     break
         return best
 

@@ -32,11 +32,12 @@ class Explained:
     """Changes that make the results right.
 
     Attributes:
-        given: for each assignment that a change is a part of, the repair and its line.
+        given: for each assignment that a change is a part of, the repair and its line; several where changes of other
+            lines come to the same assignment first.
         values: what changes, at all points.
     """
 
-    given: dict[Unit, tuple[Repair, int]]
+    given: dict[Unit, tuple[tuple[Repair, int], ...]]
     values: dict[int, Vec]
 
 
@@ -100,7 +101,7 @@ class Whole(Several):
         self._left -= given - max(self.board.left, 0)
         whole = [t for t in tried if t.full]
         if whole:
-            best_one = min(whole, key=lambda t: t.cost)
+            best_one = min(whole, key=_plainest)
             named = any(not ok and n not in best_one.fixed for n, ok in enumerate(right))
             if not before and (named or self._is_true_line(best_one)) and not best_one.deferred:
                 # What has a name is left wrong, or what is true is changed: one change makes up for another mistake.
@@ -115,8 +116,13 @@ class Whole(Several):
         named = bool(two) and self._misnamed((*before, *two)) > 0
         if two and not named and max(e.repair.cost for e in two) <= PLAIN_OF_TWO:
             return (*before, *two)
-        if not before and not two and (found := self._in_order(right, before)):
-            return found
+        ordered: tuple[Edit, ...] = ()
+        if not before and not two:
+            # Where something begins to be right there is another way to go on, and work is kept for that.
+            self._kept = 2 * WORK_MORE if any(t.fixed for t in tried) else 0
+            ordered, self._kept = self._in_order(right, before), 0
+            if ordered and self._is_plain(ordered):
+                return ordered
         best: tuple[Edit, ...] = ()
         if len(before) + 1 < MOST:
             begun = [*tried, *(t for t in placed if not t.full)]
@@ -127,6 +133,7 @@ class Whole(Several):
                 price = cost_of(best) + PER_NAME * (self._misnamed(best) if best else 0)
                 dear = self._tells_names(first, right) and price > first.cost + LEAST
                 best = () if dear or any(is_whole(e.repair) or e.repair.mistake == UNSET for e in best) else best
+        two = two or ordered
         if two and (not best or self._named_price((*before, *two)) <= self._named_price(best)):
             return (*before, *two)
         plainly = first is not None and (self._tells_names(first, right) or self._tells_its_own(first))
@@ -134,6 +141,10 @@ class Whole(Several):
             # No change of the text does it, but it is known which line is wrong, however it is.
             best = (*before, first.edit)
         return best
+
+    def _is_plain(self, edits: Sequence[Edit]) -> bool:
+        """Two changes that are believed without others being held against them."""
+        return len(edits) <= 2 and max(e.repair.cost for e in edits) <= PLAIN_OF_TWO and not self._misnamed(edits)
 
     def _named_price(self, edits: Sequence[Edit]) -> float:
         return cost_of(edits) + PER_NAME * self._misnamed(edits)
@@ -171,7 +182,7 @@ class Whole(Several):
 
     def _explained(self, edits: Sequence[Edit]) -> Explained | None:
         values = self.board.full([e.change for e in edits])
-        given: dict[Unit, tuple[Repair, int]] = {}
+        given: dict[Unit, tuple[tuple[Repair, int], ...]] = {}
         for e in edits:
             first = e.passage.round_of(e.sites[0][0])
             sites = tuple(s for s in e.sites if e.passage.round_of(s[0]) == first)
@@ -186,9 +197,12 @@ class Whole(Several):
                 span=e.repair.span if known else self._span(e, sites[0], unit),
                 renamed=e.passage.renamed(first),
             )
-            for site in e.sites:
-                for made in e.passage.units_of((site,), values):
-                    given.setdefault(made, (repair, e.passage.number))
+            told = repair, e.passage.number
+            made = [m for site in e.sites for m in e.passage.units_of((site,), values)]
+            for one in made:
+                given.setdefault(one, (told,))
+            if made and all(told not in given[m] for m in made):
+                given[made[0]] += (told,)
         return Explained(given, values) if given else None
 
     def _span(self, edit: Edit, site: Site, unit: Unit) -> Span | None:
@@ -219,3 +233,9 @@ class Whole(Several):
     @cached_property
     def _source(self) -> SourceMap:
         return source_map(self.layout.subject.source)
+
+
+def _plainest(tried: Tried) -> tuple[float, bool]:
+    """Of two changes that cost as much, one in the user's own variables comes before a formula that is worked out."""
+    repair = tried.edit.repair
+    return round(tried.cost, 9), repair.quantity is not None and not (repair.text or repair.spelling)

@@ -6,13 +6,14 @@ Of numbers, ``c, (dka, dke) = model(t, ka, ke)``: what the function calls ``dc_d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from symgrad.diagnose.meaning.names import Pair
 from symgrad.diagnose.meaning.reading import MANY, Reading
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout
-from symgrad.diagnose.observing.subject import Subject
+from symgrad.diagnose.observing.subject import Subject, Unit
 from symgrad.diagnose.text.naming import claims, is_bare
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.graph import Graph, GraphBuilder
@@ -121,11 +122,20 @@ def of_predictions(layout: Layout, known: Known, reading: Reading) -> dict[str, 
         if any(v.same(r) for v in worked for r in rights) and not _negates(name, layout, reading):
             continue
         held = dict.fromkeys(i for v in worked for i in _by_computed(v, layout, known))
+        if any(b in held for u in units for b in _by_another_name(u, layout, reading)):
+            continue  # grad_beta = grad_y: of y there is one by that name, and this was to be another
         held = held or dict.fromkeys(i for v in worked for i in _by_computed(-v, layout, known))
         found = held or dict.fromkeys(i for b in bottoms for i in _beside(b, layout))
         if found:
             out[name] = tuple((loss, i) for i in found)
     return out
+
+
+def _by_another_name(unit: Unit, layout: Layout, reading: Reading) -> Iterator[int]:
+    """What the same array was the gradient of by the name that it had before."""
+    for first in layout.units_at.get(layout.original(unit.step), ()):
+        if first.name != unit.name and first.line != unit.line:
+            yield from (b for _, b in reading.pairs(first.name))
 
 
 def _negates(name: str, layout: Layout, reading: Reading) -> bool:

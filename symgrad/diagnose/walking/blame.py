@@ -215,12 +215,12 @@ class Walk(Choosing):
         (self.out.right if same else self.out.inherited).append(unit)
 
     def _give(self, unit: Unit, target: Quantity) -> None:
-        """A root whose repair is known."""
-        repair, line = self.given[unit.step]
-        if all(r.repairs != (repair,) for r in self.out.roots):
-            self._seen[unit.place] = len(self.out.roots)
-            found = self.corrected(unit.step)
-            self.out.roots.append(Root(unit, target, found, (repair,), frozenset((line,)), repair.cost))
+        """A root whose repair is known, or several: changes of lines that assign nothing come to one assignment."""
+        found = self.corrected(unit.step)
+        for repair, line in self.given[unit.step]:
+            if all(r.repairs != (repair,) for r in self.out.roots):
+                self._seen[unit.place] = len(self.out.roots)
+                self.out.roots.append(Root(unit, target, found, (repair,), frozenset((line,)), repair.cost))
         self._put_right(unit, target)
 
     def _root(self, unit: Unit, targets: Sequence[Quantity] = ()) -> None:

@@ -56,7 +56,7 @@ class Ground:
         self.suspects, self.moves, self.brief = suspects, moves, brief
         self.hints: Mapping[int, Quantity] = {**(hints or {}), **layout.aside}
         #: Changes that are known already: for each assignment that one is a part of, the change and its line.
-        self.given: Mapping[int, tuple[Repair, int]] = {}
+        self.given: Mapping[int, tuple[tuple[Repair, int], ...]] = {}
         #: So many wrong results are right with these.
         self.settled = 0
         self._settled: set[int] = set()
