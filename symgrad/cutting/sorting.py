@@ -10,7 +10,7 @@ from typing import Any
 from symgrad.cutting.epochs import Epoch
 from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.observing.subject import Unit
-from symgrad.diagnose.text.naming import claims, is_bare, key_of, normal
+from symgrad.diagnose.text.naming import claims, is_bare, is_generic, key_of, normal
 from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.graph import Graph
 
@@ -93,6 +93,9 @@ class Sorting:
             self._take_forward(b)
         elif claimed or not is_forward or bottoms & self._known:
             self._take_unit(b)
+            if not claimed and self._is_another_name(b):
+                self.aliases.append((b.name, original(self._graph, b.step)))
+                self.later.add((b.name, original(self._graph, b.step)))
         elif self._graph.steps[b.step].shape:
             # After the loss a plain new name for a forward value (x, = ctx.saved_tensors) claims nothing itself; grad_x
             # may be meant by it all the same.
@@ -100,6 +103,14 @@ class Sorting:
             self.later.add((b.name, b.step))
             self._at_the_top(b)
         self._latest[b.name] = b.step
+
+    def _is_another_name(self, b: Binding) -> bool:
+        """``a, b = v`` and ``p = poly(x)``, once the result is there: a new name of a number of the forward pass, by
+        which derivatives may be called. What is called a derivative itself may just have that value."""
+        of = original(self._graph, b.step)
+        new = not b.scope and b.name not in self._latest and normal(b.name) not in self._known
+        plain = new and of != b.step and self._forward[of] and not self._graph.steps[of].shape
+        return plain and not is_bare(b.name) and not is_generic(b.name) and normal(b.name) in self._derived
 
     def _is_another_matter(self, b: Binding) -> bool:
         """It belongs to no derivation of this result."""

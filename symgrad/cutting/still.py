@@ -14,7 +14,7 @@ from symgrad.diagnose.text.naming import claims, key_of, normal
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
 from symgrad.frontends.trace.data import Trace
-from symgrad.graph import Graph
+from symgrad.graph import CONST, Graph
 from symgrad.ops import OPS, RENAMING, is_sum
 from symgrad.ops.base import COPY
 from symgrad.ops.slips import written
@@ -122,6 +122,31 @@ def _left_out(graph: Graph, point: Mapping[int, Any]) -> set[int]:
                 at.setdefault((row.span, slot), set()).add(j)
     given = {(place, j) for place, used in at.items() if len(used) > 1 for j in plain & used}
     return {j for place, j in given if any(not rows[k].is_const for k in at[place] - plain)}
+
+
+def with_whole_powers(trace: Trace, graph: Graph) -> Graph:
+    """Where what is negative is raised to a whole number that has a name, ``x**n``: that counts, and is no number to be
+    moved. There is no derivative by it."""
+    forward = graph.ancestors(graph.output)
+    counts: set[int] = set()
+    for k, step in enumerate(graph.steps):
+        infix = OPS[step.op].infix if forward[k] and len(step.inputs) == 2 else None
+        if infix is None or infix.symbol != "**":
+            continue
+        base, power = (trace.values[j] for j in step.inputs)
+        i = step.inputs[1]
+        while graph.steps[i].op in RENAMING:
+            i = graph.steps[i].inputs[0]
+        whole = isinstance(power, float) and power.is_integer() and graph.steps[i].is_input
+        if whole and (base < 0 if isinstance(base, float) else bool((base < 0).any())):
+            counts.add(i)
+    if not counts:
+        return graph
+    steps = [
+        replace(s, op=CONST, params=(("value", Fraction(trace.values[i])),)) if i in counts else s  # type: ignore[arg-type]
+        for i, s in enumerate(graph.steps)
+    ]
+    return Graph(tuple(steps), graph.output, graph.source)
 
 
 def _stepped(trace: Trace, graph: Graph, point: Mapping[int, Any]) -> set[int]:

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from symgrad.cutting.epochs import Epoch, cut_at, last_epoch
 from symgrad.cutting.sorting import Sorting
-from symgrad.cutting.still import point_of, still, with_one_step
+from symgrad.cutting.still import point_of, still, with_one_step, with_whole_powers
 from symgrad.diagnose.meaning import differences, functions
 from symgrad.diagnose.meaning.moves import done_at, stems_of
 from symgrad.diagnose.meaning.moves import moves as moves_of
@@ -44,7 +44,7 @@ def subject_at(
     """
     epoch = last_epoch(trace, loss if beside is None else beside)
     base = _cut(trace, loss, epoch)
-    graph = with_one_step(trace, Graph(base.steps, loss, base.source))
+    graph = with_whole_powers(trace, with_one_step(trace, Graph(base.steps, loss, base.source)))
     point = point_of(trace, graph)
     if point is None:
         return None

@@ -7,10 +7,10 @@ praise that nothing was done for.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
-from typing import Any
 
 from symgrad.files.asked import function_of
 from symgrad.frontends.plan import Plan
@@ -28,7 +28,9 @@ _SWITCHES = frozenset("abs fabs max min maximum minimum where clip clamp sign re
 
 def points_elsewhere(source: str, plan: Plan, call: Call) -> Iterator[Plan]:
     """The plan at other points, where the functions that it calls have several ways and take numbers."""
-    numbers = [g.name for g in call.inputs if g.shape == () and not g.whole]
+    # Where the script itself calls them, what it gives is known and no shape is; a whole number may be a count.
+    given = {n: v for n, v in plan.values.items() if isinstance(v, float)}
+    numbers = [g.name for g in call.inputs if (g.shape == () or g.name in given) and not g.whole]
     fixed = {n: v for n, v in plan.values.items() if n not in numbers}
     known = {g.name for g in call.inputs}
     rest = [g for g in call.inputs if g.name not in numbers and g.name not in fixed]
@@ -38,7 +40,9 @@ def points_elsewhere(source: str, plan: Plan, call: Call) -> Iterator[Plan]:
     pool = sorted({*_USUAL, *(c + s for n in nodes for c in _compared(n) for s in (-_BESIDE, _BESIDE))})
     drawn = Random(5)
     for value in pool[:MOST] if len(numbers) == 1 else range(MOST):
-        point: Mapping[str, Any] = {n: value if len(numbers) == 1 else drawn.choice(pool) for n in numbers}
+        point: dict[str, float] = {n: value if len(numbers) == 1 else drawn.choice(pool) for n in numbers}
+        # A width or a bound that is given as positive is meant so: no clip(-d, d) is right for another one.
+        point |= {n: math.copysign(point[n], given[n]) for n in numbers[1:] if n in given}
         yield replace(plan, shapes={}, values={**{n: v for n, v in fixed.items() if n in known}, **point})
 
 

@@ -14,6 +14,7 @@ from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.clipping import limits
 from symgrad.diagnose.meaning.directions import directions, other_directions
 from symgrad.diagnose.meaning.evidence import guesses
+from symgrad.diagnose.meaning.forces import forces
 from symgrad.diagnose.meaning.joined import joined
 from symgrad.diagnose.meaning.partials import partials
 from symgrad.diagnose.meaning.places import in_order
@@ -85,7 +86,7 @@ def prepare(subject: Subject) -> Prepared | None:
         forward = carried(layout, reading.moved)
         layout.aside = {
             **residuals(layout, known), **partials(layout, reading), **joined(layout),
-            **{i: q for i, (_, q) in moved.items()}, **forward.meant,
+            **{i: q for i, (_, q) in moved.items()}, **forward.meant, **forces(layout),
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}
         aside = {u.name for u in subject.units if u.step in layout.aside}

@@ -21,6 +21,7 @@
 * ``strides``: ``w -= lr*d*h``, where no line holds the gradient by itself
 * ``updates``: what is done with a gradient once it is there
 * ``clipping``: gradients that are only made smaller
+* ``forces``: the negative derivatives of an energy
 * ``joined``: numbers put together to one gradient
 * ``residuals``: partial derivatives of what an implicit function makes zero
 * ``partials``: partial derivatives that hold fixed what is made of the others

@@ -131,8 +131,15 @@ def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]
     own = parameters.given(layout.original(loss), span.line) if span is not None else {}
     differentiated = {(normal(p), original(layout.graph, i)) for p, i in own.items()}
     within: dict[int, dict[str, int]] = {}
+    out: dict[str, tuple[tuple[int, int], ...]] = {}
     sure: set[int] = set()
     for name, units in layout.by_name.items():
+        if giving is not None and not all(layout.graph.steps[u.step].is_leaf for u in units):
+            # dfdb, where f(a, b) gave what is differentiated: whatever b is called where f is called.
+            tops = {normal(giving.name)}
+            handed = [own[p] for c in claims(name) if c.top in tops for p in own if normal(p) == c.bottom]
+            found = [i for k in handed for i in (k, original(layout.graph, k)) if i in cotangents]
+            out |= {name: ((loss, i),) for i in found[:1]}
         bottoms = [c.bottom for c in claims(name) if not c.top]
         worked_out = [u for u in units if not layout.graph.steps[u.step].is_leaf]
         function = function_at(layout.subject.source, units[-1].line)
@@ -154,4 +161,4 @@ def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]
             sure.add(function.lineno)
         actual = layout.actual(units[-1].step)
         sure |= {function.lineno} if not actual.is_zero and actual.same(cotangents[i]) else set()
-    return {name: ((loss, i),) for line in sure for name, i in within[line].items()}
+    return out | {name: ((loss, i),) for line in sure for name, i in within[line].items()}

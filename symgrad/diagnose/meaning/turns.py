@@ -24,6 +24,10 @@ class Turns:
         self._given: dict[str, list[tuple[int, int]]] = {}
         for name, step, time in subject.bound:
             self._given.setdefault(normal(name), []).append((time, original(subject.graph, step)))
+        #: Where in the run each name was given a value, and which step that was.
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        for place, (name, step, _) in enumerate(subject.bound):
+            self._places.setdefault(normal(name), []).append((place, step))
         self._called = {step: name for name, values in self._given.items() for _, step in values}
         self._known = {n: sorted({i for _, i in held if self._forward[i]}) for n, held in self._given.items()}
         self._tops: dict[str, tuple[list[int], dict[int, list[Pair]]]] = {}
@@ -62,7 +66,23 @@ class Turns:
     def is_of_what_follows(self, unit: Unit) -> bool:
         """``ds``, in turn with a state ``s`` of which the loss does not know this round's value: after the last round
         nothing is made of it any more."""
-        return any(not self._forward[step] and self._goes_on(step) for step in self._states(unit))
+        if any(not self._forward[step] and self._goes_on(step) for step in self._states(unit)):
+            return True
+        return (step := self._beside(unit)) >= 0 and not self._forward[original(self._graph, step)]
+
+    def _beside(self, unit: Unit) -> int:
+        """What is given its value right before its derivative is, each time: ``V[j] = cont; dV[j] = dcont``, where the
+        loss may be made of another V[j]. -1 where that is not so."""
+        mine = self._places.get(normal(unit.name), [])
+        for claim in claims(unit.name) if len(mine) > 1 else ():
+            values = self._places.get(claim.bottom, [])
+            pairs = list(zip(values, mine, strict=False))
+            after = [place for place, _ in values[1:]]
+            if claim.top or len(values) != len(mine) or not all(v[0] < d[0] for v, d in pairs):
+                continue
+            if all(d[0] < place for (_, d), place in zip(pairs, after, strict=False)):
+                return next((v[1] for v, d in pairs if d[1] == unit.step), -1)
+        return -1
 
     def _goes_on(self, step: int) -> bool:
         """Something outside of the loss is made of a state inside it, under the same name: ``pred``, worked out once
