@@ -139,7 +139,8 @@ def named_by_parameters(layout: Layout) -> dict[str, tuple[tuple[int, int], ...]
             tops = {normal(giving.name)}
             handed = [own[p] for c in claims(name) if c.top in tops for p in own if normal(p) == c.bottom]
             found = [i for k in handed for i in (k, original(layout.graph, k)) if i in cotangents]
-            out |= {name: ((loss, i),) for i in found[:1]}
+            if found:
+                out[name] = ((loss, found[0]),)
         bottoms = [c.bottom for c in claims(name) if not c.top]
         worked_out = [u for u in units if not layout.graph.steps[u.step].is_leaf]
         function = function_at(layout.subject.source, units[-1].line)
