@@ -46,13 +46,6 @@ SLIPS: dict[str, tuple[str, tuple[str, str], tuple[str, str]]] = {
         "torch_names", ("(-0.5 * (bnvar + 1e-5) ** -1.5)", "((bnvar + 1e-5) ** -1.5)"),
         ("dbndiff += (2 * bndiff)", "dbndiff += (bndiff)"),
     ),
-    "lines in the wrong order beside a variable": (
-        "dropout_net", ("dws[l] = acts[l].T @ delta", "dws[l] = acts[l].T @ z"),
-        (
-            "    dbs[l] = delta.sum(axis=0)\n    delta = delta @ weights[l].T\n",
-            "    delta = delta @ weights[l].T\n    dbs[l] = delta.sum(axis=0)\n",
-        ),
-    ),
 }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class Lasting:
         # Each line of it makes steps: so it is known when it is run first.
         known = len(begins) == len(lines)
         staying = [self._stays(b, min(begins) if known else -1) for b in self._blames]
-        return any(staying) if whole else len(staying) > 1 and all(staying)
+        return any(staying) if whole else bool(staying) and all(staying)
 
     def _stays(self, blame: Blame, begin: int) -> bool:
         place = blame.step, blame.span.line

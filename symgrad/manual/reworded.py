@@ -60,9 +60,7 @@ def reworded(
     tries = Tries(replace(work, like=subject), diagnosis, min(most, ASSIGNMENTS // max(len(trace.bindings), 1)))
     known = tries.lasting.for_good
     options = [] if known else rewordings(work.source, manual, asked, ranks, explained=explained)
-    # Where a fix is verified and something was not recognised, that is likelier to be a slip beside it.
-    beside_it = explained and bool(open_names)
-    found = tries.first(work.source, options[: most // 3] if beside_it else options)
+    found = tries.first(work.source, options)
     if found is not None:
         return _told(diagnosis, blames, found, subject), {0}
     for n, blame in enumerate(blames if not explained and len(blames) > 1 else ()):
@@ -74,13 +72,13 @@ def reworded(
             return replace(diagnosis, blames=(only,)), {0}
         if n == MOST_ALONE:
             break
-    for n, blame in enumerate(blames if len(blames) <= 2 and (beside_it or not explained) else ()):
+    for n, blame in enumerate(blames if not explained and len(blames) <= 2 else ()):
         # One of two is understood: with its fix made, the other is looked for, which may not have shown as yet.
         base = patched(work.source, blame.edits)
         beside = blames[:n] + blames[n + 1 :]
         if not blame.edits or base is None or base.count("\n") != work.source.count("\n"):
             continue
-        lines = {b.span.line for b in beside or blames} | (asked if not beside else set())
+        lines = {b.span.line for b in beside or blames}
         options = [r for r in rewordings(base, manual, lines, ranks) if blame.span.line not in _of(r)]
         found = tries.first(base, options)
         if found is not None:
