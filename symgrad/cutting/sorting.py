@@ -58,6 +58,8 @@ class Sorting:
         quotients = self._quotients
         entries = [b for b in trace.bindings if quotients is not None and quotients[b.step] and "[" in b.name]
         self._numeric = {b.name.split("[", maxsplit=1)[0] for b in entries}
+        #: Where the forward pass stands, if it was run at another point for the derivation than for the differences.
+        self._twice = {(b.name, b.line) for b in trace.bindings if forward[b.step]} if quotients is not None else set()
         self._done, self._unnamed, self._moved = done, unnamed, moved
         self._latest: dict[str, int] = {}
         self._known: set[str] = set()
@@ -121,6 +123,8 @@ class Sorting:
             return True  # of an earlier round
         if self._quotients is not None and self._quotients[b.step]:
             return True  # the difference quotient, and what compares it
+        if (b.name, b.line) in self._twice and not is_bare(b.name):
+            return True  # a line of the forward pass, run once more for the derivation
         if b.step < self._begins:
             return True  # the derivation of an earlier epoch, of which the last loss knows nothing
         reads = any(claims(b.name)) or is_bare(b.name)

@@ -76,10 +76,16 @@ def still(
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point) | {i for _, i in trace.returned}
     trained |= set(trace.call.gradients.values()) if trace.call is not None else set()
     trained |= _of_one_gradient(units, graph, {i for i in point if kinds.get(i, "").startswith("float")}, point)
-    filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
+    writes = [step.inputs for step in graph.steps if not step.is_leaf and written(step.op)]
+    filled = {inputs[0] for inputs in writes}
+    # num[i, i] = 0.0 leaves entries of what was worked out as they are, in both passes.
+    masks = {j for inputs in writes if not graph.steps[inputs[0]].is_leaf for j in inputs[1:]} & typed
     out = set()
     for i, value in point.items():
         if called.get(i, "") in claimed or i in trained:
+            continue
+        if i in masks:
+            out.add(i)
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:

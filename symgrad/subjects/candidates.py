@@ -109,6 +109,8 @@ def losses(trace: Trace, loss: str | None) -> list[int]:
     ]
     if not wanted:
         wanted += differences.shifted_values(trace)[:2]
+    elif beside is not None and not any(is_loss(b.name) for b in plain if not beside[b.step]):
+        wanted += differences.numbers_beside(trace)
     used = {j for step in trace.graph.steps for j in step.inputs}
     begun = next((b.order for b in trace.bindings if b.step not in leaves and is_claim(b)), len(trace.bindings))
     # What nothing is made of, and the derivation comes after: cost, before the entries of a Jacobian.

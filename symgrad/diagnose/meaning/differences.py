@@ -54,6 +54,21 @@ def arrays_beside(trace: Trace) -> list[int]:
     return [i for h, i in found if steps[i].shape and not steps[i].is_leaf and beside_quotients(trace, i, h)][:1]
 
 
+def numbers_beside(trace: Trace) -> list[int]:
+    """The same of a number, f(x + h), if something is held against its difference quotients: f is differentiated then,
+    whatever the script calls it."""
+    steps = trace.graph.steps
+    places: set[object] = set()
+    for _, h, sides in _quotients(trace):
+        for i in sorted(sides):
+            if steps[i].shape or steps[i].is_leaf or steps[i].span in places:
+                continue
+            places.add(steps[i].span)  # one for each function: it is called twice for every entry
+            if beside_quotients(trace, i, h):
+                return [i]
+    return []
+
+
 def quotients(trace: Trace) -> set[int]:
     """The steps that are difference quotients, and so nothing that is differentiated."""
     return {i for i, _, _ in _quotients(trace)}
@@ -76,6 +91,9 @@ def step_size(trace: Trace, loss: int) -> int:
 def _side_of(trace: Trace, loss: int) -> int:
     """What is subtracted in a difference quotient where the loss is, or is put together of its entries."""
     steps = trace.graph.steps
+    whole = original(trace.graph, loss)
+    if any(whole in sides for _, _, sides in _quotients(trace)):
+        return whole  # np.sum(..) of the user's own
     if len(steps[loss].inputs) == 1 and steps[steps[loss].inputs[0]].shape and not steps[loss].shape:
         loss = steps[loss].inputs[0]
     return original(trace.graph, loss)
