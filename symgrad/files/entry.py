@@ -153,6 +153,8 @@ def _of_run(code: Code, plan: Plan, wanted: bool, trace: Trace, options: Mapping
         return found if blamed <= judged else report
     # What is right only as a step that moves something is less as well.
     alone = found.verdict == "disagree" if guessed else len(found.confirmed) > len(report.confirmed)
+    if not guessed and any(f.mistake for f in report.findings):
+        return beside(report, found)  # the gradient times 2, as a convention
     return found if alone or not report.confirmed else beside(report, found)
 
 

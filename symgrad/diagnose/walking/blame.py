@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import cached_property
 
+from symgrad.diagnose.meaning.again import names_again
 from symgrad.diagnose.meaning.reading import MANY, is_shaped_later
 from symgrad.diagnose.observing.subject import BITS, Unit, is_one_number
 from symgrad.diagnose.observing.truth import Quantity
@@ -23,6 +25,7 @@ from symgrad.diagnose.walking.places import Line, Place, Repair
 from symgrad.diagnose.walking.repair import repairs
 from symgrad.diagnose.walking.verdicts import DERIVATIVES, Root, Verdicts
 from symgrad.enclosure import precision
+from symgrad.ops import OPS
 
 #: In so many rounds it is asked whether the same change does it.
 MOST_AGAIN = 4
@@ -121,6 +124,10 @@ class Walk(Choosing):
         if self.layout.origin(i) != i and not is_bare(unit.name):
             self._settled.add(i)  # another name for a forward value
             return
+        if matches and OPS[self.graph.steps[i].op].renames and unit.name in self._unpacked:
+            self._settled.add(i)  # x, y, z = X, which a function for the value begins with as well
+            self._mean(i, matches[0])
+            return
         if matches and self._is_of_another(unit):
             return  # dE_dx is right as that, or not, whatever of L has the same value
         if is_bare(unit.name) and self.aims.follows(unit) >= 0:
@@ -157,6 +164,11 @@ class Walk(Choosing):
             self._settle(unit, (fresh or matches)[0])
         elif is_bare(unit.name):
             self._root(unit)
+
+    @cached_property
+    def _unpacked(self) -> set[str]:
+        """Names that hold in the derivation what they hold in the forward pass."""
+        return names_again(self.layout, self.known)
 
     def _is_of_another(self, unit: Unit) -> bool:
         """The name says that it is the derivative of a result that the forward pass knows nothing of."""
