@@ -210,6 +210,10 @@ def _begun(trace: Trace, graph: Graph) -> set[int]:
     return {i for i in literal if i in users and all(goes_on(i, k) for k in users[i])}
 
 
+#: Stands in many a derivation, whatever has that value by chance.
+HALF = 0.5
+
+
 def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
     """Numbers that the forward pass and the derivation each work out for themselves: ``scale = 1/np.sqrt(d)``. To move
     one of them alone would be to make them two."""
@@ -228,6 +232,10 @@ def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
             others = [(j, other) for j, other in found if forward[i] and not forward[j]]
             if any(name == other or not {i, j} & literal for j, other in others):
                 out.add(i)
+    if any(step.shape for step in graph.steps):
+        # eps = 1e-4 in the loss, and 1e-4 as it stands in the derivation. (Of numbers that is told, and no mistake.)
+        typed = {trace.values[i] for i, s in enumerate(graph.steps) if s.is_const and not s.shape and not forward[i]}
+        out |= {i for v, found in held.items() if v in typed and v != HALF for i, _ in found if forward[i]}
     return out | _begun_twice(trace, graph, forward)
 
 

@@ -78,6 +78,9 @@ class Returned:
                 return  # eps=1e-5, which nobody gave
             if self.caller.pair.is_torch and not tr.builder.steps[self.leaves[owner]].shape:
                 self.called.notes.append((f"no gradient is returned for the number {owner}", span))
+            elif self._is_unwanted(owner):
+                said = f"no gradient is returned for '{owner}', and the file asks for none"
+                self.called.notes.append((said, span))
             else:
                 self.called.missing.append((owner, span))
             return
@@ -96,6 +99,16 @@ class Returned:
             kind = type(value).__name__
             raise self.caller.error("backward", f"the gradient of '{owner}' is a {kind} and no number")
         self.called.gradients[label] = self.leaves[owner]
+
+    def _is_unwanted(self, owner: str) -> bool:
+        """The script applies the Function of torch's, and never to a tensor in this place that wants a gradient."""
+        forward = self.caller.pair.forward
+        wants = self.tr.wants_gradients.get(forward.function.__qualname__.rpartition(".")[0])
+        if not self.caller.pair.is_torch or wants is None:
+            return False
+        names = [p.name for p in forward.parameters]
+        place = names.index(owner) if owner in names else len(wants)
+        return place < len(wants) and not wants[place]
 
     def assigned(self, answer: Any) -> Iterator[tuple[str, str, Any, ast.AST]]:
         """(label, input, gradient, place) of everything that was returned and belongs to an input."""

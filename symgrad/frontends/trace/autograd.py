@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, zip_longest
 from typing import Any
 
 import numpy as np
@@ -96,8 +96,11 @@ class OutputNode(Node):
 def on_tape(tr: Tracer, output: Any, args: Sequence[Any], call: Callable[..., Any], title: str = "f") -> Any:
     """What a Function's forward gave, linked to what it was called with."""
     outputs = list(output) if isinstance(output, tuple) else [output]
-    if tr.no_grad or not any(isinstance(a, Tensor) and a.node is not None for a in args):
+    tracked = [isinstance(a, Tensor) and a.node is not None for a in args]
+    if tr.no_grad or not any(tracked):
         return output
+    before = tr.wants_gradients.get(title, [])
+    tr.wants_gradients[title] = [a or b for a, b in zip_longest(before, tracked, fillvalue=False)]
     # An argument that is handed through is a tensor of its own from here on.
     fresh = [Tensor(tr, o.data, o.place, o.dtype) if isinstance(o, Tensor) else o for o in outputs]
     names = [_called(tr, a, f"{title}_input{n or ''}") for n, a in enumerate(args)]

@@ -80,6 +80,8 @@ class Tracer(Places):
         self.notes: dict[tuple[str, Span], Note] = {}
         #: Steps of tensors that torch was asked to differentiate with respect to.
         self.grad_steps: set[int] = set()
+        #: Of a Function of torch's, by its name, for which of its arguments some call of the script's wants gradients.
+        self.wants_gradients: dict[str, list[bool]] = {}
         #: torch.no_grad() is in force when above zero.
         self.no_grad = 0
         self.default_dtype = "float32"
