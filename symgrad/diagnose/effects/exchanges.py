@@ -17,6 +17,7 @@ from symgrad.diagnose.effects.lines import Text
 from symgrad.diagnose.effects.passage import Passage
 from symgrad.diagnose.observing.replay import Layout, Result
 from symgrad.diagnose.observing.subject import Unit
+from symgrad.diagnose.text.kept import is_as_kept, put_together
 from symgrad.diagnose.text.syntax import module, nodes
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
@@ -53,11 +54,14 @@ def exchanges(
     if tree is None:
         return
     reads = readers(board.steps, layout.graph, text)
+    kept = put_together(ast.walk(tree))
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.Module):
             for node in ast.walk(function):
                 target = _unpacked(node)
-                if target is not None and isinstance(function, ast.FunctionDef) == _is_inside(tree, target.lineno):
+                if target is None or is_as_kept(target, kept):
+                    continue
+                if isinstance(function, ast.FunctionDef) == _is_inside(tree, target.lineno):
                     line = Elsewhere(layout, board, target.lineno, text)
                     last = function.end_lineno if isinstance(function, ast.FunctionDef) else None
                     for exchange in _unpackings(layout, board, text, target, reads, last):

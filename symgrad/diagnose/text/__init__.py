@@ -11,6 +11,7 @@
 * ``signs``: the sign that a wrong term has
 * ``callees``: functions of one expression, and what a call of one read
 * ``texts``, ``unread``: statements, what they read and set; what is worked out and used nowhere, or handed on
+* ``kept``: what is put together under some names, and taken apart under the same
 * ``siblings``: values that are returned side by side, entries that are added to in one loop
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, pairwise
 
+from symgrad.diagnose.text.kept import is_as_kept, put_together
 from symgrad.diagnose.text.siblings import beside, handed_back_in_order
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording, Text, at, names_of, stored
@@ -107,11 +108,14 @@ def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
 
 def _unpacked(text: Text) -> Iterator[Rewording]:
     """``x, stride, size = cache`` where the cache has them in another order."""
+    kept = put_together(text.nodes)
     for node in text.simple:
         if not isinstance(node, ast.Assign) or isinstance(node.value, ast.Tuple | ast.List):
             continue
         target = node.targets[0]
         if not isinstance(target, ast.Tuple) or len(target.elts) > MOST_NAMES or not text.is_about(node.lineno):
+            continue
+        if is_as_kept(target, kept):
             continue
         for a, b in combinations(range(len(target.elts)), 2):
             texts = [text.of(e) for e in target.elts]
