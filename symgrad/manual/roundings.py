@@ -30,6 +30,18 @@ def passed_straight(taken: Account) -> Account:
     forward = {s.span for i, s in enumerate(graph.steps) if needed[i] and s.span is not None}
     if (straight := straightened(taken.trace, forward)) is None:
         return taken
+    best = _against(taken, straight)
+    if best is taken or not best.diagnosis.blames:
+        return best
+    if (plain := straightened(taken.trace, forward, plainly=True)) is not None:
+        # Where what was rounded is clipped as well, it makes no difference then which of both is asked for the mask.
+        other = _against(taken, plain)
+        best = best if other.diagnosis.blames or other is taken else other
+    return best
+
+
+def _against(taken: Account, straight: tuple[Trace, str]) -> Account:
+    """The account of the run that is made straight, where more is understood then; else the one that was given."""
     try:
         again = taken.against(taken.work.subject(straight[0]))
     except SymgradError:
@@ -41,12 +53,15 @@ def passed_straight(taken: Account) -> Account:
     return replace(again, diagnosis=replace(found, notes=(*found.notes, straight[1])))
 
 
-def straightened(trace: Trace, forward: Collection[Span] | None = None) -> tuple[Trace, str] | None:
+def straightened(
+    trace: Trace, forward: Collection[Span] | None = None, *, plainly: bool = False
+) -> tuple[Trace, str] | None:
     """The run in which what was rounded is what it was before and a number more, and what is to be said of it; ``None``
     where nothing was rounded.
 
     Args:
         forward: the places of the forward pass, where they are known: sign(r) in a derivation is the slope of abs(r).
+        plainly: it is what it was before, and no number more.
     """
     found = {i: told for i, told in _rounded(trace).items() if forward is None or _is_in(trace, i, forward)}
     if not found:
@@ -61,7 +76,7 @@ def straightened(trace: Trace, forward: Collection[Span] | None = None) -> tuple
     for i, step in enumerate(trace.graph.steps):
         if i in found:
             before = found[i][0]
-            offset = trace.values[i] - trace.values[before]
+            offset = (trace.values[i] - trace.values[before]) * (not plainly)
             steps.append(Step(f"%rounding{i}", INPUT, (), shape=step.shape, span=step.span))
             values.append(offset)
             steps.append(replace(step, op=SUM, inputs=(moved(before), len(steps) - 1), params=()))
@@ -91,10 +106,14 @@ def _rounded(trace: Trace) -> dict[int, tuple[int, str, Span]]:
     for i, step in enumerate(steps):
         if len(step.inputs) == 1 and step.span is not None and any(k.jump for k in OPS[step.op].kinks):
             out[i] = (step.inputs[0], OPS[step.op].title, step.span)
+    told = {n.span: m[1] for n in trace.notes if (m := _ROUNDED.match(n.message)) is not None}
+    for i, source in trace.roundings.items():
+        if (where := steps[i].span) is not None and steps[source].shape == steps[i].shape:
+            out[i] = source, told.get(where, "round"), where
     for note in trace.notes:
         match = _ROUNDED.match(note.message)
         for leaf in trace.leaves if match is not None else ():
-            if match is None or leaf.literal or not _holds(leaf.span, note.span):
+            if match is None or leaf.literal or leaf.step in out or not _holds(leaf.span, note.span):
                 continue
             begin = trace.graph.source.split("\n")[leaf.span.line - 1]
             text = begin[leaf.span.column - 1 : leaf.span.end_column - 1]

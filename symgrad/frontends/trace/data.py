@@ -206,6 +206,7 @@ class Trace:
         rounds: of the loops that train, in the order in which they began.
         compared: pairs of steps that the script says should be equal.
         shown: the steps that it prints in one line, of each such line the last; the lines in order.
+        roundings: steps that are what others were rounded to.
         hurried: a loop was ended after a few rounds; what failed after it may have failed for want of the others.
     """
 
@@ -230,6 +231,7 @@ class Trace:
     hurried: bool = False
     compared: tuple[tuple[int, int], ...] = ()
     shown: tuple[tuple[int, ...], ...] = ()
+    roundings: Mapping[int, int] = field(default_factory=dict)
 
     def relocated(self, steps: Sequence[Step], values: Sequence[Number], moved: Callable[[int], int]) -> Trace:
         """The same run with more steps, or fewer.
@@ -273,6 +275,7 @@ class Trace:
             cuts=tuple(moved(i) for i in self.cuts if left(i)),
             compared=tuple((moved(i), moved(j)) for i, j in self.compared if left(i, j)),
             shown=tuple(tuple(map(moved, some)) for some in self.shown if left(*some)),
+            roundings={moved(i): moved(j) for i, j in self.roundings.items() if left(i, j)},
             elsewhere={moved(i): place for i, place in self.elsewhere.items() if left(i)},
             call=call,
         )

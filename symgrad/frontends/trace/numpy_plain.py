@@ -149,6 +149,9 @@ def as_constant(name: str) -> Callable[..., Any]:
         if isinstance(x, Value):
             tr.note(f"the result of {name} is taken as a constant")
         found = rewrap(tr, (value,), function(raw(value), *(raw(a) for a in args)))
+        if isinstance(found, Array) and value.step is not None and tr.varies[value.step]:
+            # A step of its own, so that what is made of it can be differentiated by it.
+            found.step = tr.rounded(value.step, found.data, tr.here(), found.dtype)
         return number(tr, found, None, NUMPY) if type(found) is float else found
 
     return call

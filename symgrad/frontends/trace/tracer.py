@@ -75,6 +75,8 @@ class Tracer(Places):
         #: What should be equal by the script's own words, and what is shown side by side, by the lines that do so.
         self.compared: dict[int, tuple[int, int]] = {}
         self.shown: dict[int, tuple[int, ...]] = {}
+        #: What something was rounded to -> what it was before.
+        self.roundings: dict[int, int] = {}
         #: Steps through which no gradient flows: what was detached.
         self.cuts: list[int] = []
         self.notes: dict[tuple[str, Span], Note] = {}
@@ -274,11 +276,12 @@ class Tracer(Places):
         self.leaves.append(Leaf(name, index, span, False, literal, dtype, scope))
         return index
 
-    def rounded(self, value: float, span: Span, dtype: str) -> int:
-        """The step of a number that was rounded: it is named by what it is assigned to, if it is."""
-        index = self.builder.add(INPUT, span=span)
+    def rounded(self, before: int, value: Any, span: Span, dtype: str) -> int:
+        """The step of what a step was rounded to: it is named by what it is assigned to, if it is."""
+        index = self.builder.add(INPUT, shape=np.shape(value), span=span)
         self.keep(value)
         self.varies.append(True)
+        self.roundings[index] = before
         self.leaves.append(Leaf(self.text(span), index, span, False, False, dtype, ""))
         return index
 
@@ -416,6 +419,7 @@ class Tracer(Places):
             cuts=tuple(self.cuts),
             compared=tuple(self.compared.values()),
             shown=tuple(self.shown[line] for line in sorted(self.shown)),
+            roundings=dict(self.roundings),
             prints=tuple(printed.split("\n")[:-1] if printed.endswith("\n") else printed.split("\n"))
             if printed
             else (),

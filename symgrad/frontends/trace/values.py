@@ -372,7 +372,7 @@ def rounding(tr: Tracer, x: Any, made: Any) -> Any:
     if step is None or not tr.varies[step] or not isinstance(made, int | float):
         return made
     span = tr.here()
-    index = tr.rounded(float(made), span, "int64" if isinstance(made, int) else "float64")
+    index = tr.rounded(step, float(made), span, "int64" if isinstance(made, int) else "float64")
     return number(tr, made, index, x.flavour)
 
 
