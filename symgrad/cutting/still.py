@@ -76,16 +76,10 @@ def still(
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point) | {i for _, i in trace.returned}
     trained |= set(trace.call.gradients.values()) if trace.call is not None else set()
     trained |= _of_one_gradient(units, graph, {i for i in point if kinds.get(i, "").startswith("float")}, point)
-    writes = [step.inputs for step in graph.steps if not step.is_leaf and written(step.op)]
-    filled = {inputs[0] for inputs in writes}
-    # num[i, i] = 0.0 leaves entries of what was worked out as they are, in both passes.
-    masks = {j for inputs in writes if not graph.steps[inputs[0]].is_leaf for j in inputs[1:]} & typed
-    out = set()
+    filled = {step.inputs[0] for step in graph.steps if not step.is_leaf and written(step.op)}
+    out = _masks(trace, graph)
     for i, value in point.items():
-        if called.get(i, "") in claimed or i in trained:
-            continue
-        if i in masks:
-            out.add(i)
+        if called.get(i, "") in claimed or i in trained or i in out:
             continue
         kind = kinds.get(i, "int64" if graph.steps[i].shape else "float64")
         if not graph.steps[i].shape:
@@ -101,6 +95,18 @@ def still(
         if chooses:
             out.add(i)
     return frozenset(out | twice)
+
+
+def _masks(trace: Trace, graph: Graph) -> set[int]:
+    """Numbers that are put into some entries of what was worked out: ``h[h < 0] = 0``, ``num[i, i] = 0.0``. They mask
+    these entries, in both passes, whatever a derivative is called after."""
+    typed = {leaf.step for leaf in trace.leaves if leaf.literal and "[" in leaf.name}
+    typed = {i for i in typed if graph.steps[i].is_input and not graph.steps[i].shape}
+    out: set[int] = set()
+    for step in graph.steps if typed else ():
+        if typed.intersection(step.inputs) and any(not graph.steps[j].is_leaf for j in step.inputs[:1]):
+            out |= typed.intersection(step.inputs[1:])
+    return out
 
 
 def _of_one_gradient(

@@ -72,7 +72,7 @@ HANDLERS["numpy.random.Generator.shuffle"] = stateful("shuffle", "numpy_generato
 
 
 def _said(tr: Tracer, name: str, args: tuple[Any, ...]) -> None:
-    if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] for a in args):
+    if any(isinstance(a, Value) and a.step is not None and tr.varies[a.step] and not tr.is_count(a.step) for a in args):
         tr.note(f"what {name} draws is taken as a constant")
 
 

@@ -75,6 +75,8 @@ class Tracer(Places):
         #: What should be equal by the script's own words, and what is shown side by side, by the lines that do so.
         self.compared: dict[int, tuple[int, int]] = {}
         self.shown: dict[int, tuple[int, ...]] = {}
+        #: Of some steps, whether they are whole numbers, or made of such alone.
+        self._counts: dict[int, bool] = {}
         #: What something was rounded to -> what it was before.
         self.roundings: dict[int, int] = {}
         #: Steps through which no gradient flows: what was detached.
@@ -262,6 +264,14 @@ class Tracer(Places):
             self.varies.append(False)
         return index
 
+    def is_count(self, step: int) -> bool:
+        """A number that whole numbers and constants alone are made to: ``np.sqrt(2.0 / n_in)``."""
+        if step not in self._counts:
+            row = self.builder.steps[step]
+            made = bool(row.inputs) and not row.shape and all(self.is_count(i) for i in row.inputs)
+            self._counts[step] = row.is_const or made
+        return self._counts[step]
+
     def input(self, name: str, value: Any, span: Span) -> int:
         """A new leaf step."""
         shape: tuple[int, ...] = value.shape if isinstance(value, np.ndarray) else ()
@@ -273,6 +283,8 @@ class Tracer(Places):
     def leaf(self, name: str, value: Any, span: Span, *, literal: bool, dtype: str, scope: str) -> int:
         """A number that the user named."""
         index = self.input(name, value, span)
+        if dtype.startswith("int") and not isinstance(value, np.ndarray):
+            self._counts[index] = True
         self.leaves.append(Leaf(name, index, span, False, literal, dtype, scope))
         return index
 

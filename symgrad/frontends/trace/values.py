@@ -338,19 +338,29 @@ def apply(op: str, args: tuple[Any, ...], run: Callable[..., Any] | None = None,
 
 
 def is_data(tr: Tracer, args: Iterable[Any]) -> bool:
-    """Whether an array is computed from data alone: ``np.random.randn(3, 4) * 0.1`` is as good as a literal.
+    """Whether an array is computed from data alone: ``np.random.randn(3, 4) * 0.1`` is as good as a literal, and so is
+    ``np.random.randn(n, m) / np.sqrt(n)``. (``np.ones(n) / n`` is a mean that somebody wrote out.)
 
     The result gets no step, so that it becomes a named input where it is assigned.
     """
-    arrays = False
+    arrays = scaled = False
     for a in args:
         if not isinstance(a, Value):
             continue
         step = a.step
-        if (step is not None and tr.varies[step]) or getattr(a, "node", None) is not None:
+        if getattr(a, "node", None) is not None:
             return False
+        if step is not None and tr.varies[step]:
+            if a.flavour >= ARRAY or not tr.is_count(step):
+                return False
+            scaled = True
         arrays = arrays or a.flavour >= ARRAY
-    return arrays
+    return arrays and (not scaled or any(isinstance(a, Value) and _is_uneven(a) for a in args))
+
+
+def _is_uneven(a: Value) -> bool:
+    """An array whose entries are not all the same."""
+    return a.flavour >= ARRAY and bool(np.any(a.raw != np.ravel(a.raw)[:1]))
 
 
 def untraced(function: Callable[..., Any], name: str, *args: Any) -> Any:
