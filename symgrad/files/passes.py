@@ -16,7 +16,7 @@ from symgrad.files.programs import Code
 from symgrad.frontends.plan import Plan
 from symgrad.frontends.roles import is_upstream
 from symgrad.frontends.trace.data import Call, Given, Trace
-from symgrad.frontends.trace.passes import input_of, is_force, is_guessed
+from symgrad.frontends.trace.passes import input_of, is_force, is_guessed, is_hessian
 from symgrad.manual import Work, check_work
 from symgrad.manual.accounts import account
 from symgrad.picturing import renumbered
@@ -232,6 +232,12 @@ def _as_gradients(trace: Trace, call: Call) -> dict[str, tuple[int, ...]]:
     return {n: shape for n, shape in out.items() if n in known}
 
 
+def _is_slip(report: Report) -> bool:
+    """One small change makes all right, and no term is added: an approximation is not so near to the exact matrix."""
+    roots = [f for f in report.findings if f.root]
+    return bool(roots) and all(f.fix_verified and f.mistake not in ("missing-term", "wrong-formula") for f in roots)
+
+
 def _if_it_was_called_so(finding: Finding, *, labelled: bool) -> Finding:
     """What no change puts right, where the inputs were guessed, may be right for others: one-hot labels, or two classes
     where there were more."""
@@ -279,6 +285,8 @@ def check_passes(code: Code, plan: Plan, trace: Trace, options: Mapping[str, Any
             report = replace(report, findings=(*report.findings, *said))
             if not report.ok and any(name == forward and not first.ok for name, first in reports):
                 raise SymgradError(f"it is held against {forward}, which is wrong itself")
+            if not report.ok and is_hessian(backward) and not _is_slip(report):
+                raise SymgradError(f"it is not the Jacobian of {forward}; an approximation may be meant (Gauss-Newton)")
         except SymgradError as error:
             errors.append((backward or forward, error))
         else:

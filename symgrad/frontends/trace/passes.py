@@ -51,6 +51,8 @@ _BY_HAND = re.compile(
 _SYSTEM = re.compile(r"(?:f|F|g|G|fun|func|func_?vec|system|residuals?|r|equations|model|rhs)$")
 _ALONE = frozenset("manual by_hand analytic analytical hand mine".split())
 _HESSIAN = re.compile(r"(?:.*_)?(?:hess|hessian|H|information|fisher)(?:_\w+)?$", re.IGNORECASE)
+#: The same where the exact one is meant, as far as its name says; expected information is another matrix.
+_EXACT = re.compile(r"(?:.*_)?(?:[Hh]ess|[Hh]essian)(?:_(?:at|fn|func|function|matrix))?$|H$")
 _LOSSES = re.compile(r"(?:.*_)?(?:loss|cost|J|L|E|error|nll|obj|objective)\d*$")
 _GRADS = re.compile(r"(?:d[A-Z]\w*|d[a-z]{1,2}\d?|d_\w+|grads?|\w*_grads?|grad\w*|gradients?|delta\w*)$")
 
@@ -118,6 +120,11 @@ def passes(tree: ast.Module) -> list[Pass]:
         if name not in found and input_of(name, _named(node)):
             same = [n for n, its in values.items() if its == sorted(_named(node)) and not _HESSIAN.match(n)]
             found |= {name: Pass(same[0], name)} if len(same) == 1 else {}
+    for name, node in functions.items():
+        # A Hessian is the Jacobian of the gradient.
+        if name not in found and is_hessian(name):
+            firsts = [n for n in found if _named(functions[n]) == _named(node)]
+            found |= {name: Pass(firsts[0], name)} if len(firsts) == 1 else {}
     if "J" in functions and "J" not in found:
         systems = [n for n, f in functions.items() if _SYSTEM.match(n) and _named(f) == _named(functions["J"])]
         found |= {"J": Pass(systems[0], "J")} if len(systems) == 1 else {}
@@ -150,6 +157,11 @@ def is_guessed(forward: str, backward: str) -> bool:
     last = backward.rpartition(".")[2]
     found = PARTIAL.match(last)
     return is_force(last) or (found is not None and found["f"] != forward) or _BY_ONE.match(last) is not None
+
+
+def is_hessian(name: str) -> bool:
+    """A function of this name gives the matrix of second derivatives, or an approximation of it."""
+    return _EXACT.match(_BY_HAND.sub("", name.rpartition(".")[2])) is not None
 
 
 def is_partial(function: str, name: str) -> bool:
