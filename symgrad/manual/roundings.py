@@ -36,7 +36,8 @@ def passed_straight(taken: Account) -> Account:
     if (plain := straightened(taken.trace, forward, plainly=True)) is not None:
         # Where what was rounded is clipped as well, it makes no difference then which of both is asked for the mask.
         other = _against(taken, plain)
-        best = best if other.diagnosis.blames or other is taken else other
+        fewer = len(other.diagnosis.blames) < len(best.diagnosis.blames)
+        best = other if fewer and other is not taken else best
     return best
 
 

@@ -353,6 +353,8 @@ def _other_operation(line: Line, place: Place) -> Iterator[Repair]:
         return
     args = [line.values(j) for j in step.inputs]
     for name in alternatives(step.op):
+        if OPS[name].arity != len(args):
+            continue
         if not is_other(name, args, place.wanted) and apply(name, args).same(place.wanted):
             mistake = "sign" if differ_by_sign(name, step.op) else "wrong-formula"
             yield Repair(place, mistake, "applies another operation than belongs here", 1.0, op=name)
