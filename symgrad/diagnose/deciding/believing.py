@@ -151,6 +151,7 @@ def explained(
         weak = weak and layout.original(root.unit.step) not in told_of
         # What was still to come may have put it right: the terms that are missing, a factor, a convention of signs.
         later = not reading.is_exact(name) or not any(r.mistake not in LATER for r in root.repairs)
+        later = later and not _cannot_become(root)
         if root.unit in unfinished or (later and layout.subject.stopped and layout.subject.is_shaped):
             doubtful.append(root.unit)
             continue
@@ -166,6 +167,16 @@ def explained(
             kept.append(_before_what_is_right(root, layout))
     wrong = {*_wrong_results(layout, reading), *moving} if unfit and not kept else set()
     return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
+
+
+def _cannot_become(root: Root) -> bool:
+    """No sum over axes, and no other order of them, makes what was found an array of the right shape."""
+    left = list(root.found.shape)
+    for n in root.target.vec.shape:
+        if n not in left:
+            return True
+        left.remove(n)
+    return False
 
 
 def _before_what_is_right(root: Root, layout: Layout) -> Root:

@@ -185,6 +185,7 @@ class Walk(Choosing):
         if not used_later:
             # Nothing follows: the name must be right, if it names a result.
             named = all(self.graph.steps[b].is_input or t != self.subject.loss for t, b in pairs)
+            named = named or (not partly and self._does_not_fit(unit))
             # In a loop, what the line has wrong in other rounds is wrong in the last one, if it is part of something.
             if final and (named or (unit.place in self._seen and not self.subject.is_shaped)):
                 self._root(unit)
@@ -212,6 +213,13 @@ class Walk(Choosing):
             return
         plainly = partly or not self.reading.is_exact(unit.name) or self.layout.last[unit.name] is not unit
         self._settle(unit, readings[0], plainly=plainly)
+
+    def _does_not_fit(self, unit: Unit) -> bool:
+        """The run stopped where this was to be used: it has not the shape of what its name says."""
+        if not (self.subject.stopped and self.subject.is_shaped and self.reading.is_exact(unit.name)):
+            return False
+        (pair,) = self.reading.pairs(unit.name)
+        return self.reading.vec(pair).usable and self.reading.vec(pair).shape != self.layout.actual(unit.step).shape
 
     def _settle(self, unit: Unit, meaning: Quantity, *, plainly: bool = True) -> None:
         """The assignment is believed; ``plainly`` unless it holds something else than its name says."""
