@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -29,7 +30,31 @@ def at_its_calls(plan: Plan, source: str, trace: Trace) -> list[Plan]:
     points = [points[0], *points[1:][-1:]] if points else []
     given = [list(call.values()) for call in calls[plan.forward]]
     plan = replace(plan, of_input=any(call and list(call.values()) in given for call in calls[plan.backward]))
-    return [replace(plan, shapes={}, values={**call, **plan.values}) for call in points if call] or [plan]
+    return [_at(plan, call) for call in points if call] or [plan]
+
+
+def _at(plan: Plan, call: dict[str, Any]) -> Plan:
+    """The plan at the values of a call; of a dictionary of arrays the shapes are kept."""
+    parts = parts_of(call)
+    values = {n: v for n, v in call.items() if not isinstance(v, dict)}
+    shapes = parts | {n: s for n, s in plan.shapes.items() if n in parts} if values else {**plan.shapes, **parts}
+    return replace(plan, shapes=shapes, values={**values, **plan.values})
+
+
+def parts_of(call: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The shapes of the entries of dictionaries that a function was called with: ``params.W1``."""
+    dicts = ((n, v) for n, v in call.items() if isinstance(v, dict))
+    parts = ((f"{n}.{key}", entry) for n, held in dicts for key, entry in held.items())
+    return {name: shape for name, entry in parts if (shape := _shape(entry)) is not None}
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Of nested lists of numbers; ``None`` for anything else."""
+    if isinstance(value, list):
+        inner = {_shape(v) for v in value}
+        only = next(iter(inner)) if len(inner) == 1 else None
+        return None if only is None else (len(value), *only)
+    return () if isinstance(value, int | float) else None
 
 
 def made_with(trace: Trace, method: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from symgrad.diagnose.text.naming import claims, is_loss
 from symgrad.effort import within
 from symgrad.errors import SymgradError
-from symgrad.files.asked import lines_of, only_made, results_of
+from symgrad.files.asked import lines_of, only_made, parts_of, results_of
 from symgrad.files.passes import check_pass, check_passes
 from symgrad.files.programs import Code, opened
 from symgrad.files.unrun import lines_never_run, with_unrun
@@ -304,6 +304,9 @@ def _as_called(plan: Plan, trace: Trace) -> Plan:
     for b in trace.bindings:
         if not b.scope and b.name.isidentifier() and b.step not in whole:
             shapes.setdefault(b.name, trace.graph.steps[b.step].shape)
+    for _, call in trace.asked:
+        for name, shape in parts_of(call).items():
+            shapes.setdefault(name, shape)
     return replace(plan, shapes={**shapes, **plan.shapes}, lenient=True)
 
 

@@ -20,6 +20,7 @@ from symgrad.frontends.trace.data import Binding, Trace
 from symgrad.manual.accounts import account
 from symgrad.manual.hidden import uncovered
 from symgrad.manual.listed import of_lists
+from symgrad.manual.misfits import with_fitting_shapes
 from symgrad.manual.reporting import as_numbers, conventions, finding_of, script_report, with_what_lacked
 from symgrad.manual.reworded import reworded
 from symgrad.manual.several import of_each
@@ -100,6 +101,21 @@ def check_work(
     Raises:
         SymgradError: as for :func:`check_source`.
     """
+
+
+    def judged(work: Work, trace: Trace) -> Report:
+        return check_work(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
+
+    def first() -> Report:
+        return _judged(work, trace, strict=strict, witnesses=witnesses, found=found, verify=verify)
+
+    return with_fitting_shapes(work, trace, judged, first) if verify else first()
+
+
+def _judged(
+    work: Work, trace: Trace, *, strict: bool, witnesses: bool, found: Sequence[Finding], verify: bool
+) -> Report:
+    """What is said of a run as it is."""
     source = work.source
     if trace.error is not None and (trace.error.fatal or not trace.bindings):
         raise trace.error.exception(source)

@@ -12,6 +12,7 @@
 * ``callees``: functions of one expression, and what a call of one read
 * ``texts``, ``unread``: statements, what they read and set; what is worked out and used nowhere, or handed on
 * ``kept``: what is put together under some names, and taken apart under the same
+* ``fitting``: other texts for a line whose arrays do not fit together
 * ``siblings``: values that are returned side by side, entries that are added to in one loop
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

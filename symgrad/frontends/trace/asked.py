@@ -67,6 +67,8 @@ def _plain(value: Any) -> Any:
         if not 0 < len(raw) <= MOST_NUMBERS:
             raise _NotPlainError
         return [_plain(v) for v in raw]
+    if isinstance(raw, dict) and 0 < len(raw) <= MOST_NUMBERS and all(isinstance(key, str) for key in raw):
+        return {key: _plain(v) for key, v in raw.items()}
     if raw is None or isinstance(raw, bool | str) or (isinstance(raw, int) and raw.bit_length() < 64):
         return raw
     if isinstance(raw, float) and np.isfinite(raw):

@@ -178,6 +178,8 @@ def _argument(value: Any) -> Any:
     """
     if isinstance(value, list):
         return [_argument(v) for v in value]
+    if isinstance(value, dict):
+        return {str(key): _argument(v) for key, v in value.items()}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise TypeError("no plain value")
