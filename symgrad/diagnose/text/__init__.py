@@ -13,5 +13,6 @@
 * ``texts``, ``unread``: statements, what they read and set; what is worked out and used nowhere, or handed on
 * ``siblings``: values that are returned side by side, entries that are added to in one loop
 * ``unpacking``, ``rounds``: what caches are unpacked to; what should change from one round of a loop to the next
+* ``layers``: layers that the backward pass passes over
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 
+from symgrad.diagnose.text.layers import passed_over
 from symgrad.diagnose.text.rounds import still
 from symgrad.diagnose.text.siblings import beside, handed_back_in_order
 from symgrad.diagnose.text.syntax import module
@@ -51,7 +52,7 @@ def rewordings(
     else:
         idle = [*given_back(text), *unread(text, asked, ranks, ends), *handed_on(text, ranks), *never_read(text)]
         out += [*_returned(text), *idle, *unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
-        out += still(text)
+        out += [*still(text), *passed_over(text)]
         out += [*handed_back_in_order(text, near), *beside(text, asked)]
     return sorted(out, key=lambda r: r.cost)
 
