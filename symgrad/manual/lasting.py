@@ -27,6 +27,9 @@ class Lasting:
         #: The first step that a line makes, and the last that a name is given on a line.
         self._first: dict[int, int] = {}
         self._last: dict[tuple[str, int], int] = {}
+        #: What is zero to the end; what is added to, and where: a term that is missing may be one that came too late.
+        self._unset: set[tuple[str, int]] = set()
+        self._added: set[tuple[str, int]] = set()
         if subject is None:
             return
         for i, step in enumerate(subject.graph.steps):
@@ -36,6 +39,7 @@ class Lasting:
                 self._first.setdefault(step.span.line, i)
         for unit in subject.units:
             self._last[unit.name, unit.line] = self._last[unit.name, unit.span.line] = unit.step
+        self._added = {(u.name, u.line) for u in subject.units if u.augmented}
         unset = (b for b in self._blames if b.mistake == UNSET)
         self._unset = {(b.step, b.span.line) for b in unset if not _is_set(subject.source, b.step, b.span.line)}
 
@@ -56,10 +60,18 @@ class Lasting:
         staying = [self._stays(b, min(begins) if known else -1) for b in self._blames]
         return any(staying) if whole else bool(staying) and all(staying)
 
+    def _is_last(self, name: str, line: int) -> bool:
+        """Nothing comes after what a line gives a name."""
+        return self._last.get((name, line), 0) == max(self._last.values())
+
     def _stays(self, blame: Blame, begin: int) -> bool:
         place = blame.step, blame.span.line
         if blame.mistake == UNSET:
             return place in self._unset  # else it is what comes later that is missing
+        if blame.mistake == "scale" and not self._is_last(*place):
+            return False  # a count that a later line may divide by, or should
+        if blame.mistake == "missing-term" and any(n == place[0] and at > place[1] for n, at in self._added):
+            return False
         return self._last.get(place, begin) < begin
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 
-from symgrad.diagnose.deciding.standing import standing
+from symgrad.diagnose.deciding.standing import ends, standing
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.observing.subject import Subject
 from symgrad.diagnose.telling.frames import Blame
@@ -59,7 +59,8 @@ def reworded(
     most = MOST if blames else MOST_UNASKED
     tries = Tries(replace(work, like=subject), diagnosis, min(most, ASSIGNMENTS // max(len(trace.bindings), 1)))
     known = tries.lasting.for_good
-    options = [] if known else rewordings(work.source, manual, asked, ranks, explained=explained)
+    kept = ends(diagnosis.subject or subject)
+    options = [] if known else rewordings(work.source, manual, asked, ranks, kept, explained=explained)
     found = tries.first(work.source, options)
     if found is not None:
         return _told(diagnosis, blames, found, subject), {0}
@@ -79,13 +80,13 @@ def reworded(
         if not blame.edits or base is None or base.count("\n") != work.source.count("\n"):
             continue
         lines = {b.span.line for b in beside or blames}
-        options = [r for r in rewordings(base, manual, lines, ranks) if blame.span.line not in _of(r)]
+        options = [r for r in rewordings(base, manual, lines, ranks, kept) if blame.span.line not in _of(r)]
         found = tries.first(base, options)
         if found is not None:
             return _told(diagnosis, beside, found, subject), {0, 1}
     open_lines = bool(blames) and not known and all(b.mistake == UNKNOWN for b in blames)
     open_lines = open_lines and len(subject.graph) <= MOST_STEPS
-    both = tries.with_another(rewordings(work.source, manual, asked, ranks)) if open_lines else None
+    both = tries.with_another(rewordings(work.source, manual, asked, ranks, kept)) if open_lines else None
     if both is not None:
         told = _told(diagnosis, blames, both[0], subject)
         mine = tuple(sorted((*told.blames, *both[1]), key=lambda b: b.span.line))

@@ -146,10 +146,15 @@ def _other_axes(name: str, shape: Shape, params: Mapping[str, Any]) -> Iterator[
 def around(shape: Shape) -> Iterator[Slip]:
     """What may have been left out around a value of this shape: a transpose, a sum."""
     rank = len(shape)
+    # One axis moved past others: channels from the front to the end, and back.
+    shifted = {
+        (*rest[:b], a, *rest[b:]) for a in range(rank) for rest in [[k for k in range(rank) if k != a]]
+        for b in range(rank)
+    }  # fmt: skip
     for axes in permutations(range(rank)) if 2 <= rank <= MOST_AXES else ():
         moved = sum(a != n for n, a in enumerate(axes))
         turned = axes == tuple(reversed(range(rank)))
-        if not moved or (moved > 2 and not turned):
+        if not moved or (moved > 2 and not turned and axes not in shifted):
             continue
         template = "{0}.T" if turned else "{0}.transpose(" + ", ".join(map(str, axes)) + ")"
         yield Slip(

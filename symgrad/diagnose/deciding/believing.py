@@ -164,7 +164,11 @@ def explained(
             if not root.repairs:
                 unfit.append(root)
         else:
-            kept.append(_before_what_is_right(root, layout))
+            moved = _before_what_is_right(root, layout, kept)
+            if moved is not root:
+                # It says of the line all that is wrong in it: a part of that explained nothing.
+                kept = [k for k in kept if k.unit != moved.unit]
+            kept.append(moved)
     wrong = {*_wrong_results(layout, reading), *moving} if unfit and not kept else set()
     return kept, doubtful, [r for r in unfit if any(layout.feeds(r.unit.step, {i}) for i in wrong)]
 
@@ -179,13 +183,22 @@ def _cannot_become(root: Root) -> bool:
     return False
 
 
-def _before_what_is_right(root: Root, layout: Layout) -> Root:
-    """``dW += reg*W`` adds a term that is right to what was wrong before: the line that worked out that is to blame."""
+def _before_what_is_right(root: Root, layout: Layout, others: Collection[Root] = ()) -> Root:
+    """``dW += reg*W`` adds a term that is right to what was wrong before: the line that worked out that is to blame.
+
+    ``others``: roots before it. Where that line is one of them, no formula is added here instead."""
     unit, steps = root.unit, layout.graph.steps
-    held = all(r.place.node == unit.previous and r.quantity is not None and not r.combine for r in root.repairs)
+    named = [u for u in layout.by_name[unit.name] if u.step <= unit.step]
+    # Zeros, to which nothing else was added.
+    empty = len(named) == 2 and named[0].step == unit.previous and layout.actual(unit.previous).is_zero
+    blamed = empty or any(r.unit.name == unit.name and r.unit.step == unit.previous for r in others)
+    held = all(
+        r.quantity is not None and ((r.place.node == unit.previous and not r.combine) or (blamed and r.text == ""))
+        for r in root.repairs
+    )
     if not held or unit.augmented != "+=" or not layout.subject.is_shaped:
         return root
-    mine = [u for u in layout.by_name[unit.name] if u.step < unit.step and not steps[u.step].is_leaf]
+    mine = [u for u in named if u.step < unit.step and (empty or not steps[u.step].is_leaf)]
     own = layout.original(unit.previous) if unit.previous >= 0 else -1
     added = [layout.actual(j) for j in steps[unit.step].inputs if layout.original(j) != own]
     if not mine or mine[-1].line == unit.line or len(added) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from fractions import Fraction
 
@@ -32,6 +33,8 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
         if not by_inputs and (layout.dependents(unit.step) or reading.is_topless(unit.name)):
             continue
         actual = layout.actual(unit.step)
+        if _is_on_the_way(unit, actual, reading, layout):
+            continue
         # That dx/dx is 1 makes no other dx right, nor one that is worked out.
         given = layout.graph.steps[layout.original(unit.step)].is_leaf and layout.begins(unit)
         wanted = reading.rights(unit.name, unit)
@@ -58,6 +61,19 @@ def results(layout: Layout, reading: Reading, moves: Collection[Unit] = ()) -> l
     # What a parameter is moved by says no more than the gradient that it is made of.
     named = {b for r in out if not r.unit.unnamed for _, b in reading.pairs(r.unit.name)}
     return [r for r in out if not r.unit.unnamed or not named & {b for _, b in reading.pairs(r.unit.name)}]
+
+
+def _is_on_the_way(unit: Unit, actual: Vec, reading: Reading, layout: Layout) -> bool:
+    """``da = dh*(1 - h**2)`` of which ``dW = X.T @ da`` is made, beside an input A of wholly another shape."""
+    if not layout.subject.is_shaped or not unit.scope or not _is_used(unit.step, layout):
+        return False
+    mine = actual.shape
+    others = [v.shape for v in reading.rights(unit.name, unit)]
+    return bool(mine) and not any(
+        sorted(mine) == sorted(shape) or math.prod(mine) == math.prod(shape)
+        or broadcasts(mine, shape) or broadcasts(shape, mine) or mine[-len(shape) :] == shape
+        for shape in others
+    )  # fmt: skip
 
 
 def _is_left_over(unit: Unit, layout: Layout) -> bool:

@@ -52,3 +52,13 @@ def wrong_results(subject: Subject) -> list[int]:
         return []
     found = results(prepared.layout, prepared.reading, prepared.moves)
     return [r.unit.step for r in found if not r.is_right(r.actual)]
+
+
+@quiet()
+def ends(subject: Subject) -> set[str]:
+    """The names of gradients by inputs in which the derivation ends: nothing more need be made of them."""
+    prepared = prepare(subject)
+    if prepared is None:
+        return set()
+    found = results(prepared.layout, prepared.reading, prepared.moves)
+    return {r.unit.name for r in found if prepared.reading.by_inputs(r.unit.name)}

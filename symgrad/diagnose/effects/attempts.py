@@ -34,6 +34,7 @@ from symgrad.diagnose.values.closeness import signature
 from symgrad.diagnose.values.shaped import lifted
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.effort import is_spent
+from symgrad.ops import OPS
 
 #: Steps that are computed again, at most, for one mistake; all in all.
 WORK = 250_000
@@ -178,6 +179,8 @@ class Attempts:
         for line, steps in lines.items():
             if feeding.isdisjoint(steps) or all(map(self.blameless.is_length, steps)):
                 continue
+            if line in text.headers and all(self._only_names(i) for i in steps):
+                continue  # `for dout, cache in pairs:` works nothing out
             goal = next((wanted[i] for i in sorted(steps) if i in wanted), self.layout.actual(max(steps)))
             made = Passage(self.layout, self.known, self.board, line, steps, goal, text, kept)
             named = (b for u in made.units[:2] for _, b in self.reading.pairs(u.name)[:MANY])
@@ -189,6 +192,10 @@ class Attempts:
             loop = text.loop_at.get(made.number, 0)
             made.beside = [p for p in out if p is not made and loop and text.loop_at.get(p.number) == loop]
         return out
+
+    def _only_names(self, i: int) -> bool:
+        step = self.layout.graph.steps[i]
+        return step.is_leaf or OPS[step.op].renames
 
     def _thrown_away(self, feeding: set[int]) -> set[int]:
         """What was worked out under a name that a later line, or the next round of one, takes anew: ``dT = xi`` in a

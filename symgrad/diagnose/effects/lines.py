@@ -49,6 +49,7 @@ class Text:
         calls: of functions of one expression.
         loops: line -> the variables of the loops around it, the innermost first.
         loop_at: line -> the line in which the innermost loop around it begins.
+        headers: the lines in which loops begin.
         bound: name -> (after which step, what it then is), in order.
         parameters: what functions were given.
     """
@@ -66,7 +67,10 @@ class Text:
         self.added: set[tuple[int, int]] = set()
         self.loops: dict[int, list[str]] = {}
         self.loop_at: dict[int, int] = {}
+        self.headers: set[int] = set()
         for node in nodes(source):
+            if isinstance(node, ast.For):
+                self.headers.add(node.lineno)
             if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name | ast.Attribute):
                 self.brackets.setdefault(node.lineno, []).append((ast.unparse(node.value), node.slice))
             elif isinstance(node, ast.AugAssign):

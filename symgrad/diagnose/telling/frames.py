@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from symgrad.diagnose.observing.subject import Subject, Unit
-from symgrad.diagnose.observing.truth import Truth
+from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.telling.added import is_of_one_round, missing_term
 from symgrad.diagnose.telling.corrected import corrected, walk_value
 from symgrad.diagnose.telling.folded import folded
@@ -207,6 +207,17 @@ def _meaning(root: Root, wording: Wording) -> str:
     return wording.factor(wording.subject.loss, q.bottom)
 
 
+def _aim(root: Root, walk: Walk) -> Quantity:
+    """What a line is to work out: of ``dx += dy`` what it adds to what was there, if that is a part of it."""
+    previous = root.unit.previous
+    if not walk.subject.is_shaped or root.unit.augmented != "+=" or previous < 0:
+        return root.target
+    before = walk.corrected(previous)
+    if before.shape != root.target.vec.shape or before.is_zero:
+        return root.target
+    return replace(root.target, kind="sum", vec=root.target.vec - before)
+
+
 def _one(
     root: Root, repair: Repair, subject: Subject, truth: Truth, walk: Walk, wording: Wording, source: SourceMap
 ) -> Blame:
@@ -220,7 +231,7 @@ def _one(
     want, line = place.wanted, place.parent < 0
     named = q is not None and q.kind == "local" and not repair.combine
     if not expected or (root.astray and not repair.text and not line):
-        expected_whole = wording.own(wording.expected(root.target, root.unit.step))
+        expected_whole = wording.own(wording.expected(_aim(root, walk), root.unit.step))
         whole = value_span(root.unit, source, subject.graph.steps[root.unit.step])
         if expected_whole and whole.line == span.line:
             span, text, expected = whole, source.text(whole), expected_whole

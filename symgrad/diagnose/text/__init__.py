@@ -14,5 +14,7 @@
 * ``kept``: what is put together under some names, and taken apart under the same
 * ``fitting``: other texts for a line whose arrays do not fit together
 * ``siblings``: values that are returned side by side, entries that are added to in one loop
+* ``unpacking``, ``rounds``: what caches are unpacked to; what should change from one round of a loop to the next
+* ``layers``: layers that the backward pass passes over
 * ``rewordings``: slips that leave no trace in what was computed: the order of lines, of names that are unpacked
 """

@@ -10,13 +10,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 
-from symgrad.diagnose.text.kept import is_as_kept, put_together
+from symgrad.diagnose.text.layers import passed_over
+from symgrad.diagnose.text.rounds import still
 from symgrad.diagnose.text.siblings import beside, handed_back_in_order
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording, Text, at, names_of, stored
-from symgrad.diagnose.text.unread import MOST_NAMES, given_back, handed_on, never_read, unread
+from symgrad.diagnose.text.unpacking import misplaced, unpacked
+from symgrad.diagnose.text.unread import given_back, handed_on, never_read, unread
 from symgrad.errors import Span
 
 #: What is as likely as a change of a formula.
@@ -26,14 +28,16 @@ COUNTED = 1.3
 
 
 def rewordings(
-    source: str, manual: Collection[int], asked: Collection[int], ranks: Mapping[str, int], *, explained: bool = False
-) -> list[Rewording]:
+    source: str, manual: Collection[int], asked: Collection[int], ranks: Mapping[str, int],
+    ends: Collection[str] = (), *, explained: bool = False,
+) -> list[Rewording]:  # fmt: skip
     """Other texts for the lines of a derivation, the likeliest first.
 
     Args:
         manual: the lines of the derivation.
         asked: those of them in which something is wrong.
         ranks: the axes that arrays have, by their names.
+        ends: gradients in which it ends: nobody forgot to use them.
         explained: some change of a formula does it already; only what is likelier still is asked for.
     """
     tree = module(source)
@@ -41,19 +45,21 @@ def rewordings(
         return []
     text = Text(source, tree, frozenset(manual))
     near = text.leading_to(asked)
-    out = list(_exchanged(text, asked, near))
+    out = [*_exchanged(text, asked, near), *misplaced(text)]
     if explained:
         out = [r for r in out if r.cost <= PLAIN]
         out += [replace(r, cost=r.cost - COUNTED + PLAIN) for r in _counts(text, asked)]
     else:
-        idle = [*given_back(text), *unread(text, asked, ranks), *handed_on(text, ranks), *never_read(text)]
-        out += [*_returned(text), *idle, *_unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
+        idle = [*given_back(text), *unread(text, asked, ranks, ends), *handed_on(text, ranks), *never_read(text)]
+        out += [*_returned(text), *idle, *unpacked(text), *_bounds(text), *_counts(text, near), *_places(text, near)]
+        out += [*still(text), *passed_over(text)]
         out += [*handed_back_in_order(text, near), *beside(text, asked)]
     return sorted(out, key=lambda r: r.cost)
 
 
 def _exchanged(text: Text, asked: Collection[int], near: Collection[int]) -> Iterator[Rewording]:
     """Two lines, one after the other, that have to do with one another."""
+    asked_for = {n for s in text.simple if s.lineno in asked for n in stored(s)}
     for block in text.blocks:
         for first, second in pairwise(block):
             plain = all(isinstance(s, ast.Assign | ast.AugAssign | ast.Expr) for s in (first, second))
@@ -65,7 +71,9 @@ def _exchanged(text: Text, asked: Collection[int], near: Collection[int]) -> Ite
                 continue
             name = min(early or late)
             lines = {first.lineno, second.lineno}
-            cost = 0.8 if lines & set(asked) else 0.9 if lines & set(near) else 1.2
+            # `dx = dd.copy()` before `dd += ...`: what is asked about is told by the line that it begins with.
+            grown = any(isinstance(s, ast.AugAssign) and stored(s) & asked_for for s in (first, second))
+            cost = 0.8 if lines & set(asked) or grown else 0.9 if lines & set(near) else 1.2
             span = Span("", first.lineno, first.col_offset + 1, second.lineno, (second.end_col_offset or 0) + 1)
             both = f"{text.of(second)}\n{' ' * first.col_offset}{text.of(first)}"
             message = f"lines {first.lineno} and {second.lineno} stand in the wrong order: {name} is " + (
@@ -106,24 +114,6 @@ def _bodies(function: ast.FunctionDef) -> Iterator[list[ast.stmt]]:
                 todo += [s for s in block if isinstance(s, ast.If | ast.With | ast.Try)]
 
 
-def _unpacked(text: Text) -> Iterator[Rewording]:
-    """``x, stride, size = cache`` where the cache has them in another order."""
-    kept = put_together(text.nodes)
-    for node in text.simple:
-        if not isinstance(node, ast.Assign) or isinstance(node.value, ast.Tuple | ast.List):
-            continue
-        target = node.targets[0]
-        if not isinstance(target, ast.Tuple) or len(target.elts) > MOST_NAMES or not text.is_about(node.lineno):
-            continue
-        if is_as_kept(target, kept):
-            continue
-        for a, b in combinations(range(len(target.elts)), 2):
-            texts = [text.of(e) for e in target.elts]
-            message = f"`{text.of(target)}` has {texts[a]} and {texts[b]} the wrong way round"
-            texts[a], texts[b] = texts[b], texts[a]
-            yield at(target, ", ".join(texts), "wrong-variable", message, 1.0 + 0.01 * (b - a))
-
-
 def _bounds(text: Text) -> Iterator[Rewording]:
     """``x[r : size]`` for ``x[r : r + size]``."""
     for node in text.nodes:
@@ -152,12 +142,19 @@ def _counts(text: Text, near: Collection[int]) -> Iterator[Rewording]:
                 elif between.strip() == "* (":
                     message = f"`{text.of(node)}` multiplies by a count that it should divide by"
                     yield at(node, f"{left} / ({right})", "wrong-formula", message, 1.3)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in text.counts:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and _may_count(text, statement, node):
                 for other in text.counts:
                     if other != node.id:
                         message = f"`{node.id}` is another count than belongs here"
                         cost = 1.29 if _is_written(text, statement, node, other) else 1.3
                         yield at(node, other, "scale", message, cost)
+
+
+def _may_count(text: Text, statement: ast.stmt, node: ast.Name) -> bool:
+    """A count, or what stands in the place of one: ``dW /= i``, where i is the number of a round that is over."""
+    divided = isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Mult | ast.Div)
+    over = divided and statement.value is node and node.id not in text.loops(statement.lineno)  # type: ignore[attr-defined]
+    return node.id in text.counts or (over and node.id in text.rounds)
 
 
 def _is_written(text: Text, statement: ast.AST, node: ast.Name, other: str) -> bool:

@@ -91,6 +91,11 @@ class Text:
         around = (n for n in self.nodes if isinstance(n, ast.For) and n.lineno < line <= (n.end_lineno or 0))
         return [n.target.id for n in sorted(around, key=lambda n: n.lineno) if isinstance(n.target, ast.Name)]
 
+    @cached_property
+    def rounds(self) -> set[str]:
+        """The names of what loops count."""
+        return {n.target.id for n in self.nodes if isinstance(n, ast.For) and isinstance(n.target, ast.Name)}
+
     def is_about(self, line: int) -> bool:
         """A line is in the derivation, or in a function in which it is."""
         if line in self.manual:

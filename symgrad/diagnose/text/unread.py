@@ -73,12 +73,14 @@ def _read_in(nodes: Sequence[ast.AST]) -> set[str]:
     return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load) and id(n) not in targets}
 
 
-def unread(text: Text, asked: Collection[int], ranks: Mapping[str, int]) -> Iterator[Rewording]:
-    """What is worked out and read nowhere: somebody meant to use it."""
+def unread(
+    text: Text, asked: Collection[int], ranks: Mapping[str, int], ends: Collection[str] = ()
+) -> Iterator[Rewording]:
+    """What is worked out and read nowhere: somebody meant to use it, unless the derivation ends in it."""
     read = {n.id for n in text.nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
     unused = {
         n.id: s.lineno for s in text.simple if s.lineno in text.manual for n in ast.walk(s)
-        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id not in read
+        if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and n.id not in read and n.id not in ends
     }  # fmt: skip
     unused.update(_items(text, asked, ranks))
     made = {name for s in text.simple if s.lineno in asked for name in stored(s)}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cached_property
+from itertools import combinations
 
 from symgrad.backward import Backward, backward
 from symgrad.diagnose.observing.subject import Subject
@@ -24,6 +25,8 @@ _NAME = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])")
 LONGEST_OF_PATHS = 600
 #: ... a whole derivative by an array: what is longer says less than the entries that are wrong.
 LONGEST_OF_ARRAYS = 120
+#: Of more paths than this it is not asked which of them a sum is of.
+MOST_FLOWS = 6
 
 
 class Wording(Formulas):
@@ -104,10 +107,11 @@ class Wording(Formulas):
         if q.kind == "local":
             return self.local(q.top, q.bottom)
         if q.kind in ("cotangent", "contribution", "sum"):
-            all_tops = [t for t, _ in self.truth.into.get(q.bottom, ())]
-            chosen = tops or ([q.top] if q.kind == "contribution" else all_tops)
+            chosen = tops or ([q.top] if q.kind == "contribution" else self._summed(q))
             if q.bottom == self.subject.loss:
                 return "1"
+            if not chosen:
+                return ""
             if made := self.paths(chosen, q.bottom, before):
                 return made
             some = None if q.kind == "cotangent" else chosen
@@ -115,6 +119,23 @@ class Wording(Formulas):
                 return made
             return self.closed(q.bottom) if q.kind == "cotangent" else ""
         return self.quantity(q, before)
+
+    def _summed(self, q: Quantity) -> list[int]:
+        """The steps along which what adds up to a quantity flows: all there are, or those that it is the sum of."""
+        flows = self.truth.into.get(q.bottom, ())
+        tops = [t for t, _ in flows]
+        if q.kind != "sum" or not self.subject.is_shaped:
+            return tops
+        for count in range(len(flows), 0, -1):
+            for some in combinations(flows, count):
+                total = some[0][1]
+                for _, flow in some[1:]:
+                    total = total + flow
+                if total.usable and total.same(q.vec):
+                    return [t for t, _ in some]
+            if len(flows) > MOST_FLOWS:
+                break
+        return []
 
     def through(self, bottom: int, before: int, tops: Sequence[int] | None = None) -> str:
         """The derivative by a step in the gradients that are held before a step; empty if that is long."""
