@@ -1,0 +1,43 @@
+"""Scripts of numbers as people post them: each was blamed as it stands, or was told to be right with the slip in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.slips import found, passes
+
+#: What moves D has a name of its own, D2; and d_fake is D's opinion of fake, and no derivative.
+GAN = """
+import math
+G, D, x, z = 0.5, -0.3, 1.2, 0.8
+sig = lambda u: 1 / (1 + math.exp(-u))
+fake = G * z
+d_real = sig(D * x)
+d_fake = sig(D * fake)
+lossD = -math.log(d_real) - math.log(1 - d_fake)
+dD = (d_real - 1) * x + d_fake * fake
+D2 = D - 0.1 * dD
+d_fake2 = sig(D2 * fake)
+lossG = -math.log(d_fake2)
+dG = (d_fake2 - 1) * D2 * z
+G2 = G - 0.1 * dG
+print(lossD, lossG, D2, G2)
+"""
+
+RIGHT = {"GAN": GAN}
+
+SLIPS = (
+    (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = (d_real - 1) * x"),
+    (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = d_real * x + d_fake * fake"),
+    (GAN, "dG = (d_fake2 - 1) * D2 * z", "dG = d_fake2 * D2 * z"),
+)
+
+
+@pytest.mark.parametrize("source", RIGHT.values(), ids=RIGHT)
+def test_right_scripts_are_right(source: str) -> None:
+    passes(source)
+
+
+@pytest.mark.parametrize(("source", "right", "slip"), SLIPS)
+def test_slips_are_found(source: str, right: str, slip: str) -> None:
+    found(source, right, slip, "")
