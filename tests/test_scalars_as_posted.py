@@ -24,11 +24,52 @@ G2 = G - 0.1 * dG
 print(lossD, lossG, D2, G2)
 """
 
-RIGHT = {"GAN": GAN}
+#: Horner's scheme begins with a zero that nothing is a function of; the derivative takes its numbers from the list.
+HORNER = """
+class Polynomial:
+    def __init__(self, coeffs):
+        self.coeffs = coeffs
+
+    def __call__(self, x):
+        result = 0.0
+        for c in reversed(self.coeffs):
+            result = result * x + c
+        return result
+
+    def derivative(self, x):
+        result = 0.0
+        for k in range(len(self.coeffs) - 1, 0, -1):
+            result = result * x + k * self.coeffs[k]
+        return result
+
+poly = Polynomial([1.0, -2.0, 0.5, 3.0])
+
+def f(x0):
+    v = poly(x0)
+    return v * v
+
+def grad_f(x0):
+    v = poly(x0)
+    dv = poly.derivative(x0)
+    return 2 * v * dv
+
+print(f(1.4), grad_f(1.4))
+"""
+
+RIGHT = {"GAN": GAN, "HORNER": HORNER, "HORNER outside": HORNER[: HORNER.index("def f")] + """
+x0 = 1.4
+value = poly(x0)
+y = value ** 2
+dp = poly.derivative(x0)
+dy_dx = 2 * value * dp
+print(y, dy_dx)
+"""}
 
 SLIPS = (
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = (d_real - 1) * x"),
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = d_real * x + d_fake * fake"),
+    (HORNER, "2 * v * dv", "2 * dv"),
+    (HORNER, "2 * v * dv", "v * dv"),
     (GAN, "dG = (d_fake2 - 1) * D2 * z", "dG = d_fake2 * D2 * z"),
 )
 
