@@ -69,6 +69,7 @@ SLIPS = (
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = (d_real - 1) * x"),
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = d_real * x + d_fake * fake"),
     (HORNER, "2 * v * dv", "2 * dv"),
+    (HORNER, "2 * v * dv", "2 * v"),
     (HORNER, "2 * v * dv", "v * dv"),
     (GAN, "dG = (d_fake2 - 1) * D2 * z", "dG = d_fake2 * D2 * z"),
 )
