@@ -56,16 +56,57 @@ def grad_f(x0):
 print(f(1.4), grad_f(1.4))
 """
 
-RIGHT = {"GAN": GAN, "HORNER": HORNER, "HORNER outside": HORNER[: HORNER.index("def f")] + """
+#: A root that a library finds has had no value before, and f is a function's name: still df_dy is that of f.
+ROOT = """
+import math
+from scipy.optimize import brentq
+
+def f(x, y):
+    return y + math.exp(y) * x - 3.0
+
+x = 0.7
+y = brentq(lambda t: f(x, t), -5, 5)
+df_dx = math.exp(y)
+df_dy = 1 + math.exp(y) * x
+dy_dx = -df_dx / df_dy
+print(y, dy_dx)
+"""
+
+#: fsolve gives an array of one entry, whatever it begins with.
+FSOLVE = """
+import numpy as np
+from scipy.optimize import fsolve
+
+a, b = 2.0, 0.5
+
+def F(y, x):
+    return a * y + np.sin(y) - b * x**2
+
+x = 1.5
+y = fsolve(F, 1.0, args=(x,))[0]
+dF_dy = a + np.cos(y)
+dF_dx = -2 * b * x
+dy_dx = -dF_dx / dF_dy
+print(y, dy_dx)
+"""
+
+OUTSIDE = HORNER[: HORNER.index("def f")] + """
 x0 = 1.4
 value = poly(x0)
 y = value ** 2
 dp = poly.derivative(x0)
 dy_dx = 2 * value * dp
 print(y, dy_dx)
-"""}
+"""
+
+RIGHT = {"ROOT": ROOT, "FSOLVE": FSOLVE, "GAN": GAN, "HORNER": HORNER, "OUTSIDE": OUTSIDE}
 
 SLIPS = (
+    (ROOT, "df_dy = 1 + math", "df_dy = math"),
+    (ROOT, "df_dx = math.exp(y)", "df_dx = math.exp(y) * x"),
+    (ROOT, "dy_dx = -df_dx", "dy_dx = df_dx"),
+    (FSOLVE, "a + np.cos(y)", "a - np.cos(y)"),
+    (FSOLVE, "dy_dx = -dF_dx", "dy_dx = dF_dx"),
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = (d_real - 1) * x"),
     (GAN, "dD = (d_real - 1) * x + d_fake * fake", "dD = d_real * x + d_fake * fake"),
     (HORNER, "2 * v * dv", "2 * dv"),
