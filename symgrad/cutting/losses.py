@@ -1,4 +1,4 @@
-"""A script of arrays with one loss after the other, each of which is derived before the next: those of a discriminator
+"""A script with one loss after the other, each of which is derived before the next: those of a discriminator
 and of a generator, of an actor and of a critic.
 
 They share what was computed before, and the second may be made of a parameter that the first one has moved. So nothing
@@ -8,11 +8,13 @@ is cut off: of each loss it is told which lines derive it, and what was moved by
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from symgrad.diagnose.text.naming import claims, is_bare, is_some_loss, normal
 from symgrad.frontends.trace.data import Binding, Trace
+from symgrad.graph import Step
+from symgrad.ops import is_sum, sign_of
 
 #: More losses than this are no such script.
 MOST = 4
@@ -37,9 +39,12 @@ def by_losses(trace: Trace) -> tuple[tuple[str, Trace], ...]:
         called = {normal(b.name) for b in trace.bindings if b.step in needed[n]}
         if not any(_derives(b, trace, called) for b in own):
             return ()
+        # d_fake, which only the other loss is made of, is no derivative here by fake.
+        foreign = set().union(*needed) - needed[n]
         before = [
             b for b in trace.bindings
-            if b.order <= loss.order and (b.order < losses[0].order or b.step in needed[n] or b.step in moved[n])
+            if b.order <= loss.order and b.step not in foreign
+            and (b.order < losses[0].order or b.step in needed[n] or b.step in moved[n])
         ]  # fmt: skip
         part = replace(trace, bindings=(*before, *own), cuts=(*trace.cuts, *sorted(moved[n] & needed[n])))
         out.append((loss.name, part))
@@ -47,10 +52,8 @@ def by_losses(trace: Trace) -> tuple[tuple[str, Trace], ...]:
 
 
 def _losses(trace: Trace) -> Sequence[Binding]:
-    """Losses of a script of arrays that are worked out once, outside of functions; nothing where one is again."""
+    """Losses of a script that are worked out once, outside of functions; nothing where one is again."""
     steps, found = trace.graph.steps, dict[str, Binding]()
-    if not any(s.shape for s in steps):
-        return ()
     for b in trace.bindings:
         if steps[b.step].is_leaf or steps[b.step].shape or not is_some_loss(b.name.rstrip("0123456789")):
             continue
@@ -61,11 +64,28 @@ def _losses(trace: Trace) -> Sequence[Binding]:
 
 
 def _moved(trace: Trace, begin: int, end: int) -> set[int]:
-    """What parameters are that were given before the first loss, and moved since."""
+    """What parameters are that were given before the first loss, and moved since: under their names, or under those of
+    their own that they have by then: ``D2 = D - 0.1*dD``."""
     steps = trace.graph.steps
-    given = {b.name for b in trace.bindings if b.order < begin and steps[b.step].is_leaf}
-    since = (b for b in trace.bindings if begin < b.order < end and b.name in given)
-    return {b.step for b in since if not steps[b.step].is_leaf}
+    given = {b.name: b.step for b in trace.bindings if b.order < begin and steps[b.step].is_leaf}
+    since = [b for b in trace.bindings if begin < b.order < end and not steps[b.step].is_leaf]
+    by: dict[int, set[int]] = {}
+    for name, step in given.items():
+        mine = {b.step for b in since if any(c.bottom == normal(name) for c in claims(b.name))}
+        by.setdefault(step, set()).update(mine)
+    return {b.step for b in since if b.name in given or _is_move(steps, b.step, by)}
+
+
+def _is_move(steps: Sequence[Step], step: int, derivatives: Mapping[int, Collection[int]]) -> bool:
+    """A step is one of some parameters, and added to it, or taken from it, a derivative by it times a rate."""
+    if not is_sum(steps[step].op):
+        return False
+    for at, moved in zip(steps[step].inputs, reversed(steps[step].inputs), strict=True):
+        by = derivatives.get(at, ())
+        factors = {moved, *steps[moved].inputs} if sign_of(steps[moved].op) == "*" else {moved}
+        if not factors.isdisjoint(by):
+            return True
+    return False
 
 
 def _needed(trace: Trace, step: int, given: Collection[int]) -> set[int]:

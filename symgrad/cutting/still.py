@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -11,17 +12,20 @@ from typing import Any
 
 from symgrad.diagnose.observing.subject import Move, Unit
 from symgrad.diagnose.text.naming import claims, key_of, normal
+from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import nodes
 from symgrad.errors import Span
-from symgrad.frontends.trace.data import Trace
+from symgrad.frontends.trace.data import Leaf, Trace
 from symgrad.graph import CONST, Graph
-from symgrad.ops import OPS, RENAMING, is_sum
+from symgrad.ops import OPS, RENAMING, is_sum, sign_of
 from symgrad.ops.base import COPY
 from symgrad.ops.slips import written
 
 #: What stands for an infinite input: ``masked_fill(mask, -inf)`` before a softmax, a maximum that begins with -inf. Its
 #: exponential is 0 as well, and it can be computed with at points nearby.
 ENDLESS = 1e9
+#: An entry of a list.
+_ENTRY = re.compile(r"\w\[")
 #: Names of a gradient that say not of what, and of no error or cotangent on the way.
 _GRADIENT = frozenset({"grad", "g", "gradient", "nabla"})
 
@@ -68,9 +72,10 @@ def still(
     numbers = {c.bottom for u in units if set(graph.steps[u.step].shape) <= {1} for c in claims(u.name)}
     twice = {i for i in _worked_out_twice(trace, graph) if called.get(i, "") not in numbers}
     if not any(step.shape for step in graph.steps):
-        return frozenset(twice)
+        own = _schemes(trace, graph) | _held_as_numbers(trace, graph)
+        return frozenset(twice | {i for i in own if called.get(i, "") not in claimed})
     twice |= {i for i in _left_out(graph, point) if called.get(i, "") not in claimed}
-    begun = _begun(trace, graph)
+    begun = _begun(trace, graph) | _schemes(trace, graph)
     kinds = {leaf.step: leaf.dtype for leaf in trace.leaves}
     typed = {leaf.step for leaf in trace.leaves if leaf.literal}
     trained = {m.bottom for m in moves} | _stepped(trace, graph, point) | {i for _, i in trace.returned}
@@ -216,6 +221,37 @@ def _begun(trace: Trace, graph: Graph) -> set[int]:
     return {i for i in literal if i in users and all(goes_on(i, k) for k in users[i])}
 
 
+def _schemes(trace: Trace, graph: Graph) -> set[int]:
+    """``v = 0.0`` in a function, before ``v = v*x + c`` in its loop: Horner's scheme begins with that, and is no
+    function of it; its derivative is written another way."""
+    users: dict[int, list[int]] = {}
+    for k, step in enumerate(graph.steps):
+        for j in step.inputs:
+            users.setdefault(j, []).append(k)
+    named = {(b.step, b.name) for b in trace.bindings if b.scope}
+
+    def goes_on(leaf: Leaf, k: int) -> bool:
+        sums = users.get(k, [])
+        return sign_of(graph.steps[k].op) == "*" and bool(sums) and all(
+            is_sum(graph.steps[n].op) and (n, leaf.name) in named for n in sums
+        )  # fmt: skip
+
+    zeros = [leaf for leaf in trace.leaves if leaf.scope and leaf.literal and trace.values[leaf.step] == 0.0]
+    return {leaf.step for leaf in zeros if leaf.step in users and all(goes_on(leaf, k) for k in users[leaf.step])}
+
+
+def _held_as_numbers(trace: Trace, graph: Graph) -> set[int]:
+    """``for c in self.coeffs`` of numbers that have a name there only, where the derivation takes ``k*self.coeffs[k]``
+    straight from the list: to move the one would be to leave the other behind."""
+    forward = graph.ancestors(graph.output)
+    source = source_map(graph.source)
+    taken = any(
+        step.is_const and not forward[i] and step.span is not None and _ENTRY.search(source.text(step.span))
+        for i, step in enumerate(graph.steps)
+    )
+    return {leaf.step for leaf in trace.leaves if leaf.scope and not leaf.literal} if taken else set()
+
+
 #: Stands in many a derivation, whatever has that value by chance.
 HALF = 0.5
 
@@ -225,10 +261,12 @@ def _worked_out_twice(trace: Trace, graph: Graph) -> set[int]:
     one of them alone would be to make them two."""
     forward = graph.ancestors(graph.output)
     literal = {leaf.step for leaf in trace.leaves if leaf.literal}
+    # The x of df(1.5) has become that of f(1.5): nothing is made of it, and the one that is left moves both.
+    used = {j for step in graph.steps for j in step.inputs}
     held: dict[float, list[tuple[int, str]]] = {}
     for leaf in trace.leaves:
         value = trace.values[leaf.step]
-        if not isinstance(value, float) or not math.isfinite(value):
+        if not isinstance(value, float) or not math.isfinite(value) or leaf.step not in used:
             continue
         if value != round(value) and graph.steps[leaf.step].is_input:
             held.setdefault(value, []).append((leaf.step, normal(leaf.name)))

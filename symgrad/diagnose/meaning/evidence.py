@@ -56,6 +56,8 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for name, pair in _compared(layout):
             out.setdefault(name, {})[pair] = None
     leaves = [i for i in truth.leaves if i in truth.cotangents]
+    # Nobody differentiates by what must not be moved: by the last number of Horner's scheme v*v would have 2*v.
+    leaves = [i for i in leaves if i not in subject.frozen] or leaves
     result = subject.names.get(subject.loss, "")
     # Not t += dt of a simulation, in which x_dot is what x goes on by.
     often = Counter(name for name, _, _ in subject.bound)

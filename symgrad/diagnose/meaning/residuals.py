@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain
 
+from symgrad.diagnose.meaning.following import original
 from symgrad.diagnose.meaning.partials import held_fixed
 from symgrad.diagnose.observing.match import Known
 from symgrad.diagnose.observing.replay import Layout, Replay
@@ -20,8 +21,12 @@ from symgrad.diagnose.observing.truth import Quantity, Truth
 from symgrad.diagnose.text.naming import normal
 from symgrad.diagnose.values.vectors import Vec, constant
 from symgrad.enclosure import precision
+from symgrad.ops import sign_of
 
-_FAMILY = re.compile(r"^(?:d|partial_)?(?P<stem>[A-Za-z]\w*?)_?(?:_|_d|d_)(?P<bottom>[A-Za-z]\w*)$")
+#: ``F_y``, and ``dF_dy``, which must not be read as that of some ``dy``.
+_FAMILY = tuple(
+    re.compile(rf"^(?:d|partial_)?(?P<stem>[A-Za-z]\w*?)_?{by}(?P<bottom>[A-Za-z]\w*)$") for by in ("_d", "(?:_|d_)")
+)
 #: So many steps of the forward pass are looked at, the last ones first.
 MOST = 200
 #: Of a variable with fewer values no loop is thought; and how near the last two are of one that is solved for.
@@ -36,9 +41,7 @@ def converged(subject: Subject) -> list[tuple[int, int]]:
     At other points more rounds may be needed for that, and the derivatives of such a value are those of the fixed point
     only where it was reached.
     """
-    rounds: dict[str, list[int]] = defaultdict(list)
-    for name, i in subject.aliases:
-        rounds[name].append(i)
+    rounds = _rounds(subject)
     ends = [(steps[-2], steps[-1]) for steps in rounds.values() if len(steps) > MANY]
     needed = subject.graph.ancestors(subject.loss)
     if not (ends := [pair for pair in ends if needed[pair[0]] and needed[pair[1]]]):
@@ -73,21 +76,41 @@ def _families(layout: Layout) -> Mapping[str, Family]:
     plain = {normal(name): name for name in sorted(forward)}
     out: dict[str, Family] = defaultdict(lambda: defaultdict(list))
     for unit in layout.subject.units:
-        match = _FAMILY.match(unit.name)
-        if match and normal(match["stem"]) not in plain:
+        for match in filter(None, (family.match(unit.name) for family in _FAMILY)):
             bottom = match["bottom"] if match["bottom"] in forward else plain.get(normal(match["bottom"]), "")
-            if bottom:
+            if bottom and normal(match["stem"]) not in plain:
                 out[match["stem"]][bottom].append(unit)
+                break
     return {stem: family for stem, family in out.items() if len(family) > 1}
 
 
 def _bottoms(family: Family, layout: Layout) -> dict[str, list[int]]:
     """The steps that a name of the forward pass was given, one after the other."""
+    return {name: steps for name, steps in _rounds(layout.subject).items() if name in family}
+
+
+def _rounds(subject: Subject) -> dict[str, list[int]]:
+    """The same of all names. What a library solved for was given one value after the other as well, without a name."""
     out: dict[str, list[int]] = defaultdict(list)
-    for name, i in layout.subject.aliases:
-        if name in family:
-            out[name].append(i)
+    for name, i in subject.aliases:
+        out[name].append(i)
+    for steps in out.values():
+        if len(steps) == 1:
+            steps[:0] = _newton(subject, steps[0])
     return out
+
+
+def _newton(subject: Subject, root: int) -> list[int]:
+    """The values that a root had before, where it was found by Newton's method, in one place of the text."""
+    rows, out = subject.graph.steps, list[int]()
+    i = original(subject.graph, root)
+    while sign_of(rows[i].op) == "-" and sign_of(rows[rows[i].inputs[1]].op) == "/":
+        before = rows[i].inputs[0]
+        if rows[before].span != rows[i].span:
+            return []
+        out.insert(0, before)
+        i = before
+    return out if rows[i].is_input and len(out) >= MANY else []
 
 
 def _of_family(
@@ -97,9 +120,7 @@ def _of_family(
     by whose partial derivatives most of what is made of them is right."""
     truth, loss = layout.truth, layout.subject.loss
     # What is solved for has a value after each round, and may have a partial derivative under any name.
-    rounds: dict[str, list[int]] = defaultdict(list)
-    for name, i in layout.subject.aliases:
-        rounds[name].append(i)
+    rounds = _rounds(layout.subject)
     ended = {n for n, s in rounds.items() if len(s) > MANY and is_near(truth.values[s[-2]], truth.values[s[-1]])}
     among = (s for n, s in rounds.items() if n in ended or (n in bottoms and len(s) > 1))
     solved = {i for steps in among for i in steps}
@@ -124,8 +145,9 @@ def _of_family(
             continue
         made = _made_right(wanted, layout, known)
         # Where a value is wrong that all of them are made of, none is right, and only what they would make tells that.
-        if (enough or made > 1) and len(fits) + made > found[0]:
-            found = len(fits) + made, {i: Quantity("helper", -1, -1, v) for i, v in wanted.items()}
+        # What they make says more: a part of F, exp(y)*x of y + exp(y)*x, has those of F in which a term was forgotten.
+        if (enough or made > 1) and len(fits) + 2 * made > found[0]:
+            found = len(fits) + 2 * made, {i: Quantity("helper", -1, -1, v) for i, v in wanted.items()}
     return found[1]
 
 

@@ -275,10 +275,15 @@ def is_loss(name: str) -> bool:
     return plain in LOSS_NAMES
 
 
+#: Where it is said whose loss it is: ``lossD``, ``costGen``.
+_HUMPS = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
 def is_some_loss(name: str) -> bool:
-    """The name is that of a loss, or says whose loss it is: ``g_loss``, ``loss_total``. Of what has such a name and is
-    worked out before anything is differentiated; ``d_loss`` may be a derivative of one."""
-    return is_loss(name) or any(word in SURELY_LOSS for word in name.lower().split("_") if len(word) > 1)
+    """The name is that of a loss, or says whose loss it is: ``g_loss``, ``loss_total``, ``lossD``. Of what has such a
+    name and is worked out before anything is differentiated; ``d_loss`` may be a derivative of one."""
+    words = _HUMPS.sub("_", name).lower().split("_")
+    return is_loss(name) or any(word in SURELY_LOSS for word in words if len(word) > 1)
 
 
 @lru_cache(maxsize=100_000)

@@ -23,7 +23,7 @@ from symgrad.frontends.trace.records import Record
 from symgrad.frontends.trace.registry import HANDLERS, MODULES, as_array, traced
 from symgrad.frontends.trace.roots import root_of
 from symgrad.frontends.trace.tracer import Tracer
-from symgrad.frontends.trace.values import Value
+from symgrad.frontends.trace.values import NumpyFloat, Value, number
 
 MODULES.add("scipy.optimize")
 
@@ -142,7 +142,31 @@ def _newton(tr: Tracer, func: Any, x0: Any, fprime: Any = None, args: Any = (), 
 
 @traced("scipy.optimize.fsolve")
 def _fsolve(tr: Tracer, func: Any, x0: Any, args: Any = (), fprime: Any = None, **options: Any) -> Any:
-    return _root(tr, "fsolve", func, x0, args, fprime)[0]
+    found = _root(tr, "fsolve", func, x0, args, fprime)[0]
+    return _single(found) if type(found) is NumpyFloat else found
+
+
+class Single(NumpyFloat):
+    """The one entry of an array that holds no more: a number that may be taken out, ``fsolve(f, 1.0)[0]``."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        if raw(key) not in (0, -1):
+            raise IndexError(f"index {raw(key)} is out of bounds for axis 0 with size 1")
+        return number(self.tr, self.raw, self.step, self.flavour)
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Any:
+        return iter((self[0],))
+
+
+def _single(value: Any) -> Single:
+    made = float.__new__(Single, value.raw)
+    made.tr, made.step = value.tr, value.step
+    return made
 
 
 @traced(*(f"scipy.optimize.{name}" for name in ("brentq", "brenth", "bisect", "ridder", "toms748")))
