@@ -13,13 +13,10 @@ from itertools import product
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording, at
 from symgrad.errors import Span
+from symgrad.ops.spelling import MATRIX_PRODUCTS, OUTER_PRODUCTS, outer_product
 
 #: An array's shape; ``None`` if it is not known.
 Known = tuple[int, ...] | None
-#: Products of matrices, as methods and as functions.
-_MATMUL = frozenset({"dot", "mm", "matmul", "mv", "bmm"})
-#: A product of an entry of one vector with one of the other.
-_OUTER = frozenset({"outer", "ger"})
 #: So many variables are tried in one place.
 MOST_VARIABLES = 12
 
@@ -111,14 +108,14 @@ class _Fitting:
             pair = _product(inner) if isinstance(inner, ast.expr) else None
             if pair is None or not isinstance(inner, ast.expr):
                 continue
-            how, a, b = pair
+            outer, a, b = pair
             for swapped, turn_a, turn_b in product((False, True), repeat=3):
-                if not (swapped or turn_a or turn_b) or (how == "outer" and (turn_a or turn_b)):
+                if not (swapped or turn_a or turn_b) or (outer and (turn_a or turn_b)):
                     continue
                 first, second = (b, a) if swapped else (a, b)
                 turns = (turn_b, turn_a) if swapped else (turn_a, turn_b)
                 shapes = [_reversed(self.shape(n), turn) for n, turn in zip((first, second), turns, strict=True)]
-                made = _made(how, *shapes)
+                made = _made(outer, *shapes)
                 if None not in shapes and made is None:
                     continue  # it would stop again
                 if self.wanted is not None and inner is self.value and made is not None and made != self.wanted:
@@ -146,7 +143,7 @@ class _Fitting:
         if isinstance(node.op, ast.Mult) and len(left) == len(right) == 1 and wanted in (None, (*left, *right)):
             library = "torch" if any("torch" in line for line in self.lines) else "np"
             message = f"`{self.of(node)}` multiplies entry by entry where an outer product belongs"
-            yield at(node, f"{library}.outer({texts[0]}, {texts[1]})", "wrong-formula", message, 1.3)
+            yield at(node, outer_product(library, *texts), "wrong-formula", message, 1.3)
         if _together([left, right]) is not None:
             return
         for one, have, want in ((node.left, left, right), (node.right, right, left)):
@@ -155,7 +152,7 @@ class _Fitting:
                     continue
                 for turned, before in product((True, False), repeat=2):
                     matrix = shape[::-1] if turned else shape
-                    made = _made("@", matrix, have) if before else _made("@", have, matrix)
+                    made = _made(False, matrix, have) if before else _made(False, have, matrix)
                     if made != want:
                         continue
                     text = f"{name}.T" if turned else name
@@ -221,23 +218,23 @@ def _turned_back(node: ast.expr) -> ast.expr | None:
     return None
 
 
-def _product(node: ast.expr) -> tuple[str, ast.expr, ast.expr] | None:
-    """A product of two matrices or vectors: ``@`` or ``outer``, and its operands."""
+def _product(node: ast.expr) -> tuple[bool, ast.expr, ast.expr] | None:
+    """A product of two matrices or vectors, whether it is an outer one, and its operands."""
     match node:
         case ast.BinOp(a, ast.MatMult(), b):
-            return "@", a, b
-        case ast.Call(ast.Attribute(_, name), [a, b], []) if name in _MATMUL | _OUTER:
-            return ("outer" if name in _OUTER else "@"), a, b
-        case ast.Call(ast.Attribute(a, name), [b], []) if name in _MATMUL | _OUTER:
-            return ("outer" if name in _OUTER else "@"), a, b
+            return False, a, b
+        case ast.Call(ast.Attribute(_, name), [a, b], []) if name in MATRIX_PRODUCTS | OUTER_PRODUCTS:
+            return name in OUTER_PRODUCTS, a, b
+        case ast.Call(ast.Attribute(a, name), [b], []) if name in MATRIX_PRODUCTS | OUTER_PRODUCTS:
+            return name in OUTER_PRODUCTS, a, b
     return None
 
 
-def _made(how: str, a: Known, b: Known) -> Known:
+def _made(outer: bool, a: Known, b: Known) -> Known:
     """The shape of a product; ``None`` if it is not known, or there is none."""
     if a is None or b is None:
         return None
-    if how == "outer":
+    if outer:
         return (*a, *b) if len(a) == len(b) == 1 else None
     if not a or not b or a[-1] != (b[-2] if len(b) > 1 else b[0]):
         return None
