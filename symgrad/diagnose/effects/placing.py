@@ -37,6 +37,7 @@ class Placing(Attempts):
             Edit(passage, sites, make, repair)
             for passage in self.passages
             if passage.number not in taken
+            and not self.between.is_as_named(passage.units)
             and (self._results_of(passage, wrong) or self._is_alone(passage, wrong, before))
             for sites, make, repair in self._whole_lines.lines(passage)
         ]
