@@ -40,6 +40,8 @@ MISNAMED = 0.3
 FEW = 4
 #: ... and a change inside a part of a line that is a true gradient as it stands so much.
 TRUE_PART = 3.0
+#: So many gradients are tried for one name.
+MOST_MEANT = 16
 #: One that holds a value of the forward pass, worked out once more, counts so much.
 AGAIN = 2.0
 
@@ -172,6 +174,12 @@ class Between:
             says = (q.bottom for q in held if q.kind == "cotangent" and self._is_named_after(unit, q))
             self._right_as[unit] = tuple(says)
         return self._right_as[unit]
+
+    def meant_by(self, unit: Unit) -> list[Vec]:
+        """The gradients that an assignment may be by its name and its shape."""
+        loss, shape = self.layout.subject.loss, self.layout.graph.steps[unit.step].shape
+        found = ((b, v) for b, v in self.known.truth.cotangents.items() if v.shape == shape and v.usable)
+        return [v for b, v in found if self._is_named_after(unit, Quantity("cotangent", loss, b, v))][:MOST_MEANT]
 
     def _is_named_after(self, unit: Unit, q: Quantity) -> bool:
         """The name says that it is this: also ``dA`` in a loop over ``cache["A2"]``, or over ``A[2]``."""

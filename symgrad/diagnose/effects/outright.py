@@ -184,7 +184,7 @@ class Outright:
         Of a line that changes what was there it is known only where no loop goes on with it: ``d /= n``.
         """
         steps, units = passage.graph.steps, passage.units
-        parts = any((u.name, u.step) in self.layout.continued for u in units)
+        parts = any((u.name, u.step) in self.layout.continued and not self._is_only_scaled(u) for u in units)
         if len(passage.ends) == 1 and units and not passage.text.loops.get(passage.number):
             last = units[-1]
             called = last.name.partition("[")[0]
@@ -193,6 +193,12 @@ class Outright:
                 return ((last.step, -1),), parts
         ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}) or passage.handed)
         return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
+
+    def _is_only_scaled(self, unit: Unit) -> bool:
+        """What is changed in place further down is multiplied or divided there, and nothing is added to it:
+        ``dscores[y] -= 1`` and then ``dscores /= n``."""
+        later = [u for u in self.layout.by_name[unit.name] if u.step > unit.step and u.augmented]
+        return all(u.augmented in ("/=", "*=") for u in later)
 
     def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:
         """What was set to zeros and is used as that, in every round of a loop."""
