@@ -139,11 +139,14 @@ class Outright:
         if not ends or len(ends) != rounds:
             return
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
+        scaled = any((u.name, u.step) in self.layout.continued for u in passage.units) and not parts and rounds == 1
         # What is carried into another round is what flows along some of the paths.
         carried = passage.flowing(rounds) if rounds > 1 else ()
         for q, vecs in self._put_off(chain(self.series(rounds), carried), passage.steps[-1]):
             if parts and q.kind == "cotangent":
                 continue
+            if scaled and (self.layout.actual(ends[0][0]) / vecs[0]).constant() is not None:
+                continue  # right but for a number: that is for the line further down
             if any(v.shape in shapes or v.shape in passage.wanted for v in vecs):
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
