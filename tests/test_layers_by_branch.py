@@ -48,6 +48,7 @@ def test_the_right_one_is_right() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong", "line"),
     [
+        ("dA = (cache['A3'] - Y) / m", "dA = (Y - cache['A3']) / m", 17),
         ("dZ @ cache", "dA @ cache", 20),
         ("np.sum(dZ, axis=1", "np.sum(dA, axis=1", 21),
         (MASK, "dA", 19),

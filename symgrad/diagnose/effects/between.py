@@ -70,7 +70,7 @@ class Between:
     def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
-        true = ([u for u in e.passage.units[:2] if self.is_true_of(u)] for e in edits)
+        true = ([u for u in self._changed_by(e) if self.is_true_of(u)] for e in edits)
         untrue = sum(map(self._price_of_true, filter(None, true)))
         untrue += TRUE_PART * sum(map(self._is_in_a_true_part, edits))
         untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
@@ -87,6 +87,14 @@ class Between:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
+
+    def _changed_by(self, edit: Edit) -> Sequence[Unit]:
+        """The assignments that a change is held against: of a sign or a number that is put to a mere other name of what
+        was worked out before, that one."""
+        i, slot = edit.sites[0]
+        if edit.repair.number is not None and slot < 0 and OPS[self.layout.graph.steps[i].op].renames:
+            return self.layout.units_at.get(self.layout.original(i), edit.passage.units)[:2]
+        return edit.passage.units[:2]
 
     def _price_of_true(self, units: Sequence[Unit]) -> float:
         """What it costs to change assignments that are something true as they stand."""
