@@ -231,7 +231,8 @@ class Several(Placing):
 
     def _makes_all_right(self, edits: Sequence[Edit]) -> bool:
         values = self.board.full([e.change for e in edits])
-        return all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results)
+        right = all(r.is_right(values.get(r.unit.step) or r.actual) for r in self.results)
+        return right and not self.between.spoils(edits, values)
 
 
 def apart(ranked: Iterable[Tried]) -> Iterator[Tried]:
