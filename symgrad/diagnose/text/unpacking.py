@@ -26,7 +26,9 @@ def misplaced(text: Text) -> Iterator[Rewording]:
     Two names that a cache has the other way round say which slip it was, however long the cache is.
     """
     made = [[ast.unparse(e) for e in n.elts] for n in text.nodes if isinstance(n, ast.Tuple) and _is_made(n)]
-    for target in _targets(text):
+    called = {id(n.targets[0]) for n in text.simple if isinstance(n, ast.Assign) and isinstance(n.value, ast.Call)}
+    # What a function hands back may be in the wrong order there.
+    for target in (t for t in _targets(text) if id(t) not in called):
         mine = [ast.unparse(e) for e in target.elts]
         for there in (t for t in made if len(t) == len(mine)):
             for a, b in combinations(range(len(mine)), 2):
