@@ -99,9 +99,38 @@ dy_dx = 2 * value * dp
 print(y, dy_dx)
 """
 
-RIGHT = {"ROOT": ROOT, "FSOLVE": FSOLVE, "GAN": GAN, "HORNER": HORNER, "OUTSIDE": OUTSIDE}
+#: y is not made of x: both are made of t.
+CURVE = """
+import math
+t = 0.8
+x = t - math.sin(t)
+y = 1 - math.cos(t)
+dx_dt = 1 - math.cos(t)
+dy_dt = math.sin(t)
+dy_dx = dy_dt / dx_dt
+print(x, y, dy_dx)
+"""
+
+#: The inverse function's derivative, and no derivative of y.
+INVERSE = """
+import math
+x = 0.6
+y = math.exp(x) + x
+dy_dx = math.exp(x) + 1
+dx_dy = 1 / dy_dx
+print(y, dx_dy)
+"""
+
+RIGHT = {
+    "CURVE": CURVE, "INVERSE": INVERSE, "ROOT": ROOT, "FSOLVE": FSOLVE, "GAN": GAN, "HORNER": HORNER, "OUTSIDE": OUTSIDE,
+}  # fmt: skip
 
 SLIPS = (
+    (CURVE, "dx_dt = 1 - math", "dx_dt = 1 + math"),
+    (CURVE, "dy_dt = math.sin(t)", "dy_dt = -math.sin(t)"),
+    (CURVE, "dy_dt / dx_dt", "dx_dt / dy_dt"),
+    (INVERSE, "dx_dy = 1 / dy_dx", "dx_dy = -1 / dy_dx"),
+    (INVERSE, "dy_dx = math.exp(x) + 1", "dy_dx = math.exp(x)"),
     (ROOT, "df_dy = 1 + math", "df_dy = math"),
     (ROOT, "df_dx = math.exp(y)", "df_dx = math.exp(y) * x"),
     (ROOT, "dy_dx = -df_dx", "dy_dx = df_dx"),

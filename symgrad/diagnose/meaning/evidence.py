@@ -81,7 +81,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for top in tops.get(dotted(unit.name), ())[-3:] if times else ():
             below = layout.graph.ancestors(top)
             out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in times if below[i] and top != i))
-        held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
+        # That dx_dy says something of y does not make it the derivative of y: that one has no other top.
+        of = (c.bottom for c in claims(unit.name) if not c.top)
+        held = [*primitives(unit.name), *(bottom for bottom in of if tops.get(bottom) == [subject.loss])]
         for stem in (*held, *stems(subject.called.get(unit.name, ""))):
             if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
                 continue  # f(x + h) and f(x - h)
