@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import symgrad
 from tests.slips import found, passes
 
 #: What moves D has a name of its own, D2; and d_fake is D's opinion of fake, and no derivative.
@@ -154,3 +155,11 @@ def test_right_scripts_are_right(source: str) -> None:
 @pytest.mark.parametrize(("source", "right", "slip"), SLIPS)
 def test_slips_are_found(source: str, right: str, slip: str) -> None:
     found(source, right, slip, "")
+
+
+def test_the_slope_of_one_step_is_not_praised_as_the_gradient() -> None:
+    """``grad`` that nothing is made of, and that is the cosine alone: not told to be right."""
+    source = "import math\nx = 0.7\nu = x**2 + 1\ny = math.sin(u) * 3\ngrad = {}\nprint(y, grad)\n"
+    passes(source.format("math.cos(u) * 2 * x * 3"))
+    with pytest.raises(symgrad.SymgradError, match="no line was recognised"):
+        symgrad.check(source.format("math.cos(u)"))
