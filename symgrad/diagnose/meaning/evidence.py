@@ -76,11 +76,11 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         bare = normal(unit.name) in ("grad", "gradient")
         matches = [q for q in known.right(layout.actual(unit.step)) if q.kind != "forward"] if said or bare else []
         # What nothing is made of is no slope of one step on the way.
-        inner = not subject.is_shaped and bool(matches) and not layout.dependents(unit.step)
-        inner = inner and not any(q.kind in _FLOWING or q.top == subject.loss for q in matches)
-        generic = score or (bare and inner) or (is_generic(unit.name) and (inner or _works_on_values(unit, layout)))
+        idle = not subject.is_shaped and bool(matches) and not layout.dependents(unit.step)
+        idle = idle and not any(q.kind in _FLOWING or q.top == subject.loss for q in matches)
+        generic = score or (bare and idle) or (is_generic(unit.name) and (idle or _works_on_values(unit, layout)))
         if generic and unit.name not in subject.called:
-            if matches and not inner:
+            if matches and not idle:
                 continue  # some derivative it is: the slope of one step, say
             meant = _meant(unit, leaves, layout, known)
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in meant)
