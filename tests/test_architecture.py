@@ -46,7 +46,7 @@ WITHIN = {
     "subjects": [
         {"handing_back"},
         {"copies", "logarithms", "returned", "rates", "upstream"},
-        {"states", "duals", "seconds", "afterwards"},
+        {"states", "curves", "duals", "seconds", "afterwards"},
         {"prepared", "candidates"},
         {"chosen", "further"},
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import symgrad
 from tests.slips import found, passes
 
 #: What moves D has a name of its own, D2; and d_fake is D's opinion of fake, and no derivative.
@@ -99,9 +100,39 @@ dy_dx = 2 * value * dp
 print(y, dy_dx)
 """
 
-RIGHT = {"ROOT": ROOT, "FSOLVE": FSOLVE, "GAN": GAN, "HORNER": HORNER, "OUTSIDE": OUTSIDE}
+#: y is not made of x: both are made of t.
+CURVE = """
+import math
+t = 0.8
+x = t - math.sin(t)
+y = 1 - math.cos(t)
+dx_dt = 1 - math.cos(t)
+dy_dt = math.sin(t)
+dy_dx = dy_dt / dx_dt
+print(x, y, dy_dx)
+"""
+
+#: The inverse function's derivative, and no derivative of y.
+INVERSE = """
+import math
+x = 0.6
+y = math.exp(x) + x
+dy_dx = math.exp(x) + 1
+dx_dy = 1 / dy_dx
+print(y, dx_dy)
+"""
+
+RIGHT = {
+    "CURVE": CURVE, "INVERSE": INVERSE, "ROOT": ROOT, "FSOLVE": FSOLVE, "GAN": GAN, "HORNER": HORNER,
+    "OUTSIDE": OUTSIDE,
+}  # fmt: skip
 
 SLIPS = (
+    (CURVE, "dx_dt = 1 - math", "dx_dt = 1 + math"),
+    (CURVE, "dy_dt = math.sin(t)", "dy_dt = -math.sin(t)"),
+    (CURVE, "dy_dt / dx_dt", "dx_dt / dy_dt"),
+    (INVERSE, "dx_dy = 1 / dy_dx", "dx_dy = -1 / dy_dx"),
+    (INVERSE, "dy_dx = math.exp(x) + 1", "dy_dx = math.exp(x)"),
     (ROOT, "df_dy = 1 + math", "df_dy = math"),
     (ROOT, "df_dx = math.exp(y)", "df_dx = math.exp(y) * x"),
     (ROOT, "dy_dx = -df_dx", "dy_dx = df_dx"),
@@ -124,3 +155,11 @@ def test_right_scripts_are_right(source: str) -> None:
 @pytest.mark.parametrize(("source", "right", "slip"), SLIPS)
 def test_slips_are_found(source: str, right: str, slip: str) -> None:
     found(source, right, slip, "")
+
+
+def test_the_slope_of_one_step_is_not_praised_as_the_gradient() -> None:
+    """``grad`` that nothing is made of, and that is the cosine alone: not told to be right."""
+    source = "import math\nx = 0.7\nu = x**2 + 1\ny = math.sin(u) * 3\ngrad = {}\nprint(y, grad)\n"
+    passes(source.format("math.cos(u) * 2 * x * 3"))
+    with pytest.raises(symgrad.SymgradError, match="no line was recognised"):
+        symgrad.check(source.format("math.cos(u)"))

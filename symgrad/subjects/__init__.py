@@ -6,6 +6,7 @@
   place where a function hands it back (``handing_back``);
 * ``rates``, ``afterwards``: moves of parameters in which no step is the gradient, and losses computed after a move;
 * ``logarithms``, ``seconds``: derivatives by the logarithm of a parameter, and second derivatives;
+* ``curves``: x and y that are both made of a parameter;
 * ``states``, ``duals``: a state that a loop carries with its derivatives, and dual numbers;
 * ``upstream``: results that are arrays, with the gradient that the user starts from.
 """

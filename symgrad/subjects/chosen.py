@@ -18,6 +18,7 @@ from symgrad.frontends.trace.data import Trace
 from symgrad.subjects import upstream
 from symgrad.subjects.afterwards import adds_up_a_loss
 from symgrad.subjects.candidates import losses
+from symgrad.subjects.curves import of_curves
 from symgrad.subjects.duals import carried
 from symgrad.subjects.prepared import prepared
 from symgrad.subjects.states import joined
@@ -49,7 +50,7 @@ def choose(
     elif loss is None and not trace.backward_calls:
         if (duals := carried(trace)) is not None and (dual := subject_at(duals.trace, duals.loss, mapping)) is not None:
             return replace(dual, mapped={**duals.mapped, **dual.mapped}, seed=Fraction(1), sure=True)
-        trace, steps = joined(trace, steps)
+        trace, steps = of_curves(*joined(trace, steps))
         count = len(trace.graph)
     same = _once_more(trace, steps, mapping, like) if like is not None else None
     found = [same] if same is not None else [

@@ -12,6 +12,7 @@ from symgrad.diagnose.meaning.analogies import analogies
 from symgrad.diagnose.meaning.averages import averages
 from symgrad.diagnose.meaning.carried import carried
 from symgrad.diagnose.meaning.clipping import limits
+from symgrad.diagnose.meaning.curves import slopes
 from symgrad.diagnose.meaning.directions import directions, other_directions
 from symgrad.diagnose.meaning.evidence import guesses
 from symgrad.diagnose.meaning.forces import forces
@@ -85,7 +86,7 @@ def prepare(subject: Subject) -> Prepared | None:
         moved = strides(layout, reading, known)
         forward = carried(layout, reading.moved)
         layout.aside = {
-            **residuals(layout, known), **partials(layout, reading), **joined(layout),
+            **slopes(layout), **residuals(layout, known), **partials(layout, reading), **joined(layout),
             **{i: q for i, (_, q) in moved.items()}, **forward.meant, **forces(layout),
         }  # fmt: skip
         layout.moved = {i: (before, q.vec) for i, (before, q) in moved.items()}

@@ -24,6 +24,7 @@
 * ``forces``: the negative derivatives of an energy
 * ``joined``: numbers put together to one gradient
 * ``residuals``: partial derivatives of what an implicit function makes zero
+* ``curves``: slopes along a curve, and of inverse functions
 * ``partials``: partial derivatives that hold fixed what is made of the others
 * ``again``: values of the forward pass, worked out once more
 * ``renaming``: ``db = dout``: one array, or one derivative, under two names

@@ -31,6 +31,8 @@ from symgrad.ops import sign_of
 
 Pair = tuple[int, int]
 
+#: What is a part of the gradient, or all of it.
+_FLOWING = ("cotangent", "contribution", "sum")
 #: A difference quotient is this near to the derivative, and a mistake is not.
 NEAR = 2e-3
 #: Two ratios that differ by less are one.
@@ -70,9 +72,15 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         if unit.name in out or layout.is_forward(unit.step) or layout.graph.steps[unit.step].is_leaf:
             continue
         score = is_score(unit.name, [result])
-        generic = score or (is_generic(unit.name) and _works_on_values(unit, layout))
+        said = score or is_generic(unit.name)
+        bare = normal(unit.name) in ("grad", "gradient")
+        matches = [q for q in known.right(layout.actual(unit.step)) if q.kind != "forward"] if said or bare else []
+        # What nothing is made of is no slope of one step on the way.
+        idle = not subject.is_shaped and bool(matches) and not layout.dependents(unit.step)
+        idle = idle and not any(q.kind in _FLOWING or q.top == subject.loss for q in matches)
+        generic = score or (bare and idle) or (is_generic(unit.name) and (idle or _works_on_values(unit, layout)))
         if generic and unit.name not in subject.called:
-            if any(q.kind != "forward" for q in known.right(layout.actual(unit.step))):
+            if matches and not idle:
                 continue  # some derivative it is: the slope of one step, say
             meant = _meant(unit, leaves, layout, known)
             out[unit.name] = dict.fromkeys((subject.loss, i) for i in meant)
@@ -81,7 +89,9 @@ def guesses(layout: Layout, known: Known) -> dict[str, tuple[Pair, ...]]:
         for top in tops.get(dotted(unit.name), ())[-3:] if times else ():
             below = layout.graph.ancestors(top)
             out.setdefault(unit.name, {}).update(dict.fromkeys((top, i) for i in times if below[i] and top != i))
-        held = [*primitives(unit.name), *(c.bottom for c in claims(unit.name) if tops.get(c.bottom) == [subject.loss])]
+        # That dx_dy says something of y does not make it the derivative of y: that one has no other top.
+        of = (c.bottom for c in claims(unit.name) if not c.top)
+        held = [*primitives(unit.name), *(bottom for bottom in of if tops.get(bottom) == [subject.loss])]
         for stem in (*held, *stems(subject.called.get(unit.name, ""))):
             if unit.name == stem + "p" and any(u.name == stem + "m" for u in subject.units):
                 continue  # f(x + h) and f(x - h)
