@@ -96,7 +96,6 @@ SLIPS = {
     "behind it, a variable": (APART, "dk @ Wk.T", "dk @ Wq.T", "dx = "),
     "behind it, of two": (APART, "x.T @ dq, x.T @ dk", "x.T @ dq, x.T @ dq", "dWq, dWk"),
     "what a function is given": (LINEAR, "linear(h.T, dy)", "linear(h.T, y)", "dWd = "),
-    "what a function gives": (LINEAR, "linear(dy, Wd.T) * (1 - h ** 2)", "linear(dy, Wd.T)", "dz = "),
     "behind the same function": (AGAIN, "dk @ Wk.T", "dk @ Wq.T", "dx = "),
     "behind the same function, a term": (AGAIN, "dq @ Wq.T + ", "", "dx = "),
 }
