@@ -236,7 +236,8 @@ def _schemes(trace: Trace, graph: Graph) -> set[int]:
             is_sum(graph.steps[n].op) and (n, leaf.name) in named for n in sums
         )  # fmt: skip
 
-    zeros = [leaf for leaf in trace.leaves if leaf.scope and leaf.literal and trace.values[leaf.step] == 0.0]
+    typed = [leaf for leaf in trace.leaves if leaf.scope and leaf.literal]
+    zeros = [leaf for leaf in typed if isinstance(v := trace.values[leaf.step], float) and v == 0.0]
     return {leaf.step for leaf in zeros if leaf.step in users and all(goes_on(leaf, k) for k in users[leaf.step])}
 
 
