@@ -116,17 +116,23 @@ def _goes_on(work: Work, text: str, span: Span, line: int) -> tuple[int, Trace] 
         found = account(replace(work, source=text, like=None), trace).diagnosis
     except SymgradError:
         return None
-    fits = _is_right_at(found, line, ended=trace.error is None)
+    fits = _is_right_at(found, text, line, ended=trace.error is None)
     return (len(found.blames) + len(found.unchecked), trace) if fits else None
 
 
-def _is_right_at(found: Diagnosis, line: int, *, ended: bool) -> bool:
+def _is_right_at(found: Diagnosis, text: str, line: int, *, ended: bool) -> bool:
     """What a line assigns is right; of what is only a part of a result, all that the run works out to its end."""
     if any(b.span.line == line for b in found.blames):
         return False
     if any(u.line == line for u in found.right):
         return True
-    return ended and not found.blames and not found.unchecked and bool(found.right)
+    tree = module(text)
+    mine = [n for n in (ast.walk(tree) if tree is not None else ()) if getattr(n, "lineno", 0) == line]
+    part = any(isinstance(n, ast.AugAssign | ast.Return) for n in mine)
+    # grad_h = ..., and what it comes to is right: grad_h[h < 0] = 0.
+    names = {u.name.partition("[")[0] for u in found.right}
+    part = part or any(isinstance(n, ast.Assign) and ast.unparse(n.targets[0]).partition("[")[0] in names for n in mine)
+    return ended and part and not found.blames and not found.unchecked and bool(found.right)
 
 
 def _told(report: Report, work: Work, error: TraceError, r: Rewording) -> Report:
