@@ -334,8 +334,6 @@ class Attempts:
             return None
         if any(i in values and not values[i].same(self.layout.actual(i)) for i in self._fine):
             return None  # a gradient that is right would not be so any more
-        if not tried.deferred and self.between.spoils((*before, tried.edit), values):
-            return None
         if self.board.within is not None:
             tried = replace(tried, cost=tried.cost + PER_NAME * self._misnamed((*before, tried.edit), values))
         return replace(tried, cost=tried.cost + PER_UNTRUE * self.between.untrue([tried.edit], values))

@@ -18,7 +18,6 @@ from symgrad.diagnose.observing.replay import Layout
 from symgrad.diagnose.observing.slopes import slopes
 from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.observing.truth import Quantity
-from symgrad.diagnose.text.naming import claims, key_of, normal, singulars, stem_of
 from symgrad.diagnose.trying.typed import is_in
 from symgrad.diagnose.values.closeness import REST
 from symgrad.diagnose.values.shaped import lifted
@@ -40,8 +39,6 @@ MISNAMED = 0.3
 FEW = 4
 #: ... and a change inside a part of a line that is a true gradient as it stands so much.
 TRUE_PART = 3.0
-#: So many gradients are tried for one name.
-MOST_MEANT = 16
 #: One that holds a value of the forward pass, worked out once more, counts so much.
 AGAIN = 2.0
 
@@ -58,7 +55,6 @@ class Between:
         self.feeding = frozenset(feeding)
         self.again = Again(layout, known)
         self._trues: dict[int, bool] = {}
-        self._right_as: dict[Unit, tuple[int, ...]] = {}
         self._told: dict[tuple[str, ...], list[float]] = {}
 
     def is_some(self, number: float, kinds: tuple[str, ...]) -> bool:
@@ -70,7 +66,7 @@ class Between:
     def untrue(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> float:
         """How many values in between are nothing true with some changes made, and how many changed lines are something
         true as they stand."""
-        true = ([u for u in self._changed_by(e) if self.is_true_of(u)] for e in edits)
+        true = ([u for u in e.passage.units[:2] if self.is_true_of(u)] for e in edits)
         untrue = sum(map(self._price_of_true, filter(None, true)))
         untrue += TRUE_PART * sum(map(self._is_in_a_true_part, edits))
         untrue += sum(any(map(self._is_handed_on, e.passage.steps[-1:])) for e in edits if not e.passage.units)
@@ -87,14 +83,6 @@ class Between:
             elif named and not any(self.reading.says(q, named[0]) for q in held):
                 by_line[line] = max(MISNAMED, by_line.get(line, 0.0))
         return untrue + sum(by_line.values())
-
-    def _changed_by(self, edit: Edit) -> Sequence[Unit]:
-        """The assignments that a change is held against: of a sign or a number that is put to a mere other name of what
-        was worked out before, that one."""
-        i, slot = edit.sites[0]
-        if edit.repair.number is not None and slot < 0 and OPS[self.layout.graph.steps[i].op].renames:
-            return self.layout.units_at.get(self.layout.original(i), edit.passage.units)[:2]
-        return edit.passage.units[:2]
 
     def _price_of_true(self, units: Sequence[Unit]) -> float:
         """What it costs to change assignments that are something true as they stand."""
@@ -154,47 +142,6 @@ class Between:
             true = true or (done and (self.again.holds(i, vec) or self._is_slope(vec)))
             self._trues[i] = true and not OPS[self.layout.graph.steps[i].op].renames
         return self._trues[i]
-
-    def is_as_named(self, units: Sequence[Unit]) -> bool:
-        """What a line assigns in all its rounds, on the way to the results, is the gradient that its name says, of
-        another variable in every round: such a line is right, whatever follows it."""
-        own = [u for u in units if u.step in self.feeding]
-        found: set[int] = set()
-        for unit in own:
-            fresh = next((i for i in self._named(unit) if i not in found), -1)
-            if fresh < 0:
-                return False
-            found.add(fresh)
-        return bool(own)
-
-    def spoils(self, edits: Sequence[Edit], values: Mapping[int, Vec]) -> bool:
-        """Changes of lines that take from an assignment of theirs what it is right as, by its name."""
-        units = {u.step: u for e in edits for u in e.passage.units if u.step in values and u.step in self.feeding}
-        return any(not values[i].same(self.layout.actual(i)) and self._named(u) for i, u in units.items())
-
-    def _named(self, unit: Unit) -> tuple[int, ...]:
-        """The variables of which an assignment is the gradient, and says so."""
-        i = unit.step
-        if unit not in self._right_as:
-            vec, renames = self.layout.actual(i), OPS[self.layout.graph.steps[i].op].renames
-            goes_on = unit.augmented or (unit.name, i) in self.layout.continued
-            held = () if renames or goes_on or not vec.shape or vec.is_zero else self.known.right(vec)
-            says = (q.bottom for q in held if q.kind == "cotangent" and self._is_named_after(unit, q))
-            self._right_as[unit] = tuple(says)
-        return self._right_as[unit]
-
-    def meant_by(self, unit: Unit) -> list[Vec]:
-        """The gradients that an assignment may be by its name and its shape."""
-        loss, shape = self.layout.subject.loss, self.layout.graph.steps[unit.step].shape
-        found = ((b, v) for b, v in self.known.truth.cotangents.items() if v.shape == shape and v.usable)
-        return [v for b, v in found if self._is_named_after(unit, Quantity("cotangent", loss, b, v))][:MOST_MEANT]
-
-    def _is_named_after(self, unit: Unit, q: Quantity) -> bool:
-        """The name says that it is this: also ``dA`` in a loop over ``cache["A2"]``, or over ``A[2]``."""
-        if self.reading.says(q, unit.name, unit):
-            return True
-        stem = normal(stem_of(key_of(self.layout.subject.names.get(q.bottom, ""))))
-        return bool(stem) and any(stem in singulars(c.bottom) for c in claims(unit.name))
 
     @cached_property
     def late(self) -> frozenset[int]:

@@ -139,14 +139,11 @@ class Outright:
         if not ends or len(ends) != rounds:
             return
         shapes = {passage.graph.steps[i].shape for i, _ in ends}
-        scaled = any((u.name, u.step) in self.layout.continued for u in passage.units) and not parts and rounds == 1
         # What is carried into another round is what flows along some of the paths.
         carried = passage.flowing(rounds) if rounds > 1 else ()
         for q, vecs in self._put_off(chain(self.series(rounds), carried), passage.steps[-1]):
             if parts and q.kind == "cotangent":
                 continue
-            if scaled and (self.layout.actual(ends[0][0]) / vecs[0]).constant() is not None:
-                continue  # right but for a number: that is for the line further down
             if any(v.shape in shapes or v.shape in passage.wanted for v in vecs):
 
                 def make(i: int, value: Vec, _args: Sequence[Vec], vecs: Sequence[Vec] = vecs) -> Vec:
@@ -187,7 +184,7 @@ class Outright:
         Of a line that changes what was there it is known only where no loop goes on with it: ``d /= n``.
         """
         steps, units = passage.graph.steps, passage.units
-        parts = any((u.name, u.step) in self.layout.continued and not self._is_only_scaled(u) for u in units)
+        parts = any((u.name, u.step) in self.layout.continued for u in units)
         if len(passage.ends) == 1 and units and not passage.text.loops.get(passage.number):
             last = units[-1]
             called = last.name.partition("[")[0]
@@ -196,12 +193,6 @@ class Outright:
                 return ((last.step, -1),), parts
         ends = tuple((i, -1) for i in sorted({u.step for u in units if not u.augmented}) or passage.handed)
         return () if parts or any(written(steps[i].op) for i, _ in ends) else ends, False
-
-    def _is_only_scaled(self, unit: Unit) -> bool:
-        """What is changed in place further down is multiplied or divided there, and nothing is added to it:
-        ``dscores[y] -= 1`` and then ``dscores /= n``."""
-        later = [u for u in self.layout.by_name[unit.name] if u.step > unit.step and u.augmented]
-        return all(u.augmented in ("/=", "*=") for u in later)
 
     def left_at_zero(self, board: Board, text: Text) -> Iterator[tuple[Elsewhere, Try]]:
         """What was set to zeros and is used as that, in every round of a loop."""

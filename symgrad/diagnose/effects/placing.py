@@ -12,7 +12,6 @@ from symgrad.diagnose.observing.subject import Unit
 from symgrad.diagnose.text.naming import claims, list_of, normal, singulars
 from symgrad.diagnose.values.closeness import is_near
 from symgrad.diagnose.values.shaped import lifted
-from symgrad.diagnose.values.vectors import Vec, apply
 from symgrad.effort import is_spent
 from symgrad.ops import OPS
 
@@ -38,7 +37,6 @@ class Placing(Attempts):
             Edit(passage, sites, make, repair)
             for passage in self.passages
             if passage.number not in taken
-            and not self.between.is_as_named(passage.units)
             and (self._results_of(passage, wrong) or self._is_alone(passage, wrong, before))
             for sites, make, repair in self._whole_lines.lines(passage)
         ]
@@ -52,8 +50,6 @@ class Placing(Attempts):
             t = self._try(edit, right)
             if t is not None and t.full:
                 t = self._weighed(t, before)
-            if t is not None and edit.passage.units and self._only_inherits(edit):
-                continue
             if t is not None and (t.fixed or (t.meant >= 0 and self._leads_on(t))):
                 out.append(t)
         self._left -= given - max(self.board.left, 0)
@@ -64,36 +60,6 @@ class Placing(Attempts):
         own = {u.step for u in tried.edit.passage.units}
         after = islice((i for i in self._untrue if i in tried.values and i not in own), MOST_AFTER)
         return any(self._is_true(i, tried.values[i]) for i in after)
-
-    def _only_inherits(self, edit: Edit) -> bool:
-        """A line would be what it must be if the one gradient that it is given were what that says by its name: so in
-        all rounds in which it is wrong, of which the first ones are looked at."""
-        layout, passage = self.layout, edit.passage
-        own, seen = set(passage.steps), 0
-        for i, slot in edit.sites:
-            have = layout.actual(i)
-            wanted = edit.make(i, have, ()) if slot < 0 else have
-            if slot >= 0 or wanted.same(have):
-                continue
-            mine = [k for k in passage.steps if k <= i and passage.round_of(k) == passage.round_of(i)]
-            used = {j for k in mine for j in layout.graph.steps[k].inputs if j not in own}
-            given = [j for j in used if not layout.is_forward(layout.original(j)) and j in layout.units_at]
-            if len(given) != 1 or not any(self._made_with(mine, given[0], i, vec).same(wanted)
-                                          for vec in self.between.meant_by(layout.units_at[given[0]][0])):
-                return False
-            seen += 1
-            if seen >= ROUNDS:
-                break
-        return seen > 0
-
-    def _made_with(self, steps: Sequence[int], given: int, end: int, vec: Vec) -> Vec:
-        """What some steps of a line come to if it is given another value."""
-        values = {given: vec}
-        for k in steps:
-            step = self.layout.graph.steps[k]
-            if not step.is_leaf:
-                values[k] = apply(step.op, [values.get(j) or self.layout.actual(j) for j in step.inputs], step.params)
-        return values.get(end) or self.layout.actual(end)
 
     def _is_alone(self, passage: Passage, wrong: set[int], before: Sequence[Edit]) -> bool:
         """What plain changes that put other results right leave wrong is one that a line works out itself."""

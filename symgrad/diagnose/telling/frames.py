@@ -21,7 +21,6 @@ from symgrad.diagnose.text.signs import signed as signed_term
 from symgrad.diagnose.text.source import SourceMap
 from symgrad.diagnose.text.spelling import Owner
 from symgrad.diagnose.text.statements import Statement
-from symgrad.diagnose.text.syntax import is_same_text
 from symgrad.diagnose.values.entries import difference, is_right_but_for_some, shown
 from symgrad.diagnose.values.vectors import Vec
 from symgrad.diagnose.walking.blame import Walk
@@ -363,8 +362,6 @@ def _make(
     expected, fix = ("" if "__setitem__" in text else own.spelled(text, span.line) for text in texts)
     numbers = numbers_of(subject)
     expected, fix = (numbers.named(text, span.line, found) for text in (expected, fix))
-    # What stands there already puts nothing right: another value is meant by the same words.
-    expected, fix = ("" if text and is_same_text(text, source.text(span)) else text for text in (expected, fix))
     seen = difference(have, want)
     ratio = seen.have / seen.want if math.isfinite(seen.have) and seen.want else None
     what = factor or _meaning(root, wording)

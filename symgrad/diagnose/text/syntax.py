@@ -35,16 +35,6 @@ def segment(source: str, node: ast.expr | ast.stmt) -> str:
     return "\n".join(lines)
 
 
-def is_same_text(one: str, other: str) -> bool:
-    """Two expressions are written alike, but for spaces and for brackets that change nothing."""
-    if one.strip() == other.strip():
-        return True
-    try:
-        return ast.dump(ast.parse(one.strip(), mode="eval")) == ast.dump(ast.parse(other.strip(), mode="eval"))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-
-
 def _count_characters(found: tuple[ast.AST, ...], lines: list[str]) -> None:
     """Columns in bytes as columns in characters."""
     bytes_of = {n: line.encode() for n, line in enumerate(lines, 1) if not line.isascii()}

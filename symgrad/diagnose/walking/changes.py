@@ -85,7 +85,7 @@ def ways(region: Region, sites: tuple[Site, ...], offers: Sequence[Offer]) -> It
         yield from _other_number(region, sites)
         return
     else:
-        yield from _other_variable(region, sites, have, offers)
+        yield from _other_variable(region, node, have, offers)
         yield from _powers()
     for slip in around(have.shape):
         if region.wraps(sites, slip):
@@ -161,16 +161,13 @@ def _lengths(region: Region) -> list[int]:
     return sorted({n for i in (*region.steps, *region.line.used()) for n in region.graph.steps[i].shape if n > 1})
 
 
-def _other_variable(
-    region: Region, sites: Sequence[Site], have: Vec, offers: Sequence[Offer]
-) -> Iterator[tuple[Make, Repair]]:
+def _other_variable(region: Region, node: int, have: Vec, offers: Sequence[Offer]) -> Iterator[tuple[Make, Repair]]:
     context = region.context
-    node = region.graph.steps[sites[0][0]].inputs[sites[0][1]]
     origin = context.origin(node)
     is_value = context.known.truth.values[origin] is not None
     for offer in offers:
         q = offer.quantity
-        if not region.fits(offer, have) or region.stands_there(offer, sites):
+        if not region.fits(offer, have) or q.vec.same(have):
             continue
         if q.kind == "forward":
             cost = 1.0 + (0.0 if is_value else 0.6)

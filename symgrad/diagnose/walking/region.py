@@ -267,12 +267,6 @@ class Region:
         """Something may stand in the place of a value."""
         return offer.quantity.vec.shape == have.shape
 
-    def stands_there(self, offer: Offer, sites: Sequence[Site]) -> bool:
-        """Something is what stands at some sites already, in every round: of two names that are one in the last layer
-        (``dZ = dA if l == L else dA * mask``) each is another variable in the others."""
-        inputs = ((i, self.graph.steps[i].inputs[slot]) for i, slot in sites)
-        return all(offer.value(i).same(self.value(j)) for i, j in inputs)
-
     def round_of(self, i: int) -> int:
         """In which round of the loop a step was made."""
         return next((n for n, end in enumerate(self.ends) if i <= end), len(self.ends) - 1)
