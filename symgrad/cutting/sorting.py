@@ -183,15 +183,28 @@ class Sorting:
         again = again and not self._forward[original(self._graph, b.step)]
         # Every round moves a parameter in one line, and that of every layer.
         again = again and not any(original(self._graph, j) in self._moved for j in self._graph.steps[b.step].inputs)
-        # A variable of a function is a new one in each call: rope(dq, cos, -sin) has its own ``out``, and
-        # dW = linear(h.T, dy) its own ``y``, which is no value of the forward pass.
-        again = again and not b.scope
+        again = again and not (b.scope and self._is_of_derivatives(b))
         if again and normal(b.name) in self._derived and not is_bare(b.name):
             # The line of the forward pass runs once more, and the loss knows nothing of it: what is derived from here
             # on under this name is no derivative of the loss. (A backward pass may well work out once more what forward
             # had: that is the same value.)
             self._dead.add(normal(b.name))
             self._beyond.add(b.step)
+
+    def _is_of_derivatives(self, b: Binding) -> bool:
+        """A function worked it out of a gradient that it was given: ``rope(dq, cos, -sin)``, whose ``out`` is no value
+        of the forward pass, though the forward pass runs the function as well, or one with such a line."""
+        outside = {u.step: u.name for u in self.units if u.scope != b.scope}
+        stack, seen = [b.step], set[int]()
+        while stack and len(seen) < MOST_NEAR:
+            i = stack.pop()
+            if i in outside and i != b.step:
+                if any(claims(outside[i])) or is_bare(outside[i]):
+                    return True
+            elif i not in seen:
+                seen.add(i)
+                stack.extend(j for j in self._graph.steps[i].inputs if not self._forward[j])
+        return False
 
     def _is_retyped(self, step: int) -> bool:
         """A number of the forward pass is typed in once more, and made of the same inputs: wrongly then, and of no
