@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from symgrad.diagnose.engine import Diagnosis
 from symgrad.diagnose.text.fitting import fittings
+from symgrad.diagnose.text.naming import claims, is_bare, normal
 from symgrad.diagnose.text.source import source_map
 from symgrad.diagnose.text.syntax import module
 from symgrad.diagnose.text.texts import Rewording
@@ -124,15 +125,26 @@ def _is_right_at(found: Diagnosis, text: str, line: int, *, ended: bool) -> bool
     """What a line assigns is right; of what is only a part of a result, all that the run works out to its end."""
     if any(b.span.line == line for b in found.blames):
         return False
-    if any(u.line == line for u in found.right):
-        return True
     tree = module(text)
+    if any(u.line == line and _is_meant(u.name, found, tree, line) for u in found.right):
+        return True
     mine = [n for n in (ast.walk(tree) if tree is not None else ()) if getattr(n, "lineno", 0) == line]
     part = any(isinstance(n, ast.AugAssign | ast.Return) for n in mine)
     # grad_h = ..., and what it comes to is right: grad_h[h < 0] = 0.
     names = {u.name.partition("[")[0] for u in found.right}
     part = part or any(isinstance(n, ast.Assign) and ast.unparse(n.targets[0]).partition("[")[0] in names for n in mine)
     return ended and part and not found.blames and not found.unchecked and bool(found.right)
+
+
+def _is_meant(name: str, found: Diagnosis, tree: ast.Module | None, line: int) -> bool:
+    """A name that says what it is the derivative of, or that is used further down: any product of matrices that fit is
+    the derivative of something, and ``dq`` may be meant for nothing."""
+    known = {normal(n) for n, _ in found.subject.aliases} if found.subject is not None else set()
+    if any(c.bottom in known for c in claims(name)) or is_bare(name):
+        return True
+    nodes = ast.walk(tree) if tree is not None else ()
+    later = (n for n in nodes if isinstance(n, ast.Name | ast.Attribute) and n.lineno > line)
+    return any(ast.unparse(n) == name.partition("[")[0] for n in later)
 
 
 def _told(report: Report, work: Work, error: TraceError, r: Rewording) -> Report:
