@@ -131,7 +131,7 @@ def _is_right_at(found: Diagnosis, text: str, line: int, *, ended: bool) -> bool
     mine = [n for n in (ast.walk(tree) if tree is not None else ()) if getattr(n, "lineno", 0) == line]
     part = any(isinstance(n, ast.AugAssign | ast.Return) for n in mine)
     # grad_h = ..., and what it comes to is right: grad_h[h < 0] = 0.
-    names = {u.name.partition("[")[0] for u in found.right}
+    names = {u.name.partition("[")[0] for u in found.right if u.line != line}
     part = part or any(isinstance(n, ast.Assign) and ast.unparse(n.targets[0]).partition("[")[0] in names for n in mine)
     return ended and part and not found.blames and not found.unchecked and bool(found.right)
 
