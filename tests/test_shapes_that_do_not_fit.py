@@ -159,6 +159,36 @@ for i in range(3):
     print(i, cost)
 """
 
+ATTENTION = """import numpy as np
+rng = np.random.default_rng(3)
+T, d, dk = 5, 6, 4
+x = rng.normal(size=(T, d))
+Wq = rng.normal(size=(d, dk)) / np.sqrt(d)
+Wk = rng.normal(size=(d, dk)) / np.sqrt(d)
+Wv = rng.normal(size=(d, dk)) / np.sqrt(d)
+target = rng.normal(size=(T, dk))
+
+q, k, v = x @ Wq, x @ Wk, x @ Wv
+scores = q @ k.T / np.sqrt(dk)
+e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+att = e / e.sum(axis=-1, keepdims=True)
+out = att @ v
+loss = np.mean((out - target) ** 2)
+
+dout = 2 * (out - target) / out.size
+datt = dout @ v.T
+dv = att.T @ dout
+dscores = att * (datt - np.sum(datt * att, axis=-1, keepdims=True))
+dscores /= np.sqrt(dk)
+dq = dscores @ k
+dk_ = dscores.T @ q
+dWq = x.T @ dq
+dWk = x.T @ dk_
+dWv = x.T @ dv
+dx = dq @ Wq.T + dk_ @ Wk.T + dv @ Wv.T
+print(dWq, dWk, dWv, dx)
+"""
+
 TIED = """import numpy as np
 
 class TiedAutoencoder:
@@ -206,11 +236,12 @@ SLIPS = [
     (TORCH, "grad_y_pred.mm(w2.t())", "grad_y_pred.mm(w2)", "transpose", "w2.T"),
     (TORCH, "grad_h_relu.clone()", "grad_y_pred.clone()", "wrong-variable", "grad_h_relu"),
     (FUNCTIONS, "np.dot(dZ2, A1.T) / m", "np.dot(dZ2, A1) / m", "transpose", "A1.T"),
+    (ATTENTION, "dscores @ k\n", "dscores @ k.T\n", "transpose", "k"),
     (TIED, "dH = dR @ self.W", "dH = dR", "wrong-formula", "dR@self.W"),
 ]
 
 
-@pytest.mark.parametrize("source", [MLP, RECURRENT, TORCH, FUNCTIONS, TIED])
+@pytest.mark.parametrize("source", [MLP, RECURRENT, TORCH, FUNCTIONS, ATTENTION, TIED])
 def test_right_work(source: str) -> None:
     report = symgrad.check(source)
     assert report.ok, report.explain()

@@ -41,7 +41,8 @@ _SHAPES = re.compile(
 def with_fitting_shapes(
     work: Work, trace: Trace, judged: Callable[[Work, Trace], Report], first: Callable[[], Report]
 ) -> Report:
-    """The report of a run; where it stopped at arrays that do not fit, and blames nobody, that of the run that goes on.
+    """The report of a run; where it stopped at arrays that do not fit, and no change is known that makes right what is
+    wrong before, that of the run that goes on.
 
     Args:
         judged: another work and its run -> its report; ``first``: the report of this one.
@@ -58,7 +59,7 @@ def with_fitting_shapes(
         report = first()
     except SymgradError as raised:
         problem = raised
-    if report is None or not any(f.root for f in report.findings):
+    if report is None or not any(f.root and f.fix_verified for f in report.findings):
         found = _mended(work, trace, error, error.span, judged)
         if found is not None:
             return found
