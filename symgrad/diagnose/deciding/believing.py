@@ -119,8 +119,7 @@ def explained(
             repairs = tuple(replace(r, span=None) for r in root.repairs)
             root = replace(root, unit=inner, lines=frozenset((inner.line,)), repairs=repairs)
         name = told.unit.name
-        shared = not root.repairs and layout.is_shared(layout.original(root.unit.step))
-        if _is_data(root.unit, layout) or (layout.subject.is_shaped and shared):
+        if _is_data(root.unit, layout):
             doubtful.append(root.unit)
             continue
         before = right.get(name, root.unit.step)

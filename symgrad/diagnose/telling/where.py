@@ -70,7 +70,8 @@ def place_span(unit: Unit, repair: Repair, subject: Subject, walk: Walk, source:
     if parent is not None and is_handed_back(unit, subject.graph.steps[place.parent]):
         operand = parent if source.text(parent).replace(".", "").isidentifier() else operand
     # Where a variable is read, its value came from elsewhere, whether or not it is called so there as well.
-    named = named or (operand is not None and source.text(operand).replace(".", "").isidentifier())
+    if operand is not None and step.span is not None and step.span.line != operand.line:
+        named = named or source.text(operand).replace(".", "").isidentifier()
     own = step.span if not step.is_leaf and not named else None
     # By a function of the forward pass, which is right, or by one that does right where another line calls it.
     lent = own in walk.layout.forward_spans or _is_right_elsewhere(place.node, subject, walk)
